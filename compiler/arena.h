@@ -1,0 +1,42 @@
+// Bump allocator: everything allocated during a compilation lives in one arena and is freed at once.
+#ifndef KLOCK_ARENA_H
+#define KLOCK_ARENA_H
+
+#include <setjmp.h>
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; // newest first
+    jmp_buf *exhausted;         // where arena_alloc goes when memory runs out; never NULL while allocating
+};
+
+void arena_init(struct arena *arena, jmp_buf *exhausted);
+void arena_release(struct arena *arena);
+
+// Zeroed memory, aligned for any type; size 0 gives a valid unique pointer. Does not return when memory runs
+// out: it jumps to arena->exhausted, so whoever calls must own nothing outside the arena.
+void *arena_alloc(struct arena *arena, size_t size);
+// The same, but NULL instead of the jump: for code that runs inside a library of others.
+void *arena_try_alloc(struct arena *arena, size_t size);
+// Leaves through arena->exhausted, for failures reported by libraries of others.
+_Noreturn void arena_exhausted(struct arena *arena);
+
+// A copy of len bytes with a NUL behind them.
+char *arena_copy(struct arena *arena, const char *bytes, size_t len);
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_ARRAY(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (count)))
+
+// Appends to an array in the arena that is held as pointer `items` and length `count`; capacities are the powers of
+// two, so the place to grow is known from the count alone.
+#define ARENA_PUSH(arena, items, count, item)                                                                          \
+    do {                                                                                                               \
+        (items) = arena_grow((arena), (items), (count), sizeof *(items));                                              \
+        (items)[(count)++] = (item);                                                                                   \
+    } while (0)
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t item_size);
+
+#endif

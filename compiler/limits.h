@@ -1,0 +1,23 @@
+// Every hard limit, with its reason.
+#ifndef KLOCK_LIMITS_H
+#define KLOCK_LIMITS_H
+
+enum {
+    // Ours: nothing that a person or a generator writes comes near, and no pass can run out of stack or of memory.
+    LIMIT_SOURCE_BYTES = 64 * 1024 * 1024,
+    LIMIT_EXPR_DEPTH = 100,
+    LIMIT_INCLUDE_DEPTH = 64,
+
+    // The API server's: CEL's parser (expression size, recursion), apimachinery's validation (names, labels).
+    LIMIT_CEL_CODE_POINTS = 100000,
+    LIMIT_NAME = 253,
+    LIMIT_DNS_LABEL = 63,
+    LIMIT_LABEL_NAME = 63,
+    LIMIT_LABEL_PREFIX = 253,
+    LIMIT_MESSAGE_BYTES = 5120, // an evaluated message beyond 5 KiB is replaced by the static one
+
+    // etcd takes 1.5 MiB a request; managedFields and the last-applied annotation need room beside the object.
+    LIMIT_OBJECT_BYTES = 1024 * 1024,
+};
+
+#endif
