@@ -1,0 +1,39 @@
+// Reads pattern and text, each ended by a NUL, until the input ends; answers each pair with one byte: 1 for a match, 0
+// for none, E for a pattern that is refused, U for one that is valid but not supported.
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../../compiler/arena.h"
+#include "../../../../compiler/regex.h"
+
+static bool read_string(char **buffer, size_t *capacity) {
+    return getdelim(buffer, capacity, '\0', stdin) > 0;
+}
+
+static char judge(struct arena *arena, const char *pattern, const char *text) {
+    const char *error = NULL;
+    size_t offset = 0;
+    const struct regex *regex = regex_compile(arena, pattern, &error, &offset);
+    if (regex) return regex_match(regex, text, strlen(text), arena) ? '1' : '0';
+    if (offset > strlen(pattern)) abort();
+    const bool ours = strstr(error, "not supported") || strstr(error, "too large") || strstr(error, "too deeply");
+    return ours ? 'U' : 'E';
+}
+
+int main(void) {
+    char *pattern = NULL, *text = NULL;
+    size_t pattern_capacity = 0, text_capacity = 0;
+    while (read_string(&pattern, &pattern_capacity) && read_string(&text, &text_capacity)) {
+        struct arena arena;
+        jmp_buf exhausted;
+        if (setjmp(exhausted)) return 1;
+        arena_init(&arena, &exhausted);
+        putchar(judge(&arena, pattern, text));
+        arena_release(&arena);
+    }
+    free(pattern);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,3 @@
+module klock.io/tests/regex-oracle
+
+go 1.22
