@@ -1,0 +1,101 @@
+// The built-in resources and the declared ones, found by any word that kubectl would take; see catalog.h.
+#include "catalog.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "arena.h"
+
+#define NAMESPACED true
+#define CLUSTER false
+#define RESOURCE(plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources)                 \
+    {plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources, {SPAN_NOWHERE, 0, 0}},
+#define SUBRESOURCE(parent, group, name, kind, kind_group, kind_version, verbs)
+static const struct resource built_in[] = {
+#include "resources.def"
+};
+#undef RESOURCE
+#undef SUBRESOURCE
+#undef NAMESPACED
+#undef CLUSTER
+
+static const char *lower(struct arena *arena, const char *word) {
+    char *copy = arena_copy(arena, word, strlen(word));
+    for (char *c = copy; *c; c++) *c = (char)tolower((unsigned char)*c);
+    return copy;
+}
+
+const char *catalog_name(struct arena *arena, const struct resource *resource) {
+    return *resource->group ? arena_printf(arena, "%s.%s", resource->plural, resource->group) : resource->plural;
+}
+
+// The table is sorted by group, so the core group's word is there before another group's.
+static void add_word(struct catalog *catalog, const char *word, const struct resource *resource) {
+    if (*word && !names_get(&catalog->words, word)) {
+        const struct resource **entry = ARENA_NEW(catalog->arena, const struct resource *);
+        *entry = resource;
+        names_set(&catalog->words, word, entry);
+        ARENA_PUSH(catalog->arena, catalog->known, catalog->known_count, word);
+    }
+}
+
+static void add_qualified(struct catalog *catalog, const char *word, const struct resource *resource) {
+    add_word(catalog, word, resource);
+    if (*resource->group) add_word(catalog, arena_printf(catalog->arena, "%s.%s", word, resource->group), resource);
+}
+
+static void add(struct catalog *catalog, const struct resource *resource) {
+    add_qualified(catalog, resource->plural, resource);
+    add_qualified(catalog, resource->singular, resource);
+    add_qualified(catalog, lower(catalog->arena, resource->kind), resource);
+    for (const char *at = resource->short_names; *at;) {
+        const size_t len = strcspn(at, " ");
+        add_word(catalog, arena_copy(catalog->arena, at, len), resource);
+        at += len + (at[len] == ' ');
+    }
+}
+
+void catalog_init(struct catalog *catalog, struct arena *arena) {
+    *catalog = (struct catalog){.arena = arena};
+    names_init(&catalog->words, arena);
+    for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) add(catalog, &built_in[i]);
+}
+
+const struct resource *catalog_declare(struct catalog *catalog, const struct resource *resource) {
+    const struct resource *known = catalog_get(catalog, resource->group, resource->plural);
+    if (known) return known;
+    add(catalog, resource);
+    return NULL;
+}
+
+static const struct resource *lookup(const struct catalog *catalog, const char *word) {
+    const struct resource *const *entry = names_get(&catalog->words, word);
+    return entry ? *entry : NULL;
+}
+
+const struct resource *catalog_find(const struct catalog *catalog, const char *word) {
+    return lookup(catalog, lower(catalog->arena, word));
+}
+
+const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural) {
+    const char *name = *group ? arena_printf(catalog->arena, "%s.%s", plural, group) : plural;
+    const struct resource *resource = lookup(catalog, name);
+    return resource && strcmp(resource->group, group) == 0 && strcmp(resource->plural, plural) == 0 ? resource : NULL;
+}
+
+bool catalog_knows_group(const struct catalog *catalog, const char *group) {
+    for (size_t i = 0; i < catalog->known_count; i++) {
+        if (strcmp(lookup(catalog, catalog->known[i])->group, group) == 0) return true;
+    }
+    return false;
+}
+
+bool catalog_list_has(const char *list, const char *word) {
+    const size_t len = strlen(word);
+    for (const char *at = list; *at;) {
+        const size_t item = strcspn(at, " ");
+        if (item == len && strncmp(at, word, len) == 0) return true;
+        at += item + (at[item] == ' ');
+    }
+    return false;
+}

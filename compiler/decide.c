@@ -1,0 +1,525 @@
+// The formula of what a lock refuses, evaluated; see decide.h.
+#include "decide.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "celexpr.h"
+#include "regex.h"
+#include "value.h"
+
+// Only CEL can fail, and failure is absorbed as CEL absorbs it: no beside a failure is no, yes or a failure is yes.
+enum truth { NO, YES, FAILED };
+
+static enum truth truth_of(bool holds) {
+    return holds ? YES : NO;
+}
+
+static enum truth both(enum truth a, enum truth b) {
+    return a == NO || b == NO ? NO : a == FAILED || b == FAILED ? FAILED : YES;
+}
+
+static enum truth either(enum truth a, enum truth b) {
+    return a == YES || b == YES ? YES : a == FAILED || b == FAILED ? FAILED : NO;
+}
+
+static enum truth negate(enum truth a) {
+    return a == FAILED ? FAILED : truth_of(a == NO);
+}
+
+// A variable bound by any / all.
+struct binding {
+    const struct value *value;
+    const struct binding *outer;
+    int index;
+};
+
+struct view {
+    struct arena *arena;
+    const struct request *request;
+    const struct value *self, *stored; // `self` is what STATE_SELF reads; `stored` what decides membership
+    const struct binding *binding;
+};
+
+// ---- atoms ----
+
+static bool is_short_integer(const char *text) {
+    text += *text == '-';
+    const size_t digits = strspn(text, "0123456789");
+    return digits >= 1 && digits <= 18 && !text[digits];
+}
+
+static bool holds_order(enum ir_test test, int order) {
+    switch (test) {
+    case TEST_LT: return order < 0;
+    case TEST_LE: return order <= 0;
+    case TEST_GT: return order > 0;
+    case TEST_GE: return order >= 0;
+    case TEST_EXISTS:
+    case TEST_IN:
+    case TEST_MATCHES:
+    case TEST_CONTAINS: break;
+    }
+    return false;
+}
+
+static bool test_text(const struct view *view, const struct ir_expr *expr, const char *text) {
+    if (!text) return false;
+    switch (expr->test) {
+    case TEST_EXISTS: return true;
+    case TEST_IN:
+        for (size_t i = 0; i < expr->value_count; i++)
+            if (strcmp(expr->values[i]->as.string, text) == 0) return true;
+        return false;
+    case TEST_LT:
+    case TEST_LE:
+    case TEST_GT:
+    case TEST_GE: {
+        const struct value *limit = expr->values[0];
+        if (limit->kind == VALUE_STRING) return holds_order(expr->test, strcmp(text, limit->as.string));
+        if (!is_short_integer(text)) return false;
+        const long long number = strtoll(text, NULL, 10);
+        return holds_order(expr->test, (number > limit->as.integer) - (number < limit->as.integer));
+    }
+    case TEST_MATCHES: return expr->regex && regex_match(expr->regex, text, strlen(text), view->arena);
+    case TEST_CONTAINS: return strstr(text, expr->values[0]->as.string) != NULL;
+    }
+    return false;
+}
+
+static bool test_value(const struct view *view, const struct ir_expr *expr, const struct value *value) {
+    const struct value *other = expr->value_count ? expr->values[0] : NULL;
+    switch (expr->test) {
+    case TEST_EXISTS: return true;
+    case TEST_IN:
+        for (size_t i = 0; i < expr->value_count; i++)
+            if (value_equal(expr->values[i], value)) return true;
+        return false;
+    case TEST_LT:
+    case TEST_LE:
+    case TEST_GT:
+    case TEST_GE:
+        if (value_is_number(value) && value_is_number(other)) return holds_order(expr->test, value_compare_numbers(value, other));
+        return value->kind == VALUE_STRING && other->kind == VALUE_STRING &&
+               holds_order(expr->test, strcmp(value->as.string, other->as.string));
+    case TEST_MATCHES:
+        return value->kind == VALUE_STRING && expr->regex &&
+               regex_match(expr->regex, value->as.string, strlen(value->as.string), view->arena);
+    case TEST_CONTAINS:
+        if (value->kind == VALUE_STRING && other->kind == VALUE_STRING) return strstr(value->as.string, other->as.string) != NULL;
+        for (size_t i = 0; value->kind == VALUE_LIST && i < value->count; i++)
+            if (value_equal(value->as.items[i], other)) return true;
+        return false;
+    }
+    return false;
+}
+
+// Whether some value that the path leads to satisfies the test.
+static bool test_path(const struct view *view, const struct ir_expr *expr, const struct value *at, size_t segment) {
+    if (!at) return false;
+    if (segment == expr->path.count) return test_value(view, expr, at);
+    const char *key = expr->path.segments[segment].key;
+    if (key) return test_path(view, expr, value_get(at, key), segment + 1);
+    for (size_t i = 0; at->kind == VALUE_LIST && i < at->count; i++)
+        if (test_path(view, expr, at->as.items[i], segment + 1)) return true;
+    return false;
+}
+
+static const struct value *state_of(const struct view *view, const struct ir_expr *expr) {
+    switch (expr->state) {
+    case STATE_SELF: return expr->frozen ? view->stored : view->self;
+    case STATE_OLD: return view->request->old_object;
+    case STATE_NEW: return view->request->object;
+    }
+    return NULL;
+}
+
+static const struct value *root_of(const struct view *view, const struct ir_expr *expr) {
+    if (expr->path.variable < 0) return state_of(view, expr);
+    for (const struct binding *binding = view->binding; binding; binding = binding->outer)
+        if (binding->index == expr->path.variable) return binding->value;
+    return NULL;
+}
+
+static const char *text_at(const struct value *value) {
+    return value && value->kind == VALUE_STRING ? value->as.string : NULL;
+}
+
+static const char *or_absent(const char *text) {
+    return text && *text ? text : NULL;
+}
+
+static const char *namespace_of(const struct request *request) {
+    return request->namespaced ? request->namespace : "";
+}
+
+static const char *resource_name(struct arena *arena, const struct request *request) {
+    return *request->group ? arena_printf(arena, "%s.%s", request->resource, request->group) : request->resource;
+}
+
+static bool in_group(const struct request *request, const char *group) {
+    for (size_t i = 0; i < request->group_count; i++)
+        if (strcmp(request->groups[i], group) == 0) return true;
+    return false;
+}
+
+static bool has_extra(const struct request *request, const char *key, const char *wanted) {
+    const struct value *values = value_get(request->extra, key);
+    for (size_t i = 0; values && values->kind == VALUE_LIST && i < values->count; i++)
+        if (values->as.items[i]->kind == VALUE_STRING && strcmp(values->as.items[i]->as.string, wanted) == 0) return true;
+    return false;
+}
+
+struct value *decide_request_value(struct arena *arena, const struct request *request) {
+    struct value *result = value_map(arena), *kind = value_map(arena), *resource = value_map(arena), *user = value_map(arena);
+    value_set_string(arena, kind, "group", request->group);
+    value_set_string(arena, kind, "version", request->version);
+    value_set_string(arena, kind, "kind", request->kind);
+    value_set_string(arena, resource, "group", request->group);
+    value_set_string(arena, resource, "version", request->version);
+    value_set_string(arena, resource, "resource", request->resource);
+    value_set(arena, result, "kind", kind);
+    value_set(arena, result, "resource", resource);
+    if (*request->subresource) value_set_string(arena, result, "subResource", request->subresource);
+    value_set(arena, result, "requestKind", kind);
+    value_set(arena, result, "requestResource", resource);
+    if (*request->subresource) value_set_string(arena, result, "requestSubResource", request->subresource);
+    if (*request->name && !request->collection) value_set_string(arena, result, "name", request->name);
+    if (*request->namespace) value_set_string(arena, result, "namespace", request->namespace);
+    const char *operation = request->operation == OP_CREATE ? "CREATE" : request->operation == OP_UPDATE ? "UPDATE"
+                            : request->operation == OP_DELETE ? "DELETE" : "CONNECT";
+    value_set_string(arena, result, "operation", operation);
+    if (*request->user) value_set_string(arena, user, "username", request->user);
+    if (*request->uid) value_set_string(arena, user, "uid", request->uid);
+    struct value *groups = value_list(arena);
+    for (size_t i = 0; i < request->group_count; i++) value_append(arena, groups, value_string(arena, request->groups[i]));
+    if (groups->count) value_set(arena, user, "groups", groups);
+    if (request->extra && request->extra->count) value_set(arena, user, "extra", value_copy(arena, request->extra));
+    value_set(arena, result, "userInfo", user);
+    value_set(arena, result, "dryRun", value_bool(arena, false));
+    return result;
+}
+
+static enum truth evaluate_cel(const struct view *view, const struct ir_expr *expr) {
+    const struct cel_env env = {
+        .object = view->request->object,
+        .old_object = view->request->old_object,
+        .request = decide_request_value(view->arena, view->request),
+        .namespace_object = view->request->namespace_object,
+    };
+    const char *error = NULL;
+    if (!expr->cel) return FAILED;
+    switch (cel_evaluate(expr->cel, &env, view->arena, &error)) {
+    case CEL_FALSE: return NO;
+    case CEL_TRUE: return YES;
+    case CEL_ERROR: return FAILED;
+    }
+    return FAILED;
+}
+
+// ---- formulas ----
+
+static enum truth evaluate(const struct view *view, const struct ir_expr *expr);
+
+static enum truth quantify(const struct view *view, const struct ir_expr *expr) {
+    const struct value *at = root_of(view, expr);
+    for (size_t i = 0; at && i < expr->path.count; i++) at = value_get(at, expr->path.segments[i].key);
+    enum truth result = truth_of(expr->kind == IR_ALL);
+    if (!at || at->kind != VALUE_LIST) return result;
+    for (size_t i = 0; i < at->count; i++) {
+        const struct binding binding = {at->as.items[i], view->binding, view->binding ? view->binding->index + 1 : 0};
+        struct view inner = *view;
+        inner.binding = &binding;
+        const enum truth one = evaluate(&inner, expr->operands[0]);
+        result = expr->kind == IR_ALL ? both(result, one) : either(result, one);
+    }
+    return result;
+}
+
+static enum truth evaluate(const struct view *view, const struct ir_expr *expr) {
+    const struct request *request = view->request;
+    enum truth result = NO;
+    switch (expr->kind) {
+    case IR_TRUE: return YES;
+    case IR_FALSE: return NO;
+    case IR_AND:
+        result = YES;
+        for (size_t i = 0; i < expr->operand_count; i++) result = both(result, evaluate(view, expr->operands[i]));
+        return result;
+    case IR_OR:
+        for (size_t i = 0; i < expr->operand_count; i++) result = either(result, evaluate(view, expr->operands[i]));
+        return result;
+    case IR_NOT: return negate(evaluate(view, expr->operands[0]));
+    case IR_LABEL: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
+    case IR_ANNOTATION:
+        return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
+    case IR_NAME: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "name", NULL))));
+    case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
+    case IR_NAMESPACE_LABEL:
+        return truth_of(test_text(view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
+    case IR_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
+    case IR_USER: return truth_of(test_text(view, expr, or_absent(request->user)));
+    case IR_UID: return truth_of(test_text(view, expr, or_absent(request->uid)));
+    case IR_GROUP: return truth_of(in_group(request, expr->values[0]->as.string));
+    case IR_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
+    case IR_RESOURCE: return truth_of(test_text(view, expr, resource_name(view->arena, request)));
+    case IR_OPERATION: return truth_of((expr->operations & request->operation) != 0);
+    case IR_ANY:
+    case IR_ALL: return quantify(view, expr);
+    case IR_CEL: return evaluate_cel(view, expr);
+    }
+    return NO;
+}
+
+// The formula with `self` as the state it reads.
+static enum truth holds(const struct view *view, const struct ir_expr *formula, const struct value *self) {
+    struct view shifted = *view;
+    shifted.self = self;
+    return evaluate(&shifted, formula);
+}
+
+// ---- scope ----
+
+static bool matches_target(const struct ir_target *target, const struct request *request) {
+    return (!target->group || strcmp(target->group, request->group) == 0) &&
+           (!target->name || strcmp(target->name, request->resource) == 0);
+}
+
+static bool is_never_locked(const struct request *request) {
+    for (size_t i = 0; i < ir_never_locked_count; i++)
+        if (strcmp(ir_never_locked[i].group, request->group) == 0 && strcmp(ir_never_locked[i].name, request->resource) == 0)
+            return true;
+    return false;
+}
+
+static bool in_resources(const struct ir_scope *scope, const struct request *request) {
+    for (size_t i = 0; i < scope->except_count; i++)
+        if (matches_target(&scope->excepts[i], request)) return false;
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (matches_target(&scope->targets[i], request) && (scope->targets[i].name || !is_never_locked(request))) return true;
+    return false;
+}
+
+static bool has_name(const char **names, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+static enum truth in_namespaces(const struct view *view, const struct ir_scope *scope) {
+    const struct request *request = view->request;
+    if (scope->where == IN_CLUSTER) return truth_of(!request->namespaced);
+    if (!request->namespaced) return NO;
+    const bool named = has_name(scope->namespaces, scope->namespace_count, request->namespace);
+    if (scope->where == IN_NAMESPACES) return truth_of(named);
+    if (scope->where == IN_LABELED_NAMESPACES) return evaluate(view, scope->namespace_selector);
+    for (size_t i = 0; i < ir_system_namespace_count; i++)
+        if (strcmp(ir_system_namespaces[i], request->namespace) == 0) return truth_of(named);
+    return YES;
+}
+
+// ---- what changes ----
+
+static const struct value *metadata_field(const struct value *object, const char *key) {
+    const struct value *field = value_dig(object, "metadata", key, NULL);
+    return field && field->kind != VALUE_NULL && !((field->kind == VALUE_MAP || field->kind == VALUE_LIST) && !field->count) ? field : NULL;
+}
+
+static bool same(const struct value *a, const struct value *b) {
+    return a && b ? value_equal(a, b) : a == b;
+}
+
+// The paths that `except changing` leaves aside, below the point that was reached: those whose first `depth` keys led here.
+struct aside {
+    const struct ir_path *paths;
+    size_t count, depth;
+    const bool *here; // which of them lead here
+};
+
+static bool differs(struct arena *arena, const struct value *old, const struct value *new, const struct aside *aside);
+
+// Whether the key differs, leaving aside what is below the excepted paths.
+static bool key_differs(struct arena *arena, const char *key, const struct value *old, const struct value *new,
+                        const struct aside *aside) {
+    bool *here = ARENA_ARRAY(arena, bool, aside->count), any = false;
+    for (size_t i = 0; i < aside->count; i++) {
+        here[i] = aside->here[i] && strcmp(aside->paths[i].segments[aside->depth].key, key) == 0;
+        if (here[i] && aside->paths[i].count == aside->depth + 1) return false;
+        any |= here[i];
+    }
+    if (!any) return !same(old, new);
+    const struct aside below = {aside->paths, aside->count, aside->depth + 1, here};
+    return differs(arena, old, new, &below);
+}
+
+// A missing map, or what is no map, counts as empty where something below it is excepted: otherwise adding the excepted
+// field to an object that had no such map would be a change of something else.
+static bool differs(struct arena *arena, const struct value *old, const struct value *new, const struct aside *aside) {
+    const bool maps = (!old || old->kind == VALUE_MAP) && (!new || new->kind == VALUE_MAP);
+    if (!maps) return !same(old, new);
+    for (size_t i = 0; old && i < old->count; i++) {
+        const char *key = old->as.entries[i].key;
+        if (key_differs(arena, key, old->as.entries[i].value, value_get(new, key), aside)) return true;
+    }
+    for (size_t i = 0; new && i < new->count; i++) {
+        const char *key = new->as.entries[i].key;
+        if (!value_get(old, key) && key_differs(arena, key, NULL, new->as.entries[i].value, aside)) return true;
+    }
+    return false;
+}
+
+static const char *const metadata_fields[] = {"labels", "annotations", "ownerReferences", "finalizers"};
+
+// An object with only those parts of its metadata that are anybody's to change.
+static struct value *changeable(struct arena *arena, const struct value *object, bool finalizers) {
+    struct value *result = value_map(arena), *metadata = value_map(arena);
+    for (size_t i = 0; object && i < object->count; i++) {
+        const struct value_entry *entry = &object->as.entries[i];
+        if (strcmp(entry->key, "metadata") != 0) value_set(arena, result, entry->key, entry->value);
+    }
+    for (size_t i = 0; i < 3 + (size_t)finalizers; i++) {
+        const struct value *field = metadata_field(object, metadata_fields[i]);
+        if (field) value_set(arena, metadata, metadata_fields[i], value_copy(arena, field));
+    }
+    value_set(arena, result, "metadata", metadata);
+    return result;
+}
+
+// What a path leads to; behind [*] the list of what each element has there. NULL when there is nothing.
+static const struct value *project(struct arena *arena, const struct value *at, const struct ir_path *path, size_t segment) {
+    if (!at || segment == path->count) return at;
+    const char *key = path->segments[segment].key;
+    if (key) return project(arena, value_get(at, key), path, segment + 1);
+    if (at->kind != VALUE_LIST) return NULL;
+    struct value *all = value_list(arena);
+    for (size_t i = 0; i < at->count; i++) {
+        const struct value *one = project(arena, at->as.items[i], path, segment + 1);
+        if (one) value_append(arena, all, value_copy(arena, one));
+    }
+    return all;
+}
+
+static bool changes(const struct view *view, const struct ir_lock *lock) {
+    const struct request *request = view->request;
+    struct arena *arena = view->arena;
+    const struct value *old = changeable(arena, request->old_object, true), *new = changeable(arena, request->object, true);
+    if (!lock->path_count) return !value_equal(old, new);
+    if (lock->all_but_paths) {
+        bool *here = ARENA_ARRAY(arena, bool, lock->path_count);
+        for (size_t i = 0; i < lock->path_count; i++) here[i] = true;
+        const struct aside all = {lock->paths, lock->path_count, 0, here};
+        return differs(arena, old, new, &all);
+    }
+    for (size_t i = 0; i < lock->path_count; i++)
+        if (!same(project(arena, old, &lock->paths[i], 0), project(arena, new, &lock->paths[i], 0))) return true;
+    return false;
+}
+
+// ---- exemptions ----
+
+static bool list_has(const struct value *list, const struct value *item) {
+    for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->count; i++)
+        if (value_equal(list->as.items[i], item)) return true;
+    return false;
+}
+
+static bool only_removes_finalizers(const struct view *view) {
+    const struct value *old = view->request->old_object, *new = view->request->object;
+    if (!value_equal(changeable(view->arena, old, false), changeable(view->arena, new, false))) return false;
+    const struct value *kept = metadata_field(new, "finalizers");
+    for (size_t i = 0; kept && kept->kind == VALUE_LIST && i < kept->count; i++)
+        if (!list_has(metadata_field(old, "finalizers"), kept->as.items[i])) return false;
+    return true;
+}
+
+static bool covers_subresource(const char *subresources, const char *subresource) {
+    if (strcmp(subresources, "*") == 0) return true;
+    if (!*subresource) return !*subresources || *subresources == ' ';
+    return catalog_list_has(subresources, subresource);
+}
+
+static bool is_identity(const struct ir_exemption *exemption, const struct request *request) {
+    if (exemption->group)
+        return strncmp(request->user, exemption->user, strlen(exemption->user)) == 0 && in_group(request, exemption->group);
+    if (strcmp(request->user, exemption->user) == 0) return true;
+    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0 && strcmp(request->user, IR_CONTROLLER_MANAGER) == 0;
+}
+
+static bool is_exempt(const struct view *view, enum exemption level) {
+    const struct request *request = view->request;
+    if (level == EXEMPT_NONE) return false;
+    if (value_dig(request->old_object, "metadata", "deletionTimestamp", NULL)) {
+        if (request->operation == OP_DELETE) return true;
+        if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
+    }
+    const bool namespace_terminating = value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        if (exemption->level <= level && (exemption->operations & request->operation) && is_identity(exemption, request) &&
+            (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
+                                      strcmp(exemption->resource_group, request->group) == 0)) &&
+            covers_subresource(exemption->subresources, request->subresource) &&
+            (!exemption->namespace_terminating || namespace_terminating))
+            return true;
+    }
+    return false;
+}
+
+// ---- the decision ----
+
+static enum truth is_one_of(const struct view *view, const struct ir_subjects *subjects) {
+    const struct request *request = view->request;
+    if (*request->user && has_name(subjects->users, subjects->user_count, request->user)) return YES;
+    for (size_t i = 0; i < subjects->group_count; i++)
+        if (in_group(request, subjects->groups[i])) return YES;
+    enum truth result = NO;
+    for (size_t i = 0; i < subjects->other_count; i++) result = either(result, evaluate(view, subjects->others[i]));
+    return result;
+}
+
+static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
+    const struct request *request = view->request;
+    const enum subresource_class class = ir_subresource_class(request->subresource);
+    const bool update = request->operation == OP_UPDATE, body = !*request->subresource || class == SUBRESOURCE_BODY;
+    if (!body && class != SUBRESOURCE_META) return NO;
+    const enum truth stored = holds(view, lock->selects, view->stored);
+    enum truth result = NO;
+    if (body) {
+        const bool about = !update || changes(view, lock);
+        if ((lock->denies & request->operation) && about) result = either(result, stored);
+        if (lock->requires && request->object && about)
+            result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));
+    }
+    if (update && lock->guard_labels) result = either(result, both(stored, negate(holds(view, lock->selects, request->object))));
+    if (update && lock->guard_label_in) result = either(result, both(negate(stored), holds(view, lock->selects, request->object)));
+    return result;
+}
+
+// Everything but who asks.
+static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
+    if (!in_resources(&lock->scope, view->request) || is_exempt(view, lock->exemption)) return NO;
+    const enum truth where = in_namespaces(view, &lock->scope);
+    if (where == NO) return NO;
+    return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
+}
+
+void decide(struct arena *arena, const struct ir *ir, const struct request *request, struct decision *ret_decision) {
+    const struct value *stored = request->operation == OP_CREATE ? request->object : request->old_object;
+    const struct view view = {.arena = arena, .request = request, .self = stored, .stored = stored};
+    *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
+    for (size_t i = 0; i < ir->lock_count; i++) {
+        const struct ir_lock *lock = ir->locks[i];
+        const enum truth held = refuses(&view, lock);
+        if (held == NO) continue;
+        const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
+        const enum truth refused = both(open, negate(is_one_of(&view, &lock->glass)));
+        if (open == YES && refused == NO) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
+        const struct refusal refusal = {lock, refused == FAILED};
+        ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);
+        if (lock->mode & MODE_DENY) ret_decision->verdict = VERDICT_DENIED;
+        else if ((lock->mode & MODE_WARN) && ret_decision->verdict == VERDICT_ALLOWED) ret_decision->verdict = VERDICT_WARNED;
+    }
+}

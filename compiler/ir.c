@@ -1,0 +1,65 @@
+// The tables that the resolved policy refers to; see ir.h.
+#include "ir.h"
+
+#include <string.h>
+
+#include "catalog.h"
+
+const struct ir_resource_name ir_never_locked[] = {
+    {"", "events"},
+    {"authentication.k8s.io", "selfsubjectreviews"},
+    {"authentication.k8s.io", "tokenreviews"},
+    {"authorization.k8s.io", "localsubjectaccessreviews"},
+    {"authorization.k8s.io", "selfsubjectaccessreviews"},
+    {"authorization.k8s.io", "selfsubjectrulesreviews"},
+    {"authorization.k8s.io", "subjectaccessreviews"},
+    {"coordination.k8s.io", "leases"},
+    {"events.k8s.io", "events"},
+};
+const size_t ir_never_locked_count = sizeof ir_never_locked / sizeof *ir_never_locked;
+
+const char *const ir_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
+const size_t ir_system_namespace_count = sizeof ir_system_namespaces / sizeof *ir_system_namespaces;
+
+const struct ir_exemption ir_exemptions[] = {
+#define EXEMPT(level, user, group, resource_group, resource, subresources, operations, terminating)                    \
+    {EXEMPT_##level, user, group, resource_group, resource, subresources, operations, terminating},
+#include "exemptions.def"
+#undef EXEMPT
+};
+const size_t ir_exemption_count = sizeof ir_exemptions / sizeof *ir_exemptions;
+
+enum subresource_class ir_subresource_class(const char *subresource) {
+    if (catalog_list_has("approval finalize status", subresource)) return SUBRESOURCE_META;
+    if (catalog_list_has("ephemeralcontainers resize", subresource)) return SUBRESOURCE_BODY;
+    return SUBRESOURCE_OTHER;
+}
+
+bool ir_is_immutable(const struct ir_expr *expr) {
+    switch (expr->kind) {
+    case IR_LABEL:
+    case IR_ANNOTATION: return false;
+    case IR_FIELD:
+    case IR_ANY:
+    case IR_ALL: return expr->frozen;
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+        for (size_t i = 0; i < expr->operand_count; i++)
+            if (!ir_is_immutable(expr->operands[i])) return false;
+        return true;
+    case IR_TRUE:
+    case IR_FALSE:
+    case IR_NAME:
+    case IR_NAMESPACE:
+    case IR_NAMESPACE_LABEL:
+    case IR_USER:
+    case IR_UID:
+    case IR_GROUP:
+    case IR_EXTRA:
+    case IR_RESOURCE:
+    case IR_OPERATION:
+    case IR_CEL: return true; // CEL names the states it reads by itself
+    }
+    return true;
+}

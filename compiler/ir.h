@@ -1,0 +1,244 @@
+// The resolved policy: what locks, grants and accounts mean, as plain data. No syntax, no CEL, no YAML. `decide` reads it
+// offline and `plan` turns it into policies; the two are held against each other by the tests.
+#ifndef KLOCK_IR_H
+#define KLOCK_IR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "span.h"
+
+struct cel_expr;
+struct regex;
+struct value;
+
+enum operation { OP_CREATE = 1, OP_UPDATE = 2, OP_DELETE = 4, OP_CONNECT = 8 };
+enum { OPS_WRITE = OP_CREATE | OP_UPDATE | OP_DELETE, OPS_STORED = OP_UPDATE | OP_DELETE };
+
+// ---- formulas ----
+
+// Which state of the object an atom reads. SELF is the state that decides membership: the stored object for UPDATE and
+// DELETE, the new one for CREATE; `require` and the label guard read the same formula with SELF being the new object.
+enum state { STATE_SELF, STATE_OLD, STATE_NEW };
+
+enum ir_kind {
+    IR_TRUE,
+    IR_FALSE,
+    IR_AND, // operands
+    IR_OR,
+    IR_NOT,
+    IR_LABEL,           // the label `key`
+    IR_ANNOTATION,      // the annotation `key`
+    IR_NAME,            // the object's own name
+    IR_NAMESPACE,       // the request's namespace; "" for cluster-scoped objects
+    IR_NAMESPACE_LABEL, // the label `key` of the request's namespace
+    IR_FIELD,           // the value at `path` below the object or a variable
+    IR_USER,
+    IR_UID,
+    IR_GROUP,     // values[0] is one of the requester's groups
+    IR_EXTRA,     // values[0] is one of the requester's extra values for `key`
+    IR_RESOURCE,  // the resource is one of `values`: "pods", "deployments.apps"
+    IR_OPERATION, // the operation is one of `operations`
+    IR_ANY,       // some element of the list at `path` satisfies operands[0]
+    IR_ALL,       // every element does; true when there is no list
+    IR_CEL,
+};
+
+// What is asked of the text or value an atom reads. All are false when it is absent.
+enum ir_test {
+    TEST_EXISTS,
+    TEST_IN,      // equals one of `values`
+    TEST_LT,      // compared with values[0]: numbers with numbers, text with text by bytes, anything else is false; labels,
+                  // annotations and names are compared with a number when they are integers, as selectors do
+    TEST_LE,
+    TEST_GT,
+    TEST_GE,
+    TEST_MATCHES,  // text matched by the RE2 pattern values[0]
+    TEST_CONTAINS, // text with values[0] in it, or a list with an element equal to it
+};
+
+struct ir_segment {
+    const char *key; // NULL: each element of a list
+};
+
+struct ir_path {
+    int variable; // index of the any/all variable it starts at, counted from the outermost; -1: the object
+    const struct ir_segment *segments;
+    size_t count;
+};
+
+struct ir_expr {
+    enum ir_kind kind;
+    enum state state;
+    enum ir_test test;
+    const char *key;
+    struct ir_path path;
+    const struct value **values; // scalars
+    size_t value_count;
+    unsigned operations;
+    const struct regex *regex;    // TEST_MATCHES
+    const struct cel_expr *cel;   // IR_CEL
+    struct ir_expr **operands;
+    size_t operand_count;
+    bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move
+};
+
+// ---- who ----
+
+struct ir_subjects {
+    const char **users, **groups; // exact names, sorted, each once
+    size_t user_count, group_count;
+    struct ir_expr **others; // everything that is not one exact name
+    size_t other_count;
+    const char **labels; // for messages, in source order: "serviceaccount default/jonny-op"
+    size_t label_count;
+};
+
+// One line of exemptions.def: a system identity and what its job needs.
+enum exemption { EXEMPT_NONE, EXEMPT_LIFECYCLE, EXEMPT_CONTROLLERS };
+
+// ---- what ----
+
+struct resource; // catalog.h
+
+// One resource of a lock or grant, or a family of them.
+struct ir_target {
+    const char *group;        // NULL: every group
+    const char *name;         // plural; NULL: every resource of the group
+    const char *version;      // as written; NULL: every version
+    const struct resource *resource; // NULL for wildcards
+    struct span span;
+};
+
+enum ir_where { IN_CLUSTER, IN_NAMESPACES, IN_ANY_NAMESPACE, IN_LABELED_NAMESPACES };
+
+struct ir_scope {
+    struct ir_target *targets, *excepts;
+    size_t target_count, except_count;
+    enum ir_where where;
+    const char **namespaces; // sorted; with IN_ANY_NAMESPACE the system namespaces that are named beside `*`
+    size_t namespace_count;
+    struct ir_expr *namespace_selector; // with IN_LABELED_NAMESPACES
+};
+
+enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
+
+struct ir_lock {
+    const char *policy, *name;
+    struct span span;
+    struct ir_scope scope;
+    unsigned denies;            // operations; 0 with a bare `require`
+    struct ir_expr *selects;    // the object clauses
+    struct ir_expr *condition;  // `when` and not `unless`
+    struct ir_expr *requires;   // NULL if none; its SELF is the new object
+    struct ir_path *paths;      // of `changing` / `except changing`
+    size_t path_count;
+    bool all_but_paths;
+    struct ir_subjects exclusive; // in messages
+    struct ir_subjects passes;    // exclusive and exempt actors
+    struct ir_subjects glass;     // break-glass actors
+    enum exemption exemption;
+    bool guard_labels;   // a non-actor's UPDATE may not take an object out of the selection
+    bool guard_label_in; // nor put somebody else's object into it
+    unsigned mode;
+    bool fail_open;
+    const char *message; // what a refused requester reads, one line
+};
+
+// ---- grants ----
+
+struct ir_grant {
+    const char *policy, *name;
+    struct span span;
+    struct ir_scope scope;
+    const char **names; // resourceNames, sorted
+    size_t name_count;
+    const char **verbs; // sorted
+    size_t verb_count;
+    struct ir_rbac_subject {
+        enum { RBAC_SERVICE_ACCOUNT, RBAC_USER, RBAC_GROUP } kind;
+        const char *namespace, *name; // namespace of service accounts only
+    } * subjects;
+    size_t subject_count;
+};
+
+struct ir_account {
+    const char *policy, *namespace, *name;
+    struct span span;
+};
+
+// ---- tests ----
+
+enum verdict { VERDICT_ALLOWED, VERDICT_WARNED, VERDICT_DENIED };
+
+struct request {
+    enum operation operation;
+    const char *group, *version, *resource, *kind, *subresource; // "" where there is none
+    bool namespaced;
+    const char *namespace, *name; // the object's own; "" where there is none
+    bool collection;              // one object of a delete collection: the request carries no name
+    const char *user, *uid;       // "" where absent
+    const char **groups;
+    size_t group_count;
+    const struct value *extra;            // map of lists of strings, or NULL
+    const struct value *object, *old_object; // NULL where the request has none
+    const struct value *namespace_object; // NULL for cluster-scoped objects
+};
+
+struct ir_case {
+    struct span span; // of the operation
+    size_t step;      // from 1 within its test
+    struct request request;
+    enum verdict expected;
+    const char *by_policy, *by_lock; // the lock that must be among those that refuse; NULL: any
+};
+
+struct ir_test_block {
+    const char *policy, *title;
+    struct span span;
+    struct ir_case *cases;
+    size_t case_count;
+};
+
+struct ir {
+    // All sorted: by policy, then by name (accounts by namespace and name, tests by place).
+    struct ir_lock **locks;
+    struct ir_grant **grants;
+    struct ir_account **accounts;
+    struct ir_test_block **tests;
+    size_t lock_count, grant_count, account_count, test_count;
+};
+
+// The names that wildcards always leave out: leases, events and the review kinds.
+struct ir_resource_name {
+    const char *group, *name;
+};
+extern const struct ir_resource_name ir_never_locked[];
+extern const size_t ir_never_locked_count;
+// The namespaces that `namespace *` leaves out unless they are named.
+extern const char *const ir_system_namespaces[];
+extern const size_t ir_system_namespace_count;
+
+// Subresources whose object is the full parent: on META only metadata can be taken out of a selection, on BODY the
+// request is an update of the object like any other.
+enum subresource_class { SUBRESOURCE_OTHER, SUBRESOURCE_META, SUBRESOURCE_BODY };
+enum subresource_class ir_subresource_class(const char *subresource);
+
+// Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
+bool ir_is_immutable(const struct ir_expr *expr);
+
+struct ir_exemption {
+    enum exemption level;
+    const char *user;  // exact, or a prefix when `group` is given
+    const char *group; // the group that must be there as well; NULL if none
+    const char *resource_group, *resource; // NULL: every resource
+    const char *subresources;              // blank-separated; "" is the main resource, "*" all
+    unsigned operations;
+    bool namespace_terminating; // only while the namespace is being deleted
+};
+extern const struct ir_exemption ir_exemptions[];
+extern const size_t ir_exemption_count;
+// Clusters whose controllers run without credentials of their own know them all by this name.
+#define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
+
+#endif

@@ -1,0 +1,137 @@
+// All trees → the resolved policy; the parts are in lower_*.c.
+#include "lower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "diag.h"
+#include "kube.h"
+#include "text.h"
+
+void lower_not_supported(struct lowering *lowering, struct span span, const char *what) {
+    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
+    diag_help(lowering->diags, diagnostic, "this version of klockc refuses it rather than ignore it; leave it out");
+}
+
+static void lower_custom_resource(struct lowering *lowering, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
+    const struct word name = item->name;
+    const char *dot = strchr(name.text, '.');
+    if (!dot || !kube_is_dns_subdomain(name.text)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' is no resource of a group", name.text);
+        diag_help(lowering->diags, diagnostic, "write PLURAL.GROUP, for example widgets.example.com");
+        return;
+    }
+    const char *version = item->as.resource.version.text;
+    if (version && !kube_is_version(version)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is no version", version);
+        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
+        return;
+    }
+    struct text subresources;
+    text_init(&subresources, arena);
+    for (size_t i = 0; i < item->as.resource.subresources.count; i++) {
+        const struct word word = item->as.resource.subresources.items[i];
+        if (strcmp(word.text, "status") != 0 && strcmp(word.text, "scale") != 0) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "custom resources have no subresource '%s'", word.text);
+            diag_help(lowering->diags, diagnostic, "they may have status and scale");
+        }
+        text_printf(&subresources, "%s%s", i ? " " : "", word.text);
+    }
+    const char *plural = arena_copy(arena, name.text, (size_t)(dot - name.text));
+    struct resource *resource = ARENA_NEW(arena, struct resource);
+    *resource = (struct resource){
+        .plural = plural,
+        .singular = "",
+        .kind = item->as.resource.kind.text ? item->as.resource.kind.text : plural,
+        .group = dot + 1,
+        .version = version ? version : "*",
+        .versions = version ? version : "v1",
+        .namespaced = item->as.resource.namespaced,
+        .short_names = "",
+        .verbs = "create delete deletecollection get list patch update watch",
+        .subresources = text_string(&subresources),
+        .declared = name.span,
+    };
+    const struct resource *known = catalog_declare(lowering->catalog, resource);
+    if (!known) return;
+    // Files of one compilation may each declare what they use, as long as they say the same.
+    if (known->declared.file != SPAN_NOWHERE && known->namespaced == resource->namespaced &&
+        strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0)
+        return;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
+                    known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
+    if (known->declared.file != SPAN_NOWHERE) diag_relate(diagnostic, known->declared, "first declared here");
+}
+
+static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    switch (item->kind) {
+    case AST_ITEM_POLICY:
+    case AST_ITEM_INCLUDE:
+    case AST_ITEM_RESOURCE: break;
+    case AST_ITEM_ACTOR: lower_actor(lowering, unit, item); break;
+    case AST_ITEM_OBJECT: (void)lower_object(lowering, unit, item->name); break;
+    case AST_ITEM_LOCK: lower_lock(lowering, unit, item); break;
+    case AST_ITEM_GRANT: lower_grant(lowering, unit, item); break;
+    case AST_ITEM_WEBHOOK: lower_not_supported(lowering, item->keyword, "'webhook'"); break;
+    case AST_ITEM_TEST: break;
+    }
+}
+
+// Everything is sorted by what it is called, so that the order of files and items never reaches the output.
+static int compare_pairs(const char *a, const char *b, const char *c, const char *d) {
+    const int order = strcmp(a, b);
+    return order ? order : strcmp(c, d);
+}
+
+static int compare_locks(const void *a, const void *b) {
+    const struct ir_lock *x = *(const struct ir_lock *const *)a, *y = *(const struct ir_lock *const *)b;
+    const int order = compare_pairs(x->policy, y->policy, x->name, y->name);
+    return order ? order : (x->scope.where == IN_CLUSTER) - (y->scope.where == IN_CLUSTER);
+}
+
+static int compare_grants(const void *a, const void *b) {
+    const struct ir_grant *x = *(const struct ir_grant *const *)a, *y = *(const struct ir_grant *const *)b;
+    return compare_pairs(x->policy, y->policy, x->name, y->name);
+}
+
+static int compare_accounts(const void *a, const void *b) {
+    const struct ir_account *x = *(const struct ir_account *const *)a, *y = *(const struct ir_account *const *)b;
+    const int order = compare_pairs(x->namespace, y->namespace, x->name, y->name);
+    return order ? order : strcmp(x->policy, y->policy);
+}
+
+static void sort(struct ir *ir) {
+    if (ir->lock_count) qsort(ir->locks, ir->lock_count, sizeof *ir->locks, compare_locks);
+    if (ir->grant_count) qsort(ir->grants, ir->grant_count, sizeof *ir->grants, compare_grants);
+    if (ir->account_count) qsort(ir->accounts, ir->account_count, sizeof *ir->accounts, compare_accounts);
+    // An account that several actors are made of is one object.
+    size_t kept = 0;
+    for (size_t i = 0; i < ir->account_count; i++) {
+        const struct ir_account *account = ir->accounts[i];
+        if (kept && strcmp(ir->accounts[kept - 1]->namespace, account->namespace) == 0 &&
+            strcmp(ir->accounts[kept - 1]->name, account->name) == 0)
+            continue;
+        ir->accounts[kept++] = ir->accounts[i];
+    }
+    ir->account_count = kept;
+}
+
+void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_RESOURCE) lower_custom_resource(lowering, item);
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next) lower_item(lowering, units[i], item);
+    // Tests name locks, so they come last.
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_TEST) lower_test(lowering, units[i], item);
+    sort(lowering->ir);
+}

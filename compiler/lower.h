@@ -1,0 +1,86 @@
+// Trees of all files in, resolved policy out: names, sugar and defaults are gone. Reports everything that makes a
+// declaration meaningless; what is merely unwise is the business of check.
+#ifndef KLOCK_LOWER_H
+#define KLOCK_LOWER_H
+
+#include "ast.h"
+#include "ir.h"
+#include "scope.h"
+
+struct arena;
+struct catalog;
+struct diags;
+struct sources;
+
+struct lowering {
+    struct arena *arena;
+    struct diags *diags;
+    const struct sources *sources;
+    struct catalog *catalog;
+    struct scope scope;
+    struct ir *ir;
+    const char *date; // of --at; NULL if none
+    // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
+    struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
+};
+
+// Fills lowering->ir, which is usable only when no error was reported.
+void lower(struct lowering *lowering, struct unit **units, size_t unit_count);
+
+// ---- the parts, one file each ----
+
+// lower_expr.c
+struct expr_context {
+    struct unit *unit;
+    bool namespace_labels; // `labels` are those of the namespace
+    const struct expr_context *outer;
+    const char *variable; // bound by any/all in this context; NULL at the outermost
+};
+struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr);
+struct ir_path lower_path(struct lowering *lowering, const struct expr_context *context, const struct ast_path *path);
+// A word as a field's value: unquoted numbers and booleans are typed, everything else is text.
+const struct value *lower_value(struct lowering *lowering, struct word word);
+struct ir_expr *ir_new(struct arena *arena, enum ir_kind kind);
+// The conjunction or disjunction, flattened; a is NULL for none.
+struct ir_expr *ir_and(struct arena *arena, struct ir_expr *a, struct ir_expr *b);
+struct ir_expr *ir_or(struct arena *arena, struct ir_expr *a, struct ir_expr *b);
+struct ir_expr *ir_not(struct arena *arena, struct ir_expr *operand);
+// An atom that holds when what `kind` reads is this text.
+struct ir_expr *ir_is(struct arena *arena, enum ir_kind kind, const char *key, const char *text);
+
+// lower_subject.c
+struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name);
+void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *subjects,
+                    struct ir_subjects *ret_subjects);
+void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// Splits NS/NAME; false after reporting.
+bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace, const char **ret_name);
+
+// lower_object.c: the object clauses of one block
+struct object_meaning {
+    struct ir_scope scope;
+    bool has_scope;          // `resources` was said
+    struct ir_expr *selects; // IR_TRUE when nothing narrows
+    bool narrowed, all_objects;
+    const struct ast_clause *all_clause;
+    const char **names; // of `name`, for grants
+    size_t name_count;
+    const struct ast_clause *name_clause, *labels_clause;
+    bool failed; // something was reported; the rest may be missing
+};
+void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                          struct object_meaning *ret_meaning);
+// The meaning of a declared object, worked out once; NULL after reporting.
+const struct object_meaning *lower_object(struct lowering *lowering, struct unit *unit, struct word name);
+bool lower_is_object_clause(enum ast_clause_kind kind);
+// The clause of that kind; later ones of the same kind are reported by lower_check_repeated.
+const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast_clause_kind kind);
+void lower_check_repeated(struct lowering *lowering, const struct ast_item *item);
+const struct resource *lower_resource(struct lowering *lowering, struct word word, const char **ret_version);
+
+void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_lock.c
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);         // lower_grant.c
+void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_test.c
+void lower_not_supported(struct lowering *lowering, struct span span, const char *what);             // lower.c
+
+#endif

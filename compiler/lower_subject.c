@@ -1,0 +1,214 @@
+// Subjects and actors → who a requester must be.
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "diag.h"
+#include "kube.h"
+#include "lower.h"
+#include "text.h"
+#include "value.h"
+
+// What an actor means, kept with its declaration.
+struct actor_meaning {
+    struct ir_subjects subjects;
+    struct ir_expr *formula;
+};
+
+static const char *const presets[] = {"flux",          "flux-helm",   "flux-kustomize", "argocd",     "argocd-server", "argocd-remote",
+                                      "kubeadm-admin", "kubeadm-superadmin", "masters", "kubelets", "kube-scheduler", "k3s"};
+static const char *const subject_words[] = {"serviceaccount", "sa",  "serviceaccounts", "user",
+                                            "group",          "uid", "may"};
+
+static bool is_one_of(const char *word, const char *const *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, list[i]) == 0) return true;
+    return false;
+}
+#define IS_ONE_OF(word, list) is_one_of((word), (list), sizeof(list) / sizeof *(list))
+
+bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace, const char **ret_name) {
+    const char *slash = strchr(word.text, '/');
+    if (!slash) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "service account '%s' without a namespace", word.text);
+        diag_help(lowering->diags, diagnostic, "write NAMESPACE/NAME, for example default/%s", word.text);
+        return false;
+    }
+    const char *namespace = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
+    if (!kube_is_dns_label(namespace) || !kube_is_dns_subdomain(slash + 1)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no service account", word.text);
+        diag_help(lowering->diags, diagnostic, "a service account is NAMESPACE/NAME, both DNS names in lower case");
+        return false;
+    }
+    *ret_namespace = namespace;
+    *ret_name = slash + 1;
+    return true;
+}
+
+static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
+
+// The label is what messages call the subject.
+static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject,
+                                     const char **ret_label) {
+    struct arena *arena = lowering->arena;
+    const char *name = subject->name.text, *namespace = NULL, *other = NULL;
+    *ret_label = "";
+    switch (subject->kind) {
+    case AST_SUBJECT_ERROR: break;
+    case AST_SUBJECT_SERVICE_ACCOUNT:
+        if (!lower_service_account(lowering, subject->name, &namespace, &name)) break;
+        *ret_label = arena_printf(arena, "serviceaccount %s/%s", namespace, name);
+        return ir_is(arena, IR_USER, NULL, arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name));
+    case AST_SUBJECT_SERVICE_ACCOUNTS:
+        if (!kube_is_dns_label(name)) {
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", name);
+            break;
+        }
+        *ret_label = arena_printf(arena, "serviceaccounts %s", name);
+        return ir_is(arena, IR_GROUP, NULL, arena_printf(arena, "system:serviceaccounts:%s", name));
+    case AST_SUBJECT_USER:
+    case AST_SUBJECT_GROUP:
+    case AST_SUBJECT_UID: {
+        const bool user = subject->kind == AST_SUBJECT_USER, group = subject->kind == AST_SUBJECT_GROUP;
+        const char *word = user ? "user" : group ? "group" : "uid";
+        if (!*name) {
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "an empty %s name", word);
+            break;
+        }
+        *ret_label = arena_printf(arena, "%s %s", word, name);
+        return ir_is(arena, user ? IR_USER : group ? IR_GROUP : IR_UID, NULL, name);
+    }
+    case AST_SUBJECT_ACTOR: {
+        const struct actor_meaning *actor = find_actor(lowering, unit, subject->name);
+        if (!actor) break;
+        struct text label;
+        text_init(&label, arena);
+        for (size_t i = 0; i < actor->subjects.label_count; i++)
+            text_printf(&label, "%s%s", i ? ", " : "", actor->subjects.labels[i]);
+        *ret_label = text_string(&label);
+        return actor->formula;
+    }
+    case AST_SUBJECT_MAY: lower_not_supported(lowering, subject->span, "'may VERB'"); break;
+    case AST_SUBJECT_PRESET:
+        lower_not_supported(lowering, subject->span, arena_printf(arena, "the preset '%s'", name));
+        break;
+    case AST_SUBJECT_AND: {
+        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        struct ir_expr *right = lower_subject(lowering, unit, subject->right, &other);
+        *ret_label = arena_printf(arena, "%s and %s", *ret_label, other);
+        return ir_and(arena, left, right);
+    }
+    case AST_SUBJECT_EXTRA: {
+        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        *ret_label = arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
+        return ir_and(arena, left, ir_is(arena, IR_EXTRA, subject->extra_key.text, subject->extra_value.text));
+    }
+    }
+    return ir_new(arena, IR_FALSE);
+}
+
+static void add_name(struct arena *arena, const char ***names, size_t *count, const char *name) {
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp((*names)[i], name) == 0) return;
+    ARENA_PUSH(arena, *names, *count, name);
+}
+
+// Sorts an alternative into exact users, exact groups and the rest.
+static void add_alternative(struct arena *arena, struct ir_subjects *subjects, struct ir_expr *formula) {
+    if (formula->kind == IR_OR) {
+        for (size_t i = 0; i < formula->operand_count; i++) add_alternative(arena, subjects, formula->operands[i]);
+    } else if (formula->kind == IR_USER) {
+        add_name(arena, &subjects->users, &subjects->user_count, formula->values[0]->as.string);
+    } else if (formula->kind == IR_GROUP) {
+        add_name(arena, &subjects->groups, &subjects->group_count, formula->values[0]->as.string);
+    } else if (formula->kind != IR_FALSE) {
+        ARENA_PUSH(arena, subjects->others, subjects->other_count, formula);
+    }
+}
+
+void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *list,
+                    struct ir_subjects *ret_subjects) {
+    struct ir_subjects *subjects = ret_subjects;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *label = NULL;
+        struct ir_expr *formula = lower_subject(lowering, unit, list->items[i], &label);
+        add_alternative(lowering->arena, subjects, formula);
+        if (*label) ARENA_PUSH(lowering->arena, subjects->labels, subjects->label_count, label);
+    }
+    if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
+    if (subjects->group_count) qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
+}
+
+static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {
+    struct ir_expr *formula = ir_new(arena, IR_FALSE);
+    for (size_t i = 0; i < subjects->user_count; i++)
+        formula = ir_or(arena, formula, ir_is(arena, IR_USER, NULL, subjects->users[i]));
+    for (size_t i = 0; i < subjects->group_count; i++)
+        formula = ir_or(arena, formula, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
+    for (size_t i = 0; i < subjects->other_count; i++) formula = ir_or(arena, formula, subjects->others[i]);
+    return formula;
+}
+
+static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration, struct span use) {
+    if (declaration->meaning) return declaration->meaning;
+    if (declaration->in_progress) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use, "actor '%s' is made of itself",
+                                                    declaration->item->name.text);
+        diag_relate(diagnostic, declaration->item->name.span, "declared here");
+        return NULL;
+    }
+    declaration->in_progress = true;
+    struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
+    lower_subjects(lowering, declaration->unit, &declaration->item->as.actor.subjects, &meaning->subjects);
+    meaning->formula = formula_of(lowering->arena, &meaning->subjects);
+    declaration->in_progress = false;
+    declaration->meaning = meaning;
+    return meaning;
+}
+
+static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name) {
+    if (IS_ONE_OF(name.text, presets)) {
+        lower_not_supported(lowering, name.span, arena_printf(lowering->arena, "the preset '%s'", name.text));
+        return NULL;
+    }
+    struct declaration *declaration = scope_find(&lowering->scope, unit, AST_ITEM_ACTOR, name);
+    return declaration ? actor_of(lowering, declaration, name.span) : NULL;
+}
+
+struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name) {
+    const struct actor_meaning *actor = find_actor(lowering, unit, name);
+    return actor ? actor->formula : ir_new(lowering->arena, IR_FALSE);
+}
+
+// Emits the accounts of `new`; only service accounts can be made.
+static void add_accounts(struct lowering *lowering, const struct unit *unit, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.actor.subjects.count; i++) {
+        const struct ast_subject *subject = item->as.actor.subjects.items[i];
+        struct ir_account *account = ARENA_NEW(lowering->arena, struct ir_account);
+        account->policy = unit->policy;
+        account->span = item->span;
+        if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
+                                                        "'new' makes service accounts, and this is none");
+            diag_relate(diagnostic, item->as.actor.create_at, "asked for here");
+        } else if (lower_service_account(lowering, subject->name, &account->namespace, &account->name)) {
+            ARENA_PUSH(lowering->arena, lowering->ir->accounts, lowering->ir->account_count, account);
+        }
+    }
+}
+
+void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    const struct word name = item->name;
+    if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span,
+                                                    "an actor cannot be named '%s'", name.text);
+        diag_help(lowering->diags, diagnostic, "it is the name of a kind of subject; choose another, such as my-%s", name.text);
+        return;
+    }
+    struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);
+    if (declaration) actor_of(lowering, declaration, name.span);
+    if (item->as.actor.create) add_accounts(lowering, unit, item);
+    if (item->as.actor.sealed) lower_not_supported(lowering, item->as.actor.sealed_at, "'sealed'");
+}
