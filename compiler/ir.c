@@ -7,6 +7,10 @@
 
 const struct ir_resource_name ir_never_locked[] = {
     {"", "events"},
+    {"admissionregistration.k8s.io", "mutatingadmissionpolicies"},
+    {"admissionregistration.k8s.io", "mutatingadmissionpolicybindings"},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicies"},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicybindings"},
     {"authentication.k8s.io", "selfsubjectreviews"},
     {"authentication.k8s.io", "tokenreviews"},
     {"authorization.k8s.io", "localsubjectaccessreviews"},

@@ -209,7 +209,8 @@ struct ir {
     size_t lock_count, grant_count, account_count, test_count;
 };
 
-// The names that wildcards always leave out: leases, events and the review kinds.
+// The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server does
+// not evaluate policies.
 struct ir_resource_name {
     const char *group, *name;
 };

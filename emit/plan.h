@@ -1,0 +1,83 @@
+// Resolved policy in, policies of the API server as data out: which locks share a policy, which share a validation, and
+// what of them differs. Emitters print a plan and decide nothing.
+#ifndef KLOCK_PLAN_H
+#define KLOCK_PLAN_H
+
+#include "ir.h"
+
+struct arena;
+struct diags;
+
+// A column of a table: one constant for each lock. When all locks have the same, it is written in place.
+enum plan_type { PLAN_STRINGS, PLAN_STRING, PLAN_NUMBER, PLAN_SCALARS };
+
+struct plan_column {
+    const char *name; // of the CEL variable, when the constants differ
+    enum plan_type type;
+    bool uniform;
+    const struct value ***values; // values[row][i]; one value in each row unless the type is a list
+    size_t *counts;
+};
+
+// Locks of one structure. One validation serves them all: it looks up the locks that may refuse a request by a key, and
+// evaluates the structure for each of them with its constants.
+struct plan_table {
+    const char *name;             // prefix of its CEL variables
+    const struct ir_lock **locks; // rows, sorted by name
+    const char **rows;            // what the rows are called: the names of the locks
+    size_t row_count;
+    struct ir_lock *model;        // the structure, with the constants of the first row; its atoms are its own
+
+    // Columns of the structure's constants: atoms[i] of the model reads columns[i].
+    const struct ir_expr **atoms;
+    struct plan_column *columns;
+    size_t atom_count;
+    // Columns of what every lock has.
+    struct plan_column resources, namespaces, operations, users, groups, glass_users, glass_groups, messages;
+
+    // With several rows: what the key is made of. The atoms are skipped when the structure is evaluated, as they are known
+    // to hold for a lock that was found by them.
+    bool key_namespace, key_resource;
+    const struct ir_expr **key_atoms;
+    size_t key_count;
+    const char **keys; // sorted; empty when there is no key: every lock is looked at
+    const size_t **key_rows;
+    size_t *key_row_counts;
+    size_t key_value_count;
+};
+
+// One entry of resourceRules.
+struct plan_rule {
+    const char *group, *version;
+    const char **resources; // with subresources, sorted
+    size_t resource_count;
+    unsigned operations;
+    bool namespaced;
+};
+
+struct plan_policy {
+    const char *policy; // of the source
+    const char *name;   // of the object
+    unsigned mode;
+    bool fail_open;
+    struct plan_rule *rules, *excluded;
+    size_t rule_count, excluded_count;
+    bool has_subresources; // the rules take in subresources, so that validations must tell them apart
+    struct plan_table *tables; // sorted by name
+    size_t table_count;
+    struct span source;  // the lock, when there is one only
+    size_t lock_count;
+};
+
+struct plan {
+    struct plan_policy *policies; // sorted by name
+    size_t count;
+};
+
+// Never fails; what is beyond the API server's limits is found when the text is there.
+void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan);
+
+// Whether the lock selects by, or looks at changes of, anything but metadata.
+bool plan_reads_fields(const struct ir_lock *lock);
+
+#endif
