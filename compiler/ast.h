@@ -110,6 +110,7 @@ struct ast_subject {
     struct word name;
     struct word extra_key, extra_value;
     struct ast_subject *left, *right;
+    unsigned depth; // 1 for a leaf; the parser refuses more than LIMIT_EXPR_DEPTH
 };
 
 struct ast_subjects {

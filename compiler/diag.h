@@ -49,6 +49,7 @@ struct diags {
     struct diagnostic *items;
     size_t count;
     size_t errors; // of severity error, those beyond the cap counted too
+    struct diagnostic beyond; // the last report beyond the cap
 };
 
 enum { DIAG_MAX_REPORTED = 1000 }; // more are counted and not kept

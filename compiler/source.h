@@ -9,12 +9,14 @@
 
 struct arena;
 struct diags;
+struct source_mark;
 
 struct source {
     const char *name; // as shown in messages: the path as it was given, or "<stdin>"
     const char *text; // NUL-terminated
     size_t len;
     bool usable; // text passed the checks below
+    const struct source_mark *marks;
 };
 
 struct sources {
@@ -23,8 +25,8 @@ struct sources {
     size_t count;
 };
 
-// Adds a text that was read elsewhere; the bytes are copied. Reports a text that is empty of items' prerequisites: too
-// large, a byte order mark, a NUL byte, bad UTF-8. Gives the index of the source, usable or not.
+// Adds a text that was read elsewhere; the bytes are copied. Reports a text that cannot be read: too large, a
+// byte order mark, a NUL byte, bad UTF-8. Gives the index of the source, usable or not.
 uint32_t source_add(struct sources *sources, struct diags *diags, const char *name, const char *bytes, size_t len);
 
 struct source_location {

@@ -2,6 +2,7 @@
 #ifndef KLOCK_SPAN_H
 #define KLOCK_SPAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct span {
@@ -19,6 +20,10 @@ static inline struct span span_none(void) {
 // From the start of the first span to the end of the last; both are in one file.
 static inline struct span span_join(struct span first, struct span last) {
     return (struct span){.file = first.file, .begin = first.begin, .end = last.end};
+}
+
+static inline bool span_same(struct span a, struct span b) {
+    return a.file == b.file && a.begin == b.begin && a.end == b.end;
 }
 
 #endif

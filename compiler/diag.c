@@ -1,0 +1,121 @@
+// Diagnostics: the table of codes and the list of what was reported; see diag.h.
+#include "diag.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "arena.h"
+
+enum { MESSAGE_BYTES = 1000 };
+
+static const struct diag_info infos[DIAG_COUNT] = {
+#define DIAG(code, name, kebab, severity, summary, explanation, example)                                               \
+    [DIAG_##name] = {code, kebab, SEVERITY_##severity, summary, explanation, example},
+#include "diag_codes.def"
+#undef DIAG
+};
+
+const struct diag_info *diag_info(enum diag_code code) {
+    return &infos[code];
+}
+
+const struct diag_info *diag_find(const char *code_or_name) {
+    for (size_t i = 0; i < DIAG_COUNT; i++)
+        if (strcasecmp(infos[i].code, code_or_name) == 0 || strcmp(infos[i].name, code_or_name) == 0) return &infos[i];
+    return NULL;
+}
+
+void diags_init(struct diags *diags, struct arena *arena) {
+    *diags = (struct diags){.arena = arena};
+}
+
+// One line of bounded length, whatever the quoted text of users holds.
+static const char *format_line(struct arena *arena, const char *format, va_list args) {
+    char buffer[MESSAGE_BYTES];
+    const int wanted = vsnprintf(buffer, sizeof buffer, format, args);
+    if (wanted < 0) return "";
+    size_t len = (size_t)wanted;
+    const bool clipped = len >= sizeof buffer;
+    if (clipped) {
+        static const char ellipsis[] = "\xe2\x80\xa6";
+        len = sizeof buffer - sizeof ellipsis;
+        while (len && ((unsigned char)buffer[len] & 0xc0U) == 0x80) len--;
+        memcpy(buffer + len, ellipsis, sizeof ellipsis);
+        len += sizeof ellipsis - 1;
+    }
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)buffer[i] < 0x20 || buffer[i] == 0x7f) buffer[i] = ' ';
+    return arena_copy(arena, buffer, len);
+}
+
+struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...) {
+    const enum severity severity = infos[code].severity;
+    if (severity == SEVERITY_ERROR) diags->errors++;
+    struct diagnostic diagnostic = {
+        .code = code,
+        .severity = severity,
+        .span = span,
+        .related = span_none(),
+        .fix = span_none(),
+        .message = "",
+    };
+    if (diags->count >= DIAG_MAX_REPORTED) {
+        diags->beyond = diagnostic;
+        return &diags->beyond;
+    }
+    va_list args;
+    va_start(args, format);
+    diagnostic.message = format_line(diags->arena, format, args);
+    va_end(args);
+    ARENA_PUSH(diags->arena, diags->items, diags->count, diagnostic);
+    return &diags->items[diags->count - 1];
+}
+
+void diag_relate(struct diagnostic *diagnostic, struct span span, const char *label) {
+    diagnostic->related = span;
+    diagnostic->related_label = label;
+}
+
+void diag_help(struct diags *diags, struct diagnostic *diagnostic, const char *format, ...) {
+    if (diagnostic == &diags->beyond) return;
+    va_list args;
+    va_start(args, format);
+    diagnostic->help = format_line(diags->arena, format, args);
+    va_end(args);
+}
+
+void diag_fix(struct diagnostic *diagnostic, struct span span, const char *text) {
+    diagnostic->fix = span;
+    diagnostic->fix_text = text;
+}
+
+static int compare_numbers(uint32_t a, uint32_t b) {
+    return (a > b) - (a < b);
+}
+
+static int compare_diagnostics(const void *left, const void *right) {
+    const struct diagnostic *a = left, *b = right;
+    int order = compare_numbers(a->span.file, b->span.file);
+    if (!order) order = compare_numbers(a->span.begin, b->span.begin);
+    if (!order) order = (a->code > b->code) - (a->code < b->code);
+    if (!order) order = compare_numbers(a->span.end, b->span.end);
+    if (!order) order = strcmp(a->message, b->message);
+    return order;
+}
+
+void diags_sort(struct diags *diags) {
+    if (diags->count < 2) return;
+    qsort(diags->items, diags->count, sizeof *diags->items, compare_diagnostics);
+    size_t kept = 1;
+    for (size_t i = 1; i < diags->count; i++) {
+        if (compare_diagnostics(&diags->items[kept - 1], &diags->items[i]) != 0) {
+            diags->items[kept++] = diags->items[i];
+        } else if (infos[diags->items[i].code].severity == SEVERITY_ERROR) {
+            diags->errors--;
+        }
+    }
+    diags->count = kept;
+}
