@@ -15,7 +15,7 @@ struct scope {
 };
 
 struct binding {
-    struct cel_type *variable;
+    type *bound;
     type before;
 };
 
@@ -177,12 +177,14 @@ static type list_of(struct checker *c, type item) {
 }
 
 static type new_variable(struct checker *c) {
-    return new_type(c, CEL_TYPE_VAR, NULL, NULL);
+    struct cel_type *made = new_type(c, CEL_TYPE_VAR, NULL, NULL);
+    made->bound = ARENA_NEW(c->arena, type);
+    return made;
 }
 
 // Follows bound variables at the top.
 static type resolved(type t) {
-    while (t->kind == CEL_TYPE_VAR && t->first) t = t->first;
+    while (t->kind == CEL_TYPE_VAR && *t->bound) t = *t->bound;
     return t;
 }
 
@@ -226,8 +228,8 @@ static bool occurs(type variable, type within) {
 }
 
 static bool less_specific(type a, type b) {
-    if (a->kind == CEL_TYPE_VAR && a->first) a = resolved(a);
-    if (b->kind == CEL_TYPE_VAR && b->first) b = resolved(b);
+    a = resolved(a);
+    b = resolved(b);
     if (a->kind == CEL_TYPE_DYN || a->kind == CEL_TYPE_VAR) return true;
     if (b->kind == CEL_TYPE_DYN || b->kind == CEL_TYPE_VAR || a->kind != b->kind) return false;
     if (a->kind == CEL_TYPE_LIST) return less_specific(a->first, b->first);
@@ -236,18 +238,15 @@ static bool less_specific(type a, type b) {
 }
 
 static void bind(struct checker *c, type variable, type to) {
-    // Variables are made by new_type only, so they are not constants.
-    struct cel_type *bound = NULL;
-    memcpy(&bound, &variable, sizeof bound);
-    const struct binding undo = {bound, bound->first};
+    const struct binding undo = {variable->bound, *variable->bound};
     ARENA_PUSH(c->arena, c->trail, c->trail_count, undo);
-    bound->first = to;
+    *variable->bound = to;
 }
 
 static void undo_to(struct checker *c, size_t mark) {
     while (c->trail_count > mark) {
         c->trail_count--;
-        c->trail[c->trail_count].variable->first = c->trail[c->trail_count].before;
+        *c->trail[c->trail_count].bound = c->trail[c->trail_count].before;
     }
 }
 
@@ -261,8 +260,8 @@ static bool assign(struct checker *c, type a, type b);
 // Whether the variable may stand for the type: its present type is widened if need be.
 static bool substitute(struct checker *c, type t, type variable) {
     if (t == variable) return true;
-    if (variable->first) {
-        const type now = variable->first;
+    if (*variable->bound) {
+        const type now = *variable->bound;
         if (t == now) return true;
         if (!assign(c, t, now)) return false;
         const type wider = less_specific(t, now) ? t : now;
@@ -277,7 +276,7 @@ static bool substitute(struct checker *c, type t, type variable) {
 static bool assign(struct checker *c, type a, type b) {
     if (b->kind == CEL_TYPE_VAR) {
         if (substitute(c, a, b)) return true;
-        if (b->first) return false;
+        if (*b->bound) return false;
     }
     if (a->kind == CEL_TYPE_VAR) return substitute(c, b, a);
     if (a->kind == CEL_TYPE_DYN || b->kind == CEL_TYPE_DYN) return true;

@@ -79,7 +79,8 @@ struct cel_field {
 
 struct cel_type {
     enum cel_type_kind kind;
-    const struct cel_type *first, *second; // list: item; map: key and value; var: first is what it is bound to
+    const struct cel_type *first, *second; // list and type: of what; map: key and value
+    const struct cel_type **bound;         // var: holds what it stands for, or NULL
     const char *name;                      // struct
     const struct cel_field *fields;        // struct; ends with a NULL name
 };

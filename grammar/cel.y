@@ -12,16 +12,15 @@
 %expect 0
 
 %code requires {
-#include "../compiler/celexpr_tree.h"
+#include "celexpr_tree.h"
 }
 
 %code {
-#include "../compiler/arena.h"
+#include "arena.h"
 #include "cel_lexer.h"
 
 // The way out of a mistake is a jump, so that the parser must own nothing outside the arena.
 #define YYSTACK_ALLOC(size) arena_alloc(p->arena, (size))
-#define YYSTACK_FREE(pointer) ((void)(pointer))
 #define YYSTACK_ALLOC_MAXIMUM SIZE_MAX
 #define YYMALLOC(size) arena_alloc(p->arena, (size))
 #define YYFREE(pointer) ((void)(pointer))
@@ -151,9 +150,13 @@ entry_list
 static int yyreport_syntax_error(const yypcontext_t *context, struct cel_parser *p) {
     const yysymbol_kind_t found = yypcontext_token(context);
     const size_t offset = yypcontext_location(context)->begin;
-    if (found == YYSYMBOL_NAME || found == YYSYMBOL_LITERAL || found == YYSYMBOL_YYEOF)
-        cel_fail(p, offset, "%s is not expected here", yysymbol_name(found));
-    cel_fail(p, offset, "'%s' is not expected here", yysymbol_name(found));
+    const bool is_class = found == YYSYMBOL_NAME || found == YYSYMBOL_LITERAL || found == YYSYMBOL_YYEOF;
+    const char *quote = is_class ? "" : "'";
+    yysymbol_kind_t expected[2] = {YYSYMBOL_YYEMPTY, YYSYMBOL_YYEMPTY};
+    if (yypcontext_expected_tokens(context, expected, 2) == 1)
+        cel_fail(p, offset, "%s%s%s is not expected here, %s is", quote, yysymbol_name(found), quote,
+                 yysymbol_name(expected[0]));
+    cel_fail(p, offset, "%s%s%s is not expected here", quote, yysymbol_name(found), quote);
 }
 
 // Called only when the stack is full.
