@@ -1,0 +1,354 @@
+// CEL expressions: literals and nodes for the parser, and the entry points; see celexpr.h.
+#include "celexpr.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "celexpr_tree.h"
+#include "limits.h"
+#include "text.h"
+
+int cel_yyparse(struct cel_parser *p);
+
+_Noreturn void cel_fail(struct cel_parser *p, size_t offset, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char message[256];
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    // The cut may have gone through a character.
+    p->error = arena_copy(p->arena, message, utf8_valid_prefix(message, strlen(message)));
+    p->error_offset = offset;
+    longjmp(p->failed, 1);
+}
+
+static struct cel_node *new_node(struct cel_parser *p, enum cel_node_kind kind, struct span span) {
+    struct cel_node *node = ARENA_NEW(p->arena, struct cel_node);
+    node->kind = kind;
+    node->span = span;
+    node->depth = 1;
+    return node;
+}
+
+static void deepen(struct cel_parser *p, struct cel_node *node, const struct cel_node *child) {
+    if (child && child->depth >= node->depth) node->depth = child->depth + 1;
+    if (node->depth > LIMIT_EXPR_DEPTH) cel_fail(p, node->span.begin, "the expression is nested too deeply");
+}
+
+// ---- literals ----
+
+static struct cel_node *new_literal(struct cel_parser *p, struct span span, struct cel_value value) {
+    struct cel_node *node = new_node(p, CEL_NODE_LITERAL, span);
+    node->literal = value;
+    return node;
+}
+
+struct cel_node *cel_literal_bool(struct cel_parser *p, struct span span, bool boolean) {
+    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_BOOL, .as.boolean = boolean});
+}
+
+struct cel_node *cel_literal_null(struct cel_parser *p, struct span span) {
+    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_NULL});
+}
+
+// Decimal, or hexadecimal behind 0x; a suffix is not looked at.
+static uint64_t read_natural(struct cel_parser *p, struct span span) {
+    const char *digits = p->text + span.begin;
+    const bool hex = digits[0] == '0' && digits[1] == 'x';
+    errno = 0;
+    const unsigned long long natural = strtoull(hex ? digits + 2 : digits, NULL, hex ? 16 : 10);
+    if (errno == ERANGE || natural > UINT64_MAX) cel_fail(p, span.begin, "the number is too large");
+    return natural;
+}
+
+struct cel_node *cel_literal_int(struct cel_parser *p, struct span span) {
+    const uint64_t natural = read_natural(p, span);
+    if (natural > (uint64_t)INT64_MAX + 1) cel_fail(p, span.begin, "the number is too large");
+    struct cel_node *node = new_literal(p, span, (struct cel_value){.kind = CEL_KIND_INT});
+    node->beyond_int = natural > INT64_MAX;
+    node->literal.as.integer = node->beyond_int ? INT64_MIN : (int64_t)natural;
+    return node;
+}
+
+struct cel_node *cel_literal_uint(struct cel_parser *p, struct span span) {
+    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_UINT, .as.natural = read_natural(p, span)});
+}
+
+struct cel_node *cel_literal_double(struct cel_parser *p, struct span span) {
+    const double number = strtod(p->text + span.begin, NULL);
+    if (isinf(number)) cel_fail(p, span.begin, "the number is too large");
+    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_DOUBLE, .as.number = number});
+}
+
+static uint32_t read_digits(const char **at, size_t count, int base) {
+    char digits[9] = {0};
+    memcpy(digits, *at, count);
+    *at += count;
+    return (uint32_t)strtoul(digits, NULL, base);
+}
+
+// One escape, behind its backslash; the lexer has checked its form.
+static uint32_t read_escape(struct cel_parser *p, const char **at) {
+    const char c = *(*at)++;
+    switch (c) {
+    case 'a': return '\a';
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case 'v': return '\v';
+    case 'x':
+    case 'X': return read_digits(at, 2, 16);
+    case 'u':
+    case 'U': {
+        const size_t offset = (size_t)(*at - p->text) - 2;
+        const uint32_t code_point = read_digits(at, c == 'u' ? 4 : 8, 16);
+        if (code_point > 0x10ffff || (code_point >= 0xd800 && code_point <= 0xdfff))
+            cel_fail(p, offset, "the escape is no character");
+        return code_point;
+    }
+    case '0':
+    case '1':
+    case '2':
+    case '3': --*at; return read_digits(at, 3, 8);
+    default: return (unsigned char)c;
+    }
+}
+
+struct cel_node *cel_literal_string(struct cel_parser *p, struct span span) {
+    const char *at = p->text + span.begin, *end = p->text + span.end;
+    const bool raw = *at == 'r' || *at == 'R';
+    if (raw) at++;
+    const size_t quotes = end - at >= 6 && at[1] == at[0] && at[2] == at[0] ? 3 : 1;
+    at += quotes;
+    end -= quotes;
+    struct text text;
+    text_init(&text, p->arena);
+    while (at < end) {
+        char c = *at++;
+        if (c == '\\' && !raw) {
+            char bytes[4];
+            const size_t len = utf8_encode(read_escape(p, &at), bytes);
+            text_add(&text, bytes, len);
+            continue;
+        }
+        if (c == '\r') {
+            // CEL reads every kind of line break as a line feed.
+            if (at < end && *at == '\n') at++;
+            c = '\n';
+        }
+        text_add_char(&text, c);
+    }
+    const struct cel_string string = {text_string(&text), text.len};
+    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_STRING, .as.string = string});
+}
+
+// ---- builders ----
+
+static void check_range(struct cel_parser *p, const struct cel_node *node) {
+    if (node->beyond_int) cel_fail(p, node->span.begin, "the number is too large");
+}
+
+void cel_set_root(struct cel_parser *p, struct cel_node *root) {
+    p->root = root;
+}
+
+static const char *const reserved[] = {"as",      "break",  "const",   "continue",  "else",   "for", "function", "if",
+                                       "import",  "let",    "loop",    "namespace", "package", "return", "var",
+                                       "void",    "while"};
+
+static void refuse_reserved(struct cel_parser *p, struct span span, const char *name) {
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (strcmp(reserved[i], name) == 0) cel_fail(p, span.begin, "'%s' is a reserved word of CEL", name);
+}
+
+struct cel_node *cel_ident(struct cel_parser *p, struct span span, const char *name) {
+    refuse_reserved(p, span, name);
+    struct cel_node *node = new_node(p, CEL_NODE_IDENT, span);
+    node->name = name;
+    return node;
+}
+
+struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name) {
+    struct cel_node *node = new_node(p, CEL_NODE_SELECT, span);
+    node->target = target;
+    node->name = name;
+    deepen(p, node, target);
+    return node;
+}
+
+struct cel_node *cel_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                          struct cel_nodes args) {
+    if (!target) refuse_reserved(p, span, name);
+    struct cel_node *node = new_node(p, CEL_NODE_CALL, span);
+    node->target = target;
+    node->name = name;
+    node->args = args.items;
+    node->count = args.count;
+    deepen(p, node, target);
+    for (size_t i = 0; i < args.count; i++) deepen(p, node, args.items[i]);
+    return node;
+}
+
+struct cel_node *cel_operator(struct cel_parser *p, struct span span, const char *name, struct cel_node *left,
+                              struct cel_node *right) {
+    return cel_call(p, span, NULL, name, cel_nodes_with(p, cel_nodes_of(p, left), right));
+}
+
+struct cel_node *cel_conditional(struct cel_parser *p, struct span span, struct cel_node *condition,
+                                 struct cel_node *yes, struct cel_node *no) {
+    const struct cel_nodes both = cel_nodes_with(p, cel_nodes_of(p, condition), yes);
+    return cel_call(p, span, NULL, "_?_:_", cel_nodes_with(p, both, no));
+}
+
+struct cel_node *cel_chain(struct cel_parser *p, struct span span, enum cel_node_kind kind, struct cel_node *left,
+                           struct cel_node *right) {
+    struct cel_node *node = left;
+    if (left->kind != kind || left->in_parentheses) {
+        node = new_node(p, kind, span);
+        ARENA_PUSH(p->arena, node->args, node->count, left);
+        deepen(p, node, left);
+    }
+    node->span = span;
+    ARENA_PUSH(p->arena, node->args, node->count, right);
+    deepen(p, node, right);
+    return node;
+}
+
+struct cel_node *cel_not(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
+    return times % 2 ? cel_call(p, span, NULL, "!_", cel_nodes_of(p, operand)) : operand;
+}
+
+struct cel_node *cel_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
+    if (times % 2 == 0) return operand;
+    const bool bare = operand->kind == CEL_NODE_LITERAL && !operand->in_parentheses;
+    if (!bare || (operand->literal.kind != CEL_KIND_INT && operand->literal.kind != CEL_KIND_DOUBLE))
+        return cel_call(p, span, NULL, "-_", cel_nodes_of(p, operand));
+    // The sign belongs to the literal. The token keeps the unsigned node, so this one is new.
+    struct cel_node *node = new_literal(p, span, operand->literal);
+    if (operand->literal.kind == CEL_KIND_DOUBLE)
+        node->literal.as.number = -operand->literal.as.number;
+    else if (!operand->beyond_int)
+        node->literal.as.integer = -operand->literal.as.integer;
+    return node;
+}
+
+struct cel_node *cel_parentheses(struct cel_parser *p, struct cel_node *inner) {
+    check_range(p, inner);
+    inner->in_parentheses = true;
+    // Parentheses count against the parser's depth in the API server.
+    inner->depth++;
+    deepen(p, inner, NULL);
+    return inner;
+}
+
+static struct cel_node *new_aggregate(struct cel_parser *p, struct span span, enum cel_node_kind kind,
+                                      struct cel_nodes items) {
+    struct cel_node *node = new_node(p, kind, span);
+    node->args = items.items;
+    node->count = items.count;
+    for (size_t i = 0; i < items.count; i++) deepen(p, node, items.items[i]);
+    return node;
+}
+
+struct cel_node *cel_list(struct cel_parser *p, struct span span, struct cel_nodes items) {
+    return new_aggregate(p, span, CEL_NODE_LIST, items);
+}
+
+struct cel_node *cel_map(struct cel_parser *p, struct span span, struct cel_nodes entries) {
+    return new_aggregate(p, span, CEL_NODE_MAP, entries);
+}
+
+struct cel_nodes cel_nodes_of(struct cel_parser *p, struct cel_node *node) {
+    return cel_nodes_with(p, (struct cel_nodes){0}, node);
+}
+
+struct cel_nodes cel_nodes_with(struct cel_parser *p, struct cel_nodes nodes, struct cel_node *node) {
+    ARENA_PUSH(p->arena, nodes.items, nodes.count, node);
+    return nodes;
+}
+
+struct cel_nodes cel_nodes_with_entry(struct cel_parser *p, struct cel_nodes nodes, struct cel_node *key,
+                                      struct cel_node *value) {
+    return cel_nodes_with(p, cel_nodes_with(p, nodes, key), value);
+}
+
+// ---- text ----
+
+static void add_escaped(struct text *out, struct cel_string string) {
+    text_add_char(out, '\'');
+    for (size_t at = 0; at < string.len;) {
+        const size_t begin = at;
+        const uint32_t c = utf8_next(string.bytes, string.len, &at);
+        if (c == '\'' || c == '\\') text_add_char(out, '\\');
+        if (c == '\n')
+            text_add_string(out, "\\n");
+        else if (c < 0x20 || c == 0x7f)
+            text_printf(out, "\\x%02x", (unsigned)c);
+        else
+            text_add(out, string.bytes + begin, at - begin);
+    }
+    text_add_char(out, '\'');
+}
+
+static const char *one_line(const struct cel_parser *p) {
+    struct text out;
+    text_init(&out, p->arena);
+    for (size_t i = 0; i < p->token_count; i++) {
+        const struct cel_token *token = &p->tokens[i];
+        const size_t len = token->end - token->begin;
+        if (i && p->tokens[i - 1].end < token->begin) text_add_char(&out, ' ');
+        const bool breaks = memchr(p->text + token->begin, '\n', len) || memchr(p->text + token->begin, '\r', len);
+        if (breaks)
+            add_escaped(&out, token->literal->literal.as.string);
+        else
+            text_add(&out, p->text + token->begin, len);
+    }
+    return text_string(&out);
+}
+
+// ---- entry points ----
+
+static void parse(struct cel_parser *p) {
+    const size_t valid = utf8_valid_prefix(p->text, p->len);
+    if (valid != p->len) cel_fail(p, valid, "invalid UTF-8");
+    if (utf8_length(p->text, p->len) > LIMIT_CEL_CODE_POINTS) cel_fail(p, 0, "the expression is too long");
+    cel_yyparse(p);
+    cel_check(p, p->root);
+    p->expr->root = p->root;
+    p->expr->text = one_line(p);
+}
+
+struct cel_expr *cel_parse(struct arena *arena, const char *text, const char **ret_error, size_t *ret_offset) {
+    struct cel_parser *p = ARENA_NEW(arena, struct cel_parser);
+    p->arena = arena;
+    p->text = text;
+    p->len = strlen(text);
+    p->cursor = (const unsigned char *)text;
+    p->limit = p->cursor + p->len;
+    p->expr = ARENA_NEW(arena, struct cel_expr);
+    if (setjmp(p->failed)) {
+        *ret_error = p->error;
+        *ret_offset = p->error_offset;
+        return NULL;
+    }
+    parse(p);
+    return p->expr;
+}
+
+bool cel_reads(const struct cel_expr *expr, const char *variable) {
+    static const char *const names[CEL_VARIABLES] = {"object", "oldObject", "request", "namespaceObject"};
+    for (size_t i = 0; i < CEL_VARIABLES; i++)
+        if (strcmp(names[i], variable) == 0) return expr->reads[i];
+    return false;
+}
+
+const char *cel_text(const struct cel_expr *expr) {
+    return expr->text;
+}

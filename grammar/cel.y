@@ -1,0 +1,166 @@
+// The grammar of CEL expressions; see CEL.g4 of cel-go for the original.
+%require "3.8"
+%define api.pure full
+%define api.prefix {cel_yy}
+%define api.token.prefix {CEL_TOK_}
+%define api.token.raw
+%define api.value.type union
+%define api.location.type {struct span}
+%locations
+%define parse.error custom
+%param {struct cel_parser *p}
+%expect 0
+
+%code requires {
+#include "celexpr_tree.h"
+}
+
+%code {
+#include "arena.h"
+#include "cel_lexer.h"
+
+// The way out of a mistake is a jump, so that the parser must own nothing outside the arena.
+#define YYSTACK_ALLOC(size) arena_alloc(p->arena, (size))
+#define YYSTACK_ALLOC_MAXIMUM SIZE_MAX
+#define YYMALLOC(size) arena_alloc(p->arena, (size))
+#define YYFREE(pointer) ((void)(pointer))
+
+#define YYLLOC_DEFAULT(current, right, count)                                                                          \
+    ((current) = (count) ? span_join(YYRHSLOC(right, 1), YYRHSLOC(right, count))                                       \
+                         : (struct span){0, YYRHSLOC(right, 0).end, YYRHSLOC(right, 0).end})
+
+static void cel_yyerror(const struct span *span, struct cel_parser *p, const char *message);
+}
+
+%initial-action { @$ = (struct span){0, 0, 0}; }
+
+%token EOF 0 "the end of the expression"
+%token QUESTION "?" COLON ":" OR "||" AND "&&" EQ "==" NE "!=" LT "<" LE "<=" GT ">" GE ">=" IN "in"
+%token PLUS "+" MINUS "-" STAR "*" SLASH "/" PERCENT "%" NOT "!" DOT "." COMMA ","
+%token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
+%token <const char *> NAME "a name"
+%token <struct cel_node *> LITERAL "a literal"
+
+%nterm <struct cel_node *> expr or and relation sum product unary member primary
+%nterm <struct cel_nodes> exprs arguments items entries entry_list
+%nterm <const char *> relation_operator
+%nterm <size_t> nots minuses
+
+%%
+
+start: expr { cel_set_root(p, $expr); };
+
+expr
+  : or
+  | or[condition] "?" or[yes] ":" expr[no] { $$ = cel_conditional(p, @$, $condition, $yes, $no); }
+  ;
+
+or
+  : and
+  | or[left] "||" and[right] { $$ = cel_chain(p, @$, CEL_NODE_OR, $left, $right); }
+  ;
+
+and
+  : relation
+  | and[left] "&&" relation[right] { $$ = cel_chain(p, @$, CEL_NODE_AND, $left, $right); }
+  ;
+
+relation
+  : sum
+  | relation[left] relation_operator[name] sum[right] { $$ = cel_operator(p, @$, $name, $left, $right); }
+  ;
+
+relation_operator
+  : "==" { $$ = "_==_"; }
+  | "!=" { $$ = "_!=_"; }
+  | "<"  { $$ = "_<_"; }
+  | "<=" { $$ = "_<=_"; }
+  | ">"  { $$ = "_>_"; }
+  | ">=" { $$ = "_>=_"; }
+  | "in" { $$ = "_in_"; }
+  ;
+
+sum
+  : product
+  | sum[left] "+" product[right] { $$ = cel_operator(p, @$, "_+_", $left, $right); }
+  | sum[left] "-" product[right] { $$ = cel_operator(p, @$, "_-_", $left, $right); }
+  ;
+
+product
+  : unary
+  | product[left] "*" unary[right] { $$ = cel_operator(p, @$, "_*_", $left, $right); }
+  | product[left] "/" unary[right] { $$ = cel_operator(p, @$, "_/_", $left, $right); }
+  | product[left] "%" unary[right] { $$ = cel_operator(p, @$, "_%_", $left, $right); }
+  ;
+
+unary
+  : member
+  | nots member { $$ = cel_not(p, @$, $nots, $member); }
+  | minuses member { $$ = cel_negate(p, @$, $minuses, $member); }
+  | nots "-" LITERAL { $$ = cel_not(p, @$, $nots, cel_negate(p, @LITERAL, 1, $LITERAL)); }
+  ;
+
+nots: "!" { $$ = 1; } | nots[before] "!" { $$ = $before + 1; };
+minuses: "-" { $$ = 1; } | minuses[before] "-" { $$ = $before + 1; };
+
+member
+  : primary
+  | member[target] "." NAME { $$ = cel_select(p, @$, $target, $NAME); }
+  | member[target] "." NAME "(" arguments ")" { $$ = cel_call(p, @$, $target, $NAME, $arguments); }
+  | member[target] "[" expr[index] "]" { $$ = cel_operator(p, @$, "_[_]", $target, $index); }
+  ;
+
+primary
+  : NAME { $$ = cel_ident(p, @$, $NAME); }
+  | NAME "(" arguments ")" { $$ = cel_call(p, @$, NULL, $NAME, $arguments); }
+  | "(" expr ")" { $$ = cel_parentheses(p, $expr); }
+  | "[" items "]" { $$ = cel_list(p, @$, $items); }
+  | "{" entries "}" { $$ = cel_map(p, @$, $entries); }
+  | LITERAL
+  ;
+
+exprs
+  : expr { $$ = cel_nodes_of(p, $expr); }
+  | exprs[before] "," expr { $$ = cel_nodes_with(p, $before, $expr); }
+  ;
+
+arguments: %empty { $$ = (struct cel_nodes){0}; } | exprs;
+
+items
+  : %empty { $$ = (struct cel_nodes){0}; }
+  | "," { $$ = (struct cel_nodes){0}; }
+  | exprs
+  | exprs "," { $$ = $exprs; }
+  ;
+
+entries
+  : %empty { $$ = (struct cel_nodes){0}; }
+  | "," { $$ = (struct cel_nodes){0}; }
+  | entry_list
+  | entry_list "," { $$ = $entry_list; }
+  ;
+
+entry_list
+  : expr[key] ":" expr[value] { $$ = cel_nodes_with_entry(p, (struct cel_nodes){0}, $key, $value); }
+  | entry_list[before] "," expr[key] ":" expr[value] { $$ = cel_nodes_with_entry(p, $before, $key, $value); }
+  ;
+
+%%
+
+static int yyreport_syntax_error(const yypcontext_t *context, struct cel_parser *p) {
+    const yysymbol_kind_t found = yypcontext_token(context);
+    const size_t offset = yypcontext_location(context)->begin;
+    const bool is_class = found == YYSYMBOL_NAME || found == YYSYMBOL_LITERAL || found == YYSYMBOL_YYEOF;
+    const char *quote = is_class ? "" : "'";
+    yysymbol_kind_t expected[2] = {YYSYMBOL_YYEMPTY, YYSYMBOL_YYEMPTY};
+    if (yypcontext_expected_tokens(context, expected, 2) == 1)
+        cel_fail(p, offset, "%s%s%s is not expected here, %s is", quote, yysymbol_name(found), quote,
+                 yysymbol_name(expected[0]));
+    cel_fail(p, offset, "%s%s%s is not expected here", quote, yysymbol_name(found), quote);
+}
+
+// Called only when the stack is full.
+static void cel_yyerror(const struct span *span, struct cel_parser *p, const char *message) {
+    (void)message;
+    cel_fail(p, span->begin, "the expression is nested too deeply");
+}
