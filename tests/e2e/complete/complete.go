@@ -23,7 +23,7 @@ import (
 func Object(kind schema.GroupVersionKind, namespace, name string, partial map[string]any) (map[string]any, error) {
 	object := map[string]any{}
 	if text, ok := templates[kind.GroupKind()]; ok {
-		text = strings.NewReplacer("NAME", name, "CSR", signingRequest()).Replace(text)
+		text = strings.NewReplacer("NAMESPACE", namespace, "NAME", name, "CSR", signingRequest()).Replace(text)
 		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
 			return nil, fmt.Errorf("template of %s: %w", kind, err)
 		}

@@ -13,6 +13,7 @@ const (
 // templates are the least that an API server accepts of each kind that needs more than metadata.
 var templates = map[schema.GroupKind]string{
 	{Kind: "Endpoints"}:             `{subsets: [{addresses: [{ip: 10.1.0.1}], ports: [{port: 80}]}]}`,
+	{Kind: "Event"}:                 `{involvedObject: {namespace: NAMESPACE}, type: Normal}`,
 	{Kind: "LimitRange"}:            `{spec: {limits: [{type: Pod, max: {cpu: "9"}}]}}`,
 	{Kind: "Namespace"}:             `{spec: {finalizers: [kubernetes]}, status: {phase: Active}}`,
 	{Kind: "PersistentVolume"}:      `{spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], persistentVolumeReclaimPolicy: Retain, hostPath: {path: /e2e}}}`,
@@ -36,7 +37,7 @@ var templates = map[schema.GroupKind]string{
 
 	{Group: "apiregistration.k8s.io", Kind: "APIService"}: `{spec: {groupPriorityMinimum: 100, versionPriority: 100, service: {namespace: nowhere, name: api}, insecureSkipTLSVerify: true}}`,
 
-	{Group: "apps", Kind: "ControllerRevision"}: `{revision: 1}`,
+	{Group: "apps", Kind: "ControllerRevision"}: `{revision: 1, data: {}}`,
 	{Group: "apps", Kind: "DaemonSet"}:          workload,
 	{Group: "apps", Kind: "Deployment"}:         workload,
 	{Group: "apps", Kind: "ReplicaSet"}:         workload,
@@ -48,7 +49,9 @@ var templates = map[schema.GroupKind]string{
 
 	{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}: `{spec: {signerName: klock.dev/e2e, usages: [client auth], request: CSR}}`,
 
-	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}:                          `{addressType: IPv4, endpoints: []}`,
+	{Group: "discovery.k8s.io", Kind: "EndpointSlice"}: `{addressType: IPv4, endpoints: []}`,
+	{Group: "events.k8s.io", Kind: "Event"}: `{regarding: {namespace: NAMESPACE}, type: Normal, eventTime: "2026-01-01T00:00:00.000000Z", action: a, reason: r,
+  reportingController: klock.dev/e2e, reportingInstance: e2e}`,
 	{Group: "flowcontrol.apiserver.k8s.io", Kind: "FlowSchema"}:                 `{spec: {matchingPrecedence: 9000, priorityLevelConfiguration: {name: catch-all}}}`,
 	{Group: "flowcontrol.apiserver.k8s.io", Kind: "PriorityLevelConfiguration"}: `{spec: {type: Limited, limited: {nominalConcurrencyShares: 1, limitResponse: {type: Reject}}}}`,
 
@@ -66,20 +69,23 @@ var templates = map[schema.GroupKind]string{
 	{Group: "rbac.authorization.k8s.io", Kind: "Role"}:               `{rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}`,
 	{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:        `{roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}, subjects: []}`,
 
+	{Group: "resource.k8s.io", Kind: "DeviceTaintRule"}:       `{spec: {taint: {key: e2e, effect: NoSchedule}}}`,
 	{Group: "resource.k8s.io", Kind: "ResourceClaim"}:         device,
 	{Group: "resource.k8s.io", Kind: "ResourceClaimTemplate"}: `{spec: ` + device + `}`,
-	{Group: "resource.k8s.io", Kind: "ResourceSlice"}:         `{spec: {driver: e2e.klock.dev, nodeName: n, pool: {name: p, generation: 1, resourceSliceCount: 1}}}`,
+	{Group: "resource.k8s.io", Kind: "ResourceSlice"}:         `{spec: {driver: e2e.klock.dev, nodeName: node, pool: {name: p, generation: 1, resourceSliceCount: 1}}}`,
 
 	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}: `{value: 1000}`,
 
 	{Group: "storage.k8s.io", Kind: "CSINode"}:               `{spec: {drivers: []}}`,
 	{Group: "storage.k8s.io", Kind: "CSIStorageCapacity"}:    `{storageClassName: e2e}`,
 	{Group: "storage.k8s.io", Kind: "StorageClass"}:          `{provisioner: klock.dev/e2e}`,
-	{Group: "storage.k8s.io", Kind: "VolumeAttachment"}:      `{spec: {attacher: klock.dev/e2e, nodeName: n, source: {persistentVolumeName: v}}}`,
-	{Group: "storage.k8s.io", Kind: "VolumeAttributesClass"}: `{driverName: e2e.klock.dev}`,
+	{Group: "storage.k8s.io", Kind: "VolumeAttachment"}:      `{spec: {attacher: e2e.klock.dev, nodeName: node, source: {persistentVolumeName: v}}}`,
+	{Group: "storage.k8s.io", Kind: "VolumeAttributesClass"}: `{driverName: e2e.klock.dev, parameters: {a: b}}`,
+
+	{Group: "storagemigration.k8s.io", Kind: "StorageVersionMigration"}: `{spec: {resource: {group: "", resource: pods}}}`,
 
 	// Objects of subresources.
-	{Kind: "Binding"}:                                      `{target: {apiVersion: v1, kind: Node, name: n}}`,
+	{Kind: "Binding"}:                                      `{target: {apiVersion: v1, kind: Node, name: node}}`,
 	{Group: "autoscaling", Kind: "Scale"}:                  `{spec: {replicas: 1}}`,
 	{Group: "authentication.k8s.io", Kind: "TokenRequest"}: `{spec: {audiences: []}}`,
 }

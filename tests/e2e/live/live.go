@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 
 	"klock.dev/e2e/cases"
@@ -37,6 +38,9 @@ const (
 	probeNamespace = "klock-sentinel"
 
 	settleTimeout = 30 * time.Second
+	// NotServed is the reason to skip a case about a resource that the server does not have.
+	NotServed = "not served by this minor"
+
 	// patience is how long an unexpected answer may be the fault of a cache inside the server.
 	patience = 3 * time.Second
 )
@@ -48,6 +52,7 @@ type Judge struct {
 	admin   kubernetes.Interface
 	store   *store
 
+	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
 	granted    map[string]bool
 	namespaces map[string]string
@@ -73,8 +78,17 @@ func New(c *cluster.Cluster) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, lists, err := admin.Discovery().ServerGroupsAndResources()
+	if err != nil {
+		return nil, err
+	}
+	served, err := discovery.GroupVersionResources(lists)
+	if err != nil {
+		return nil, err
+	}
 	return &Judge{
 		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
+		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
 		namespaces: map[string]string{},
@@ -142,7 +156,7 @@ func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
 
 // define makes the server serve a custom resource with every subresource that some case of the file is about.
 func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request) error {
-	gvr := schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}
+	gvr := resourceOf(r)
 	kind := schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 	if resources.Plural(kind.GroupKind()) != "" || j.custom[gvr] {
 		return nil
@@ -175,14 +189,25 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 	})
 }
 
-func (j *Judge) isCustom(r *cases.Request) bool {
-	return j.custom[schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}]
+func (j *Judge) isCustom(r *cases.Request) bool { return j.custom[resourceOf(r)] }
+
+func (j *Judge) isServed(r *cases.Request) bool {
+	_, ok := j.served[resourceOf(r)]
+	return ok || j.isCustom(r)
+}
+
+func resourceOf(r *cases.Request) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}
 }
 
 // complete asks the server, by a dry run, for the full form of the stored object.
 func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) {
 	r := &c.Request
 	q := &question{Case: c}
+	if !j.isServed(r) {
+		q.skipped = NotServed
+		return q, nil
+	}
 	if r.Operation == "CREATE" && r.Subresource == "" {
 		return q, nil
 	}
@@ -215,7 +240,7 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 		}
 		if !answer.ok() {
 			q.skipped = fmt.Sprintf("the stored object cannot be made: %s", answer.message())
-			return false, nil
+			return final(answer), nil
 		}
 		q.skipped = ""
 		return true, json.Unmarshal(answer.body, &stored)
@@ -371,41 +396,49 @@ func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
 		// What is known about this namespace is about to change.
 		delete(j.namespaces, r.Name)
 	}
-	var full map[string]any
-	if q.stored == nil {
-		if err := j.store.remove(ctx, key); err != nil {
-			return outcome, err
-		}
-	} else {
-		if err := j.store.put(ctx, key, q.stored); err != nil {
-			return outcome, err
-		}
-		defer j.store.remove(context.WithoutCancel(ctx), key)
-		answer, err := j.client.do(ctx, http.MethodGet, itemOf(r), nil, nil, nil)
+	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
+	defer j.store.remove(context.WithoutCancel(ctx), key)
+	deadline := time.Now().Add(patience)
+	for {
+		full, err := j.arrange(ctx, q, key)
 		if err != nil {
 			return outcome, err
 		}
-		if err := answer.err(); err != nil {
-			return outcome, fmt.Errorf("the object is not found at %s: %w", key, err)
-		}
-		if err := json.Unmarshal(answer.body, &full); err != nil {
-			return outcome, err
-		}
-	}
-
-	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
-	deadline := time.Now().Add(patience)
-	for {
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
 			return outcome, err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
-		if outcome.Problem == "" && outcome.Skipped == "" || time.Now().After(deadline) {
+		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
+		if done || time.Now().After(deadline) {
 			return outcome, nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
+}
+
+// final says whether the server would not answer otherwise a moment later, when its caches and controllers are done.
+func final(answer *reply) bool {
+	return answer.code == http.StatusBadRequest || answer.code == http.StatusUnprocessableEntity
+}
+
+// arrange stores the object that the question is about and returns it as the server shows it.
+func (j *Judge) arrange(ctx context.Context, q *question, key string) (map[string]any, error) {
+	if q.stored == nil {
+		return nil, j.store.remove(ctx, key)
+	}
+	if err := j.store.put(ctx, key, q.stored); err != nil {
+		return nil, err
+	}
+	answer, err := j.client.do(ctx, http.MethodGet, itemOf(&q.Request), nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.err(); err != nil {
+		return nil, fmt.Errorf("the object is not found at %s: %w", key, err)
+	}
+	var full map[string]any
+	return full, json.Unmarshal(answer.body, &full)
 }
 
 // send asks the question of a request.

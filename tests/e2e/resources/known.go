@@ -14,11 +14,19 @@ import (
 )
 
 var (
-	resourceLine    = regexp.MustCompile(`^RESOURCE\("([^"]*)", "[^"]*", "([^"]*)", "([^"]*)", "[^"]*", "[^"]*", (NAMESPACED|CLUSTER),`)
+	resourceLine    = regexp.MustCompile(`^RESOURCE\("([^"]*)", "[^"]*", "([^"]*)", "([^"]*)", "([^"]*)", "[^"]*", (NAMESPACED|CLUSTER), "[^"]*", "([^"]*)"`)
 	subresourceLine = regexp.MustCompile(`^SUBRESOURCE\("([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)",`)
 )
 
+// Resource is a line of the table.
+type Resource struct {
+	Plural, Kind, Group, Version string
+	Namespaced                   bool
+	Verbs                        []string
+}
+
 type table struct {
+	all        []Resource
 	plural     map[schema.GroupKind]string
 	namespaced map[schema.GroupKind]bool
 	// subresources is keyed by resource, group and subresource.
@@ -32,17 +40,26 @@ var known = sync.OnceValue(func() *table {
 	if err != nil {
 		panic(err)
 	}
-	t := &table{map[schema.GroupKind]string{}, map[schema.GroupKind]bool{}, map[[3]string]schema.GroupVersionKind{}}
+	t := &table{
+		plural:       map[schema.GroupKind]string{},
+		namespaced:   map[schema.GroupKind]bool{},
+		subresources: map[[3]string]schema.GroupVersionKind{},
+	}
 	for line := range strings.Lines(string(content)) {
 		if m := resourceLine.FindStringSubmatch(line); m != nil {
 			kind := schema.GroupKind{Group: m[3], Kind: m[2]}
-			t.plural[kind], t.namespaced[kind] = m[1], m[4] == "NAMESPACED"
+			r := Resource{Plural: m[1], Kind: m[2], Group: m[3], Version: m[4], Namespaced: m[5] == "NAMESPACED", Verbs: strings.Fields(m[6])}
+			t.all = append(t.all, r)
+			t.plural[kind], t.namespaced[kind] = r.Plural, r.Namespaced
 		} else if m := subresourceLine.FindStringSubmatch(line); m != nil {
 			t.subresources[[3]string{m[1], m[2], m[3]}] = schema.GroupVersionKind{Group: m[5], Version: m[6], Kind: m[4]}
 		}
 	}
 	return t
 })
+
+// All is the whole table.
+func All() []Resource { return known().all }
 
 // Namespaced says whether objects of a kind live in namespaces. A kind that the table does not know is taken to be a
 // namespaced custom resource.
