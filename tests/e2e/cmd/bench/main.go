@@ -2,8 +2,8 @@
 //
 //	bench [-minor 1.37] [-rounds 10] [-requests 200] MANIFEST...
 //
-// All variants run in one go and take turns, so that a noisy machine treats them alike. Memory is that of the server
-// after its first time with a manifest, against the empty server.
+// All variants run in one go and take turns, so that a noisy machine treats them alike. Memory is that of a server of
+// its own for each manifest, after as many updates.
 package main
 
 import (
@@ -53,14 +53,16 @@ func run(minor string, rounds, requests int, paths []string) error {
 		}
 		variants = append(variants, &variant{name: filepath.Base(path), manifest: manifest})
 	}
-	c, err := cluster.Start(cluster.Options{Minor: minor})
-	if err != nil {
+	if err := measure(minor, variants, rounds, requests); err != nil {
 		return err
 	}
-	defer os.RemoveAll(c.Dir)
-	defer c.Stop()
-	if err := measure(c, variants, rounds, requests); err != nil {
-		return err
+	for _, v := range variants {
+		// The times of these rounds are of no use: nothing else takes turns with them.
+		alone := &variant{name: v.name, manifest: v.manifest}
+		if err := measure(minor, []*variant{alone}, 1, requests); err != nil {
+			return err
+		}
+		v.rss = alone.rss
 	}
 
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -75,7 +77,14 @@ func run(minor string, rounds, requests int, paths []string) error {
 	return table.Flush()
 }
 
-func measure(c *cluster.Cluster, variants []*variant, rounds, requests int) error {
+// measure fills in times and memory of variants that share a server.
+func measure(minor string, variants []*variant, rounds, requests int) error {
+	c, err := cluster.Start(cluster.Options{Minor: minor})
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(c.Dir)
+	defer c.Stop()
 	ctx := context.Background()
 	client, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
@@ -105,10 +114,8 @@ func measure(c *cluster.Cluster, variants []*variant, rounds, requests int) erro
 				}
 				v.times = append(v.times, time.Since(start))
 			}
-			if round == 0 {
-				if v.rss, err = c.APIServerRSS(); err != nil {
-					return err
-				}
+			if v.rss, err = c.APIServerRSS(); err != nil {
+				return err
 			}
 		}
 	}
