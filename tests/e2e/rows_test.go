@@ -22,12 +22,12 @@ type row struct {
 	err      error
 }
 
-// rows are the reference rendering, whose cases are written by hand, and every policy that klockc compiles.
+// rows are the manifests whose cases are written by hand, and every policy that klockc compiles.
 func rows(t *testing.T) []*row {
 	t.Helper()
-	rows := []*row{reference()}
+	rows := []*row{byHand("table"), byHand("shapes")}
 	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
-		t.Logf("no klockc at %s: only the reference rendering is judged", cases.Klockc())
+		t.Logf("no klockc at %s: only hand-written manifests are judged", cases.Klockc())
 		return rows
 	}
 	for _, pattern := range []string{"tests/rows/*.klock", "examples/*.klock"} {
@@ -49,14 +49,14 @@ func rows(t *testing.T) []*row {
 	return rows
 }
 
-func reference() *row {
-	dir := filepath.Join(cluster.Root(), "tests", "e2e", "testdata")
-	r := &row{name: "reference"}
-	if r.manifest, r.err = os.ReadFile(filepath.Join(dir, "table.yaml")); r.err != nil {
+func byHand(name string) *row {
+	path := filepath.Join(cluster.Root(), "tests", "e2e", "testdata", name)
+	r := &row{name: name}
+	if r.manifest, r.err = os.ReadFile(path + ".yaml"); r.err != nil {
 		return r
 	}
 	var printed []byte
-	if printed, r.err = os.ReadFile(filepath.Join(dir, "table.json")); r.err == nil {
+	if printed, r.err = os.ReadFile(path + ".json"); r.err == nil {
 		r.cases, r.err = cases.Parse(printed)
 	}
 	return r

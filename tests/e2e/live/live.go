@@ -45,10 +45,9 @@ const (
 
 // Judge asks one API server. It is used by one goroutine.
 type Judge struct {
-	cluster *cluster.Cluster
-	client  *client
-	admin   kubernetes.Interface
-	store   *store
+	client *client
+	admin  kubernetes.Interface
+	store  *store
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
@@ -85,7 +84,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		return nil, err
 	}
 	return &Judge{
-		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
+		client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
@@ -176,7 +175,7 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 		}
 	}
 	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
-		APIGroups: []string{r.Group}, Resources: []string{r.Resource, r.Resource + "/*"}, Verbs: []string{"*"},
+		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
 	}); err != nil {
 		return err
 	}
