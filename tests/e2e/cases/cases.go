@@ -1,0 +1,174 @@
+// Package cases reads the test cases that klockc prints.
+package cases
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/json"
+
+	"klock.dev/e2e/cluster"
+)
+
+// The verdicts of a judge.
+const (
+	Allowed = "allowed"
+	Denied  = "denied"
+	Warned  = "warned"
+)
+
+// Case is one step of a test: a question, the answer that the policy's author expects, and klockc's own.
+type Case struct {
+	File     string   `json:"file"`
+	Policy   string   `json:"policy"`
+	Line     int      `json:"line"`
+	Test     string   `json:"test"`
+	Step     int      `json:"step"`
+	Request  Request  `json:"request"`
+	Expect   Expect   `json:"expect"`
+	Decision Decision `json:"decision"`
+}
+
+// String names the case for a reader.
+func (c *Case) String() string {
+	return fmt.Sprintf("%s:%d: %q step %d", c.File, c.Line, c.Test, c.Step)
+}
+
+// Request is what reaches admission. Objects are partial: what the test says about them.
+type Request struct {
+	Operation   string `json:"operation"`
+	Group       string `json:"group"`
+	Version     string `json:"version"`
+	Resource    string `json:"resource"`
+	Kind        string `json:"kind"`
+	Subresource string `json:"subresource"`
+	Scope       string `json:"scope"`
+	Namespace   string `json:"namespace"`
+	Name        string `json:"name"`
+	User        User   `json:"user"`
+
+	Object    map[string]any `json:"object"`
+	OldObject map[string]any `json:"oldObject"`
+	// Stored is the parent object of a subresource whose own old object is of another kind, or that has none.
+	Stored          map[string]any `json:"stored"`
+	NamespaceObject map[string]any `json:"namespaceObject"`
+
+	DeleteCollection bool `json:"deleteCollection"`
+	// Grants are the verbs on locks.klock.dev that the user holds.
+	Grants []string `json:"grants"`
+}
+
+// Namespaced says whether the object lives in a namespace.
+func (r *Request) Namespaced() bool { return r.Scope == "Namespaced" }
+
+// Parent is the stored object that the request is about: the old object, or the parent of a subresource of another
+// kind. It is nil for a create.
+func (r *Request) Parent() map[string]any {
+	if r.Stored != nil {
+		return r.Stored
+	}
+	if kind, _ := r.OldObject["kind"].(string); r.Subresource == "scale" && kind == "Scale" {
+		return nil
+	}
+	return r.OldObject
+}
+
+// User is the requester.
+type User struct {
+	Username string              `json:"username"`
+	UID      string              `json:"uid"`
+	Groups   []string            `json:"groups"`
+	Extra    map[string][]string `json:"extra"`
+}
+
+// Expect is the answer that the test's author wrote down. An empty lock leaves open which.
+type Expect struct {
+	Verdict string `json:"verdict"`
+	Lock    string `json:"lock"`
+}
+
+// Decision is klockc's own answer.
+type Decision struct {
+	Verdict  string   `json:"verdict"`
+	Locks    []string `json:"locks"`
+	Messages []string `json:"messages"`
+}
+
+// Check compares the answer of a judge with a case. It returns what is wrong, or nothing.
+func (c *Case) Check(verdict string, messages []string) string {
+	var problems []string
+	if verdict != c.Expect.Verdict {
+		problems = append(problems, fmt.Sprintf("the test expects %s", c.Expect.Verdict))
+	}
+	if verdict != c.Decision.Verdict {
+		problems = append(problems, fmt.Sprintf("klockc decides %s %v", c.Decision.Verdict, c.Decision.Locks))
+	}
+	// A server shows the first refusal only, so it suffices that one of the locks is named.
+	if verdict != Allowed && len(c.Decision.Locks) > 0 && !namesOne(messages, c.Decision.Locks) {
+		problems = append(problems, fmt.Sprintf("no message names any of %v", c.Decision.Locks))
+	}
+	if len(problems) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s\n\tanswered %s, but %s\n\tmessages: %q", c, verdict, strings.Join(problems, "; "), messages)
+}
+
+func namesOne(messages, locks []string) bool {
+	for _, message := range messages {
+		for _, lock := range locks {
+			if strings.Contains(message, lock) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Parse reads the output of klockc test --print-cases.
+func Parse(data []byte) ([]*Case, error) {
+	var list struct {
+		Cases []*Case `json:"cases"`
+	}
+	// This decoder keeps integers, as the API server does.
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, err
+	}
+	return list.Cases, nil
+}
+
+// Klockc is the compiler under test.
+func Klockc() string {
+	if path := os.Getenv("KLOCKC"); path != "" {
+		return path
+	}
+	return filepath.Join(cluster.Root(), "build", "klockc")
+}
+
+// Load asks klockc for the cases of files. Paths are relative to the repository.
+func Load(files ...string) ([]*Case, error) {
+	out, err := run(append([]string{"test", "--print-cases"}, files...)...)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(out)
+}
+
+// Compile asks klockc for the manifests of files.
+func Compile(args ...string) ([]byte, error) {
+	return run(append([]string{"compile"}, args...)...)
+}
+
+func run(args ...string) ([]byte, error) {
+	cmd := exec.Command(Klockc(), args...)
+	cmd.Dir = cluster.Root()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("klockc %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return stdout.Bytes(), nil
+}

@@ -1,0 +1,492 @@
+// Package cluster runs a Kubernetes control plane of loopback processes: etcd, kube-apiserver and, when asked for,
+// kube-controller-manager. There are no nodes.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+const (
+	// Testers is the group that may do everything but hold a verb on locks: see allowTesters.
+	Testers = "klock:testers"
+
+	// LocksGroup is the API group whose authorizer checks stand for the permission to unlock.
+	LocksGroup = "klock.dev"
+
+	adminToken   = "admin"
+	startTimeout = 90 * time.Second
+)
+
+// Options says what to start.
+type Options struct {
+	// Minor is the Kubernetes minor, "1.37". Empty is the newest that is built.
+	Minor string
+	// ControllerManager starts kube-controller-manager too.
+	ControllerManager bool
+	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
+	StaticPolicies string
+}
+
+// Cluster is a running control plane.
+type Cluster struct {
+	Minor string
+	// Dir holds certificates, data and the logs NAME.log.
+	Dir string
+	// Config is that of a member of system:masters.
+	Config *rest.Config
+	// Etcd is the store behind the API server.
+	Etcd *clientv3.Client
+
+	apiserver *process
+	processes []*process
+}
+
+// Servers is the directory that servers/build.sh fills.
+func Servers() string {
+	if dir := os.Getenv("KLOCK_SERVERS"); dir != "" {
+		return dir
+	}
+	return filepath.Join(Root(), "build", "servers")
+}
+
+// Root is the top of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// Minors lists the minors that are built, oldest first.
+func Minors() []string {
+	found, _ := filepath.Glob(filepath.Join(Servers(), "*", "kube-apiserver"))
+	var minors []string
+	for _, path := range found {
+		minors = append(minors, filepath.Base(filepath.Dir(path)))
+	}
+	sort.Slice(minors, func(i, j int) bool { return minorNumber(minors[i]) < minorNumber(minors[j]) })
+	return minors
+}
+
+func minorNumber(minor string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(minor, "1."))
+	return n
+}
+
+// ForTest starts a cluster that ends with the test. It skips the test when the servers are not built, and shows the
+// end of the logs when the test fails.
+func ForTest(t testing.TB, o Options) *Cluster {
+	t.Helper()
+	minors := Minors()
+	if len(minors) == 0 || (o.Minor != "" && !slices.Contains(minors, o.Minor)) {
+		t.Skipf("no servers for Kubernetes %s in %s: run tests/e2e/servers/build.sh", o.Minor, Servers())
+	}
+	c, err := Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Stop()
+		if t.Failed() {
+			t.Logf("logs are kept in %s", c.Dir)
+			return
+		}
+		os.RemoveAll(c.Dir)
+	})
+	return c
+}
+
+// Start starts a cluster and waits until it is ready. A port that somebody else takes between its choice and its use
+// is the one expected failure, so a start is tried more than once.
+func Start(o Options) (*Cluster, error) {
+	if o.Minor == "" {
+		minors := Minors()
+		if len(minors) == 0 {
+			return nil, fmt.Errorf("no servers in %s", Servers())
+		}
+		o.Minor = minors[len(minors)-1]
+	}
+	var err error
+	for range 3 {
+		var c *Cluster
+		if c, err = start(o); err == nil {
+			return c, nil
+		}
+	}
+	return nil, err
+}
+
+func start(o Options) (_ *Cluster, err error) {
+	dir, err := os.MkdirTemp("", "klock-e2e-")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Minor: o.Minor, Dir: dir}
+	defer func() {
+		if err != nil {
+			c.Stop()
+			os.RemoveAll(dir)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, err
+	}
+	etcdURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	if err := c.startEtcd(etcdURL, peerURL); err != nil {
+		return nil, err
+	}
+	if err := c.startAPIServer(etcdURL, ports[2], o); err != nil {
+		return nil, err
+	}
+	if err := c.waitReady(ctx); err != nil {
+		return nil, err
+	}
+	if c.Etcd, err = clientv3.New(clientv3.Config{
+		Endpoints: []string{etcdURL},
+		Logger:    zap.NewNop(),
+	}); err != nil {
+		return nil, err
+	}
+	if err := c.allowTesters(ctx); err != nil {
+		return nil, err
+	}
+	if o.ControllerManager {
+		if err := c.startControllerManager(ports[3]); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// startEtcd uses the etcd of the newest minor: it serves every API server.
+func (c *Cluster) startEtcd(client, peer string) error {
+	minors := Minors()
+	return c.start("etcd", filepath.Join(Servers(), minors[len(minors)-1], "etcd"),
+		"--name=e2e",
+		"--data-dir="+filepath.Join(c.Dir, "etcd"),
+		"--unsafe-no-fsync",
+		"--listen-client-urls="+client,
+		"--advertise-client-urls="+client,
+		"--listen-peer-urls="+peer,
+		"--initial-advertise-peer-urls="+peer,
+		"--initial-cluster=e2e="+peer,
+		"--log-level=warn",
+	)
+}
+
+func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
+	key := filepath.Join(c.Dir, "service-account.key")
+	if err := writeKey(key); err != nil {
+		return err
+	}
+	tokens := filepath.Join(c.Dir, "tokens.csv")
+	if err := os.WriteFile(tokens, []byte(adminToken+`,klock:admin,,"system:masters"`+"\n"), 0o600); err != nil {
+		return err
+	}
+	args := []string{
+		"--etcd-servers=" + etcd,
+		"--bind-address=127.0.0.1",
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
+		"--service-account-key-file=" + key,
+		"--service-account-signing-key-file=" + key,
+		"--service-account-issuer=https://e2e.klock.dev",
+		"--service-cluster-ip-range=10.0.0.0/16",
+		"--authorization-mode=RBAC",
+		"--token-auth-file=" + tokens,
+		"--allow-privileged=true",
+		"--advertise-address=127.0.0.1",
+		"--endpoint-reconciler-type=none",
+	}
+	if !o.ControllerManager {
+		// Nobody makes the default ServiceAccounts without which the plugin refuses every Pod.
+		args = append(args, "--disable-admission-plugins=ServiceAccount")
+	}
+	if o.StaticPolicies != "" {
+		config, err := c.writeAdmissionConfig(o.StaticPolicies)
+		if err != nil {
+			return err
+		}
+		args = append(args, "--admission-control-config-file="+config)
+	}
+	c.Config = &rest.Config{
+		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
+		BearerToken:     adminToken,
+		TLSClientConfig: rest.TLSClientConfig{Insecure: true},
+		QPS:             -1,
+	}
+	err := c.start("kube-apiserver", filepath.Join(Servers(), c.Minor, "kube-apiserver"), args...)
+	if err == nil {
+		c.apiserver = c.processes[len(c.processes)-1]
+	}
+	return err
+}
+
+func (c *Cluster) writeAdmissionConfig(manifests string) (string, error) {
+	manifests, err := filepath.Abs(manifests)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.Dir, "admission.yaml")
+	return path, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: ValidatingAdmissionPolicy
+  configuration:
+    apiVersion: apiserver.config.k8s.io/v1
+    kind: ValidatingAdmissionPolicyConfiguration
+    staticManifestsDir: %q
+`, manifests), 0o600)
+}
+
+func (c *Cluster) startControllerManager(port int) error {
+	kubeconfig, err := c.Kubeconfig()
+	if err != nil {
+		return err
+	}
+	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
+		"--kubeconfig="+kubeconfig,
+		"--authentication-kubeconfig="+kubeconfig,
+		"--authorization-kubeconfig="+kubeconfig,
+		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
+		"--use-service-account-credentials=true",
+		"--leader-elect=false",
+		"--bind-address=127.0.0.1",
+		"--secure-port="+strconv.Itoa(port),
+		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+		"--concurrent-gc-syncs=2",
+	)
+}
+
+// Kubeconfig writes a kubeconfig of the administrator and returns its path.
+func (c *Cluster) Kubeconfig() (string, error) {
+	path := filepath.Join(c.Dir, "kubeconfig")
+	return path, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
+kind: Config
+current-context: e2e
+clusters:
+- name: e2e
+  cluster: {server: %q, insecure-skip-tls-verify: true}
+users:
+- name: admin
+  user: {token: %q}
+contexts:
+- name: e2e
+  context: {cluster: e2e, user: admin}
+`, c.Config.Host, adminToken), 0o600)
+}
+
+// As is the configuration of an impersonated user.
+func (c *Cluster) As(user rest.ImpersonationConfig) *rest.Config {
+	config := rest.CopyConfig(c.Config)
+	config.Impersonate = user
+	return config
+}
+
+// APIServerRSS is the resident memory of kube-apiserver in bytes.
+func (c *Cluster) APIServerRSS() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.apiserver.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, errors.New("no VmRSS in /proc")
+}
+
+// Stop ends the processes, newest first.
+func (c *Cluster) Stop() {
+	if c.Etcd != nil {
+		c.Etcd.Close()
+	}
+	for _, p := range slices.Backward(c.processes) {
+		p.stop()
+	}
+	c.processes = nil
+}
+
+func (c *Cluster) waitReady(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	for {
+		_, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+		if err == nil {
+			return nil
+		}
+		for _, p := range c.processes {
+			select {
+			case <-p.done:
+				return fmt.Errorf("%s ended: %v\n%s", p.name, p.err, p.tail())
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("kube-apiserver is not ready: %w\n%s", err, c.apiserver.tail())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// allowTesters lets the testers do everything except pass an authorizer check on locks, which a grant for cluster-admin
+// would let everybody pass.
+func (c *Cluster) allowTesters(ctx context.Context) error {
+	client, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	groups, err := client.Discovery().ServerGroups()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, g := range groups.Groups {
+		names = append(names, g.Name)
+	}
+	return Allow(ctx, client, Testers, rbacv1.PolicyRule{
+		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
+	}, rbacv1.PolicyRule{
+		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
+	})
+}
+
+// Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it.
+func Allow(ctx context.Context, client kubernetes.Interface, group string, rules ...rbacv1.PolicyRule) error {
+	roles := client.RbacV1().ClusterRoles()
+	_, err := roles.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: group}, Rules: rules}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		var role *rbacv1.ClusterRole
+		if role, err = roles.Get(ctx, group, metav1.GetOptions{}); err == nil {
+			role.Rules = append(role.Rules, rules...)
+			_, err = roles.Update(ctx, role, metav1.UpdateOptions{})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: group},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+	}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+type process struct {
+	name string
+	log  string
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error
+}
+
+func (c *Cluster) start(name, path string, args ...string) error {
+	p := &process{name: name, log: filepath.Join(c.Dir, name+".log"), done: make(chan struct{})}
+	log, err := os.Create(p.log)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	p.cmd = exec.Command(path, args...)
+	p.cmd.Dir = c.Dir
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	// The servers must not outlive a test binary that is killed.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		// Pdeathsig follows the thread that forked, so that thread has to stay.
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	c.processes = append(c.processes, p)
+	return nil
+}
+
+func (p *process) stop() {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(2 * time.Second):
+		p.cmd.Process.Kill()
+		<-p.done
+	}
+}
+
+func (p *process) tail() []byte {
+	log, _ := os.ReadFile(p.log)
+	lines := bytes.Split(log, []byte("\n"))
+	return bytes.Join(lines[max(0, len(lines)-20):], []byte("\n"))
+}
+
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+func writeKey(path string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), 0o600)
+}

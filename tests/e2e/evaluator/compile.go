@@ -1,0 +1,76 @@
+package evaluator
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	"k8s.io/apiserver/pkg/cel/environment"
+)
+
+// The plugin keeps its own compile function to itself, so this file puts the same parts together. It differs in two
+// points: an expression that does not compile is an error here, where the API server has refused the policy before,
+// and the environment is that of the oldest server that manifests have to run on, for new expressions.
+var oldest = sync.OnceValue(func() *environment.EnvSet {
+	return environment.MustBaseEnvSet(version.MajorMinor(1, 30))
+})
+
+func compile(policy *admissionv1.ValidatingAdmissionPolicy) (validating.Validator, error) {
+	compiler, err := cel.NewCompositedCompiler(oldest())
+	if err != nil {
+		return nil, err
+	}
+	hasParams := policy.Spec.ParamKind != nil
+	all := cel.OptionalVariableDeclarations{HasParams: hasParams, HasAuthorizer: true}
+	messages := cel.OptionalVariableDeclarations{HasParams: hasParams}
+
+	var errs []error
+	for _, v := range policy.Spec.Variables {
+		result := compiler.CompileAndStoreVariable(&validating.Variable{Name: v.Name, Expression: v.Expression}, all, environment.NewExpressions)
+		if result.Error != nil {
+			errs = append(errs, fmt.Errorf("variable %s: %w", v.Name, result.Error))
+		}
+	}
+	conditions := func(what string, accessors []cel.ExpressionAccessor, vars cel.OptionalVariableDeclarations) cel.ConditionEvaluator {
+		evaluator := compiler.CompileCondition(accessors, vars, environment.NewExpressions)
+		for _, err := range evaluator.CompilationErrors() {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+		return evaluator
+	}
+
+	var matcher matchconditions.Matcher
+	if len(policy.Spec.MatchConditions) > 0 {
+		var accessors []cel.ExpressionAccessor
+		for i := range policy.Spec.MatchConditions {
+			accessors = append(accessors, (*matchconditions.MatchCondition)(&policy.Spec.MatchConditions[i]))
+		}
+		matcher = matchconditions.NewMatcher(conditions("match condition", accessors, all), policy.Spec.FailurePolicy, "policy", "validate", policy.Name)
+	}
+	validations := make([]cel.ExpressionAccessor, len(policy.Spec.Validations))
+	messageExpressions := make([]cel.ExpressionAccessor, len(policy.Spec.Validations))
+	for i, v := range policy.Spec.Validations {
+		validations[i] = &validating.ValidationCondition{Expression: v.Expression, Message: v.Message, Reason: v.Reason}
+		if v.MessageExpression != "" {
+			messageExpressions[i] = &validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}
+		}
+	}
+	annotations := make([]cel.ExpressionAccessor, len(policy.Spec.AuditAnnotations))
+	for i, a := range policy.Spec.AuditAnnotations {
+		annotations[i] = &validating.AuditAnnotationCondition{Key: a.Key, ValueExpression: a.ValueExpression}
+	}
+	validator := validating.NewValidator(
+		conditions("validation", validations, all),
+		matcher,
+		conditions("audit annotation", annotations, all),
+		conditions("message expression", messageExpressions, messages),
+		policy.Spec.FailurePolicy,
+		nil,
+	)
+	return validator, errors.Join(errs...)
+}

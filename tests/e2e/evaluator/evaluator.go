@@ -1,0 +1,382 @@
+// Package evaluator judges requests with the API server's own ValidatingAdmissionPolicy code, without a server.
+//
+// The dispatcher, the matcher and the validator are those of k8s.io/apiserver. Objects reach CEL as they are given;
+// a request is judged in the version it is made in, so a rule that names another version of its resource, which a server
+// would convert to, does not match.
+package evaluator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/generic"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/matching"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/warning"
+	"k8s.io/client-go/kubernetes/fake"
+	corelisters "k8s.io/client-go/listers/core/v1"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/resources"
+)
+
+// Verdict is the judge's answer.
+type Verdict struct {
+	Verdict string `json:"verdict"`
+	// Messages are those of every refusal, in the order of policies. A server shows the first.
+	Messages []string `json:"messages,omitempty"`
+	// Warnings are those that the requester sees.
+	Warnings []string `json:"warnings,omitempty"`
+	// Audit holds the audit annotations.
+	Audit map[string]string `json:"audit,omitempty"`
+}
+
+// Evaluator holds the compiled policies of a manifest. It judges one request at a time.
+type Evaluator struct {
+	hooks      []*hook
+	dispatcher generic.Dispatcher[validating.PolicyHook]
+	params     map[schema.GroupVersionKind]*params
+
+	// The request that is being judged.
+	namespace *corev1.Namespace
+	grants    []string
+}
+
+// hook is a policy with one of its bindings.
+type hook struct {
+	validating.PolicyHook
+	recorder *recorder
+}
+
+// recorder keeps what the validator decides, because the dispatcher shows the first refusal only.
+type recorder struct {
+	validating.Validator
+	results []validating.ValidateResult
+}
+
+func (r *recorder) Validate(ctx context.Context, resource schema.GroupVersionResource, attr *admission.VersionedAttributes, params runtime.Object, namespace *corev1.Namespace, budget int64, authz authorizer.UnconditionalAuthorizer) validating.ValidateResult {
+	result := r.Validator.Validate(ctx, resource, attr, params, namespace, budget, authz)
+	r.results = append(r.results, result)
+	return result
+}
+
+// New compiles the policies of a manifest. Objects that are neither policies nor bindings may serve as parameters.
+func New(manifest []byte) (*Evaluator, error) {
+	objects, err := Objects(manifest)
+	if err != nil {
+		return nil, err
+	}
+	e := &Evaluator{params: map[schema.GroupVersionKind]*params{}}
+	matcher := matching.NewMatcher(namespaceLister{e: e}, fake.NewClientset())
+	e.dispatcher = validating.NewDispatcher(authorizerFunc(e.authorize), generic.NewPolicyMatcher(matcher))
+
+	policies := map[string]*admissionv1.ValidatingAdmissionPolicy{}
+	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
+	var others []*unstructured.Unstructured
+	for _, object := range objects {
+		switch object.GetKind() {
+		case "ValidatingAdmissionPolicy":
+			policy, err := typed[admissionv1.ValidatingAdmissionPolicy](object)
+			if err != nil {
+				return nil, err
+			}
+			setDefaults(policy.Spec.MatchConstraints)
+			policies[policy.Name] = policy
+		case "ValidatingAdmissionPolicyBinding":
+			binding, err := typed[admissionv1.ValidatingAdmissionPolicyBinding](object)
+			if err != nil {
+				return nil, err
+			}
+			setDefaults(binding.Spec.MatchResources)
+			bindings = append(bindings, binding)
+		default:
+			others = append(others, object)
+		}
+	}
+
+	slices.SortStableFunc(bindings, func(a, b *admissionv1.ValidatingAdmissionPolicyBinding) int {
+		return cmp.Or(strings.Compare(a.Spec.PolicyName, b.Spec.PolicyName), strings.Compare(a.Name, b.Name))
+	})
+	validators := map[string]validating.Validator{}
+	for _, binding := range bindings {
+		policy := policies[binding.Spec.PolicyName]
+		if policy == nil {
+			return nil, fmt.Errorf("binding %s is of an unknown policy %s", binding.Name, binding.Spec.PolicyName)
+		}
+		if validators[policy.Name] == nil {
+			if validators[policy.Name], err = compile(policy); err != nil {
+				return nil, fmt.Errorf("policy %s: %w", policy.Name, err)
+			}
+		}
+		r := &recorder{Validator: validators[policy.Name]}
+		h := &hook{recorder: r}
+		h.Policy = policy
+		h.Bindings = []*admissionv1.ValidatingAdmissionPolicyBinding{binding}
+		h.Evaluator = r
+		if kind := policy.Spec.ParamKind; kind != nil {
+			p := e.paramsOf(schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind))
+			h.ParamInformer, h.ParamScope = p, p.scope
+		}
+		e.hooks = append(e.hooks, h)
+	}
+	for _, object := range others {
+		if p := e.params[object.GroupVersionKind()]; p != nil {
+			p.indexer.Add(object)
+		}
+	}
+	return e, nil
+}
+
+func (e *Evaluator) paramsOf(kind schema.GroupVersionKind) *params {
+	if e.params[kind] == nil {
+		e.params[kind] = newParams(kind, resources.Namespaced(kind.GroupKind()))
+	}
+	return e.params[kind]
+}
+
+// Judge answers a request.
+func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
+	if neverAdmitted(r) {
+		return &Verdict{Verdict: cases.Allowed}, nil
+	}
+	e.grants = r.Grants
+	var err error
+	if e.namespace, err = namespaceOf(r); err != nil {
+		return nil, err
+	}
+	defer e.storeParam(r)()
+
+	attributes := attributesOf(r)
+	interfaces := admission.NewObjectInterfacesFromScheme(noTypes)
+	verdict := &Verdict{Verdict: cases.Allowed}
+	var warnings warningRecorder
+	ctx := warning.WithWarningRecorder(context.Background(), &warnings)
+	for _, h := range e.hooks {
+		if excluded(r) && !strings.HasSuffix(h.Policy.Name, ".static.k8s.io") {
+			continue
+		}
+		h.recorder.results = h.recorder.results[:0]
+		err := e.dispatcher.Dispatch(ctx, attributes, interfaces, []validating.PolicyHook{h.PolicyHook})
+		if err == nil {
+			continue
+		}
+		var status apierrors.APIStatus
+		if !errors.As(err, &status) || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy '") {
+			return nil, err
+		}
+		verdict.Verdict = cases.Denied
+		verdict.Messages = append(verdict.Messages, h.refusals(err)...)
+	}
+	verdict.Warnings = warnings
+	if verdict.Verdict == cases.Allowed && len(warnings) > 0 {
+		verdict.Verdict = cases.Warned
+	}
+	verdict.Audit = attributes.annotations
+	return verdict, nil
+}
+
+// refusals are the messages of every validation that refused. A refusal without one, such as a missing parameter, is
+// only in the error.
+func (h *hook) refusals(err error) []string {
+	var messages []string
+	for _, result := range h.recorder.results {
+		for _, decision := range result.Decisions {
+			if decision.Action == validating.ActionDeny {
+				messages = append(messages, decision.Message)
+			}
+		}
+	}
+	if len(messages) == 0 {
+		messages = []string{err.Error()}
+	}
+	return messages
+}
+
+// storeParam makes the stored object that the request is about a parameter for the time of the request.
+func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
+	parent := r.Parent()
+	if parent == nil {
+		return func() {}
+	}
+	for kind, p := range e.params {
+		// The request may be of another kind (an Eviction), so the kind of a partial object that does not say its own is
+		// found by the resource.
+		if apiVersion, _ := parent["apiVersion"].(string); apiVersion != "" {
+			if kind.GroupVersion().String() != apiVersion || kind.Kind != parent["kind"] {
+				continue
+			}
+		} else if kind.Group != r.Group || resources.Plural(kind.GroupKind()) != r.Resource {
+			continue
+		}
+		return p.put(object(parent, kind, r.Namespace, r.Name))
+	}
+	return func() {}
+}
+
+// noTypes is a scheme without types: objects are judged as they are.
+var noTypes = runtime.NewScheme()
+
+// auditedAttributes keeps the annotations that would go to the audit log.
+type auditedAttributes struct {
+	admission.Attributes
+	annotations map[string]string
+}
+
+func (a *auditedAttributes) AddAnnotation(key, value string) error {
+	if a.annotations == nil {
+		a.annotations = map[string]string{}
+	}
+	a.annotations[key] = value
+	return nil
+}
+
+func attributesOf(r *cases.Request) *auditedAttributes {
+	kind := resources.KindOf(r)
+	var newObject, oldObject runtime.Object
+	if r.Object != nil && r.Operation != "DELETE" {
+		newObject = object(r.Object, kind, r.Namespace, r.Name)
+	}
+	if r.OldObject != nil && (r.Operation == "UPDATE" || r.Operation == "DELETE") {
+		oldObject = object(r.OldObject, kind, r.Namespace, r.Name)
+	}
+	var options runtime.Object
+	switch r.Operation {
+	case "CREATE":
+		options = &metav1.CreateOptions{}
+		if newObject == nil {
+			newObject = object(map[string]any{}, kind, r.Namespace, r.Name)
+		}
+	case "UPDATE":
+		options = &metav1.UpdateOptions{}
+	case "DELETE":
+		options = &metav1.DeleteOptions{}
+	case "CONNECT":
+		if newObject == nil {
+			newObject = &unstructured.Unstructured{Object: map[string]any{"apiVersion": kind.GroupVersion().String(), "kind": kind.Kind}}
+		}
+	}
+	name, namespace := r.Name, r.Namespace
+	if r.DeleteCollection {
+		name = ""
+	}
+	if isNamespace(r) {
+		namespace = r.Name
+	}
+	return &auditedAttributes{Attributes: admission.NewAttributesRecord(newObject, oldObject, kind, namespace, name,
+		schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}, r.Subresource,
+		admission.Operation(r.Operation), options, false, userOf(r))}
+}
+
+// object fills in the identity of a partial object.
+func object(partial map[string]any, kind schema.GroupVersionKind, namespace, name string) *unstructured.Unstructured {
+	full := maps.Clone(partial)
+	full["apiVersion"], full["kind"] = kind.GroupVersion().String(), kind.Kind
+	metadata, _ := full["metadata"].(map[string]any)
+	if metadata = maps.Clone(metadata); metadata == nil {
+		metadata = map[string]any{}
+	}
+	if name != "" && metadata["name"] == nil {
+		metadata["name"] = name
+	}
+	if namespace != "" && metadata["namespace"] == nil && kind.Kind != "Namespace" {
+		metadata["namespace"] = namespace
+	}
+	full["metadata"] = metadata
+	return &unstructured.Unstructured{Object: full}
+}
+
+func userOf(r *cases.Request) user.Info {
+	return &user.DefaultInfo{Name: r.User.Username, UID: r.User.UID, Groups: r.User.Groups, Extra: r.User.Extra}
+}
+
+func isNamespace(r *cases.Request) bool { return r.Resource == "namespaces" && r.Group == "" }
+
+// namespaceOf is the stored namespace of the request. Every namespace of a server carries its name as a label.
+func namespaceOf(r *cases.Request) (*corev1.Namespace, error) {
+	name, partial := r.Namespace, r.NamespaceObject
+	if isNamespace(r) {
+		name, partial = r.Name, r.OldObject
+	}
+	if name == "" {
+		return nil, nil
+	}
+	namespace := &corev1.Namespace{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(partial, namespace); err != nil {
+		return nil, fmt.Errorf("namespace %s: %w", name, err)
+	}
+	namespace.Name = name
+	namespace.Labels = labels.Merge(namespace.Labels, labels.Set{corev1.LabelMetadataName: name})
+	return namespace, nil
+}
+
+// neverAdmitted says whether a server asks no policy at all.
+func neverAdmitted(r *cases.Request) bool {
+	switch r.Group {
+	case "authentication.k8s.io", "authorization.k8s.io":
+		return true
+	}
+	return false
+}
+
+// excluded says whether a server asks static policies only, so that policies cannot lock themselves out.
+func excluded(r *cases.Request) bool {
+	if r.Group != admissionv1.GroupName {
+		return false
+	}
+	switch r.Resource {
+	case "validatingadmissionpolicies", "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings":
+		return true
+	}
+	return false
+}
+
+// authorize answers as a server with RBAC does that gives the grants to the user: system:masters hold every permission.
+func (e *Evaluator) authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+	if slices.Contains(a.GetUser().GetGroups(), user.SystemPrivilegedGroup) {
+		return authorizer.DecisionAllow, "", nil
+	}
+	if a.GetAPIGroup() == cluster.LocksGroup && a.GetResource() == "locks" && slices.Contains(e.grants, a.GetVerb()) {
+		return authorizer.DecisionAllow, "", nil
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+type authorizerFunc func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error)
+
+func (f authorizerFunc) Authorize(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+	return f(ctx, a)
+}
+
+type warningRecorder []string
+
+func (w *warningRecorder) AddWarning(_, text string) { *w = append(*w, text) }
+
+// namespaceLister knows the namespace of the request that is being judged.
+type namespaceLister struct {
+	corelisters.NamespaceLister
+	e *Evaluator
+}
+
+func (l namespaceLister) Get(name string) (*corev1.Namespace, error) {
+	if l.e.namespace == nil || l.e.namespace.Name != name {
+		return nil, apierrors.NewNotFound(corev1.Resource("namespaces"), name)
+	}
+	return l.e.namespace, nil
+}

@@ -1,0 +1,121 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/resources"
+)
+
+// Apply creates the objects of a manifest on a cluster, as they stand in it, and waits until its policies act.
+func Apply(ctx context.Context, c *cluster.Cluster, manifest []byte) error {
+	j, err := New(c)
+	if err != nil {
+		return err
+	}
+	return j.createAll(ctx, manifest)
+}
+
+func (j *Judge) createAll(ctx context.Context, manifest []byte) error {
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := j.create(ctx, object); err != nil {
+			return err
+		}
+	}
+	return j.settle(ctx)
+}
+
+func (j *Judge) create(ctx context.Context, object *unstructured.Unstructured) error {
+	kind := object.GroupVersionKind()
+	switch kind.Kind {
+	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
+		// The services that they name do not exist.
+		return nil
+	}
+	plural := resources.Plural(kind.GroupKind())
+	if plural == "" {
+		return fmt.Errorf("the manifest holds a %s, which has no known resource", kind)
+	}
+	if err := j.needNamespace(ctx, object.GetNamespace()); err != nil {
+		return err
+	}
+	var answer *reply
+	err := eventually(ctx, patience, func() (_ bool, err error) {
+		answer, err = j.client.do(ctx, http.MethodPost, collection(kind.Group, kind.Version, plural, object.GetNamespace()), nil, object, nil)
+		// The policies of the file before may still act.
+		return err == nil && (answer.ok() || !refusedByPolicy(answer)), err
+	})
+	if answer != nil && answer.err() != nil {
+		return fmt.Errorf("create %s %s: %w", kind.Kind, object.GetName(), answer.err())
+	}
+	return err
+}
+
+// settle waits until a new sentinel acts. It only warns, so that it shows even where a policy under test refuses the
+// probe.
+func (j *Judge) settle(ctx context.Context) error {
+	j.generation++
+	name := fmt.Sprintf("klock-sentinel-%d", j.generation)
+	const group = "/apis/admissionregistration.k8s.io/v1/"
+	policy := map[string]any{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+		"metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
+				"apiGroups": []any{""}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"configmaps"},
+			}}},
+			"matchConditions": []any{map[string]any{"name": "probe", "expression": "object.metadata.name == 'klock-probe'"}},
+			"validations":     []any{map[string]any{"expression": "false", "message": name}},
+		},
+	}
+	binding := map[string]any{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+		"metadata": map[string]any{"name": name},
+		"spec":     map[string]any{"policyName": name, "validationActions": []any{"Warn"}},
+	}
+	for path, object := range map[string]any{"validatingadmissionpolicies": policy, "validatingadmissionpolicybindings": binding} {
+		answer, err := j.client.do(ctx, http.MethodPost, group+path, nil, object, nil)
+		if err != nil {
+			return err
+		}
+		if err := answer.err(); err != nil {
+			return fmt.Errorf("sentinel: %w", err)
+		}
+	}
+	// Cases may do anything to other namespaces.
+	if err := j.putNamespace(ctx, probeNamespace, nil); err != nil {
+		return err
+	}
+	probe := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "klock-probe"}}
+	return eventually(ctx, settleTimeout, func() (bool, error) {
+		answer, err := j.client.do(ctx, http.MethodPost, collection("", "v1", "configmaps", probeNamespace), url.Values{"dryRun": {"All"}}, probe, nil)
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(answer.warnings, func(w string) bool { return strings.HasSuffix(w, ": "+name) }), nil
+	})
+}
+
+// needNamespace makes the namespace of a manifest's object where there is none.
+func (j *Judge) needNamespace(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	answer, err := j.client.do(ctx, http.MethodGet, collection("", "v1", "namespaces", "")+"/"+url.PathEscape(name), nil, nil, nil)
+	if err != nil || answer.code != http.StatusNotFound {
+		return err
+	}
+	return j.putNamespace(ctx, name, nil)
+}

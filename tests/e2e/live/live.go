@@ -1,0 +1,524 @@
+// Package live asks a running API server the questions of test cases.
+//
+// The stored object of every case is written straight into etcd, so that no policy has to step aside between two cases
+// and every state can be held. Every question is a dry run by an impersonated user. A sentinel policy, created after
+// those under test, shows when they act: the API server takes policies over in the order of their creation.
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/complete"
+	"klock.dev/e2e/resources"
+)
+
+const (
+	// anyone is the name of a requester for whom a case has none: only named users can be impersonated.
+	anyone = "klock:anyone"
+	// grantGroup begins the names of the groups that hold a verb on locks.
+	grantGroup = "klock:grants:"
+
+	probeNamespace = "klock-sentinel"
+
+	settleTimeout = 30 * time.Second
+	// NotServed is the reason to skip a case about a resource that the server does not have.
+	NotServed = "not served by this minor"
+
+	// patience is how long an unexpected answer may be the fault of a cache inside the server.
+	patience = 3 * time.Second
+)
+
+// Judge asks one API server. It is used by one goroutine.
+type Judge struct {
+	client *client
+	admin  kubernetes.Interface
+	store  *store
+
+	served     map[schema.GroupVersionResource]struct{}
+	custom     map[schema.GroupVersionResource]bool
+	granted    map[string]bool
+	namespaces map[string]string
+	generation int
+}
+
+// Outcome is what came of a case.
+type Outcome struct {
+	Case *cases.Case
+	// Problem is empty when the server answers as the test expects and as klockc decides.
+	Problem string
+	// Skipped says why the server could not be asked.
+	Skipped string
+}
+
+// New prepares a server.
+func New(c *cluster.Cluster) (*Judge, error) {
+	client, err := newClient(c)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := kubernetes.NewForConfig(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	_, lists, err := admin.Discovery().ServerGroupsAndResources()
+	if err != nil {
+		return nil, err
+	}
+	served, err := discovery.GroupVersionResources(lists)
+	if err != nil {
+		return nil, err
+	}
+	return &Judge{
+		client: client, admin: admin, store: &store{etcd: c.Etcd},
+		served:     served,
+		custom:     map[schema.GroupVersionResource]bool{},
+		granted:    map[string]bool{},
+		namespaces: map[string]string{},
+	}, nil
+}
+
+// question is a case with the complete objects that it needs.
+type question struct {
+	*cases.Case
+	// stored is the object in etcd, nil for none.
+	stored  map[string]any
+	skipped string
+}
+
+// File is a manifest with the cases to ask under it.
+type File struct {
+	Manifest []byte
+	Cases    []*cases.Case
+
+	questions []*question
+}
+
+// Prepare completes the objects of files. It has to see all files before the first is judged, because it needs a
+// server without policies.
+func (j *Judge) Prepare(ctx context.Context, files []*File) error {
+	for _, f := range files {
+		for _, c := range f.Cases {
+			if err := j.permit(ctx, &c.Request); err != nil {
+				return err
+			}
+			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
+				return fmt.Errorf("%s: %w", c, err)
+			}
+		}
+	}
+	if err := j.store.remember(ctx); err != nil {
+		return err
+	}
+	for _, f := range files {
+		for _, c := range f.Cases {
+			q, err := j.complete(ctx, c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c, err)
+			}
+			f.questions = append(f.questions, q)
+		}
+	}
+	return j.store.reset(ctx)
+}
+
+// permit gives the testers what the case needs: its custom resources, and the verbs on locks that it grants.
+func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
+	for _, verb := range r.Grants {
+		if j.granted[verb] {
+			continue
+		}
+		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
+		if err := cluster.Allow(ctx, j.admin, grantGroup+verb, rule); err != nil {
+			return err
+		}
+		j.granted[verb] = true
+	}
+	return nil
+}
+
+// define makes the server serve a custom resource with every subresource that some case of the file is about.
+func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request) error {
+	gvr := resourceOf(r)
+	kind := schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+	if resources.Plural(kind.GroupKind()) != "" || j.custom[gvr] {
+		return nil
+	}
+	var subresources []string
+	for _, c := range all {
+		if c.Request.Resource == r.Resource && c.Request.Group == r.Group && c.Request.Subresource != "" {
+			subresources = append(subresources, c.Request.Subresource)
+		}
+	}
+	definitions := collection("apiextensions.k8s.io", "v1", "customresourcedefinitions", "")
+	answer, err := j.client.do(ctx, http.MethodPost, definitions, nil, complete.Definition(kind, r.Resource, r.Namespaced(), subresources...), nil)
+	if err != nil {
+		return err
+	}
+	if answer.code != http.StatusConflict {
+		if err := answer.err(); err != nil {
+			return fmt.Errorf("define %s: %w", gvr.GroupResource(), err)
+		}
+	}
+	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
+		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
+	}); err != nil {
+		return err
+	}
+	j.custom[gvr] = true
+	return eventually(ctx, settleTimeout, func() (bool, error) {
+		answer, err := j.client.do(ctx, http.MethodGet, collection(r.Group, r.Version, r.Resource, ""), nil, nil, nil)
+		return err == nil && answer.ok(), err
+	})
+}
+
+func (j *Judge) isCustom(r *cases.Request) bool { return j.custom[resourceOf(r)] }
+
+func (j *Judge) isServed(r *cases.Request) bool {
+	_, ok := j.served[resourceOf(r)]
+	return ok || j.isCustom(r)
+}
+
+func resourceOf(r *cases.Request) schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}
+}
+
+// complete asks the server, by a dry run, for the full form of the stored object.
+func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) {
+	r := &c.Request
+	q := &question{Case: c}
+	if !j.isServed(r) {
+		q.skipped = NotServed
+		return q, nil
+	}
+	if r.Operation == "CREATE" && r.Subresource == "" {
+		return q, nil
+	}
+	if isNamespace(r) {
+		q.stored = namespaceObject(r.Name, r.Parent())
+		return q, nil
+	}
+	partial := r.Parent()
+	if partial == nil {
+		partial = map[string]any{}
+	}
+	namespace := ""
+	if r.Namespaced() {
+		namespace = r.Namespace
+		if err := j.putNamespace(ctx, namespace, nil); err != nil {
+			return nil, err
+		}
+	}
+	kind := schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
+	object, err := complete.Object(kind, namespace, r.Name, partial)
+	if err != nil {
+		return nil, err
+	}
+	// A dry run of a create drops what only a stored object has.
+	var stored map[string]any
+	err = eventually(ctx, patience, func() (bool, error) {
+		answer, err := j.client.do(ctx, http.MethodPost, collectionOf(r), url.Values{"dryRun": {"All"}}, object, nil)
+		if err != nil {
+			return false, err
+		}
+		if !answer.ok() {
+			q.skipped = fmt.Sprintf("the stored object cannot be made: %s", answer.message())
+			return final(answer), nil
+		}
+		q.skipped = ""
+		return true, json.Unmarshal(answer.body, &stored)
+	})
+	if q.skipped != "" {
+		return q, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	metadata := stored["metadata"].(map[string]any)
+	delete(metadata, "managedFields")
+	from := object["metadata"].(map[string]any)
+	for _, field := range []string{"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "generation", "uid", "creationTimestamp"} {
+		if value, ok := from[field]; ok {
+			metadata[field] = value
+		}
+	}
+	if status, ok := object["status"].(map[string]any); ok {
+		current, _ := stored["status"].(map[string]any)
+		if current == nil {
+			current = map[string]any{}
+		}
+		for field, value := range status {
+			current[field] = value
+		}
+		stored["status"] = current
+	}
+	q.stored = stored
+	return q, nil
+}
+
+// Run judges a file: everything of the file before is removed, the manifest is applied, and its cases are asked.
+func (j *Judge) Run(ctx context.Context, f *File) ([]Outcome, error) {
+	if err := j.apply(ctx, f.Manifest); err != nil {
+		return nil, err
+	}
+	var outcomes []Outcome
+	for _, q := range f.questions {
+		outcome, err := j.ask(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", q.Case, err)
+		}
+		outcomes = append(outcomes, outcome)
+	}
+	return outcomes, nil
+}
+
+// apply replaces all that is on the server by a manifest, and waits until its policies act and no other does.
+func (j *Judge) apply(ctx context.Context, manifest []byte) error {
+	if err := j.store.reset(ctx); err != nil {
+		return err
+	}
+	clear(j.namespaces)
+	return j.createAll(ctx, manifest)
+}
+
+func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
+	outcome := Outcome{Case: q.Case, Skipped: q.skipped}
+	if q.skipped != "" {
+		return outcome, nil
+	}
+	r := &q.Request
+	key := keyOf(r, j.isCustom(r))
+	if r.Namespaced() {
+		if err := j.putNamespace(ctx, r.Namespace, r.NamespaceObject); err != nil {
+			return outcome, err
+		}
+	}
+	if isNamespace(r) {
+		// What is known about this namespace is about to change.
+		delete(j.namespaces, r.Name)
+	}
+	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
+	defer j.store.remove(context.WithoutCancel(ctx), key)
+	deadline := time.Now().Add(patience)
+	for {
+		full, err := j.arrange(ctx, q, key)
+		if err != nil {
+			return outcome, err
+		}
+		answer, err := j.send(ctx, r, full)
+		if err != nil {
+			return outcome, err
+		}
+		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
+		if done || time.Now().After(deadline) {
+			return outcome, nil
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// final says whether the server would not answer otherwise a moment later, when its caches and controllers are done.
+func final(answer *reply) bool {
+	return answer.code == http.StatusBadRequest || answer.code == http.StatusUnprocessableEntity
+}
+
+// arrange stores the object that the question is about and returns it as the server shows it.
+func (j *Judge) arrange(ctx context.Context, q *question, key string) (map[string]any, error) {
+	if q.stored == nil {
+		return nil, j.store.remove(ctx, key)
+	}
+	if err := j.store.put(ctx, key, q.stored); err != nil {
+		return nil, err
+	}
+	answer, err := j.client.do(ctx, http.MethodGet, itemOf(&q.Request), nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.err(); err != nil {
+		return nil, fmt.Errorf("the object is not found at %s: %w", key, err)
+	}
+	var full map[string]any
+	return full, json.Unmarshal(answer.body, &full)
+}
+
+// send asks the question of a request.
+func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any) (*reply, error) {
+	user := r.User
+	if user.Username == "" {
+		user.Username = anyone
+	}
+	user.Groups = append(slices.Clone(user.Groups), cluster.Testers)
+	for _, verb := range r.Grants {
+		user.Groups = append(user.Groups, grantGroup+verb)
+	}
+	query := url.Values{"dryRun": {"All"}}
+	path := itemOf(r)
+	if r.Subresource != "" {
+		path += "/" + r.Subresource
+	}
+	kind := resources.KindOf(r)
+	namespace := ""
+	if r.Namespaced() {
+		namespace = r.Namespace
+	}
+	switch r.Operation {
+	case "CREATE":
+		object, err := complete.Object(kind, namespace, r.Name, r.Object)
+		if err != nil {
+			return nil, err
+		}
+		if r.Subresource == "" {
+			path = collectionOf(r)
+		}
+		return j.client.do(ctx, http.MethodPost, path, query, object, &user)
+	case "UPDATE":
+		if kind.Kind != r.Kind {
+			// Both objects are of the subresource's kind, so the stored one is asked for again.
+			answer, err := j.client.do(ctx, http.MethodGet, path, nil, nil, nil)
+			if err != nil {
+				return nil, err
+			}
+			full = nil
+			if err := json.Unmarshal(answer.body, &full); err != nil {
+				return nil, err
+			}
+			return j.client.do(ctx, http.MethodPut, path, query, complete.Update(kind, full, nil, withoutIdentity(r.Object)), &user)
+		}
+		return j.client.do(ctx, http.MethodPut, path, query, complete.Update(kind, full, withoutIdentity(r.OldObject), withoutIdentity(r.Object)), &user)
+	case "DELETE":
+		if r.DeleteCollection {
+			query.Set("fieldSelector", "metadata.name="+r.Name)
+			return j.client.do(ctx, http.MethodDelete, collectionOf(r), query, nil, &user)
+		}
+		if metadata, _ := full["metadata"].(map[string]any); metadata["deletionTimestamp"] != nil {
+			// As a kubelet ends a Pod: a delete that shortens nothing is answered without admission.
+			query.Set("gracePeriodSeconds", "0")
+		}
+		return j.client.do(ctx, http.MethodDelete, path, query, nil, &user)
+	case "CONNECT":
+		query = url.Values{}
+		switch r.Subresource {
+		case "exec":
+			query = url.Values{"command": {"true"}, "stdout": {"true"}}
+		case "attach":
+			query = url.Values{"stdout": {"true"}}
+		}
+		return j.client.do(ctx, http.MethodPost, path, query, nil, &user)
+	}
+	return nil, fmt.Errorf("unknown operation %q", r.Operation)
+}
+
+// withoutIdentity leaves out what the stored object knows better.
+func withoutIdentity(partial map[string]any) map[string]any {
+	if partial == nil {
+		return nil
+	}
+	partial = runtime.DeepCopyJSON(partial)
+	delete(partial, "apiVersion")
+	delete(partial, "kind")
+	if metadata, ok := partial["metadata"].(map[string]any); ok {
+		for _, field := range []string{"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"} {
+			delete(metadata, field)
+		}
+	}
+	return partial
+}
+
+func refusedByPolicy(answer *reply) bool {
+	return !answer.ok() && strings.Contains(answer.message(), "ValidatingAdmissionPolicy '")
+}
+
+// judge compares an answer with a case, or says why it answers another question.
+func judge(c *cases.Case, answer *reply) (problem, skipped string) {
+	var warnings []string
+	for _, w := range answer.warnings {
+		if strings.HasPrefix(w, "Validation failed for ValidatingAdmissionPolicy") {
+			warnings = append(warnings, w)
+		}
+	}
+	switch {
+	case refusedByPolicy(answer):
+		return c.Check(cases.Denied, []string{answer.message()}), ""
+	case !answer.ok() && c.Request.Operation != "CONNECT":
+		// There is nobody to connect to, but any other request that admission lets pass succeeds.
+		return "", fmt.Sprintf("the server refuses by itself: %d %s", answer.code, answer.message())
+	case len(warnings) > 0:
+		return c.Check(cases.Warned, warnings), ""
+	}
+	return c.Check(cases.Allowed, nil), ""
+}
+
+func isNamespace(r *cases.Request) bool { return r.Resource == "namespaces" && r.Group == "" }
+
+// putNamespace stores a namespace and waits a moment for the caches of the server when it changes.
+func (j *Judge) putNamespace(ctx context.Context, name string, partial map[string]any) error {
+	object := namespaceObject(name, partial)
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	if j.namespaces[name] == string(text) {
+		return nil
+	}
+	if err := j.store.put(ctx, registry+"namespaces/"+name, object); err != nil {
+		return err
+	}
+	j.namespaces[name] = string(text)
+	time.Sleep(50 * time.Millisecond)
+	return nil
+}
+
+func namespaceObject(name string, partial map[string]any) map[string]any {
+	object, err := complete.Object(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, "", name, partial)
+	if err != nil {
+		panic(err)
+	}
+	metadata := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	if labels == nil {
+		labels = map[string]any{}
+	}
+	labels["kubernetes.io/metadata.name"] = name
+	metadata["labels"] = labels
+	if metadata["uid"] == nil {
+		metadata["uid"] = "00000000-0000-0000-0000-000000000000"
+	}
+	if metadata["deletionTimestamp"] != nil {
+		object["status"] = map[string]any{"phase": "Terminating"}
+	}
+	return object
+}
+
+// eventually calls f until it is true, or until the time is up.
+func eventually(ctx context.Context, limit time.Duration, f func() (bool, error)) error {
+	deadline := time.Now().Add(limit)
+	for {
+		done, err := f()
+		if done {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not within %s (last error: %v)", limit, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
