@@ -1,0 +1,66 @@
+// What all emitted objects have in common; see manifest.h.
+#include "manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "limits.h"
+#include "names.h"
+#include "value.h"
+
+static const struct {
+    const char *api_version, *kind;
+} kinds[] = {
+    [MANIFEST_SERVICE_ACCOUNT] = {"v1", "ServiceAccount"},
+    [MANIFEST_CLUSTER_ROLE] = {"rbac.authorization.k8s.io/v1", "ClusterRole"},
+    [MANIFEST_CLUSTER_ROLE_BINDING] = {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding"},
+    [MANIFEST_ROLE] = {"rbac.authorization.k8s.io/v1", "Role"},
+    [MANIFEST_ROLE_BINDING] = {"rbac.authorization.k8s.io/v1", "RoleBinding"},
+    [MANIFEST_POLICY] = {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"},
+    [MANIFEST_BINDING] = {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"},
+};
+
+const char *manifest_kind_name(enum manifest_kind kind) {
+    return kinds[kind].kind;
+}
+
+// Label values are shorter than names.
+static const char *label_value(struct arena *arena, const char *name) {
+    if (strlen(name) <= LIMIT_LABEL_NAME) return name;
+    return arena_printf(arena, "%.*s-%08zx", LIMIT_LABEL_NAME - 9, name, names_hash(name) & 0xffffffff);
+}
+
+struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy, const char *namespace,
+                           const char *name, struct span span) {
+    struct arena *arena = manifest->arena;
+    struct value *object = value_map(arena), *metadata = value_map(arena), *labels = value_map(arena);
+    value_set_string(arena, object, "apiVersion", kinds[kind].api_version);
+    value_set_string(arena, object, "kind", kinds[kind].kind);
+    value_set_string(arena, metadata, "name", name);
+    if (*namespace) value_set_string(arena, metadata, "namespace", namespace);
+    value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
+    value_set_string(arena, labels, "klock.dev/policy", label_value(arena, policy));
+    value_set(arena, metadata, "labels", labels);
+    const char *source = span.file == SPAN_NOWHERE ? NULL : manifest->locate(manifest->context, span);
+    if (source) {
+        struct value *annotations = value_map(arena);
+        value_set_string(arena, annotations, "klock.dev/source", source);
+        value_set(arena, metadata, "annotations", annotations);
+    }
+    value_set(arena, object, "metadata", metadata);
+    const struct manifest_object added = {kind, namespace, name, object, span};
+    ARENA_PUSH(arena, manifest->objects, manifest->count, added);
+    return object;
+}
+
+static int compare_objects(const void *a, const void *b) {
+    const struct manifest_object *x = a, *y = b;
+    if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    const int order = strcmp(x->namespace, y->namespace);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+void manifest_sort(struct manifest *manifest) {
+    if (manifest->count) qsort(manifest->objects, manifest->count, sizeof *manifest->objects, compare_objects);
+}

@@ -1,0 +1,60 @@
+// The objects of the output, as values, in the order in which they should be applied. What every object carries
+// (names, labels, source) is put in here.
+#ifndef KLOCK_MANIFEST_H
+#define KLOCK_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "span.h"
+
+struct arena;
+struct diags;
+struct ir;
+struct plan;
+struct plan_policy;
+struct value;
+
+// In the order of application.
+enum manifest_kind {
+    MANIFEST_SERVICE_ACCOUNT,
+    MANIFEST_CLUSTER_ROLE,
+    MANIFEST_CLUSTER_ROLE_BINDING,
+    MANIFEST_ROLE,
+    MANIFEST_ROLE_BINDING,
+    MANIFEST_POLICY,
+    MANIFEST_BINDING,
+};
+
+struct manifest_object {
+    enum manifest_kind kind;
+    const char *namespace, *name; // namespace is "" for cluster-scoped objects
+    struct value *value;
+    struct span span; // where the object comes from, for problems with it
+};
+
+struct manifest {
+    struct arena *arena;
+    struct diags *diags;
+    // Gives "file:line" of a place, or NULL; set by the caller, who knows the sources.
+    const char *(*locate)(void *context, struct span span);
+    void *context;
+    struct manifest_object *objects;
+    size_t count;
+};
+
+const char *manifest_kind_name(enum manifest_kind kind);
+// Adds an object with its metadata and gives it, so that the caller adds the rest. The span may be SPAN_NOWHERE when
+// several places stand behind the object.
+struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy, const char *namespace,
+                           const char *name, struct span span);
+// Sorts by kind, namespace and name.
+void manifest_sort(struct manifest *manifest);
+
+// vap.c: policies and bindings; reports expressions and objects beyond the API server's limits. The suffix is appended to
+// every name.
+void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
+// rbac.c: accounts, roles and role bindings.
+void rbac_emit(struct manifest *manifest, const struct ir *ir);
+
+#endif

@@ -1,0 +1,153 @@
+// Plan → ValidatingAdmissionPolicy and binding. Every default of the API server is written out, so that nothing that
+// compares the object with the cluster sees a difference.
+#include <string.h>
+
+#include "arena.h"
+#include "cel.h"
+#include "diag.h"
+#include "limits.h"
+#include "manifest.h"
+#include "plan.h"
+#include "text.h"
+#include "value.h"
+
+static struct value *string_list(struct arena *arena, const char *const *strings, size_t count) {
+    struct value *list = value_list(arena);
+    for (size_t i = 0; i < count; i++) value_append(arena, list, value_string(arena, strings[i]));
+    return list;
+}
+
+static struct value *operations_of(struct arena *arena, unsigned operations) {
+    struct value *list = value_list(arena);
+    if (operations & OP_CREATE) value_append(arena, list, value_string(arena, "CREATE"));
+    if (operations & OP_UPDATE) value_append(arena, list, value_string(arena, "UPDATE"));
+    if (operations & OP_DELETE) value_append(arena, list, value_string(arena, "DELETE"));
+    return list;
+}
+
+static struct value *rules_of(struct arena *arena, const struct plan_rule *rules, size_t count, bool scoped) {
+    struct value *list = value_list(arena);
+    for (size_t i = 0; i < count; i++) {
+        struct value *rule = value_map(arena);
+        value_set(arena, rule, "apiGroups", string_list(arena, &rules[i].group, 1));
+        value_set(arena, rule, "apiVersions", string_list(arena, &rules[i].version, 1));
+        value_set(arena, rule, "operations", operations_of(arena, rules[i].operations));
+        value_set(arena, rule, "resources", string_list(arena, rules[i].resources, rules[i].resource_count));
+        value_set_string(arena, rule, "scope", !scoped ? "*" : rules[i].namespaced ? "Namespaced" : "Cluster");
+        value_append(arena, list, rule);
+    }
+    return list;
+}
+
+static struct value *constraints_of(struct arena *arena, const struct plan_policy *policy) {
+    struct value *constraints = value_map(arena);
+    if (policy->excluded_count)
+        value_set(arena, constraints, "excludeResourceRules", rules_of(arena, policy->excluded, policy->excluded_count, false));
+    value_set_string(arena, constraints, "matchPolicy", "Equivalent");
+    value_set(arena, constraints, "namespaceSelector", value_map(arena));
+    value_set(arena, constraints, "objectSelector", value_map(arena));
+    value_set(arena, constraints, "resourceRules", rules_of(arena, policy->rules, policy->rule_count, true));
+    return constraints;
+}
+
+// How deep parentheses and brackets nest, outside strings.
+static size_t nesting(const char *expression) {
+    size_t depth = 0, deepest = 0;
+    bool quoted = false;
+    for (const char *c = expression; *c; c++) {
+        if (*c == '\\' && quoted) {
+            c++;
+        } else if (*c == '\'') {
+            quoted = !quoted;
+        } else if (!quoted && strchr("([{", *c)) {
+            if (++depth > deepest) deepest = depth;
+        } else if (!quoted && strchr(")]}", *c)) {
+            depth--;
+        }
+    }
+    return deepest;
+}
+
+// What the API server's parser would refuse is refused here, where the source can be shown.
+static void check_expression(struct manifest *manifest, const struct plan_policy *policy, const char *expression) {
+    enum { LIMIT_NESTING = 200 }; // CEL's parser recurses at most 250 deep; a bracket is one or more of these
+    const struct span span = policy->tables[0].locks[0]->span;
+    const size_t length = utf8_length(expression, strlen(expression));
+    if (length > LIMIT_CEL_CODE_POINTS) {
+        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                                                    "policy '%s' needs an expression of %zu code points; the API server takes %d",
+                                                    policy->name, length, LIMIT_CEL_CODE_POINTS);
+        diag_help(manifest->diags, diagnostic, "shorten lists and conditions, or split the lock");
+    } else if (nesting(expression) > LIMIT_NESTING) {
+        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                                                    "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
+        diag_help(manifest->diags, diagnostic, "nest fewer parentheses, any and all");
+    }
+}
+
+static void add_policy(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
+    struct arena *arena = manifest->arena;
+    struct cel_policy cel;
+    cel_print_policy(arena, policy, &cel);
+    size_t bytes = 0;
+    struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
+    struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);
+    value_set(arena, object, "spec", spec);
+    value_set_string(arena, spec, "failurePolicy", policy->fail_open ? "Ignore" : "Fail");
+    value_set(arena, spec, "matchConstraints", constraints_of(arena, policy));
+    for (size_t i = 0; i < cel.variable_count; i++) {
+        struct value *variable = value_map(arena);
+        value_set_string(arena, variable, "name", cel.variables[i].name);
+        value_set_string(arena, variable, "expression", cel.variables[i].expression);
+        value_append(arena, variables, variable);
+        check_expression(manifest, policy, cel.variables[i].expression);
+        bytes += strlen(cel.variables[i].expression);
+    }
+    if (variables->count) value_set(arena, spec, "variables", variables);
+    for (size_t i = 0; i < cel.validation_count; i++) {
+        struct value *validation = value_map(arena);
+        value_set_string(arena, validation, "expression", cel.validations[i].expression);
+        value_set_string(arena, validation, "message", cel.validations[i].message);
+        if (cel.validations[i].message_expression)
+            value_set_string(arena, validation, "messageExpression", cel.validations[i].message_expression);
+        value_set_string(arena, validation, "reason", "Forbidden");
+        value_append(arena, validations, validation);
+        check_expression(manifest, policy, cel.validations[i].expression);
+        bytes += strlen(cel.validations[i].expression) + strlen(cel.validations[i].message);
+    }
+    value_set(arena, spec, "validations", validations);
+    if (cel.break_glass) {
+        struct value *annotation = value_map(arena), *annotations = value_list(arena);
+        value_set_string(arena, annotation, "key", "break-glass");
+        value_set_string(arena, annotation, "valueExpression", cel.break_glass);
+        value_append(arena, annotations, annotation);
+        value_set(arena, spec, "auditAnnotations", annotations);
+    }
+    if (bytes > LIMIT_OBJECT_BYTES) {
+        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, policy->tables[0].locks[0]->span,
+                                                    "policy '%s' would have %zu bytes; the API server stores about %d", name, bytes,
+                                                    LIMIT_OBJECT_BYTES);
+        diag_help(manifest->diags, diagnostic, "split the locks over several policies");
+    }
+}
+
+static void add_binding(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
+    struct arena *arena = manifest->arena;
+    struct value *object = manifest_add(manifest, MANIFEST_BINDING, policy->policy, "", name, policy->source);
+    struct value *spec = value_map(arena), *actions = value_list(arena);
+    value_set_string(arena, spec, "policyName", name);
+    if (policy->mode & MODE_DENY) value_append(arena, actions, value_string(arena, "Deny"));
+    if (policy->mode & MODE_WARN) value_append(arena, actions, value_string(arena, "Warn"));
+    if (policy->mode & MODE_AUDIT) value_append(arena, actions, value_string(arena, "Audit"));
+    value_set(arena, spec, "validationActions", actions);
+    value_set(arena, object, "spec", spec);
+}
+
+void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix) {
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_policy *policy = &plan->policies[i];
+        const char *name = arena_printf(manifest->arena, "%s%s", policy->name, name_suffix);
+        add_policy(manifest, policy, name);
+        add_binding(manifest, policy, name);
+    }
+}
