@@ -4,7 +4,7 @@
 // text is scanned for what cJSON would let pass, and the spelling of its numbers is kept beside cJSON's tree.
 #include "json.h"
 
-#include <cjson/cJSON.h>
+#include <cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
