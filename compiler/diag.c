@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "arena.h"
+#include "text.h"
 
 enum { MESSAGE_BYTES = 1000 };
 
@@ -32,6 +33,23 @@ void diags_init(struct diags *diags, struct arena *arena) {
     *diags = (struct diags){.arena = arena};
 }
 
+// Bytes that are not UTF-8 become U+FFFD, control characters blanks.
+static const char *clean_line(struct arena *arena, const char *bytes, size_t len) {
+    struct text text;
+    text_init(&text, arena);
+    for (size_t at = 0; at < len;) {
+        const size_t valid = utf8_valid_prefix(bytes + at, len - at);
+        for (size_t i = at; i < at + valid; i++)
+            text_add_char(&text, (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f ? ' ' : bytes[i]);
+        at += valid;
+        if (at < len) {
+            text_add_string(&text, "\xef\xbf\xbd");
+            at++;
+        }
+    }
+    return text_string(&text);
+}
+
 // One line of bounded length, whatever the quoted text of users holds.
 static const char *format_line(struct arena *arena, const char *format, va_list args) {
     char buffer[MESSAGE_BYTES];
@@ -46,9 +64,7 @@ static const char *format_line(struct arena *arena, const char *format, va_list 
         memcpy(buffer + len, ellipsis, sizeof ellipsis);
         len += sizeof ellipsis - 1;
     }
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)buffer[i] < 0x20 || buffer[i] == 0x7f) buffer[i] = ' ';
-    return arena_copy(arena, buffer, len);
+    return clean_line(arena, buffer, len);
 }
 
 struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...) {

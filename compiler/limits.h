@@ -7,6 +7,7 @@ enum {
     LIMIT_SOURCE_BYTES = 64 * 1024 * 1024,
     LIMIT_EXPR_DEPTH = 100,
     LIMIT_INCLUDE_DEPTH = 64,
+    LIMIT_VALUE_DEPTH = 500, // of JSON and YAML that is read
 
     // The API server's: CEL's parser (expression size, recursion), apimachinery's validation (names, labels).
     LIMIT_CEL_CODE_POINTS = 100000,

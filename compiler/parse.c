@@ -159,8 +159,8 @@ static struct token read_token(struct parser *p, bool quiet) {
 }
 
 // Whether the token begins an item, which is never legal inside a block: somebody forgot the closing brace.
-static bool begins_item_in_block(const struct parser *p, struct token token, int before) {
-    if (!token.first_on_line || !is_item_keyword(token.kind) || is_open_ended(before)) return false;
+static bool begins_item_in_block(const struct parser *p, struct token token) {
+    if (!token.first_on_line || !is_item_keyword(token.kind)) return false;
     const struct token name = peek(p, 0);
     if (!is_name(name.kind) || name.first_on_line) return false;
     const int next = peek(p, 1).kind;
@@ -194,18 +194,16 @@ static struct token close_block(struct parser *p, struct lexer start, struct tok
 
 // Behind `{` of a webhook: its body is not read yet.
 static void skip_body(struct parser *p) {
-    int before = TOK_OPEN_BRACE;
     for (unsigned depth = 0;;) {
         const struct lexer start = p->lexer;
         const struct token token = lexer_next(&p->lexer);
         const bool outside = token.kind == TOK_CLOSE_BRACE && depth == 0;
-        if (outside || token.kind == TOK_END || begins_item_in_block(p, token, before)) {
+        if (outside || token.kind == TOK_END || begins_item_in_block(p, token)) {
             p->lexer = start;
             return;
         }
         if (token.kind == TOK_OPEN_BRACE) depth++;
         if (token.kind == TOK_CLOSE_BRACE) depth--;
-        before = token.kind;
     }
 }
 
@@ -273,9 +271,8 @@ static bool can_begin_in_block(const struct parser *p, int kind) {
 }
 
 static bool can_resume_in_block(const struct parser *p, struct token token, int before) {
-    if (is_open_ended(before)) return false;
-    if (can_begin_in_block(p, token.kind)) return true;
-    return token.first_on_line && token.kind == TOK_WORD;
+    if (is_open_ended(before) || !token.first_on_line) return false;
+    return can_begin_in_block(p, token.kind) || token.kind == TOK_WORD;
 }
 
 static bool can_resume_between_items(const struct parser *p, struct token token, int before) {
@@ -310,7 +307,7 @@ static struct token recover(struct parser *p) {
                 p->in_block = p->recovering = false;
                 return token;
             }
-            if (token.kind == TOK_END || begins_item_in_block(p, token, before)) return close_block(p, start, token);
+            if (token.kind == TOK_END || begins_item_in_block(p, token)) return close_block(p, start, token);
             if (can_resume_in_block(p, token, before)) return resume_at(p, start);
         } else {
             if (token.kind == TOK_END) return token;
@@ -331,7 +328,9 @@ static bool nests_too_deep(struct parser *p, int kind) {
     p->negations = negation ? p->negations + 1 : 0;
     if (kind == TOK_OPEN) p->parentheses++;
     if (kind == TOK_CLOSE && p->parentheses) p->parentheses--;
-    return p->parentheses > LIMIT_EXPR_DEPTH || p->negations > LIMIT_EXPR_DEPTH;
+    if (p->parentheses <= LIMIT_EXPR_DEPTH && p->negations <= LIMIT_EXPR_DEPTH) return false;
+    p->parentheses = p->negations = 0;
+    return true;
 }
 
 static struct token next_token(struct parser *p) {
@@ -341,9 +340,9 @@ static struct token next_token(struct parser *p) {
         token = recover(p);
     } else {
         token = disambiguate(p, read_token(p, false));
-        if (p->in_block && (token.kind == TOK_END || begins_item_in_block(p, token, p->last.kind)))
+        if (p->in_block && (token.kind == TOK_END || begins_item_in_block(p, token))) {
             token = close_block(p, start, token);
-        else if (nests_too_deep(p, token.kind)) {
+        } else if (nests_too_deep(p, token.kind)) {
             parse_error_too_deep(p, token.span);
             token.kind = TOK_KLOCK_YYerror;
         }
