@@ -154,6 +154,10 @@ func (r *Request) Normalize() {
 	if r.Operation != "UPDATE" || r.Object != nil {
 		return
 	}
+	if r.Subresource == "scale" {
+		r.Object = map[string]any{"spec": map[string]any{"replicas": int64(7)}}
+		return
+	}
 	r.Object = runtime.DeepCopyJSON(r.OldObject)
 	metadata, ok := r.Object["metadata"].(map[string]any)
 	if !ok {
