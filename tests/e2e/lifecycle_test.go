@@ -35,7 +35,7 @@ func renderings(t *testing.T, name string, compile ...string) map[string][]byte 
 		t.Logf("no klockc at %s: only the hand-written manifest is tested", cases.Klockc())
 		return manifests
 	}
-	if manifests["klockc"], err = cases.Compile(append(compile, filepath.Join(dir, name+".klock"))...); err != nil {
+	if manifests["klockc"], _, err = cases.Compile(append(compile, filepath.Join(dir, name+".klock"))...); err != nil {
 		t.Fatal(err)
 	}
 	return manifests

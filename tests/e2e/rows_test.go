@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
@@ -16,10 +19,68 @@ import (
 
 // row is a policy whose cases every judge answers.
 type row struct {
-	name     string
-	manifest []byte
-	cases    []*cases.Case
-	err      error
+	name        string
+	manifest    []byte
+	diagnostics string
+	cases       []*cases.Case
+	comments    comments
+	err         error
+}
+
+// comments are the expectations of a file that a test block cannot say: tests/rows/README.md.
+type comments struct {
+	errors, warnings []string
+	output, noOutput []string
+	options          []string
+	rbac             []string
+}
+
+func readComments(path string) (comments, error) {
+	var c comments
+	text, err := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(strings.TrimPrefix(line, "# "), ": ")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "expect-error":
+			c.errors = append(c.errors, value)
+		case "expect-warning":
+			c.warnings = append(c.warnings, value)
+		case "expect-output":
+			c.output = append(c.output, value)
+		case "expect-no-output":
+			c.noOutput = append(c.noOutput, value)
+		case "expect-options":
+			c.options = append(c.options, strings.Fields(value)...)
+		case "rbac":
+			c.rbac = append(c.rbac, value)
+		}
+	}
+	return c, err
+}
+
+// checkOutput compares what klockc printed with the comments.
+func (r *row) checkOutput(t *testing.T) {
+	t.Helper()
+	for _, expected := range append(r.comments.errors, r.comments.warnings...) {
+		code, place, _ := strings.Cut(expected, " ")
+		found := slices.ContainsFunc(strings.Split(r.diagnostics, "\n"), func(line string) bool {
+			return strings.Contains(line, code) && strings.Contains(line, place)
+		})
+		if !found {
+			t.Errorf("no diagnostic %s:\n%s", expected, r.diagnostics)
+		}
+	}
+	for _, text := range r.comments.output {
+		if !strings.Contains(string(r.manifest), text) {
+			t.Errorf("the manifest does not contain %q", text)
+		}
+	}
+	for _, text := range r.comments.noOutput {
+		if strings.Contains(string(r.manifest), text) {
+			t.Errorf("the manifest contains %q", text)
+		}
+	}
 }
 
 // rows are the manifests whose cases are written by hand, and every policy that klockc compiles.
@@ -39,14 +100,30 @@ func rows(t *testing.T) []*row {
 			if file, err = filepath.Rel(cluster.Root(), file); err != nil {
 				t.Fatal(err)
 			}
-			r := &row{name: strings.TrimSuffix(filepath.Base(file), ".klock")}
-			if r.manifest, r.err = cases.Compile(file); r.err == nil {
-				r.cases, r.err = cases.Load(file)
-			}
-			rows = append(rows, r)
+			rows = append(rows, compiled(file))
 		}
 	}
 	return rows
+}
+
+func compiled(file string) *row {
+	r := &row{name: strings.TrimSuffix(filepath.Base(file), ".klock")}
+	if r.comments, r.err = readComments(filepath.Join(cluster.Root(), file)); r.err != nil {
+		return r
+	}
+	r.manifest, r.diagnostics, r.err = cases.Compile(append(r.comments.options, file)...)
+	if len(r.comments.errors) > 0 {
+		// The file is about its errors. There is nothing to ask.
+		r.manifest = nil
+		if r.err == nil {
+			r.err = errors.New("klockc finds no error")
+		} else {
+			r.err = nil
+		}
+	} else if r.err == nil {
+		r.cases, r.err = cases.Load(file)
+	}
+	return r
 }
 
 func byHand(name string) *row {
@@ -68,6 +145,7 @@ func TestRowsEvaluator(t *testing.T) {
 			if r.err != nil {
 				t.Fatal(r.err)
 			}
+			r.checkOutput(t)
 			e, err := evaluator.New(r.manifest)
 			if err != nil {
 				t.Fatal(err)
@@ -118,6 +196,9 @@ func TestRowsLive(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					for _, line := range r.comments.rbac {
+						checkAccess(t, judge, line)
+					}
 					for _, o := range outcomes {
 						switch {
 						case o.Skipped != "":
@@ -134,6 +215,40 @@ func TestRowsLive(t *testing.T) {
 			}
 			t.Logf("%d cases asked, %d not", asked, skipped)
 		})
+	}
+}
+
+// checkAccess asks what a comment "USER[,group=GROUP...] VERB RESOURCE NAMESPACE[/NAME] allowed|denied" says.
+func checkAccess(t *testing.T, judge *live.Judge, line string) {
+	t.Helper()
+	fields := strings.Fields(line)
+	if len(fields) != 5 {
+		t.Errorf("not understood: rbac: %s", line)
+		return
+	}
+	names := strings.Split(fields[0], ",")
+	user := cases.User{Username: names[0], Groups: []string{"system:authenticated"}}
+	for _, name := range names[1:] {
+		user.Groups = append(user.Groups, strings.TrimPrefix(name, "group="))
+	}
+	if account, ok := strings.CutPrefix(user.Username, "system:serviceaccount:"); ok {
+		namespace, _, _ := strings.Cut(account, ":")
+		user.Groups = append(user.Groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
+	}
+	resource, subresource, _ := strings.Cut(fields[2], "/")
+	resource, group, _ := strings.Cut(resource, ".")
+	namespace, name, _ := strings.Cut(fields[3], "/")
+	if namespace == "-" {
+		namespace = ""
+	}
+	expected := fields[4] == cases.Allowed
+	allowed, err := judge.Access(context.Background(), user, &authorizationv1.ResourceAttributes{
+		Namespace: namespace, Name: name, Verb: fields[1], Group: group, Resource: resource, Subresource: subresource,
+	}, expected)
+	if err != nil {
+		t.Error(err)
+	} else if allowed != expected {
+		t.Errorf("RBAC answers otherwise: %s", line)
 	}
 }
 

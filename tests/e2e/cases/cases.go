@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"klock.dev/e2e/cluster"
@@ -51,6 +52,7 @@ type Request struct {
 	Name        string `json:"name"`
 	User        User   `json:"user"`
 
+	// Object may be left out of an update: then the update changes something that nobody asks about.
 	Object    map[string]any `json:"object"`
 	OldObject map[string]any `json:"oldObject"`
 	// Stored is the parent object of a subresource whose own old object is of another kind, or that has none.
@@ -137,7 +139,37 @@ func Parse(data []byte) ([]*Case, error) {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return nil, err
 	}
+	for _, c := range list.Cases {
+		c.Request.Normalize()
+	}
 	return list.Cases, nil
+}
+
+// Normalize adds the objects that every such request has. "update pods default/p labels a=b" says nothing about the
+// change but that there is one, so an update without a new object gets one that differs.
+func (r *Request) Normalize() {
+	if (r.Operation == "UPDATE" || r.Operation == "DELETE") && r.OldObject == nil {
+		r.OldObject = map[string]any{}
+	}
+	if r.Operation != "UPDATE" || r.Object != nil {
+		return
+	}
+	if r.Subresource == "scale" {
+		r.Object = map[string]any{"spec": map[string]any{"replicas": int64(7)}}
+		return
+	}
+	r.Object = runtime.DeepCopyJSON(r.OldObject)
+	metadata, ok := r.Object["metadata"].(map[string]any)
+	if !ok {
+		metadata = map[string]any{}
+		r.Object["metadata"] = metadata
+	}
+	annotations, ok := metadata["annotations"].(map[string]any)
+	if !ok {
+		annotations = map[string]any{}
+		metadata["annotations"] = annotations
+	}
+	annotations["e2e.klock.dev/changed"] = "yes"
 }
 
 // Klockc is the compiler under test.
@@ -150,25 +182,26 @@ func Klockc() string {
 
 // Load asks klockc for the cases of files. Paths are relative to the repository.
 func Load(files ...string) ([]*Case, error) {
-	out, err := run(append([]string{"test", "--print-cases"}, files...)...)
+	out, _, err := run(append([]string{"test", "--print-cases"}, files...)...)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(out)
 }
 
-// Compile asks klockc for the manifests of files.
-func Compile(args ...string) ([]byte, error) {
+// Compile asks klockc for the manifests of files. The diagnostics are there with and without an error.
+func Compile(args ...string) (manifest []byte, diagnostics string, err error) {
 	return run(append([]string{"compile"}, args...)...)
 }
 
-func run(args ...string) ([]byte, error) {
+func run(args ...string) ([]byte, string, error) {
 	cmd := exec.Command(Klockc(), args...)
 	cmd.Dir = cluster.Root()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("klockc %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	err := cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("klockc %s: %w\n%s", strings.Join(args, " "), err, stderr.Bytes())
 	}
-	return stdout.Bytes(), nil
+	return stdout.Bytes(), stderr.String(), err
 }

@@ -1,8 +1,7 @@
 // Package evaluator judges requests with the API server's own ValidatingAdmissionPolicy code, without a server.
 //
-// The dispatcher, the matcher and the validator are those of k8s.io/apiserver. Objects reach CEL as they are given;
-// a request is judged in the version it is made in, so a rule that names another version of its resource, which a server
-// would convert to, does not match.
+// The dispatcher, the matcher and the validator are those of k8s.io/apiserver. Objects reach CEL as they are given: no
+// defaults, no pruning.
 package evaluator
 
 import (
@@ -53,6 +52,8 @@ type Evaluator struct {
 	hooks      []*hook
 	dispatcher generic.Dispatcher[validating.PolicyHook]
 	params     map[schema.GroupVersionKind]*params
+	// versions are those that the rules name.
+	versions map[schema.GroupResource][]string
 
 	// The request that is being judged.
 	namespace *corev1.Namespace
@@ -83,7 +84,7 @@ func New(manifest []byte) (*Evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Evaluator{params: map[schema.GroupVersionKind]*params{}}
+	e := &Evaluator{params: map[schema.GroupVersionKind]*params{}, versions: map[schema.GroupResource][]string{}}
 	matcher := matching.NewMatcher(namespaceLister{e: e}, fake.NewClientset())
 	e.dispatcher = validating.NewDispatcher(authorizerFunc(e.authorize), generic.NewPolicyMatcher(matcher))
 
@@ -98,6 +99,7 @@ func New(manifest []byte) (*Evaluator, error) {
 				return nil, err
 			}
 			setDefaults(policy.Spec.MatchConstraints)
+			e.noteVersions(policy)
 			policies[policy.Name] = policy
 		case "ValidatingAdmissionPolicyBinding":
 			binding, err := typed[admissionv1.ValidatingAdmissionPolicyBinding](object)
@@ -144,6 +146,25 @@ func New(manifest []byte) (*Evaluator, error) {
 	return e, nil
 }
 
+func (e *Evaluator) noteVersions(policy *admissionv1.ValidatingAdmissionPolicy) {
+	if policy.Spec.MatchConstraints == nil {
+		return
+	}
+	for _, rule := range policy.Spec.MatchConstraints.ResourceRules {
+		for _, group := range rule.APIGroups {
+			for _, name := range rule.Resources {
+				resource, _, _ := strings.Cut(name, "/")
+				key := schema.GroupResource{Group: group, Resource: resource}
+				for _, version := range rule.APIVersions {
+					if version != "*" && !slices.Contains(e.versions[key], version) {
+						e.versions[key] = append(e.versions[key], version)
+					}
+				}
+			}
+		}
+	}
+}
+
 func (e *Evaluator) paramsOf(kind schema.GroupVersionKind) *params {
 	if e.params[kind] == nil {
 		e.params[kind] = newParams(kind, resources.Namespaced(kind.GroupKind()))
@@ -164,7 +185,7 @@ func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
 	defer e.storeParam(r)()
 
 	attributes := attributesOf(r)
-	interfaces := admission.NewObjectInterfacesFromScheme(noTypes)
+	types := &interfaces{request: r, named: e.versions[schema.GroupResource{Group: r.Group, Resource: r.Resource}]}
 	verdict := &Verdict{Verdict: cases.Allowed}
 	var warnings warningRecorder
 	ctx := warning.WithWarningRecorder(context.Background(), &warnings)
@@ -173,7 +194,7 @@ func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
 			continue
 		}
 		h.recorder.results = h.recorder.results[:0]
-		err := e.dispatcher.Dispatch(ctx, attributes, interfaces, []validating.PolicyHook{h.PolicyHook})
+		err := e.dispatcher.Dispatch(ctx, attributes, types, []validating.PolicyHook{h.PolicyHook})
 		if err == nil {
 			continue
 		}
@@ -230,9 +251,6 @@ func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
 	return func() {}
 }
 
-// noTypes is a scheme without types: objects are judged as they are.
-var noTypes = runtime.NewScheme()
-
 // auditedAttributes keeps the annotations that would go to the audit log.
 type auditedAttributes struct {
 	admission.Attributes
@@ -255,6 +273,9 @@ func attributesOf(r *cases.Request) *auditedAttributes {
 	}
 	if r.OldObject != nil && (r.Operation == "UPDATE" || r.Operation == "DELETE") {
 		oldObject = object(r.OldObject, kind, r.Namespace, r.Name)
+	}
+	if kind.Kind == "Scale" {
+		newObject, oldObject = scaleOf(r, r.Object), scaleOf(r, r.OldObject)
 	}
 	var options runtime.Object
 	switch r.Operation {
@@ -282,6 +303,15 @@ func attributesOf(r *cases.Request) *auditedAttributes {
 	return &auditedAttributes{Attributes: admission.NewAttributesRecord(newObject, oldObject, kind, namespace, name,
 		schema.GroupVersionResource{Group: r.Group, Version: r.Version, Resource: r.Resource}, r.Subresource,
 		admission.Operation(r.Operation), options, false, userOf(r))}
+}
+
+// scaleOf is the Scale of an object: it has neither labels nor annotations.
+func scaleOf(r *cases.Request, parent map[string]any) runtime.Object {
+	replicas, found, err := unstructured.NestedFieldNoCopy(parent, "spec", "replicas")
+	if !found || err != nil {
+		replicas = int64(1)
+	}
+	return object(map[string]any{"spec": map[string]any{"replicas": replicas}}, resources.KindOf(r), r.Namespace, r.Name)
 }
 
 // object fills in the identity of a partial object.

@@ -15,7 +15,10 @@ import (
 	"strings"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -286,6 +289,22 @@ func (j *Judge) Run(ctx context.Context, f *File) ([]Outcome, error) {
 	return outcomes, nil
 }
 
+// Access asks whether RBAC allows a user something, on a server that has the manifest of the last file.
+func (j *Judge) Access(ctx context.Context, user cases.User, attributes *authorizationv1.ResourceAttributes, expected bool) (allowed bool, err error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, Groups: user.Groups, ResourceAttributes: attributes,
+	}}
+	// The authorizer's caches follow the manifest a moment later.
+	deadline := time.Now().Add(patience)
+	for {
+		answer, err := j.admin.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil || answer.Status.Allowed == expected || time.Now().After(deadline) {
+			return err == nil && answer.Status.Allowed, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // apply replaces all that is on the server by a manifest, and waits until its policies act and no other does.
 func (j *Judge) apply(ctx context.Context, manifest []byte) error {
 	if err := j.store.reset(ctx); err != nil {
@@ -397,7 +416,7 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 			if err := json.Unmarshal(answer.body, &full); err != nil {
 				return nil, err
 			}
-			return j.client.do(ctx, http.MethodPut, path, query, complete.Update(kind, full, nil, withoutIdentity(r.Object)), &user)
+			return j.client.do(ctx, http.MethodPut, path, query, complete.Update(kind, full, nil, scaleOnly(r.Object)), &user)
 		}
 		return j.client.do(ctx, http.MethodPut, path, query, complete.Update(kind, full, withoutIdentity(r.OldObject), withoutIdentity(r.Object)), &user)
 	case "DELETE":
@@ -421,6 +440,15 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 		return j.client.do(ctx, http.MethodPost, path, query, nil, &user)
 	}
 	return nil, fmt.Errorf("unknown operation %q", r.Operation)
+}
+
+// scaleOnly leaves out what a Scale does not have.
+func scaleOnly(partial map[string]any) map[string]any {
+	replicas, found, err := unstructured.NestedFieldNoCopy(partial, "spec", "replicas")
+	if !found || err != nil {
+		return nil
+	}
+	return map[string]any{"spec": map[string]any{"replicas": replicas}}
 }
 
 // withoutIdentity leaves out what the stored object knows better.

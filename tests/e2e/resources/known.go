@@ -14,21 +14,24 @@ import (
 )
 
 var (
-	resourceLine    = regexp.MustCompile(`^RESOURCE\("([^"]*)", "[^"]*", "([^"]*)", "([^"]*)", "([^"]*)", "[^"]*", (NAMESPACED|CLUSTER), "[^"]*", "([^"]*)"`)
+	resourceLine    = regexp.MustCompile(`^RESOURCE\("([^"]*)", "[^"]*", "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)", (NAMESPACED|CLUSTER), "[^"]*", "([^"]*)"`)
 	subresourceLine = regexp.MustCompile(`^SUBRESOURCE\("([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)",`)
 )
 
 // Resource is a line of the table.
 type Resource struct {
 	Plural, Kind, Group, Version string
-	Namespaced                   bool
-	Verbs                        []string
+	// Versions are all that are served, the preferred one first.
+	Versions   []string
+	Namespaced bool
+	Verbs      []string
 }
 
 type table struct {
 	all        []Resource
 	plural     map[schema.GroupKind]string
 	namespaced map[schema.GroupKind]bool
+	versions   map[schema.GroupResource][]string
 	// subresources is keyed by resource, group and subresource.
 	subresources map[[3]string]schema.GroupVersionKind
 }
@@ -43,13 +46,15 @@ var known = sync.OnceValue(func() *table {
 	t := &table{
 		plural:       map[schema.GroupKind]string{},
 		namespaced:   map[schema.GroupKind]bool{},
+		versions:     map[schema.GroupResource][]string{},
 		subresources: map[[3]string]schema.GroupVersionKind{},
 	}
 	for line := range strings.Lines(string(content)) {
 		if m := resourceLine.FindStringSubmatch(line); m != nil {
 			kind := schema.GroupKind{Group: m[3], Kind: m[2]}
-			r := Resource{Plural: m[1], Kind: m[2], Group: m[3], Version: m[4], Namespaced: m[5] == "NAMESPACED", Verbs: strings.Fields(m[6])}
+			r := Resource{Plural: m[1], Kind: m[2], Group: m[3], Version: m[4], Versions: strings.Fields(m[5]), Namespaced: m[6] == "NAMESPACED", Verbs: strings.Fields(m[7])}
 			t.all = append(t.all, r)
+			t.versions[schema.GroupResource{Group: r.Group, Resource: r.Plural}] = r.Versions
 			t.plural[kind], t.namespaced[kind] = r.Plural, r.Namespaced
 		} else if m := subresourceLine.FindStringSubmatch(line); m != nil {
 			t.subresources[[3]string{m[1], m[2], m[3]}] = schema.GroupVersionKind{Group: m[5], Version: m[6], Kind: m[4]}
@@ -71,6 +76,11 @@ func Namespaced(kind schema.GroupKind) bool {
 // Plural is the resource name of a kind, or empty.
 func Plural(kind schema.GroupKind) string {
 	return known().plural[kind]
+}
+
+// Versions are those that are served of a built-in resource.
+func Versions(resource schema.GroupResource) []string {
+	return known().versions[resource]
 }
 
 // KindOf is the kind of the objects in a request.

@@ -78,6 +78,7 @@ func judge(line []byte) answer {
 	}
 	a := answer{Verdicts: make([]*evaluator.Verdict, len(q.Requests))}
 	for i := range q.Requests {
+		q.Requests[i].Normalize()
 		if a.Verdicts[i], err = e.Judge(&q.Requests[i]); err != nil {
 			return answer{Error: err.Error()}
 		}
