@@ -201,8 +201,9 @@ static bool same_type(type a, type b) {
     if (a == b) return true;
     if (a->kind != b->kind) return false;
     switch (a->kind) {
-    case CEL_TYPE_LIST: return same_type(a->first, b->first);
     case CEL_TYPE_MAP: return same_type(a->first, b->first) && same_type(a->second, b->second);
+    case CEL_TYPE_LIST:
+    case CEL_TYPE_OPTIONAL:
     case CEL_TYPE_TYPE: return same_type(a->first, b->first);
     case CEL_TYPE_STRUCT: return a->fields == b->fields;
     case CEL_TYPE_DYN:
@@ -223,8 +224,8 @@ static bool same_type(type a, type b) {
 static bool occurs(type variable, type within) {
     within = resolved(within);
     if (within == variable) return true;
-    return (within->kind == CEL_TYPE_LIST || within->kind == CEL_TYPE_MAP || within->kind == CEL_TYPE_TYPE) &&
-           ((within->first && occurs(variable, within->first)) || (within->second && occurs(variable, within->second)));
+    return within->kind != CEL_TYPE_VAR && ((within->first && occurs(variable, within->first)) ||
+                                            (within->second && occurs(variable, within->second)));
 }
 
 static bool less_specific(type a, type b) {
@@ -232,7 +233,7 @@ static bool less_specific(type a, type b) {
     b = resolved(b);
     if (a->kind == CEL_TYPE_DYN || a->kind == CEL_TYPE_VAR) return true;
     if (b->kind == CEL_TYPE_DYN || b->kind == CEL_TYPE_VAR || a->kind != b->kind) return false;
-    if (a->kind == CEL_TYPE_LIST) return less_specific(a->first, b->first);
+    if (a->kind == CEL_TYPE_LIST || a->kind == CEL_TYPE_OPTIONAL) return less_specific(a->first, b->first);
     if (a->kind == CEL_TYPE_MAP) return less_specific(a->first, b->first) && less_specific(a->second, b->second);
     return a->kind != CEL_TYPE_STRUCT || a->fields == b->fields;
 }
@@ -252,7 +253,7 @@ static void undo_to(struct checker *c, size_t mark) {
 
 static bool is_nullable(type t) {
     return t->kind == CEL_TYPE_NULL || t->kind == CEL_TYPE_STRUCT || t->kind == CEL_TYPE_TIMESTAMP ||
-           t->kind == CEL_TYPE_DURATION;
+           t->kind == CEL_TYPE_DURATION || t->kind == CEL_TYPE_OPTIONAL;
 }
 
 static bool assign(struct checker *c, type a, type b);
@@ -283,7 +284,7 @@ static bool assign(struct checker *c, type a, type b) {
     if (a->kind == CEL_TYPE_NULL) return is_nullable(b);
     if (b->kind == CEL_TYPE_NULL) return is_nullable(a);
     if (a->kind != b->kind) return false;
-    if (a->kind == CEL_TYPE_LIST) return assign(c, a->first, b->first);
+    if (a->kind == CEL_TYPE_LIST || a->kind == CEL_TYPE_OPTIONAL) return assign(c, a->first, b->first);
     if (a->kind == CEL_TYPE_MAP) return assign(c, a->first, b->first) && assign(c, a->second, b->second);
     return a->kind != CEL_TYPE_STRUCT || a->fields == b->fields;
 }
@@ -311,6 +312,7 @@ static const char *type_name(type t) {
     case CEL_TYPE_LIST: return "list";
     case CEL_TYPE_MAP: return "map";
     case CEL_TYPE_TYPE: return "type";
+    case CEL_TYPE_OPTIONAL: return "optional";
     case CEL_TYPE_STRUCT: return settled(t)->name;
     }
     return "";
@@ -361,6 +363,7 @@ static type read_type(struct checker *c, struct signature *s) {
     case 'B': return s->b ? s->b : (s->b = new_variable(c));
     case 'L': return list_of(c, read_type(c, s));
     case 'T': return new_type(c, CEL_TYPE_TYPE, read_type(c, s), NULL);
+    case 'O': return new_type(c, CEL_TYPE_OPTIONAL, read_type(c, s), NULL);
     case 'M': {
         const type key = read_type(c, s);
         return new_type(c, CEL_TYPE_MAP, key, read_type(c, s));
@@ -417,7 +420,7 @@ static _Noreturn void refuse_arguments(struct checker *c, const struct cel_node 
 
 static void check_literal_pattern(struct checker *c, struct cel_node *node) {
     const struct cel_node *pattern = node->args[node->count - 1];
-    if (pattern->kind != CEL_NODE_LITERAL) return;
+    if (pattern->kind != CEL_NODE_LITERAL || pattern->literal.kind != CEL_KIND_STRING) return;
     const struct cel_string text = pattern->literal.as.string;
     const char *error = NULL;
     size_t offset = 0;
@@ -425,6 +428,34 @@ static void check_literal_pattern(struct checker *c, struct cel_node *node) {
         cel_fail(c->parser, pattern->span.begin, "a pattern with a NUL is not supported in cel");
     node->regex = regex_compile(c->arena, text.bytes, &error, &offset);
     if (!node->regex) cel_fail(c->parser, pattern->span.begin, "the pattern is refused: %s", error);
+}
+
+// The API server converts literals when it compiles, and refuses those that cannot be converted.
+static void fold_conversion(struct checker *c, struct cel_node *node) {
+    const bool converts = node->function == CEL_FN_DYN || node->function == CEL_FN_BOOL ||
+                          node->function == CEL_FN_INT || node->function == CEL_FN_UINT ||
+                          node->function == CEL_FN_DOUBLE || node->function == CEL_FN_STRING;
+    if (!converts || node->args[0]->kind != CEL_NODE_LITERAL) return;
+    node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
+    if (node->literal.kind == CEL_KIND_ERROR)
+        cel_fail(c->parser, node->span.begin, "the literal has no %s: %s", node->name, node->literal.as.error);
+    node->kind = CEL_NODE_LITERAL;
+}
+
+// Recursion is bounded by the depth of the tree.
+static bool is_constant(const struct cel_node *node) {
+    if (node->kind == CEL_NODE_LITERAL || (node->kind == CEL_NODE_IDENT && node->is_type)) return true;
+    if (node->kind != CEL_NODE_LIST && node->kind != CEL_NODE_MAP) return false;
+    for (size_t i = 0; i < node->count; i++)
+        if (!is_constant(node->args[i])) return false;
+    return true;
+}
+
+// The API server refuses constant indices that can be none.
+static void check_constant_index(struct checker *c, const struct cel_node *node) {
+    const struct cel_node *index = node->args[1];
+    if (!is_constant(index) || (index->kind == CEL_NODE_LITERAL && index->literal.kind != CEL_KIND_NULL)) return;
+    cel_fail(c->parser, index->span.begin, "%s is no index", type_name(index->type));
 }
 
 static type check_overloads(struct checker *c, struct cel_node *node) {
@@ -441,6 +472,8 @@ static type check_overloads(struct checker *c, struct cel_node *node) {
     }
     if (!result) refuse_arguments(c, node);
     if (node->function == CEL_FN_MATCHES) check_literal_pattern(c, node);
+    if (node->function == CEL_FN_INDEX) check_constant_index(c, node);
+    fold_conversion(c, node);
     return result;
 }
 
@@ -517,6 +550,7 @@ static type check_select(struct checker *c, const struct cel_node *node) {
     case CEL_TYPE_TIMESTAMP:
     case CEL_TYPE_DURATION:
     case CEL_TYPE_LIST:
+    case CEL_TYPE_OPTIONAL:
     case CEL_TYPE_TYPE: break;
     }
     cel_fail(c->parser, node->span.begin, "%s has no fields, so no '%s'", type_name(target), node->name);
