@@ -194,6 +194,18 @@ static type settled(type t) {
     return t->kind == CEL_TYPE_VAR ? &dyn_type : t;
 }
 
+// The type with everything in it that is bound replaced, so that a later widening of the variable does not reach it.
+static type substituted(struct checker *c, type t) {
+    t = resolved(t);
+    const type first = t->first ? substituted(c, t->first) : NULL;
+    const type second = t->second ? substituted(c, t->second) : NULL;
+    return first == t->first && second == t->second ? t : new_type(c, t->kind, first, second);
+}
+
+static bool is_open(type t) {
+    return resolved(t)->kind == CEL_TYPE_VAR;
+}
+
 // Types are as deep as the expression, which bounds these recursions.
 static bool same_type(type a, type b) {
     a = settled(a);
@@ -393,7 +405,7 @@ static type try_overload(struct checker *c, const char *text, const struct cel_n
         return NULL;
     }
     signature.at++;
-    return read_type(c, &signature);
+    return substituted(c, read_type(c, &signature));
 }
 
 static bool find_function(const struct cel_node *node, enum cel_function *ret_function) {
@@ -430,30 +442,40 @@ static void check_literal_pattern(struct checker *c, struct cel_node *node) {
     if (!node->regex) cel_fail(c->parser, pattern->span.begin, "the pattern is refused: %s", error);
 }
 
-// The API server converts literals when it compiles, and refuses those that cannot be converted.
-static void fold_conversion(struct checker *c, struct cel_node *node) {
-    const bool converts = node->function == CEL_FN_DYN || node->function == CEL_FN_BOOL ||
-                          node->function == CEL_FN_INT || node->function == CEL_FN_UINT ||
-                          node->function == CEL_FN_DOUBLE || node->function == CEL_FN_STRING;
-    if (!converts || node->args[0]->kind != CEL_NODE_LITERAL) return;
-    node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
-    if (node->literal.kind == CEL_KIND_ERROR)
-        cel_fail(c->parser, node->span.begin, "the literal has no %s: %s", node->name, node->literal.as.error);
-    node->kind = CEL_NODE_LITERAL;
+static bool is_conversion(const struct cel_node *node) {
+    return node->function == CEL_FN_DYN || node->function == CEL_FN_TYPE || node->function == CEL_FN_BOOL ||
+           node->function == CEL_FN_INT || node->function == CEL_FN_UINT || node->function == CEL_FN_DOUBLE ||
+           node->function == CEL_FN_STRING;
 }
 
-// Recursion is bounded by the depth of the tree.
+// What the API server works out when it compiles. Recursion is bounded by the depth of the tree.
 static bool is_constant(const struct cel_node *node) {
     if (node->kind == CEL_NODE_LITERAL || (node->kind == CEL_NODE_IDENT && node->is_type)) return true;
-    if (node->kind != CEL_NODE_LIST && node->kind != CEL_NODE_MAP) return false;
+    if (node->kind == CEL_NODE_CALL && !is_conversion(node)) return false;
+    if (node->kind != CEL_NODE_CALL && node->kind != CEL_NODE_LIST && node->kind != CEL_NODE_MAP) return false;
     for (size_t i = 0; i < node->count; i++)
         if (!is_constant(node->args[i])) return false;
     return true;
 }
 
+// Constants are converted when the API server compiles, and those that cannot be are refused.
+static void fold_conversion(struct checker *c, struct cel_node *node) {
+    if (!is_conversion(node) || !is_constant(node->args[0]) || node->function == CEL_FN_TYPE) return;
+    if (node->args[0]->kind == CEL_NODE_LITERAL) {
+        node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
+        if (node->literal.kind == CEL_KIND_ERROR)
+            cel_fail(c->parser, node->span.begin, "the literal has no %s: %s", node->name, node->literal.as.error);
+        node->kind = CEL_NODE_LITERAL;
+    } else if (node->function != CEL_FN_DYN) {
+        cel_fail(c->parser, node->span.begin, "the literal has no %s", node->name);
+    }
+}
+
 // The API server refuses constant indices that can be none.
 static void check_constant_index(struct checker *c, const struct cel_node *node) {
     const struct cel_node *index = node->args[1];
+    if (resolved(node->args[0]->type)->kind == CEL_TYPE_NULL)
+        cel_fail(c->parser, node->span.begin, "an index into null is not supported in cel");
     if (!is_constant(index) || (index->kind == CEL_NODE_LITERAL && index->literal.kind != CEL_KIND_NULL)) return;
     cel_fail(c->parser, index->span.begin, "%s is no index", type_name(index->type));
 }
@@ -467,7 +489,7 @@ static type check_overloads(struct checker *c, struct cel_node *node) {
         if (!found) continue;
         if (!result)
             result = found;
-        else if (settled(result)->kind != CEL_TYPE_DYN && !same_type(result, found))
+        else if (is_open(result) || is_open(found) || !same_type(result, found))
             result = &dyn_type;
     }
     if (!result) refuse_arguments(c, node);
@@ -533,7 +555,7 @@ static type check_select(struct checker *c, const struct cel_node *node) {
     check_node(c, node->target);
     const type target = resolved(node->target->type);
     switch (target->kind) {
-    case CEL_TYPE_MAP: return target->second;
+    case CEL_TYPE_MAP: return substituted(c, target->second);
     case CEL_TYPE_STRUCT:
         for (const struct cel_field *field = target->fields; field->name; field++)
             if (strcmp(field->name, node->name) == 0) return field->type;
@@ -653,8 +675,8 @@ static type check_macro(struct checker *c, struct cel_node *node, const struct m
     c->scope = scope.outer;
 
     if (node->macro != CEL_MACRO_MAP || node->count == 2) require_bool(c, node->args[0], node->name);
-    if (node->macro == CEL_MACRO_MAP) return list_of(c, node->args[node->count - 1]->type);
-    if (node->macro == CEL_MACRO_FILTER) return list_of(c, item);
+    if (node->macro == CEL_MACRO_MAP) return list_of(c, substituted(c, node->args[node->count - 1]->type));
+    if (node->macro == CEL_MACRO_FILTER) return list_of(c, substituted(c, item));
     return &bool_type;
 }
 
