@@ -55,11 +55,8 @@ static const struct cel_field resource_fields[] = {
 static const struct cel_type resource_type = {
     .kind = CEL_TYPE_STRUCT, .name = "GroupVersionResource", .fields = resource_fields};
 
-static const struct cel_field user_info_fields[] = {{"username", &string_type},
-                                                    {"uid", &string_type},
-                                                    {"groups", &strings_type},
-                                                    {"extra", &extra_type},
-                                                    {NULL, NULL}};
+static const struct cel_field user_info_fields[] = {
+    {"username", &string_type}, {"uid", &string_type}, {"groups", &strings_type}, {"extra", &extra_type}, {NULL, NULL}};
 static const struct cel_type user_info_type = {.kind = CEL_TYPE_STRUCT, .name = "UserInfo", .fields = user_info_fields};
 
 static const struct cel_field request_fields[] = {{"kind", &kind_type},
@@ -97,18 +94,17 @@ static const struct cel_type metadata_type = {
 static const struct cel_field spec_fields[] = {{"finalizers", &strings_type}, {NULL, NULL}};
 static const struct cel_type spec_type = {.kind = CEL_TYPE_STRUCT, .name = "NamespaceSpec", .fields = spec_fields};
 
-static const struct cel_field condition_fields[] = {{"status", &string_type},
-                                                    {"type", &string_type},
-                                                    {"lastTransitionTime", &timestamp_type},
-                                                    {"message", &string_type},
-                                                    {"reason", &string_type},
-                                                    {NULL, NULL}};
+static const struct cel_field condition_fields[] = {
+    {"status", &string_type},  {"type", &string_type},   {"lastTransitionTime", &timestamp_type},
+    {"message", &string_type}, {"reason", &string_type}, {NULL, NULL}};
 static const struct cel_type condition_type = {
     .kind = CEL_TYPE_STRUCT, .name = "NamespaceCondition", .fields = condition_fields};
 static const struct cel_type conditions_type = {.kind = CEL_TYPE_LIST, .first = &condition_type};
 
-static const struct cel_field status_fields[] = {{"conditions", &conditions_type}, {"phase", &string_type}, {NULL, NULL}};
-static const struct cel_type status_type = {.kind = CEL_TYPE_STRUCT, .name = "NamespaceStatus", .fields = status_fields};
+static const struct cel_field status_fields[] = {
+    {"conditions", &conditions_type}, {"phase", &string_type}, {NULL, NULL}};
+static const struct cel_type status_type = {
+    .kind = CEL_TYPE_STRUCT, .name = "NamespaceStatus", .fields = status_fields};
 
 static const struct cel_field namespace_fields[] = {
     {"metadata", &metadata_type}, {"spec", &spec_type}, {"status", &status_type}, {NULL, NULL}};
@@ -143,16 +139,91 @@ static const struct excuse absent_variables[] = {
 
 // Functions that Kubernetes has, some of them in later releases only.
 static const char *const absent_functions[] = {
-    "bytes", "duration", "timestamp", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear",
-    "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "url", "isURL", "getScheme", "getHost",
-    "getHostname", "getPort", "getEscapedPath", "getQuery", "find", "findAll", "format", "quantity", "isQuantity",
-    "isInteger", "asInteger", "asApproximateFloat", "sign", "add", "sub", "isLessThan", "isGreaterThan", "compareTo",
-    "ip", "isIP", "cidr", "isCIDR", "containsIP", "containsCIDR", "family", "masked", "prefixLength", "isCanonical",
-    "isUnspecified", "isLoopback", "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast", "semver",
-    "isSemver", "major", "minor", "patch", "slice", "flatten", "sort", "sortBy", "distinct", "reverse", "includes",
-    "existsOne", "transformList", "transformMap", "transformMapEntry", "orValue", "or", "value", "hasValue", "optMap",
-    "optFlatMap", "quote", "equivalent", "intersects", "of", "none", "ofNonZeroValue", "unwrap", "unwrapOpt", "range",
-    "validate", "named", "first", "last",
+    "bytes",
+    "duration",
+    "timestamp",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+    "url",
+    "isURL",
+    "getScheme",
+    "getHost",
+    "getHostname",
+    "getPort",
+    "getEscapedPath",
+    "getQuery",
+    "find",
+    "findAll",
+    "format",
+    "quantity",
+    "isQuantity",
+    "isInteger",
+    "asInteger",
+    "asApproximateFloat",
+    "sign",
+    "add",
+    "sub",
+    "isLessThan",
+    "isGreaterThan",
+    "compareTo",
+    "ip",
+    "isIP",
+    "cidr",
+    "isCIDR",
+    "containsIP",
+    "containsCIDR",
+    "family",
+    "masked",
+    "prefixLength",
+    "isCanonical",
+    "isUnspecified",
+    "isLoopback",
+    "isLinkLocalMulticast",
+    "isLinkLocalUnicast",
+    "isGlobalUnicast",
+    "semver",
+    "isSemver",
+    "major",
+    "minor",
+    "patch",
+    "slice",
+    "flatten",
+    "sort",
+    "sortBy",
+    "distinct",
+    "reverse",
+    "includes",
+    "existsOne",
+    "transformList",
+    "transformMap",
+    "transformMapEntry",
+    "orValue",
+    "or",
+    "value",
+    "hasValue",
+    "optMap",
+    "optFlatMap",
+    "quote",
+    "equivalent",
+    "intersects",
+    "of",
+    "none",
+    "ofNonZeroValue",
+    "unwrap",
+    "unwrapOpt",
+    "range",
+    "validate",
+    "named",
+    "first",
+    "last",
 };
 
 static _Noreturn void refuse_function(struct checker *c, const struct cel_node *node) {
@@ -236,8 +307,8 @@ static bool same_type(type a, type b) {
 static bool occurs(type variable, type within) {
     within = resolved(within);
     if (within == variable) return true;
-    return within->kind != CEL_TYPE_VAR && ((within->first && occurs(variable, within->first)) ||
-                                            (within->second && occurs(variable, within->second)));
+    return within->kind != CEL_TYPE_VAR &&
+           ((within->first && occurs(variable, within->first)) || (within->second && occurs(variable, within->second)));
 }
 
 static bool less_specific(type a, type b) {
@@ -426,8 +497,11 @@ static _Noreturn void refuse_arguments(struct checker *c, const struct cel_node 
     }
     const bool is_operator = strchr(node->name, '_') != NULL;
     cel_fail(c->parser, node->span.begin, "%s '%s' does not take %s%s%s", is_operator ? "the operator" : "the function",
-             node->name, first ? first : second ? second : "no arguments", first && second ? " and " : "",
-             first && second ? second : "");
+             node->name,
+             first    ? first
+             : second ? second
+                      : "no arguments",
+             first && second ? " and " : "", first && second ? second : "");
 }
 
 static void check_literal_pattern(struct checker *c, struct cel_node *node) {
@@ -519,10 +593,10 @@ static const struct cel_type any_map = {.kind = CEL_TYPE_MAP, .first = &dyn_type
 static const struct cel_type any_type = {.kind = CEL_TYPE_TYPE, .first = &dyn_type};
 
 static const struct named_type named_types[] = {
-    {"null_type", &null_type, CEL_KIND_NULL}, {"bool", &bool_type, CEL_KIND_BOOL},
-    {"int", &int_type, CEL_KIND_INT},         {"uint", &uint_type, CEL_KIND_UINT},
+    {"null_type", &null_type, CEL_KIND_NULL},  {"bool", &bool_type, CEL_KIND_BOOL},
+    {"int", &int_type, CEL_KIND_INT},          {"uint", &uint_type, CEL_KIND_UINT},
     {"double", &double_type, CEL_KIND_DOUBLE}, {"string", &string_type, CEL_KIND_STRING},
-    {"list", &any_list, CEL_KIND_LIST},       {"map", &any_map, CEL_KIND_MAP},
+    {"list", &any_list, CEL_KIND_LIST},        {"map", &any_map, CEL_KIND_MAP},
     {"type", &any_type, CEL_KIND_TYPE},
 };
 
@@ -619,7 +693,9 @@ static void check_homogeneous(struct checker *c, const struct cel_node *node) {
         if (!same_type(node->args[i % step]->type, node->args[i]->type))
             cel_fail(c->parser, node->args[i]->span.begin,
                      "the %s must be of one type: %s and %s (say string(…) or dyn(…))",
-                     step == 1 ? "items of a list" : i % 2 ? "values of a map" : "keys of a map",
+                     step == 1 ? "items of a list"
+                     : i % 2   ? "values of a map"
+                               : "keys of a map",
                      type_name(node->args[i % step]->type), type_name(node->args[i]->type));
 }
 
@@ -660,7 +736,8 @@ static type check_macro(struct checker *c, struct cel_node *node, const struct m
     const struct cel_node *name = node->args[0];
     if (name->kind != CEL_NODE_IDENT)
         cel_fail(c->parser, name->span.begin, "the first argument of '%s' must be a name", node->name);
-    if (strcmp(name->name, "__result__") == 0) cel_fail(c->parser, name->span.begin, "'__result__' is used by CEL itself");
+    if (strcmp(name->name, "__result__") == 0)
+        cel_fail(c->parser, name->span.begin, "'__result__' is used by CEL itself");
     node->kind = CEL_NODE_MACRO;
     node->macro = macro->macro;
     node->variable = name->name;
@@ -683,7 +760,8 @@ static type check_macro(struct checker *c, struct cel_node *node, const struct m
 static type check_call(struct checker *c, struct cel_node *node) {
     if (!node->target && node->count == 1 && strcmp(node->name, "has") == 0) {
         const struct cel_node *field = node->args[0];
-        if (field->kind != CEL_NODE_SELECT) cel_fail(c->parser, field->span.begin, "has() needs a field, as in has(a.b)");
+        if (field->kind != CEL_NODE_SELECT)
+            cel_fail(c->parser, field->span.begin, "has() needs a field, as in has(a.b)");
         node->kind = CEL_NODE_HAS;
         node->target = field->target;
         node->name = field->name;
@@ -755,7 +833,8 @@ void cel_check(struct cel_parser *p, struct cel_node *root) {
     for (size_t i = 0; i < c.aggregate_count; i++) check_homogeneous(&c, c.aggregates[i]);
     const type result = settled(root->type);
     if (result->kind == CEL_TYPE_DYN)
-        cel_fail(p, root->span.begin, "the expression must be a bool, this may be anything: compare it, as in … == true");
+        cel_fail(p, root->span.begin,
+                 "the expression must be a bool, this may be anything: compare it, as in … == true");
     if (result->kind != CEL_TYPE_BOOL)
         cel_fail(p, root->span.begin, "the expression must be a bool, this is %s", type_name(result));
 }

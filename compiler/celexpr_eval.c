@@ -132,7 +132,7 @@ static int compare_int_double(int64_t integer, double number) {
     if (number >= 9223372036854775808.0) return -1;
     if (number < -9223372036854775808.0) return 1;
     const int64_t whole = (int64_t)number;
-    if (whole != integer) return order(integer < whole, integer > whole);
+    if (whole != integer) return order(integer<whole, integer> whole);
     const double fraction = number - (double)whole;
     return order(fraction > 0, fraction < 0);
 }
@@ -141,30 +141,30 @@ static int compare_uint_double(uint64_t natural, double number) {
     if (number < 0) return 1;
     if (number >= 18446744073709551616.0) return -1;
     const uint64_t whole = (uint64_t)number;
-    if (whole != natural) return order(natural < whole, natural > whole);
+    if (whole != natural) return order(natural<whole, natural> whole);
     return order(number - (double)whole > 0, false);
 }
 
 static int compare_int_uint(int64_t integer, uint64_t natural) {
     if (integer < 0) return -1;
-    return order((uint64_t)integer < natural, (uint64_t)integer > natural);
+    return order((uint64_t)integer<natural, (uint64_t)integer> natural);
 }
 
 // Neither is NaN.
 static int compare_numbers(val a, val b) {
     if (a.kind == CEL_KIND_INT) {
-        if (b.kind == CEL_KIND_INT) return order(a.as.integer < b.as.integer, a.as.integer > b.as.integer);
+        if (b.kind == CEL_KIND_INT) return order(a.as.integer<b.as.integer, a.as.integer> b.as.integer);
         if (b.kind == CEL_KIND_UINT) return compare_int_uint(a.as.integer, b.as.natural);
         return compare_int_double(a.as.integer, b.as.number);
     }
     if (a.kind == CEL_KIND_UINT) {
         if (b.kind == CEL_KIND_INT) return -compare_int_uint(b.as.integer, a.as.natural);
-        if (b.kind == CEL_KIND_UINT) return order(a.as.natural < b.as.natural, a.as.natural > b.as.natural);
+        if (b.kind == CEL_KIND_UINT) return order(a.as.natural<b.as.natural, a.as.natural> b.as.natural);
         return compare_uint_double(a.as.natural, b.as.number);
     }
     if (b.kind == CEL_KIND_INT) return -compare_int_double(b.as.integer, a.as.number);
     if (b.kind == CEL_KIND_UINT) return -compare_uint_double(b.as.natural, a.as.number);
-    return order(a.as.number < b.as.number, a.as.number > b.as.number);
+    return order(a.as.number<b.as.number, a.as.number> b.as.number);
 }
 
 static bool is_nan(val v) {
@@ -174,7 +174,7 @@ static bool is_nan(val v) {
 static int compare_text(struct cel_string a, struct cel_string b) {
     const size_t len = a.len < b.len ? a.len : b.len;
     const int result = len ? memcmp(a.bytes, b.bytes, len) : 0;
-    return result ? order(result < 0, result > 0) : order(a.len < b.len, a.len > b.len);
+    return result ? order(result<0, result> 0) : order(a.len<b.len, a.len> b.len);
 }
 
 static bool same_text(struct cel_string a, struct cel_string b) {
@@ -454,7 +454,8 @@ static val to_double(struct evaluation *e, val v) {
     return no_overload();
 }
 
-// As Go's %g writes it: the fewest digits that read back as the same number, with an exponent when it is below -4 or above 5.
+// As Go's %g writes it: the fewest digits that read back as the same number, with an exponent when it is below -4 or
+// above 5.
 static val string_of_double(struct evaluation *e, double number) {
     if (isnan(number)) return of_string("NaN", 3);
     if (isinf(number)) return number > 0 ? of_string("+Inf", 4) : of_string("-Inf", 4);
@@ -692,9 +693,9 @@ static bool has_order(val v) {
 static val by_order(enum cel_function function, val list) {
     const size_t count = list_count(list);
     if (!count)
-        return function == CEL_FN_IS_SORTED ? of_bool(true)
-                                            : error(function == CEL_FN_MIN ? "min called on empty list"
-                                                                           : "max called on empty list");
+        return function == CEL_FN_IS_SORTED
+                   ? of_bool(true)
+                   : error(function == CEL_FN_MIN ? "min called on empty list" : "max called on empty list");
     val best = list_item(list, 0);
     if (!has_order(best)) return no_overload();
     for (size_t i = 1; i < count; i++) {

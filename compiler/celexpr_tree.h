@@ -131,7 +131,7 @@ struct cel_node {
     // The checker's findings.
     const struct cel_type *type;
     enum cel_function function;
-    const struct regex *regex;     // of a literal pattern
+    const struct regex *regex; // of a literal pattern
     enum cel_macro macro;
     const char *variable;          // of a macro
     const struct cel_node *binder; // IDENT: the macro that binds it, or NULL
