@@ -1,9 +1,12 @@
 // CEL expressions: what is accepted, what is refused and where, what they come to, what they read, their text.
-#include <cmocka.h>
-#include <setjmp.h>
+// The order is cmocka's.
+// clang-format off
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
 
 #include <string.h>
 
