@@ -265,6 +265,21 @@ func predicate(r *rand.Rand) string {
 	}
 }
 
+// An expression with a few characters more or less, for the lexer and the grammar.
+func mangle(r *rand.Rand, text string) string {
+	runes := []rune(text)
+	alphabet := []rune("'\"\\()[]{}.,?:!=<>&|+-*/%_ \n\r\tabrx019uUeE`é#")
+	for n := 1 + r.Intn(3); n > 0; n-- {
+		at := r.Intn(len(runes) + 1)
+		if at < len(runes) && r.Intn(2) == 0 {
+			runes = append(runes[:at:at], runes[at+1:]...)
+		} else {
+			runes = append(runes[:at:at], append([]rune{alphabet[r.Intn(len(alphabet))]}, runes[at:]...)...)
+		}
+	}
+	return string(runes)
+}
+
 func main() {
 	seed := flag.Int64("seed", 1, "seed of the generator")
 	count := flag.Int("count", 0, "number of generated expressions")
@@ -284,6 +299,10 @@ func main() {
 	expressions := append(readWritten(), deep()...)
 	r := rand.New(rand.NewSource(*seed))
 	for i := 0; i < *count; i++ {
+		if i%5 == 0 {
+			expressions = append(expressions, mangle(r, expressions[r.Intn(len(expressions))]))
+			continue
+		}
 		expressions = append(expressions, predicate(r))
 	}
 	for _, e := range expressions {
