@@ -62,7 +62,7 @@ static uint64_t read_natural(struct cel_parser *p, struct span span) {
     const bool hex = digits[0] == '0' && digits[1] == 'x';
     errno = 0;
     const unsigned long long natural = strtoull(hex ? digits + 2 : digits, NULL, hex ? 16 : 10);
-    if (errno == ERANGE || natural > UINT64_MAX) cel_fail(p, span.begin, "the number is too large");
+    if (errno == ERANGE) cel_fail(p, span.begin, "the number is too large");
     return natural;
 }
 
@@ -159,9 +159,9 @@ void cel_set_root(struct cel_parser *p, struct cel_node *root) {
     p->root = root;
 }
 
-static const char *const reserved[] = {"as",      "break",  "const",   "continue",  "else",   "for", "function", "if",
-                                       "import",  "let",    "loop",    "namespace", "package", "return", "var",
-                                       "void",    "while"};
+static const char *const reserved[] = {"as",       "break",  "const",  "continue", "else", "for",
+                                       "function", "if",     "import", "let",      "loop", "namespace",
+                                       "package",  "return", "var",    "void",     "while"};
 
 static void refuse_reserved(struct cel_parser *p, struct span span, const char *name) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)

@@ -55,11 +55,8 @@ static const struct cel_field resource_fields[] = {
 static const struct cel_type resource_type = {
     .kind = CEL_TYPE_STRUCT, .name = "GroupVersionResource", .fields = resource_fields};
 
-static const struct cel_field user_info_fields[] = {{"username", &string_type},
-                                                    {"uid", &string_type},
-                                                    {"groups", &strings_type},
-                                                    {"extra", &extra_type},
-                                                    {NULL, NULL}};
+static const struct cel_field user_info_fields[] = {
+    {"username", &string_type}, {"uid", &string_type}, {"groups", &strings_type}, {"extra", &extra_type}, {NULL, NULL}};
 static const struct cel_type user_info_type = {.kind = CEL_TYPE_STRUCT, .name = "UserInfo", .fields = user_info_fields};
 
 static const struct cel_field request_fields[] = {{"kind", &kind_type},
@@ -97,18 +94,17 @@ static const struct cel_type metadata_type = {
 static const struct cel_field spec_fields[] = {{"finalizers", &strings_type}, {NULL, NULL}};
 static const struct cel_type spec_type = {.kind = CEL_TYPE_STRUCT, .name = "NamespaceSpec", .fields = spec_fields};
 
-static const struct cel_field condition_fields[] = {{"status", &string_type},
-                                                    {"type", &string_type},
-                                                    {"lastTransitionTime", &timestamp_type},
-                                                    {"message", &string_type},
-                                                    {"reason", &string_type},
-                                                    {NULL, NULL}};
+static const struct cel_field condition_fields[] = {
+    {"status", &string_type},  {"type", &string_type},   {"lastTransitionTime", &timestamp_type},
+    {"message", &string_type}, {"reason", &string_type}, {NULL, NULL}};
 static const struct cel_type condition_type = {
     .kind = CEL_TYPE_STRUCT, .name = "NamespaceCondition", .fields = condition_fields};
 static const struct cel_type conditions_type = {.kind = CEL_TYPE_LIST, .first = &condition_type};
 
-static const struct cel_field status_fields[] = {{"conditions", &conditions_type}, {"phase", &string_type}, {NULL, NULL}};
-static const struct cel_type status_type = {.kind = CEL_TYPE_STRUCT, .name = "NamespaceStatus", .fields = status_fields};
+static const struct cel_field status_fields[] = {
+    {"conditions", &conditions_type}, {"phase", &string_type}, {NULL, NULL}};
+static const struct cel_type status_type = {
+    .kind = CEL_TYPE_STRUCT, .name = "NamespaceStatus", .fields = status_fields};
 
 static const struct cel_field namespace_fields[] = {
     {"metadata", &metadata_type}, {"spec", &spec_type}, {"status", &status_type}, {NULL, NULL}};
@@ -143,16 +139,91 @@ static const struct excuse absent_variables[] = {
 
 // Functions that Kubernetes has, some of them in later releases only.
 static const char *const absent_functions[] = {
-    "bytes", "duration", "timestamp", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear",
-    "getHours", "getMilliseconds", "getMinutes", "getMonth", "getSeconds", "url", "isURL", "getScheme", "getHost",
-    "getHostname", "getPort", "getEscapedPath", "getQuery", "find", "findAll", "format", "quantity", "isQuantity",
-    "isInteger", "asInteger", "asApproximateFloat", "sign", "add", "sub", "isLessThan", "isGreaterThan", "compareTo",
-    "ip", "isIP", "cidr", "isCIDR", "containsIP", "containsCIDR", "family", "masked", "prefixLength", "isCanonical",
-    "isUnspecified", "isLoopback", "isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast", "semver",
-    "isSemver", "major", "minor", "patch", "slice", "flatten", "sort", "sortBy", "distinct", "reverse", "includes",
-    "existsOne", "transformList", "transformMap", "transformMapEntry", "orValue", "or", "value", "hasValue", "optMap",
-    "optFlatMap", "quote", "equivalent", "intersects", "of", "none", "ofNonZeroValue", "unwrap", "unwrapOpt", "range",
-    "validate", "named", "first", "last",
+    "bytes",
+    "duration",
+    "timestamp",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getFullYear",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getMonth",
+    "getSeconds",
+    "url",
+    "isURL",
+    "getScheme",
+    "getHost",
+    "getHostname",
+    "getPort",
+    "getEscapedPath",
+    "getQuery",
+    "find",
+    "findAll",
+    "format",
+    "quantity",
+    "isQuantity",
+    "isInteger",
+    "asInteger",
+    "asApproximateFloat",
+    "sign",
+    "add",
+    "sub",
+    "isLessThan",
+    "isGreaterThan",
+    "compareTo",
+    "ip",
+    "isIP",
+    "cidr",
+    "isCIDR",
+    "containsIP",
+    "containsCIDR",
+    "family",
+    "masked",
+    "prefixLength",
+    "isCanonical",
+    "isUnspecified",
+    "isLoopback",
+    "isLinkLocalMulticast",
+    "isLinkLocalUnicast",
+    "isGlobalUnicast",
+    "semver",
+    "isSemver",
+    "major",
+    "minor",
+    "patch",
+    "slice",
+    "flatten",
+    "sort",
+    "sortBy",
+    "distinct",
+    "reverse",
+    "includes",
+    "existsOne",
+    "transformList",
+    "transformMap",
+    "transformMapEntry",
+    "orValue",
+    "or",
+    "value",
+    "hasValue",
+    "optMap",
+    "optFlatMap",
+    "quote",
+    "equivalent",
+    "intersects",
+    "of",
+    "none",
+    "ofNonZeroValue",
+    "unwrap",
+    "unwrapOpt",
+    "range",
+    "validate",
+    "named",
+    "first",
+    "last",
 };
 
 static _Noreturn void refuse_function(struct checker *c, const struct cel_node *node) {
@@ -194,6 +265,18 @@ static type settled(type t) {
     return t->kind == CEL_TYPE_VAR ? &dyn_type : t;
 }
 
+// The type with everything in it that is bound replaced, so that a later widening of the variable does not reach it.
+static type substituted(struct checker *c, type t) {
+    t = resolved(t);
+    const type first = t->first ? substituted(c, t->first) : NULL;
+    const type second = t->second ? substituted(c, t->second) : NULL;
+    return first == t->first && second == t->second ? t : new_type(c, t->kind, first, second);
+}
+
+static bool is_open(type t) {
+    return resolved(t)->kind == CEL_TYPE_VAR;
+}
+
 // Types are as deep as the expression, which bounds these recursions.
 static bool same_type(type a, type b) {
     a = settled(a);
@@ -201,8 +284,9 @@ static bool same_type(type a, type b) {
     if (a == b) return true;
     if (a->kind != b->kind) return false;
     switch (a->kind) {
-    case CEL_TYPE_LIST: return same_type(a->first, b->first);
     case CEL_TYPE_MAP: return same_type(a->first, b->first) && same_type(a->second, b->second);
+    case CEL_TYPE_LIST:
+    case CEL_TYPE_OPTIONAL:
     case CEL_TYPE_TYPE: return same_type(a->first, b->first);
     case CEL_TYPE_STRUCT: return a->fields == b->fields;
     case CEL_TYPE_DYN:
@@ -223,7 +307,7 @@ static bool same_type(type a, type b) {
 static bool occurs(type variable, type within) {
     within = resolved(within);
     if (within == variable) return true;
-    return (within->kind == CEL_TYPE_LIST || within->kind == CEL_TYPE_MAP || within->kind == CEL_TYPE_TYPE) &&
+    return within->kind != CEL_TYPE_VAR &&
            ((within->first && occurs(variable, within->first)) || (within->second && occurs(variable, within->second)));
 }
 
@@ -232,7 +316,7 @@ static bool less_specific(type a, type b) {
     b = resolved(b);
     if (a->kind == CEL_TYPE_DYN || a->kind == CEL_TYPE_VAR) return true;
     if (b->kind == CEL_TYPE_DYN || b->kind == CEL_TYPE_VAR || a->kind != b->kind) return false;
-    if (a->kind == CEL_TYPE_LIST) return less_specific(a->first, b->first);
+    if (a->kind == CEL_TYPE_LIST || a->kind == CEL_TYPE_OPTIONAL) return less_specific(a->first, b->first);
     if (a->kind == CEL_TYPE_MAP) return less_specific(a->first, b->first) && less_specific(a->second, b->second);
     return a->kind != CEL_TYPE_STRUCT || a->fields == b->fields;
 }
@@ -252,7 +336,7 @@ static void undo_to(struct checker *c, size_t mark) {
 
 static bool is_nullable(type t) {
     return t->kind == CEL_TYPE_NULL || t->kind == CEL_TYPE_STRUCT || t->kind == CEL_TYPE_TIMESTAMP ||
-           t->kind == CEL_TYPE_DURATION;
+           t->kind == CEL_TYPE_DURATION || t->kind == CEL_TYPE_OPTIONAL;
 }
 
 static bool assign(struct checker *c, type a, type b);
@@ -283,7 +367,7 @@ static bool assign(struct checker *c, type a, type b) {
     if (a->kind == CEL_TYPE_NULL) return is_nullable(b);
     if (b->kind == CEL_TYPE_NULL) return is_nullable(a);
     if (a->kind != b->kind) return false;
-    if (a->kind == CEL_TYPE_LIST) return assign(c, a->first, b->first);
+    if (a->kind == CEL_TYPE_LIST || a->kind == CEL_TYPE_OPTIONAL) return assign(c, a->first, b->first);
     if (a->kind == CEL_TYPE_MAP) return assign(c, a->first, b->first) && assign(c, a->second, b->second);
     return a->kind != CEL_TYPE_STRUCT || a->fields == b->fields;
 }
@@ -311,6 +395,7 @@ static const char *type_name(type t) {
     case CEL_TYPE_LIST: return "list";
     case CEL_TYPE_MAP: return "map";
     case CEL_TYPE_TYPE: return "type";
+    case CEL_TYPE_OPTIONAL: return "optional";
     case CEL_TYPE_STRUCT: return settled(t)->name;
     }
     return "";
@@ -361,6 +446,7 @@ static type read_type(struct checker *c, struct signature *s) {
     case 'B': return s->b ? s->b : (s->b = new_variable(c));
     case 'L': return list_of(c, read_type(c, s));
     case 'T': return new_type(c, CEL_TYPE_TYPE, read_type(c, s), NULL);
+    case 'O': return new_type(c, CEL_TYPE_OPTIONAL, read_type(c, s), NULL);
     case 'M': {
         const type key = read_type(c, s);
         return new_type(c, CEL_TYPE_MAP, key, read_type(c, s));
@@ -390,7 +476,7 @@ static type try_overload(struct checker *c, const char *text, const struct cel_n
         return NULL;
     }
     signature.at++;
-    return read_type(c, &signature);
+    return substituted(c, read_type(c, &signature));
 }
 
 static bool find_function(const struct cel_node *node, enum cel_function *ret_function) {
@@ -411,13 +497,16 @@ static _Noreturn void refuse_arguments(struct checker *c, const struct cel_node 
     }
     const bool is_operator = strchr(node->name, '_') != NULL;
     cel_fail(c->parser, node->span.begin, "%s '%s' does not take %s%s%s", is_operator ? "the operator" : "the function",
-             node->name, first ? first : second ? second : "no arguments", first && second ? " and " : "",
-             first && second ? second : "");
+             node->name,
+             first    ? first
+             : second ? second
+                      : "no arguments",
+             first && second ? " and " : "", first && second ? second : "");
 }
 
 static void check_literal_pattern(struct checker *c, struct cel_node *node) {
     const struct cel_node *pattern = node->args[node->count - 1];
-    if (pattern->kind != CEL_NODE_LITERAL) return;
+    if (pattern->kind != CEL_NODE_LITERAL || pattern->literal.kind != CEL_KIND_STRING) return;
     const struct cel_string text = pattern->literal.as.string;
     const char *error = NULL;
     size_t offset = 0;
@@ -425,6 +514,44 @@ static void check_literal_pattern(struct checker *c, struct cel_node *node) {
         cel_fail(c->parser, pattern->span.begin, "a pattern with a NUL is not supported in cel");
     node->regex = regex_compile(c->arena, text.bytes, &error, &offset);
     if (!node->regex) cel_fail(c->parser, pattern->span.begin, "the pattern is refused: %s", error);
+}
+
+static bool is_conversion(const struct cel_node *node) {
+    return node->function == CEL_FN_DYN || node->function == CEL_FN_TYPE || node->function == CEL_FN_BOOL ||
+           node->function == CEL_FN_INT || node->function == CEL_FN_UINT || node->function == CEL_FN_DOUBLE ||
+           node->function == CEL_FN_STRING;
+}
+
+// What the API server works out when it compiles. Recursion is bounded by the depth of the tree.
+static bool is_constant(const struct cel_node *node) {
+    if (node->kind == CEL_NODE_LITERAL || (node->kind == CEL_NODE_IDENT && node->is_type)) return true;
+    if (node->kind == CEL_NODE_CALL && !is_conversion(node)) return false;
+    if (node->kind != CEL_NODE_CALL && node->kind != CEL_NODE_LIST && node->kind != CEL_NODE_MAP) return false;
+    for (size_t i = 0; i < node->count; i++)
+        if (!is_constant(node->args[i])) return false;
+    return true;
+}
+
+// Constants are converted when the API server compiles, and those that cannot be are refused.
+static void fold_conversion(struct checker *c, struct cel_node *node) {
+    if (!is_conversion(node) || !is_constant(node->args[0]) || node->function == CEL_FN_TYPE) return;
+    if (node->args[0]->kind == CEL_NODE_LITERAL) {
+        node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
+        if (node->literal.kind == CEL_KIND_ERROR)
+            cel_fail(c->parser, node->span.begin, "the literal has no %s: %s", node->name, node->literal.as.error);
+        node->kind = CEL_NODE_LITERAL;
+    } else if (node->function != CEL_FN_DYN) {
+        cel_fail(c->parser, node->span.begin, "the literal has no %s", node->name);
+    }
+}
+
+// The API server refuses constant indices that can be none.
+static void check_constant_index(struct checker *c, const struct cel_node *node) {
+    const struct cel_node *index = node->args[1];
+    if (resolved(node->args[0]->type)->kind == CEL_TYPE_NULL)
+        cel_fail(c->parser, node->span.begin, "an index into null is not supported in cel");
+    if (!is_constant(index) || (index->kind == CEL_NODE_LITERAL && index->literal.kind != CEL_KIND_NULL)) return;
+    cel_fail(c->parser, index->span.begin, "%s is no index", type_name(index->type));
 }
 
 static type check_overloads(struct checker *c, struct cel_node *node) {
@@ -436,11 +563,13 @@ static type check_overloads(struct checker *c, struct cel_node *node) {
         if (!found) continue;
         if (!result)
             result = found;
-        else if (settled(result)->kind != CEL_TYPE_DYN && !same_type(result, found))
+        else if (is_open(result) || is_open(found) || !same_type(result, found))
             result = &dyn_type;
     }
     if (!result) refuse_arguments(c, node);
     if (node->function == CEL_FN_MATCHES) check_literal_pattern(c, node);
+    if (node->function == CEL_FN_INDEX) check_constant_index(c, node);
+    fold_conversion(c, node);
     return result;
 }
 
@@ -464,10 +593,10 @@ static const struct cel_type any_map = {.kind = CEL_TYPE_MAP, .first = &dyn_type
 static const struct cel_type any_type = {.kind = CEL_TYPE_TYPE, .first = &dyn_type};
 
 static const struct named_type named_types[] = {
-    {"null_type", &null_type, CEL_KIND_NULL}, {"bool", &bool_type, CEL_KIND_BOOL},
-    {"int", &int_type, CEL_KIND_INT},         {"uint", &uint_type, CEL_KIND_UINT},
+    {"null_type", &null_type, CEL_KIND_NULL},  {"bool", &bool_type, CEL_KIND_BOOL},
+    {"int", &int_type, CEL_KIND_INT},          {"uint", &uint_type, CEL_KIND_UINT},
     {"double", &double_type, CEL_KIND_DOUBLE}, {"string", &string_type, CEL_KIND_STRING},
-    {"list", &any_list, CEL_KIND_LIST},       {"map", &any_map, CEL_KIND_MAP},
+    {"list", &any_list, CEL_KIND_LIST},        {"map", &any_map, CEL_KIND_MAP},
     {"type", &any_type, CEL_KIND_TYPE},
 };
 
@@ -500,7 +629,7 @@ static type check_select(struct checker *c, const struct cel_node *node) {
     check_node(c, node->target);
     const type target = resolved(node->target->type);
     switch (target->kind) {
-    case CEL_TYPE_MAP: return target->second;
+    case CEL_TYPE_MAP: return substituted(c, target->second);
     case CEL_TYPE_STRUCT:
         for (const struct cel_field *field = target->fields; field->name; field++)
             if (strcmp(field->name, node->name) == 0) return field->type;
@@ -517,6 +646,7 @@ static type check_select(struct checker *c, const struct cel_node *node) {
     case CEL_TYPE_TIMESTAMP:
     case CEL_TYPE_DURATION:
     case CEL_TYPE_LIST:
+    case CEL_TYPE_OPTIONAL:
     case CEL_TYPE_TYPE: break;
     }
     cel_fail(c->parser, node->span.begin, "%s has no fields, so no '%s'", type_name(target), node->name);
@@ -563,7 +693,9 @@ static void check_homogeneous(struct checker *c, const struct cel_node *node) {
         if (!same_type(node->args[i % step]->type, node->args[i]->type))
             cel_fail(c->parser, node->args[i]->span.begin,
                      "the %s must be of one type: %s and %s (say string(…) or dyn(…))",
-                     step == 1 ? "items of a list" : i % 2 ? "values of a map" : "keys of a map",
+                     step == 1 ? "items of a list"
+                     : i % 2   ? "values of a map"
+                               : "keys of a map",
                      type_name(node->args[i % step]->type), type_name(node->args[i]->type));
 }
 
@@ -604,7 +736,8 @@ static type check_macro(struct checker *c, struct cel_node *node, const struct m
     const struct cel_node *name = node->args[0];
     if (name->kind != CEL_NODE_IDENT)
         cel_fail(c->parser, name->span.begin, "the first argument of '%s' must be a name", node->name);
-    if (strcmp(name->name, "__result__") == 0) cel_fail(c->parser, name->span.begin, "'__result__' is used by CEL itself");
+    if (strcmp(name->name, "__result__") == 0)
+        cel_fail(c->parser, name->span.begin, "'__result__' is used by CEL itself");
     node->kind = CEL_NODE_MACRO;
     node->macro = macro->macro;
     node->variable = name->name;
@@ -619,15 +752,16 @@ static type check_macro(struct checker *c, struct cel_node *node, const struct m
     c->scope = scope.outer;
 
     if (node->macro != CEL_MACRO_MAP || node->count == 2) require_bool(c, node->args[0], node->name);
-    if (node->macro == CEL_MACRO_MAP) return list_of(c, node->args[node->count - 1]->type);
-    if (node->macro == CEL_MACRO_FILTER) return list_of(c, item);
+    if (node->macro == CEL_MACRO_MAP) return list_of(c, substituted(c, node->args[node->count - 1]->type));
+    if (node->macro == CEL_MACRO_FILTER) return list_of(c, substituted(c, item));
     return &bool_type;
 }
 
 static type check_call(struct checker *c, struct cel_node *node) {
     if (!node->target && node->count == 1 && strcmp(node->name, "has") == 0) {
         const struct cel_node *field = node->args[0];
-        if (field->kind != CEL_NODE_SELECT) cel_fail(c->parser, field->span.begin, "has() needs a field, as in has(a.b)");
+        if (field->kind != CEL_NODE_SELECT)
+            cel_fail(c->parser, field->span.begin, "has() needs a field, as in has(a.b)");
         node->kind = CEL_NODE_HAS;
         node->target = field->target;
         node->name = field->name;
@@ -699,7 +833,8 @@ void cel_check(struct cel_parser *p, struct cel_node *root) {
     for (size_t i = 0; i < c.aggregate_count; i++) check_homogeneous(&c, c.aggregates[i]);
     const type result = settled(root->type);
     if (result->kind == CEL_TYPE_DYN)
-        cel_fail(p, root->span.begin, "the expression must be a bool, this may be anything: compare it, as in … == true");
+        cel_fail(p, root->span.begin,
+                 "the expression must be a bool, this may be anything: compare it, as in … == true");
     if (result->kind != CEL_TYPE_BOOL)
         cel_fail(p, root->span.begin, "the expression must be a bool, this is %s", type_name(result));
 }

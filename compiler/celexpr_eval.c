@@ -132,7 +132,7 @@ static int compare_int_double(int64_t integer, double number) {
     if (number >= 9223372036854775808.0) return -1;
     if (number < -9223372036854775808.0) return 1;
     const int64_t whole = (int64_t)number;
-    if (whole != integer) return order(integer < whole, integer > whole);
+    if (whole != integer) return order(integer<whole, integer> whole);
     const double fraction = number - (double)whole;
     return order(fraction > 0, fraction < 0);
 }
@@ -141,30 +141,30 @@ static int compare_uint_double(uint64_t natural, double number) {
     if (number < 0) return 1;
     if (number >= 18446744073709551616.0) return -1;
     const uint64_t whole = (uint64_t)number;
-    if (whole != natural) return order(natural < whole, natural > whole);
+    if (whole != natural) return order(natural<whole, natural> whole);
     return order(number - (double)whole > 0, false);
 }
 
 static int compare_int_uint(int64_t integer, uint64_t natural) {
     if (integer < 0) return -1;
-    return order((uint64_t)integer < natural, (uint64_t)integer > natural);
+    return order((uint64_t)integer<natural, (uint64_t)integer> natural);
 }
 
 // Neither is NaN.
 static int compare_numbers(val a, val b) {
     if (a.kind == CEL_KIND_INT) {
-        if (b.kind == CEL_KIND_INT) return order(a.as.integer < b.as.integer, a.as.integer > b.as.integer);
+        if (b.kind == CEL_KIND_INT) return order(a.as.integer<b.as.integer, a.as.integer> b.as.integer);
         if (b.kind == CEL_KIND_UINT) return compare_int_uint(a.as.integer, b.as.natural);
         return compare_int_double(a.as.integer, b.as.number);
     }
     if (a.kind == CEL_KIND_UINT) {
         if (b.kind == CEL_KIND_INT) return -compare_int_uint(b.as.integer, a.as.natural);
-        if (b.kind == CEL_KIND_UINT) return order(a.as.natural < b.as.natural, a.as.natural > b.as.natural);
+        if (b.kind == CEL_KIND_UINT) return order(a.as.natural<b.as.natural, a.as.natural> b.as.natural);
         return compare_uint_double(a.as.natural, b.as.number);
     }
     if (b.kind == CEL_KIND_INT) return -compare_int_double(b.as.integer, a.as.number);
     if (b.kind == CEL_KIND_UINT) return -compare_uint_double(b.as.natural, a.as.number);
-    return order(a.as.number < b.as.number, a.as.number > b.as.number);
+    return order(a.as.number<b.as.number, a.as.number> b.as.number);
 }
 
 static bool is_nan(val v) {
@@ -174,7 +174,7 @@ static bool is_nan(val v) {
 static int compare_text(struct cel_string a, struct cel_string b) {
     const size_t len = a.len < b.len ? a.len : b.len;
     const int result = len ? memcmp(a.bytes, b.bytes, len) : 0;
-    return result ? order(result < 0, result > 0) : order(a.len < b.len, a.len > b.len);
+    return result ? order(result<0, result> 0) : order(a.len<b.len, a.len> b.len);
 }
 
 static bool same_text(struct cel_string a, struct cel_string b) {
@@ -359,14 +359,36 @@ static val uint_of_string(struct evaluation *e, struct cel_string string) {
     return errno ? error("type conversion error") : of_uint(number);
 }
 
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+// Go reads underscores between digits, and no underscores elsewhere; NULL for those.
+static const char *without_underscores(struct evaluation *e, const char *text) {
+    struct text out;
+    text_init(&out, e->arena);
+    for (const char *c = text; *c; c++) {
+        if (*c != '_')
+            text_add_char(&out, *c);
+        else if (c == text || !is_digit(c[-1]) || !is_digit(c[1]))
+            return NULL;
+    }
+    return text_string(&out);
+}
+
 static val double_of_string(struct evaluation *e, struct cel_string string) {
+    const val refused = error("type conversion error");
     const char *text = number_text(e, string);
-    // nan(…) is C's alone.
-    if (!text || strchr(text, '(')) return error("type conversion error");
+    if (text) text = without_underscores(e, text);
+    // nan(…), a signed nan and hexadecimal digits without an exponent are C's alone.
+    if (!text || strchr(text, '(')) return refused;
+    const bool is_signed = *text == '-' || *text == '+';
+    if (is_signed && strpbrk(text, "aA") && !strpbrk(text, "xX")) return refused;
+    if (strpbrk(text, "xX") && !strpbrk(text, "pP")) return refused;
     char *end = NULL;
     const double number = strtod(text, &end);
     const bool written = strpbrk(text, "iI") != NULL;
-    return *end || (isinf(number) && !written) ? error("type conversion error") : of_double(number);
+    return *end || end == text || (isinf(number) && !written) ? refused : of_double(number);
 }
 
 static val bool_of_string(struct cel_string string) {
@@ -432,8 +454,8 @@ static val to_double(struct evaluation *e, val v) {
     return no_overload();
 }
 
-// As Go writes it: the fewest digits that read back as the same number, with an exponent when it is below -4 or from 21
-// on for the digits' sake.
+// As Go's %g writes it: the fewest digits that read back as the same number, with an exponent when it is below -4 or
+// above 5.
 static val string_of_double(struct evaluation *e, double number) {
     if (isnan(number)) return of_string("NaN", 3);
     if (isinf(number)) return number > 0 ? of_string("+Inf", 4) : of_string("-Inf", 4);
@@ -445,7 +467,7 @@ static val string_of_double(struct evaluation *e, double number) {
         if (!(back < number) && !(back > number)) break;
     }
     const int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (exponent >= -4 && exponent < 21) {
+    if (exponent >= -4 && exponent < 6) {
         const int decimals = digits - 1 - exponent;
         snprintf(text, sizeof text, "%.*f", decimals > 0 ? decimals : 0, number);
     }
@@ -467,6 +489,25 @@ static val to_string(struct evaluation *e, val v) {
     case CEL_KIND_TYPE: return no_overload();
     }
     return of_string(arena_copy(e->arena, text, strlen(text)), strlen(text));
+}
+
+static val convert(struct evaluation *e, enum cel_function function, val v) {
+    switch ((int)function) {
+    case CEL_FN_DYN: return v;
+    case CEL_FN_BOOL:
+        if (v.kind == CEL_KIND_BOOL) return v;
+        return v.kind == CEL_KIND_STRING ? bool_of_string(v.as.string) : no_overload();
+    case CEL_FN_INT: return to_int(e, v);
+    case CEL_FN_UINT: return to_uint(e, v);
+    case CEL_FN_DOUBLE: return to_double(e, v);
+    case CEL_FN_STRING: return to_string(e, v);
+    default: return no_overload();
+    }
+}
+
+struct cel_value cel_convert(enum cel_function function, struct cel_value value, struct arena *arena) {
+    struct evaluation e = {.arena = arena};
+    return convert(&e, function, value);
 }
 
 // ---- strings ----
@@ -652,9 +693,9 @@ static bool has_order(val v) {
 static val by_order(enum cel_function function, val list) {
     const size_t count = list_count(list);
     if (!count)
-        return function == CEL_FN_IS_SORTED ? of_bool(true)
-                                            : error(function == CEL_FN_MIN ? "min called on empty list"
-                                                                           : "max called on empty list");
+        return function == CEL_FN_IS_SORTED
+                   ? of_bool(true)
+                   : error(function == CEL_FN_MIN ? "min called on empty list" : "max called on empty list");
     val best = list_item(list, 0);
     if (!has_order(best)) return no_overload();
     for (size_t i = 1; i < count; i++) {
@@ -857,14 +898,12 @@ static val call(struct evaluation *e, const struct cel_node *node, const val *ar
     case CEL_FN_INDEX: return index_into(e, args[0], args[1]);
     case CEL_FN_SIZE: return size_of(args[0]);
     case CEL_FN_TYPE: return type_of(args[0]);
-    case CEL_FN_DYN: return args[0];
+    case CEL_FN_DYN:
     case CEL_FN_BOOL:
-        if (args[0].kind == CEL_KIND_BOOL) return args[0];
-        return args[0].kind == CEL_KIND_STRING ? bool_of_string(args[0].as.string) : no_overload();
-    case CEL_FN_INT: return to_int(e, args[0]);
-    case CEL_FN_UINT: return to_uint(e, args[0]);
-    case CEL_FN_DOUBLE: return to_double(e, args[0]);
-    case CEL_FN_STRING: return to_string(e, args[0]);
+    case CEL_FN_INT:
+    case CEL_FN_UINT:
+    case CEL_FN_DOUBLE:
+    case CEL_FN_STRING: return convert(e, node->function, args[0]);
     case CEL_FN_CONTAINS:
     case CEL_FN_ENDS_WITH:
     case CEL_FN_STARTS_WITH:
@@ -899,6 +938,9 @@ static val evaluate_conditional(struct evaluation *e, const struct cel_node *nod
 
 static val evaluate_call(struct evaluation *e, const struct cel_node *node) {
     if (node->function == CEL_FN_CONDITIONAL) return evaluate_conditional(e, node);
+    // cel-go compiles this to false, whatever is on the left.
+    if (node->function == CEL_FN_IN && node->args[1]->kind == CEL_NODE_LIST && !node->args[1]->count)
+        return of_bool(false);
     val args[MAX_ARGUMENTS];
     size_t count = 0;
     if (node->target) args[count++] = evaluate(e, node->target);
@@ -921,14 +963,37 @@ static val evaluate_chain(struct evaluation *e, const struct cel_node *node) {
     return result;
 }
 
-static val evaluate_aggregate(struct evaluation *e, const struct cel_node *node) {
-    val made = {.kind = node->kind == CEL_NODE_LIST ? CEL_KIND_LIST : CEL_KIND_MAP};
+static val evaluate_list(struct evaluation *e, const struct cel_node *node) {
+    val list = {.kind = CEL_KIND_LIST};
     for (size_t i = 0; i < node->count; i++) {
         const val item = evaluate(e, node->args[i]);
         if (item.kind == CEL_KIND_ERROR) return item;
-        push(e, &made, item);
+        push(e, &list, item);
     }
-    return made;
+    return list;
+}
+
+// A key that comes again replaces the value, unless it is a number of another kind.
+static void set_entry(struct evaluation *e, val *map, val key, val value) {
+    for (size_t i = 0; i < map->as.list.count; i += 2) {
+        if (map->as.list.items[i].kind != key.kind || !equal(e, map->as.list.items[i], key)) continue;
+        map->as.list.items[i + 1] = value;
+        return;
+    }
+    push(e, map, key);
+    push(e, map, value);
+}
+
+static val evaluate_map(struct evaluation *e, const struct cel_node *node) {
+    val map = {.kind = CEL_KIND_MAP};
+    for (size_t i = 0; i < node->count; i += 2) {
+        const val key = evaluate(e, node->args[i]);
+        if (key.kind == CEL_KIND_ERROR) return key;
+        const val value = evaluate(e, node->args[i + 1]);
+        if (value.kind == CEL_KIND_ERROR) return value;
+        set_entry(e, &map, key, value);
+    }
+    return map;
 }
 
 // What the macro has gathered so far.
@@ -1015,8 +1080,8 @@ static val evaluate(struct evaluation *e, const struct cel_node *node) {
     case CEL_NODE_CALL: return evaluate_call(e, node);
     case CEL_NODE_AND:
     case CEL_NODE_OR: return evaluate_chain(e, node);
-    case CEL_NODE_LIST:
-    case CEL_NODE_MAP: return evaluate_aggregate(e, node);
+    case CEL_NODE_LIST: return evaluate_list(e, node);
+    case CEL_NODE_MAP: return evaluate_map(e, node);
     case CEL_NODE_MACRO: return evaluate_macro(e, node);
     }
     return no_overload();

@@ -69,6 +69,7 @@ enum cel_type_kind {
     CEL_TYPE_MAP,
     CEL_TYPE_TYPE,
     CEL_TYPE_STRUCT,
+    CEL_TYPE_OPTIONAL,
     CEL_TYPE_VAR, // not known yet: the items of []
 };
 
@@ -79,7 +80,7 @@ struct cel_field {
 
 struct cel_type {
     enum cel_type_kind kind;
-    const struct cel_type *first, *second; // list and type: of what; map: key and value
+    const struct cel_type *first, *second; // list, type, optional: of what; map: key and value
     const struct cel_type **bound;         // var: holds what it stands for, or NULL
     const char *name;                      // struct
     const struct cel_field *fields;        // struct; ends with a NULL name
@@ -130,7 +131,7 @@ struct cel_node {
     // The checker's findings.
     const struct cel_type *type;
     enum cel_function function;
-    const struct regex *regex;     // of a literal pattern
+    const struct regex *regex; // of a literal pattern
     enum cel_macro macro;
     const char *variable;          // of a macro
     const struct cel_node *binder; // IDENT: the macro that binds it, or NULL
@@ -209,5 +210,10 @@ struct cel_nodes cel_nodes_with_entry(struct cel_parser *p, struct cel_nodes nod
 
 // Gives every node its type and meaning, or leaves through cel_fail.
 void cel_check(struct cel_parser *p, struct cel_node *root);
+
+// ---- evaluator ----
+
+// dyn(), bool(), int(), uint(), double() or string() of a value.
+struct cel_value cel_convert(enum cel_function function, struct cel_value value, struct arena *arena);
 
 #endif

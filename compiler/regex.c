@@ -12,14 +12,14 @@
 
 enum {
     MAX_CODE_POINT = 0x10ffff,
-    MAX_REPEAT = 1000,      // Go's
-    MAX_HEIGHT = 250,       // Go has 1000; ours is below it in every case, and keeps the recursion small
-    MAX_PROGRAM = 100000,   // instructions
+    MAX_REPEAT = 1000,    // Go's
+    MAX_HEIGHT = 250,     // Go has 1000; ours is below it in every case, and keeps the recursion small
+    MAX_PROGRAM = 100000, // instructions
     MAX_CLASS_RANGES = 1 << 20,
-    FIRST_UNFOLDED = 0xb5,  // the first letter beyond ASCII that has another case
-    LAST_FOLDED = 0x1e943,  // the last letter that has another case
-    LONG_S = 0x17f,         // folds with s
-    KELVIN = 0x212a,        // folds with k
+    FIRST_UNFOLDED = 0xb5, // the first letter beyond ASCII that has another case
+    LAST_FOLDED = 0x1e943, // the last letter that has another case
+    LONG_S = 0x17f,        // folds with s
+    KELVIN = 0x212a,       // folds with k
 };
 
 struct range {

@@ -112,6 +112,7 @@ member
 
 primary
   : NAME { $$ = cel_ident(p, @$, $NAME); }
+  | "." { cel_fail(p, @1.begin, "a dot in front of a name is not supported in cel"); } NAME { $$ = NULL; }
   | NAME "(" arguments ")" { $$ = cel_call(p, @$, NULL, $NAME, $arguments); }
   | "(" expr ")" { $$ = cel_parentheses(p, $expr); }
   | "[" items "]" { $$ = cel_list(p, @$, $items); }

@@ -1,0 +1,94 @@
+// Reads environments and expressions and prints one line per expression: a digit per environment (1, 0, or X for an
+// error) and the expression on one line, or E (U if it is not supported) with offset and message. The input is a
+// sequence of words that end with NUL: the number of environments, four values for each, then the expressions.
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "celexpr.h"
+#include "value.h"
+
+enum { MAX_ENVIRONMENTS = 16 };
+
+static char *word;
+static size_t word_capacity;
+
+static const char *next_word(void) {
+    return getdelim(&word, &word_capacity, '\0', stdin) > 0 ? word : NULL;
+}
+
+static const char *need_word(void) {
+    const char *found = next_word();
+    if (!found) exit(2);
+    return found;
+}
+
+static struct value *read_value(struct arena *arena) {
+    const char *text = need_word();
+    const char *rest = arena_copy(arena, text + 1, strlen(text + 1));
+    struct value *value = NULL;
+    const size_t count = (size_t)strtoul(rest, NULL, 10);
+    switch (*text) {
+    case 't': return value_bool(arena, true);
+    case 'f': return value_bool(arena, false);
+    case 'i': return value_int(arena, strtoll(rest, NULL, 10));
+    case 'd': return value_double(arena, strtod(rest, NULL));
+    case 's': return value_string(arena, rest);
+    case 'l':
+        value = value_list(arena);
+        for (size_t i = 0; i < count; i++) value_append(arena, value, read_value(arena));
+        return value;
+    case 'm':
+        value = value_map(arena);
+        for (size_t i = 0; i < count; i++) {
+            const char *key = need_word();
+            key = arena_copy(arena, key, strlen(key));
+            value_set(arena, value, key, read_value(arena));
+        }
+        return value;
+    default: return value_null(arena);
+    }
+}
+
+static void judge(struct arena *arena, const char *text, const struct cel_env *envs, size_t count) {
+    const char *error = NULL;
+    size_t offset = 0;
+    const struct cel_expr *expr = cel_parse(arena, text, &error, &offset);
+    if (!expr) {
+        if (offset > strlen(text)) abort();
+        const bool ours = strstr(error, "not supported") || strstr(error, "too deeply");
+        printf("%c%zu: %s\n", ours ? 'U' : 'E', offset, error);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const enum cel_result result = cel_evaluate(expr, &envs[i], arena, &error);
+        putchar(result == CEL_ERROR ? 'X' : result == CEL_TRUE ? '1' : '0');
+    }
+    printf(" %s\n", cel_text(expr));
+}
+
+int main(void) {
+    struct arena data, scratch;
+    jmp_buf exhausted;
+    if (setjmp(exhausted)) return 1;
+    arena_init(&data, &exhausted);
+    const size_t count = (size_t)strtoul(need_word(), NULL, 10);
+    struct cel_env envs[MAX_ENVIRONMENTS];
+    if (count > MAX_ENVIRONMENTS) return 2;
+    for (size_t i = 0; i < count; i++) {
+        envs[i].object = read_value(&data);
+        envs[i].old_object = read_value(&data);
+        envs[i].request = read_value(&data);
+        envs[i].namespace_object = read_value(&data);
+    }
+    while (next_word()) {
+        arena_init(&scratch, &exhausted);
+        judge(&scratch, word, envs, count);
+        arena_release(&scratch);
+    }
+    arena_release(&data);
+    free(word);
+    return 0;
+}

@@ -1,0 +1,232 @@
+// CEL expressions: what is accepted, what is refused and where, what they come to, what they read, their text.
+// The order is cmocka's.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <string.h>
+
+#include "../../compiler/arena.h"
+#include "../../compiler/celexpr.h"
+#include "../../compiler/value.h"
+
+struct fixture {
+    struct arena arena;
+    jmp_buf exhausted;
+    struct cel_env env;
+};
+
+static struct value *labels(struct arena *arena, const char *app) {
+    struct value *map = value_map(arena);
+    value_set_string(arena, map, "app", app);
+    return map;
+}
+
+static struct value *object(struct arena *arena, const char *app, int64_t replicas) {
+    struct value *made = value_map(arena), *metadata = value_map(arena), *spec = value_map(arena);
+    struct value *list = value_list(arena);
+    value_append(arena, list, value_string(arena, "a"));
+    value_append(arena, list, value_int(arena, 2));
+    value_set_string(arena, metadata, "name", "web");
+    value_set(arena, metadata, "labels", labels(arena, app));
+    value_set(arena, spec, "replicas", value_int(arena, replicas));
+    value_set(arena, spec, "ratio", value_double(arena, 1.5));
+    value_set(arena, spec, "nothing", value_null(arena));
+    value_set(arena, spec, "mixed", list);
+    value_set(arena, made, "metadata", metadata);
+    value_set(arena, made, "spec", spec);
+    return made;
+}
+
+static int set_up(void **state) {
+    static struct fixture fixture;
+    struct arena *arena = &fixture.arena;
+    arena_init(arena, &fixture.exhausted);
+    struct value *request = value_map(arena), *user = value_map(arena), *groups = value_list(arena);
+    value_append(arena, groups, value_string(arena, "devs"));
+    value_set(arena, user, "groups", groups);
+    value_set_string(arena, request, "operation", "UPDATE");
+    value_set(arena, request, "userInfo", user);
+    fixture.env = (struct cel_env){.object = object(arena, "web", 3), .request = request};
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+    arena_release(&fixture->arena);
+    return 0;
+}
+
+static const struct cel_expr *parsed(struct fixture *fixture, const char *text) {
+    const char *error = NULL;
+    size_t offset = 0;
+    const struct cel_expr *expr = cel_parse(&fixture->arena, text, &error, &offset);
+    if (!expr) fail_msg("%s is refused at %zu: %s", text, offset, error);
+    return expr;
+}
+
+static void assert_result(struct fixture *fixture, enum cel_result expected, const char *text) {
+    const char *error = "";
+    const enum cel_result result = cel_evaluate(parsed(fixture, text), &fixture->env, &fixture->arena, &error);
+    if (result != expected) fail_msg("%s is %d and not %d: %s", text, (int)result, (int)expected, error);
+}
+
+static void assert_refused(struct fixture *fixture, const char *text, size_t at, const char *part) {
+    const char *error = NULL;
+    size_t offset = SIZE_MAX;
+    if (cel_parse(&fixture->arena, text, &error, &offset)) fail_msg("%s is accepted", text);
+    if (offset != at) fail_msg("%s is refused at %zu: %s", text, offset, error);
+    if (!strstr(error, part)) fail_msg("%s is refused for another reason: %s", text, error);
+}
+
+static void evaluates_what_is_there(void **state) {
+    assert_result(*state, CEL_TRUE, "object.metadata.labels.app == 'web'");
+    assert_result(*state, CEL_TRUE, "object.spec.replicas > 2 && object.spec.ratio < 2");
+    assert_result(*state, CEL_FALSE, "object.spec.replicas in [1, 2]");
+    assert_result(*state, CEL_TRUE, "'devs' in request.userInfo.groups");
+    assert_result(*state, CEL_TRUE, "oldObject == null && namespaceObject == null");
+    assert_result(*state, CEL_TRUE, "object.spec.mixed == [dyn('a'), dyn(2.0)]");
+    assert_result(*state, CEL_TRUE, "(object.spec.replicas > 1 ? 'many' : 'few').startsWith('m')");
+}
+
+static void what_is_absent_is_an_error(void **state) {
+    assert_result(*state, CEL_ERROR, "object.metadata.uid == ''");
+    assert_result(*state, CEL_ERROR, "request.name == 'x'");
+    assert_result(*state, CEL_ERROR, "oldObject.spec.replicas == 1");
+    assert_result(*state, CEL_FALSE, "has(request.name)");
+    assert_result(*state, CEL_TRUE, "has(object.spec.nothing)");
+    assert_result(*state, CEL_ERROR, "has(object.status.phase)");
+}
+
+static void logic_absorbs_errors_on_either_side(void **state) {
+    assert_result(*state, CEL_TRUE, "request.name == 'x' || true");
+    assert_result(*state, CEL_FALSE, "request.name == 'x' && false");
+    assert_result(*state, CEL_ERROR, "request.name == 'x' || false");
+    assert_result(*state, CEL_TRUE, "object.spec.mixed.exists(x, x > 1)");
+    assert_result(*state, CEL_ERROR, "object.spec.mixed.all(x, x > 1)");
+    assert_result(*state, CEL_ERROR, "object.spec.mixed.exists_one(x, x > 1)");
+}
+
+static void arithmetic_fails_instead_of_wrapping(void **state) {
+    assert_result(*state, CEL_ERROR, "9223372036854775807 + object.spec.replicas > 0");
+    assert_result(*state, CEL_ERROR, "object.spec.replicas / 0 == 0");
+    assert_result(*state, CEL_ERROR, "object.spec.replicas + 1.0 == 4.0");
+    assert_result(*state, CEL_TRUE, "-9223372036854775808 < 0");
+}
+
+static void macros_bind_their_variable(void **state) {
+    assert_result(*state, CEL_TRUE, "[1, 2].all(object, object > 0)");
+    assert_result(*state, CEL_TRUE, "[[1], [2, 3]].map(l, l.map(x, x + l[0])) == [[2], [4, 5]]");
+    assert_result(*state, CEL_TRUE, "object.metadata.labels.all(k, k == 'app')");
+    assert_refused(*state, "[1].all(x, true) && x == 1", 20, "no variable 'x'");
+}
+
+static void strings_are_read_as_cel_reads_them(void **state) {
+    assert_result(*state, CEL_TRUE,
+                  "'\\x41\\u00e9\\101' == 'A\xc3\xa9"
+                  "A'");
+    assert_result(*state, CEL_TRUE, "r'a\\b' == \"a\\\\b\"");
+    assert_result(*state, CEL_TRUE, "'''a\r\n'b''' == 'a\\n\\'b'");
+    assert_result(*state, CEL_TRUE, "size('\xc3\xa9\\u0000') == 2");
+    assert_refused(*state, "'a' == 'b", 7, "does not end");
+    assert_refused(*state, "'\\ud800' == ''", 1, "no character");
+}
+
+static void refuses_what_the_server_refuses(void **state) {
+    assert_refused(*state, "object.a ==", 11, "the end of the expression");
+    assert_refused(*state, "a b", 2, "a name is not expected");
+    assert_refused(*state, "objekt == null", 0, "no variable 'objekt'");
+    assert_refused(*state, "frob(1)", 0, "no function 'frob'");
+    assert_refused(*state, "true && request.user == 'x'", 8, "no field 'user'");
+    assert_refused(*state, "object.spec.flag", 0, "must be a bool");
+    assert_refused(*state, "'a'", 0, "must be a bool, this is string");
+    assert_refused(*state, "1 == 'a'", 0, "int and string");
+    assert_refused(*state, "'a'.contains('b', 'c')", 0, "'contains'");
+    assert_refused(*state, "['a', object.b] == []", 6, "of one type");
+    assert_refused(*state, "'a'.matches('(')", 12, "missing )");
+    assert_refused(*state, "9223372036854775808 > 0", 0, "too large");
+    assert_refused(*state, "int('x') == 1", 0, "no int");
+    assert_refused(*state, "[1].all(a.b, true)", 8, "must be a name");
+    assert_refused(*state, "while == 1", 0, "reserved");
+    assert_refused(*state, "has(object)", 4, "needs a field");
+    assert_refused(*state, "", 0, "the end of the expression");
+}
+
+static void says_what_is_not_supported(void **state) {
+    assert_refused(*state, "params.x == 1", 0, "not supported");
+    assert_refused(*state, "true || variables.x", 8, "not supported");
+    assert_refused(*state, "authorizer.group('').check('x').allowed()", 0, "not supported");
+    assert_refused(*state, "b'a' == b'a'", 0, "not supported");
+    assert_refused(*state, "object.?a == 1", 6, "not supported");
+    assert_refused(*state, "quantity('1') == quantity('2')", 0, "not supported");
+    assert_refused(*state, "[1].all(i, x, true)", 0, "not supported");
+}
+
+static void repeated(char *out, const char *part, size_t times) {
+    *out = '\0';
+    for (size_t i = 0; i < times; i++) out = strcpy(out, part) + strlen(part);
+}
+
+static void depth_is_bounded(void **state) {
+    static char text[100000];
+    repeated(text, "(", 50000);
+    const char *error = NULL;
+    size_t offset = 0;
+    struct fixture *fixture = *state;
+    assert_null(cel_parse(&fixture->arena, text, &error, &offset));
+    assert_non_null(strstr(error, "nested too deeply"));
+    repeated(text, "1 + ", 101);
+    strcat(text, "1 == 1");
+    assert_refused(fixture, text, 0, "nested too deeply");
+}
+
+static void long_chains_are_no_depth(void **state) {
+    static char text[100000];
+    repeated(text, "true && ", 10000);
+    strcat(text, "false");
+    assert_result(*state, CEL_FALSE, text);
+}
+
+static void runaway_evaluations_end(void **state) {
+    const char *const text = "[1,2,3,4,5,6,7,8].map(a,'xxxxxxxxxxxxxxxx')"
+                             ".map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a)"
+                             ".map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a).map(a,a+a+a+a).size() == 8";
+    assert_result(*state, CEL_ERROR, text);
+}
+
+static void tells_what_is_read(void **state) {
+    const struct cel_expr *expr = parsed(*state, "object.a == 1 && [1].all(request, request == 1)");
+    assert_true(cel_reads(expr, "object"));
+    assert_false(cel_reads(expr, "request"));
+    assert_false(cel_reads(expr, "oldObject"));
+    assert_true(cel_reads(parsed(*state, "has(namespaceObject.metadata)"), "namespaceObject"));
+}
+
+static void text_is_one_line(void **state) {
+    assert_string_equal(cel_text(parsed(*state, "  object.a // why\n  == 'x // y'\n")), "object.a == 'x // y'");
+    assert_string_equal(cel_text(parsed(*state, "object.a=='''x\n'y\\t'''")), "object.a=='x\\n\\'y\\x09'");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(evaluates_what_is_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_absent_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(logic_absorbs_errors_on_either_side, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(arithmetic_fails_instead_of_wrapping, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(macros_bind_their_variable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strings_are_read_as_cel_reads_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_what_the_server_refuses, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_what_is_not_supported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(depth_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_chains_are_no_depth, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(runaway_evaluations_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tells_what_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(text_is_one_line, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("celexpr", tests, NULL, NULL);
+}
