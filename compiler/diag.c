@@ -135,3 +135,11 @@ void diags_sort(struct diags *diags) {
     }
     diags->count = kept;
 }
+
+void diags_promote_warnings(struct diags *diags) {
+    for (size_t i = 0; i < diags->count; i++) {
+        if (diags->items[i].severity != SEVERITY_WARNING) continue;
+        diags->items[i].severity = SEVERITY_ERROR;
+        diags->errors++;
+    }
+}

@@ -67,6 +67,9 @@ void diag_help(struct diags *diags, struct diagnostic *diagnostic, const char *f
 // The text that would mend it if put in place of the span.
 void diag_fix(struct diagnostic *diagnostic, struct span span, const char *text);
 
+// Makes every warning an error, for --warnings-as-errors.
+void diags_promote_warnings(struct diags *diags);
+
 // Sorts by file, offset and code, and drops what is said twice of one span.
 void diags_sort(struct diags *diags);
 

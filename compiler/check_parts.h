@@ -1,0 +1,23 @@
+// The families of checks; see check.h.
+#ifndef KLOCK_CHECK_PARTS_H
+#define KLOCK_CHECK_PARTS_H
+
+#include "check.h"
+#include "ir.h"
+#include "scope.h"
+
+struct checking {
+    struct arena *arena;
+    struct diags *diags;
+    const struct ir *ir;
+    bool is_static;
+};
+
+// check_source.c: what the text of one block shows: selectors, namespaces, subjects.
+void check_item(const struct checking *checking, const struct ast_item *item);
+// check_lock.c: what a lock leaves open or starves, and locks against each other.
+void check_locks(const struct checking *checking);
+// check_grant.c: what grants lead to.
+void check_grants(const struct checking *checking);
+
+#endif

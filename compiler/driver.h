@@ -1,0 +1,27 @@
+// The pipeline from sources to objects: driver_compile reads like a table of contents.
+#ifndef KLOCK_DRIVER_H
+#define KLOCK_DRIVER_H
+
+#include "arena.h"
+#include "diag.h"
+#include "ir.h"
+#include "klock/klock.h"
+#include "load.h"
+#include "manifest.h"
+#include "source.h"
+
+struct compilation {
+    struct arena *arena;
+    struct klock_options options; // complete: no defaults left
+    struct diags diags;
+    struct sources sources;
+    struct loader loader;
+    struct ir ir;
+    struct manifest manifest; // empty after errors
+};
+
+void driver_init(struct compilation *compilation, struct arena *arena, const struct klock_options *options);
+// What was added to the loader becomes diagnostics, a resolved policy and, without errors, objects.
+void driver_compile(struct compilation *compilation);
+
+#endif
