@@ -84,6 +84,14 @@ $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 unit: $(UNIT_TESTS)
 	@failed=; for test in $(UNIT_TESTS); do $$test || failed=yes; done; test -z "$$failed"
 
+$(OUT)/tests/golden/syntax: $(OUT)/tests/golden/syntax.o $(LIBRARY)
+	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+golden: $(OUT)/tests/golden/syntax
+	tests/golden/run.sh $<
+golden-update: $(OUT)/tests/golden/syntax
+	tests/golden/run.sh $< --update
+
 FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h tests/*/*.[ch])
 format:
 	$(CLANG_FORMAT) -i $(FORMATTED)
@@ -96,4 +104,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/compiler/main.d
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/compiler/main.d $(OUT)/tests/golden/syntax.d

@@ -55,10 +55,10 @@ struct ast_subject *build_subject_extra(struct parser *p, struct span span, stru
 struct ast_clauses build_clauses(struct parser *p, struct ast_clauses list, struct ast_clause *clause);
 struct ast_clause *build_clause(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
                                 struct words words);
-struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct word word);
-struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct ast_expr *expr);
+struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct word word);
+struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct ast_expr *expr);
 struct ast_clause *build_clause_subjects(struct parser *p, enum ast_clause_kind kind, struct span span,
                                          struct span keyword, struct ast_subjects subjects);
 struct ast_clause *build_clause_paths(struct parser *p, enum ast_clause_kind kind, struct span span,
