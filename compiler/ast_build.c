@@ -379,15 +379,15 @@ struct ast_paths build_paths(struct parser *p, struct ast_paths list, struct ast
 // ---- expressions ----
 
 struct build_comparison build_compare_none(void) {
-    return (struct build_comparison){.operator= AST_EXISTS };
+    return (struct build_comparison){.kind = AST_EXISTS};
 }
 
-struct build_comparison build_compare(struct parser *p, enum ast_comparison operator, struct word value) {
-    return build_compare_list(operator, build_words(p, (struct words){0}, value));
+struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct word value) {
+    return build_compare_list(kind, build_words(p, (struct words){0}, value));
 }
 
-struct build_comparison build_compare_list(enum ast_comparison operator, struct words values) {
-    return (struct build_comparison){.operator= operator, .values = values };
+struct build_comparison build_compare_list(enum ast_comparison kind, struct words values) {
+    return (struct build_comparison){.kind = kind, .values = values};
 }
 
 static struct ast_expr *new_expr(struct parser *p, enum ast_expr_kind kind, struct span span) {
@@ -443,7 +443,7 @@ struct ast_expr *build_predicate(struct parser *p, enum ast_expr_kind kind, stru
                                  struct build_comparison comparison) {
     struct ast_expr *expr = new_expr(p, kind, span);
     expr->key = key;
-    expr->comparison = comparison.operator;
+    expr->comparison = comparison.kind;
     expr->values = comparison.values;
     return expr;
 }

@@ -86,7 +86,7 @@ static void writes_what_it_read(void **state) {
     round_trip(fixture, "[true,false,null,[],{}]");
     round_trip(fixture, "9007199254740993");
     round_trip(fixture, "[9223372036854775807,-9223372036854775808,1000000000000000]");
-    round_trip(fixture, "[0.5,-2.25,1e+300]");
+    round_trip(fixture, "[0.5,-2.25,1e+300,0.6666666666663361,0.1]");
     round_trip(fixture, "{\"b\":\"1\",\"a\":\"x\\\"\\\\\\n\\t\\u0001\xc3\xa9\xf0\x9f\x98\x80\",\"\":2}");
 }
 
