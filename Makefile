@@ -46,7 +46,7 @@ UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all unit golden golden-update format lint clean help
+.PHONY: all unit golden golden-update fuzz format lint clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) build/libklock.a $(PROGRAM:$(OUT)/%=build/%)
@@ -84,6 +84,26 @@ $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 unit: $(UNIT_TESTS)
 	@failed=; for test in $(UNIT_TESTS); do $$test || failed=yes; done; test -z "$$failed"
 
+$(OUT)/tests/golden/syntax: $(OUT)/tests/golden/syntax.o $(LIBRARY)
+	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+golden: $(OUT)/tests/golden/syntax
+	tests/golden/run.sh $<
+golden-update: $(OUT)/tests/golden/syntax
+	tests/golden/run.sh $< --update
+
+# Runs each fuzzer for FUZZ_SECONDS from the golden files; needs clang.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+build/fuzz/%: tests/fuzz/%.c $(SOURCES) $(GENERATED)
+	@mkdir -p $(@D)
+	clang $(OUR_CPPFLAGS) -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(SOURCES) $(GENERATED) $(PACKAGE_LIBS)
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	for fuzzer in $(FUZZERS); do mkdir -p build/fuzz/corpus-$$fuzzer && build/fuzz/$$fuzzer \
+		-max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=build/fuzz/ \
+		build/fuzz/corpus-$$fuzzer tests/golden/syntax || exit 1; done
+
 FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h tests/*/*.[ch])
 format:
 	$(CLANG_FORMAT) -i $(FORMATTED)
@@ -96,4 +116,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/compiler/main.d
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/compiler/main.d $(OUT)/tests/golden/syntax.d

@@ -48,7 +48,7 @@ struct diags {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
-    size_t errors; // of severity error, those beyond the cap counted too
+    size_t errors;            // of severity error, those beyond the cap counted too
     struct diagnostic beyond; // the last report beyond the cap
 };
 

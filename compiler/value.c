@@ -1,6 +1,7 @@
 // JSON-like values; see value.h.
 #include "value.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -119,7 +120,7 @@ bool value_is_number(const struct value *value) {
 // A double and an integer are compared without losing the low digits of a large integer.
 static int compare_mixed(double number, int64_t integer) {
     if (number >= 9223372036854775808.0) return 1;
-    if (number < -9223372036854775808.0) return -1;
+    if (!(number >= -9223372036854775808.0)) return -1; // no number at all, too
     const int64_t whole = (int64_t)number;
     if (whole != integer) return whole < integer ? -1 : 1;
     const double fraction = number - (double)whole;
@@ -151,7 +152,12 @@ static bool equal_maps(const struct value *a, const struct value *b) {
     return true;
 }
 
+static bool is_nan(const struct value *value) {
+    return value->kind == VALUE_DOUBLE && isnan(value->as.number);
+}
+
 bool value_equal(const struct value *a, const struct value *b) {
+    if (is_nan(a) || is_nan(b)) return false;
     if (value_is_number(a) && value_is_number(b)) return value_compare_numbers(a, b) == 0;
     if (a->kind != b->kind) return false;
     switch (a->kind) {
