@@ -1094,8 +1094,7 @@ static void add_found(struct printer *printer, size_t parts, bool new) {
     const char *key = named(printer, new ? "NewKey" : "Key");
     add_variable(printer, key, request_key(printer, new));
     const char *found = lookup(printer, named(printer, "Index"), parts, arena_printf(arena, "variables.%s", key), "[]");
-    const struct piece exempt = is_exempt(printer);
-    add_variable(printer, named(printer, new ? "NewLocks" : "Locks"), is_piece(exempt, never) ? found : arena_printf(arena, "%s ? [] : %s", exempt.text, found));
+    add_variable(printer, named(printer, new ? "NewLocks" : "Locks"), found);
 }
 
 static void print_index(struct printer *printer) {
@@ -1105,8 +1104,7 @@ static void print_index(struct printer *printer) {
         struct text list;
         text_init(&list, arena);
         add_string_list(&list, table->rows, table->row_count);
-        const struct piece exempt = is_exempt(printer);
-        add_variable(printer, named(printer, "Locks"), is_piece(exempt, never) ? text_string(&list) : arena_printf(arena, "%s ? [] : %s", exempt.text, text_string(&list)));
+        add_variable(printer, named(printer, "Locks"), text_string(&list));
         return;
     }
     struct map_printer map;
@@ -1133,16 +1131,16 @@ static void print_table(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
     const char *refused = named(printer, "Refusing"), *broken = named(printer, "Broken");
-    const struct piece not_passes = piece_not(arena, pieces.passes);
+    const struct piece not_passes = piece_not(arena, pieces.passes), not_exempt = piece_not(arena, is_exempt(printer));
     for (int glass = 0; glass <= has_glass(model); glass++) {
         const struct piece who = glass ? pieces.glass : piece_not(arena, pieces.glass);
-        const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, who};
+        const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, who, not_exempt};
         struct text text;
         text_init(&text, arena);
-        text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 4));
+        text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 5));
         if (model->guard_label_in) {
-            const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, who};
-            text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 4));
+            const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, who, not_exempt};
+            text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 5));
         }
         add_variable(printer, glass ? broken : refused, text_string(&text));
     }
