@@ -9,6 +9,7 @@
 #include "catalog.h"
 #include "celexpr.h"
 #include "limits.h"
+#include "names.h"
 #include "plan.h"
 #include "text.h"
 #include "value.h"
@@ -944,24 +945,37 @@ static struct piece in_namespaces(struct printer *printer) {
     return always;
 }
 
-// The operations that may be denied and the requirement, for requests that carry the object itself.
-static struct piece body_trigger(struct printer *printer) {
+// An update that changes something the lock is about; false for every other operation.
+static struct piece relevant_update(struct printer *printer) {
+    const struct piece changed = changes(printer);
+    if (!printer->table->model->path_count) return changed;
+    return piece_and(printer->arena, operations_piece(printer, OP_UPDATE), changed);
+}
+
+static struct piece denied_operation(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    const struct ir_lock *model = table->model;
-    struct piece result = never;
-    bool updates = model->requires != NULL;
-    for (size_t row = 0; row < table->row_count; row++) updates |= (table->locks[row]->denies & OP_UPDATE) != 0;
-    const struct piece about = !updates ? always : piece_or(arena, print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'"), changes(printer));
-    if (model->denies) result = is_in(printer, "request.operation", &table->operations);
+    const unsigned denies = table->model->denies;
+    if (table->operations.uniform) {
+        const struct piece others = operations_piece(printer, denies & ~(unsigned)OP_UPDATE);
+        return denies & OP_UPDATE ? piece_or(arena, others, relevant_update(printer)) : others;
+    }
+    const struct piece not_update = print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'");
+    return piece_and(arena, is_in(printer, "request.operation", &table->operations), piece_or(arena, not_update, relevant_update(printer)));
+}
+
+// The operations that are denied and the requirement, for requests that carry the object itself.
+static struct piece body_trigger(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    struct piece result = model->denies ? denied_operation(printer) : never;
     if (model->requires) {
+        const struct piece writes = piece_or(arena, operations_piece(printer, OP_CREATE), relevant_update(printer));
         read_new(printer);
         const struct piece required = piece_not(arena, formula(printer, model->requires));
         read_stored(printer);
-        const struct piece writes = print(arena, LEVEL_RELATION, "request.operation != 'DELETE'");
         result = piece_or(arena, result, piece_and(arena, writes, required));
     }
-    result = piece_and(arena, result, about);
     if (printer->policy->has_subresources) result = piece_and(arena, print(arena, LEVEL_UNARY, "%s", USE(body)), result);
     return result;
 }
@@ -1034,22 +1048,46 @@ static void add_broken(struct printer *printer, const char *list) {
     cel->break_glass = cel->break_glass ? arena_printf(printer->arena, "%s + %s", cel->break_glass, list) : list;
 }
 
+// A variable of one lock, called after it.
+static const char *lock_variable(struct printer *printer, const char *prefix, const struct ir_lock *lock) {
+    struct text text;
+    text_init(&text, printer->arena);
+    text_add_string(&text, prefix);
+    bool plain = true, capital = true;
+    for (const char *c = lock->name; *c; c++) {
+        const bool lower = *c >= 'a' && *c <= 'z', digit = *c >= '0' && *c <= '9';
+        if (lower || digit) text_add_char(&text, capital && lower ? (char)(*c - 'a' + 'A') : *c);
+        // A blank between two digits, or what is neither, would be lost.
+        plain = plain && (lower || (digit && !capital) || (*c == '-' && !capital));
+        capital = *c == '-';
+    }
+    // Different names must stay different, and so must the two halves of a lock on objects of both scopes.
+    if (!plain || text.len > 60 || lock->scope.where == IN_CLUSTER) {
+        const char *whole = arena_printf(printer->arena, "%s %d", lock->name, lock->scope.where == IN_CLUSTER);
+        text_printf(&text, "X%04zx", names_hash(whole) & 0xffff);
+    }
+    return text_string(&text);
+}
+
 // A lock of a structure of its own: its constants stand in place.
 static void print_single(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *lock = printer->table->locks[0];
     const struct refusal_pieces pieces = pieces_of(printer);
-    const struct piece exempt = piece_not(arena, is_exempt(printer));
-    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters);
-    const struct piece refused[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes), piece_not(arena, pieces.glass), exempt};
-    const char *expression = arena_printf(arena, "!(\n  %s\n)", lines(arena, refused, 5));
+    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_exempt(printer);
+    const struct piece held[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes), piece_not(arena, exempt)};
+    const char *text = lines(arena, held, 4);
+    const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
+    if (has_glass(lock)) {
+        const char *held_name = lock_variable(printer, "held", lock), *broken_name = lock_variable(printer, "broken", lock);
+        add_variable(printer, held_name, text);
+        add_variable(printer, broken_name, arena_printf(arena, "variables.%s && %s ? [%s] : []", held_name,
+                                                        at_least(arena, pieces.glass, LEVEL_AND).text, quoted(arena, lock->name)));
+        add_broken(printer, arena_printf(arena, "variables.%s", broken_name));
+        expression = arena_printf(arena, "!variables.%s || %s", held_name, pieces.glass.text);
+    }
     const char *dynamic = strstr(lock->message, "${") ? quoted(arena, lock->message) : NULL;
     add_validation(printer, expression, dynamic ? arena_printf(arena, "denied, there is a lock: %s", lock->name) : lock->message, dynamic);
-    if (!has_glass(lock)) return;
-    const struct piece broken[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes), pieces.glass, exempt};
-    const char *variable = arena_printf(arena, "broken%zu", printer->cel->variable_count);
-    add_variable(printer, variable, arena_printf(arena, "%s\n  ? [%s] : []", lines(arena, broken, 5), quoted(arena, lock->name)));
-    add_broken(printer, arena_printf(arena, "variables.%s", variable));
 }
 
 static const char *key_part(struct printer *printer, const struct ir_expr *atom, bool new, struct piece *presence) {
@@ -1130,21 +1168,24 @@ static void print_table(struct printer *printer) {
     print_index(printer);
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
-    const char *refused = named(printer, "Refusing"), *broken = named(printer, "Broken");
+    const char *held_name = named(printer, has_glass(model) ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
     const struct piece not_passes = piece_not(arena, pieces.passes), not_exempt = piece_not(arena, is_exempt(printer));
-    for (int glass = 0; glass <= has_glass(model); glass++) {
-        const struct piece who = glass ? pieces.glass : piece_not(arena, pieces.glass);
-        const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, who, not_exempt};
-        struct text text;
-        text_init(&text, arena);
-        text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 5));
-        if (model->guard_label_in) {
-            const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, who, not_exempt};
-            text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 5));
-        }
-        add_variable(printer, glass ? broken : refused, text_string(&text));
+    const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, not_exempt};
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 4));
+    if (model->guard_label_in) {
+        const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, not_exempt};
+        text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 4));
     }
-    if (has_glass(model)) add_broken(printer, arena_printf(arena, "variables.%s", broken));
+    add_variable(printer, held_name, text_string(&text));
+    if (has_glass(model)) {
+        const char *broken = named(printer, "Broken");
+        const char *filter = arena_printf(arena, "variables.%s.filter(" ROW ", ", held_name);
+        add_variable(printer, refused, arena_printf(arena, "%s%s)", filter, piece_not(arena, pieces.glass).text));
+        add_variable(printer, broken, arena_printf(arena, "%s%s)", filter, pieces.glass.text));
+        add_broken(printer, arena_printf(arena, "variables.%s", broken));
+    }
 
     // The message of the first lock that refuses. It is evaluated for every request, so it must be cheap and cannot fail.
     const char *first = constant_of(printer, &table->messages, arena_printf(arena, "variables.%s[0]", refused));
