@@ -81,6 +81,8 @@ $(OUT)/gen/%.o: $(GEN)/%.c | $(GEN)/klock_parser.h
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LDLIBS)
 
+$(OUT)/tests/unit/test_oom: OUR_LDFLAGS += -Wl,--wrap=calloc
+
 unit: $(UNIT_TESTS)
 	@failed=; for test in $(UNIT_TESTS); do $$test || failed=yes; done; test -z "$$failed"
 
