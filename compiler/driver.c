@@ -72,6 +72,7 @@ void driver_compile(struct compilation *compilation) {
         .catalog = &catalog,
         .ir = &compilation->ir,
         .date = compilation->options.date,
+        .is_static = compilation->options.target == KLOCK_TARGET_STATIC,
         .read_yaml = yaml_read,
     };
     scope_init(&lowering.scope, arena, diags, units, unit_count);

@@ -413,6 +413,78 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
     lock->selects = selects;
 }
 
+// ---- subresources ----
+
+static bool has_cel(const struct ir_expr *expr) {
+    if (!expr) return false;
+    if (expr->kind == IR_CEL) return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (has_cel(expr->operands[i])) return true;
+    return false;
+}
+
+static bool has_subresource(const struct ir_scope *scope, const char *name) {
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        if (target->resource && catalog_list_has(target->resource->subresources, name)) return true;
+        // A wildcard takes in pods; which kinds it has that scale, nobody can list.
+        if (!target->resource && (!target->group || !*target->group) && strcmp(name, "eviction") == 0) return true;
+    }
+    return false;
+}
+
+// The clause that speaks of this subresource, or NULL.
+static const struct ast_clause *find_cover(const struct ast_item *item, const char *what) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        if (!clause->words.count) return clause;
+        for (size_t j = 0; j < clause->words.count; j++)
+            if (strcmp(clause->words.items[j].text, what) == 0) return clause;
+    }
+    return NULL;
+}
+
+static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock, const char *what) {
+    const struct ast_clause *clause = find_cover(item, what);
+    const char *asked = clause ? clause->mode.text : NULL;
+    const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
+                         (!lock->requires || ir_needs_name_only(lock->requires));
+    if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
+    if (asked && strcmp(asked, "name") == 0 && !by_name) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                                                    "lock '%s' selects by more than the name", lock->name);
+        diag_help(lowering->diags, diagnostic, "such requests carry the name alone: say 'by params', or select by name");
+        return COVER_NONE;
+    }
+    // Written CEL speaks of the object of an ordinary request.
+    if (has_cel(lock->selects) || has_cel(lock->condition) || has_cel(lock->requires)) return COVER_NONE;
+    if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
+    return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
+}
+
+static void check_cover(struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        for (size_t j = 0; j < clause->words.count; j++) {
+            const struct word word = clause->words.items[j];
+            if (strcmp(word.text, "connect") == 0) lower_not_supported(lowering, word.span, "'cover connect'");
+            else if (!catalog_list_has("evictions scale", word.text)) bad_word(lowering, word, "what can be covered is evictions and scale");
+        }
+        if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
+            bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
+    }
+}
+
+static void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+    if (lock->scope.where == IN_CLUSTER) return;
+    if ((lock->denies & OP_DELETE) && has_subresource(&lock->scope, "eviction"))
+        lock->evictions = choose_cover(lowering, item, lock, "evictions");
+    if (((lock->denies & OP_UPDATE) || lock->requires) && has_subresource(&lock->scope, "scale"))
+        lock->scale = choose_cover(lowering, item, lock, "scale");
+}
+
 // The lock over those of its objects that are cluster-scoped, or over those that are not: nothing moves between them.
 static void add_lock(struct lowering *lowering, const struct ast_item *item, const struct object_meaning **parts, size_t count,
                      struct ir_expr *narrowing, const struct ir_lock *common) {
@@ -435,6 +507,7 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && movable;
+    lower_cover(lowering, item, lock);
     compose_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
 }
@@ -458,7 +531,6 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
 static void refuse_unsupported(struct lowering *lowering, const struct ast_item *item) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
-        if (clause->kind == AST_CLAUSE_COVER) lower_not_supported(lowering, clause->keyword, "'cover'");
         if (clause->kind == AST_CLAUSE_ALLOW) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "'allow' with verbs belongs to grants");
@@ -482,6 +554,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     const struct expr_context context = {.unit = unit};
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);
+    check_cover(lowering, item);
     const bool active = is_active(lowering, item);
 
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);

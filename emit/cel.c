@@ -123,6 +123,7 @@ static struct piece denied_operation(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     const unsigned denies = table->model->denies;
+    if (printer->policy->shape == SHAPE_EVICTIONS) return piece_always;
     if (table->operations.uniform) {
         const struct piece others = cel_operations(printer, denies & ~(unsigned)OP_UPDATE);
         return denies & OP_UPDATE ? piece_or(arena, others, relevant_update(printer)) : others;
@@ -136,7 +137,7 @@ static struct piece body_trigger(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
     struct piece result = model->denies ? denied_operation(printer) : piece_never;
-    if (model->requires) {
+    if (model->requires && printer->policy->shape != SHAPE_EVICTIONS) {
         const struct piece writes = piece_or(arena, cel_operations(printer, OP_CREATE), relevant_update(printer));
         cel_read_new(printer);
         const struct piece required = piece_not(arena, cel_formula(printer, model->requires));
@@ -152,6 +153,7 @@ static struct piece trigger(struct printer *printer) {
     const struct ir_lock *model = printer->table->model;
     const struct piece stored = cel_selection(printer, false);
     struct piece refused = body_trigger(printer);
+    if (printer->policy->shape != SHAPE_OBJECTS) return piece_and(arena, stored, refused);
     if (model->guard_labels) {
         const struct piece leaves = piece_not(arena, cel_selection(printer, true));
         refused = piece_or(arena, refused, piece_and(arena, piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'"), leaves));
@@ -172,7 +174,9 @@ static struct piece enters(struct printer *printer) {
 // Everything that must hold beside the trigger, but who asks.
 static struct piece circumstances(struct printer *printer) {
     struct arena *arena = printer->arena;
-    struct piece result = piece_and(arena, in_resources(printer), in_namespaces(printer));
+    // Of the objects that could be meant, nearly all are not: this one comes first.
+    struct piece result = printer->policy->by_params ? piece_print(arena, LEVEL_UNARY, "%s", USE(asked)) : piece_always;
+    result = piece_and(arena, result, piece_and(arena, in_resources(printer), in_namespaces(printer)));
     return piece_and(arena, result, cel_formula(printer, printer->table->model->condition));
 }
 
@@ -199,7 +203,7 @@ struct refusal_pieces {
 static struct refusal_pieces pieces_of(struct printer *printer) {
     const struct plan_table *table = printer->table;
     struct refusal_pieces pieces = {.circumstances = circumstances(printer), .trigger = trigger(printer), .enters = piece_never};
-    if (table->model->guard_label_in) pieces.enters = enters(printer);
+    if (table->model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) pieces.enters = enters(printer);
     pieces.passes = is_one_of(printer, &table->users, &table->groups, &table->model->passes);
     pieces.glass = has_glass(table->model) ? is_one_of(printer, &table->glass_users, &table->glass_groups, &table->model->glass) : piece_never;
     return pieces;
@@ -324,7 +328,8 @@ static void print_index(struct printer *printer) {
     }
     cel_map_end(&map);
     add_found(printer, map.parts, false);
-    if (table->key_count && (table->model->guard_labels || table->model->guard_label_in)) add_found(printer, map.parts, true);
+    const bool guards = table->model->guard_labels || table->model->guard_label_in;
+    if (table->key_count && guards && printer->policy->shape == SHAPE_OBJECTS) add_found(printer, map.parts, true);
 }
 
 // Locks that share a structure: one validation, whose constants are looked up by the names of the locks it found.
@@ -341,7 +346,7 @@ static void print_table(struct printer *printer) {
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 4));
-    if (model->guard_label_in) {
+    if (model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) {
         const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, not_exempt};
         text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 4));
     }

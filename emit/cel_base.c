@@ -12,6 +12,20 @@ static const char *const base_names[] = {
 #undef VARIABLE
 };
 
+// What these variables say where the request is not about the object itself: the object is the parameter, or nothing of it is
+// known but the name.
+static const char *covering_expression(const struct plan_policy *policy, enum base base) {
+    switch (base) {
+    case BASE_old:
+    case BASE_stored: return "dyn(params)";
+    case BASE_new: return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
+    case BASE_name: return policy->by_params ? NULL : "has(request.name) ? request.name : ''";
+    case BASE_finishing:
+        return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)" : "false";
+    default: return NULL;
+    }
+}
+
 static const char *const base_expressions[] = {
 #define VARIABLE(name, expression) expression,
 #include "cel_base.def"
@@ -29,12 +43,18 @@ static bool is_account(const struct ir_exemption *exemption) {
     return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
 }
 
+// Whether the resource of the rule is this one or a subresource of it.
+static bool is_parent(const char *rule, const char *resource) {
+    const size_t len = strlen(resource);
+    return strncmp(rule, resource, len) == 0 && (!rule[len] || rule[len] == '/');
+}
+
 static bool rules_have(const struct plan_policy *policy, const char *group, const char *resource) {
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct plan_rule *rule = &policy->rules[i];
         if (strcmp(rule->group, "*") != 0 && strcmp(rule->group, group) != 0) continue;
         for (size_t j = 0; j < rule->resource_count; j++)
-            if (strcmp(rule->resources[j], "*") == 0 || strcmp(rule->resources[j], resource) == 0) return true;
+            if (strcmp(rule->resources[j], "*") == 0 || is_parent(rule->resources[j], resource)) return true;
     }
     return false;
 }
@@ -58,7 +78,7 @@ static struct piece lifecycle(struct printer *printer) {
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
         else
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
-        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "request.operation != 'CREATE'"));
+        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, piece_not(arena, cel_operations(printer, OP_CREATE)));
         result = piece_or(arena, result, one);
     }
     return result;
@@ -77,9 +97,9 @@ static struct piece controllers(struct printer *printer) {
     struct text by_user, by_manager;
     text_init(&by_user, arena);
     text_init(&by_manager, arena);
-    for (size_t i = 0; i < ir_exemption_count; i++) {
+    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_OBJECTS; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_CONTROLLERS || !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
+        if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource || !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
         const char *resource = *exemption->resource_group ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group) : exemption->resource;
         static const struct {
             unsigned bit;
@@ -100,6 +120,11 @@ static struct piece controllers(struct printer *printer) {
         } while (*at);
     }
     struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(lifecycle));
+    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_SCALE; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        if (exemption->level != EXEMPT_CONTROLLERS || strcmp(exemption->subresources, "scale") != 0) continue;
+        result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
+    }
     if (!by_user.len) return result;
     result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_user)));
     return piece_or(arena, result, piece_print(arena, LEVEL_AND, "%s == '" IR_CONTROLLER_MANAGER "' && %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_manager)));
@@ -109,7 +134,11 @@ static struct piece controllers(struct printer *printer) {
 
 void cel_add_base_variables(struct printer *printer, struct cel_variable **variables, size_t *count) {
     const char *expressions[BASE_COUNT];
-    for (size_t i = 0; i < BASE_COUNT; i++) expressions[i] = base_expressions[i];
+    for (size_t i = 0; i < BASE_COUNT; i++) {
+        const bool covering = printer->policy->shape != SHAPE_OBJECTS;
+        const char *other = covering ? covering_expression(printer->policy, (enum base)i) : NULL;
+        expressions[i] = other ? other : base_expressions[i];
+    }
     if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer).text;
     if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer).text;
     // From the last to the first, so that what a used one uses is known before its turn comes.

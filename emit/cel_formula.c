@@ -157,7 +157,16 @@ static const char *root_of(struct printer *printer, const struct ir_expr *atom) 
     return cel_reads_new(printer) && !atom->frozen ? USE(new) : USE(stored);
 }
 
+// spec.replicas of the new object, which a write to scale carries by itself.
+static bool is_new_replicas(const struct printer *printer, const struct ir_expr *atom) {
+    const struct ir_path *path = &atom->path;
+    const bool new = atom->state == STATE_NEW || (atom->state == STATE_SELF && cel_reads_new(printer));
+    return printer->policy->shape == SHAPE_SCALE && new && path->variable < 0 && path->count == 2 && path->segments[0].key &&
+           path->segments[1].key && strcmp(path->segments[0].key, "spec") == 0 && strcmp(path->segments[1].key, "replicas") == 0;
+}
+
 static struct piece walk(struct printer *printer, const struct ir_expr *atom, cel_path_end finish) {
+    if (is_new_replicas(printer, atom)) return finish(printer, atom, USE(newReplicas));
     return cel_walk_path(printer, atom, root_of(printer, atom), atom->path.variable < 0, 0, finish);
 }
 
@@ -199,6 +208,9 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     if (operations & OP_CREATE) names[count++] = "CREATE";
     if (operations & OP_UPDATE) names[count++] = "UPDATE";
     if (operations & OP_DELETE) names[count++] = "DELETE";
+    // A request for a covered subresource stands for one operation on the object.
+    if (printer->policy->shape == SHAPE_EVICTIONS) return operations & OP_DELETE ? piece_always : piece_never;
+    if (printer->policy->shape == SHAPE_SCALE) return operations & OP_UPDATE ? piece_always : piece_never;
     if (!count) return piece_never;
     if (count == 1) return piece_print(arena, LEVEL_RELATION, "request.operation == '%s'", names[0]);
     struct text text;
