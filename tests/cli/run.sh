@@ -140,7 +140,7 @@ try 0 explain unknown-name && prints K0101
 refuses 'K9999' explain K9999
 
 # The man page names what the help names, and nothing else.
-sed -n 's/^\.B \\-\\-\([a-z\\-]*\).*/\1/p; s/^\.BR* .*\\-\\-\([a-z\\-]*\).*/\1/p' "$root/docs/klockc.1" | sed 's/\\//g' | sort -u >man-options
+sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/s/^\.B[IR]* .*\\-\\-\([a-z\\-]*\).*/\1/p' "$root/docs/klockc.1" | sed 's/\\//g' | sort -u >man-options
 awk '{ print $2 }' options | sort -u >help-options
 judge "options of the man page: $(diff help-options man-options || :)" cmp -s help-options man-options
 for verb in $verbs; do judge "the man page names $verb" grep -q "^\.SS $verb" "$root/docs/klockc.1"; done

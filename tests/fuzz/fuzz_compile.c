@@ -25,8 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     klock_add_buffer(compiler, "fuzz-nowhere/fuzz.klock", (const char *)data, size);
     const enum klock_status status = klock_compile(compiler);
     size_t errors = 0;
-    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++)
-        errors += klock_diagnostic_at(compiler, i).is_error;
+    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) errors += klock_diagnostic_at(compiler, i).is_error;
     if (status != KLOCK_MEMORY) {
         expect((status == KLOCK_OK) == (errors == 0));
         expect(klock_diagnostics_text(compiler, "human", true) != NULL);

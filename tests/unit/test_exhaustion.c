@@ -74,12 +74,12 @@ static bool use(const char *text) {
         lasted = klock_output_text(compiler, "yaml") && lasted;
         lasted = klock_output_text(compiler, "json") && lasted;
         lasted = klock_test_cases(compiler) && lasted;
-        static const char request[] = "{\"operation\": \"DELETE\", \"resource\": \"pods\", \"version\": \"v1\", \"namespace\": "
-                                      "\"default\", \"name\": \"x\", \"user\": {\"username\": \"alice\"}}";
+        static const char request[] =
+            "{\"operation\": \"DELETE\", \"resource\": \"pods\", \"version\": \"v1\", \"namespace\": "
+            "\"default\", \"name\": \"x\", \"user\": {\"username\": \"alice\"}}";
         const char *error = NULL;
         lasted = (klock_decide(compiler, request, sizeof request - 1, &error) || error) && lasted;
-        for (size_t i = 0; i < klock_object_count(compiler); i++)
-            lasted = *klock_object_at(compiler, i).file && lasted;
+        for (size_t i = 0; i < klock_object_count(compiler); i++) lasted = *klock_object_at(compiler, i).file && lasted;
     }
     klock_free(compiler);
     return lasted;
