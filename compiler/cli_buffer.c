@@ -34,9 +34,12 @@ void buffer_add(struct buffer *buffer, const char *bytes, size_t len) {
     buffer->data[buffer->len] = '\0';
 }
 
-void buffer_puts(struct buffer *buffer, const char *string) { buffer_add(buffer, string, strlen(string)); }
+void buffer_puts(struct buffer *buffer, const char *string) {
+    buffer_add(buffer, string, strlen(string));
+}
 
-static void add_formatted(struct buffer *buffer, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void add_formatted(struct buffer *buffer, const char *format,
+                                                                va_list arguments) {
     va_list again;
     va_copy(again, arguments);
     int len = vsnprintf(NULL, 0, format, arguments);
@@ -122,8 +125,7 @@ void strings_sort(struct strings *strings, size_t from) {
 }
 
 void strings_free(struct strings *strings) {
-    for (size_t i = 0; i < strings->count; i++)
-        free(strings->items[i]);
+    for (size_t i = 0; i < strings->count; i++) free(strings->items[i]);
     free(strings->items);
     *strings = (struct strings){0};
 }

@@ -49,7 +49,8 @@ int cli_version(const struct cli *cli) {
     if (cli->output == NULL || strcmp(cli->output, "text") == 0) {
         buffer_printf(&out, "klockc %s\n", klock_version());
     } else {
-        buffer_printf(&out, "{\n  \"version\": \"%s\",\n  \"kubernetes\": {\"api\": \"1.30\", \"static\": \"1.36\"},\n", klock_version());
+        buffer_printf(&out, "{\n  \"version\": \"%s\",\n  \"kubernetes\": {\"api\": \"1.30\", \"static\": \"1.36\"},\n",
+                      klock_version());
         buffer_puts(&out, "  \"verbs\": {");
         for (size_t i = 0; i < cli_verb_count; i++) {
             const struct cli_verb *verb = &cli_verbs[i];

@@ -113,8 +113,10 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
         bool exists = false, fine = files_load(path, &bytes, &exists);
         bool foreign = fine && exists && !is_ours(&bytes);
         // Ours by another name is not possible.
-        if (foreign && i == 0) want(files, path)->bytes = bytes;
-        else buffer_free(&bytes);
+        if (foreign && i == 0)
+            want(files, path)->bytes = bytes;
+        else
+            buffer_free(&bytes);
         free(path);
         if (!fine || foreign) return fine;
     }
@@ -124,8 +126,7 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
     buffer_puts(bytes, "# " OURS "\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:");
     if (names->count == 0) buffer_puts(bytes, " []");
     buffer_puts(bytes, "\n");
-    for (size_t i = 0; i < names->count; i++)
-        buffer_printf(bytes, "- %s\n", names->items[i]);
+    for (size_t i = 0; i < names->count; i++) buffer_printf(bytes, "- %s\n", names->items[i]);
     return true;
 }
 
@@ -167,7 +168,8 @@ static void depfile(struct buffer *out, const struct wanted_files *files, const 
     buffer_puts(out, ":");
     struct strings sources = {0};
     for (size_t i = 0; i < klock_source_count(compiler); i++)
-        if (strcmp(klock_source_at(compiler, i), CLI_STDIN_NAME) != 0) strings_add(&sources, klock_source_at(compiler, i));
+        if (strcmp(klock_source_at(compiler, i), CLI_STDIN_NAME) != 0)
+            strings_add(&sources, klock_source_at(compiler, i));
     strings_sort(&sources, 0);
     for (size_t i = 0; i < sources.count; i++) {
         buffer_puts(out, " \\\n  ");
@@ -201,8 +203,9 @@ static bool keep_changes(struct wanted_files *files, struct buffer *diff) {
             same = exists && !wanted.remove && present.len == wanted.bytes.len &&
                    (present.len == 0 || memcmp(present.data, wanted.bytes.data, present.len) == 0);
             if (!same && diff != NULL)
-                diff_add(diff, (struct diff_side){exists ? wanted.path : "/dev/null", present.data, present.len},
-                         (struct diff_side){wanted.remove ? "/dev/null" : wanted.path, wanted.bytes.data, wanted.bytes.len});
+                diff_add(
+                    diff, (struct diff_side){exists ? wanted.path : "/dev/null", present.data, present.len},
+                    (struct diff_side){wanted.remove ? "/dev/null" : wanted.path, wanted.bytes.data, wanted.bytes.len});
         }
         buffer_free(&present);
         if (same) {
@@ -247,11 +250,14 @@ static int write_changes(struct wanted_files *files) {
 static bool usable(const struct cli *cli) {
     const char *problem = NULL;
     bool somewhere = cli->output_file != NULL || cli->output_dir != NULL;
-    if (cli->output_file != NULL && cli->output_dir != NULL) problem = "--output-file and --output-dir exclude each other";
+    if (cli->output_file != NULL && cli->output_dir != NULL)
+        problem = "--output-file and --output-dir exclude each other";
     if (cli->output_dir != NULL && cli->output != NULL && strcmp(cli->output, "yaml") != 0)
         problem = "--output-dir writes YAML only; -o json goes to standard output or --output-file";
-    if (cli->check && !somewhere) problem = "--check compares with what is on disk: it needs --output-file or --output-dir";
-    if (cli->depfile != NULL && !somewhere) problem = "--depfile is about files: it needs --output-file or --output-dir";
+    if (cli->check && !somewhere)
+        problem = "--check compares with what is on disk: it needs --output-file or --output-dir";
+    if (cli->depfile != NULL && !somewhere)
+        problem = "--depfile is about files: it needs --output-file or --output-dir";
     if (cli->depfile != NULL && cli->check) problem = "--check writes nothing, also no --depfile";
     if (problem != NULL) cli_complain("%s", problem);
     return problem == NULL;

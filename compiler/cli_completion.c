@@ -56,14 +56,16 @@ static void bash_verb(struct buffer *out, const struct cli_verb *verb) {
     }
     buffer_puts(out, "' -- \"$word\")) ;;\n");
     if (takes_policies(verb)) {
-        buffer_puts(out, "        *) compopt -o filenames\n"
-                         "           COMPREPLY=($(compgen -f -X '!*.klock' -- \"$word\") $(compgen -d -- \"$word\")) ;;\n");
+        buffer_puts(out,
+                    "        *) compopt -o filenames\n"
+                    "           COMPREPLY=($(compgen -f -X '!*.klock' -- \"$word\") $(compgen -d -- \"$word\")) ;;\n");
     } else if (verb->arguments_choices != NULL) {
         buffer_puts(out, "        *) COMPREPLY=($(compgen -W '");
         choices(out, verb->arguments_choices, " ");
         buffer_puts(out, "' -- \"$word\")) ;;\n");
     } else if (verb->letter == 'e') {
-        buffer_puts(out, "        *) COMPREPLY=($(compgen -W \"$(klockc explain 2>/dev/null | awk '{ print $1 }')\" -- \"$word\")) ;;\n");
+        buffer_puts(out, "        *) COMPREPLY=($(compgen -W \"$(klockc explain 2>/dev/null | awk '{ print $1 }')\" -- "
+                         "\"$word\")) ;;\n");
     } else if (verb->letter == 'h') {
         buffer_puts(out, "        *) COMPREPLY=($(compgen -W \"$verbs\" -- \"$word\")) ;;\n");
     }
@@ -74,15 +76,15 @@ static void bash(struct buffer *out) {
     buffer_puts(out, "# bash completion for klockc\n_klockc() {\n"
                      "    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
                      "    # --option=value comes as three words\n"
-                     "    if [ \"$word\" = '=' ]; then word=; elif [ \"$previous\" = '=' ]; then previous=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
+                     "    if [ \"$word\" = '=' ]; then word=; elif [ \"$previous\" = '=' ]; then "
+                     "previous=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
                      "    local verbs='");
-    for (size_t i = 0; i < cli_verb_count; i++)
-        buffer_printf(out, "%s%s", i > 0 ? " " : "", cli_verbs[i].name);
-    buffer_puts(out, "'\n    COMPREPLY=()\n"
-                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$word\")); return; fi\n"
-                     "    case \"${COMP_WORDS[1]}\" in\n");
-    for (size_t i = 0; i < cli_verb_count; i++)
-        bash_verb(out, &cli_verbs[i]);
+    for (size_t i = 0; i < cli_verb_count; i++) buffer_printf(out, "%s%s", i > 0 ? " " : "", cli_verbs[i].name);
+    buffer_puts(out,
+                "'\n    COMPREPLY=()\n"
+                "    if [ \"$COMP_CWORD\" -eq 1 ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$word\")); return; fi\n"
+                "    case \"${COMP_WORDS[1]}\" in\n");
+    for (size_t i = 0; i < cli_verb_count; i++) bash_verb(out, &cli_verbs[i]);
     buffer_puts(out, "    esac\n}\ncomplete -F _klockc klockc\n");
 }
 
@@ -101,7 +103,8 @@ static void zsh_description(struct buffer *out, const char *text) {
 
 static void zsh_option(struct buffer *out, const struct cli_option *option) {
     if (option->letter[0] != '\0')
-        buffer_printf(out, "        '(-%s --%s)'{-%s+,--%s=}'[", option->letter, option->name, option->letter, option->name);
+        buffer_printf(out, "        '(-%s --%s)'{-%s+,--%s=}'[", option->letter, option->name, option->letter,
+                      option->name);
     else
         buffer_printf(out, "        '--%s%s[", option->name, option->value != NULL ? "=" : "");
     zsh_description(out, option->help);
@@ -146,8 +149,7 @@ static void zsh(struct buffer *out) {
             buffer_puts(out, "        '1:code:($(klockc explain 2>/dev/null | awk \"{ print \\$1 }\"))' ;;\n");
         } else if (verb->letter == 'h') {
             buffer_puts(out, "        '1:verb:(");
-            for (size_t j = 0; j < cli_verb_count; j++)
-                buffer_printf(out, " %s", cli_verbs[j].name);
+            for (size_t j = 0; j < cli_verb_count; j++) buffer_printf(out, " %s", cli_verbs[j].name);
             buffer_puts(out, ")' ;;\n");
         } else {
             buffer_puts(out, "        ;;\n");
@@ -210,8 +212,7 @@ static void fish(struct buffer *out) {
         } else if (verb->letter == 'h') {
             fish_when(out, verb);
             buffer_puts(out, " -a '");
-            for (size_t j = 0; j < cli_verb_count; j++)
-                buffer_printf(out, " %s", cli_verbs[j].name);
+            for (size_t j = 0; j < cli_verb_count; j++) buffer_printf(out, " %s", cli_verbs[j].name);
             buffer_puts(out, "'\n");
         }
     }

@@ -46,8 +46,7 @@ static void mark(const struct lines *old, const struct lines *new, size_t from, 
     long **trace = cli_realloc(NULL, (size_t)most + 1, sizeof *trace);
     long offset = most + 1, edits = 0;
     bool found = false;
-    for (size_t i = 0; i < width; i++)
-        furthest[i] = 0;
+    for (size_t i = 0; i < width; i++) furthest[i] = 0;
     for (edits = 0; edits <= most && !found; edits++) {
         // The part of `furthest` that this round starts from.
         trace[edits] = cli_realloc(NULL, 2 * (size_t)edits + 3, sizeof **trace);
@@ -65,10 +64,8 @@ static void mark(const struct lines *old, const struct lines *new, size_t from, 
         }
     }
     if (!found) {
-        for (size_t i = from; i < old_end; i++)
-            removed[i] = true;
-        for (size_t j = from; j < new_end; j++)
-            added[j] = true;
+        for (size_t i = from; i < old_end; i++) removed[i] = true;
+        for (size_t j = from; j < new_end; j++) added[j] = true;
     } else {
         long x = n, y = m;
         for (long edit = edits - 1; edit > 0; edit--) {
@@ -85,8 +82,7 @@ static void mark(const struct lines *old, const struct lines *new, size_t from, 
             y = from_y;
         }
     }
-    for (long i = 0; i < edits; i++)
-        free(trace[i]);
+    for (long i = 0; i < edits; i++) free(trace[i]);
     free(trace);
     free(furthest);
 }
@@ -106,7 +102,7 @@ static void add_hunks(struct buffer *out, const struct lines *old, const struct 
                       const bool *added) {
     size_t i = 0, j = 0;
     while (i < old->count || j < new->count) {
-        if (!(i < old->count && removed[i]) && !(j < new->count && added[j])) {
+        if (!(i < old->count && removed[i]) && !(j < new->count &&added[j])) {
             i++;
             j++;
             continue;
@@ -156,8 +152,7 @@ void diff_add(struct buffer *out, struct diff_side old, struct diff_side new) {
     bool *removed = calloc(left.count + 1, sizeof *removed), *added = calloc(right.count + 1, sizeof *added);
     if (removed == NULL || added == NULL) cli_out_of_memory();
     size_t from = 0, old_end = left.count, new_end = right.count;
-    while (from < old_end && from < new_end && same_line(&left, from, &right, from))
-        from++;
+    while (from < old_end && from < new_end && same_line(&left, from, &right, from)) from++;
     while (old_end > from && new_end > from && same_line(&left, old_end - 1, &right, new_end - 1)) {
         old_end--;
         new_end--;

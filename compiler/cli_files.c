@@ -20,7 +20,9 @@ void files_guard_standard_descriptors(void) {
     }
 }
 
-static void complain_of(const char *what, int error) { cli_complain("%s: %s", what, strerror(error)); }
+static void complain_of(const char *what, int error) {
+    cli_complain("%s: %s", what, strerror(error));
+}
 
 static bool has_suffix(const char *name, const char *suffix) {
     size_t len = strlen(name), suffix_len = strlen(suffix);
@@ -218,13 +220,10 @@ static void sync_directory_of(const char *path) {
 
 bool files_change(const struct file_change *changes, size_t count) {
     struct staged *staged = cli_realloc(NULL, count, sizeof *staged);
-    for (size_t i = 0; i < count; i++)
-        staged[i] = (struct staged){0};
+    for (size_t i = 0; i < count; i++) staged[i] = (struct staged){0};
     bool fine = true;
-    for (size_t i = 0; i < count && fine; i++)
-        fine = stage(&changes[i], &staged[i]);
-    for (size_t i = 0; i < count && fine; i++)
-        fine = commit(&changes[i], &staged[i]);
+    for (size_t i = 0; i < count && fine; i++) fine = stage(&changes[i], &staged[i]);
+    for (size_t i = 0; i < count && fine; i++) fine = commit(&changes[i], &staged[i]);
     if (fine && count > 0 && staged[0].target != NULL) sync_directory_of(staged[0].target);
     for (size_t i = 0; i < count; i++) {
         if (staged[i].temporary != NULL) unlink(staged[i].temporary);

@@ -11,8 +11,8 @@
 // called first.
 void files_guard_standard_descriptors(void);
 
-// Adds the policy files that PATH stands for: itself, or every *.klock below it, sorted. Hidden entries are left out and
-// links to directories are not followed. A file that does not exist is added: reading it is what fails.
+// Adds the policy files that PATH stands for: itself, or every *.klock below it, sorted. Hidden entries are left out
+// and links to directories are not followed. A file that does not exist is added: reading it is what fails.
 bool files_find(const char *path, struct strings *ret_files);
 bool files_is_directory(const char *path);
 

@@ -59,7 +59,8 @@ static void verb_help(struct buffer *out, const struct cli_verb *verb) {
 }
 
 static void overview(struct buffer *out) {
-    buffer_puts(out, "klockc compiles policies of locks, actors and grants (.klock files) into Kubernetes admission policies and RBAC.\n"
+    buffer_puts(out, "klockc compiles policies of locks, actors and grants (.klock files) into Kubernetes admission "
+                     "policies and RBAC.\n"
                      "\nVerbs:\n");
     for (size_t i = 0; i < cli_verb_count; i++)
         buffer_printf(out, "  %-11s %s\n", cli_verbs[i].name, cli_verbs[i].summary);
@@ -75,8 +76,8 @@ static void overview(struct buffer *out) {
 int cli_help(const struct cli *cli) {
     // Also the way of `klockc VERB --help`.
     const char *name = cli->verb->letter != 'h' || cli->help ? cli->verb->name
-                       : cli->argument_count > 0           ? cli->arguments[0]
-                                                           : NULL;
+                       : cli->argument_count > 0             ? cli->arguments[0]
+                                                             : NULL;
     struct buffer out = {0};
     if (name == NULL) {
         overview(&out);

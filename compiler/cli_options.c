@@ -11,8 +11,10 @@
 
 const struct cli_verb cli_verbs[] = {
     {'c', "compile", cli_compile, POLICY_ARGUMENTS, NULL, "turn policies into Kubernetes objects",
-     "Compiles policies and prints the Kubernetes objects that they mean, in the order in which they are to be applied.\n"
-     "Nothing is written when there is any error. A PATH is a .klock file, a directory that is searched for them, or - for\n"
+     "Compiles policies and prints the Kubernetes objects that they mean, in the order in which they are to be "
+     "applied.\n"
+     "Nothing is written when there is any error. A PATH is a .klock file, a directory that is searched for them, or - "
+     "for\n"
      "standard input.",
      "# Print the objects of a policy, and apply them\n"
      "klockc compile payments.klock | kubectl apply -f -\n\n"
@@ -43,8 +45,8 @@ const struct cli_verb cli_verbs[] = {
     {'v', "version", cli_version, NULL, NULL, "show the version",
      "Shows the version; with -o json also the verbs, formats, targets and Kubernetes versions that this klockc knows.",
      NULL},
-    {'h', "help", cli_help, "[VERB]", NULL, "show this help, or that of a verb", "Shows what klockc does, or what a verb does.",
-     NULL},
+    {'h', "help", cli_help, "[VERB]", NULL, "show this help, or that of a verb",
+     "Shows what klockc does, or what a verb does.", NULL},
 };
 const size_t cli_verb_count = sizeof cli_verbs / sizeof *cli_verbs;
 
@@ -75,8 +77,7 @@ static size_t distance(const char *left, const char *right) {
     size_t left_len = strlen(left), right_len = strlen(right);
     if (left_len >= NEAREST_MAX || right_len >= NEAREST_MAX) return NEAREST_MAX;
     size_t rows[3][NEAREST_MAX];
-    for (size_t j = 0; j <= right_len; j++)
-        rows[0][j] = j;
+    for (size_t j = 0; j <= right_len; j++) rows[0][j] = j;
     for (size_t i = 1; i <= left_len; i++) {
         size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *twice_above = rows[(i + 1) % 3];
         row[0] = i;
@@ -105,8 +106,7 @@ static void nearer(const char *word, const char *candidate, const char **best, s
 const char *cli_nearest_verb(const char *name) {
     const char *best = NULL;
     size_t best_distance = 0;
-    for (size_t i = 0; i < cli_verb_count; i++)
-        nearer(name, cli_verbs[i].name, &best, &best_distance);
+    for (size_t i = 0; i < cli_verb_count; i++) nearer(name, cli_verbs[i].name, &best, &best_distance);
     return best;
 }
 

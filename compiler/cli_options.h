@@ -8,7 +8,7 @@ struct cli_verb {
     char letter; // in cli_options.def
     const char *name;
     int (*run)(const struct cli *cli);
-    const char *arguments; // as in a usage line; NULL if it takes none
+    const char *arguments;         // as in a usage line; NULL if it takes none
     const char *arguments_choices; // "bash|zsh|fish"; NULL if anything goes
     const char *summary;           // one line
     const char *description;       // a paragraph or more
@@ -25,8 +25,8 @@ enum cli_completes { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_DIRECTORY };
 
 struct cli_option {
     const char *name;
-    const char *letter; // "" if there is no short form
-    const char *value;  // NULL for a flag
+    const char *letter;  // "" if there is no short form
+    const char *value;   // NULL for a flag
     const char *choices; // "yaml|json"; "" if anything goes
     enum cli_completes completes;
     const char *verbs;

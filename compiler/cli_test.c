@@ -44,7 +44,8 @@ static struct runs collect(struct klock_compiler *compiler, const regex_t *patte
         if (!selects(pattern, &test)) continue;
         runs.expectations[kept] = test;
         // A step that is not behind the one before begins a test of the same title.
-        if (kept == 0 || !same_test(&runs.expectations[kept - 1], &test) || test.step <= runs.expectations[kept - 1].step)
+        if (kept == 0 || !same_test(&runs.expectations[kept - 1], &test) ||
+            test.step <= runs.expectations[kept - 1].step)
             runs.items[runs.count++] = (struct run){.expectations = &runs.expectations[kept]};
         struct run *run = &runs.items[runs.count - 1];
         run->count++;
@@ -63,8 +64,8 @@ static void human(struct buffer *out, const struct runs *runs, bool color) {
         for (size_t j = 0; j < run->count; j++) {
             const struct klock_test *test = &run->expectations[j];
             if (test->passed) continue;
-            buffer_printf(out, "%s:%u: %sfailed:%s %s: %s (step %zu)\n  expected %s\n  but it is %s\n", test->file, test->line,
-                          red, plain, test->policy, test->title, test->step, test->expected, test->actual);
+            buffer_printf(out, "%s:%u: %sfailed:%s %s: %s (step %zu)\n  expected %s\n  but it is %s\n", test->file,
+                          test->line, red, plain, test->policy, test->title, test->step, test->expected, test->actual);
         }
     }
     buffer_printf(out, "%zu passed, %zu failed\n", runs->count - runs->failed, runs->failed);
@@ -96,8 +97,9 @@ static void json(struct buffer *out, const struct runs *runs) {
 }
 
 static void junit(struct buffer *out, const struct runs *runs) {
-    buffer_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-                       "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
+    buffer_printf(out,
+                  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+                  "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
                   runs->count, runs->failed);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
@@ -145,7 +147,8 @@ static void tap(struct buffer *out, const struct runs *runs) {
         for (size_t j = 0; j < run->count; j++) {
             const struct klock_test *test = &run->expectations[j];
             if (!test->passed)
-                buffer_printf(out, "# %s:%u: expected %s, but it is %s\n", test->file, test->line, test->expected, test->actual);
+                buffer_printf(out, "# %s:%u: expected %s, but it is %s\n", test->file, test->line, test->expected,
+                              test->actual);
         }
     }
 }
@@ -167,7 +170,8 @@ static int report(const struct cli *cli, const struct runs *runs) {
     buffer_free(&out);
     if (!fine) return CLI_USAGE;
     if (runs->count == 0 && cli->require_tests) {
-        cli_complain(cli->run != NULL ? "--require-tests: no test is named like that" : "--require-tests: there is no test");
+        cli_complain(cli->run != NULL ? "--require-tests: no test is named like that"
+                                      : "--require-tests: there is no test");
         return CLI_FAILED;
     }
     return runs->failed > 0 ? CLI_FAILED : CLI_FINE;

@@ -1,4 +1,5 @@
 // A lock's clauses → what it refuses.
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -270,7 +271,14 @@ static void add_source(struct text *text, const struct sources *sources, struct 
 
 struct requirement {
     const char *key, *value;
+    size_t order; // as written
 };
+
+static int by_key_as_written(const void *left, const void *right) {
+    const struct requirement *one = left, *other = right;
+    const int keys = strcmp(one->key, other->key);
+    return keys ? keys : (one->order > other->order) - (one->order < other->order);
+}
 
 // Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
 static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated, struct requirement **list,
@@ -287,12 +295,8 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
             else text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
         }
         if (negated && expr->value_count > 1) text_add_char(&value, ')');
-        size_t at = 0;
-        while (at < *count && strcmp((*list)[at].key, expr->key) <= 0) at++;
-        const struct requirement added = {expr->key, text_string(&value)};
+        const struct requirement added = {expr->key, text_string(&value), *count};
         ARENA_PUSH(arena, *list, *count, added);
-        memmove(*list + at + 1, *list + at, (*count - 1 - at) * sizeof **list);
-        (*list)[at] = added;
     }
     for (size_t i = 0; i < expr->operand_count; i++)
         collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
@@ -319,6 +323,7 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
     size_t count = 0;
     collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
     if (count) {
+        qsort(requirements, count, sizeof *requirements, by_key_as_written);
         text_add_string(&text, "map[");
         for (size_t i = 0; i < count; i++) text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
         text_add_string(&text, "]: ");
