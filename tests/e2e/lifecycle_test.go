@@ -151,6 +151,15 @@ func update(t *testing.T, client kubernetes.Interface, namespace string, change 
 	})
 }
 
+var listOptions = metav1.ListOptions{}
+
+func needKlockc(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
+		t.Skipf("no klockc at %s", cases.Klockc())
+	}
+}
+
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
