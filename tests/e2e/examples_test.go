@@ -245,9 +245,9 @@ spec:
 	s.refused("never-deleted", "delete the StatefulSet", s.admin.remove(set))
 	s.refused("never-deleted", "gitops deletes it", gitopsWithRights(s).remove(set))
 	s.refused("never-deleted", "delete a volume claim", s.admin.remove(claim))
-	s.refused("never-deleted", "take the label off", s.admin.patch(claim, `{"metadata":{"labels":{"app.kubernetes.io/instance":null}}}`))
+	s.refused("never-deleted", "gitops takes the label off", gitops.patch(claim, `{"metadata":{"labels":{"app.kubernetes.io/instance":null}}}`))
 	s.refused("changed-by-merge", "scale by hand", s.admin.patch(set, `{"spec":{"replicas":0}}`))
-	s.refused("changed-by-merge", "grow a claim by hand", s.admin.patch(claim, `{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}`))
+	s.refused("changed-by-merge", "annotate a claim by hand", s.admin.patch(claim, `{"metadata":{"annotations":{"a":"b"}}}`))
 
 	s.allowed("gitops scales up", func() error { return gitops.patch(set, `{"spec":{"replicas":3}}`) })
 	s.until("it is scaled up", ready(3))
@@ -401,7 +401,9 @@ spec: {primary: true}
 	s.allowed("a Database is made", func() error { return s.admin.create(database("orders", "db.example.com/release-volumes")) })
 	s.refused("shards-are-the-operators", "make a shard", s.admin.create(shard("orders")))
 	s.allowed("the operator makes a shard", func() error { return operator.create(shard("orders")) })
-	s.allowed("the operator writes a status", func() error { return s.account("db-system", "database-operator", cluster.Testers).patch(orders, `{"spec":{"seen":true}}`) })
+	s.allowed("the operator writes a status", func() error {
+		return s.account("db-system", "database-operator", cluster.Testers).patch(orders, `{"spec":{"seen":true}}`)
+	})
 	s.refused("shards-are-the-operators", "change a shard", s.admin.patch(part, `{"spec":{"primary":false}}`))
 	s.refused("shards-are-the-operators", "delete a shard", s.admin.remove(part))
 	s.refused("finalizers", "force the finalizer off", s.admin.patch(orders, `{"metadata":{"finalizers":null}}`))
@@ -409,7 +411,9 @@ spec: {primary: true}
 	s.allowed("the Database is edited", func() error { return s.admin.patch(orders, `{"spec":{"replicas":3}}`) })
 	s.allowed("the operator edits its shard", func() error { return operator.patch(part, `{"spec":{"primary":false}}`) })
 
-	s.allowed("consent is given", func() error { return s.admin.patch(orders, `{"metadata":{"annotations":{"db.example.com/allow-deletion":"yes"}}}`) })
+	s.allowed("consent is given", func() error {
+		return s.admin.patch(orders, `{"metadata":{"annotations":{"db.example.com/allow-deletion":"yes"}}}`)
+	})
 	s.allowed("the Database is deleted", func() error { return s.admin.remove(orders) })
 	s.until("the Database waits for its operator", func() bool { return s.admin.get(orders).GetDeletionTimestamp() != nil })
 	s.allowed("the operator lets it go", func() error { return operator.patch(orders, `{"metadata":{"finalizers":null}}`) })

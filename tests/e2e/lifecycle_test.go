@@ -169,30 +169,3 @@ func until(t *testing.T, what string, condition func() bool) {
 		t.Fatalf("it does not happen that %s", what)
 	}
 }
-
-// TestStatic shows that a server enforces static manifests from its first request on.
-func TestStatic(t *testing.T) {
-	for name, manifest := range renderings(t, "static", "--target", "static") {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "policies.yaml"), manifest, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			c := cluster.ForTest(t, cluster.Options{StaticPolicies: dir})
-			ctx := context.Background()
-			maps := kubernetes.NewForConfigOrDie(c.Config).CoreV1().ConfigMaps("default")
-			for _, name := range []string{"keep", "other"} {
-				if _, err := maps.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := maps.Delete(ctx, "keep", metav1.DeleteOptions{}); err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy '") {
-				t.Errorf("the locked ConfigMap is deleted: %v", err)
-			}
-			if err := maps.Delete(ctx, "other", metav1.DeleteOptions{}); err != nil {
-				t.Errorf("another ConfigMap is not deleted: %v", err)
-			}
-		})
-	}
-}
