@@ -20,6 +20,7 @@ struct lowering {
     struct scope scope;
     struct ir *ir;
     const char *date; // of --at; NULL if none
+    unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
 };
