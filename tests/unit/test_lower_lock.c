@@ -45,7 +45,7 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"name n\ndeny update\nactive from tomorrow", "K0408", "tomorrow"},
         {"name n\ndeny update\nactive from 2026-13-01", "K0408", "2026-13-01"},
         {"name n\ndeny update\nactive from 2026-01-01", "K0411", "active from 2026-01-01"},
-        {"name n\ndeny update\nallow get", "K0003", "allow"},
+        {"name n\ndeny update\nallow get", "K0003", "get"},
         {"name n\ndeny update\nallow K9999", "K0107", "K9999"},
         {"name n\ndeny update\nallow K0101", "K0107", "K0101"},
         {"name n\ndeny update\nexclusive nobody", "K0101", "nobody"},
