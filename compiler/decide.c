@@ -516,6 +516,7 @@ void decide(struct arena *arena, const struct ir *ir, const struct request *requ
         const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
         const enum truth refused = both(open, negate(is_one_of(&view, &lock->glass)));
         if (open == YES && refused == NO) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
         if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
         const struct refusal refusal = {lock, refused == FAILED};
         ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);

@@ -45,6 +45,8 @@ type Verdict struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Audit holds the audit annotations.
 	Audit map[string]string `json:"audit,omitempty"`
+	// Errors are those of expressions that could not be evaluated, whether they count or not.
+	Errors []string `json:"errors,omitempty"`
 }
 
 // Evaluator holds the compiled policies of a manifest. It judges one request at a time.
@@ -195,6 +197,7 @@ func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
 		}
 		h.recorder.results = h.recorder.results[:0]
 		err := e.dispatcher.Dispatch(ctx, attributes, types, []validating.PolicyHook{h.PolicyHook})
+		verdict.Errors = append(verdict.Errors, h.errors()...)
 		if err == nil {
 			continue
 		}
@@ -226,6 +229,24 @@ func (h *hook) refusals(err error) []string {
 	}
 	if len(messages) == 0 {
 		messages = []string{err.Error()}
+	}
+	return messages
+}
+
+// errors are the messages of everything that could not be evaluated.
+func (h *hook) errors() []string {
+	var messages []string
+	for _, result := range h.recorder.results {
+		for _, decision := range result.Decisions {
+			if decision.Evaluation == validating.EvalError {
+				messages = append(messages, decision.Message)
+			}
+		}
+		for _, annotation := range result.AuditAnnotations {
+			if annotation.Error != "" {
+				messages = append(messages, annotation.Error)
+			}
+		}
 	}
 	return messages
 }
