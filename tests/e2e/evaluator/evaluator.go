@@ -363,7 +363,11 @@ func isNamespace(r *cases.Request) bool { return r.Resource == "namespaces" && r
 func namespaceOf(r *cases.Request) (*corev1.Namespace, error) {
 	name, partial := r.Namespace, r.NamespaceObject
 	if isNamespace(r) {
-		name, partial = r.Name, r.OldObject
+		// Only that it is there counts: the API server does not show a Namespace to its own policies a second time.
+		name, partial = r.Name, map[string]any{"metadata": r.OldObject["metadata"]}
+		if r.OldObject == nil {
+			partial = nil
+		}
 	}
 	if name == "" {
 		return nil, nil
