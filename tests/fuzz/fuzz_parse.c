@@ -1,4 +1,4 @@
-// Reads any bytes as klock source; every printed form of what is reported must come to an end, too.
+// Reads any bytes as klock source; what is read and reported must be printable.
 // clang -fsanitize=fuzzer,address,undefined; see `make fuzz`.
 #include <setjmp.h>
 #include <stdint.h>
@@ -32,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct text out;
     text_init(&out, &arena);
     ast_dump(&out, file);
-    for (int format = DIAG_FORMAT_HUMAN; format <= DIAG_FORMAT_JUNIT; format++)
-        diag_print(&out, &diags, &sources, (enum diag_format)format, true);
+    diag_print(&out, &diags, &sources, DIAG_FORMAT_HUMAN, true);
+    diag_print(&out, &diags, &sources, DIAG_FORMAT_JSON, false);
     if (utf8_valid_prefix(text_string(&out), out.len) != out.len) abort();
     arena_release(&arena);
     return 0;
