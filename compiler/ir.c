@@ -67,3 +67,15 @@ bool ir_is_immutable(const struct ir_expr *expr) {
     }
     return true;
 }
+
+static bool has_cel(const struct ir_expr *expr) {
+    bool found = expr->kind == IR_CEL;
+    for (size_t i = 0; i < expr->operand_count && !found; i++) found = has_cel(expr->operands[i]);
+    return found;
+}
+
+bool ir_records_glass(const struct ir_lock *lock) {
+    if (!lock->glass.user_count && !lock->glass.group_count && !lock->glass.other_count) return false;
+    if (lock->mode & MODE_DENY) return true;
+    return !has_cel(lock->selects) && !has_cel(lock->condition) && !(lock->requires && has_cel(lock->requires));
+}

@@ -228,6 +228,10 @@ enum subresource_class ir_subresource_class(const char *subresource);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
+// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the mode is, so
+// that locks that refuse nobody leave it out when one of their CEL expressions could fail.
+bool ir_records_glass(const struct ir_lock *lock);
+
 struct ir_exemption {
     enum exemption level;
     const char *user;  // exact, or a prefix when `group` is given
