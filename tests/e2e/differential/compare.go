@@ -10,12 +10,12 @@ import (
 	"klock.dev/e2e/evaluator"
 )
 
-var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by (.*)$`)
+var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by ?(.*)$`)
 
 var lockNamed = regexp.MustCompile(`\(lock (\S+) of policy p; `)
 
 // compare tells what is different between klockc's decision and the evaluator's verdict, or nothing.
-func compare(r *cases.Request, d *Decision, v *evaluator.Verdict) string {
+func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) string {
 	var problems []string
 	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if d.Verdict != v.Verdict {
@@ -59,7 +59,10 @@ func compare(r *cases.Request, d *Decision, v *evaluator.Verdict) string {
 			report("the audit annotation names %q", match[2])
 		}
 	}
-	_ = recorded
+	audits := slices.ContainsFunc(d.Locks, func(lock string) bool { return strings.Contains(p.mode(lock), "audit") })
+	if recorded != audits {
+		report("a refusal is recorded: klockc %t, API server %t", audits, recorded)
+	}
 	slices.Sort(broken)
 	expected := slices.Sorted(slices.Values(d.BreakGlass))
 	// A failure elsewhere in the policy takes the annotation with it.

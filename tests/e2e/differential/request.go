@@ -62,7 +62,7 @@ var wrong = []any{nil, "text", int64(7), 1.5, true, []any{}, map[string]any{}, [
 
 func (w *world) value(r *rand.Rand, f field) any {
 	if chance(r, 8) {
-		return pick(r, wrong)
+		return runtime.DeepCopyJSONValue(pick(r, wrong))
 	}
 	return pick(r, f.values)
 }
@@ -76,7 +76,7 @@ func (w *world) setField(r *rand.Rand, object map[string]any, f field) {
 	path := f.path
 	if chance(r, 4) && len(path) > 1 {
 		path = path[:1+r.IntN(len(path)-1)]
-		set(r, object, path, pick(r, wrong))
+		set(r, object, path, runtime.DeepCopyJSONValue(pick(r, wrong)))
 		return
 	}
 	set(r, object, path, w.value(r, f))
@@ -123,7 +123,7 @@ func (w *world) object(r *rand.Rand, a *aim, request *cases.Request) map[string]
 	}
 	if a != nil {
 		for _, key := range slices.Sorted(maps.Keys(a.labels)) {
-			if !chance(r, 10) {
+			if !chance(r, 6) {
 				setPair(metadata, "labels", key, a.labels[key])
 			}
 		}
@@ -159,7 +159,7 @@ func (w *world) change(r *rand.Rand, a *aim, old map[string]any) map[string]any 
 		metadata["resourceVersion"] = strconv.Itoa(r.IntN(100))
 		metadata["managedFields"] = []any{map[string]any{"manager": "x"}}
 	}
-	for range r.IntN(4) {
+	for range 1 + r.IntN(4) - r.IntN(2) {
 		switch n := r.IntN(20); {
 		case n < 3:
 			setPair(metadata, "labels", pick(r, w.keys), pick(r, w.values))
@@ -276,7 +276,9 @@ func newRequest(r *rand.Rand, w *world, p *Policy) *cases.Request {
 		request.User = pick(r, systemUsers)
 	case n < 6 && a != nil && len(a.users) > 0:
 		request.User = pick(r, a.users)
-	case n < 16:
+	case n < 12:
+		request.User = cases.User{Username: "stranger", Groups: []string{"system:authenticated"}}
+	case n < 17:
 		request.User = pick(r, w.users)
 	default:
 		request.User = randomUser(r)

@@ -141,7 +141,7 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		case cases.Warned:
 			totals.Warned.Add(1)
 		}
-		if problem := compare(request, decision, verdict); problem != "" {
+		if problem := compare(policy, request, decision, verdict); problem != "" {
 			return shrink(oracle, &Disagreement{Number: number, Policy: policy, Request: request, Problem: problem, Answer: *decision, Verdict: verdict}), nil
 		}
 	}
@@ -175,7 +175,7 @@ func again(oracle *Oracle, d *Disagreement) bool {
 	if err != nil {
 		return false
 	}
-	problem := compare(d.Request, &answer.Decisions[0], verdict)
+	problem := compare(d.Policy, d.Request, &answer.Decisions[0], verdict)
 	if problem != "" {
 		d.Problem, d.Answer, d.Verdict = problem, answer.Decisions[0], verdict
 	}

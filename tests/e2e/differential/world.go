@@ -45,7 +45,7 @@ var custom = []resource{
 		subresources: []string{"status"}, declaration: "resource widgets.example.com /v1 namespaced kind Widget subresources scale, status"},
 	{name: "gadgets.example.com", plural: "gadgets", kind: "Gadget", group: "example.com", versions: []string{"v1"},
 		declaration: "resource gadgets.example.com cluster kind Gadget"},
-	{name: "pods.metrics.example.com", plural: "pods", kind: "PodMetrics", group: "metrics.example.com", versions: []string{"v2"}, namespaced: true,
+	{name: "pods.metrics.example.com", plural: "pods", kind: "PodMetrics", group: "metrics.example.com", versions: []string{"v1"}, namespaced: true,
 		declaration: "resource pods.metrics.example.com namespaced kind PodMetrics"},
 }
 
@@ -61,7 +61,7 @@ var (
 	allNamespaces = []string{"default", "prod", "team-a", "kube-system", "kube-public", "lock", "x1"}
 	allNames      = []string{"web", "db-0", "web.example.com", "a", "lock", "system:node", "x_Y", "it's", "db-1"}
 	allKeys       = []string{"aura", "app.kubernetes.io/name", "tier", "a/b", "x_1", "in", "test", "a.b-c_d", "n", "example.com/Odd.Key_1"}
-	allValues     = []string{"red", "blue", "", "a", "5", "10", "-3", "007", "x_Y.z-1", "true", "1.5", "999999999999999999", "1234567890123456789", "lock"}
+	allValues     = []string{"red", "blue", "", "a", "5", "10", "007", "x_Y.z-1", "true", "1.5", "999999999999999999", "1234567890123456789", "lock"}
 	allUsers      = []string{"alice", "bob", "system:serviceaccount:prod:operator", "system:serviceaccount:default:jonny-op", "o'neil", "kubernetes-admin", "é@example.com"}
 	allGroups     = []string{"devs", "system:masters", "system:serviceaccounts:prod", "ops team", "oidc:\"x\"", "system:authenticated"}
 	allUIDs       = []string{"u-1", "u-2"}
