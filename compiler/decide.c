@@ -255,7 +255,7 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
     case IR_LABEL: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
     case IR_ANNOTATION:
         return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
-    case IR_NAME: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "name", NULL))));
+    case IR_NAME: return truth_of(test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
     case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
     case IR_NAMESPACE_LABEL:
         return truth_of(test_text(view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
