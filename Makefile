@@ -107,6 +107,12 @@ build/libklock.a: $(LIBRARY)
 build/klockc: $(PROGRAM)
 	ln -sf $(BUILD)/klockc $@
 
+# Answers what tests/e2e/differential asks.
+build/oracle: $(OUT)/tests/differential/oracle
+	ln -sf $(BUILD)/tests/differential/oracle $@
+$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
 $(LIBRARY): $(OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
