@@ -27,8 +27,19 @@ static bool is_declared_by_name(enum ast_item_kind kind) {
            kind == AST_ITEM_WEBHOOK;
 }
 
+// Names stand in messages of one line.
+static void check_name(struct scope *scope, const struct ast_item *item) {
+    bool plain = *item->name.text != '\0';
+    for (const char *c = item->name.text; *c; c++) plain = plain && (unsigned char)*c >= ' ' && *c != 0x7f;
+    if (plain) return;
+    struct diagnostic *diagnostic = diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
+                                                item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a", scope_kind_name(item->kind));
+    diag_help(scope->diags, diagnostic, "a name is one line of text without control characters");
+}
+
 static void declare(struct scope *scope, struct unit *unit, struct ast_item *item) {
     if (!is_declared_by_name(item->kind) || !item->name.text) return;
+    check_name(scope, item);
     struct names *names = &scope->kinds[item->kind];
     struct declaration *first = names_get(names, item->name.text);
     for (struct declaration *known = first; known; known = known->next) {
