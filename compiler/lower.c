@@ -62,7 +62,9 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     if (!known) return;
     // Files of one compilation may each declare what they use, as long as they say the same.
     if (known->declared.file != SPAN_NOWHERE && known->namespaced == resource->namespaced &&
-        strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0)
+        strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0 &&
+        catalog_list_has(known->subresources, "status") == catalog_list_has(resource->subresources, "status") &&
+        catalog_list_has(known->subresources, "scale") == catalog_list_has(resource->subresources, "scale"))
         return;
     struct diagnostic *diagnostic =
         diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
@@ -79,6 +81,26 @@ bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *it
             return true;
     }
     return false;
+}
+
+// A short word that several resources have means the one whose group comes first, so the order of files must not count.
+static int compare_resources(const void *a, const void *b) {
+    const struct ast_item *x = *(const struct ast_item *const *)a, *y = *(const struct ast_item *const *)b;
+    const char *x_group = strchr(x->name.text, '.'), *y_group = strchr(y->name.text, '.');
+    int order = strcmp(x_group ? x_group : "", y_group ? y_group : "");
+    if (!order) order = strcmp(x->name.text, y->name.text);
+    if (!order) order = (x->name.span.file > y->name.span.file) - (x->name.span.file < y->name.span.file);
+    return order ? order : (x->name.span.begin > y->name.span.begin) - (x->name.span.begin < y->name.span.begin);
+}
+
+static void lower_custom_resources(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    const struct ast_item **items = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_RESOURCE) ARENA_PUSH(lowering->arena, items, count, item);
+    if (count) qsort(items, count, sizeof *items, compare_resources);
+    for (size_t i = 0; i < count; i++) lower_custom_resource(lowering, items[i]);
 }
 
 static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -136,9 +158,7 @@ static void sort(struct ir *ir) {
 }
 
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
-    for (size_t i = 0; i < unit_count; i++)
-        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            if (item->kind == AST_ITEM_RESOURCE) lower_custom_resource(lowering, item);
+    lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) lower_item(lowering, units[i], item);
     // Tests name locks, so they come last.

@@ -21,6 +21,7 @@ struct lowering {
     struct ir *ir;
     const char *date; // of --at; NULL if none
     bool is_static;   // no parameters: what needs them stays open, with a warning
+    unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
 };

@@ -119,6 +119,13 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case AST_CLAUSE_EXCEPT_RESOURCES:
         case AST_CLAUSE_NAMESPACE:
         case AST_CLAUSE_CLUSTER:
+            if (item->as.block.objects.count) {
+                struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                                                            "the object behind 'on' says where it is already");
+                diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
+                diag_help(lowering->diags, diagnostic, "leave this clause out, or the object");
+            }
+            break;
         case AST_CLAUSE_NAME:
         case AST_CLAUSE_ALL_OBJECTS:
         case AST_CLAUSE_ACCEPT:
@@ -161,6 +168,11 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
             diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' allows nothing", item->name.text);
         diag_help(lowering->diags, diagnostic, "add a clause such as: allow get, list, update");
     }
+    if (strpbrk(item->name.text, "/%")) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
+        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+    }
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
     *grant = (struct ir_grant){.policy = unit->policy, .name = item->name.text, .span = item->name.span};
     add_subjects(lowering, unit, item, grant);
@@ -185,7 +197,7 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
     if (grant->scope.where == IN_LABELED_NAMESPACES && !own->has_scope) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
                                                     "RBAC cannot select namespaces by label");
-        diag_help(lowering->diags, diagnostic, "say the namespaces in the grant itself");
+        diag_help(lowering->diags, diagnostic, "say resources and namespaces in the grant itself, without 'on'");
     }
     ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
 }

@@ -350,6 +350,9 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
     if (owner) text_printf(&text, "; owner: %s", owner);
     if (ticket) text_printf(&text, "; ticket: %s", ticket);
     text_add_char(&text, ')');
+    // Names and conditions may hold line breaks, and the API server refuses a message that does.
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
     lock->message = text_string(&text);
     if (text.len > LIMIT_MESSAGE_BYTES) {
         const struct ast_clause *longest = lower_find_clause(item, AST_CLAUSE_MESSAGE);
@@ -614,7 +617,11 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     if (glass) lower_subjects(lowering, unit, &glass->subjects, &common.glass);
     lower_guards(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);
     lower_mode(lowering, lower_find_clause(item, AST_CLAUSE_MODE), &common);
-    if (on_error) common.fail_open = strcmp(on_error->words.items[0].text, "allow") == 0;
+    if (on_error) {
+        const struct word word = on_error->words.items[0];
+        common.fail_open = strcmp(word.text, "allow") == 0;
+        if (!common.fail_open && strcmp(word.text, "deny") != 0) bad_word(lowering, word, "say deny or allow");
+    }
 
     check_narrowed(lowering, item, own, parts, part_count);
     for (size_t i = 0; i < part_count; i++) {

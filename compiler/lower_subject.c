@@ -15,6 +15,9 @@ struct actor_meaning {
     struct ir_expr *formula;
 };
 
+// Nobody writes actors of actors that deep, or that wide; written by machine, both would double with every link.
+enum { MAX_NESTED_ACTORS = 100, MAX_ACTOR_ATOMS = 100000, MAX_LABEL = 500 };
+
 static const char *const presets[] = {"flux",          "flux-helm",   "flux-kustomize", "argocd",     "argocd-server", "argocd-remote",
                                       "kubeadm-admin", "kubeadm-superadmin", "masters", "kubelets", "kube-scheduler", "k3s"};
 static const char *const subject_words[] = {"serviceaccount", "sa",  "serviceaccounts", "user",
@@ -85,8 +88,12 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
         if (!actor) break;
         struct text label;
         text_init(&label, arena);
-        for (size_t i = 0; i < actor->subjects.label_count; i++)
+        for (size_t i = 0; i < actor->subjects.label_count && label.len < MAX_LABEL; i++)
             text_printf(&label, "%s%s", i ? ", " : "", actor->subjects.labels[i]);
+        if (label.len >= MAX_LABEL) {
+            label = (struct text){.arena = arena};
+            text_printf(&label, "actor %s", subject->name.text);
+        }
         *ret_label = text_string(&label);
         return actor->formula;
     }
@@ -97,16 +104,28 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
     case AST_SUBJECT_AND: {
         struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
         struct ir_expr *right = lower_subject(lowering, unit, subject->right, &other);
+        if (left == right) return left;
         *ret_label = arena_printf(arena, "%s and %s", *ret_label, other);
         return ir_and(arena, left, right);
     }
     case AST_SUBJECT_EXTRA: {
         struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        if (!*subject->extra_key.text)
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
         *ret_label = arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
         return ir_and(arena, left, ir_is(arena, IR_EXTRA, subject->extra_key.text, subject->extra_value.text));
     }
     }
     return ir_new(arena, IR_FALSE);
+}
+
+// Whether the formula has more nodes than that; counts no further.
+static bool is_larger(const struct ir_expr *expr, size_t *left) {
+    if (!*left) return true;
+    --*left;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (is_larger(expr->operands[i], left)) return true;
+    return false;
 }
 
 static void add_name(struct arena *arena, const char ***names, size_t *count, const char *name) {
@@ -124,6 +143,8 @@ static void add_alternative(struct arena *arena, struct ir_subjects *subjects, s
     } else if (formula->kind == IR_GROUP) {
         add_name(arena, &subjects->groups, &subjects->group_count, formula->values[0]->as.string);
     } else if (formula->kind != IR_FALSE) {
+        for (size_t i = 0; i < subjects->other_count; i++)
+            if (subjects->others[i] == formula) return;
         ARENA_PUSH(arena, subjects->others, subjects->other_count, formula);
     }
 }
@@ -133,22 +154,27 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
     struct ir_subjects *subjects = ret_subjects;
     for (size_t i = 0; i < list->count; i++) {
         const char *label = NULL;
-        struct ir_expr *formula = lower_subject(lowering, unit, list->items[i], &label);
+        const struct ast_subject *subject = list->items[i];
+        struct ir_expr *formula = lower_subject(lowering, unit, subject, &label);
         add_alternative(lowering->arena, subjects, formula);
-        if (*label) ARENA_PUSH(lowering->arena, subjects->labels, subjects->label_count, label);
+        const struct actor_meaning *actor = subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
+        for (size_t j = 0; actor && j < actor->subjects.label_count; j++)
+            add_name(lowering->arena, &subjects->labels, &subjects->label_count, actor->subjects.labels[j]);
+        if (!actor && *label) add_name(lowering->arena, &subjects->labels, &subjects->label_count, label);
     }
     if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
     if (subjects->group_count) qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
 }
 
 static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {
-    struct ir_expr *formula = ir_new(arena, IR_FALSE);
+    struct ir_expr *formula = ir_new(arena, IR_OR);
     for (size_t i = 0; i < subjects->user_count; i++)
-        formula = ir_or(arena, formula, ir_is(arena, IR_USER, NULL, subjects->users[i]));
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_USER, NULL, subjects->users[i]));
     for (size_t i = 0; i < subjects->group_count; i++)
-        formula = ir_or(arena, formula, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
-    for (size_t i = 0; i < subjects->other_count; i++) formula = ir_or(arena, formula, subjects->others[i]);
-    return formula;
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
+    for (size_t i = 0; i < subjects->other_count; i++)
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, subjects->others[i]);
+    return formula->operand_count == 0 ? ir_new(arena, IR_FALSE) : formula->operand_count == 1 ? formula->operands[0] : formula;
 }
 
 static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration, struct span use) {
@@ -159,11 +185,26 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
         diag_relate(diagnostic, declaration->item->name.span, "declared here");
         return NULL;
     }
-    declaration->in_progress = true;
     struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
+    if (lowering->nested_actors == MAX_NESTED_ACTORS) {
+        diag_report(lowering->diags, DIAG_TOO_DEEP, use, "actors of actors, more than %d deep", MAX_NESTED_ACTORS);
+        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+        declaration->meaning = meaning;
+        return meaning;
+    }
+    declaration->in_progress = true;
+    lowering->nested_actors++;
     lower_subjects(lowering, declaration->unit, &declaration->item->as.actor.subjects, &meaning->subjects);
+    lowering->nested_actors--;
     meaning->formula = formula_of(lowering->arena, &meaning->subjects);
     declaration->in_progress = false;
+    size_t left = MAX_ACTOR_ATOMS;
+    if (is_larger(meaning->formula, &left)) {
+        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span, "actor '%s' is made of more than %d parts",
+                    declaration->item->name.text, MAX_ACTOR_ATOMS);
+        meaning->subjects = (struct ir_subjects){0};
+        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+    }
     declaration->meaning = meaning;
     return meaning;
 }

@@ -68,7 +68,12 @@ static void become(struct lowering *lowering, struct setting *setting, const str
 }
 
 static void set_requester(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct setting *setting) {
-    *setting = (struct setting){.has_user = true, .user = "", .uid = ""};
+    // Only the requester is another; the namespace stays as it was described.
+    *setting = (struct setting){.has_user = true,
+                                .user = "",
+                                .uid = "",
+                                .namespace_labels = setting->namespace_labels,
+                                .namespace_terminating = setting->namespace_terminating};
     for (size_t i = 0; i < step->subjects.count; i++) {
         const struct ast_subjects one = {&step->subjects.items[i], 1};
         struct ir_subjects subjects = {0};

@@ -78,7 +78,7 @@ static struct piece lifecycle(struct printer *printer) {
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
         else
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
-        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, piece_not(arena, cel_operations(printer, OP_CREATE)));
+        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, cel_operations(printer, OPS_STORED));
         result = piece_or(arena, result, one);
     }
     return result;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "diag.h"
 #include "limits.h"
 #include "names.h"
 #include "value.h"
@@ -63,4 +64,13 @@ static int compare_objects(const void *a, const void *b) {
 
 void manifest_sort(struct manifest *manifest) {
     if (manifest->count) qsort(manifest->objects, manifest->count, sizeof *manifest->objects, compare_objects);
+    // Policy and declaration make up a name together: a-b and c are a and b-c.
+    for (size_t i = 1; i < manifest->count; i++) {
+        const struct manifest_object *one = &manifest->objects[i - 1], *other = &manifest->objects[i];
+        if (compare_objects(one, other) != 0) continue;
+        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_DUPLICATE, other->span, "two objects would be the %s '%s'",
+                                                    manifest_kind_name(other->kind), other->name);
+        if (one->span.file != SPAN_NOWHERE) diag_relate(diagnostic, one->span, "the other comes from here");
+        diag_help(manifest->diags, diagnostic, "rename one of them, or its policy");
+    }
 }

@@ -48,7 +48,7 @@ const char *manifest_kind_name(enum manifest_kind kind);
 // several places stand behind the object.
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy, const char *namespace,
                            const char *name, struct span span);
-// Sorts by kind, namespace and name.
+// Sorts by kind, namespace and name; reports two objects that would be one.
 void manifest_sort(struct manifest *manifest);
 
 // vap.c: policies and bindings; reports expressions and objects beyond the API server's limits. The suffix is appended to

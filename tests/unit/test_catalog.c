@@ -1,0 +1,109 @@
+// Built-in and declared resources, and the words that find them.
+#include "compile_support.h"
+
+#include "../../compiler/catalog.h"
+
+static struct catalog *catalog_of(void **state) {
+    struct catalog *catalog = ARENA_NEW(arena_of(state), struct catalog);
+    catalog_init(catalog, arena_of(state));
+    return catalog;
+}
+
+static void assert_finds(const struct catalog *catalog, const char *word, const char *group, const char *plural) {
+    const struct resource *resource = catalog_find(catalog, word);
+    if (!resource) fail_msg("'%s' is not found", word);
+    assert_string_equal(resource->group, group);
+    assert_string_equal(resource->plural, plural);
+}
+
+static void finds_a_resource_by_every_word_that_kubectl_takes(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    static const char *const words[] = {"pods", "pod", "po", "Pod", "POD"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_finds(catalog, words[i], "", "pods");
+    static const char *const deployments[] = {"deployments", "deploy", "Deployment", "deployments.apps", "deployment.apps"};
+    for (size_t i = 0; i < sizeof deployments / sizeof *deployments; i++) assert_finds(catalog, deployments[i], "apps", "deployments");
+    assert_finds(catalog, "networkpolicies.networking.k8s.io", "networking.k8s.io", "networkpolicies");
+    assert_finds(catalog, "cm", "", "configmaps");
+}
+
+static void knows_nothing_else(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    static const char *const words[] = {"", "pode", "pods.apps", "deployments.extensions", "*", "pods.", ".apps"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_null(catalog_find(catalog, words[i]));
+    assert_null(catalog_get(catalog, "apps", "pods"));
+    assert_null(catalog_get(catalog, "apps", "deploy"));
+    assert_null(catalog_get(catalog, "", "po"));
+}
+
+static void the_core_group_wins_where_several_have_the_word(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    assert_finds(catalog, "events", "", "events");
+    assert_finds(catalog, "events.events.k8s.io", "events.k8s.io", "events");
+}
+
+static void knows_scope_and_subresources(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    assert_true(catalog_find(catalog, "pods")->namespaced);
+    assert_false(catalog_find(catalog, "nodes")->namespaced);
+    assert_false(catalog_find(catalog, "namespaces")->namespaced);
+    assert_true(catalog_list_has(catalog_find(catalog, "pods")->subresources, "eviction"));
+    assert_true(catalog_list_has(catalog_find(catalog, "deployments")->subresources, "scale"));
+    assert_false(catalog_list_has(catalog_find(catalog, "configmaps")->subresources, "scale"));
+    assert_false(catalog_list_has(catalog_find(catalog, "bindings")->verbs, "delete"));
+}
+
+static void knows_groups(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    assert_true(catalog_knows_group(catalog, "apps"));
+    assert_true(catalog_knows_group(catalog, ""));
+    assert_false(catalog_knows_group(catalog, "app"));
+}
+
+static void takes_declared_resources_once(void **state) {
+    struct catalog *catalog = catalog_of(state);
+    const struct resource widgets = {"widgets", "", "Widget", "example.com", "v1", "v1", true, "", "get", "", {SPAN_NOWHERE, 0, 0}};
+    struct resource pods = widgets;
+    assert_null(catalog_declare(catalog, &widgets));
+    assert_finds(catalog, "widgets", "example.com", "widgets");
+    assert_finds(catalog, "Widget", "example.com", "widgets");
+    assert_finds(catalog, "widgets.example.com", "example.com", "widgets");
+    assert_true(catalog_knows_group(catalog, "example.com"));
+    assert_ptr_equal(catalog_declare(catalog, &widgets), &widgets);
+
+    pods.plural = "pods";
+    pods.kind = "Pod";
+    assert_null(catalog_declare(catalog, &pods));
+    assert_finds(catalog, "pods", "", "pods");
+    assert_finds(catalog, "pods.example.com", "example.com", "pods");
+}
+
+static void lists_are_compared_word_by_word(void **state) {
+    (void)state;
+    assert_true(catalog_list_has("a b c", "a"));
+    assert_true(catalog_list_has("a b c", "c"));
+    assert_true(catalog_list_has("abc", "abc"));
+    assert_false(catalog_list_has("abc", "ab"));
+    assert_false(catalog_list_has("ab", "abc"));
+    assert_false(catalog_list_has("", "a"));
+    assert_false(catalog_list_has("a b", ""));
+}
+
+static void names_have_their_group_unless_it_is_core(void **state) {
+    const struct catalog *catalog = catalog_of(state);
+    assert_string_equal(catalog_name(arena_of(state), catalog_find(catalog, "po")), "pods");
+    assert_string_equal(catalog_name(arena_of(state), catalog_find(catalog, "deploy")), "deployments.apps");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SENTENCE(finds_a_resource_by_every_word_that_kubectl_takes),
+        SENTENCE(knows_nothing_else),
+        SENTENCE(the_core_group_wins_where_several_have_the_word),
+        SENTENCE(knows_scope_and_subresources),
+        SENTENCE(knows_groups),
+        SENTENCE(takes_declared_resources_once),
+        SENTENCE(lists_are_compared_word_by_word),
+        SENTENCE(names_have_their_group_unless_it_is_core),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

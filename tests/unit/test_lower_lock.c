@@ -1,0 +1,199 @@
+// A lock's own clauses: what they mean, and every way in which they are refused.
+#include "compile_support.h"
+
+#include "../../compiler/limits.h"
+
+struct row {
+    const char *clauses, *code, *at;
+};
+
+static const struct ir_lock *lock_with(void **state, const char *clauses) {
+    const struct compilation *compilation = compile_lock(state, clauses, "actor jonny = user jonny\n");
+    assert_no_errors(compilation);
+    return lock_named(compilation, "l");
+}
+
+static void every_refusal_has_its_code_and_place(void **state) {
+    static const struct row rows[] = {
+        {"name n", "K0401", "l"},
+        {"name n\ndeny updat", "K0108", "updat"},
+        {"name n\ndeny get", "K0108", "get"},
+        {"name n\ndeny connect", "K0901", "connect"},
+        {"name n\ndeny evict", "K0901", "evict"},
+        {"name n\ndeny update\ndeny delete", "K0402", "deny"},
+        {"name n\ndeny update\nmode deny, warn", "K0403", "mode deny, warn"},
+        {"name n\ndeny update\nmode loud", "K0408", "loud"},
+        {"labels a\ndeny update\nguard none, labels", "K0403", "guard none, labels"},
+        {"labels a\ndeny update\nguard dog", "K0408", "dog"},
+        {"labels a\ndeny update\nguard crd", "K0901", "crd"},
+        {"labels a\ndeny update\nguard owners", "K0901", "owners"},
+        {"labels a\ndeny update\nguard namespace", "K0901", "namespace"},
+        {"labels a\ndeny update\nguard rbac", "K0901", "rbac"},
+        {"name n\ndeny update\nguard label-in", "K0414", "guard label-in"},
+        {"name n\ndeny update\nexempt none, controllers", "K0403", "exempt none, controllers"},
+        {"name n\ndeny update\nexempt nobody", "K0101", "nobody"},
+        {"name n\ndeny update\ncover connect by name", "K0901", "connect"},
+        {"name n\ndeny update\nchanging data\nexcept changing binaryData", "K0403", "except changing"},
+        {"name n\ndeny delete\nchanging data", "K0414", "changing"},
+        {"name n\ndeny delete\nexcept changing data", "K0414", "except changing"},
+        {"name n\ndeny update\nchanging metadata.uid", "K0408", "metadata.uid"},
+        {"name n\ndeny update\nexcept changing spec.list[*].x", "K0901", "*"},
+        {"name n\ndeny update\nmessage \"a\\nb\"", "K0408", "\"a\\nb\""},
+        {"name n\ndeny update\nowner \"a\\tb\"", "K0408", "\"a\\tb\""},
+        {"name n\ndeny update\nticket \"\"", "K0408", "\"\""},
+        {"name n\ndeny update\non error maybe", "K0408", "maybe"},
+        {"name n\ndeny update\nactive from tomorrow", "K0408", "tomorrow"},
+        {"name n\ndeny update\nactive from 2026-13-01", "K0408", "2026-13-01"},
+        {"name n\ndeny update\nactive from 2026-01-01", "K0411", "active from 2026-01-01"},
+        {"name n\ndeny update\nallow get", "K0003", "get"},
+        {"name n\ndeny update\nallow K9999", "K0107", "K9999"},
+        {"name n\ndeny update\nallow K0101", "K0107", "K0101"},
+        {"name n\ndeny update\nexclusive nobody", "K0101", "nobody"},
+        {"name n\ndeny update\nbreak-glass nobody", "K0101", "nobody"},
+        {"name n\ndeny update\nwhen actor nobody", "K0101", "nobody"},
+        {"name n\ndeny update\nrequire label \"?\"", "K0104", "\"?\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation = compile_lock(state, rows[i].clauses, "");
+        if (count_of(compilation, rows[i].code) != 1) print_message("%s\n", rows[i].clauses);
+        assert_reports(compilation, rows[i].code, rows[i].at);
+        assert_true(compilation->diags.errors > 0);
+        assert_int_equal(compilation->manifest.count, 0);
+    }
+}
+
+static void operations_must_be_those_of_the_resource(void **state) {
+    assert_reports(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny delete\n}\n"), "K0407", "delete");
+    assert_no_errors(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny create\n}\n"));
+    assert_reports(compile(state, "lock l {\n  resources pods\n  namespace a\n  name n\n  deny all\n}\n"), "K0901", "all");
+    assert_no_errors(compile(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny all\n}\n"));
+}
+
+static void dates_decide_on_the_day_of_the_compilation(void **state) {
+    static const struct {
+        const char *active, *date;
+        bool in;
+    } rows[] = {
+        {"from 2026-02-01", "2026-01-31", false},
+        {"from 2026-02-01", "2026-02-01", true},
+        {"until 2026-02-01", "2026-02-01", true},
+        {"until 2026-02-01", "2026-02-02", false},
+        {"from 2026-02-01 until 2026-02-03", "2026-02-02", true},
+        {"from 2026-02-01T12:00:00Z until 2026-02-03", "2026-02-01", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = arena_printf(arena_of(state), "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active %s\n}\n", rows[i].active);
+        const struct compilation *compilation = compile_at(state, text, rows[i].date);
+        assert_no_errors(compilation);
+        assert_int_equal(compilation->ir.lock_count, rows[i].in);
+        assert_int_equal(count_of(compilation, "K0213"), !rows[i].in);
+    }
+    assert_reports(compile_at(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active from 2026-02-02 until 2026-02-01\n}\n",
+                              "2026-01-01"),
+                   "K0403", "active from 2026-02-02 until 2026-02-01");
+}
+
+static void operations_add_up(void **state) {
+    assert_int_equal(lock_with(state, "name n\ndeny create, delete")->denies, OP_CREATE | OP_DELETE);
+    assert_int_equal(lock_with(state, "name n\ndeny write")->denies, OPS_WRITE);
+    assert_int_equal(lock_with(state, "name n\nrequire label a")->denies, 0);
+}
+
+static void when_and_unless_are_one_condition(void **state) {
+    const struct ir_lock *lock = lock_with(state, "name n\ndeny delete\nwhen label a\nunless label b or label c");
+    assert_string_equal(formula_text(state, lock->condition), "(and (label a) (not (or (label b) (label c))))");
+    assert_string_equal(formula_text(state, lock_with(state, "name n\ndeny delete")->condition), "(true)");
+}
+
+static void a_condition_narrows_enough(void **state) {
+    static const char *const narrowing[] = {"all objects", "when label a", "unless label a", "require label a", "changing data", "except changing data",
+                                            "where label a", "annotations a"};
+    for (size_t i = 0; i < sizeof narrowing / sizeof *narrowing; i++)
+        lock_with(state, arena_printf(arena_of(state), "deny update\n%s", narrowing[i]));
+}
+
+static void the_label_guard_is_on_where_it_has_something_to_guard(void **state) {
+    assert_true(lock_with(state, "labels a\ndeny delete")->guard_labels);
+    assert_true(lock_with(state, "where field data.x\ndeny delete")->guard_labels);
+    assert_false(lock_with(state, "labels a\ndeny create")->guard_labels);
+    assert_false(lock_with(state, "labels a\ndeny delete\nguard none")->guard_labels);
+    assert_false(lock_with(state, "name n\ndeny delete")->guard_labels);
+    assert_true(lock_with(state, "labels a\nrequire label b\nguard labels")->guard_labels);
+    assert_false(lock_with(state, "labels a\nrequire label b")->guard_labels);
+    assert_false(lock_with(state, "where field status.phase = x\ndeny delete")->guard_labels);
+    assert_true(lock_with(state, "labels a\ndeny delete\nguard label-in")->guard_label_in);
+    assert_true(lock_with(state, "labels a\ndeny delete\nguard label-in")->guard_labels);
+    assert_false(lock_with(state, "labels a\ndeny delete")->guard_label_in);
+}
+
+static void exemptions_have_levels_and_actors(void **state) {
+    assert_int_equal(lock_with(state, "name n\ndeny delete")->exemption, EXEMPT_LIFECYCLE);
+    assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt lifecycle")->exemption, EXEMPT_LIFECYCLE);
+    assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt none")->exemption, EXEMPT_NONE);
+    const struct ir_lock *lock = lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
+    assert_int_equal(lock->exemption, EXEMPT_CONTROLLERS);
+    assert_int_equal(lock->passes.user_count, 2);
+    assert_int_equal(lock->exclusive.user_count, 1);
+    assert_string_equal(lock->exclusive.users[0], "berta");
+}
+
+static void modes_and_failures(void **state) {
+    assert_int_equal(lock_with(state, "name n\ndeny delete")->mode, MODE_DENY);
+    assert_int_equal(lock_with(state, "name n\ndeny delete\nmode audit, deny")->mode, MODE_DENY | MODE_AUDIT);
+    assert_int_equal(lock_with(state, "name n\ndeny delete\nmode warn")->mode, MODE_WARN);
+    assert_false(lock_with(state, "name n\ndeny delete\non error deny")->fail_open);
+    assert_true(lock_with(state, "name n\ndeny delete\non error allow")->fail_open);
+}
+
+static void changing_metadata_is_changing_its_parts(void **state) {
+    assert_int_equal(lock_with(state, "name n\ndeny update\nchanging metadata")->path_count, 4);
+    const struct ir_lock *lock = lock_with(state, "name n\ndeny update\nexcept changing metadata.labels[\"a/b\"], spec");
+    assert_true(lock->all_but_paths);
+    assert_int_equal(lock->path_count, 2);
+    assert_string_equal(lock->paths[0].segments[2].key, "a/b");
+}
+
+static void messages_name_lock_labels_actors_and_the_way_out(void **state) {
+    const char *message = lock_with(state, "labels b=2, a in (x, y), !c\ndeny delete\nexclusive jonny\nmessage \"hands off\"\nunless   label\n  ok\n"
+                                           "owner team-x\nticket T-1\nbreak-glass user anna")->message;
+    static const char *const parts[] = {"denied, there is a lock: map[a:x|y b:2 c:^*]: hands off ", "lock l of policy test", "only user jonny may",
+                                        "unless label ok", "break-glass: user anna", "owner: team-x", "ticket: T-1"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(message, parts[i])) fail_msg("'%s' is not in '%s'", parts[i], message);
+    assert_non_null(strstr(lock_with(state, "name n\ndeny delete")->message, "nobody may"));
+}
+
+// The API server refuses a policy whose message has a line break, wherever it comes from.
+static void messages_are_one_line_whatever_is_in_them(void **state) {
+    const struct compilation *compilation =
+        compile(state, "lock \"a\\nb\" {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  exclusive user \"x\\ny\"\n"
+                       "  unless annotation k = \"\"\"p\nq\"\"\"\n}\n");
+    for (size_t i = 0; i < compilation->ir.lock_count; i++)
+        for (const char *c = compilation->ir.locks[i]->message; *c; c++) assert_true((unsigned char)*c >= ' ');
+}
+
+static void messages_have_an_end(void **state) {
+    char *long_text = arena_alloc(arena_of(state), LIMIT_MESSAGE_BYTES + 1);
+    memset(long_text, 'x', LIMIT_MESSAGE_BYTES);
+    const char *clause = arena_printf(arena_of(state), "message %s", long_text);
+    assert_reports(compile_lock(state, arena_printf(arena_of(state), "name n\ndeny delete\n%s", clause), ""), "K0408", clause);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SENTENCE(every_refusal_has_its_code_and_place),
+        SENTENCE(operations_must_be_those_of_the_resource),
+        SENTENCE(dates_decide_on_the_day_of_the_compilation),
+        SENTENCE(operations_add_up),
+        SENTENCE(when_and_unless_are_one_condition),
+        SENTENCE(a_condition_narrows_enough),
+        SENTENCE(the_label_guard_is_on_where_it_has_something_to_guard),
+        SENTENCE(exemptions_have_levels_and_actors),
+        SENTENCE(modes_and_failures),
+        SENTENCE(changing_metadata_is_changing_its_parts),
+        SENTENCE(messages_name_lock_labels_actors_and_the_way_out),
+        SENTENCE(messages_are_one_line_whatever_is_in_them),
+        SENTENCE(messages_have_an_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
