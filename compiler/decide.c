@@ -548,8 +548,12 @@ void decide(struct arena *arena, const struct ir *ir, const struct request *orig
         const enum truth held = refuses(&view, lock);
         if (held == NO) continue;
         const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
-        const enum truth refused = both(open, negate(is_one_of(&view, &lock->glass)));
-        if (open == YES && refused == NO) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        const enum truth glass = is_one_of(&view, &lock->glass);
+        const bool records = ir_records_glass(lock);
+        // Whether break-glass was needed must be known, because its use is recorded.
+        const enum truth refused = open == FAILED && glass != NO && records ? FAILED : both(open, negate(glass));
+        if (open == YES && refused == NO && records) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
         if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
         const struct refusal refusal = {lock, refused == FAILED};
         ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);

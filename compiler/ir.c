@@ -96,3 +96,15 @@ bool ir_needs_name_only(const struct ir_expr *expr) {
     }
     return false;
 }
+
+bool ir_has_cel(const struct ir_expr *expr) {
+    bool found = expr && expr->kind == IR_CEL;
+    for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);
+    return found;
+}
+
+bool ir_records_glass(const struct ir_lock *lock) {
+    if (!lock->glass.user_count && !lock->glass.group_count && !lock->glass.other_count) return false;
+    if (lock->mode & MODE_DENY) return true;
+    return !ir_has_cel(lock->selects) && !ir_has_cel(lock->condition) && !ir_has_cel(lock->requires);
+}

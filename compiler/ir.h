@@ -234,11 +234,18 @@ extern const size_t ir_system_namespace_count;
 enum subresource_class { SUBRESOURCE_OTHER, SUBRESOURCE_META, SUBRESOURCE_BODY };
 enum subresource_class ir_subresource_class(const char *subresource);
 
+// Whether written CEL is part of the formula; false for NULL.
+bool ir_has_cel(const struct ir_expr *expr);
+
 // Whether the formula reads nothing of the object but its name, so that the request's name is enough.
 bool ir_needs_name_only(const struct ir_expr *expr);
 
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
+
+// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the mode is, so
+// that locks that refuse nobody leave it out when one of their CEL expressions could fail.
+bool ir_records_glass(const struct ir_lock *lock);
 
 struct ir_exemption {
     enum exemption level;

@@ -423,14 +423,6 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
 
 // ---- subresources ----
 
-static bool has_cel(const struct ir_expr *expr) {
-    if (!expr) return false;
-    if (expr->kind == IR_CEL) return true;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (has_cel(expr->operands[i])) return true;
-    return false;
-}
-
 static bool has_subresource(const struct ir_scope *scope, const char *name) {
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct ir_target *target = &scope->targets[i];
@@ -466,7 +458,7 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
         return COVER_NONE;
     }
     // Written CEL speaks of the object of an ordinary request.
-    if (has_cel(lock->selects) || has_cel(lock->condition) || has_cel(lock->requires)) return COVER_NONE;
+    if (ir_has_cel(lock->selects) || ir_has_cel(lock->condition) || ir_has_cel(lock->requires)) return COVER_NONE;
     if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
     return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
 }

@@ -246,10 +246,12 @@ static void print_single(struct printer *printer) {
     const struct ir_lock *lock = printer->table->locks[0];
     const struct refusal_pieces pieces = pieces_of(printer);
     const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_exempt(printer);
-    const struct piece held[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes), piece_not(arena, exempt)};
-    const char *text = lines(arena, held, 4);
+    const bool records = ir_records_glass(lock);
+    const struct piece held[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes),
+                                 records ? piece_always : piece_not(arena, pieces.glass), piece_not(arena, exempt)};
+    const char *text = lines(arena, held, 5);
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
-    if (has_glass(lock)) {
+    if (records) {
         const char *held_name = lock_variable(printer, "held", lock), *broken_name = lock_variable(printer, "broken", lock);
         cel_add_variable(printer, held_name, text);
         cel_add_variable(printer, broken_name, arena_printf(arena, "variables.%s && %s ? [%s] : []", held_name,
@@ -337,21 +339,23 @@ static void print_table(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     const struct ir_lock *model = table->model;
+    const bool records = ir_records_glass(model);
     print_index(printer);
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
-    const char *held_name = named(printer, has_glass(model) ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
+    const char *held_name = named(printer, records ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
     const struct piece not_passes = piece_not(arena, pieces.passes), not_exempt = piece_not(arena, is_exempt(printer));
-    const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, not_exempt};
+    const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
+    const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, not_glass, not_exempt};
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 4));
+    text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 5));
     if (model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) {
-        const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, not_exempt};
-        text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 4));
+        const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, not_glass, not_exempt};
+        text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 5));
     }
     cel_add_variable(printer, held_name, text_string(&text));
-    if (has_glass(model)) {
+    if (records) {
         const char *broken = named(printer, "Broken");
         const char *filter = arena_printf(arena, "variables.%s.filter(" ROW ", ", held_name);
         cel_add_variable(printer, refused, arena_printf(arena, "%s%s)", filter, piece_not(arena, pieces.glass).text));
