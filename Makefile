@@ -8,6 +8,7 @@
 #   make lint       formatting, direction of includes, warnings as errors, scripts
 #   make fuzz       libFuzzer on the whole compiler for FUZZ_SECONDS=60
 #   make bench      time, memory and size
+#   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
 #   make deps       install what building and testing need; elsewhere say how
 #   make format     format the sources
 #   make golden-update   accept what klockc says now as the expected output: look at the difference
@@ -26,6 +27,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 FUZZ_SECONDS ?= 60
+SEED ?= 1
 KLOCK_MINORS ?= 1.37
 export KLOCK_MINORS
 
@@ -77,7 +79,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) build/libklock.a build/klockc
@@ -92,7 +94,7 @@ run:
 
 check:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory all unit-tests
+	@$(MAKE) --no-print-directory all unit-tests build/oracle
 	@BUILD=$(BUILD) tests/run
 
 deps:
@@ -104,6 +106,12 @@ build/libklock.a: $(LIBRARY)
 	ln -sf $(BUILD)/libklock.a $@
 build/klockc: $(PROGRAM)
 	ln -sf $(BUILD)/klockc $@
+
+# Answers what tests/e2e/differential asks.
+build/oracle: $(OUT)/tests/differential/oracle
+	ln -sf $(BUILD)/tests/differential/oracle $@
+$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	rm -f $@
@@ -144,6 +152,9 @@ unit: $(UNIT_TESTS)
 
 golden-update: all
 	@BUILD=$(BUILD) tests/golden/run.sh --update
+
+differential: build/oracle
+	cd tests/e2e && go test -count=1 -timeout 0 -run TestDifferential -v . -differential.seed=$(SEED) -differential.forever
 
 sanitize:
 	@.ci/deps build check

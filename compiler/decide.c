@@ -255,7 +255,7 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
     case IR_LABEL: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
     case IR_ANNOTATION:
         return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
-    case IR_NAME: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "name", NULL))));
+    case IR_NAME: return truth_of(test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
     case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
     case IR_NAMESPACE_LABEL:
         return truth_of(test_text(view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
@@ -401,6 +401,14 @@ static const struct value *project(struct arena *arena, const struct value *at, 
     return all;
 }
 
+static bool is_metadata(const struct ir_path *path) {
+    return path->count > 1 && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
+}
+
+static bool is_empty_list(const struct value *value) {
+    return value && value->kind == VALUE_LIST && !value->count;
+}
+
 static bool changes(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
@@ -412,8 +420,13 @@ static bool changes(const struct view *view, const struct ir_lock *lock) {
         const struct aside all = {lock->paths, lock->path_count, 0, here};
         return differs(arena, old, new, &all);
     }
-    for (size_t i = 0; i < lock->path_count; i++)
-        if (!same(project(arena, old, &lock->paths[i], 0), project(arena, new, &lock->paths[i], 0))) return true;
+    for (size_t i = 0; i < lock->path_count; i++) {
+        const struct value *before = project(arena, old, &lock->paths[i], 0), *after = project(arena, new, &lock->paths[i], 0);
+        // Lists of metadata that are empty are not there.
+        if (is_metadata(&lock->paths[i]) && is_empty_list(before)) before = NULL;
+        if (is_metadata(&lock->paths[i]) && is_empty_list(after)) after = NULL;
+        if (!same(before, after)) return true;
+    }
     return false;
 }
 

@@ -136,6 +136,14 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
 // metadata holds what the server keeps for itself as well; only these four are anybody's to change.
 static const char *const metadata_fields[] = {"annotations", "finalizers", "labels", "ownerReferences"};
 
+// Whether something can be there: labels and annotations hold texts under keys, finalizers are a list of texts.
+static bool is_metadata_path(const struct ir_path *path) {
+    if (path->count < 3) return true;
+    const char *field = path->segments[1].key, *key = path->segments[2].key;
+    if (strcmp(field, "labels") == 0 || strcmp(field, "annotations") == 0) return key && path->count == 3;
+    return !key && (path->count == 3 || strcmp(field, "ownerReferences") == 0);
+}
+
 static void add_path(struct lowering *lowering, const struct ast_path *written, struct ir_lock *lock) {
     struct arena *arena = lowering->arena;
     struct ir_path path = lower_path(lowering, NULL, written);
@@ -162,6 +170,12 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
                                                         "this part of metadata is the server's own");
             diag_help(lowering->diags, diagnostic, "of metadata, name labels, annotations, finalizers or ownerReferences");
+            return;
+        }
+        if (!is_metadata_path(&path)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "nothing is ever there in '%s'", path.segments[1].key);
+            diag_help(lowering->diags, diagnostic, "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
             return;
         }
     }

@@ -237,7 +237,7 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
     case IR_LABEL: return test_key(printer, expr, cel_reads_new(printer) ? USE(newLabels) : USE(labels));
     case IR_ANNOTATION: return test_key(printer, expr, cel_reads_new(printer) ? USE(newAnnotations) : USE(annotations));
-    case IR_NAME: return test_text(printer, expr, USE(name));
+    case IR_NAME: return test_optional(printer, expr, USE(name));
     case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
     case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));
     case IR_FIELD: return walk(printer, expr, cel_test_value);

@@ -47,6 +47,7 @@ static cJSON *number_to_cjson(double number) {
         snprintf(digits, sizeof digits, "%.*g", precision, number);
         if (strtod(digits, NULL) == number) break;
     }
+    if (!strpbrk(digits, ".e")) strcat(digits, ".0"); // it stays a double for whoever reads it
     return cJSON_CreateRaw(digits);
 }
 

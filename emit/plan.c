@@ -172,7 +172,8 @@ static void set_texts(struct arena *arena, struct plan_column *column, size_t ro
 static bool same_row(const struct plan_column *column, size_t a, size_t b) {
     if (column->counts[a] != column->counts[b]) return false;
     for (size_t i = 0; i < column->counts[a]; i++)
-        if (!value_equal(column->values[a][i], column->values[b][i])) return false;
+        if (column->values[a][i]->kind != column->values[b][i]->kind || !value_equal(column->values[a][i], column->values[b][i]))
+            return false;
     return true;
 }
 

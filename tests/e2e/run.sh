@@ -75,6 +75,8 @@ awk '
 	}' "$work/events" >"$work/results"
 grep -v '^pass ' "$work/results" | sed 's/^fail /not ok - /; s/^skip /skipped - /; /^ *$/d' | head -400 || :
 cat "$work/errors"
+# How much was compared.
+sed -n 's/.*"Output":" *[^"]*\(differential: [0-9][^"\\]*\).*/\1/p' "$work/events"
 passed=$((passed + $(grep -c '^pass ' "$work/results" || :)))
 failed=$((failed + $(grep -c '^fail ' "$work/results" || :)))
 skipped=$((skipped + $(grep -c '^skip ' "$work/results" || :)))

@@ -619,7 +619,11 @@ func (m *maker) paths(each bool) string {
 	for range 1 + m.s.IntN(3) {
 		switch n := m.s.IntN(10); {
 		case n < 2:
-			texts = append(texts, pick(m.s, metadataPaths))
+			path := pick(m.s, metadataPaths)
+			if each && chance(m.s, 30) {
+				path = pick(m.s, []string{"metadata.finalizers[*]", "metadata.ownerReferences[*]", "metadata.ownerReferences[*].kind"})
+			}
+			texts = append(texts, path)
 		case n < 4:
 			texts = append(texts, pick(m.s, []string{"metadata.labels", "metadata.annotations"})+"["+quote(pick(m.s, m.w.keys))+"]")
 		case n < 5:

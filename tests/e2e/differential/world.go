@@ -252,3 +252,9 @@ func word(text string) string {
 	}
 	return quote(text)
 }
+
+// Awkward are strings that some notation on the way might take for its own.
+func Awkward() []string { return slices.Clone(awkward) }
+
+// Quote writes a text as a klock string.
+func Quote(text string) string { return quote(text) }
