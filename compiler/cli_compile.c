@@ -112,11 +112,7 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
         struct buffer bytes = {0};
         bool exists = false, fine = files_load(path, &bytes, &exists);
         bool foreign = fine && exists && !is_ours(&bytes);
-        // Ours by another name is not possible.
-        if (foreign && i == 0)
-            want(files, path)->bytes = bytes;
-        else
-            buffer_free(&bytes);
+        buffer_free(&bytes);
         free(path);
         if (!fine || foreign) return fine;
     }

@@ -1,0 +1,52 @@
+#!/bin/sh
+# What the documentation says is tried: every ```klock block in it is compiled and its tests are run, links lead somewhere,
+# and the README shows the policy of examples/payments.klock.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib.sh
+
+for document in README.md HACKING.md docs/*.md; do
+	# One file a block, named by its line.
+	rm -f "$work"/block-*
+	awk -v prefix="$work/block-" '
+		/^```klock$/ { file = prefix NR ".klock"; next }
+		/^```/ { if (file != "") close(file); file = ""; next }
+		file != "" { print > file }' "$document"
+	for block in "$work"/block-*.klock; do
+		[ -f "$block" ] || continue
+		line=${block##*block-}
+		line=${line%.klock}
+		# A block need not name its policy.
+		mv "$block" "$work/doc.klock"
+		if output=$("$KLOCKC" test "$work/doc.klock" 2>&1); then pass; else fail "$document:$line" "$output"; fi
+	done
+	for target in $(grep -o '](\([^)#:]*\))' "$document" | sed 's/^](//; s/)$//'); do
+		if [ -e "$(dirname "$document")/$target" ]; then pass; else fail "$document links $target, which is not there"; fi
+	done
+done
+
+# The README's policy is the example, without its comments and with one of its tests.
+strip() { sed 's/^ *#.*//; /^ *$/d' "$1"; }
+awk '/^```klock$/ { on = 1; next } /^```/ { on = 0 } on' README.md >"$work/readme.klock"
+strip "$work/readme.klock" | sed '/^test /,$d' >"$work/one"
+strip examples/payments.klock | sed '/^test /,$d' >"$work/two"
+if cmp -s "$work/one" "$work/two"; then pass; else fail "README.md shows another policy than examples/payments.klock" "$(diff "$work/one" "$work/two" || :)"; fi
+refusal=$(sed -n 's/^    \(denied, there is a lock: .*\)/\1/p' README.md)
+if "$KLOCKC" compile examples/payments.klock 2>/dev/null | grep -qF "$refusal"; then pass; else fail "README.md shows a refusal that is not in the output"; fi
+if [ "$(wc -l <README.md)" -le 100 ]; then pass; else fail "README.md is longer than 100 lines"; fi
+
+# Verbs and formats of docs/cli.md are those of the program.
+"$KLOCKC" help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' >"$work/verbs"
+while read -r verb; do
+	if grep -q "^| .$verb" docs/cli.md; then pass; else fail "docs/cli.md lacks $verb"; fi
+done <"$work/verbs"
+
+# Every example passes its own tests.
+for policy in examples/*.klock; do
+	if output=$("$KLOCKC" test --require-tests "$policy" 2>&1); then pass; else fail "$policy" "$output"; fi
+done
+# Every code that the documentation names exists.
+for code in $(grep -oh 'K0[0-9][0-9][0-9]' README.md docs/*.md | sort -u); do
+	if "$KLOCKC" explain "$code" >/dev/null 2>&1; then pass; else fail "$code is named, and does not exist"; fi
+done
+finish
