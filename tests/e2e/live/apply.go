@@ -30,7 +30,7 @@ func Apply(ctx context.Context, c *cluster.Cluster, manifest []byte) error {
 // Apply creates the objects of a manifest, as they stand in it, and waits until its policies act.
 func (j *Judge) Apply(ctx context.Context, manifest []byte) error { return j.createAll(ctx, manifest) }
 
-// ApplyTimed is Apply with several requests at once. It returns how long it took until every object was created; the
+// ApplyTimed is Apply with several requests at once, for cluster-scoped objects. It returns how long their creation took; the
 // rest of the time passed until the policies acted.
 func (j *Judge) ApplyTimed(ctx context.Context, manifest []byte) (created time.Duration, err error) {
 	objects, err := evaluator.Objects(manifest)
