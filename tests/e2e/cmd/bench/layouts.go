@@ -49,6 +49,21 @@ func compiled(locks int) ([]byte, error) {
 	return manifest, err
 }
 
+// trivial is a policy on the same requests that lets all of them pass.
+const trivial = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: trivial}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: ["*"], operations: [UPDATE, DELETE], resources: [configmaps]}]}
+  validations: [{expression: "true"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: trivial}
+spec: {policyName: trivial, validationActions: [Deny]}
+`
+
 // oneEach are the same locks by hand, a policy and a binding for each: what is selected, what passes (the actor, the
 // end of an object and of its namespace, the garbage collector, an update that changes nothing), and a message. With a
 // selector, the server looks only into those policies whose label the object has.
