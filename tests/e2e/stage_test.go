@@ -33,6 +33,8 @@ type stage struct {
 	c     *cluster.Cluster
 	judge *live.Judge
 	admin *actor
+	// shared says that all controllers are one user.
+	shared bool
 }
 
 func newStage(t *testing.T, c *cluster.Cluster) *stage {
@@ -49,7 +51,7 @@ func newStage(t *testing.T, c *cluster.Cluster) *stage {
 
 // in is the stage for a subtest.
 func (s *stage) in(t *testing.T) *stage {
-	inner := &stage{t: t, c: s.c, judge: s.judge}
+	inner := &stage{t: t, c: s.c, judge: s.judge, shared: s.shared}
 	inner.admin = inner.user("kubernetes-admin", "system:masters")
 	return inner
 }

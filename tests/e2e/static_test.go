@@ -97,8 +97,10 @@ func TestStaticRows(t *testing.T) {
 	}
 	ctx := context.Background()
 	var all []*live.File
-	for _, f := range files {
-		all = append(all, f.File)
+	for _, group := range servers {
+		for _, f := range group {
+			all = append(all, f.File)
+		}
 	}
 	if err := plain.Prepare(ctx, all); err != nil {
 		t.Fatal(err)

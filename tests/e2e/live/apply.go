@@ -2,11 +2,14 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -26,6 +29,31 @@ func Apply(ctx context.Context, c *cluster.Cluster, manifest []byte) error {
 
 // Apply creates the objects of a manifest, as they stand in it, and waits until its policies act.
 func (j *Judge) Apply(ctx context.Context, manifest []byte) error { return j.createAll(ctx, manifest) }
+
+// ApplyTimed is Apply with several requests at once, for cluster-scoped objects. It returns how long their creation took; the
+// rest of the time passed until the policies acted.
+func (j *Judge) ApplyTimed(ctx context.Context, manifest []byte) (created time.Duration, err error) {
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		return 0, err
+	}
+	started := time.Now()
+	errs := make([]error, 4)
+	var workers sync.WaitGroup
+	for w := range errs {
+		workers.Go(func() {
+			for i := w; i < len(objects) && errs[w] == nil; i += len(errs) {
+				errs[w] = j.create(ctx, objects[i])
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return 0, err
+	}
+	created = time.Since(started)
+	return created, j.settle(ctx)
+}
 
 // Remove deletes the objects of a manifest, bindings first, and waits until none of its policies acts.
 func (j *Judge) Remove(ctx context.Context, manifest []byte) error {

@@ -42,7 +42,6 @@ const (
 	// NotServed is the reason to skip a case about a resource that the server does not have.
 	NotServed = "not served by this minor"
 
-	// patience is how long an unexpected answer may be the fault of a cache inside the server.
 	patience = 3 * time.Second
 )
 
@@ -57,6 +56,9 @@ type Judge struct {
 	granted    map[string]bool
 	namespaces map[string]string
 	generation int
+
+	// Patience is how long an unexpected answer may be the fault of a cache inside the server.
+	Patience time.Duration
 }
 
 // Outcome is what came of a case.
@@ -92,6 +94,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
 		namespaces: map[string]string{},
+		Patience:   patience,
 	}, nil
 }
 
@@ -242,7 +245,7 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	// A dry run of a create drops what only a stored object has.
 	var stored map[string]any
-	err = eventually(ctx, patience, func() (bool, error) {
+	err = eventually(ctx, j.Patience, func() (bool, error) {
 		answer, err := j.client.do(ctx, http.MethodPost, collectionOf(r), url.Values{"dryRun": {"All"}}, object, nil)
 		if err != nil {
 			return false, err
@@ -309,7 +312,7 @@ func (j *Judge) Access(ctx context.Context, user cases.User, attributes *authori
 		User: user.Username, Groups: user.Groups, ResourceAttributes: attributes,
 	}}
 	// The authorizer's caches follow the manifest a moment later.
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(j.Patience)
 	for {
 		answer, err := j.admin.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil || answer.Status.Allowed == expected || time.Now().After(deadline) {
@@ -346,7 +349,7 @@ func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
 	}
 	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
 	defer j.store.remove(context.WithoutCancel(ctx), key)
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
 		if err != nil {
