@@ -104,9 +104,6 @@ func (m *maker) textFor(kind, key string) string {
 		value = pick(m.c, m.w.namespaces)
 	case "user":
 		value = pick(m.c, m.w.users).Username
-		if value == "" {
-			value = "alice"
-		}
 	}
 	if !m.negative {
 		switch {
