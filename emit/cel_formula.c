@@ -69,10 +69,17 @@ static struct piece test_key(struct printer *printer, const struct ir_expr *atom
     return piece_and(arena, present, test_text(printer, atom, arena_printf(arena, "%s[%s]", map, key)));
 }
 
+static bool has_empty(const struct plan_column *column, size_t rows) {
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < column->counts[row]; i++)
+            if (!*column->values[row][i]->as.string) return true;
+    return false;
+}
+
 // Text that is "" where the request has none.
 static struct piece test_optional(struct printer *printer, const struct ir_expr *atom, const char *subject) {
     const struct piece test = test_text(printer, atom, subject);
-    if (atom->test == TEST_IN) return test;
+    if (atom->test == TEST_IN && !has_empty(cel_column_of(printer, atom), printer->table->row_count)) return test;
     return piece_and(printer->arena, piece_print(printer->arena, LEVEL_RELATION, "%s != ''", subject), test);
 }
 

@@ -1,5 +1,6 @@
 // Answers for the differential test, over the library's public interface. Every line of standard input is
-// {"policy": TEXT, "requests": [REQUEST, …]}, with requests as klock_test_cases prints them; every line of standard output is
+// {"policy": TEXT, "requests": [REQUEST, …]}, with requests as klock_test_cases prints them; every line of standard
+// output is
 // {"status": "ok|errors|input|memory", "diagnostics": TEXT, "manifest": YAML, "json": JSON, "decisions": […]}.
 #include <setjmp.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static void set_text(struct arena *arena, struct value *map, const char *key, co
     value_set_string(arena, map, key, text ? arena_copy(arena, text, strlen(text)) : "");
 }
 
-static void judge(struct arena *arena, struct klock_compiler *compiler, const struct value *question, struct value *answer) {
+static void judge(struct arena *arena, struct klock_compiler *compiler, const struct value *question,
+                  struct value *answer) {
     struct text requests;
     text_init(&requests, arena);
     const struct value *list = value_get(question, "requests");
@@ -28,8 +30,10 @@ static void judge(struct arena *arena, struct klock_compiler *compiler, const st
     const char *error = NULL;
     const char *decisions = klock_decide(compiler, text_string(&requests), requests.len, &error);
     struct value *read = decisions ? json_read(arena, decisions, strlen(decisions), &error) : NULL;
-    if (read) value_set(arena, answer, "decisions", read);
-    else set_text(arena, answer, "error", error ? error : "memory ran out");
+    if (read)
+        value_set(arena, answer, "decisions", read);
+    else
+        set_text(arena, answer, "error", error ? error : "memory ran out");
 }
 
 static struct value *answer_to(struct arena *arena, const char *line, size_t len) {
@@ -48,7 +52,8 @@ static struct value *answer_to(struct arena *arena, const char *line, size_t len
         status = klock_compile(compiler);
     }
     set_text(arena, answer, "status", status_names[status]);
-    if (status != KLOCK_MEMORY) set_text(arena, answer, "diagnostics", klock_diagnostics_text(compiler, "human", false));
+    if (status != KLOCK_MEMORY)
+        set_text(arena, answer, "diagnostics", klock_diagnostics_text(compiler, "human", false));
     if (status == KLOCK_OK) {
         set_text(arena, answer, "manifest", klock_output_text(compiler, "yaml"));
         set_text(arena, answer, "json", klock_output_text(compiler, "json"));

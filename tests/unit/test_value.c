@@ -36,7 +36,7 @@ static void digs(void **state) {
     assert_null(value_dig(outer, "metadata", "name", "deeper", NULL));
 }
 
-static void compares_numbers_exactly(void **state) {
+static void compares_numbers_as_cel(void **state) {
     struct arena *arena = &((struct fixture *)*state)->arena;
     assert_true(value_equal(value_int(arena, 5), value_double(arena, 5.0)));
     assert_false(value_equal(value_int(arena, 5), value_double(arena, 5.5)));
@@ -170,7 +170,7 @@ static void limits_the_depth(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(keeps_the_order_of_keys), TEST(digs),     TEST(compares_numbers_exactly), TEST(compares_and_copies_deeply),
+        TEST(keeps_the_order_of_keys), TEST(digs),     TEST(compares_numbers_as_cel), TEST(compares_and_copies_deeply),
         TEST(writes_what_it_read),     TEST(lays_out), TEST(refuses_what_is_not_json), TEST(names_the_line),
         TEST(limits_the_depth),
     };

@@ -104,9 +104,6 @@ func (m *maker) textFor(kind, key string) string {
 		value = pick(m.c, m.w.namespaces)
 	case "user":
 		value = pick(m.c, m.w.users).Username
-		if value == "" {
-			value = "alice"
-		}
 	}
 	if !m.negative {
 		switch {
@@ -287,11 +284,8 @@ func (m *maker) compareField(f field, root bool) string {
 // A path that some field has: the whole or only its beginning.
 func (m *maker) fieldPath() field {
 	f := pick(m.s, m.w.fields)
-	if chance(m.s, 12) {
+	if f.path[0] != "metadata" && chance(m.s, 12) {
 		cut := 1 + m.s.IntN(len(f.path))
-		if f.path[0] == "metadata" && cut < 2 {
-			cut = 2
-		}
 		return field{f.path[:cut], f.values}
 	}
 	return f
