@@ -103,9 +103,8 @@ static const char *subject_key(struct arena *arena, const struct ir_rbac_subject
 
 static void check_actor(const struct checking *checking, struct names *granted, const struct ir_lock *lock, const char *kind, const char *name) {
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
+    // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (names_get(granted, key)) return;
-    // Once for each actor is enough.
-    names_set(granted, key, checking->arena);
     struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
     diag_help(checking->diags, diagnostic, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
