@@ -26,28 +26,39 @@ static void by_namespace(struct text *text, int i) {
     text_printf(text, "lock l%d {\n resources configmaps\n namespace ns%d\n labels k=v\n deny update\n}\n", i, i);
 }
 static void by_actor(struct text *text, int i) {
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n exclusive user u%d, group g%d\n}\n", i, i, i);
+    text_printf(text,
+                "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n exclusive user u%d, "
+                "group g%d\n}\n",
+                i, i, i);
 }
 static void by_message(struct text *text, int i) {
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n message \"m %d\"\n}\n", i, i);
+    text_printf(text,
+                "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n message \"m %d\"\n}\n", i,
+                i);
 }
 static void by_operations(struct text *text, int i) {
     static const char *const operations[] = {"update", "delete", "update, delete", "write"};
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny %s\n}\n", i, i, operations[i % 4]);
+    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny %s\n}\n", i, i,
+                operations[i % 4]);
 }
 static void by_resources(struct text *text, int i) {
     static const char *const resources[] = {"configmaps", "secrets", "services, configmaps", "limitranges"};
-    text_printf(text, "lock l%d {\n resources %s\n namespace a\n labels k=v%d\n deny update\n}\n", i, resources[i % 4], i);
+    text_printf(text, "lock l%d {\n resources %s\n namespace a\n labels k=v%d\n deny update\n}\n", i, resources[i % 4],
+                i);
 }
 static void by_field(struct text *text, int i) {
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n where field data.k = v%d\n deny update\n}\n", i, i);
+    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n where field data.k = v%d\n deny update\n}\n",
+                i, i);
 }
 static void by_uid(struct text *text, int i) {
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n exclusive uid u%d\n}\n", i, i);
+    text_printf(text,
+                "lock l%d {\n resources configmaps\n namespace a\n labels k=v\n deny update\n exclusive uid u%d\n}\n",
+                i, i);
 }
 
 static void constants_never_add_policies_or_tables(void **state) {
-    add_lock *const ways[] = {by_label, by_name, by_namespace, by_actor, by_message, by_operations, by_resources, by_field, by_uid};
+    add_lock *const ways[] = {by_label,      by_name,      by_namespace, by_actor, by_message,
+                              by_operations, by_resources, by_field,     by_uid};
     static const int counts[] = {1, 100, 1000};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
@@ -75,13 +86,38 @@ static void what_differs_is_a_column_and_the_rest_is_in_place(void **state) {
 static void other_structures_are_other_tables(void **state) {
     static const char head[] = " resources configmaps\n namespace a\n deny update\n";
     static const char *const different[] = {
-        "labels k=v", "labels j=v", "labels k!=v", "labels k=v, j=w", "annotations k=v", "name n", "labels k", "labels k=v\n guard none",
-        "labels k=v\n exempt none", "labels k=v\n when label x", "labels k=v\n require label x", "labels k=v\n changing data", "labels k=v\n except changing data",
-        "where field data.k = v", "where field data.k = 5", "where field data.k.v = x", "where field data[\"k/v\"] = x", "where field data[*] = v",
-        "where field data[\"*\"] = v", "where field data[\"k.v\"] = x", "where label k like \"v*\"", "where label k contains v",
-        "labels k=v\n exclusive user u with extra a = b", "labels k=v\n exclusive user u with extra \"a b\" = c", "labels k=v\n break-glass user g",
-        "where any data.x as x (x.k = v)", "where all data.x as x (x.k = v)", "where operation in (update)", "where operation in (update, delete)",
-        "labels k=v\n changing data[\"a/b\"]", "labels k=v\n changing data.a.b", "labels k=v\n changing data.a, data.b",
+        "labels k=v",
+        "labels j=v",
+        "labels k!=v",
+        "labels k=v, j=w",
+        "annotations k=v",
+        "name n",
+        "labels k",
+        "labels k=v\n guard none",
+        "labels k=v\n exempt none",
+        "labels k=v\n when label x",
+        "labels k=v\n require label x",
+        "labels k=v\n changing data",
+        "labels k=v\n except changing data",
+        "where field data.k = v",
+        "where field data.k = 5",
+        "where field data.k.v = x",
+        "where field data[\"k/v\"] = x",
+        "where field data[*] = v",
+        "where field data[\"*\"] = v",
+        "where field data[\"k.v\"] = x",
+        "where label k like \"v*\"",
+        "where label k contains v",
+        "labels k=v\n exclusive user u with extra a = b",
+        "labels k=v\n exclusive user u with extra \"a b\" = c",
+        "labels k=v\n break-glass user g",
+        "where any data.x as x (x.k = v)",
+        "where all data.x as x (x.k = v)",
+        "where operation in (update)",
+        "where operation in (update, delete)",
+        "labels k=v\n changing data[\"a/b\"]",
+        "labels k=v\n changing data.a.b",
+        "labels k=v\n changing data.a, data.b",
     };
     enum { COUNT = sizeof different / sizeof *different };
     struct text text;
@@ -103,10 +139,12 @@ static void modes_and_failures_are_policies_of_their_own(void **state) {
     struct text text;
     text_init(&text, arena_of(state));
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        text_printf(&text, "lock l%zu {\n resources configmaps\n namespace a\n labels k=v\n deny update\n %s\n}\n", i, ways[i][0]);
+        text_printf(&text, "lock l%zu {\n resources configmaps\n namespace a\n labels k=v\n deny update\n %s\n}\n", i,
+                    ways[i][0]);
     const struct plan *plan = plan_text(state, text_string(&text));
     assert_int_equal(plan->count, sizeof ways / sizeof *ways);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) assert_int_equal(policy_named(plan, ways[i][1])->lock_count, 1);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        assert_int_equal(policy_named(plan, ways[i][1])->lock_count, 1);
 }
 
 static void keys_find_the_locks_of_a_request(void **state) {
@@ -142,9 +180,11 @@ static void names_stay_when_a_lock_is_added(void **state) {
     text_init(&text, arena_of(state));
     for (int i = 0; i < 20; i++) by_label(&text, i);
     for (int i = 20; i < 40; i++) by_name(&text, i);
-    text_add_string(&text, "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n}\nlock b {\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n}\n");
+    text_add_string(&text, "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n}\nlock b "
+                           "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n}\n");
     const struct plan *before = plan_text(state, text_string(&text));
-    text_add_string(&text, "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny delete\n}\n");
+    text_add_string(&text,
+                    "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny delete\n}\n");
     by_label(&text, 99);
     const struct plan *after = plan_text(state, text_string(&text));
     assert_int_equal(after->count, before->count);
@@ -153,7 +193,8 @@ static void names_stay_when_a_lock_is_added(void **state) {
         const struct plan_table *table = &before->policies[0].tables[i];
         bool found = false;
         for (size_t j = 0; j < after->policies[0].table_count; j++)
-            found |= strcmp(after->policies[0].tables[j].name, table->name) == 0 && strcmp(after->policies[0].tables[j].rows[0], table->rows[0]) == 0;
+            found |= strcmp(after->policies[0].tables[j].name, table->name) == 0 &&
+                     strcmp(after->policies[0].tables[j].rows[0], table->rows[0]) == 0;
         assert_true(found);
     }
 }
@@ -164,7 +205,10 @@ static void tables_never_share_a_name(void **state) {
     text_init(&text, arena_of(state));
     for (int i = 0; i < 400; i++)
         for (int j = 0; j < 2; j++)
-            text_printf(&text, "lock l%dx%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny update\n when label x%d\n}\n", i, j, j, i);
+            text_printf(
+                &text,
+                "lock l%dx%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny update\n when label x%d\n}\n",
+                i, j, j, i);
     const struct plan *plan = plan_text(state, text_string(&text));
     for (size_t p = 0; p < plan->count; p++)
         for (size_t i = 0; i < plan->policies[p].table_count; i++)
@@ -179,7 +223,8 @@ static void an_object_that_grows_too_large_is_split(void **state) {
     memset(message, 'm', 2000);
     text_init(&text, arena_of(state));
     for (int i = 0; i < 1000; i++)
-        text_printf(&text, "lock l%d {\n resources configmaps\n namespace a\n name n%d\n deny update\n message %s\n}\n", i, i, message);
+        text_printf(&text, "lock l%d {\n resources configmaps\n namespace a\n name n%d\n deny update\n message %s\n}\n",
+                    i, i, message);
     const struct compilation *compilation = compile(state, text_string(&text));
     const struct plan *plan = plan_of(state, compilation);
     assert_true(plan->count > 2);
@@ -195,13 +240,18 @@ static void locks_without_anything_in_common_are_split_as_well(void **state) {
     struct text text;
     text_init(&text, arena_of(state));
     for (int i = 0; i < 1500; i++)
-        text_printf(&text, "lock l%d {\n resources configmaps\n namespace a\n labels k%d=v\n deny update\n unless field data.f%d.a.b.c.d = x or label x%d\n changing data.g%d.a.b, data.h.i\n}\n", i, i, i, i, i);
+        text_printf(&text,
+                    "lock l%d {\n resources configmaps\n namespace a\n labels k%d=v\n deny update\n unless field "
+                    "data.f%d.a.b.c.d = x or label x%d\n changing data.g%d.a.b, data.h.i\n}\n",
+                    i, i, i, i, i);
     assert_no_errors(compile(state, text_string(&text)));
 }
 
 static void rules_are_the_union_of_what_locks_need(void **state) {
-    const struct plan *plan = plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n}\nlock b {\n resources nodes\n name n\n deny delete\n}\n"
-                                               "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n");
+    const struct plan *plan =
+        plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n}\nlock b {\n resources "
+                         "nodes\n name n\n deny delete\n}\n"
+                         "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n");
     const struct plan_policy *policy = &plan->policies[0];
     assert_int_equal(plan->count, 1);
     bool status = false, cluster = false;
@@ -222,8 +272,10 @@ static void rules_are_the_union_of_what_locks_need(void **state) {
 static void a_wildcard_stands_alone_in_its_rule(void **state) {
     static const char *const ways[] = {
         "lock a {\n resources *.apps, deployments\n namespace a\n labels k=v\n deny write\n}\n",
-        "lock a {\n resources *.apps\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments\n namespace a\n labels k=v\n deny write\n}\n",
-        "lock a {\n resources *\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments, leases\n namespace a\n labels k=v\n deny write\n}\n",
+        "lock a {\n resources *.apps\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments\n "
+        "namespace a\n labels k=v\n deny write\n}\n",
+        "lock a {\n resources *\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments, leases\n "
+        "namespace a\n labels k=v\n deny write\n}\n",
     };
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
         const struct plan *plan = plan_text(state, ways[w]);
@@ -252,7 +304,8 @@ static void wildcards_leave_out_what_is_never_locked(void **state) {
 static void long_policy_names_are_cut_and_stay_apart(void **state) {
     char *name = arena_alloc(arena_of(state), 254);
     memset(name, 'x', 253);
-    const char *text = "policy %s\nlock l {\n resources configmaps\n namespace a\n name n\n deny update\n mode warn, audit\n on error allow\n}\n";
+    const char *text = "policy %s\nlock l {\n resources configmaps\n namespace a\n name n\n deny update\n mode warn, "
+                       "audit\n on error allow\n}\n";
     const char *one = arena_printf(arena_of(state), text, name);
     name[252] = 'y';
     const char *two = arena_printf(arena_of(state), text, name);
