@@ -1,20 +1,42 @@
-# klockc: policies in .klock become Kubernetes admission policies.
+# klockc: compiles .klock policies into Kubernetes admission policies and RBAC.
 #
-#   make            build/libklock.a (and build/klockc once there is a main)
-#   make unit       builds and runs the unit tests
-#   make golden     compares the golden files; make golden-update rewrites them
-#   make format     formats the sources; make lint checks that they are
+#   make run        install what is missing (Debian, Ubuntu), build, and compile examples/payments.klock
+#   make check      likewise, and run all tests; those on API servers only where there is Go 1.26
+#   make            build build/klockc and build/libklock.a
+#   make install    program, library, header, man page, completions; PREFIX=/usr/local, DESTDIR=
+#   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
+#   make lint       formatting, direction of includes, warnings as errors, scripts
+#   make fuzz       libFuzzer on the whole compiler for FUZZ_SECONDS=60
+#   make bench      time, memory and size
+#   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
+#   make deps       install what building and testing need; elsewhere say how
+#   make format     format the sources
+#   make golden-update   accept what klockc says now as the expected output: look at the difference
 #   make clean
 #
 # BUILD=release|debug|asan|coverage chooses the variant; release is the default. CFLAGS, CPPFLAGS, LDFLAGS are yours.
+# KLOCK_MINORS="1.30 1.33 1.37" chooses the API servers of make check; default 1.37, empty for none.
 
 BUILD ?= release
 OUT := build/$(BUILD)
 GEN := build/gen
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+FUZZ_SECONDS ?= 60
+SEED ?= 1
+KLOCK_MINORS ?= 1.37
+export KLOCK_MINORS
 
-BISON ?= bison
+# Homebrew keeps its bison out of the way of the old one of macOS.
+BISON ?= $(firstword $(wildcard /opt/homebrew/opt/bison/bin/bison /usr/local/opt/bison/bin/bison) bison)
 RE2C ?= re2c
+CLANG ?= clang
 CLANG_FORMAT ?= clang-format
+PKG_CONFIG ?= pkg-config
 
 VARIANT_CFLAGS.release := -O2 -fstack-protector-strong -fPIE
 VARIANT_CPPFLAGS.release := -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -24,76 +46,168 @@ VARIANT_CFLAGS.asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefin
 VARIANT_LDFLAGS.asan := -fsanitize=address,undefined
 VARIANT_CFLAGS.coverage := -O0 -g --coverage
 VARIANT_LDFLAGS.coverage := --coverage
+VARIANT_CFLAGS.fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+VARIANT_LDFLAGS.fuzz := -fsanitize=address,undefined
 
 WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wnull-dereference -Wvla -Wpedantic
 PACKAGES := yaml-0.1 libcjson
-PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES))
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
+CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
-OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -Icompiler -Iemit -I$(GEN) $(PACKAGE_CFLAGS) \
+OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote emit -iquote grammar -iquote $(GEN) $(PACKAGE_CFLAGS) \
 	$(VARIANT_CPPFLAGS.$(BUILD))
 OUR_CFLAGS := -std=c11 $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
 OUR_LDFLAGS := $(VARIANT_LDFLAGS.$(BUILD))
 
-GENERATED := $(GEN)/klock_parser.c $(GEN)/klock_lexer.c
-SOURCES := $(filter-out compiler/main.c,$(sort $(wildcard compiler/*.c emit/*.c)))
+GENERATED := $(foreach grammar,klock cel,$(GEN)/$(grammar)_parser.c $(GEN)/$(grammar)_lexer.c)
+GENERATED_HEADERS := $(GEN)/klock_parser.h $(GEN)/cel_parser.h
+CLI_SOURCES := compiler/main.c $(sort $(wildcard compiler/cli_*.c))
+SOURCES := $(filter-out $(CLI_SOURCES),$(sort $(wildcard compiler/*.c emit/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o) $(GENERATED:build/%.c=$(OUT)/%.o)
+CLI_OBJECTS := $(CLI_SOURCES:%.c=$(OUT)/%.o)
 LIBRARY := $(OUT)/libklock.a
-PROGRAM := $(if $(wildcard compiler/main.c),$(OUT)/klockc)
+PROGRAM := $(OUT)/klockc
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))))
+FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*/*.[ch])
+
+COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)
+LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all unit golden golden-update format lint clean help
+.PHONY: differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
-all: $(LIBRARY) $(PROGRAM) build/libklock.a $(PROGRAM:$(OUT)/%=build/%)
+all: $(LIBRARY) $(PROGRAM) build/libklock.a build/klockc
+
+# ---- the two commands ----
+
+# Standard output is for the objects alone.
+run:
+	@.ci/deps build >&2
+	@$(MAKE) --no-print-directory all >&2
+	@build/klockc compile examples/payments.klock
+
+check:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory all unit-tests build/oracle
+	@BUILD=$(BUILD) tests/run
+
+deps:
+	@.ci/deps build check
+
+# ---- building ----
 
 build/libklock.a: $(LIBRARY)
 	ln -sf $(BUILD)/libklock.a $@
-build/klockc: $(OUT)/klockc
+build/klockc: $(PROGRAM)
 	ln -sf $(BUILD)/klockc $@
+
+# Answers what tests/e2e/differential asks.
+build/oracle: $(OUT)/tests/differential/oracle
+	ln -sf $(BUILD)/tests/differential/oracle $@
+$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
-$(OUT)/klockc: $(OUT)/compiler/main.o $(LIBRARY)
-	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+$(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Generators run at the root, so that #line names files as everything else does.
-$(GEN)/klock_parser.c $(GEN)/klock_parser.h &: grammar/klock.y
+$(GEN)/%_parser.c $(GEN)/%_parser.h: grammar/%.y
 	@mkdir -p $(GEN)
-	$(BISON) -Wall -Wcounterexamples -Wdangling-alias -Werror --header=$(GEN)/klock_parser.h -o $(GEN)/klock_parser.c $<
-$(GEN)/klock_lexer.c: grammar/klock.re
+	$(BISON) -Wall -Wcounterexamples -Wdangling-alias -Werror --header=$(GEN)/$*_parser.h -o $(GEN)/$*_parser.c $<
+$(GEN)/%_lexer.c: grammar/%.re
 	@mkdir -p $(GEN)
 	$(RE2C) -W -Werror --no-generation-date -o $@ $<
 	@chmod 644 $@
 
-$(OUT)/%.o: %.c | $(GEN)/klock_parser.h
+$(OUT)/%.o: %.c | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(OUT)/gen/%.o: $(GEN)/%.c | $(GEN)/klock_parser.h
+	$(COMPILE) -MMD -MP -c -o $@ $<
+$(OUT)/gen/%.o: $(GEN)/%.c | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
+# ---- tests ----
+
+$(OUT)/tests/unit/%.o: tests/unit/%.c | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/tests/unit/test_exhaustion: LDFLAGS += -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
-	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PACKAGE_LIBS) -lcmocka $(LDLIBS)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(CMOCKA_LIBS) $(LDLIBS)
 
+$(OUT)/tests/unit/test_oom: LDFLAGS += -Wl,--wrap=calloc
+
+unit-tests: $(UNIT_TESTS)
 unit: $(UNIT_TESTS)
-	@failed=; for test in $(UNIT_TESTS); do $$test || failed=yes; done; test -z "$$failed"
+	@BUILD=$(BUILD) tests/run unit
 
-FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h tests/*/*.[ch])
+golden-update: all
+	@BUILD=$(BUILD) tests/golden/run.sh --update
+
+differential: build/oracle
+	cd tests/e2e && go test -count=1 -timeout 0 -run TestDifferential -v . -differential.seed=$(SEED) -differential.forever
+
+sanitize:
+	@.ci/deps build check
+	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS))
+	@BUILD=asan tests/run unit golden rows cli docs
+
+fuzz:
+	@.ci/deps build fuzz
+	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile
+	@tests/fuzz/run.sh $(FUZZ_SECONDS)
+$(OUT)/fuzz_compile: $(OUT)/tests/fuzz/fuzz_compile.o $(LIBRARY)
+	$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+bench: all
+	@tests/bench/bench.sh
+
+lint:
+	@.ci/deps build check lint
+	@CLANG=$(CLANG) CLANG_FORMAT=$(CLANG_FORMAT) MAKE="$(MAKE)" tests/lint.sh $(FORMATTED)
+
 format:
 	$(CLANG_FORMAT) -i $(FORMATTED)
-lint:
-	$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+
+# ---- installing ----
+
+build/klock.pc: include/klock.pc.in include/klock/klock.h Makefile
+	@mkdir -p $(@D)
+	version=$$(sed -n 's/^#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -); \
+	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$$version|" $< >$@
+
+install: all build/klock.pc
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
+	install -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libklock.a
+	install -m 644 include/klock/*.h $(DESTDIR)$(INCLUDEDIR)/klock/
+	install -m 644 build/klock.pc $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
+	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
+	$(PROGRAM) completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/klockc
+	$(PROGRAM) completion zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc
+	$(PROGRAM) completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
+		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(DATADIR)/bash-completion/completions/klockc \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock
 
 clean:
-	rm -rf build
+	rm -rf $(filter-out build/servers,$(wildcard build/*))
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/compiler/main.d
+-include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/tests/fuzz/fuzz_compile.d

@@ -99,7 +99,8 @@ enum ast_subject_kind {
     AST_SUBJECT_UID,
     AST_SUBJECT_ACTOR,  // name of another actor
     AST_SUBJECT_MAY,    // may VERB
-    AST_SUBJECT_PRESET, // flux, argocd, …: any word that names one; name is the preset, extra_value the namespace if given
+    AST_SUBJECT_PRESET, // flux, argocd, …: any word that names one; name is the preset, extra_value the namespace if
+                        // given
     AST_SUBJECT_AND,    // left and right
     AST_SUBJECT_EXTRA,  // left with extra KEY = VALUE
 };
@@ -140,18 +141,18 @@ enum ast_clause_kind {
     AST_CLAUSE_UNLESS,    // expr
     AST_CLAUSE_CHANGING,  // paths
     AST_CLAUSE_EXCEPT_CHANGING,
-    AST_CLAUSE_REQUIRE,      // expr
-    AST_CLAUSE_EXEMPT,       // subjects; the levels lifecycle, controllers, none are words
-    AST_CLAUSE_BREAK_GLASS,  // subjects
-    AST_CLAUSE_GUARD,        // words
-    AST_CLAUSE_COVER,        // words: what is covered; mode: "name", "params" or "never"
-    AST_CLAUSE_MODE,         // words
-    AST_CLAUSE_ON_ERROR,     // words[0]
-    AST_CLAUSE_MESSAGE,      // words[0]
-    AST_CLAUSE_OWNER,        // words[0]
-    AST_CLAUSE_TICKET,       // words[0]
-    AST_CLAUSE_ACTIVE,       // words[0] from, words[1] until; either text may be NULL
-    AST_CLAUSE_ACCEPT,       // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
+    AST_CLAUSE_REQUIRE,     // expr
+    AST_CLAUSE_EXEMPT,      // subjects; the levels lifecycle, controllers, none are words
+    AST_CLAUSE_BREAK_GLASS, // subjects
+    AST_CLAUSE_GUARD,       // words
+    AST_CLAUSE_COVER,       // words: what is covered; mode: "name", "params" or "never"
+    AST_CLAUSE_MODE,        // words
+    AST_CLAUSE_ON_ERROR,    // words[0]
+    AST_CLAUSE_MESSAGE,     // words[0]
+    AST_CLAUSE_OWNER,       // words[0]
+    AST_CLAUSE_TICKET,      // words[0]
+    AST_CLAUSE_ACTIVE,      // words[0] from, words[1] until; either text may be NULL
+    AST_CLAUSE_ACCEPT,      // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
     // grant clauses
     AST_CLAUSE_ALLOW, // words: RBAC verbs, "wildcard", or "*"
 };
@@ -260,7 +261,7 @@ struct ast_item {
             struct ast_subjects sealed_by;
         } actor;
         struct {
-            struct words objects; // `on OBJECT, …` of locks and grants
+            struct words objects;   // `on OBJECT, …` of locks and grants
             struct ast_subjects to; // of grants
             struct ast_clauses clauses;
         } block; // object, lock, grant

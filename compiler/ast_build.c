@@ -62,7 +62,7 @@ static void split_version(struct parser *p, struct word *name, struct word *ret_
     const struct word version = {
         .text = slash + 1,
         .span = {name->span.file, name->span.begin + (uint32_t)len + 1, name->span.end},
-   };
+    };
     if (ret_version->text) {
         diag_report(p->diags, DIAG_SYNTAX, ret_version->span, "a second version, '%s' stands before it", version.text);
         return;
@@ -251,8 +251,8 @@ struct ast_clause *build_clause(struct parser *p, enum ast_clause_kind kind, str
     return clause;
 }
 
-struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct word word) {
+struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct word word) {
     return build_clause(p, kind, span, keyword, build_words(p, (struct words){0}, word));
 }
 
@@ -262,8 +262,8 @@ static void turn_into_annotations(struct ast_expr *expr) {
     for (size_t i = 0; i < expr->operand_count; i++) turn_into_annotations(expr->operands[i]);
 }
 
-struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct ast_expr *expr) {
+struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct ast_expr *expr) {
     struct ast_clause *clause = build_clause(p, kind, span, keyword, (struct words){0});
     if (kind == AST_CLAUSE_ANNOTATIONS) turn_into_annotations(expr);
     clause->expr = expr;
@@ -341,10 +341,10 @@ static void add_dotted(struct parser *p, struct ast_path *path, struct word word
         if (!len || key[len] != '.') break;
         key += len + 1;
     }
-    diag_help(p->diags,
-              diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is no path, expected keys with '.' between",
-                          word.text),
-              "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
+    diag_help(
+        p->diags,
+        diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is no path, expected keys with '.' between", word.text),
+        "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
 }
 
 struct ast_path build_path(struct parser *p, struct word word) {
@@ -379,15 +379,15 @@ struct ast_paths build_paths(struct parser *p, struct ast_paths list, struct ast
 // ---- expressions ----
 
 struct build_comparison build_compare_none(void) {
-    return (struct build_comparison){.operator = AST_EXISTS};
+    return (struct build_comparison){.kind = AST_EXISTS};
 }
 
-struct build_comparison build_compare(struct parser *p, enum ast_comparison operator, struct word value) {
-    return build_compare_list(operator, build_words(p, (struct words){0}, value));
+struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct word value) {
+    return build_compare_list(kind, build_words(p, (struct words){0}, value));
 }
 
-struct build_comparison build_compare_list(enum ast_comparison operator, struct words values) {
-    return (struct build_comparison){.operator = operator, .values = values};
+struct build_comparison build_compare_list(enum ast_comparison kind, struct words values) {
+    return (struct build_comparison){.kind = kind, .values = values};
 }
 
 static struct ast_expr *new_expr(struct parser *p, enum ast_expr_kind kind, struct span span) {
@@ -443,7 +443,7 @@ struct ast_expr *build_predicate(struct parser *p, enum ast_expr_kind kind, stru
                                  struct build_comparison comparison) {
     struct ast_expr *expr = new_expr(p, kind, span);
     expr->key = key;
-    expr->comparison = comparison.operator;
+    expr->comparison = comparison.kind;
     expr->values = comparison.values;
     return expr;
 }

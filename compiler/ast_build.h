@@ -6,7 +6,7 @@
 #include "lexer.h"
 
 struct build_comparison {
-    enum ast_comparison operator;
+    enum ast_comparison kind;
     struct words values;
 };
 
@@ -55,10 +55,10 @@ struct ast_subject *build_subject_extra(struct parser *p, struct span span, stru
 struct ast_clauses build_clauses(struct parser *p, struct ast_clauses list, struct ast_clause *clause);
 struct ast_clause *build_clause(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
                                 struct words words);
-struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct word word);
-struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span,
-                                     struct span keyword, struct ast_expr *expr);
+struct ast_clause *build_clause_word(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct word word);
+struct ast_clause *build_clause_expr(struct parser *p, enum ast_clause_kind kind, struct span span, struct span keyword,
+                                     struct ast_expr *expr);
 struct ast_clause *build_clause_subjects(struct parser *p, enum ast_clause_kind kind, struct span span,
                                          struct span keyword, struct ast_subjects subjects);
 struct ast_clause *build_clause_paths(struct parser *p, enum ast_clause_kind kind, struct span span,
@@ -78,8 +78,8 @@ struct ast_path build_path_each(struct parser *p, struct ast_path path, struct s
 struct ast_paths build_paths(struct parser *p, struct ast_paths list, struct ast_path path);
 
 struct build_comparison build_compare_none(void);
-struct build_comparison build_compare(struct parser *p, enum ast_comparison operator, struct word value);
-struct build_comparison build_compare_list(enum ast_comparison operator, struct words values);
+struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct word value);
+struct build_comparison build_compare_list(enum ast_comparison kind, struct words values);
 // AND and OR; joins chains into one flat list.
 struct ast_expr *build_chain(struct parser *p, enum ast_expr_kind kind, struct span span, struct ast_expr *left,
                              struct ast_expr *right);

@@ -103,16 +103,18 @@ static struct value *request_json(struct arena *arena, const struct request *req
 }
 
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision) {
-    struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena), *broken = value_list(arena);
+    struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena), *broken = value_list(arena), *failed = value_list(arena);
     value_set_string(arena, json, "verdict", verdict_names[decision->verdict]);
     for (size_t i = 0; i < decision->refusal_count; i++) {
         value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
         value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
     }
     for (size_t i = 0; i < decision->broken_count; i++) value_append(arena, broken, value_string(arena, decision->broken[i]->name));
+    for (size_t i = 0; i < decision->failed_count; i++) value_append(arena, failed, value_string(arena, decision->failed[i]->name));
     value_set(arena, json, "locks", locks);
     value_set(arena, json, "messages", messages);
     value_set(arena, json, "breakGlass", broken);
+    value_set(arena, json, "failed", failed);
     return json;
 }
 

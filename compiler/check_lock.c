@@ -70,10 +70,14 @@ static void check_subresources(const struct checking *checking, const struct ir_
     text_init(&open, checking->arena);
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct resource *resource = lock->scope.targets[i].resource;
-        if (!resource) continue;
-        if ((lock->denies & OP_DELETE) && catalog_list_has(resource->subresources, "eviction"))
+        if (!resource) {
+            const bool updates = (lock->denies & OP_UPDATE) && lock->scope.where != IN_CLUSTER && !lock->scope.targets[i].name;
+            if (updates) text_printf(&open, "%s*/scale", open.len ? ", " : "");
+            continue;
+        }
+        if (!lock->evictions && (lock->denies & OP_DELETE) && catalog_list_has(resource->subresources, "eviction"))
             text_printf(&open, "%s%s/eviction", open.len ? ", " : "", resource->plural);
-        if ((lock->denies & OP_UPDATE) && catalog_list_has(resource->subresources, "scale"))
+        if (!lock->scale && ((lock->denies & OP_UPDATE) || lock->requires) && catalog_list_has(resource->subresources, "scale"))
             text_printf(&open, "%s%s/scale", open.len ? ", " : "", resource->plural);
     }
     if (!open.len) return;

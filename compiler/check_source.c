@@ -126,6 +126,15 @@ static void check_namespaces(const struct checking *checking, const struct ast_c
     }
 }
 
+static void check_cel(const struct checking *checking, const struct ast_expr *expr) {
+    if (expr->kind == AST_EXPR_CEL) {
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span, "the label guard cannot follow a selection by CEL");
+        diag_help(checking->diags, diagnostic, "select by label, field or name, use the expression in 'when', or accept it: allow %s",
+                  diag_info(DIAG_CEL_SELECTOR)->code);
+    }
+    for (size_t i = 0; i < expr->operand_count; i++) check_cel(checking, expr->operands[i]);
+}
+
 static void check_status(const struct checking *checking, const struct ast_expr *expr) {
     const bool has_path = expr->kind == AST_EXPR_FIELD || expr->kind == AST_EXPR_ANY || expr->kind == AST_EXPR_ALL;
     if (has_path && expr->path.count && expr->path.items[0].key && strcmp(expr->path.items[0].key, "status") == 0) {
@@ -182,7 +191,10 @@ void check_item(const struct checking *checking, const struct ast_item *item) {
         switch (clause->kind) {
         case AST_CLAUSE_LABELS:
         case AST_CLAUSE_ANNOTATIONS: check_selector(checking, clause); break;
-        case AST_CLAUSE_WHERE: check_status(checking, clause->expr); break;
+        case AST_CLAUSE_WHERE:
+            check_status(checking, clause->expr);
+            check_cel(checking, clause->expr);
+            break;
         case AST_CLAUSE_NAMESPACE:
             if (item->kind != AST_ITEM_GRANT) check_namespaces(checking, clause);
             break;

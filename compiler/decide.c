@@ -255,7 +255,7 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
     case IR_LABEL: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
     case IR_ANNOTATION:
         return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
-    case IR_NAME: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "name", NULL))));
+    case IR_NAME: return truth_of(test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
     case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
     case IR_NAMESPACE_LABEL:
         return truth_of(test_text(view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
@@ -401,6 +401,14 @@ static const struct value *project(struct arena *arena, const struct value *at, 
     return all;
 }
 
+static bool is_metadata(const struct ir_path *path) {
+    return path->count > 1 && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
+}
+
+static bool is_empty_list(const struct value *value) {
+    return value && value->kind == VALUE_LIST && !value->count;
+}
+
 static bool changes(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
@@ -412,8 +420,13 @@ static bool changes(const struct view *view, const struct ir_lock *lock) {
         const struct aside all = {lock->paths, lock->path_count, 0, here};
         return differs(arena, old, new, &all);
     }
-    for (size_t i = 0; i < lock->path_count; i++)
-        if (!same(project(arena, old, &lock->paths[i], 0), project(arena, new, &lock->paths[i], 0))) return true;
+    for (size_t i = 0; i < lock->path_count; i++) {
+        const struct value *before = project(arena, old, &lock->paths[i], 0), *after = project(arena, new, &lock->paths[i], 0);
+        // Lists of metadata that are empty are not there.
+        if (is_metadata(&lock->paths[i]) && is_empty_list(before)) before = NULL;
+        if (is_metadata(&lock->paths[i]) && is_empty_list(after)) after = NULL;
+        if (!same(before, after)) return true;
+    }
     return false;
 }
 
@@ -447,10 +460,22 @@ static bool is_identity(const struct ir_exemption *exemption, const struct reque
     return strncmp(exemption->user, "system:serviceaccount:", 22) == 0 && strcmp(request->user, IR_CONTROLLER_MANAGER) == 0;
 }
 
-static bool is_exempt(const struct view *view, enum exemption level) {
+static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
+    if (strcmp(request->subresource, "eviction") == 0) return lock->evictions;
+    if (strcmp(request->subresource, "scale") == 0) return lock->scale;
+    return COVER_BY_PARAMS;
+}
+
+// By name alone nobody can tell that the object is being deleted already.
+static bool is_known_terminating(const struct request *request, const struct ir_lock *lock) {
+    return cover_of(lock, request) == COVER_BY_PARAMS && value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
+}
+
+static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
+    const enum exemption level = lock->exemption;
     const struct request *request = view->request;
     if (level == EXEMPT_NONE) return false;
-    if (value_dig(request->old_object, "metadata", "deletionTimestamp", NULL)) {
+    if (is_known_terminating(request, lock)) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
     }
@@ -482,7 +507,8 @@ static enum truth is_one_of(const struct view *view, const struct ir_subjects *s
 static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     const enum subresource_class class = ir_subresource_class(request->subresource);
-    const bool update = request->operation == OP_UPDATE, body = !*request->subresource || class == SUBRESOURCE_BODY;
+    const bool covered = strcmp(request->subresource, "eviction") == 0 || strcmp(request->subresource, "scale") == 0;
+    const bool update = request->operation == OP_UPDATE, body = !*request->subresource || class == SUBRESOURCE_BODY || covered;
     if (!body && class != SUBRESOURCE_META) return NO;
     const enum truth stored = holds(view, lock->selects, view->stored);
     enum truth result = NO;
@@ -499,23 +525,48 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
 
 // Everything but who asks.
 static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
-    if (!in_resources(&lock->scope, view->request) || is_exempt(view, lock->exemption)) return NO;
+    if (!in_resources(&lock->scope, view->request) || is_exempt(view, lock)) return NO;
     const enum truth where = in_namespaces(view, &lock->scope);
     if (where == NO) return NO;
     return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
 }
 
-void decide(struct arena *arena, const struct ir *ir, const struct request *request, struct decision *ret_decision) {
+// A request for a subresource that stands for one about the object itself: an eviction for the pod's deletion, a write to
+// scale for an update of spec.replicas. The stored object is the parent; `object` tells the new number.
+static const struct request *about_parent(struct arena *arena, const struct request *request, struct request *room) {
+    const bool eviction = strcmp(request->subresource, "eviction") == 0, scale = strcmp(request->subresource, "scale") == 0;
+    if (!eviction && !scale) return request;
+    *room = *request;
+    room->operation = eviction ? OP_DELETE : OP_UPDATE;
+    room->object = NULL;
+    if (eviction) return room;
+    const struct value *replicas = value_dig(request->object, "spec", "replicas", NULL);
+    struct value *object = request->old_object ? value_copy(arena, request->old_object) : value_map(arena);
+    struct value *spec = value_get(object, "spec");
+    if (!spec || spec->kind != VALUE_MAP) value_set(arena, object, "spec", spec = value_map(arena));
+    value_set(arena, spec, "replicas", replicas ? value_copy(arena, replicas) : value_int(arena, 0));
+    room->object = object;
+    return room;
+}
+
+void decide(struct arena *arena, const struct ir *ir, const struct request *original, struct decision *ret_decision) {
+    struct request room;
+    const struct request *request = about_parent(arena, original, &room);
     const struct value *stored = request->operation == OP_CREATE ? request->object : request->old_object;
     const struct view view = {.arena = arena, .request = request, .self = stored, .stored = stored};
     *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
     for (size_t i = 0; i < ir->lock_count; i++) {
         const struct ir_lock *lock = ir->locks[i];
+        if (!cover_of(lock, request)) continue;
         const enum truth held = refuses(&view, lock);
         if (held == NO) continue;
         const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
-        const enum truth refused = both(open, negate(is_one_of(&view, &lock->glass)));
-        if (open == YES && refused == NO) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        const enum truth glass = is_one_of(&view, &lock->glass);
+        const bool records = ir_records_glass(lock);
+        // Whether break-glass was needed must be known, because its use is recorded.
+        const enum truth refused = open == FAILED && glass != NO && records ? FAILED : both(open, negate(glass));
+        if (open == YES && refused == NO && records) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
         if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
         const struct refusal refusal = {lock, refused == FAILED};
         ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);

@@ -18,6 +18,8 @@ struct decision {
     size_t refusal_count;
     const struct ir_lock **broken; // locks that were passed by break-glass alone
     size_t broken_count;
+    const struct ir_lock **failed; // locks with a CEL expression that could not be evaluated and that mattered, whatever
+    size_t failed_count;           // they say of errors
 };
 
 // Total: an absent map, name or list is never an error. The arrays are in the arena.

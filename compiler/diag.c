@@ -51,7 +51,8 @@ static const char *clean_line(struct arena *arena, const char *bytes, size_t len
 }
 
 // One line of bounded length, whatever the quoted text of users holds.
-static const char *format_line(struct arena *arena, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static const char *format_line(struct arena *arena, const char *format,
+                                                                     va_list args) {
     char buffer[MESSAGE_BYTES];
     const int wanted = vsnprintf(buffer, sizeof buffer, format, args);
     if (wanted < 0) return "";

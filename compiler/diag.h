@@ -48,8 +48,8 @@ struct diags {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
-    size_t warnings; // how many of the items are such by diag_codes.def
-    size_t errors; // of severity error, those beyond the cap counted too
+    size_t warnings;          // how many of the items are such by diag_codes.def
+    size_t errors;            // of severity error, those beyond the cap counted too
     struct diagnostic beyond; // the last report beyond the cap
 };
 

@@ -28,8 +28,7 @@ static bool is_somewhere(const struct sources *sources, struct span span) {
 
 static size_t beyond_cap(const struct diags *diags) {
     size_t errors = 0;
-    for (size_t i = 0; i < diags->count; i++)
-        errors += diag_info(diags->items[i].code)->severity == SEVERITY_ERROR;
+    for (size_t i = 0; i < diags->count; i++) errors += diag_info(diags->items[i].code)->severity == SEVERITY_ERROR;
     return diags->errors > errors ? diags->errors - errors : 0;
 }
 
@@ -204,8 +203,8 @@ static struct value *sarif_artifact(struct arena *arena, const char *file) {
     text_init(&uri, arena);
     if (file[0] == '/') text_add_string(&uri, "file://");
     for (const char *c = file; *c; c++) {
-        const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
-                           strchr("-._~/", *c);
+        const bool plain =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~/", *c);
         if (plain) {
             text_add_char(&uri, *c);
         } else {
@@ -378,8 +377,8 @@ static void junit_case(struct text *text, const struct diags *diags, const struc
         bool open = false;
         for (size_t i = 0; i < diags->count; i++) {
             const struct diagnostic *diagnostic = &diags->items[i];
-            const bool here = is_somewhere(sources, diagnostic->span) ? diagnostic->span.file == file
-                                                                      : file == sources->count;
+            const bool here =
+                is_somewhere(sources, diagnostic->span) ? diagnostic->span.file == file : file == sources->count;
             if (!here || (diagnostic->severity == SEVERITY_ERROR) != (errors == 1)) continue;
             if (!open) {
                 text_add_string(text, errors ? "      <failure type=\"error\" message=\"" : "      <system-out>");
@@ -389,10 +388,13 @@ static void junit_case(struct text *text, const struct diags *diags, const struc
                 }
                 open = true;
             }
-            const struct source_location at = source_locate(sources, diagnostic->span.file, diagnostic->span.begin);
             const struct diag_info *info = diag_info(diagnostic->code);
             add_xml(text, name);
-            text_printf(text, ":%u:%u: %s: ", at.line, at.column, severity_name(diagnostic));
+            if (is_somewhere(sources, diagnostic->span)) {
+                const struct source_location at = source_locate(sources, file, diagnostic->span.begin);
+                text_printf(text, ":%u:%u", at.line, at.column);
+            }
+            text_printf(text, ": %s: ", severity_name(diagnostic));
             add_xml(text, diagnostic->message);
             text_printf(text, " [%s %s]\n", info->code, info->name);
         }
@@ -407,8 +409,8 @@ static void print_junit(struct text *text, const struct diags *diags, const stru
         bool failed = false, used = false;
         for (size_t i = 0; i < diags->count; i++) {
             const struct diagnostic *diagnostic = &diags->items[i];
-            const uint32_t of = is_somewhere(sources, diagnostic->span) ? diagnostic->span.file
-                                                                        : (uint32_t)sources->count;
+            const uint32_t of =
+                is_somewhere(sources, diagnostic->span) ? diagnostic->span.file : (uint32_t)sources->count;
             if (of != file) continue;
             used = true;
             failed = failed || diagnostic->severity == SEVERITY_ERROR;

@@ -67,3 +67,44 @@ bool ir_is_immutable(const struct ir_expr *expr) {
     }
     return true;
 }
+
+bool ir_needs_name_only(const struct ir_expr *expr) {
+    switch (expr->kind) {
+    case IR_LABEL:
+    case IR_ANNOTATION:
+    case IR_FIELD:
+    case IR_ANY:
+    case IR_ALL:
+    case IR_CEL: return false;
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+        for (size_t i = 0; i < expr->operand_count; i++)
+            if (!ir_needs_name_only(expr->operands[i])) return false;
+        return true;
+    case IR_TRUE:
+    case IR_FALSE:
+    case IR_NAME:
+    case IR_NAMESPACE:
+    case IR_NAMESPACE_LABEL:
+    case IR_USER:
+    case IR_UID:
+    case IR_GROUP:
+    case IR_EXTRA:
+    case IR_RESOURCE:
+    case IR_OPERATION: return true;
+    }
+    return false;
+}
+
+bool ir_has_cel(const struct ir_expr *expr) {
+    bool found = expr && expr->kind == IR_CEL;
+    for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);
+    return found;
+}
+
+bool ir_records_glass(const struct ir_lock *lock) {
+    if (!lock->glass.user_count && !lock->glass.group_count && !lock->glass.other_count) return false;
+    if (lock->mode & MODE_DENY) return true;
+    return !ir_has_cel(lock->selects) && !ir_has_cel(lock->condition) && !ir_has_cel(lock->requires);
+}

@@ -121,6 +121,14 @@ struct ir_scope {
     struct ir_expr *namespace_selector; // with IN_LABELED_NAMESPACES
 };
 
+// How a lock reaches the requests for subresources that carry nothing of the object: evictions count as deletes of the
+// pod, writes to scale as updates of spec.replicas.
+enum cover {
+    COVER_NONE,
+    COVER_BY_NAME,   // the request's name is all that the selection needs
+    COVER_BY_PARAMS, // the API server looks the object up: every such object of the namespace is a parameter
+};
+
 enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
 struct ir_lock {
@@ -140,6 +148,7 @@ struct ir_lock {
     enum exemption exemption;
     bool guard_labels;   // a non-actor's UPDATE may not take an object out of the selection
     bool guard_label_in; // nor put somebody else's object into it
+    enum cover evictions, scale;
     unsigned mode;
     bool fail_open;
     const char *message; // what a refused requester reads, one line
@@ -225,8 +234,18 @@ extern const size_t ir_system_namespace_count;
 enum subresource_class { SUBRESOURCE_OTHER, SUBRESOURCE_META, SUBRESOURCE_BODY };
 enum subresource_class ir_subresource_class(const char *subresource);
 
+// Whether written CEL is part of the formula; false for NULL.
+bool ir_has_cel(const struct ir_expr *expr);
+
+// Whether the formula reads nothing of the object but its name, so that the request's name is enough.
+bool ir_needs_name_only(const struct ir_expr *expr);
+
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
+
+// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the mode is, so
+// that locks that refuse nobody leave it out when one of their CEL expressions could fail.
+bool ir_records_glass(const struct ir_lock *lock);
 
 struct ir_exemption {
     enum exemption level;

@@ -38,11 +38,15 @@ const char *klock_version(void) {
         else { statement; }                                                                                            \
     } while (0)
 
+static void init(struct klock_compiler *compiler, const struct klock_options *options) {
+    arena_init(&compiler->arena, &compiler->exhausted);
+    GUARDED(compiler, driver_init(&compiler->compilation, &compiler->arena, options));
+}
+
 struct klock_compiler *klock_new(const struct klock_options *options) {
     struct klock_compiler *compiler = calloc(1, sizeof *compiler);
     if (!compiler) return NULL;
-    arena_init(&compiler->arena, &compiler->exhausted);
-    GUARDED(compiler, driver_init(&compiler->compilation, &compiler->arena, options));
+    init(compiler, options);
     if (!compiler->out_of_memory) return compiler;
     klock_free(compiler);
     return NULL;

@@ -72,6 +72,17 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     if (known->declared.file != SPAN_NOWHERE) diag_relate(diagnostic, known->declared, "first declared here");
 }
 
+bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; lowering->diags->errors && i < lowering->diags->count; i++) {
+        const struct diagnostic *diagnostic = &lowering->diags->items[i];
+        const bool syntax = diagnostic->code == DIAG_SYNTAX || diagnostic->code == DIAG_BAD_TOKEN || diagnostic->code == DIAG_TOO_DEEP;
+        if (syntax && diagnostic->span.file == item->span.file && diagnostic->span.begin >= item->span.begin &&
+            diagnostic->span.begin <= item->span.end)
+            return true;
+    }
+    return false;
+}
+
 // A short word that several resources have means the one whose group comes first, so the order of files must not count.
 static int compare_resources(const void *a, const void *b) {
     const struct ast_item *x = *(const struct ast_item *const *)a, *y = *(const struct ast_item *const *)b;
@@ -93,6 +104,7 @@ static void lower_custom_resources(struct lowering *lowering, struct unit **unit
 }
 
 static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    if (lower_is_damaged(lowering, item)) return;
     switch (item->kind) {
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
@@ -152,6 +164,6 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     // Tests name locks, so they come last.
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            if (item->kind == AST_ITEM_TEST) lower_test(lowering, units[i], item);
+            if (item->kind == AST_ITEM_TEST && !lower_is_damaged(lowering, item)) lower_test(lowering, units[i], item);
     sort(lowering->ir);
 }

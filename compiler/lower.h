@@ -20,6 +20,7 @@ struct lowering {
     struct scope scope;
     struct ir *ir;
     const char *date; // of --at; NULL if none
+    bool is_static;   // no parameters: what needs them stays open, with a warning
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
@@ -82,6 +83,8 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_lock.c
 void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);         // lower_grant.c
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_test.c
+// Whether a syntax error lies in the item: what is missing from it may be what could not be read.
+bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);
 void lower_not_supported(struct lowering *lowering, struct span span, const char *what);             // lower.c
 
 #endif

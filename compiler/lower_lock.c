@@ -1,4 +1,5 @@
 // A lock's clauses → what it refuses.
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -135,6 +136,14 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
 // metadata holds what the server keeps for itself as well; only these four are anybody's to change.
 static const char *const metadata_fields[] = {"annotations", "finalizers", "labels", "ownerReferences"};
 
+// Whether something can be there: labels and annotations hold texts under keys, finalizers are a list of texts.
+static bool is_metadata_path(const struct ir_path *path) {
+    if (path->count < 3) return true;
+    const char *field = path->segments[1].key, *key = path->segments[2].key;
+    if (strcmp(field, "labels") == 0 || strcmp(field, "annotations") == 0) return key && path->count == 3;
+    return !key && (path->count == 3 || strcmp(field, "ownerReferences") == 0);
+}
+
 static void add_path(struct lowering *lowering, const struct ast_path *written, struct ir_lock *lock) {
     struct arena *arena = lowering->arena;
     struct ir_path path = lower_path(lowering, NULL, written);
@@ -161,6 +170,12 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
                                                         "this part of metadata is the server's own");
             diag_help(lowering->diags, diagnostic, "of metadata, name labels, annotations, finalizers or ownerReferences");
+            return;
+        }
+        if (!is_metadata_path(&path)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "nothing is ever there in '%s'", path.segments[1].key);
+            diag_help(lowering->diags, diagnostic, "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
             return;
         }
     }
@@ -270,7 +285,14 @@ static void add_source(struct text *text, const struct sources *sources, struct 
 
 struct requirement {
     const char *key, *value;
+    size_t order; // as written
 };
+
+static int by_key_as_written(const void *left, const void *right) {
+    const struct requirement *one = left, *other = right;
+    const int keys = strcmp(one->key, other->key);
+    return keys ? keys : (one->order > other->order) - (one->order < other->order);
+}
 
 // Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
 static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated, struct requirement **list,
@@ -287,12 +309,8 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
             else text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
         }
         if (negated && expr->value_count > 1) text_add_char(&value, ')');
-        size_t at = 0;
-        while (at < *count && strcmp((*list)[at].key, expr->key) <= 0) at++;
-        const struct requirement added = {expr->key, text_string(&value)};
+        const struct requirement added = {expr->key, text_string(&value), *count};
         ARENA_PUSH(arena, *list, *count, added);
-        memmove(*list + at + 1, *list + at, (*count - 1 - at) * sizeof **list);
-        (*list)[at] = added;
     }
     for (size_t i = 0; i < expr->operand_count; i++)
         collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
@@ -319,6 +337,7 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
     size_t count = 0;
     collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
     if (count) {
+        qsort(requirements, count, sizeof *requirements, by_key_as_written);
         text_add_string(&text, "map[");
         for (size_t i = 0; i < count; i++) text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
         text_add_string(&text, "]: ");
@@ -416,6 +435,70 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
     lock->selects = selects;
 }
 
+// ---- subresources ----
+
+static bool has_subresource(const struct ir_scope *scope, const char *name) {
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        if (target->resource && catalog_list_has(target->resource->subresources, name)) return true;
+        // A wildcard takes in pods; which kinds it has that scale, nobody can list.
+        if (!target->resource && (!target->group || !*target->group) && strcmp(name, "eviction") == 0) return true;
+    }
+    return false;
+}
+
+// The clause that speaks of this subresource, or NULL.
+static const struct ast_clause *find_cover(const struct ast_item *item, const char *what) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        if (!clause->words.count) return clause;
+        for (size_t j = 0; j < clause->words.count; j++)
+            if (strcmp(clause->words.items[j].text, what) == 0) return clause;
+    }
+    return NULL;
+}
+
+static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock, const char *what) {
+    const struct ast_clause *clause = find_cover(item, what);
+    const char *asked = clause ? clause->mode.text : NULL;
+    const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
+                         (!lock->requires || ir_needs_name_only(lock->requires));
+    if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
+    if (asked && strcmp(asked, "name") == 0 && !by_name) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                                                    "lock '%s' selects by more than the name", lock->name);
+        diag_help(lowering->diags, diagnostic, "such requests carry the name alone: say 'by params', or select by name");
+        return COVER_NONE;
+    }
+    // Written CEL speaks of the object of an ordinary request.
+    if (ir_has_cel(lock->selects) || ir_has_cel(lock->condition) || ir_has_cel(lock->requires)) return COVER_NONE;
+    if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
+    return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
+}
+
+static void check_cover(struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        for (size_t j = 0; j < clause->words.count; j++) {
+            const struct word word = clause->words.items[j];
+            if (strcmp(word.text, "connect") == 0) lower_not_supported(lowering, word.span, "'cover connect'");
+            else if (!catalog_list_has("evictions scale", word.text)) bad_word(lowering, word, "what can be covered is evictions and scale");
+        }
+        if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
+            bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
+    }
+}
+
+static void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+    if (lock->scope.where == IN_CLUSTER) return;
+    if ((lock->denies & OP_DELETE) && has_subresource(&lock->scope, "eviction"))
+        lock->evictions = choose_cover(lowering, item, lock, "evictions");
+    if (((lock->denies & OP_UPDATE) || lock->requires) && has_subresource(&lock->scope, "scale"))
+        lock->scale = choose_cover(lowering, item, lock, "scale");
+}
+
 // The lock over those of its objects that are cluster-scoped, or over those that are not: nothing moves between them.
 static void add_lock(struct lowering *lowering, const struct ast_item *item, const struct object_meaning **parts, size_t count,
                      struct ir_expr *narrowing, const struct ir_lock *common) {
@@ -438,6 +521,7 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && movable;
+    lower_cover(lowering, item, lock);
     compose_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
 }
@@ -461,7 +545,6 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
 static void refuse_unsupported(struct lowering *lowering, const struct ast_item *item) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
-        if (clause->kind == AST_CLAUSE_COVER) lower_not_supported(lowering, clause->keyword, "'cover'");
         if (clause->kind == AST_CLAUSE_ALLOW) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "'allow' with verbs belongs to grants");
@@ -485,6 +568,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     const struct expr_context context = {.unit = unit};
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);
+    check_cover(lowering, item);
     const bool active = is_active(lowering, item);
 
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);

@@ -282,6 +282,9 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
     if (!declaration) return NULL;
     if (!declaration->meaning) {
         struct object_meaning *meaning = ARENA_NEW(lowering->arena, struct object_meaning);
+        declaration->meaning = meaning;
+        meaning->failed = lower_is_damaged(lowering, declaration->item);
+        if (meaning->failed) return meaning;
         lower_check_repeated(lowering, declaration->item);
         lower_object_clauses(lowering, declaration->unit, declaration->item, meaning);
         if (!meaning->has_scope && !meaning->failed) {
@@ -290,7 +293,6 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
             diag_help(lowering->diags, diagnostic, "add a clause such as: resources pods, configmaps");
             meaning->failed = true;
         }
-        declaration->meaning = meaning;
     }
     return declaration->meaning;
 }

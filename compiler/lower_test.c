@@ -1,4 +1,5 @@
 // Test blocks → requests and what is expected of them.
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -187,6 +188,8 @@ static bool find_operation(struct lowering *lowering, struct word word, enum ope
     if (strcmp(word.text, "create") == 0) *ret_operation = OP_CREATE;
     else if (strcmp(word.text, "update") == 0) *ret_operation = OP_UPDATE;
     else if (strcmp(word.text, "delete") == 0 || *ret_collection) *ret_operation = OP_DELETE;
+    else if (strcmp(word.text, "evict") == 0) *ret_operation = OP_CREATE;
+    else if (strcmp(word.text, "scale") == 0) *ret_operation = OP_UPDATE;
     else {
         lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'%s' in a test", word.text));
         return false;
@@ -212,6 +215,40 @@ static const struct resource *find_resource(struct lowering *lowering, struct wo
 // Takes part in no clause anybody would write, so that an `update` of one state is a change of something else.
 #define TOUCHED "klock.dev/touched"
 
+// `evict` and `scale` ask through a subresource; what is written is the stored parent.
+static bool covered_subresource(struct lowering *lowering, const struct ast_step *step, const struct resource *resource, const char **subresource) {
+    const bool eviction = strcmp(step->operation.text, "evict") == 0, scale = strcmp(step->operation.text, "scale") == 0;
+    if (!eviction && !scale) return true;
+    if (**subresource || !catalog_list_has(resource->subresources, eviction ? "eviction" : "scale")) {
+        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'", step->resource.text, step->operation.text);
+        return false;
+    }
+    *subresource = eviction ? "eviction" : "scale";
+    return true;
+}
+
+static const struct value *replicas_of(const struct value *object) {
+    const struct value *replicas = value_dig(object, "spec", "replicas", NULL);
+    return replicas && replicas->kind == VALUE_INT ? replicas : NULL;
+}
+
+// The parent with its new number of replicas: the one that is written behind the arrow, else one more than before. The
+// server's default of one is in the stored parent as well.
+static struct value *scaled(struct arena *arena, struct value *stored, const struct ast_step *step) {
+    const struct value *before = replicas_of(stored);
+    if (!before) value_set(arena, map_at(arena, stored, "spec"), "replicas", value_int(arena, 1));
+    int64_t replicas = (before ? before->as.integer : 1) + 1;
+    for (size_t i = 0; step->has_arrow && i < step->after.field_count; i++) {
+        const struct ast_path *path = &step->after.fields[i].path;
+        const bool named = path->count == 2 && path->items[0].key && path->items[1].key && strcmp(path->items[0].key, "spec") == 0 &&
+                           strcmp(path->items[1].key, "replicas") == 0;
+        if (named) replicas = strtoll(step->after.fields[i].value.text, NULL, 10);
+    }
+    struct value *object = value_copy(arena, stored);
+    value_set(arena, map_at(arena, object, "spec"), "replicas", value_int(arena, replicas));
+    return object;
+}
+
 static bool make_request(struct lowering *lowering, const struct ast_step *step, const struct setting *setting,
                          struct request *ret_request) {
     struct arena *arena = lowering->arena;
@@ -222,12 +259,14 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     if (!find_operation(lowering, step->operation, &operation, &collection)) return false;
     const struct resource *resource = find_resource(lowering, step->resource, &version, &subresource);
     if (!resource || !split_name(lowering, step->name, resource, &namespace, &name)) return false;
+    if (!covered_subresource(lowering, step, resource, &subresource)) return false;
     if (step->has_arrow && operation != OP_UPDATE) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
         return false;
     }
-    if (*subresource && operation != OP_UPDATE) {
+    const bool eviction = strcmp(subresource, "eviction") == 0, scale = strcmp(subresource, "scale") == 0;
+    if (*subresource && operation != OP_UPDATE && !eviction) {
         diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "'%s' can only be updated", step->resource.text);
         return false;
     }
@@ -255,12 +294,14 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     };
     if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
     struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
-    if (operation == OP_CREATE) {
+    if (operation == OP_CREATE && !eviction) {
         request->object = first;
     } else {
         request->old_object = first;
     }
-    if (operation == OP_UPDATE) {
+    if (scale) {
+        request->object = scaled(arena, first, step);
+    } else if (operation == OP_UPDATE) {
         const bool terminating = step->before.terminating || step->after.terminating;
         struct value *second = step->has_arrow ? make_object(lowering, &step->after, resource, namespace, name, terminating)
                                                : value_copy(arena, first);

@@ -29,14 +29,15 @@ struct ast_file *parse_file(struct arena *arena, struct diags *diags, const stru
         .arena = arena,
         .diags = diags,
         .file = file,
-        .lexer = {
-            .arena = arena,
-            .diags = diags,
-            .file = source,
-            .begin = begin,
-            .cursor = begin,
-            .limit = begin + text->len,
-        },
+        .lexer =
+            {
+                .arena = arena,
+                .diags = diags,
+                .file = source,
+                .begin = begin,
+                .cursor = begin,
+                .limit = begin + text->len,
+            },
     };
     klock_yyparse(&parser);
     return file;
@@ -179,10 +180,9 @@ static bool begins_item_in_block(const struct parser *p, struct token token) {
 static struct token close_block(struct parser *p, struct lexer start, struct token next) {
     if (!(next.kind == TOK_END && p->lexer.truncated)) {
         struct diagnostic *diagnostic =
-            next.kind == TOK_END
-                ? diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected end of file, expected '}'")
-                : diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected '%s', expected '}' before it",
-                              next.word.text);
+            next.kind == TOK_END ? diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected end of file, expected '}'")
+                                 : diag_report(p->diags, DIAG_SYNTAX, next.span,
+                                               "unexpected '%s', expected '}' before it", next.word.text);
         diag_relate(diagnostic, p->block_begin, "this block is not closed");
     }
     start.truncated = p->lexer.truncated;
@@ -489,8 +489,8 @@ static void report_unexpected(struct parser *p, const struct parse_expected *exp
     if (list.count == 0 || list.count > MAX_LISTED) {
         diagnostic = diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s", found);
     } else {
-        diagnostic = diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found,
-                                 join_list(p, &list));
+        diagnostic =
+            diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found, join_list(p, &list));
     }
     const char *keyword = meant(p, expected);
     if (keyword) {
@@ -513,8 +513,8 @@ void parse_error_unexpected(struct parser *p, const struct parse_expected *expec
         break;
     default:
         p->recovering = true;
-        p->retry_last = p->in_block ? can_begin_in_block(p, p->last.kind)
-                                    : is_item_keyword(p->last.kind) && p->last.first_on_line;
+        p->retry_last =
+            p->in_block ? can_begin_in_block(p, p->last.kind) : is_item_keyword(p->last.kind) && p->last.first_on_line;
     }
 }
 

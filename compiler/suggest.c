@@ -36,7 +36,7 @@ const char *suggest_nearest(const char *word, const char *const *candidates, siz
     const size_t len = strlen(word);
     if (len == 0 || len > LONGEST) return NULL;
     const char *nearest = NULL;
-    size_t bound = (len < 3 ? 1 : len < 6 ? 2 : 3) + 1;
+    size_t bound = (len < 6 ? 1 : len < 9 ? 2 : 3) + 1;
     for (size_t i = 0; i < count; i++) {
         const size_t candidate_len = strlen(candidates[i]);
         const size_t apart = candidate_len > len ? candidate_len - len : len - candidate_len;

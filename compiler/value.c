@@ -1,6 +1,7 @@
 // JSON-like values; see value.h.
 #include "value.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -116,14 +117,10 @@ bool value_is_number(const struct value *value) {
     return value && (value->kind == VALUE_INT || value->kind == VALUE_DOUBLE);
 }
 
-// A double and an integer are compared without losing the low digits of a large integer.
+// As CEL does it: the integer becomes a double, and large ones lose their low digits.
 static int compare_mixed(double number, int64_t integer) {
-    if (number >= 9223372036854775808.0) return 1;
-    if (number < -9223372036854775808.0) return -1;
-    const int64_t whole = (int64_t)number;
-    if (whole != integer) return whole < integer ? -1 : 1;
-    const double fraction = number - (double)whole;
-    return (fraction > 0) - (fraction < 0);
+    if (isnan(number)) return -1;
+    return (number > (double)integer) - (number < (double)integer);
 }
 
 int value_compare_numbers(const struct value *a, const struct value *b) {
@@ -151,7 +148,12 @@ static bool equal_maps(const struct value *a, const struct value *b) {
     return true;
 }
 
+static bool is_nan(const struct value *value) {
+    return value->kind == VALUE_DOUBLE && isnan(value->as.number);
+}
+
 bool value_equal(const struct value *a, const struct value *b) {
+    if (is_nan(a) || is_nan(b)) return false;
     if (value_is_number(a) && value_is_number(b)) return value_compare_numbers(a, b) == 0;
     if (a->kind != b->kind) return false;
     switch (a->kind) {

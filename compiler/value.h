@@ -52,7 +52,7 @@ const char *value_get_string(const struct value *map, const char *key);
 
 struct value *value_copy(struct arena *arena, const struct value *value);
 
-// Equality as CEL has it: an integer equals a double of the same number, the order of map keys does not count,
+// Equality as CEL has it: an integer equals the double that it becomes, the order of map keys does not count,
 // values of different kinds differ.
 bool value_equal(const struct value *a, const struct value *b);
 bool value_is_number(const struct value *value);

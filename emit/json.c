@@ -1,6 +1,6 @@
 // JSON through cJSON; see json.h.
 //
-// cJSON keeps numbers as doubles and is lenient. So integers are written as raw text; and before it reads a text, the
+// cJSON keeps numbers as doubles and is lenient. So numbers are written as raw text; and before it reads a text, the
 // text is scanned for what cJSON would let pass, and the spelling of its numbers is kept beside cJSON's tree.
 #include "json.h"
 
@@ -39,6 +39,18 @@ static bool add_children(cJSON *parent, const struct value *value) {
     return true;
 }
 
+// The fewest digits that read as the same number; cJSON itself is content with a similar one.
+static cJSON *number_to_cjson(double number) {
+    if (!isfinite(number)) return cJSON_CreateNull();
+    char digits[32];
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, number);
+        if (strtod(digits, NULL) == number) break;
+    }
+    if (!strpbrk(digits, ".e")) strcat(digits, ".0"); // it stays a double for whoever reads it
+    return cJSON_CreateRaw(digits);
+}
+
 static cJSON *to_cjson(const struct value *value) {
     cJSON *tree = NULL;
     switch (value->kind) {
@@ -49,7 +61,7 @@ static cJSON *to_cjson(const struct value *value) {
         snprintf(digits, sizeof digits, "%" PRId64, value->as.integer);
         return cJSON_CreateRaw(digits);
     }
-    case VALUE_DOUBLE: return cJSON_CreateNumber(value->as.number);
+    case VALUE_DOUBLE: return number_to_cjson(value->as.number);
     case VALUE_STRING: return cJSON_CreateString(value->as.string);
     case VALUE_LIST: tree = cJSON_CreateArray(); break;
     case VALUE_MAP: tree = cJSON_CreateObject(); break;

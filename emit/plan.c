@@ -182,7 +182,8 @@ static void set_texts(struct arena *arena, struct plan_column *column, size_t ro
 static bool same_row(const struct plan_column *column, size_t a, size_t b) {
     if (column->counts[a] != column->counts[b]) return false;
     for (size_t i = 0; i < column->counts[a]; i++)
-        if (!value_equal(column->values[a][i], column->values[b][i])) return false;
+        if (column->values[a][i]->kind != column->values[b][i]->kind || !value_equal(column->values[a][i], column->values[b][i]))
+            return false;
     return true;
 }
 
@@ -589,7 +590,7 @@ static const char *fitting_name(struct arena *arena, const char *name, size_t li
     return arena_printf(arena, "%.*s-%08zx", (int)(limit - 9), name, names_hash(name) & 0xffffffff);
 }
 
-static const char *name_policy(struct arena *arena, const struct ir_lock *lock) {
+static const char *name_policy(struct arena *arena, const struct ir_lock *lock, const char *shape) {
     const char *mode = "";
     switch (lock->mode) {
     case MODE_DENY | MODE_AUDIT: mode = "-deny-audit"; break;
@@ -598,14 +599,22 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock) 
     case MODE_AUDIT: mode = "-audit"; break;
     default: break;
     }
-    const char *suffix = arena_printf(arena, "-objects%s%s%s", mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
+    const char *suffix = arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
     // Static manifests end in a suffix of their own, so room is left for it.
     const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io" - strlen(suffix);
     return arena_printf(arena, "%s%s", fitting_name(arena, lock->policy, room), suffix);
 }
 
+// What the policies of one name have in common beside their locks.
+struct family {
+    enum plan_shape shape;
+    enum cover cover;
+    const struct resource *parent; // of SHAPE_SCALE
+};
+
 struct group {
     const char *name;
+    struct family family;
     const struct ir_lock **locks;
     const char **structures; // of the locks
     size_t count, structure_count, bytes;
@@ -657,23 +666,98 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
+static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count, const struct ir_lock *lock,
+                         const struct family *family) {
+    const char *shape = "objects";
+    const char *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
+    if (family->shape == SHAPE_EVICTIONS) shape = arena_printf(arena, "evictions%s", suffix);
+    if (family->shape == SHAPE_SCALE) shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
+    const size_t bytes = weight(arena, lock);
+    const char *structure = structure_of(arena, lock);
+    struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
+    group->family = *family;
+    group->bytes += bytes;
+    if (!names_get(&group->known, structure)) {
+        names_set(&group->known, structure, group);
+        group->bytes += structure_weight(structure);
+    }
+    ARENA_PUSH(arena, group->structures, group->structure_count, structure);
+    ARENA_PUSH(arena, group->locks, group->count, lock);
+}
+
+// ---- parameters ----
+
+// The atom that asks for the label, where it stands alone in the conjunction.
+static const struct ir_expr *required_label(const struct ir_expr *selects, const char *key) {
+    const bool chain = selects->kind == IR_AND;
+    for (size_t i = 0; i < (chain ? selects->operand_count : 1); i++) {
+        const struct ir_expr *atom = chain ? selects->operands[i] : selects;
+        if (atom->kind == IR_LABEL && (!key || strcmp(atom->key, key) == 0)) return atom;
+    }
+    return NULL;
+}
+
+// One binding serves all locks of the policy: its selector is the label that every one of them asks for, with the values
+// they ask for. It only spares evaluations; what is locked is said by the expression.
+static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
+    enum { MAX_VALUES = 100 };
+    const struct ir_expr *first = required_label(locks[0]->selects, NULL);
+    if (!first) return;
+    bool exact = true;
+    const char **values = NULL;
+    size_t value_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_expr *atom = required_label(locks[i]->selects, first->key);
+        if (!atom) return;
+        exact = exact && atom->test == TEST_IN;
+        for (size_t j = 0; exact && j < atom->value_count; j++) {
+            bool known = false;
+            for (size_t k = 0; k < value_count && !known; k++) known = strcmp(values[k], atom->values[j]->as.string) == 0;
+            if (!known) ARENA_PUSH(arena, values, value_count, atom->values[j]->as.string);
+            exact = value_count <= MAX_VALUES;
+        }
+    }
+    policy->selector_key = first->key;
+    if (!exact) return;
+    qsort(values, value_count, sizeof *values, compare_strings);
+    policy->selector_values = values;
+    policy->selector_value_count = value_count;
+}
+
+static void make_covering_rules(struct arena *arena, struct plan_policy *policy, const struct family *family) {
+    static const char *const eviction = "pods/eviction";
+    const bool evictions = family->shape == SHAPE_EVICTIONS;
+    struct plan_rule rule = {
+        .group = evictions ? "" : family->parent->group,
+        .version = "*",
+        .operations = evictions ? OP_CREATE : OP_UPDATE,
+        .namespaced = true,
+    };
+    ARENA_PUSH(arena, rule.resources, rule.resource_count, evictions ? eviction : arena_printf(arena, "%s/scale", family->parent->plural));
+    ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
+    policy->by_params = family->cover == COVER_BY_PARAMS;
+    if (!policy->by_params) return;
+    const char *version = evictions || strcmp(family->parent->version, "*") == 0 ? "v1" : family->parent->version;
+    policy->param_kind = evictions ? "Pod" : family->parent->kind;
+    policy->param_version = evictions || !*family->parent->group ? version : arena_printf(arena, "%s/%s", family->parent->group, version);
+}
+
 void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) {
     struct names known;
     names_init(&known, arena);
     struct group **groups = NULL;
     size_t group_count = 0;
     for (size_t i = 0; i < ir->lock_count; i++) {
-        const char *name = name_policy(arena, ir->locks[i]);
-        const size_t bytes = weight(arena, ir->locks[i]);
-        const char *structure = structure_of(arena, ir->locks[i]);
-        struct group *group = group_for(arena, &known, &groups, &group_count, name, structure, bytes);
-        group->bytes += bytes;
-        if (!names_get(&group->known, structure)) {
-            names_set(&group->known, structure, group);
-            group->bytes += structure_weight(structure);
+        const struct ir_lock *lock = ir->locks[i];
+        struct family family = {.shape = SHAPE_OBJECTS};
+        add_to_group(arena, &known, &groups, &group_count, lock, &family);
+        family = (struct family){.shape = SHAPE_EVICTIONS, .cover = lock->evictions};
+        if (lock->evictions) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+        for (size_t j = 0; lock->scale && j < lock->scope.target_count; j++) {
+            const struct resource *parent = lock->scope.targets[j].resource;
+            family = (struct family){.shape = SHAPE_SCALE, .cover = lock->scale, .parent = parent};
+            if (parent && catalog_list_has(parent->subresources, "scale")) add_to_group(arena, &known, &groups, &group_count, lock, &family);
         }
-        ARENA_PUSH(arena, group->structures, group->structure_count, structure);
-        ARENA_PUSH(arena, group->locks, group->count, (const struct ir_lock *)ir->locks[i]);
     }
     ret_plan->count = group_count;
     ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, group_count);
@@ -681,6 +765,7 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         const struct group *group = groups[i];
         struct plan_policy *policy = &ret_plan->policies[i];
         *policy = (struct plan_policy){
+            .shape = group->family.shape,
             .policy = group->locks[0]->policy,
             .name = group->name,
             .mode = group->locks[0]->mode,
@@ -688,7 +773,9 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
             .lock_count = group->count,
             .source = group->count == 1 ? group->locks[0]->span : span_none(),
         };
-        make_rules(arena, policy, group->locks, group->count);
+        if (policy->shape == SHAPE_OBJECTS) make_rules(arena, policy, group->locks, group->count);
+        else make_covering_rules(arena, policy, &group->family);
+        if (policy->by_params) narrow_params(arena, policy, group->locks, group->count);
         make_tables(arena, policy, group->locks, group->structures, group->count);
     }
     if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);

@@ -55,7 +55,20 @@ struct plan_rule {
     bool namespaced;
 };
 
+// A family of requests in which the objects mean the same.
+enum plan_shape {
+    SHAPE_OBJECTS,   // the objects themselves, with the subresources that carry the whole object
+    SHAPE_EVICTIONS, // CREATE of pods/eviction: a delete of the pod
+    SHAPE_SCALE,     // UPDATE of x/scale: an update of spec.replicas
+};
+
 struct plan_policy {
+    enum plan_shape shape;
+    bool by_params;                       // the object is looked up as a parameter of this kind, in the request's namespace
+    const char *param_version, *param_kind; // "apps/v1", "Deployment"
+    const char *selector_key;             // the parameters are narrowed to those with this label; NULL: all
+    const char **selector_values;         // and with one of these values; none: any
+    size_t selector_value_count;
     const char *policy; // of the source
     const char *name;   // of the object
     unsigned mode;

@@ -95,6 +95,12 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     value_set(arena, object, "spec", spec);
     value_set_string(arena, spec, "failurePolicy", policy->fail_open ? "Ignore" : "Fail");
     value_set(arena, spec, "matchConstraints", constraints_of(arena, policy));
+    if (policy->by_params) {
+        struct value *kind = value_map(arena);
+        value_set_string(arena, kind, "apiVersion", policy->param_version);
+        value_set_string(arena, kind, "kind", policy->param_kind);
+        value_set(arena, spec, "paramKind", kind);
+    }
     for (size_t i = 0; i < cel.variable_count; i++) {
         struct value *variable = value_map(arena);
         value_set_string(arena, variable, "name", cel.variables[i].name);
@@ -131,10 +137,28 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     }
 }
 
+// The objects of the request's namespace that can be meant.
+static struct value *params_of(struct arena *arena, const struct plan_policy *policy) {
+    struct value *reference = value_map(arena), *selector = value_map(arena);
+    value_set_string(arena, reference, "parameterNotFoundAction", "Allow");
+    if (policy->selector_key) {
+        struct value *requirement = value_map(arena), *requirements = value_list(arena);
+        value_set_string(arena, requirement, "key", policy->selector_key);
+        value_set_string(arena, requirement, "operator", policy->selector_value_count ? "In" : "Exists");
+        if (policy->selector_value_count)
+            value_set(arena, requirement, "values", string_list(arena, policy->selector_values, policy->selector_value_count));
+        value_append(arena, requirements, requirement);
+        value_set(arena, selector, "matchExpressions", requirements);
+    }
+    value_set(arena, reference, "selector", selector);
+    return reference;
+}
+
 static void add_binding(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
     struct arena *arena = manifest->arena;
     struct value *object = manifest_add(manifest, MANIFEST_BINDING, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *actions = value_list(arena);
+    if (policy->by_params) value_set(arena, spec, "paramRef", params_of(arena, policy));
     value_set_string(arena, spec, "policyName", name);
     if (policy->mode & MODE_DENY) value_append(arena, actions, value_string(arena, "Deny"));
     if (policy->mode & MODE_WARN) value_append(arena, actions, value_string(arena, "Warn"));

@@ -151,6 +151,15 @@ func update(t *testing.T, client kubernetes.Interface, namespace string, change 
 	})
 }
 
+var listOptions = metav1.ListOptions{}
+
+func needKlockc(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
+		t.Skipf("no klockc at %s", cases.Klockc())
+	}
+}
+
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
@@ -158,32 +167,5 @@ func until(t *testing.T, what string, condition func() bool) {
 	})
 	if err != nil {
 		t.Fatalf("it does not happen that %s", what)
-	}
-}
-
-// TestStatic shows that a server enforces static manifests from its first request on.
-func TestStatic(t *testing.T) {
-	for name, manifest := range renderings(t, "static", "--target", "static") {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "policies.yaml"), manifest, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			c := cluster.ForTest(t, cluster.Options{StaticPolicies: dir})
-			ctx := context.Background()
-			maps := kubernetes.NewForConfigOrDie(c.Config).CoreV1().ConfigMaps("default")
-			for _, name := range []string{"keep", "other"} {
-				if _, err := maps.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := maps.Delete(ctx, "keep", metav1.DeleteOptions{}); err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy '") {
-				t.Errorf("the locked ConfigMap is deleted: %v", err)
-			}
-			if err := maps.Delete(ctx, "other", metav1.DeleteOptions{}); err != nil {
-				t.Errorf("another ConfigMap is not deleted: %v", err)
-			}
-		})
 	}
 }

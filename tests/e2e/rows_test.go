@@ -24,6 +24,7 @@ type row struct {
 	diagnostics string
 	cases       []*cases.Case
 	comments    comments
+	byHand      bool
 	err         error
 }
 
@@ -128,7 +129,7 @@ func compiled(file string) *row {
 
 func byHand(name string) *row {
 	path := filepath.Join(cluster.Root(), "tests", "e2e", "testdata", name)
-	r := &row{name: name}
+	r := &row{name: name, byHand: true}
 	if r.manifest, r.err = os.ReadFile(path + ".yaml"); r.err != nil {
 		return r
 	}

@@ -1,261 +1,56 @@
+// See support.h.
 #include "support.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "../../compiler/celexpr.h"
-#include "../../emit/yamlio.h"
+#include "parse.h"
 
-int set_up(void **state) {
+int support_setup(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     if (!fixture) return -1;
-    arena_init(&fixture->arena, &fixture->exhausted);
+    arena_init(&fixture->arena, NULL); // a test without memory may crash
+    diags_init(&fixture->diags, &fixture->arena);
+    fixture->sources.arena = &fixture->arena;
     *state = fixture;
     return 0;
 }
 
-int tear_down(void **state) {
+int support_teardown(void **state) {
     struct fixture *fixture = *state;
     arena_release(&fixture->arena);
     free(fixture);
     return 0;
 }
 
-struct arena *arena_of(void **state) {
-    return &((struct fixture *)*state)->arena;
+struct ast_file *support_parse(struct fixture *fixture, const char *text) {
+    const uint32_t source = source_add(&fixture->sources, &fixture->diags, "test.klock", text, strlen(text));
+    struct ast_file *file = parse_file(&fixture->arena, &fixture->diags, &fixture->sources, source);
+    diags_sort(&fixture->diags);
+    return file;
 }
 
-// ---- compiling ----
-
-static struct compilation *compile_with(void **state, const struct file *files, size_t count,
-                                        const struct klock_options *options) {
-    struct arena *arena = arena_of(state);
-    struct compilation *compilation = ARENA_NEW(arena, struct compilation);
-    driver_init(compilation, arena, options);
-    for (size_t i = 0; i < count; i++)
-        load_add_buffer(&compilation->loader, files[i].name, files[i].text, strlen(files[i].text));
-    driver_compile(compilation);
-    return compilation;
+void support_assert_only(const struct fixture *fixture, enum diag_code code, const char *at) {
+    if (fixture->diags.count != 1)
+        for (size_t i = 0; i < fixture->diags.count; i++) print_message("%s\n", fixture->diags.items[i].message);
+    assert_int_equal(fixture->diags.count, 1);
+    const struct diagnostic *diagnostic = &fixture->diags.items[0];
+    assert_string_equal(diag_info(diagnostic->code)->name, diag_info(code)->name);
+    if (!at) return;
+    const char *text = fixture->sources.items[0].text;
+    const char *expected = strstr(text, at);
+    assert_non_null(expected);
+    assert_int_equal(diagnostic->span.file, 0);
+    assert_int_equal(diagnostic->span.begin, expected - text);
+    assert_int_equal(diagnostic->span.end - diagnostic->span.begin, strlen(at));
 }
 
-struct compilation *compile_files(void **state, const struct file *files, size_t count) {
-    return compile_with(state, files, count, NULL);
+void support_assert_codes(struct fixture *fixture, size_t count, const enum diag_code *codes) {
+    for (size_t i = 0; i < fixture->diags.count && i < count; i++)
+        assert_string_equal(diag_info(fixture->diags.items[i].code)->name, diag_info(codes[i])->name);
+    assert_int_equal(fixture->diags.count, count);
 }
 
-struct compilation *compile(void **state, const char *text) {
-    const struct file file = {"test.klock", text};
-    return compile_with(state, &file, 1, NULL);
-}
-
-struct compilation *compile_at(void **state, const char *text, const char *date) {
-    const struct file file = {"test.klock", text};
-    const struct klock_options options = {.date = date};
-    return compile_with(state, &file, 1, &options);
-}
-
-struct compilation *compile_static(void **state, const char *text) {
-    const struct file file = {"test.klock", text};
-    const struct klock_options options = {.target = KLOCK_TARGET_STATIC};
-    return compile_with(state, &file, 1, &options);
-}
-
-struct compilation *compile_lock(void **state, const char *clauses, const char *rest) {
-    return compile(state,
-                   arena_printf(arena_of(state), "lock l {\n  resources configmaps\n  namespace default\n%s\n}\n%s\n",
-                                clauses, rest));
-}
-
-// ---- diagnostics ----
-
-const char *text_of(const struct compilation *compilation, struct span span) {
-    if (span.file == SPAN_NOWHERE) return "";
-    const struct source *source = &compilation->sources.items[span.file];
-    return arena_copy(compilation->arena, source->text + span.begin, span.end - span.begin);
-}
-
-size_t count_of(const struct compilation *compilation, const char *code) {
-    size_t count = 0;
-    for (size_t i = 0; i < compilation->diags.count; i++)
-        count += strcmp(diag_info(compilation->diags.items[i].code)->code, code) == 0;
-    return count;
-}
-
-static void show(const struct compilation *compilation) {
-    for (size_t i = 0; i < compilation->diags.count; i++) {
-        const struct diagnostic *diagnostic = &compilation->diags.items[i];
-        print_message("  %s at '%s': %s\n", diag_info(diagnostic->code)->code, text_of(compilation, diagnostic->span),
-                      diagnostic->message);
-    }
-}
-
-void assert_reports(const struct compilation *compilation, const char *code, const char *at) {
-    const size_t count = count_of(compilation, code);
-    if (count != 1) show(compilation);
-    if (count != 1) fail_msg("%s is reported %zu times, and should be once at '%s'", code, count, at);
-    for (size_t i = 0; i < compilation->diags.count; i++) {
-        const struct diagnostic *diagnostic = &compilation->diags.items[i];
-        if (strcmp(diag_info(diagnostic->code)->code, code) != 0) continue;
-        const char *text = text_of(compilation, diagnostic->span);
-        if (strcmp(text, at) != 0) fail_msg("%s points at '%s', and should at '%s'", code, text, at);
-        if (!*diagnostic->message) fail_msg("%s says nothing", code);
-    }
-}
-
-void assert_reports_only(const struct compilation *compilation, const char *code, const char *at) {
-    assert_reports(compilation, code, at);
-    if (compilation->diags.count != 1) show(compilation);
-    assert_int_equal(compilation->diags.count, 1);
-}
-
-void assert_silent(const struct compilation *compilation, const char *code) {
-    if (count_of(compilation, code)) show(compilation);
-    if (count_of(compilation, code)) fail_msg("%s is reported", code);
-}
-
-void assert_no_errors(const struct compilation *compilation) {
-    if (compilation->diags.errors) show(compilation);
-    assert_int_equal(compilation->diags.errors, 0);
-}
-
-void assert_clean(const struct compilation *compilation) {
-    if (compilation->diags.count) show(compilation);
-    assert_int_equal(compilation->diags.count, 0);
-}
-
-// ---- the resolved policy ----
-
-const struct ir_lock *lock_named(const struct compilation *compilation, const char *name) {
-    for (size_t i = 0; i < compilation->ir.lock_count; i++)
-        if (strcmp(compilation->ir.locks[i]->name, name) == 0) return compilation->ir.locks[i];
-    show(compilation);
-    fail_msg("there is no lock '%s'", name);
-    return NULL;
-}
-
-const struct ir_grant *grant_named(const struct compilation *compilation, const char *name) {
-    for (size_t i = 0; i < compilation->ir.grant_count; i++)
-        if (strcmp(compilation->ir.grants[i]->name, name) == 0) return compilation->ir.grants[i];
-    show(compilation);
-    fail_msg("there is no grant '%s'", name);
-    return NULL;
-}
-
-static const char *kind_word(enum ir_kind kind) {
-    switch (kind) {
-    case IR_TRUE: return "true";
-    case IR_FALSE: return "false";
-    case IR_AND: return "and";
-    case IR_OR: return "or";
-    case IR_NOT: return "not";
-    case IR_LABEL: return "label";
-    case IR_ANNOTATION: return "annotation";
-    case IR_NAME: return "name";
-    case IR_NAMESPACE: return "namespace";
-    case IR_NAMESPACE_LABEL: return "namespace-label";
-    case IR_FIELD: return "field";
-    case IR_USER: return "user";
-    case IR_UID: return "uid";
-    case IR_GROUP: return "group";
-    case IR_EXTRA: return "extra";
-    case IR_RESOURCE: return "resource";
-    case IR_OPERATION: return "operation";
-    case IR_ANY: return "any";
-    case IR_ALL: return "all";
-    case IR_CEL: return "cel";
-    }
-    return "?";
-}
-
-static void add_value(struct text *text, const struct value *value) {
-    switch (value->kind) {
-    case VALUE_NULL: text_add_string(text, " null"); break;
-    case VALUE_BOOL: text_add_string(text, value->as.boolean ? " true!" : " false!"); break;
-    case VALUE_INT: text_printf(text, " %lld!", (long long)value->as.integer); break;
-    case VALUE_DOUBLE: text_printf(text, " %g!!", value->as.number); break;
-    case VALUE_STRING: text_printf(text, " %s", value->as.string); break;
-    case VALUE_LIST:
-    case VALUE_MAP: text_add_string(text, " ?"); break;
-    }
-}
-
-static void add_formula(struct text *text, const struct ir_expr *expr) {
-    static const char *const states[] = {"", "old-", "new-"};
-    static const char *const tests[] = {"", "in", "<", "<=", ">", ">=", "matches", "contains"};
-    text_printf(text, "(%s%s", states[expr->state], kind_word(expr->kind));
-    if (expr->key && expr->kind != IR_CEL) text_printf(text, " %s", expr->key);
-    if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) {
-        text_add_char(text, ' ');
-        if (expr->path.variable >= 0) text_printf(text, "$%d", expr->path.variable);
-        for (size_t i = 0; i < expr->path.count; i++)
-            text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "[*]");
-    }
-    if (expr->kind == IR_OPERATION) text_printf(text, " %u", expr->operations);
-    if (expr->test != TEST_EXISTS) text_printf(text, " %s", tests[expr->test]);
-    for (size_t i = 0; i < expr->value_count; i++) add_value(text, expr->values[i]);
-    if (expr->kind == IR_CEL) text_printf(text, " %s", expr->cel ? cel_text(expr->cel) : "-");
-    for (size_t i = 0; i < expr->operand_count; i++) {
-        text_add_char(text, ' ');
-        add_formula(text, expr->operands[i]);
-    }
-    if (expr->frozen) text_add_string(text, " frozen");
-    text_add_char(text, ')');
-}
-
-const char *formula_text(void **state, const struct ir_expr *expr) {
-    struct text text;
-    text_init(&text, arena_of(state));
-    if (!expr) return "-";
-    add_formula(&text, expr);
-    return text_string(&text);
-}
-
-void assert_judged(void **state, const char *policy, const char *steps) {
-    struct arena *arena = arena_of(state);
-    const struct compilation *compilation =
-        compile(state, arena_printf(arena, "%s\ntest \"t\" {\n%s\n}\n", policy, steps));
-    struct judged_case *cases = NULL;
-    size_t count = 0;
-    assert_no_errors(compilation);
-    cases_judge(arena, &compilation->ir, &cases, &count);
-    assert_true(count > 0);
-    for (size_t i = 0; i < count; i++)
-        if (!cases[i].passed)
-            fail_msg("step %zu: %s, expected %s", cases[i].one->step, cases_actual(arena, &cases[i].decision),
-                     cases_expected(arena, cases[i].one));
-}
-
-// ---- output ----
-
-struct plan *plan_of(void **state, const struct compilation *compilation) {
-    struct plan *plan = ARENA_NEW(arena_of(state), struct plan);
-    assert_no_errors(compilation);
-    plan_make(arena_of(state), &compilation->ir, plan);
-    return plan;
-}
-
-const struct plan_policy *policy_named(const struct plan *plan, const char *name) {
-    for (size_t i = 0; i < plan->count; i++)
-        if (strcmp(plan->policies[i].name, name) == 0) return &plan->policies[i];
-    fail_msg("there is no policy '%s'", name);
-    return NULL;
-}
-
-const char *output_text(void **state, const struct compilation *compilation) {
-    struct text text;
-    text_init(&text, arena_of(state));
-    assert_no_errors(compilation);
-    for (size_t i = 0; i < compilation->manifest.count; i++) yaml_print(&text, compilation->manifest.objects[i].value);
-    return text_string(&text);
-}
-
-const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace,
-                                 const char *name) {
-    for (size_t i = 0; i < compilation->manifest.count; i++) {
-        const struct manifest_object *object = &compilation->manifest.objects[i];
-        if (strcmp(manifest_kind_name(object->kind), kind) == 0 && strcmp(object->namespace, namespace) == 0 &&
-            strcmp(object->name, name) == 0)
-            return object->value;
-    }
-    show(compilation);
-    fail_msg("there is no %s %s/%s", kind, namespace, name);
-    return NULL;
+const char *support_written(struct fixture *fixture, struct span span) {
+    return arena_copy(&fixture->arena, fixture->sources.items[0].text + span.begin, span.end - span.begin);
 }

@@ -1,77 +1,39 @@
-// What the unit tests share: policies from memory, and questions about what became of them.
-#ifndef KLOCK_TESTS_SUPPORT_H
-#define KLOCK_TESTS_SUPPORT_H
+// What the unit tests share: a compilation in an arena, and assertions about its diagnostics.
+#ifndef KLOCK_TEST_SUPPORT_H
+#define KLOCK_TEST_SUPPORT_H
 
-// The order is cmocka's.
-// clang-format off
+// cmocka wants these before it, in this order.
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <setjmp.h>
+
 #include <cmocka.h>
-// clang-format on
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "../../compiler/arena.h"
-#include "../../compiler/cases.h"
-#include "../../compiler/driver.h"
-#include "../../compiler/text.h"
-#include "../../compiler/value.h"
-#include "../../emit/plan.h"
+#include "arena.h"
+#include "ast.h"
+#include "diag.h"
+#include "source.h"
 
 struct fixture {
     struct arena arena;
-    jmp_buf exhausted;
+    struct diags diags;
+    struct sources sources;
 };
 
-int set_up(void **state);
-int tear_down(void **state);
-#define SENTENCE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+// cmocka's per-test setup and teardown; the state is a struct fixture.
+int support_setup(void **state);
+int support_teardown(void **state);
 
-struct arena *arena_of(void **state);
+// Adds the text as the next source and parses it.
+struct ast_file *support_parse(struct fixture *fixture, const char *text);
 
-struct file {
-    const char *name, *text;
-};
-
-// Compiles the text as "test.klock"; everything lives until the test is over.
-struct compilation *compile(void **state, const char *text);
-struct compilation *compile_at(void **state, const char *text, const char *date);
-struct compilation *compile_static(void **state, const char *text);
-struct compilation *compile_files(void **state, const struct file *files, size_t count);
-#define COMPILE_FILES(state, ...)                                                                                      \
-    compile_files((state), (const struct file[]){__VA_ARGS__},                                                         \
-                  sizeof((const struct file[]){__VA_ARGS__}) / sizeof(struct file))
-
-// A lock on configmaps in the namespace `default` with these clauses, and what else the file holds.
-struct compilation *compile_lock(void **state, const char *clauses, const char *rest);
-
-// What a diagnostic points at, as it is written.
-const char *text_of(const struct compilation *compilation, struct span span);
-size_t count_of(const struct compilation *compilation, const char *code);
-// Exactly one diagnostic has the code, and it points at this text.
-void assert_reports(const struct compilation *compilation, const char *code, const char *at);
-// The same, and nothing else is reported.
-void assert_reports_only(const struct compilation *compilation, const char *code, const char *at);
-void assert_silent(const struct compilation *compilation, const char *code);
-void assert_no_errors(const struct compilation *compilation);
-void assert_clean(const struct compilation *compilation);
-
-const struct ir_lock *lock_named(const struct compilation *compilation, const char *name);
-const struct ir_grant *grant_named(const struct compilation *compilation, const char *name);
-// The formula as text: (and (label aura in red) (not (name in a b))).
-const char *formula_text(void **state, const struct ir_expr *expr);
-
-// All cases of the tests in the text pass; there is at least one.
-void assert_judged(void **state, const char *policy, const char *steps);
-
-struct plan *plan_of(void **state, const struct compilation *compilation);
-const struct plan_policy *policy_named(const struct plan *plan, const char *name);
-// The objects as one text.
-const char *output_text(void **state, const struct compilation *compilation);
-const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace,
-                                 const char *name);
+// The only diagnostic has this code and stands at the first place where `at` is written in source 0 (NULL: anywhere).
+void support_assert_only(const struct fixture *fixture, enum diag_code code, const char *at);
+// The diagnostics are exactly these codes in the order of the text.
+void support_assert_codes(struct fixture *fixture, size_t count, const enum diag_code *codes);
+// What source 0 has at the span.
+const char *support_written(struct fixture *fixture, struct span span);
 
 #endif

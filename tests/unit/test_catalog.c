@@ -1,5 +1,5 @@
 // Built-in and declared resources, and the words that find them.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../compiler/catalog.h"
 

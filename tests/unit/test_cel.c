@@ -1,5 +1,5 @@
 // CEL text: literals, parentheses, maps that are too long for one expression.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../compiler/limits.h"
 #include "../../emit/cel.h"

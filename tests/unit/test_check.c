@@ -1,5 +1,5 @@
 // Warnings: each with the case beside it that does not warn; acceptances.
-#include "support.h"
+#include "compile_support.h"
 
 struct row {
     const char *code, *at, *warns, *does_not;
@@ -27,17 +27,17 @@ static const struct row rows[] = {
      LOCK("resources limitranges\nname n\ndeny create\nexclusive user u") GRANT("resources limitranges\nallow create")},
     {"K0206", "l", LOCK("resources secrets\nname n\ndeny create"), LOCK("resources limitranges\nname n\ndeny create")},
     {"K0207", "l", LOCK("resources deployments\nname n\ndeny update"),
-     LOCK("resources deployments\nname n\ndeny update\nexempt controllers\nallow K0211")},
+     LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
     {"K0208", "kube-system", "lock l {\n  resources limitranges\n  namespace kube-system\n  name n\n  deny create\n}\n",
      LOCK("resources limitranges\nname n\ndeny create")},
     {"K0209", "status.phase", LOCK("resources services\nwhere field status.phase = x\ndeny create"),
      LOCK("resources services\nwhere field spec.phase = x\ndeny create")},
     {"K0210", "l", "lock l {\n  resources *.admissionregistration.k8s.io\n  cluster\n  all objects\n  deny create\n}\n",
      "lock l {\n  resources *.storage.k8s.io\n  cluster\n  all objects\n  deny create\n}\n"},
-    {"K0211", "l", LOCK("resources pods\nname n\ndeny delete\nexempt controllers"),
-     LOCK("resources pods\nname n\ndeny create\nexempt controllers")},
-    {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers"),
-     LOCK("resources limitranges\nname n\ndeny update\nexempt controllers")},
+    {"K0211", "l", LOCK("resources pods\nname n\ndeny delete\nexempt controllers\ncover evictions never"),
+     LOCK("resources pods\nname n\ndeny delete\nexempt controllers")},
+    {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers\ncover scale never"),
+     LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
     {"K0302", "g", GRANT("resources roles\nallow bind"), GRANT("resources roles\nallow get")},
     {"K0302", "g", GRANT("resources roles\nallow escalate"), GRANT("resources roles\nallow update")},
     {"K0302", "g",
@@ -107,7 +107,7 @@ static void an_acceptance_is_for_its_own_block(void **state) {
 }
 
 static void locks_of_one_actor_are_accepted_one_by_one(void **state) {
-    const char *lock =
+    static const char lock[] =
         "lock %s {\n  resources limitranges\n  namespace a\n  name %s\n  deny create\n  exclusive user u\n%s}\n";
     struct arena *arena = arena_of(state);
     const char *a = arena_printf(arena, lock, "a", "a", "  allow K0205\n"),

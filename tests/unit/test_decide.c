@@ -1,5 +1,5 @@
 // The decision, row by row of what a lock means.
-#include "support.h"
+#include "compile_support.h"
 
 #define LOCK(clauses)                                                                                                  \
     "actor jonny = sa default/jonny\nlock l {\n  resources configmaps\n  namespace default\n" clauses "\n}\n"
@@ -134,7 +134,7 @@ static void changing_narrows_updates(void **state) {
                   "as user u\n"
                   "update cm default/n object \"\"\"{data: {list: [{x: 1, y: 1}]}}\"\"\" -> object \"\"\"{data: {list: "
                   "[{x: 1, y: 2}]}}\"\"\"" ALLOWED "update cm default/n object \"\"\"{data: {list: [{x: 1}]}}\"\"\" -> "
-                                                   "object \"\"\"{data: {list: [{x: 2}]}}\"\"\"" DENIED);
+                  "object \"\"\"{data: {list: [{x: 2}]}}\"\"\"" DENIED);
 }
 
 static void require_reads_the_new_object(void **state) {

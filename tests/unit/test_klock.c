@@ -1,5 +1,5 @@
 // The library's interface, as a stranger uses it.
-#include "support.h"
+#include "compile_support.h"
 
 #include "klock/klock.h"
 

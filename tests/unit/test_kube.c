@@ -1,5 +1,5 @@
 // Kubernetes' rules for names.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../compiler/kube.h"
 

@@ -1,5 +1,5 @@
 // Files, includes and policies, all from memory.
-#include "support.h"
+#include "compile_support.h"
 
 #define LOCK(name) "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n}\n"
 #define LOCK_OF(name, actor)                                                                                           \

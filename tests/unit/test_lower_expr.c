@@ -1,5 +1,5 @@
 // Expressions → formulas.
-#include "support.h"
+#include "compile_support.h"
 
 struct pair {
     const char *written, *meant;

@@ -1,5 +1,5 @@
 // Grants → RBAC, as data and as objects.
-#include "support.h"
+#include "compile_support.h"
 
 static struct compilation *compile_grant(void **state, const char *to, const char *clauses) {
     return compile(

@@ -1,5 +1,5 @@
 // A lock's own clauses: what they mean, and every way in which they are refused.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../compiler/limits.h"
 
@@ -32,7 +32,7 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"name n\ndeny update\nguard label-in", "K0414", "guard label-in"},
         {"name n\ndeny update\nexempt none, controllers", "K0403", "exempt none, controllers"},
         {"name n\ndeny update\nexempt nobody", "K0101", "nobody"},
-        {"name n\ndeny update\ncover scale by name", "K0901", "cover"},
+        {"name n\ndeny update\ncover connect by name", "K0901", "connect"},
         {"name n\ndeny update\nchanging data\nexcept changing binaryData", "K0403", "except changing"},
         {"name n\ndeny delete\nchanging data", "K0414", "changing"},
         {"name n\ndeny delete\nexcept changing data", "K0414", "except changing"},

@@ -1,5 +1,5 @@
 // Object clauses → scope; every way in which a scope is wrong.
-#include "support.h"
+#include "compile_support.h"
 
 struct row {
     const char *clauses, *code, *at;

@@ -1,5 +1,5 @@
 // Subjects and actors → who a requester must be.
-#include "support.h"
+#include "compile_support.h"
 
 static const struct ir_subjects *exclusive(void **state, const char *subjects, const char *rest) {
     const struct compilation *compilation =

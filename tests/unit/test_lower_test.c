@@ -1,5 +1,5 @@
 // Test blocks → requests.
-#include "support.h"
+#include "compile_support.h"
 
 #define LOCK "lock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
 
@@ -37,8 +37,8 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"as user u\nupdate pods/nothing a/n\nexpect allowed", "K0901", "pods/nothing"},
         {"as user u\nupdate cm/status a/n\nexpect allowed", "K0103", "cm/status"},
         {"as user u\ndelete pods/status a/n\nexpect allowed", "K0601", "delete"},
-        {"as user u\nscale deploy a/n\nexpect allowed", "K0901", "scale"},
-        {"as user u\nevict pods a/n\nexpect allowed", "K0901", "evict"},
+        {"as user u\nscale cm a/n\nexpect allowed", "K0407", "cm"},
+        {"as user u\nevict cm a/n\nexpect allowed", "K0407", "cm"},
         {"as user u\nconnect pods a/n\nexpect allowed", "K0901", "connect"},
         {"as user u\ngrants update\ndelete cm a/n\nexpect allowed", "K0901", "grants update"},
     };

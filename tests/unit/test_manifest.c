@@ -1,5 +1,5 @@
 // The objects of the output: what all of them have, policies and bindings, their order.
-#include "support.h"
+#include "compile_support.h"
 
 static const char policy[] = "policy p\nactor a = new sa default/x\nlock l {\n  resources configmaps\n  namespace "
                              "default\n  labels k=v\n  deny update\n  exclusive a\n}\n"

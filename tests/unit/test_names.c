@@ -1,5 +1,5 @@
 // The map from names to what they stand for.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../compiler/names.h"
 

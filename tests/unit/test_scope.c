@@ -1,5 +1,5 @@
 // Names and what they mean where.
-#include "support.h"
+#include "compile_support.h"
 
 #define LOCK_OF(name, actor)                                                                                           \
     "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n  exclusive " actor \

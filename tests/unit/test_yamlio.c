@@ -1,5 +1,5 @@
 // YAML: what is quoted, what comes back as it was, what is refused.
-#include "support.h"
+#include "compile_support.h"
 
 #include "../../emit/yamlio.h"
 

@@ -51,6 +51,9 @@ type Options struct {
 	Minor string
 	// ControllerManager starts kube-controller-manager too.
 	ControllerManager bool
+	// SharedCredentials lets all controllers be the user system:kube-controller-manager, as in a cluster that runs
+	// them without --use-service-account-credentials.
+	SharedCredentials bool
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
 }
@@ -182,7 +185,7 @@ func start(o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3]); err != nil {
+		if err := c.startControllerManager(ports[3], o.SharedCredentials); err != nil {
 			return nil, err
 		}
 	}
@@ -270,23 +273,40 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int) error {
+func (c *Cluster) startControllerManager(port int, shared bool) error {
 	kubeconfig, err := c.Kubeconfig()
 	if err != nil {
 		return err
+	}
+	if shared {
+		text, err := os.ReadFile(kubeconfig)
+		if err != nil {
+			return err
+		}
+		user := fmt.Sprintf("{token: %q", adminToken)
+		text = bytes.Replace(text, []byte(user), []byte(user+", as: system:kube-controller-manager, as-groups: [system:masters]"), 1)
+		kubeconfig = filepath.Join(c.Dir, "kube-controller-manager.kubeconfig")
+		if err := os.WriteFile(kubeconfig, text, 0o600); err != nil {
+			return err
+		}
 	}
 	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
 		"--kubeconfig="+kubeconfig,
 		"--authentication-kubeconfig="+kubeconfig,
 		"--authorization-kubeconfig="+kubeconfig,
 		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
-		"--use-service-account-credentials=true",
+		"--use-service-account-credentials="+strconv.FormatBool(!shared),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
 		"--secure-port="+strconv.Itoa(port),
 		"--cert-dir="+filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
 	)
+}
+
+// Log is what a process has written so far.
+func (c *Cluster) Log(process string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(c.Dir, process+".log"))
 }
 
 // Kubeconfig writes a kubeconfig of the administrator and returns its path.

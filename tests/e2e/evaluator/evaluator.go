@@ -45,6 +45,8 @@ type Verdict struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Audit holds the audit annotations.
 	Audit map[string]string `json:"audit,omitempty"`
+	// Errors are those of expressions that could not be evaluated, whether they count or not.
+	Errors []string `json:"errors,omitempty"`
 }
 
 // Evaluator holds the compiled policies of a manifest. It judges one request at a time.
@@ -195,6 +197,7 @@ func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
 		}
 		h.recorder.results = h.recorder.results[:0]
 		err := e.dispatcher.Dispatch(ctx, attributes, types, []validating.PolicyHook{h.PolicyHook})
+		verdict.Errors = append(verdict.Errors, h.errors()...)
 		if err == nil {
 			continue
 		}
@@ -226,6 +229,24 @@ func (h *hook) refusals(err error) []string {
 	}
 	if len(messages) == 0 {
 		messages = []string{err.Error()}
+	}
+	return messages
+}
+
+// errors are the messages of everything that could not be evaluated.
+func (h *hook) errors() []string {
+	var messages []string
+	for _, result := range h.recorder.results {
+		for _, decision := range result.Decisions {
+			if decision.Evaluation == validating.EvalError {
+				messages = append(messages, decision.Message)
+			}
+		}
+		for _, annotation := range result.AuditAnnotations {
+			if annotation.Error != "" {
+				messages = append(messages, annotation.Error)
+			}
+		}
 	}
 	return messages
 }
@@ -342,7 +363,11 @@ func isNamespace(r *cases.Request) bool { return r.Resource == "namespaces" && r
 func namespaceOf(r *cases.Request) (*corev1.Namespace, error) {
 	name, partial := r.Namespace, r.NamespaceObject
 	if isNamespace(r) {
-		name, partial = r.Name, r.OldObject
+		// Only that it is there counts: the API server does not show a Namespace to its own policies a second time.
+		name, partial = r.Name, map[string]any{"metadata": r.OldObject["metadata"]}
+		if r.OldObject == nil {
+			partial = nil
+		}
 	}
 	if name == "" {
 		return nil, nil

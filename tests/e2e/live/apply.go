@@ -24,6 +24,29 @@ func Apply(ctx context.Context, c *cluster.Cluster, manifest []byte) error {
 	return j.createAll(ctx, manifest)
 }
 
+// Apply creates the objects of a manifest, as they stand in it, and waits until its policies act.
+func (j *Judge) Apply(ctx context.Context, manifest []byte) error { return j.createAll(ctx, manifest) }
+
+// Remove deletes the objects of a manifest, bindings first, and waits until none of its policies acts.
+func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		return err
+	}
+	for _, object := range slices.Backward(objects) {
+		kind := object.GroupVersionKind()
+		path := collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
+		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+		if err != nil {
+			return err
+		}
+		if answer.code != http.StatusNotFound && answer.err() != nil {
+			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
+		}
+	}
+	return j.settle(ctx)
+}
+
 func (j *Judge) createAll(ctx context.Context, manifest []byte) error {
 	objects, err := evaluator.Objects(manifest)
 	if err != nil {

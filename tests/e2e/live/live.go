@@ -114,15 +114,8 @@ type File struct {
 // Prepare completes the objects of files. It has to see all files before the first is judged, because it needs a
 // server without policies.
 func (j *Judge) Prepare(ctx context.Context, files []*File) error {
-	for _, f := range files {
-		for _, c := range f.Cases {
-			if err := j.permit(ctx, &c.Request); err != nil {
-				return err
-			}
-			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
-			}
-		}
+	if err := j.Admit(ctx, files); err != nil {
+		return err
 	}
 	if err := j.store.remember(ctx); err != nil {
 		return err
@@ -137,6 +130,22 @@ func (j *Judge) Prepare(ctx context.Context, files []*File) error {
 		}
 	}
 	return j.store.reset(ctx)
+}
+
+// Admit is the part of Prepare that makes the server able to answer: custom resources and rights. It is enough where
+// another judge has prepared the files.
+func (j *Judge) Admit(ctx context.Context, files []*File) error {
+	for _, f := range files {
+		for _, c := range f.Cases {
+			if err := j.permit(ctx, &c.Request); err != nil {
+				return err
+			}
+			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
+				return fmt.Errorf("%s: %w", c, err)
+			}
+		}
+	}
+	return nil
 }
 
 // permit gives the testers what the case needs: its custom resources, and the verbs on locks that it grants.
@@ -278,6 +287,11 @@ func (j *Judge) Run(ctx context.Context, f *File) ([]Outcome, error) {
 	if err := j.apply(ctx, f.Manifest); err != nil {
 		return nil, err
 	}
+	return j.Ask(ctx, f)
+}
+
+// Ask asks the cases of a file that was prepared, under what is on the server.
+func (j *Judge) Ask(ctx context.Context, f *File) ([]Outcome, error) {
 	var outcomes []Outcome
 	for _, q := range f.questions {
 		outcome, err := j.ask(ctx, q)

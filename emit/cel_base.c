@@ -1,0 +1,161 @@
+// Variables that say the same in every policy, and who is exempt from locks.
+#include <string.h>
+
+#include "arena.h"
+#include "cel.h"
+#include "cel_parts.h"
+#include "text.h"
+
+static const char *const base_names[] = {
+#define VARIABLE(name, expression) #name,
+#include "cel_base.def"
+#undef VARIABLE
+};
+
+// What these variables say where the request is not about the object itself: the object is the parameter, or nothing of it is
+// known but the name.
+static const char *covering_expression(const struct plan_policy *policy, enum base base) {
+    switch (base) {
+    case BASE_old:
+    case BASE_stored: return "dyn(params)";
+    case BASE_new: return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
+    case BASE_name: return policy->by_params ? NULL : "has(request.name) ? request.name : ''";
+    case BASE_finishing:
+        return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)" : "false";
+    default: return NULL;
+    }
+}
+
+static const char *const base_expressions[] = {
+#define VARIABLE(name, expression) expression,
+#include "cel_base.def"
+#undef VARIABLE
+};
+
+const char *cel_use(struct printer *printer, enum base base) {
+    printer->used[base] = true;
+    return arena_printf(printer->arena, "variables.%s", base_names[base]);
+}
+
+// ---- exemptions ----
+
+static bool is_account(const struct ir_exemption *exemption) {
+    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
+}
+
+// Whether the resource of the rule is this one or a subresource of it.
+static bool is_parent(const char *rule, const char *resource) {
+    const size_t len = strlen(resource);
+    return strncmp(rule, resource, len) == 0 && (!rule[len] || rule[len] == '/');
+}
+
+static bool rules_have(const struct plan_policy *policy, const char *group, const char *resource) {
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct plan_rule *rule = &policy->rules[i];
+        if (strcmp(rule->group, "*") != 0 && strcmp(rule->group, group) != 0) continue;
+        for (size_t j = 0; j < rule->resource_count; j++)
+            if (strcmp(rule->resources[j], "*") == 0 || is_parent(rule->resources[j], resource)) return true;
+    }
+    return false;
+}
+
+static struct piece lifecycle(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(finishing));
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        if (exemption->level != EXEMPT_LIFECYCLE) continue;
+        if (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
+        struct piece one = piece_always;
+        if (exemption->namespace_terminating) one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
+        if (exemption->resource) {
+            const char *name = *exemption->resource_group ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group) : exemption->resource;
+            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), name));
+        }
+        if (exemption->group)
+            one = piece_and(arena, one, piece_print(arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user), exemption->user, exemption->group, USE(groups)));
+        else if (is_account(exemption))
+            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
+        else
+            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
+        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, cel_operations(printer, OPS_STORED));
+        result = piece_or(arena, result, one);
+    }
+    return result;
+}
+
+static void add_action(struct arena *arena, struct text *list, const char *user, const char *action) {
+    struct text item;
+    text_init(&item, arena);
+    cel_add_string(&item, user ? arena_printf(arena, "%s %s", user, action) : action);
+    if (!strstr(text_string(list), text_string(&item))) text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
+}
+
+// Who does what, as one constant list: the cost of a lookup does not grow with it.
+static struct piece controllers(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    struct text by_user, by_manager;
+    text_init(&by_user, arena);
+    text_init(&by_manager, arena);
+    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_OBJECTS; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource || !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
+        const char *resource = *exemption->resource_group ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group) : exemption->resource;
+        static const struct {
+            unsigned bit;
+            const char *name;
+        } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}};
+        // A leading blank stands for the object itself.
+        const char *at = exemption->subresources;
+        do {
+            const size_t len = strcspn(at, " ");
+            const char *subresource = arena_copy(arena, at, len);
+            at += len + (at[len] == ' ');
+            for (size_t k = 0; k < 3; k++) {
+                if (!(exemption->operations & operations[k].bit) || (len && operations[k].bit != OP_UPDATE)) continue;
+                const char *action = arena_printf(arena, "%s%s%s %s", resource, len ? "/" : "", subresource, operations[k].name);
+                add_action(arena, &by_user, exemption->user, action);
+                if (is_account(exemption)) add_action(arena, &by_manager, NULL, action);
+            }
+        } while (*at);
+    }
+    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(lifecycle));
+    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_SCALE; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        if (exemption->level != EXEMPT_CONTROLLERS || strcmp(exemption->subresources, "scale") != 0) continue;
+        result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
+    }
+    if (!by_user.len) return result;
+    result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_user)));
+    return piece_or(arena, result, piece_print(arena, LEVEL_AND, "%s == '" IR_CONTROLLER_MANAGER "' && %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_manager)));
+}
+
+// ---- the variables that are used ----
+
+void cel_add_base_variables(struct printer *printer, struct cel_variable **variables, size_t *count) {
+    const char *expressions[BASE_COUNT];
+    for (size_t i = 0; i < BASE_COUNT; i++) {
+        const bool covering = printer->policy->shape != SHAPE_OBJECTS;
+        const char *other = covering ? covering_expression(printer->policy, (enum base)i) : NULL;
+        expressions[i] = other ? other : base_expressions[i];
+    }
+    if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer).text;
+    if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer).text;
+    // From the last to the first, so that what a used one uses is known before its turn comes.
+    for (size_t i = BASE_COUNT; i-- > 0;) {
+        if (!printer->used[i]) continue;
+        for (size_t j = 0; j < i; j++) {
+            const char *name = arena_printf(printer->arena, "variables.%s", base_names[j]);
+            for (const char *at = strstr(expressions[i], name); at; at = strstr(at + 1, name)) {
+                const char after = at[strlen(name)];
+                const bool whole = !((after >= 'a' && after <= 'z') || (after >= 'A' && after <= 'Z'));
+                printer->used[j] |= whole;
+            }
+        }
+    }
+    for (size_t i = 0; i < BASE_COUNT; i++) {
+        if (!printer->used[i]) continue;
+        const struct cel_variable variable = {base_names[i], expressions[i]};
+        ARENA_PUSH(printer->arena, *variables, *count, variable);
+    }
+}

@@ -1,0 +1,194 @@
+// What an update changes, as CEL; the second reading of what decide.c says.
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "cel_parts.h"
+#include "text.h"
+
+// ---- what changes ----
+
+struct piece cel_path_present(struct printer *printer, const struct ir_path *path, const char *root) {
+    const struct ir_expr probe = {.kind = IR_FIELD, .path = *path, .test = TEST_EXISTS};
+    return cel_walk_path(printer, &probe, root, true, 0, cel_test_value);
+}
+
+const char *cel_path_text(struct arena *arena, const char *root, const struct ir_path *path, size_t count) {
+    const char *text = root;
+    for (size_t i = 0; i < count; i++) text = cel_child(arena, text, path->segments[i].key);
+    return text;
+}
+
+// What the elements of a list hold, as decide's projection has it: [*] gives the list of what each element has there.
+static const char *projection(struct printer *printer, const char *subject, const struct ir_path *path, size_t segment) {
+    struct arena *arena = printer->arena;
+    if (segment == path->count) return subject;
+    const char *key = path->segments[segment].key;
+    if (key) return projection(printer, cel_child(arena, subject, key), path, segment + 1);
+    const struct ir_path rest = {.variable = -1, .segments = path->segments + segment + 1, .count = path->count - segment - 1};
+    const struct ir_expr probe = {.kind = IR_FIELD, .path = rest, .test = TEST_EXISTS};
+    const char *element = arena_printf(arena, "e%d", printer->depth++);
+    // Only up to the next [*], below which a list that is not there is no reason to leave the element out.
+    size_t keys = 0;
+    while (keys < rest.count && rest.segments[keys].key) keys++;
+    struct ir_expr head = probe;
+    head.path.count = keys;
+    const struct piece present = cel_walk_path(printer, &head, element, false, 0, keys < rest.count ? cel_list_end : cel_test_value);
+    const char *inner = projection(printer, element, &rest, 0);
+    printer->depth--;
+    const char *kept = piece_is(present, piece_always) ? subject : arena_printf(arena, "%s.filter(%s, %s)", subject, element, present.text);
+    return strcmp(inner, element) == 0 ? kept : arena_printf(arena, "%s.map(%s, %s)", kept, element, inner);
+}
+
+// Whether the path up to its first [*] is there, and is a list if one follows.
+static struct piece projectable(struct printer *printer, const struct ir_path *path, const char *root) {
+    size_t keys = 0;
+    while (keys < path->count && path->segments[keys].key) keys++;
+    if (keys == path->count) return cel_path_present(printer, path, root);
+    const struct ir_expr probe = {.kind = IR_FIELD, .path = {.variable = -1, .segments = path->segments, .count = keys}, .test = TEST_EXISTS};
+    return cel_walk_path(printer, &probe, root, true, 0, cel_list_end);
+}
+
+// metadata.labels and its like count as empty when they are not there.
+static const char *metadata_variable(struct printer *printer, const struct ir_path *path, bool new) {
+    if (path->count < 2 || !path->segments[0].key || strcmp(path->segments[0].key, "metadata") != 0) return NULL;
+    const char *field = path->segments[1].key;
+    if (strcmp(field, "labels") == 0) return new ? USE(newLabels) : USE(labels);
+    if (strcmp(field, "annotations") == 0) return new ? USE(newAnnotations) : USE(annotations);
+    if (strcmp(field, "ownerReferences") == 0) return new ? USE(newOwners) : USE(owners);
+    return new ? USE(newFinalizers) : USE(finalizers);
+}
+
+static struct piece path_changes(struct printer *printer, const struct ir_path *path) {
+    struct arena *arena = printer->arena;
+    const char *old_root = metadata_variable(printer, path, false), *new_root = metadata_variable(printer, path, true);
+    struct ir_path rest = *path;
+    if (old_root) {
+        if (path->count == 2) return piece_print(arena, LEVEL_RELATION, "%s != %s", old_root, new_root);
+        rest.segments += 2;
+        rest.count -= 2;
+    } else {
+        old_root = USE(old);
+        new_root = USE(new);
+    }
+    // Whoever is no map behind its root is asked first; the roots themselves always are maps or lists.
+    const struct piece was = rest.segments[0].key ? projectable(printer, &rest, old_root) : piece_always;
+    const struct piece is = rest.segments[0].key ? projectable(printer, &rest, new_root) : piece_always;
+    const char *before = projection(printer, old_root, &rest, 0), *after = projection(printer, new_root, &rest, 0);
+    const struct piece differs = piece_print(arena, LEVEL_RELATION, "%s != %s", before, after);
+    if (piece_is(was, piece_always)) return differs;
+    return piece_print(arena, LEVEL_UNARY, "(%s ? (%s ? %s : true) : %s)", piece_at_least(arena, was, LEVEL_OR).text, is.text, differs.text, is.text);
+}
+
+// `except changing`: the keys at one level are compared, leaving aside those that lead to an excepted path.
+static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
+                                  const char *old, const char *new);
+
+static struct piece key_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
+                                      const char *key, const char *old, const char *new) {
+    struct arena *arena = printer->arena;
+    const struct ir_path **below = NULL;
+    size_t below_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(paths[i]->segments[depth].key, key) == 0) {
+            if (paths[i]->count == depth + 1) return piece_never;
+            ARENA_PUSH(arena, below, below_count, paths[i]);
+        }
+    // Missing counts as an empty map, anything but a map is compared whole.
+    const char *old_child = cel_child(arena, old, key), *new_child = cel_child(arena, new, key);
+    const struct piece old_has = cel_has_key(arena, old, key), new_has = cel_has_key(arena, new, key);
+    const char *old_map = arena_printf(arena, "(%s ? %s : {})", old_has.text, old_child);
+    const char *new_map = arena_printf(arena, "(%s ? %s : {})", new_has.text, new_child);
+    const struct piece maps = piece_and(arena, cel_is_map(arena, old_map), cel_is_map(arena, new_map));
+    const struct piece inner = differs_aside(printer, below, below_count, depth + 1, old_map, new_map);
+    const struct piece whole = piece_print(arena, LEVEL_OR, "%s != %s || %s && %s != %s", piece_at_least(arena, old_has, LEVEL_UNARY).text,
+                                     piece_at_least(arena, new_has, LEVEL_UNARY).text, piece_at_least(arena, old_has, LEVEL_AND).text, old_child, new_child);
+    return piece_print(arena, LEVEL_UNARY, "(%s ? %s : %s)", maps.text, inner.text, whole.text);
+}
+
+static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
+                                  const char *old, const char *new) {
+    struct arena *arena = printer->arena;
+    const char **keys = NULL;
+    size_t key_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < key_count && !known; j++) known = strcmp(keys[j], paths[i]->segments[depth].key) == 0;
+        if (!known) ARENA_PUSH(arena, keys, key_count, paths[i]->segments[depth].key);
+    }
+    struct text list;
+    text_init(&list, arena);
+    const char **named = ARENA_ARRAY(arena, const char *, key_count + 1);
+    for (size_t i = 0; i < key_count; i++) named[i] = keys[i];
+    size_t named_count = key_count;
+    if (depth == 0 && !catalog_list_has(key_count ? keys[0] : "", "metadata")) {
+        bool metadata = false;
+        for (size_t i = 0; i < key_count; i++) metadata |= strcmp(keys[i], "metadata") == 0;
+        if (!metadata) named[named_count++] = "metadata";
+    }
+    cel_add_string_list(&list, named, named_count);
+    const char *k = arena_printf(arena, "k%zu", depth);
+    struct piece result = piece_print(arena, LEVEL_OR, "!%s.all(%s, %s in %s || %s in %s && %s[%s] == %s[%s]) || !%s.all(%s, %s in %s || %s in %s)",
+                                new, k, k, text_string(&list), k, old, new, k, old, k, old, k, k, text_string(&list), k, new);
+    for (size_t i = 0; i < key_count; i++) {
+        if (depth == 0 && strcmp(keys[i], "metadata") == 0) continue;
+        result = piece_or(arena, result, key_differs_aside(printer, paths, count, depth, keys[i], old, new));
+    }
+    return result;
+}
+
+static struct piece metadata_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count) {
+    static const char *const fields[] = {"labels", "annotations", "ownerReferences", "finalizers"};
+    struct arena *arena = printer->arena;
+    struct piece result = piece_never;
+    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+        const struct ir_segment segments[] = {{"metadata"}, {fields[f]}};
+        const struct ir_path field = {.variable = -1, .segments = segments, .count = 2};
+        const char *old = metadata_variable(printer, &field, false), *new = metadata_variable(printer, &field, true);
+        const struct ir_path **below = NULL;
+        size_t below_count = 0;
+        bool excepted = false;
+        for (size_t i = 0; i < count; i++) {
+            if (paths[i]->count < 2 || strcmp(paths[i]->segments[0].key, "metadata") != 0 || strcmp(paths[i]->segments[1].key, fields[f]) != 0) continue;
+            excepted |= paths[i]->count == 2;
+            ARENA_PUSH(arena, below, below_count, paths[i]);
+        }
+        if (excepted) continue;
+        // Below labels and annotations a path is one key; lists have no keys to leave aside.
+        const bool map = f < 2 && below_count;
+        result = piece_or(arena, result, map ? differs_aside(printer, below, below_count, 2, old, new) : piece_print(arena, LEVEL_RELATION, "%s != %s", old, new));
+    }
+    return result;
+}
+
+// Whether one of the paths takes in spec.replicas, all that a write to scale changes.
+static bool names_replicas(const struct ir_lock *model) {
+    for (size_t i = 0; i < model->path_count; i++) {
+        const struct ir_path *path = &model->paths[i];
+        if (!path->segments[0].key || strcmp(path->segments[0].key, "spec") != 0) continue;
+        if (path->count == 1 || (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0)) return true;
+    }
+    return false;
+}
+
+static struct piece scale_changes(struct printer *printer) {
+    const struct ir_lock *model = printer->table->model;
+    if (model->path_count && names_replicas(model) == model->all_but_paths) return piece_never;
+    return piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(replicas), USE(newReplicas));
+}
+
+struct piece cel_changes(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    if (printer->policy->shape == SHAPE_SCALE) return scale_changes(printer);
+    if (!model->path_count) return piece_print(arena, LEVEL_UNARY, "%s", USE(changed));
+    struct piece result = piece_never;
+    if (model->all_but_paths) {
+        const struct ir_path **paths = ARENA_ARRAY(arena, const struct ir_path *, model->path_count);
+        for (size_t i = 0; i < model->path_count; i++) paths[i] = &model->paths[i];
+        result = metadata_differs_aside(printer, paths, model->path_count);
+        return piece_or(arena, result, differs_aside(printer, paths, model->path_count, 0, USE(old), USE(new)));
+    }
+    for (size_t i = 0; i < model->path_count; i++) result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
+    return result;
+}

@@ -1,0 +1,272 @@
+// Formulas of the resolved policy as CEL: atoms, paths, quantifiers.
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "cel_parts.h"
+#include "celexpr.h"
+#include "text.h"
+#include "value.h"
+
+// ---- atoms ----
+
+// Text that equals one of the constants of the column.
+struct piece cel_is_in(struct printer *printer, const char *subject, const struct plan_column *column) {
+    struct arena *arena = printer->arena;
+    if (column->uniform && column->counts[0] == 1) {
+        struct text text;
+        text_init(&text, arena);
+        cel_add_scalar(&text, column->values[0][0]);
+        return piece_print(arena, LEVEL_RELATION, "%s == %s", subject, text_string(&text));
+    }
+    return piece_print(arena, LEVEL_RELATION, "%s in %s", subject, cel_constant(printer, column));
+}
+
+static const char *relation(enum ir_test test) {
+    switch (test) {
+    case TEST_LT: return "<";
+    case TEST_LE: return "<=";
+    case TEST_GT: return ">";
+    case TEST_GE: return ">=";
+    case TEST_EXISTS:
+    case TEST_IN:
+    case TEST_MATCHES:
+    case TEST_CONTAINS: break;
+    }
+    return "==";
+}
+
+static bool compares_numbers(const struct plan_column *column) {
+    return column->type == PLAN_NUMBER;
+}
+
+// The test of an atom that reads text which is there.
+static struct piece test_text(struct printer *printer, const struct ir_expr *atom, const char *subject) {
+    struct arena *arena = printer->arena;
+    const struct plan_column *column = cel_column_of(printer, atom);
+    switch (atom->test) {
+    case TEST_EXISTS: return piece_always;
+    case TEST_IN: return cel_is_in(printer, subject, column);
+    case TEST_LT:
+    case TEST_LE:
+    case TEST_GT:
+    case TEST_GE:
+        if (!compares_numbers(column))
+            return piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test), cel_constant(printer, column));
+        return piece_print(arena, LEVEL_AND, "%s.matches('^-?[0-9]{1,18}$') && int(%s) %s %s", subject, subject, relation(atom->test),
+                     cel_constant(printer, column));
+    case TEST_MATCHES: return piece_print(arena, LEVEL_UNARY, "%s.matches(%s)", subject, cel_constant(printer, column));
+    case TEST_CONTAINS: return piece_print(arena, LEVEL_UNARY, "%s.contains(%s)", subject, cel_constant(printer, column));
+    }
+    return piece_never;
+}
+
+// Text held by a map under the atom's key.
+static struct piece test_key(struct printer *printer, const struct ir_expr *atom, const char *map) {
+    struct arena *arena = printer->arena;
+    const char *key = cel_quoted(arena, atom->key);
+    const struct piece present = piece_print(arena, LEVEL_RELATION, "%s in %s", key, map);
+    return piece_and(arena, present, test_text(printer, atom, arena_printf(arena, "%s[%s]", map, key)));
+}
+
+// Text that is "" where the request has none.
+static struct piece test_optional(struct printer *printer, const struct ir_expr *atom, const char *subject) {
+    const struct piece test = test_text(printer, atom, subject);
+    if (atom->test == TEST_IN) return test;
+    return piece_and(printer->arena, piece_print(printer->arena, LEVEL_RELATION, "%s != ''", subject), test);
+}
+
+// A value of any kind that is there.
+struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom, const char *subject) {
+    struct arena *arena = printer->arena;
+    const struct plan_column *column = cel_column_of(printer, atom);
+    switch (atom->test) {
+    case TEST_EXISTS: return piece_always;
+    case TEST_IN: return cel_is_in(printer, subject, column);
+    case TEST_LT:
+    case TEST_LE:
+    case TEST_GT:
+    case TEST_GE: {
+        const struct piece typed = compares_numbers(column)
+                                       ? piece_print(arena, LEVEL_OR, "type(%s) == int || type(%s) == double", subject, subject)
+                                       : piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject);
+        return piece_and(arena, typed, piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test), cel_constant(printer, column)));
+    }
+    case TEST_MATCHES:
+        return piece_print(arena, LEVEL_AND, "type(%s) == string && %s.matches(%s)", subject, subject, cel_constant(printer, column));
+    case TEST_CONTAINS: {
+        const char *wanted = cel_constant(printer, column);
+        const struct piece listed = piece_print(arena, LEVEL_AND, "type(%s) == list && %s in %s", subject, wanted, subject);
+        if (column->type != PLAN_STRING) return listed;
+        return piece_or(arena, piece_print(arena, LEVEL_AND, "type(%s) == string && %s.contains(%s)", subject, subject, wanted), listed);
+    }
+    }
+    return piece_never;
+}
+
+
+// ---- paths ----
+
+static bool is_selectable(const char *key) {
+    static const char reserved[] = "true false null in as break const continue else for function if import let loop package "
+                                   "namespace return var void while";
+    const size_t len = strlen(key);
+    if (!len || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != len) return false;
+    return (*key < '0' || *key > '9') && !catalog_list_has(reserved, key);
+}
+
+struct piece cel_has_key(struct arena *arena, const char *parent, const char *key) {
+    if (is_selectable(key)) return piece_print(arena, LEVEL_UNARY, "has(%s.%s)", parent, key);
+    return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_quoted(arena, key), parent);
+}
+
+const char *cel_child(struct arena *arena, const char *parent, const char *key) {
+    return is_selectable(key) ? arena_printf(arena, "%s.%s", parent, key) : arena_printf(arena, "%s[%s]", parent, cel_quoted(arena, key));
+}
+
+struct piece cel_is_map(struct arena *arena, const char *subject) {
+    return piece_print(arena, LEVEL_RELATION, "type(%s) == map", subject);
+}
+
+struct piece cel_is_list(struct arena *arena, const char *subject) {
+    return piece_print(arena, LEVEL_RELATION, "type(%s) == list", subject);
+}
+
+struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map, size_t segment,
+                              cel_path_end finish) {
+    struct arena *arena = printer->arena;
+    if (segment == atom->path.count) return finish(printer, atom, subject);
+    const char *key = atom->path.segments[segment].key;
+    if (key) {
+        const struct piece guard = piece_and(arena, known_map ? piece_always : cel_is_map(arena, subject), cel_has_key(arena, subject, key));
+        return piece_and(arena, guard, cel_walk_path(printer, atom, cel_child(arena, subject, key), false, segment + 1, finish));
+    }
+    const char *element = arena_printf(arena, "e%d", printer->depth++);
+    const struct piece rest = cel_walk_path(printer, atom, element, false, segment + 1, finish);
+    printer->depth--;
+    return piece_and(arena, cel_is_list(arena, subject), piece_print(arena, LEVEL_UNARY, "%s.exists(%s, %s)", subject, element, rest.text));
+}
+
+static const char *root_of(struct printer *printer, const struct ir_expr *atom) {
+    if (atom->path.variable >= 0) return arena_printf(printer->arena, "v%d", atom->path.variable);
+    switch (atom->state) {
+    case STATE_OLD: return USE(old);
+    case STATE_NEW: return USE(new);
+    case STATE_SELF: break;
+    }
+    return cel_reads_new(printer) && !atom->frozen ? USE(new) : USE(stored);
+}
+
+// spec.replicas of the new object, which a write to scale carries by itself.
+static bool is_new_replicas(const struct printer *printer, const struct ir_expr *atom) {
+    const struct ir_path *path = &atom->path;
+    const bool new = atom->state == STATE_NEW || (atom->state == STATE_SELF && cel_reads_new(printer));
+    return printer->policy->shape == SHAPE_SCALE && new && path->variable < 0 && path->count == 2 && path->segments[0].key &&
+           path->segments[1].key && strcmp(path->segments[0].key, "spec") == 0 && strcmp(path->segments[1].key, "replicas") == 0;
+}
+
+static struct piece walk(struct printer *printer, const struct ir_expr *atom, cel_path_end finish) {
+    if (is_new_replicas(printer, atom)) return finish(printer, atom, USE(newReplicas));
+    return cel_walk_path(printer, atom, root_of(printer, atom), atom->path.variable < 0, 0, finish);
+}
+
+
+// ---- formulas ----
+
+static struct piece quantifier_end(struct printer *printer, const struct ir_expr *expr, const char *subject) {
+    struct arena *arena = printer->arena;
+    const struct piece body = cel_formula(printer, expr->operands[0]);
+    const char *macro = expr->kind == IR_ANY ? "exists" : "all";
+    const struct piece test = piece_print(arena, LEVEL_UNARY, "%s.%s(v%d, %s)", subject, macro, printer->depth - 1, body.text);
+    return piece_and(arena, cel_is_list(arena, subject), test);
+}
+
+struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, const char *subject) {
+    (void)expr;
+    return cel_is_list(printer->arena, subject);
+}
+
+static struct piece quantifier(struct printer *printer, const struct ir_expr *expr) {
+    printer->depth++;
+    struct piece test = walk(printer, expr, quantifier_end);
+    // Without a list there is nothing that could fail.
+    if (expr->kind == IR_ALL) test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
+    printer->depth--;
+    return test;
+}
+
+static bool is_key_atom(const struct printer *printer, const struct ir_expr *expr) {
+    for (size_t i = 0; printer->skip_keys && i < printer->table->key_count; i++)
+        if (printer->table->key_atoms[i] == expr) return true;
+    return false;
+}
+
+struct piece cel_operations(struct printer *printer, unsigned operations) {
+    struct arena *arena = printer->arena;
+    const char *names[3];
+    size_t count = 0;
+    if (operations & OP_CREATE) names[count++] = "CREATE";
+    if (operations & OP_UPDATE) names[count++] = "UPDATE";
+    if (operations & OP_DELETE) names[count++] = "DELETE";
+    // A request for a covered subresource stands for one operation on the object.
+    if (printer->policy->shape == SHAPE_EVICTIONS) return operations & OP_DELETE ? piece_always : piece_never;
+    if (printer->policy->shape == SHAPE_SCALE) return operations & OP_UPDATE ? piece_always : piece_never;
+    if (!count) return piece_never;
+    if (count == 1) return piece_print(arena, LEVEL_RELATION, "request.operation == '%s'", names[0]);
+    struct text text;
+    text_init(&text, arena);
+    cel_add_string_list(&text, names, count);
+    return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
+}
+
+struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
+    struct arena *arena = printer->arena;
+    struct piece result;
+    if (is_key_atom(printer, expr)) return piece_always;
+    switch (expr->kind) {
+    case IR_TRUE: return piece_always;
+    case IR_FALSE: return piece_never;
+    case IR_AND:
+        result = piece_always;
+        for (size_t i = 0; i < expr->operand_count; i++) result = piece_and(arena, result, cel_formula(printer, expr->operands[i]));
+        return result;
+    case IR_OR:
+        result = piece_never;
+        for (size_t i = 0; i < expr->operand_count; i++) result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
+        return result;
+    case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
+    case IR_LABEL: return test_key(printer, expr, cel_reads_new(printer) ? USE(newLabels) : USE(labels));
+    case IR_ANNOTATION: return test_key(printer, expr, cel_reads_new(printer) ? USE(newAnnotations) : USE(annotations));
+    case IR_NAME: return test_optional(printer, expr, USE(name));
+    case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
+    case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));
+    case IR_FIELD: return walk(printer, expr, cel_test_value);
+    case IR_USER: return test_optional(printer, expr, USE(user));
+    case IR_UID: return test_optional(printer, expr, USE(uid));
+    case IR_GROUP: return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)), USE(groups));
+    case IR_EXTRA: {
+        const char *key = cel_quoted(arena, expr->key), *extra = USE(extra), *wanted = cel_constant(printer, cel_column_of(printer, expr));
+        return piece_print(arena, LEVEL_AND, "%s in %s && %s in %s[%s]", key, extra, wanted, extra, key);
+    }
+    case IR_RESOURCE: return cel_is_in(printer, USE(resource), cel_column_of(printer, expr));
+    case IR_OPERATION: return cel_operations(printer, expr->operations);
+    case IR_ANY:
+    case IR_ALL: return quantifier(printer, expr);
+    case IR_CEL: return piece_print(arena, LEVEL_UNARY, "(%s)", cel_text(expr->cel));
+    }
+    return piece_never;
+}
+
+// The selection, read from the stored or the new object. With a table, the key's part of it is that the lock is found.
+struct piece cel_selection(struct printer *printer, bool of_new) {
+    struct arena *arena = printer->arena;
+    const struct plan_table *table = printer->table;
+    if (of_new) cel_read_new(printer);
+    struct piece found = piece_always;
+    if (of_new && table->key_count) found = piece_print(arena, LEVEL_RELATION, ROW " in variables.%sNewLocks", table->name);
+    printer->skip_keys = table->key_value_count > 0;
+    const struct piece rest = cel_formula(printer, table->model->selects);
+    printer->skip_keys = false;
+    cel_read_stored(printer);
+    return piece_and(arena, found, rest);
+}

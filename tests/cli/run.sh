@@ -1,0 +1,520 @@
+#!/bin/sh
+# The command line: every option, exit statuses, what is written and what is left alone, inputs that are no policies.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib.sh
+root=$PWD
+cp "$root/examples/payments.klock" "$work/"
+cd "$work"
+
+# Runs klockc; leaves out, err and status behind.
+run() {
+	status=0
+	"$KLOCKC" "$@" >out 2>err </dev/null || status=$?
+}
+judge() { # WHAT TEST...: one result
+	what=$1
+	shift
+	if "$@"; then pass; else fail "$what" "status $status
+$(head -c 2000 out)
+$(head -c 2000 err)"; fi
+}
+# Runs klockc with the arguments and judges the exit status; more may be said of out and err with the functions below.
+try() { # STATUS ARGUMENT...
+	wanted=$1
+	shift
+	run "$@"
+	judge "klockc $*: status $wanted" test "$status" -eq "$wanted"
+}
+says() { judge "$*: says it on standard error" grep -q -e "$1" err; }
+prints() { judge "$*: prints it" grep -q -e "$1" out; }
+silent() { judge "$*: standard output stays empty" test ! -s out; }
+quiet() { judge "$*: standard error stays empty" test ! -s err; }
+short() { judge "$*: one or two lines" test "$(wc -l <err)" -le 2; }
+refuses() { # WHY ARGUMENT...: a usage error
+	why=$1
+	shift
+	try 2 "$@"
+	says "$why" "$@"
+	silent "$@"
+	short "$@"
+}
+
+cat >good.klock <<'POLICY'
+policy good
+lock keep {
+  resources  configmaps
+  namespace  default
+  name       settings
+  deny       delete
+}
+test "nobody deletes it" {
+  as user alice
+  delete  configmaps default/settings
+  expect  denied by keep
+}
+test "others go" {
+  as user alice
+  delete  configmaps default/other
+  expect  allowed
+}
+POLICY
+sed 's/name       settings/name       settings, more/' good.klock >changed.klock
+sed 's/expect  allowed/expect  denied/' good.klock >failing.klock
+sed 's/resources  configmaps/resources  configmapz/' good.klock >bad.klock
+cat >warned.klock <<'POLICY'
+policy warned
+lock secret {
+  resources  secrets
+  namespace  default
+  labels     a=b
+  deny       delete
+}
+POLICY
+
+# ---- help, version, completion ----
+try 0 help && prints 'Usage:'
+quiet help
+cp out help
+try 0 --help
+judge '--help is help' cmp -s out help
+try 0 -h
+try 2
+says 'klockc help'
+silent nothing
+verbs='compile check test explain completion version help'
+for verb in $verbs; do
+	judge "help names $verb" grep -q "^  $verb " help
+	try 0 help $verb && prints 'Usage:'
+	cp out verb-help
+	try 0 $verb --help
+	judge "$verb --help is help $verb" cmp -s out verb-help
+	try 0 $verb -h
+	sed -n 's/^  \(-., \)*--\([a-z-]*\).*/\2/p' verb-help | while read -r option; do echo "$verb $option"; done >>options
+done
+for verb in decide why who import fmt fn; do judge "help does not name $verb" sh -c "! grep -q '^  $verb ' help"; done
+judge 'there are options' test "$(wc -l <options)" -gt 20
+refuses "did you mean 'compile'" compil
+refuses "did you mean 'check'" chekc x
+refuses "unknown verb 'nonsense'" nonsense
+refuses "option before the verb" --output=yaml compile
+refuses "did you mean 'compile'" help compil
+refuses "another argument" help compile check
+try 0 version && prints '^klockc [0-9]*\.[0-9]*\.[0-9]*$'
+try 0 --version && prints '^klockc '
+try 0 version -o json && prints '"compile"'
+try 0 version -o json && prints '"1.30"'
+refuses 'another argument' version x
+for shell in bash zsh fish; do
+	try 0 completion $shell && prints klockc
+	cp out completion.$shell
+	while read -r verb option; do
+		judge "completion $shell knows $verb --$option" grep -q -e "-*$option" completion.$shell
+	done <options
+	if command -v $shell >/dev/null 2>&1; then
+		judge "$shell reads its completion" $shell -n completion.$shell
+	else
+		skip "$shell reads its completion" "there is no $shell"
+	fi
+done
+refuses 'bash, zsh or fish' completion tcsh
+refuses 'needs an argument' completion
+if command -v bash >/dev/null 2>&1; then
+	cat >complete.sh <<'SCRIPT'
+. ./completion.bash
+ask() { COMP_WORDS=(klockc "$@"); COMP_CWORD=$#; COMPREPLY=(); compopt() { :; }; _klockc; echo "${COMPREPLY[@]}"; }
+test "$(ask comp)" = "compile completion" || { ask comp; exit 1; }
+test "$(ask compile --output-d)" = --output-dir || exit 2
+test "$(ask compile -o '')" = "yaml json" || exit 3
+test "$(ask compile -o = j)" = json || exit 4
+test "$(ask check --color a)" = "auto always" || exit 5
+test "$(ask compile goo)" = good.klock || exit 6
+test "$(ask explain K000)" != "" || exit 7
+SCRIPT
+	judge 'completion in bash' env PATH="$(dirname "$KLOCKC"):$PATH" bash complete.sh
+fi
+try 0 explain && prints K0203
+try 0 explain K0203 && prints K0203
+try 0 explain k0203 && prints K0203
+try 0 explain unknown-name && prints K0101
+refuses 'K9999' explain K9999
+
+# The man page names what the help names, and nothing else.
+sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/s/^\.B[IR]* .*\\-\\-\([a-z\\-]*\).*/\1/p' "$root/docs/klockc.1" | sed 's/\\//g' | sort -u >man-options
+awk '{ print $2 }' options | sort -u >help-options
+judge "options of the man page: $(diff help-options man-options || :)" cmp -s help-options man-options
+for verb in $verbs; do judge "the man page names $verb" grep -q "^\.SS $verb" "$root/docs/klockc.1"; done
+if command -v man >/dev/null 2>&1; then
+	judge 'the man page is well-formed' sh -c "! man --warnings -E UTF-8 -l -Tutf8 -Z '$root/docs/klockc.1' 2>&1 >/dev/null | grep ."
+else
+	skip 'the man page is well-formed' 'there is no man'
+fi
+
+# ---- options ----
+refuses 'did you mean --kubernetes' compile --kubernets 1.30 good.klock
+refuses 'has no option -x' compile -x good.klock
+refuses 'has no option --output-dir' check --output-dir x good.klock
+refuses 'needs a value' compile good.klock -o
+refuses 'yaml|json' compile good.klock -o yml
+refuses 'did you mean json' check good.klock --output=jsn
+refuses 'takes no value' compile --check=yes good.klock
+refuses 'value is empty' compile --output-file= good.klock
+refuses 'given before' compile -o yaml -o json good.klock
+refuses 'no version' compile --kubernetes latest good.klock
+refuses 'no version' compile --kubernetes 2.0 good.klock
+refuses 'no version' compile --kubernetes 1.30x good.klock
+refuses 'no day' compile --at yesterday good.klock
+refuses 'no day' compile --at 2026-02-29 good.klock
+refuses 'api|static' compile --target cluster good.klock
+refuses 'no such directory' compile --root nowhere good.klock
+refuses 'exclude each other' compile --output-file a --output-dir b good.klock
+refuses 'YAML only' compile --output-dir b -o json good.klock
+refuses 'output-file or --output-dir' compile --check good.klock
+refuses 'output-file or --output-dir' compile --depfile d good.klock
+refuses 'writes nothing' compile --check --depfile d --output-file f good.klock
+refuses 'goes with no' test --print-cases --run x good.klock
+refuses 'run' test --run '(' good.klock
+refuses 'needs an argument' compile
+refuses 'needs an argument' check
+refuses 'needs an argument' test
+judge 'nothing was written by a usage error' test ! -e a -a ! -e b -a ! -e d -a ! -e f
+
+# ---- compile ----
+try 0 compile good.klock && prints 'kind: ValidatingAdmissionPolicy$'
+cp out good.yaml
+for form in '-o yaml' '-oyaml' '-o=yaml' '--output yaml' '--output=yaml' '--kubernetes 1.30' '--kubernetes=v1.33.4' '--target api' \
+	'--color never' '--at 2026-01-01' '--root .' '--'; do
+	# shellcheck disable=SC2086
+	try 0 compile $form good.klock
+	judge "compile $form: the same output" cmp -s out good.yaml
+done
+try 0 compile good.klock -o json && prints '"kind": *"List"'
+if command -v python3 >/dev/null 2>&1; then judge 'the JSON is JSON' python3 -m json.tool out /dev/null; fi
+try 0 compile good.klock --target static
+try 1 compile good.klock --kubernetes 1.29 && silent 1.29
+says K0412
+status=0
+"$KLOCKC" compile - <good.klock >out 2>err || status=$?
+judge 'standard input' test "$status" -eq 0
+sed 's/stdin:/good.klock:/' out >back
+judge 'standard input: the same output' cmp -s back good.yaml
+try 0 compile good.klock warned.klock && prints 'warned-objects'
+cp out both.yaml
+try 0 compile warned.klock good.klock
+judge 'the order of files does not matter' cmp -s out both.yaml
+try 0 compile good.klock good.klock
+judge 'a file that is named twice is one file' cmp -s out good.yaml
+try 1 compile bad.klock && silent bad
+says 'bad.klock:3:14: error'
+try 1 compile warned.klock --warnings-as-errors && silent warned
+mkdir -p policies/deep/er policies/.hidden
+cp good.klock policies/deep/er/good.klock
+cp warned.klock policies/
+cp bad.klock policies/.hidden/
+echo nonsense >policies/notes.txt
+ln -s ../policies policies/loop
+try 0 compile policies && prints 'good-objects'
+try 0 compile policies/ && prints 'warned-objects'
+mkdir empty
+try 2 compile empty && silent empty
+says 'no .klock file'
+try 2 compile missing.klock && silent missing
+says 'missing.klock'
+try 2 check missing.klock
+try 2 compile good.klock missing.klock && silent 'good and missing'
+try 2 compile good.klock/x && silent 'below a file'
+
+# to a file
+try 0 compile good.klock --output-file one.yaml && silent one
+judge 'output-file' cmp -s one.yaml good.yaml
+judge 'output-file: permissions' test "$(ls -l one.yaml | cut -c1-10)" = "$(: >plain && ls -l plain | cut -c1-10)"
+touch -t 202001010000 one.yaml
+try 0 compile good.klock --output-file one.yaml
+judge 'a file that stays the same is not written' test -n "$(find one.yaml ! -newer good.klock)"
+chmod 600 one.yaml
+try 0 compile changed.klock --output-file one.yaml
+judge 'the permissions stay' test "$(ls -l one.yaml | cut -c1-10)" = -rw-------
+ln -s one.yaml link.yaml
+try 0 compile good.klock --output-file link.yaml
+judge 'a link stays a link' test -L link.yaml
+judge 'a link is followed' cmp -s one.yaml good.yaml
+try 0 compile good.klock --output-file one.json -o json
+try 1 compile bad.klock --output-file one.yaml
+judge 'a failed compile leaves the file alone' cmp -s one.yaml good.yaml
+try 1 compile bad.klock --output-file new.yaml
+judge 'a failed compile makes no file' test ! -e new.yaml
+try 2 compile good.klock --output-file nowhere/one.yaml
+says 'nowhere/one.yaml: No such file'
+try 2 compile good.klock --output-file policies
+says 'policies: Is a directory'
+judge 'no temporary file is left' test -z "$(find . -name '*.yaml.*')"
+
+# --check with a file
+try 0 compile good.klock --output-file one.yaml --check && silent same
+try 1 compile changed.klock --output-file one.yaml --check && prints '^@@ '
+cp out one.diff
+judge '--check writes nothing' cmp -s one.yaml good.yaml
+try 1 compile good.klock --output-file new.yaml --check && prints '^--- /dev/null'
+judge '--check makes no file' test ! -e new.yaml
+if command -v patch >/dev/null 2>&1; then
+	cp one.yaml patched.yaml
+	patch -s patched.yaml one.diff
+	try 0 compile changed.klock --output-file patched.yaml --check
+else
+	skip 'the diff is a patch' 'there is no patch'
+fi
+
+# to a directory
+try 0 compile good.klock --output-dir deploy && silent deploy
+judge 'output-dir' test -f deploy/validatingadmissionpolicy-good-objects.yaml
+judge 'a kustomization' grep -q '^- validatingadmissionpolicy-good-objects.yaml' deploy/kustomization.yaml
+cat deploy/valid*.yaml | sort >parts
+sort good.yaml >whole
+judge 'the files together are the stream' cmp -s parts whole
+try 0 compile good.klock --output-dir deploy --check && silent same
+printf 'kind: ConfigMap\nmetadata:\n  labels:\n    app.kubernetes.io/managed-by: helm\n' >deploy/foreign.yaml
+printf 'hello\n' >deploy/notes.txt
+cat good.yaml >deploy/stream.yaml
+try 1 compile warned.klock --output-dir deploy --check && prints '^+++ /dev/null'
+judge '--check removes nothing' test -f deploy/validatingadmissionpolicy-good-objects.yaml
+try 0 compile warned.klock --output-dir deploy
+judge 'what vanished is removed' test ! -e deploy/validatingadmissionpolicy-good-objects.yaml
+judge 'what is not ours stays' test -f deploy/foreign.yaml -a -f deploy/notes.txt -a -f deploy/stream.yaml
+judge 'our kustomization follows' grep -q '^- validatingadmissionpolicy-warned-objects.yaml' deploy/kustomization.yaml
+printf 'kind: Kustomization\nresources: [own]\n' >deploy/kustomization.yaml
+try 0 compile good.klock --output-dir deploy
+judge 'the kustomization of somebody else stays' grep -q 'own' deploy/kustomization.yaml
+ls deploy >before
+try 1 compile bad.klock --output-dir deploy
+ls deploy >after
+judge 'a failed compile leaves the directory alone' cmp -s before after
+try 1 compile bad.klock --output-dir fresh
+judge 'a failed compile makes no directory' test ! -e fresh
+try 1 compile good.klock --output-dir fresh --check
+judge '--check makes no directory' test ! -e fresh
+try 0 compile good.klock --output-dir static --target static
+judge 'no kustomization for the API server' test ! -e static/kustomization.yaml
+try 2 compile good.klock --output-dir good.klock
+try 2 compile good.klock --output-dir nowhere/deep
+
+# depfile
+printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock
+try 0 compile top.klock --output-file top.yaml --depfile top.d
+judge 'depfile: the target' grep -q '^top.yaml:' top.d
+judge 'depfile: what is included' grep -q '^  good.klock' top.d
+printf 'include top.d\n' >top.mk
+judge 'make reads the depfile' "${MAKE_PROGRAM:-make}" -s -f top.mk top.yaml
+try 0 compile top.klock --output-dir top --depfile top.d
+judge 'depfile: every object is a target' grep -q '^top/validatingadmissionpolicy.*top/validating.*:' top.d
+
+# ---- check ----
+try 0 check good.klock && silent check
+try 1 check bad.klock && silent 'check bad'
+says '^bad.klock:3:14: error:.*\[K0103 '
+try 0 check warned.klock
+says 'warning'
+try 1 check warned.klock --warnings-as-errors
+for form in human json sarif github junit; do
+	try 1 check bad.klock -o $form && prints K0103
+	quiet "check -o $form"
+	try 0 check good.klock -o $form
+	quiet "check -o $form"
+	if command -v python3 >/dev/null 2>&1; then
+		case $form in
+		json | sarif) judge "$form is JSON" python3 -m json.tool out /dev/null ;;
+		junit) judge "$form is XML" python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse("out")' ;;
+		esac
+	fi
+done
+escape=$(printf '\033')
+try 1 check bad.klock --color always
+says "$escape"
+try 1 check bad.klock --color never
+judge 'no colour' sh -c "! grep -q '$escape' err"
+CLICOLOR_FORCE=1 && export CLICOLOR_FORCE
+try 1 check bad.klock
+says "$escape"
+NO_COLOR=1 && export NO_COLOR
+try 1 check bad.klock
+judge 'NO_COLOR is stronger' sh -c "! grep -q '$escape' err"
+unset NO_COLOR CLICOLOR_FORCE
+
+# ---- test ----
+try 0 test good.klock && prints '^2 passed, 0 failed$'
+try 1 test failing.klock && prints '^1 passed, 1 failed$'
+prints 'failing.klock:16: failed: good: others go (step 1)'
+try 1 test bad.klock && silent 'test bad'
+try 0 test failing.klock --run 'good/nobody' && prints '^1 passed, 0 failed$'
+try 1 test failing.klock --run '^good/(nobody|others)'
+try 0 test good.klock --run nothing && prints '^0 passed, 0 failed$'
+try 1 test good.klock --run nothing --require-tests
+try 0 test warned.klock
+try 1 test warned.klock --require-tests
+says 'there is no test'
+try 0 test good.klock --require-tests
+for form in human json junit tap; do
+	try 0 test good.klock -o $form
+	try 1 test failing.klock -o $form && prints 'others go'
+	if command -v python3 >/dev/null 2>&1; then
+		case $form in
+		json) judge "test -o $form is JSON" python3 -m json.tool out /dev/null ;;
+		junit) judge "test -o $form is XML" python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("out")' ;;
+		esac
+	fi
+done
+try 0 test good.klock -o tap && prints '^1\.\.2$'
+try 0 test good.klock --print-cases && prints '"cases"'
+
+# ---- writing fails ----
+if [ -e /dev/full ]; then
+	for words in 'compile good.klock' 'check bad.klock -o json' 'test good.klock' 'explain' 'version' 'help' 'completion bash' \
+		'compile good.klock --output-file new.yaml --check'; do
+		status=0
+		# shellcheck disable=SC2086
+		"$KLOCKC" $words >/dev/full 2>err || status=$?
+		: >out
+		judge "$words on a full disk" test "$status" -eq 2
+		says 'No space left' "$words"
+	done
+	try 2 compile good.klock --output-file /dev/full
+	says 'No space left'
+else
+	skip 'a full disk' 'there is no /dev/full'
+fi
+status=$({ { sleep 0.2; s=0; "$KLOCKC" explain 2>err || s=$?; echo $s >&3; } | :; } 3>&1)
+judge 'a closed pipe' test "$status" -eq 2
+says 'Broken pipe'
+status=0
+"$KLOCKC" compile good.klock >&- 2>err || status=$?
+judge 'standard output is closed' test "$status" -eq 2
+status=0
+"$KLOCKC" compile good.klock >out 2>&- || status=$?
+judge 'standard error is closed' test "$status" -eq 0
+status=0
+"$KLOCKC" compile - <&- >out 2>err || status=$?
+judge 'standard input is closed' test "$status" -ne 0
+status=0
+"$KLOCKC" compile - <policies >out 2>err || status=$?
+judge 'standard input is a directory' test "$status" -eq 2
+
+# Runs as somebody for whom permissions count.
+mortal=
+if [ "$(id -u)" -ne 0 ]; then
+	mortal=env
+elif command -v setpriv >/dev/null 2>&1; then
+	mortal='setpriv --reuid=65534 --regid=65534 --clear-groups'
+fi
+mkdir locked && chmod 755 "$work" locked
+cp good.klock secret.klock && chmod 000 secret.klock
+chmod a+r good.klock
+# shellcheck disable=SC2086
+if [ -n "$mortal" ] && $mortal "$KLOCKC" version >/dev/null 2>&1; then
+	status=0
+	$mortal "$KLOCKC" compile secret.klock >out 2>err || status=$?
+	judge 'an unreadable file' test "$status" -eq 2
+	says 'secret.klock.*Permission denied'
+	silent 'an unreadable file'
+	chmod 555 locked
+	status=0
+	$mortal "$KLOCKC" compile good.klock --output-dir locked >out 2>err || status=$?
+	judge 'a directory that is not writable' test "$status" -eq 2
+	says 'Permission denied'
+	mkdir -p dark/er && cp good.klock dark/er && chmod 000 dark/er
+	status=0
+	$mortal "$KLOCKC" compile dark >out 2>err || status=$?
+	judge 'a directory that is not readable' test "$status" -eq 2
+else
+	skip 'unreadable files' 'permissions do not count for this user'
+fi
+
+# ---- inputs that are no policies ----
+echo untouched >kept.yaml
+hostile() { # NAME [STATUS]: compiles NAME.klock, which cannot be
+	status=0
+	timeout "${3:-60}" "$KLOCKC" compile "$1.klock" --output-file kept.yaml >out 2>err || status=$?
+	judge "$1: status ${2:-1}" test "$status" -eq "${2:-1}"
+	judge "$1: says why" grep -q 'error' err
+	judge "$1: few words" test "$(wc -c <err)" -lt 10000000
+	judge "$1: nothing is written" test "$(cat kept.yaml)" = untouched
+	silent "$1"
+}
+letters() { head -c "$1" /dev/zero | tr '\0' "${2:-a}"; }
+lock_start='policy p
+lock l { resources pods namespace default deny delete
+'
+: >zero.klock
+hostile zero
+printf '# only a comment\n' >comment.klock
+hostile comment
+head -c 65536 "$KLOCKC" >binary.klock
+hostile binary
+printf 'policy a\0b\n' >nul.klock
+hostile nul
+printf '\357\273\277policy bom\n' >bom.klock
+hostile bom
+says 'byte order mark'
+printf 'policy a # \377\n' >utf8.klock
+hostile utf8
+printf 'policy a # \355\240\200\n' >surrogate.klock
+hostile surrogate
+head -c 104857600 /dev/zero | tr '\0' '#' >large.klock
+hostile large
+rm large.klock
+{ printf '%s' "$lock_start"; printf 'message "no end\n}\n'; } >string.klock
+hostile string
+{ printf '%s' "$lock_start"; printf 'message """no end\n}\n'; } >raw.klock
+hostile raw
+{ printf '%s where ' "$lock_start"; letters 1000000 '('; } >parentheses.klock
+hostile parentheses
+{ printf '%s where ' "$lock_start"; letters 1000000 '('; printf 'label a'; letters 1000000 ')'; echo '}'; } >closed.klock
+hostile closed
+{ printf '%s where ' "$lock_start"; yes 'not' | head -n 1000000; echo 'label a }'; } >nots.klock
+hostile nots
+{ printf '%s where label a' "$lock_start"; yes ' and label a' | head -n 200000; echo '}'; } >ands.klock
+status=0
+timeout 30 "$KLOCKC" compile ands.klock --output-file ands.yaml >out 2>err || status=$?
+judge '200000 operands of and: no crash' test "$status" -le 1
+{ printf '%s where label a0' "$lock_start"; awk 'BEGIN { for (i = 1; i < 200000; i++) print " or label a" i }'; echo '}'; } >ors.klock
+hostile ors 1 30
+letters 1000000 '{' >braces.klock
+hostile braces
+yes 'lock l {' | head -n 100000 >blocks.klock
+hostile blocks
+printf 'policy p\ninclude "cycle2.klock"\n' >cycle.klock
+printf 'policy p\ninclude "cycle.klock"\n' >cycle2.klock
+hostile cycle
+printf 'include "self.klock"\n' >self.klock
+hostile self
+mkdir -p inner && printf 'include "../good.klock"\npolicy outside\n' >inner/outside.klock
+hostile inner/outside
+printf 'include "/etc/passwd"\n' >absolute.klock
+hostile absolute
+printf 'include "gone.klock"\n' >gone-include.klock
+hostile gone-include 2
+i=0
+while [ $i -lt 100 ]; do
+	printf 'include "chain%d.klock"\n' $((i + 1)) >chain$i.klock
+	i=$((i + 1))
+done
+cp good.klock chain100.klock
+hostile chain0
+ln -s /etc inner/away
+printf 'include "away/passwd"\n' >inner/link.klock
+hostile inner/link
+printf 'policy %s\n' "$(letters 300)" >policy-name.klock
+hostile policy-name
+printf 'policy p\nlock %s { resources pods namespace default all objects deny delete }\n' "$(letters 300)" >lock-name.klock
+status=0
+"$KLOCKC" compile lock-name.klock >out 2>err || status=$?
+judge 'a long name of a lock: no crash' test "$status" -le 1
+printf '%sname %s }\n' "$lock_start" "$(letters 254)" >object-name.klock
+hostile object-name
+printf 'policy p\nactor a = sa default/%s\n' "$(letters 254)" >account-name.klock
+hostile account-name
+printf 'policy p\nresource %s.example.com namespaced\n%sname x }\n' "$(letters 300)" "lock l { resources pods namespace default deny delete " >resource-name.klock
+hostile resource-name
+try 0 compile top.klock --root .
+printf 'include "../good.klock"\npolicy inside\n%s' 'lock x { resources pods  namespace a  name b  deny delete }' >inner/inside.klock
+try 1 compile inner/inside.klock
+try 0 compile inner/inside.klock --root .
+finish

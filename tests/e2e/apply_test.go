@@ -1,0 +1,240 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/live"
+	"klock.dev/e2e/resources"
+)
+
+// TestApply shows that a server takes every manifest as it is: dry runs succeed, what is stored is what was emitted, a
+// second apply writes nothing, and the type checker of the controller manager has nothing to say.
+func TestApply(t *testing.T) {
+	needKlockc(t)
+	all := rows(t)
+	for _, minor := range minors(t) {
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true})
+			s := newStage(t, c)
+			// The type checker looks into custom resources as well, as far as they are served.
+			var files []*live.File
+			for _, r := range all {
+				if r.err == nil {
+					files = append(files, &live.File{Cases: r.cases})
+				}
+			}
+			if err := s.judge.Admit(context.Background(), files); err != nil {
+				t.Fatal(err)
+			}
+			checked := map[string]string{}
+			objects := 0
+			for _, r := range all {
+				// Errors are those of TestRowsEvaluator. What is written by hand leaves defaults to the server, and a
+				// server takes static manifests from files only.
+				if r.err != nil || r.manifest == nil || r.byHand || slices.Contains(r.comments.options, "static") {
+					continue
+				}
+				t.Run(r.name, func(t *testing.T) {
+					n := s.in(t).applyTwice(r.manifest)
+					objects += n
+					for _, name := range policiesOf(t, r.manifest) {
+						if before, ok := checked[name]; ok {
+							t.Errorf("%s emits the policy %s, too", before, name)
+						}
+						checked[name] = r.name
+					}
+				})
+			}
+			t.Logf("%d objects applied", objects)
+			s.typesAreRight(checked)
+		})
+	}
+}
+
+func policiesOf(t *testing.T, manifest []byte) []string {
+	t.Helper()
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, object := range objects {
+		if object.GetKind() == "ValidatingAdmissionPolicy" {
+			names = append(names, object.GetName())
+		}
+	}
+	return names
+}
+
+// applyTwice applies a manifest as GitOps does. All but the policies goes again at once, because it is in the way of
+// other manifests: bindings make policies act, and accounts and roles may be in several.
+func (s *stage) applyTwice(manifest []byte) int {
+	s.t.Helper()
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx := context.Background()
+	admin := &actor{s: s, dynamic: dynamic.NewForConfigOrDie(s.c.Config)}
+	for _, object := range objects {
+		kind := object.GroupVersionKind()
+		what := kind.Kind + " " + object.GetName()
+		if object.GetNamespace() != "" {
+			if err := s.admin.create(fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", object.GetNamespace())); err != nil && !apierrors.IsAlreadyExists(err) {
+				s.t.Fatal(err)
+			}
+		}
+		var client dynamic.ResourceInterface = admin.dynamic.Resource(kind.GroupVersion().WithResource(resources.Plural(kind.GroupKind())))
+		if object.GetNamespace() != "" {
+			client = client.(dynamic.NamespaceableResourceInterface).Namespace(object.GetNamespace())
+		}
+		dry := []string{metav1.DryRunAll}
+		data, err := json.Marshal(object)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		apply := func(dryRun []string) (*unstructured.Unstructured, error) {
+			return client.Patch(ctx, object.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: "klock-e2e", DryRun: dryRun, FieldValidation: "Strict"})
+		}
+		s.allowed("create "+what+" as a dry run", func() error {
+			_, err := client.Create(ctx, object.DeepCopy(), metav1.CreateOptions{DryRun: dry, FieldValidation: "Strict"})
+			return err
+		})
+		stored, err := apply(dry)
+		if err != nil {
+			s.t.Errorf("apply %s as a dry run: %v", what, err)
+			continue
+		}
+		s.compare(what, object, stored)
+		if strings.HasSuffix(kind.Kind, "WebhookConfiguration") {
+			// It would call a service that is not there.
+			continue
+		}
+		s.allowed("apply "+what, func() (err error) {
+			stored, err = apply(nil)
+			return err
+		})
+		s.compare(what, object, stored)
+		again, err := apply(nil)
+		if err != nil {
+			s.t.Errorf("apply %s again: %v", what, err)
+		} else if again.GetResourceVersion() != stored.GetResourceVersion() && !onlyStatusChanged(stored, again) || again.GetGeneration() != stored.GetGeneration() {
+			s.t.Errorf("the second apply changes %s", what)
+		}
+		if kind.Kind != "ValidatingAdmissionPolicy" {
+			if err := client.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); err != nil {
+				s.t.Error(err)
+			}
+		}
+	}
+	return len(objects)
+}
+
+// onlyStatusChanged says whether the type checker wrote in between, and nobody else.
+func onlyStatusChanged(a, b *unstructured.Unstructured) bool {
+	return !equality.Semantic.DeepEqual(a.Object["status"], b.Object["status"]) && equality.Semantic.DeepEqual(withoutServer(a), withoutServer(b))
+}
+
+// compare shows that the server adds nothing to an object and takes nothing away.
+func (s *stage) compare(what string, emitted, stored *unstructured.Unstructured) {
+	s.t.Helper()
+	a, b := withoutServer(emitted), withoutServer(stored)
+	for _, key := range slices.Sorted(maps.Keys(union(a, b))) {
+		if !equality.Semantic.DeepEqual(a[key], b[key]) {
+			s.t.Errorf("%s: emitted and stored %s differ:\n%s\n%s", what, key, text(a[key]), text(b[key]))
+		}
+	}
+}
+
+func text(value any) []byte {
+	data, _ := json.Marshal(value)
+	return data
+}
+
+func union(a, b map[string]any) map[string]any {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// withoutServer leaves out what only the server writes.
+func withoutServer(object *unstructured.Unstructured) map[string]any {
+	content := runtime.DeepCopyJSON(object.Object)
+	delete(content, "status")
+	metadata, _ := content["metadata"].(map[string]any)
+	for _, key := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+		delete(metadata, key)
+	}
+	return content
+}
+
+// misspelt is a policy that the type checker must warn of.
+const misspelt = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: misspelt}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [UPDATE], resources: [configmaps]}]}
+  validations: [{expression: "object.metadata.nam == 'x'"}]
+`
+
+// typesAreRight waits until every policy was checked.
+func (s *stage) typesAreRight(policies map[string]string) {
+	s.t.Helper()
+	ctx := context.Background()
+	if err := s.admin.create(misspelt); err != nil {
+		s.t.Fatal(err)
+	}
+	var missing []string
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
+		list, err := s.admin.typed.AdmissionregistrationV1().ValidatingAdmissionPolicies().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		byName := map[string]*admissionv1.ValidatingAdmissionPolicy{}
+		for i := range list.Items {
+			byName[list.Items[i].Name] = &list.Items[i]
+		}
+		missing = nil
+		if p := byName["misspelt"]; p == nil || p.Status.TypeChecking == nil {
+			missing = append(missing, "misspelt")
+		} else if len(p.Status.TypeChecking.ExpressionWarnings) == 0 {
+			s.t.Fatal("the type checker finds nothing at all")
+		}
+		for name := range policies {
+			if p := byName[name]; p == nil || p.Status.TypeChecking == nil || p.Status.ObservedGeneration != p.Generation {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) > 0 {
+			continue
+		}
+		for name, row := range policies {
+			for _, w := range byName[name].Status.TypeChecking.ExpressionWarnings {
+				s.t.Errorf("%s: %s: %s: %s", row, name, w.FieldRef, w.Warning)
+			}
+		}
+		s.t.Logf("%d policies checked", len(policies))
+		return
+	}
+	s.t.Errorf("no types are checked of %v", missing)
+}

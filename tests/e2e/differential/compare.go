@@ -1,0 +1,73 @@
+package differential
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/evaluator"
+)
+
+var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by ?(.*)$`)
+
+var lockNamed = regexp.MustCompile(`\(lock (\S+) of policy p; `)
+
+// compare tells what is different between klockc's decision and the evaluator's verdict, or nothing.
+func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) string {
+	var problems []string
+	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if d.Verdict != v.Verdict {
+		report("klockc: %s, API server: %s", d.Verdict, v.Verdict)
+	}
+	if len(v.Errors) > 0 && len(d.Failed) == 0 {
+		report("the API server cannot evaluate an expression")
+	}
+	shown := append(slices.Clone(v.Messages), v.Warnings...)
+	failed := 0
+	for _, lock := range d.Locks {
+		if slices.Contains(d.Failed, lock) {
+			failed++
+		}
+	}
+	if len(d.Locks) == 1 && failed == 0 && len(d.Failed) == 0 && d.Verdict != cases.Allowed && d.Verdict == v.Verdict {
+		if !slices.ContainsFunc(shown, func(text string) bool { return strings.Contains(text, strings.TrimSpace(d.Messages[0])) }) {
+			report("the message of lock %s is not shown: %q", d.Locks[0], d.Messages[0])
+		}
+	}
+	for _, text := range shown {
+		if match := lockNamed.FindAllStringSubmatch(text, -1); len(match) > 0 && !slices.Contains(d.Locks, match[len(match)-1][1]) {
+			report("a message names lock %s, which does not refuse", match[len(match)-1][1])
+		}
+	}
+
+	var broken []string
+	recorded := false
+	for key, value := range v.Audit {
+		if key == "validation.policy.admission.k8s.io/validation_failure" {
+			recorded = true
+			continue
+		}
+		match := brokenBy.FindStringSubmatch(value)
+		if !strings.HasSuffix(key, "/break-glass") || match == nil {
+			report("unexpected audit annotation %s: %q", key, value)
+			continue
+		}
+		broken = append(broken, strings.Split(match[1], ", ")...)
+		if match[2] != strings.TrimSpace(r.User.Username) {
+			report("the audit annotation names %q", match[2])
+		}
+	}
+	audits := slices.ContainsFunc(d.Locks, func(lock string) bool { return strings.Contains(p.mode(lock), "audit") })
+	if recorded != audits {
+		report("a refusal is recorded: klockc %t, API server %t", audits, recorded)
+	}
+	slices.Sort(broken)
+	expected := slices.Sorted(slices.Values(d.BreakGlass))
+	// A failure elsewhere in the policy takes the annotation with it.
+	if !slices.Equal(broken, expected) && len(v.Errors) == 0 {
+		report("break-glass: klockc %q, API server %q", expected, broken)
+	}
+	return strings.Join(problems, "; ")
+}

@@ -1,0 +1,384 @@
+package differential
+
+import (
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"klock.dev/e2e/cases"
+)
+
+// set puts a value at a path, making what is missing; "*" is an element of a list, an existing one or a new one.
+func set(r *rand.Rand, at any, path []string, value any) any {
+	if len(path) == 0 {
+		return value
+	}
+	if path[0] == "*" {
+		list, ok := at.([]any)
+		if !ok {
+			list = nil
+		}
+		if len(list) == 0 || chance(r, 40) {
+			return append(slices.Clone(list), set(r, nil, path[1:], value))
+		}
+		list = slices.Clone(list)
+		i := r.IntN(len(list))
+		list[i] = set(r, list[i], path[1:], value)
+		return list
+	}
+	object, ok := at.(map[string]any)
+	if !ok {
+		object = map[string]any{}
+	}
+	object[path[0]] = set(r, object[path[0]], path[1:], value)
+	return object
+}
+
+// remove takes away what is at a path, or one of its parents.
+func remove(r *rand.Rand, at any, path []string) {
+	for i, key := range path {
+		object, ok := at.(map[string]any)
+		if !ok {
+			return
+		}
+		if i == len(path)-1 || i+1 < len(path) && path[i+1] == "*" && chance(r, 30) {
+			delete(object, key)
+			return
+		}
+		at = object[key]
+		if list, ok := at.([]any); ok && i+2 < len(path) && len(list) > 0 {
+			remove(r, pick(r, list), path[i+2:])
+			return
+		}
+	}
+}
+
+var wrong = []any{nil, "text", int64(7), 1.5, true, []any{}, map[string]any{}, []any{"a"}, map[string]any{"x": "1"}, []any{map[string]any{}}, []any{nil}}
+
+func (w *world) value(r *rand.Rand, f field) any {
+	if chance(r, 8) {
+		return runtime.DeepCopyJSONValue(pick(r, wrong))
+	}
+	return pick(r, f.values)
+}
+
+// A wrong value may stand for a parent as well, but metadata always is as the API server has it.
+func (w *world) setField(r *rand.Rand, object map[string]any, f field) {
+	if f.path[0] == "metadata" {
+		set(r, object, f.path, pick(r, f.values))
+		return
+	}
+	path := f.path
+	if chance(r, 4) && len(path) > 1 {
+		path = path[:1+r.IntN(len(path)-1)]
+		set(r, object, path, runtime.DeepCopyJSONValue(pick(r, wrong)))
+		return
+	}
+	set(r, object, path, w.value(r, f))
+}
+
+func metadataOf(object map[string]any) map[string]any { return object["metadata"].(map[string]any) }
+
+func setPair(metadata map[string]any, field, key, value string) {
+	pairs, ok := metadata[field].(map[string]any)
+	if !ok {
+		pairs = map[string]any{}
+		metadata[field] = pairs
+	}
+	pairs[key] = value
+}
+
+func (w *world) object(r *rand.Rand, a *aim, request *cases.Request) map[string]any {
+	apiVersion := request.Version
+	if request.Group != "" {
+		apiVersion = request.Group + "/" + request.Version
+	}
+	metadata := map[string]any{}
+	if request.Name != "" {
+		metadata["name"] = request.Name
+	} else {
+		metadata["generateName"] = "web-"
+	}
+	if request.Namespace != "" {
+		metadata["namespace"] = request.Namespace
+	}
+	object := map[string]any{"apiVersion": apiVersion, "kind": request.Kind, "metadata": metadata}
+	if chance(r, 40) {
+		for _, key := range some(r, w.keys, 3) {
+			setPair(metadata, "labels", key, pick(r, w.values))
+		}
+	}
+	if chance(r, 25) {
+		for _, key := range some(r, w.annotations, 2) {
+			setPair(metadata, "annotations", key, pick(r, w.texts))
+		}
+	}
+	for range r.IntN(4) {
+		w.setField(r, object, pick(r, w.fields))
+	}
+	if a != nil {
+		for _, key := range slices.Sorted(maps.Keys(a.labels)) {
+			if !chance(r, 6) {
+				setPair(metadata, "labels", key, a.labels[key])
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(a.annotation)) {
+			if !chance(r, 10) {
+				setPair(metadata, "annotations", key, a.annotation[key])
+			}
+		}
+		for _, each := range a.fields {
+			if !chance(r, 12) {
+				set(r, object, each.path, runtime.DeepCopyJSONValue(each.value))
+			}
+		}
+	}
+	if chance(r, 3) {
+		metadata["labels"] = map[string]any{}
+	}
+	if chance(r, 2) {
+		metadata["finalizers"] = []any{}
+	}
+	if chance(r, 30) {
+		metadata["uid"], metadata["resourceVersion"] = "0b0c", "17"
+		metadata["managedFields"] = []any{map[string]any{"manager": "kubectl", "operation": "Update"}}
+	}
+	return object
+}
+
+// change makes the new object of an update.
+func (w *world) change(r *rand.Rand, a *aim, old map[string]any) map[string]any {
+	object := runtime.DeepCopyJSON(old)
+	metadata := metadataOf(object)
+	if chance(r, 40) {
+		metadata["resourceVersion"] = strconv.Itoa(r.IntN(100))
+		metadata["managedFields"] = []any{map[string]any{"manager": "x"}}
+	}
+	for range 1 + r.IntN(4) - r.IntN(2) {
+		switch n := r.IntN(20); {
+		case n < 3:
+			setPair(metadata, "labels", pick(r, w.keys), pick(r, w.values))
+		case n < 5:
+			remove(r, metadata, []string{"labels", pick(r, w.keys)})
+		case n < 6:
+			delete(metadata, "labels")
+		case n < 8:
+			setPair(metadata, "annotations", pick(r, w.annotations), pick(r, w.texts))
+		case n < 9:
+			remove(r, metadata, []string{"annotations", pick(r, w.annotations)})
+		case n < 10:
+			set(r, metadata, []string{"finalizers", "*"}, pick(r, []any{"example.com/a", "b"}))
+		case n < 11:
+			if list, ok := metadata["finalizers"].([]any); ok && len(list) > 0 {
+				metadata["finalizers"] = slices.Clone(list[1:])
+				if len(list) == 1 {
+					delete(metadata, "finalizers")
+				}
+			}
+		case n < 12:
+			set(r, metadata, []string{"ownerReferences", "*"}, map[string]any{"kind": "Job", "name": "x"})
+		case n < 15:
+			remove(r, object, pick(r, w.fields).path)
+		case n < 16 && a != nil && len(a.labels) > 0:
+			setPair(metadata, "labels", pick(r, slices.Sorted(maps.Keys(a.labels))), pick(r, w.values))
+		case n < 17 && a != nil && len(a.labels) > 0:
+			remove(r, metadata, []string{"labels", pick(r, slices.Sorted(maps.Keys(a.labels)))})
+		default:
+			w.setField(r, object, pick(r, w.fields))
+		}
+	}
+	if chance(r, 2) && metadata["labels"] == nil {
+		metadata["labels"] = map[string]any{}
+	}
+	return object
+}
+
+func terminate(object map[string]any) {
+	metadataOf(object)["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+	metadataOf(object)["deletionGracePeriodSeconds"] = int64(30)
+}
+
+func (w *world) namespaceObject(r *rand.Rand, a *aim, name string) map[string]any {
+	labels := map[string]any{"kubernetes.io/metadata.name": name}
+	metadata := map[string]any{"name": name, "labels": labels}
+	if chance(r, 50) {
+		labels[pick(r, w.keys)] = pick(r, w.values)
+	}
+	if a != nil {
+		for _, key := range slices.Sorted(maps.Keys(a.namespace)) {
+			if !chance(r, 12) {
+				labels[key] = a.namespace[key]
+			}
+		}
+	}
+	object := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata, "status": map[string]any{"phase": "Active"}}
+	if chance(r, 8) {
+		terminate(object)
+	}
+	return object
+}
+
+// newRequest makes a request that probably meets one of the policy's locks.
+func newRequest(r *rand.Rand, w *world, p *Policy) *cases.Request {
+	var a *aim
+	if chance(r, 85) {
+		var aims []*aim
+		for _, block := range p.Blocks {
+			if block.aim != nil {
+				aims = append(aims, block.aim)
+			}
+		}
+		if len(aims) > 0 {
+			a = pick(r, aims)
+		}
+	}
+	res := pick(r, w.resources)
+	if a != nil && len(a.resources) > 0 && !chance(r, 5) {
+		res = pick(r, a.resources)
+	}
+	request := &cases.Request{
+		Operation: pick(r, []string{"CREATE", "UPDATE", "UPDATE", "DELETE"}),
+		Group:     res.group, Version: res.versions[0], Resource: res.plural, Kind: res.kind,
+		Scope: "Cluster", Name: pick(r, w.names),
+	}
+	if chance(r, 8) {
+		request.Version = pick(r, res.versions)
+	}
+	if a != nil && len(a.operations) > 0 && chance(r, 70) {
+		request.Operation = pick(r, a.operations)
+	}
+	if a != nil && len(a.names) > 0 && !chance(r, 10) {
+		request.Name = pick(r, a.names)
+	}
+	if res.namespaced {
+		request.Scope = "Namespaced"
+		request.Namespace = pick(r, w.namespaces)
+		if a != nil && len(a.namespaces) > 0 && !chance(r, 5) {
+			request.Namespace = pick(r, a.namespaces)
+		}
+		if chance(r, 3) {
+			request.Namespace = "kube-system"
+		}
+		request.NamespaceObject = w.namespaceObject(r, a, request.Namespace)
+	} else if res.plural == "namespaces" {
+		request.Name = strings.ToLower(strings.NewReplacer(".", "-", ":", "-", "_", "-", "'", "-").Replace(request.Name))
+		if chance(r, 50) {
+			request.Name = pick(r, w.namespaces)
+		}
+	}
+	switch n := r.IntN(20); {
+	case n < 3:
+		request.User = pick(r, systemUsers)
+	case n < 6 && a != nil && len(a.users) > 0:
+		request.User = pick(r, a.users)
+	case n < 12:
+		request.User = cases.User{Username: "stranger", Groups: []string{"system:authenticated"}}
+	case n < 17:
+		request.User = pick(r, w.users)
+	default:
+		request.User = randomUser(r)
+	}
+	if request.Operation == "UPDATE" && len(res.subresources) > 0 && chance(r, 25) {
+		request.Subresource = pick(r, res.subresources)
+	}
+	if request.Operation == "CREATE" && chance(r, 15) && res.plural != "namespaces" {
+		request.Name = ""
+	}
+	first := w.object(r, a, request)
+	if request.Operation != "CREATE" && chance(r, 10) {
+		terminate(first)
+		if chance(r, 70) {
+			metadataOf(first)["finalizers"] = []any{"example.com/a", "b"}[:1+r.IntN(2)]
+		}
+	}
+	switch request.Operation {
+	case "CREATE":
+		request.Object = first
+	case "UPDATE":
+		request.OldObject, request.Object = first, w.change(r, a, first)
+		if metadataOf(first)["deletionTimestamp"] != nil && chance(r, 50) {
+			request.Object = runtime.DeepCopyJSON(first)
+			if chance(r, 70) {
+				delete(metadataOf(request.Object), "finalizers")
+			}
+		} else if chance(r, 20) {
+			// The other way round, objects come into selections.
+			request.OldObject, request.Object = request.Object, request.OldObject
+		}
+	case "DELETE":
+		request.OldObject = first
+		if chance(r, 15) && res.plural != "namespaces" {
+			request.DeleteCollection = true
+		}
+	}
+	return request
+}
+
+// encode is JSON in which a double stays one.
+func encode(b *strings.Builder, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		b.WriteByte('{')
+		for i, key := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			encode(b, key)
+			b.WriteByte(':')
+			encode(b, v[key])
+		}
+		b.WriteByte('}')
+	case []any:
+		b.WriteByte('[')
+		for i, item := range v {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			encode(b, item)
+		}
+		b.WriteByte(']')
+	case float64:
+		text := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.ContainsAny(text, ".e") {
+			text += ".0"
+		}
+		b.WriteString(text)
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		b.Write(text)
+	}
+}
+
+func nullable(object map[string]any) any {
+	if object == nil {
+		return nil
+	}
+	return object
+}
+
+// EncodeRequest writes a request as klockc prints them.
+func EncodeRequest(b *strings.Builder, r *cases.Request) {
+	groups := r.User.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	extra := r.User.Extra
+	if extra == nil {
+		extra = map[string][]string{}
+	}
+	encode(b, map[string]any{
+		"operation": r.Operation, "group": r.Group, "version": r.Version, "resource": r.Resource, "kind": r.Kind,
+		"subresource": r.Subresource, "scope": r.Scope, "namespace": r.Namespace, "name": r.Name,
+		"user":   map[string]any{"username": r.User.Username, "uid": r.User.UID, "groups": groups, "extra": extra},
+		"object": nullable(r.Object), "oldObject": nullable(r.OldObject), "namespaceObject": nullable(r.NamespaceObject),
+		"deleteCollection": r.DeleteCollection,
+	})
+}

@@ -1,0 +1,272 @@
+package differential
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/evaluator"
+)
+
+// Options say how much is compared.
+type Options struct {
+	Oracle    string // path of the program
+	Seed      uint64
+	First     uint64 // number of the first policy
+	Decisions int    // at least; negative: without end
+	Workers   int
+	Requests  int // for each policy, about
+	Stop      int // after so many disagreements
+	Report    func(*Disagreement)
+	Progress  func(*Totals)
+}
+
+// Totals are counts over all workers.
+type Totals struct {
+	Decisions, Denied, Warned, Policies, Refused, Locks, Failed, Glass, Disagreements atomic.Int64
+}
+
+// Disagreement is a policy and a request that are judged in two ways.
+type Disagreement struct {
+	Number  uint64 // of the policy
+	Policy  *Policy
+	Request *cases.Request // nil when the manifest as a whole is no good
+	Problem string
+	Answer  Decision
+	Verdict *evaluator.Verdict
+}
+
+func (d *Disagreement) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "policy %d: %s\n%s", d.Number, d.Problem, d.Policy)
+	if d.Request != nil {
+		b.WriteString("\nrequest: ")
+		EncodeRequest(&b, d.Request)
+		fmt.Fprintf(&b, "\nklockc: %+v\nAPI server: %+v\n", d.Answer, *d.Verdict)
+	}
+	return b.String()
+}
+
+// Run compares until enough is compared.
+func Run(o Options) (*Totals, error) {
+	totals := &Totals{}
+	var next atomic.Uint64
+	next.Store(o.First)
+	var mutex sync.Mutex
+	var failure error
+	var group sync.WaitGroup
+	for range o.Workers {
+		group.Go(func() {
+			oracle, err := Start(o.Oracle)
+			for err == nil {
+				if o.Decisions >= 0 && totals.Decisions.Load() >= int64(o.Decisions) || totals.Disagreements.Load() >= int64(o.Stop) {
+					break
+				}
+				mutex.Lock()
+				stop := failure != nil
+				mutex.Unlock()
+				if stop {
+					break
+				}
+				var d *Disagreement
+				if d, err = one(&o, oracle, next.Add(1)-1, totals); d != nil {
+					totals.Disagreements.Add(1)
+					mutex.Lock()
+					o.Report(d)
+					mutex.Unlock()
+				}
+			}
+			if oracle != nil {
+				oracle.Close()
+			}
+			mutex.Lock()
+			if failure == nil {
+				failure = err
+			}
+			mutex.Unlock()
+		})
+	}
+	group.Wait()
+	return totals, failure
+}
+
+// one compares the decisions of one policy; the same number is the same policy and the same requests.
+func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreement, error) {
+	r := newRand(o.Seed, number)
+	w := newWorld(r)
+	policy := newPolicy(r, w)
+	var requests []*cases.Request
+	for range o.Requests/2 + r.IntN(o.Requests+1) {
+		requests = append(requests, newRequest(r, w, policy))
+	}
+	answer, err := oracle.Ask(policy.String(), requests)
+	if err != nil {
+		return nil, err
+	}
+	totals.Policies.Add(1)
+	if answer.Status != "ok" {
+		totals.Refused.Add(1)
+		if answer.Status != "errors" {
+			return &Disagreement{Number: number, Policy: policy, Problem: answer.Status + "\n" + answer.Diagnostics}, nil
+		}
+		if Refused != nil {
+			Refused(number, policy.String(), answer.Diagnostics)
+		}
+		return nil, nil
+	}
+	if len(answer.Decisions) != len(requests) {
+		return nil, fmt.Errorf("policy %d: %d requests, %d decisions", number, len(requests), len(answer.Decisions))
+	}
+	judge, err := evaluator.New([]byte(answer.Manifest))
+	if err != nil {
+		d := &Disagreement{Number: number, Policy: policy, Problem: fmt.Sprintf("the manifest is refused: %v", err)}
+		return shrink(oracle, d), nil
+	}
+	for i, request := range requests {
+		verdict, err := judge.Judge(request)
+		if err != nil {
+			return nil, fmt.Errorf("policy %d: %w\n%s", number, err, policy)
+		}
+		decision := &answer.Decisions[i]
+		totals.Decisions.Add(1)
+		totals.Failed.Add(int64(min(1, len(decision.Failed))))
+		totals.Glass.Add(int64(min(1, len(decision.BreakGlass))))
+		switch decision.Verdict {
+		case cases.Denied:
+			totals.Denied.Add(1)
+		case cases.Warned:
+			totals.Warned.Add(1)
+		}
+		if problem := compare(policy, request, decision, verdict); problem != "" {
+			return shrink(oracle, &Disagreement{Number: number, Policy: policy, Request: request, Problem: problem, Answer: *decision, Verdict: verdict}), nil
+		}
+	}
+	return nil, nil
+}
+
+// Refused is told of policies that klockc finds errors in.
+var Refused func(number uint64, policy, diagnostics string)
+
+// again judges a smaller disagreement; false when there is none any more.
+func again(oracle *Oracle, d *Disagreement) bool {
+	var requests []*cases.Request
+	if d.Request != nil {
+		requests = append(requests, d.Request)
+	}
+	answer, err := oracle.Ask(d.Policy.String(), requests)
+	if err != nil || answer.Status != "ok" {
+		return false
+	}
+	judge, err := evaluator.New([]byte(answer.Manifest))
+	if d.Request == nil {
+		if err != nil {
+			d.Problem = fmt.Sprintf("the manifest is refused: %v", err)
+		}
+		return err != nil
+	}
+	if err != nil {
+		return false
+	}
+	verdict, err := judge.Judge(d.Request)
+	if err != nil {
+		return false
+	}
+	problem := compare(d.Policy, d.Request, &answer.Decisions[0], verdict)
+	if problem != "" {
+		d.Problem, d.Answer, d.Verdict = problem, answer.Decisions[0], verdict
+	}
+	return problem != ""
+}
+
+// shrink drops blocks, clauses and parts of objects as long as the disagreement stays.
+func shrink(oracle *Oracle, d *Disagreement) *Disagreement {
+	try := func(smaller Disagreement) bool {
+		if !again(oracle, &smaller) {
+			return false
+		}
+		*d = smaller
+		return true
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := len(d.Policy.Blocks) - 1; i >= 0; i-- {
+			smaller := *d
+			smaller.Policy = &Policy{Blocks: append(append([]*Block{}, d.Policy.Blocks[:i]...), d.Policy.Blocks[i+1:]...)}
+			changed = try(smaller) || changed
+		}
+		for i := range d.Policy.Blocks {
+			for j := len(d.Policy.Blocks[i].Clauses) - 1; j >= 0; j-- {
+				block := *d.Policy.Blocks[i]
+				block.Clauses = append(append([]string{}, block.Clauses[:j]...), block.Clauses[j+1:]...)
+				smaller := *d
+				smaller.Policy = &Policy{Blocks: append([]*Block{}, d.Policy.Blocks...)}
+				smaller.Policy.Blocks[i] = &block
+				changed = try(smaller) || changed
+			}
+		}
+		if d.Request == nil {
+			continue
+		}
+		for _, path := range paths(d.Request) {
+			request := *d.Request
+			request.Object, request.OldObject = runtime.DeepCopyJSON(request.Object), runtime.DeepCopyJSON(request.OldObject)
+			request.NamespaceObject = runtime.DeepCopyJSON(request.NamespaceObject)
+			if !drop(&request, path) {
+				continue
+			}
+			smaller := *d
+			smaller.Request = &request
+			changed = try(smaller) || changed
+		}
+	}
+	return d
+}
+
+func roots(r *cases.Request) []map[string]any {
+	return []map[string]any{r.Object, r.OldObject, r.NamespaceObject}
+}
+
+// paths are all keys of the request's objects, by the number of the object first.
+func paths(r *cases.Request) [][]string {
+	var all [][]string
+	for i, root := range roots(r) {
+		walk(root, []string{fmt.Sprint(i)}, &all)
+	}
+	return all
+}
+
+func walk(at map[string]any, path []string, all *[][]string) {
+	for key, value := range at {
+		here := append(append([]string{}, path...), key)
+		if len(path) > 1 || key != "apiVersion" && key != "kind" && key != "metadata" {
+			*all = append(*all, here)
+		}
+		if inner, ok := value.(map[string]any); ok {
+			walk(inner, here, all)
+		}
+	}
+}
+
+func drop(r *cases.Request, path []string) bool {
+	at := roots(r)[int(path[0][0]-'0')]
+	for _, key := range path[1 : len(path)-1] {
+		inner, ok := at[key].(map[string]any)
+		if !ok {
+			return false
+		}
+		at = inner
+	}
+	last := path[len(path)-1]
+	if len(path) == 3 && path[1] == "metadata" && (last == "name" || last == "namespace") {
+		return false
+	}
+	if _, ok := at[last]; !ok {
+		return false
+	}
+	delete(at, last)
+	return true
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"testing"
+
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/live"
+)
+
+// mutation is a mistake that a compiler could make.
+type mutation struct {
+	name string
+	from *regexp.Regexp
+	to   string
+}
+
+var mutations = []mutation{
+	{"no exemption", regexp.MustCompile(`\n *&& !variables\.(controllers|lifecycle)\b`), ""},
+	{"everybody is a controller", regexp.MustCompile(`&& !variables\.controllers\b`), "&& false"},
+	{"another label value", regexp.MustCompile(`== 'red'`), "== 'blue'"},
+	{"the actor is refused", regexp.MustCompile(`(?m)^ *&& !\(variables\.user == '[^']*'\)$`), ""},
+	{"another actor", regexp.MustCompile(`(!\(variables\.user == ')[^']*'`), "${1}nobody'"},
+	{"changes do not matter", regexp.MustCompile(`request\.operation != 'UPDATE' \|\| variables\.changed\b`), "true"},
+	{"no label guard", regexp.MustCompile(`request\.operation == 'UPDATE' && !\('`), "false && !('"},
+	{"deletes do not arrive", regexp.MustCompile(`(?m)^      - DELETE\n`), ""},
+	{"updates do not arrive", regexp.MustCompile(`(?m)^      - UPDATE\n(      - DELETE\n)`), "$1"},
+	{"subresources do not arrive", regexp.MustCompile(`(?m)^      - "?[a-z*]+/[a-z]+"?\n`), ""},
+	{"the new object decides", regexp.MustCompile(`request\.operation == 'CREATE' \? variables\.new : variables\.old`), "object != null ? variables.new : variables.old"},
+	{"terminating objects are locked", regexp.MustCompile(`variables\.finishing \|\| `), ""},
+	{"terminating namespaces are locked", regexp.MustCompile(`has\(namespaceObject\.metadata\.deletionTimestamp\)`), "false"},
+	{"any namespace", regexp.MustCompile(`&& variables\.namespaceName == '[^']*'`), ""},
+	{"another lock is named", regexp.MustCompile(`\(lock [a-z0-9-]+ of policy`), "(lock other of policy"},
+	{"a warning only", regexp.MustCompile(`(?m)^  - Deny$`), "  - Warn"},
+	{"nothing is bound", regexp.MustCompile(`(?m)^  policyName: (.*)$`), "  policyName: other"},
+}
+
+// TestJudgesNotice breaks every manifest in ways that a compiler could, and shows that cases fail. A mistake that no row
+// notices is a hole in the rows.
+func TestJudgesNotice(t *testing.T) {
+	needKlockc(t)
+	all := slices.DeleteFunc(rows(t), func(r *row) bool { return r.err != nil || r.byHand || r.manifest == nil })
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) {
+			applies := 0
+			var noticed []string
+			for _, r := range all {
+				broken := m.from.ReplaceAll(r.manifest, []byte(m.to))
+				if string(broken) == string(r.manifest) {
+					continue
+				}
+				applies++
+				if notices(r, broken) {
+					noticed = append(noticed, r.name)
+				}
+			}
+			if len(noticed) == 0 {
+				t.Errorf("no row of %d notices", applies)
+			}
+			t.Logf("%d of %d rows notice: %v", len(noticed), applies, noticed)
+		})
+	}
+}
+
+// notices says whether a case of the row is answered otherwise, or not at all.
+func notices(r *row, manifest []byte) bool {
+	e, err := evaluator.New(manifest)
+	if err != nil {
+		return true
+	}
+	for _, c := range r.cases {
+		verdict, err := e.Judge(&c.Request)
+		if err != nil || c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLiveJudgeNotices shows the same of a running server, for the example of the beginning.
+func TestLiveJudgeNotices(t *testing.T) {
+	needKlockc(t)
+	r := compiled("examples/payments.klock")
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	c := cluster.ForTest(t, cluster.Options{})
+	judge, err := live.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	// The outcomes of the true manifest come first.
+	files := []*live.File{{Manifest: r.manifest, Cases: r.cases}}
+	names := []string{""}
+	for _, m := range mutations {
+		broken := m.from.ReplaceAll(r.manifest, []byte(m.to))
+		if string(broken) != string(r.manifest) && notices(r, broken) {
+			files = append(files, &live.File{Manifest: broken, Cases: r.cases})
+			names = append(names, m.name)
+		}
+	}
+	if err := judge.Prepare(ctx, files); err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range files {
+		outcomes, err := judge.Run(ctx, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := 0
+		for _, o := range outcomes {
+			if o.Problem != "" {
+				problems++
+			}
+		}
+		if i == 0 && problems != 0 || i > 0 && problems == 0 {
+			t.Errorf("%q: %d problems", names[i], problems)
+		}
+		t.Logf("%q: %d of %d cases fail", names[i], problems, len(outcomes))
+	}
+}

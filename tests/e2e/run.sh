@@ -1,0 +1,84 @@
+#!/bin/sh
+# The tests on API servers, counted. They need Go 1.26 and the servers of $KLOCK_MINORS, which are built here when missing.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib.sh
+
+skip_all() {
+	skip "the API-server part" "$1"
+	finish
+	exit
+}
+
+command -v go >/dev/null 2>&1 || skip_all "there is no go; it needs Go 1.26 or newer"
+version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null || :)
+echo "$version" | awk -F'[go.]+' '{ exit !($2 > 1 || ($2 == 1 && $3 + 0 >= 26)) }' ||
+	skip_all "go is ${version:-broken}; it needs Go 1.26 or newer"
+[ -n "${KLOCK_MINORS-}" ] || skip_all "KLOCK_MINORS is empty"
+
+# shellcheck disable=SC2086
+if ! tests/e2e/servers/build.sh $KLOCK_MINORS; then
+	fail "building the API servers ($KLOCK_MINORS)"
+	finish
+	exit 1
+fi
+
+status=0
+(cd tests/e2e && go test -count=1 -timeout 60m -json ./...) >"$work/events" 2>"$work/errors" || status=$?
+# One result for each test that has no subtests, and one for a package that failed without one of its tests doing so.
+# What the tests wrote is shown for those that failed.
+awk '
+	function text(key,    value) {
+		if (!match($0, "\"" key "\":\"([^\"\\\\]|\\\\.)*\"")) return ""
+		value = substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5)
+		return value
+	}
+	{
+		action = text("Action"); package = text("Package"); name = text("Test")
+		id = package " " name
+		if (action == "output") { output[id] = output[id] text("Output"); next }
+		if (action != "pass" && action != "fail" && action != "skip") next
+		result[id] = action
+		if (name != "") {
+			parent = name
+			while (sub("/[^/]*$", "", parent)) has_subtests[package " " parent] = 1
+		}
+	}
+	END {
+		for (id in result) {
+			split(id, part, " ")
+			if (part[2] == "") continue
+			if (result[id] == "fail") { bad[part[1]] = 1 }
+			if (id in has_subtests && result[id] != "fail") continue
+			if (id in has_subtests) {
+				# Its subtests say why, unless all of them passed.
+				explained = 0
+				for (other in result) if (index(other, id "/") == 1 && result[other] == "fail") explained = 1
+				if (explained) continue
+			}
+			print result[id], id
+			if (result[id] != "pass") {
+				text_of = output[id]
+				gsub(/\\n/, "\n    ", text_of); gsub(/\\t/, "  ", text_of); gsub(/\\"/, "\"", text_of)
+				gsub(/\\u003e/, ">", text_of); gsub(/\\u003c/, "<", text_of)
+				print "    " text_of
+			}
+		}
+		for (id in result) {
+			split(id, part, " ")
+			if (part[2] == "" && result[id] == "fail" && !(part[1] in bad)) {
+				text_of = output[id]
+				gsub(/\\n/, "\n    ", text_of)
+				print "fail", id "\n    " text_of
+			}
+		}
+	}' "$work/events" >"$work/results"
+grep -v '^pass ' "$work/results" | sed 's/^fail /not ok - /; s/^skip /skipped - /; /^ *$/d' | head -400 || :
+cat "$work/errors"
+# How much was compared.
+sed -n 's/.*"Output":" *[^"]*\(differential: [0-9][^"\\]*\).*/\1/p' "$work/events"
+passed=$((passed + $(grep -c '^pass ' "$work/results" || :)))
+failed=$((failed + $(grep -c '^fail ' "$work/results" || :)))
+skipped=$((skipped + $(grep -c '^skip ' "$work/results" || :)))
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then fail "go test ended with status $status"; fi
+finish

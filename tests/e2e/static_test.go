@@ -1,0 +1,215 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/live"
+)
+
+// staticMinor is the first minor whose servers are tested with static manifests.
+const staticMinor = "1.37"
+
+func staticCluster(t *testing.T, manifests map[string][]byte) *cluster.Cluster {
+	t.Helper()
+	dir := t.TempDir()
+	for name, manifest := range manifests {
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), manifest, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cluster.ForTest(t, cluster.Options{Minor: staticMinor, StaticPolicies: dir})
+}
+
+// TestStatic shows that a server enforces static manifests from its first request on.
+func TestStatic(t *testing.T) {
+	for name, manifest := range renderings(t, "static", "--target", "static") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := staticCluster(t, map[string][]byte{"policies": manifest})
+			ctx := context.Background()
+			maps := kubernetes.NewForConfigOrDie(c.Config).CoreV1().ConfigMaps("default")
+			for _, name := range []string{"keep", "other"} {
+				if _, err := maps.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := maps.Delete(ctx, "keep", metav1.DeleteOptions{}); err == nil || !strings.Contains(err.Error(), policyRefusal) {
+				t.Errorf("the locked ConfigMap is deleted: %v", err)
+			}
+			if err := maps.Delete(ctx, "other", metav1.DeleteOptions{}); err != nil {
+				t.Errorf("another ConfigMap is not deleted: %v", err)
+			}
+		})
+	}
+}
+
+// TestStaticRows asks the cases of examples and rows under static manifests: those of all files whose locks do not meet
+// the cases of the others, at once on one server, and each of the other examples on a server of its own.
+func TestStaticRows(t *testing.T) {
+	needKlockc(t)
+	if !slices.Contains(cluster.Minors(), staticMinor) {
+		t.Skipf("no servers for Kubernetes %s", staticMinor)
+	}
+	var files []*static
+	for _, pattern := range []string{"examples/*.klock", "tests/rows/*.klock"} {
+		found, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			if s := compileStatic(t, path); s != nil {
+				files = append(files, s)
+			}
+		}
+	}
+	var servers [][]*static
+	together := 0
+	for _, f := range files {
+		switch {
+		case together < len(servers) && !slices.ContainsFunc(servers[together], f.meets):
+			servers[together] = append(servers[together], f)
+		case len(servers) == 0:
+			servers = append(servers, []*static{f})
+		case strings.HasPrefix(f.path, "examples"):
+			servers = append(servers, []*static{f})
+		}
+	}
+
+	// Objects are completed where no policy is in the way.
+	plain, err := live.New(cluster.ForTest(t, cluster.Options{Minor: staticMinor}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var all []*live.File
+	for _, f := range files {
+		all = append(all, f.File)
+	}
+	if err := plain.Prepare(ctx, all); err != nil {
+		t.Fatal(err)
+	}
+	for i, group := range servers {
+		t.Run(fmt.Sprintf("server%d", i), func(t *testing.T) {
+			t.Parallel()
+			manifests := map[string][]byte{}
+			var own []*live.File
+			for _, f := range group {
+				manifests[f.name] = f.Manifest
+				own = append(own, f.File)
+			}
+			judge, err := live.New(staticCluster(t, manifests))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := judge.Admit(ctx, own); err != nil {
+				t.Fatal(err)
+			}
+			verdicts := map[string]int{}
+			for _, f := range group {
+				t.Run(f.name, func(t *testing.T) {
+					outcomes, err := judge.Ask(ctx, f.File)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, o := range outcomes {
+						switch {
+						case o.Skipped != "":
+							verdicts["not asked"]++
+						case o.Problem != "":
+							t.Error(o.Problem)
+						default:
+							verdicts[o.Case.Expect.Verdict]++
+						}
+					}
+				})
+			}
+			t.Logf("%d files: %v", len(group), verdicts)
+			if verdicts[cases.Denied] == 0 || verdicts[cases.Allowed] == 0 {
+				t.Error("nothing is refused, or nothing is allowed")
+			}
+		})
+	}
+}
+
+type static struct {
+	*live.File
+	path, name string
+	evaluator  *evaluator.Evaluator
+}
+
+// compileStatic returns nothing for a file that has no static form: errors, options, parameters.
+func compileStatic(t *testing.T, path string) *static {
+	t.Helper()
+	comments, err := readComments(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(comments.errors) > 0 || len(comments.options) > 0 {
+		return nil
+	}
+	relative, err := filepath.Rel(cluster.Root(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &static{File: &live.File{}, path: relative, name: strings.TrimSuffix(filepath.Base(path), ".klock")}
+	var diagnostics string
+	if s.Manifest, diagnostics, err = cases.Compile("--target", "static", relative); err != nil {
+		t.Logf("%s has no static form: %s", s.name, strings.SplitN(diagnostics, "\n", 2)[0])
+		return nil
+	}
+	objects, err := evaluator.Objects(s.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if !strings.HasSuffix(object.GetName(), ".static.k8s.io") {
+			t.Errorf("%s: %s %s is not named as a static object", s.name, object.GetKind(), object.GetName())
+		}
+	}
+	if s.Cases, err = cases.Load(relative); err != nil {
+		t.Fatal(err)
+	}
+	if s.evaluator, err = evaluator.New(s.Manifest); err != nil {
+		t.Fatal(err)
+	}
+	if len(objects) == 0 || len(s.Cases) == 0 {
+		return nil
+	}
+	return s
+}
+
+// meets says whether the locks of one file have a say in the cases of the other.
+func (s *static) meets(other *static) bool {
+	hit := func(a, b *static) bool {
+		return slices.ContainsFunc(b.Cases, func(c *cases.Case) bool {
+			verdict, err := a.evaluator.Judge(&c.Request)
+			return err != nil || verdict.Verdict != cases.Allowed
+		})
+	}
+	return hit(s, other) || hit(other, s)
+}
+
+// TestStaticNames shows that a name of a static policy is refused by the API, so that nobody doubles one.
+func TestStaticNames(t *testing.T) {
+	manifest := mustCompile(t, "--target", "static", "examples/payments.klock")
+	s := newStage(t, cluster.ForTest(t, cluster.Options{Minor: staticMinor}))
+	err := s.admin.create(string(manifest))
+	if status := apierrors.APIStatus(nil); !errors.As(err, &status) || status.Status().Code != 422 {
+		t.Errorf("a static manifest is created through the API: %v", err)
+	}
+}

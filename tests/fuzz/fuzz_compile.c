@@ -1,0 +1,43 @@
+// The whole compiler on arbitrary bytes: it must end, with a status that fits what it gives out.
+#include <klock/klock.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(bool holds) {
+    if (!holds) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    // Options come from the first byte, so that both targets and several minors are seen.
+    const uint8_t choice = size > 0 ? data[0] : 0;
+    const struct klock_options options = {
+        .target = choice & 1 ? KLOCK_TARGET_STATIC : KLOCK_TARGET_API,
+        .kubernetes_minor = choice & 2 ? 37 : 0,
+        .date = "2026-01-01",
+        .warnings_as_errors = (choice & 4) != 0,
+    };
+    struct klock_compiler *compiler = klock_new(&options);
+    if (!compiler) return 0;
+    // A directory that is not there: includes find nothing.
+    klock_add_buffer(compiler, "fuzz-nowhere/fuzz.klock", (const char *)data, size);
+    const enum klock_status status = klock_compile(compiler);
+    size_t errors = 0;
+    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) errors += klock_diagnostic_at(compiler, i).is_error;
+    if (status != KLOCK_MEMORY) {
+        expect((status == KLOCK_OK) == (errors == 0));
+        expect(klock_diagnostics_text(compiler, "human", true) != NULL);
+        expect(klock_diagnostics_text(compiler, "sarif", false) != NULL);
+    }
+    if (status == KLOCK_OK) {
+        expect(klock_output_text(compiler, "yaml") != NULL);
+        expect(klock_output_text(compiler, "json") != NULL);
+        expect(klock_test_cases(compiler) != NULL);
+    } else {
+        expect(klock_object_count(compiler) == 0);
+    }
+    klock_free(compiler);
+    return 0;
+}

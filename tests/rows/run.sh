@@ -1,0 +1,75 @@
+#!/bin/sh
+# The acceptance rows offline: each file's tests by `klockc test`, and what its comments expect (README.md here).
+# One result for each row.
+set -eu
+cd "$(dirname "$0")/../.."
+. tests/lib.sh
+
+# The lines of a kind of comment, without their key.
+header() { # FILE KEY
+	sed -n "/^#/!q; s/^# $2: //p" "$1"
+}
+
+# Says what is wrong with a file; nothing if all is well.
+judge() { # FILE
+	file=$1
+	options=$(header "$file" expect-options)
+	errors=$(header "$file" expect-error)
+	status=0
+	# shellcheck disable=SC2086
+	"$KLOCKC" compile $options "$file" >"$work/yaml" 2>"$work/messages" || status=$?
+	if [ -n "$errors" ]; then
+		[ "$status" -eq 1 ] || echo "$file: status $status instead of 1"
+		[ ! -s "$work/yaml" ] || echo "$file: objects were written in spite of errors"
+	elif [ "$status" -ne 0 ]; then
+		echo "$file: status $status"
+		cat "$work/messages"
+		return
+	fi
+	for severity in error warning; do
+		header "$file" expect-$severity >"$work/expected"
+		while read -r code place; do
+			start=$file:${place:+$place:}
+			[ -n "$place" ] || start="klockc:"
+			# file:line:column: severity: message [CODE name]
+			found=$(awk -v start="$start" -v severity=" $severity" -v code="[$code" -v place="$place" '
+				index($0, severity) && index($0, code) && (place == "" || index($0, start) == 1) { print; exit }' "$work/messages")
+			[ -n "$found" ] || {
+				echo "$file: no $severity $code ${place:+at $place}"
+				sed 's/^/    /' "$work/messages"
+			}
+		done <"$work/expected"
+	done
+	header "$file" expect-output >"$work/expected"
+	while IFS= read -r text; do
+		grep -qF -e "$text" "$work/yaml" || echo "$file: the output lacks: $text"
+	done <"$work/expected"
+	header "$file" expect-no-output >"$work/expected"
+	while IFS= read -r text; do
+		! grep -qF -e "$text" "$work/yaml" || echo "$file: the output has: $text"
+	done <"$work/expected"
+	if [ -z "$errors" ]; then
+		status=0
+		# shellcheck disable=SC2086
+		"$KLOCKC" test $options "$file" >"$work/tests" 2>&1 || status=$?
+		[ "$status" -eq 0 ] || cat "$work/tests"
+	fi
+}
+
+# The table and the directory are the same.
+sed -n 's/^| \([A-Z][0-9][0-9]\) | \[\([^]]*\)\](\([^)]*\)) .*/\1 \2 \3/p' tests/rows/README.md >"$work/table"
+awk '$2 != $3 || index($2, $1) != 1 { print "the line of " $1 " in README.md links " $3 }' "$work/table" >"$work/problems"
+awk '{ print $2 }' "$work/table" | sort >"$work/listed"
+(cd tests/rows && ls -- *.klock) | sort >"$work/present"
+diff "$work/listed" "$work/present" | sed -n 's/^</only in README.md:/p; s/^>/not in README.md:/p' >>"$work/problems"
+if [ -s "$work/problems" ]; then fail "the table in tests/rows/README.md" "$(cat "$work/problems")"; else pass; fi
+
+for row in $(awk '{ print $1 }' "$work/table" | uniq); do
+	awk -v row="$row" '$1 == row { print $2 }' "$work/table" >"$work/files"
+	: >"$work/wrong"
+	while read -r name; do
+		if [ -f "tests/rows/$name" ]; then judge "tests/rows/$name" >>"$work/wrong" </dev/null; fi
+	done <"$work/files"
+	if [ -s "$work/wrong" ]; then fail "$row" "$(cat "$work/wrong")"; else pass; fi
+done
+finish

@@ -1,0 +1,118 @@
+// Whatever allocation fails, the library says so, and loses nothing (the sanitizer build sees to that).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <klock/klock.h>
+
+// The linker sends every allocation through these (--wrap).
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool counting;
+static size_t before_failure; // allocations that still succeed; all that follow fail
+
+static bool fails(void) {
+    if (!counting) return false;
+    if (before_failure == 0) return true;
+    before_failure--;
+    return false;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *old, size_t size) {
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+static const char policy[] = "policy p\n"
+                             "actor jonny = new serviceaccount default/jonny\n"
+                             "object app {\n"
+                             "  resources pods, configmaps\n"
+                             "  namespace default\n"
+                             "  labels aura=red, tier in (db, cache)\n"
+                             "}\n"
+                             "lock red on app {\n"
+                             "  deny update, delete\n"
+                             "  exclusive jonny\n"
+                             "  when name matches \"^a.*\" and cel \"\"\"object != null\"\"\"\n"
+                             "}\n"
+                             "grant op to jonny on app { allow get, list }\n"
+                             "test \"denied\" {\n"
+                             "  as user alice\n"
+                             "  delete pods default/abc labels aura=red, tier=db\n"
+                             "  expect denied by red\n"
+                             "}\n";
+static const char mistakes[] = "policy p\nlock a { resources podz deny delte }\nactor b = c\n";
+
+// Everything a program asks of the library. Says whether memory lasted.
+static bool use(const char *text) {
+    struct klock_compiler *compiler = klock_new(NULL);
+    if (!compiler) return false;
+    klock_add_buffer(compiler, "p.klock", text, strlen(text));
+    const enum klock_status status = klock_compile(compiler);
+    bool lasted = status != KLOCK_MEMORY;
+    if (lasted) {
+        static const char *const forms[] = {"human", "json", "sarif", "github", "junit"};
+        for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+            lasted = klock_diagnostics_text(compiler, forms[i], false) && lasted;
+        lasted = klock_explain(compiler, NULL) && lasted;
+    }
+    if (lasted && status == KLOCK_OK) {
+        lasted = klock_output_text(compiler, "yaml") && lasted;
+        lasted = klock_output_text(compiler, "json") && lasted;
+        lasted = klock_test_cases(compiler) && lasted;
+        static const char request[] =
+            "{\"operation\": \"DELETE\", \"resource\": \"pods\", \"version\": \"v1\", \"namespace\": "
+            "\"default\", \"name\": \"x\", \"user\": {\"username\": \"alice\"}}";
+        const char *error = NULL;
+        lasted = (klock_decide(compiler, request, sizeof request - 1, &error) || error) && lasted;
+        for (size_t i = 0; i < klock_object_count(compiler); i++) lasted = *klock_object_at(compiler, i).file && lasted;
+    }
+    klock_free(compiler);
+    return lasted;
+}
+
+static void exhaust(const char *text) {
+    for (size_t n = 0; n < 100000; n++) {
+        before_failure = n;
+        counting = true;
+        const bool lasted = use(text);
+        counting = false;
+        if (lasted) {
+            assert_true(n > 0);
+            return;
+        }
+    }
+    fail_msg("memory never lasts");
+}
+
+static void survives_every_failure_of_a_good_policy(void **state) {
+    (void)state;
+    exhaust(policy);
+}
+
+static void survives_every_failure_of_a_policy_with_mistakes(void **state) {
+    (void)state;
+    exhaust(mistakes);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(survives_every_failure_of_a_good_policy),
+        cmocka_unit_test(survives_every_failure_of_a_policy_with_mistakes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
