@@ -6,45 +6,79 @@
 #include "arena.h"
 #include "check_parts.h"
 #include "diag.h"
+#include "names.h"
 
 static bool has_block(const struct ast_item *item) {
     return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
 }
 
-static bool is_inside(struct span inner, struct span outer) {
-    return inner.file == outer.file && inner.begin >= outer.begin && inner.end <= outer.end;
-}
+// The warnings before any acceptance, in order of place, so that thousands of blocks find theirs at once.
+struct accepting {
+    struct diags *diags;
+    size_t count; // reported so far; acceptances add their own behind them
+    bool *accepted;
+};
 
-// Takes away the warnings of that code inside the block; gives how many there were.
-static size_t accept(struct diags *diags, const struct diag_info *info, struct span block) {
-    size_t kept = 0, accepted = 0;
-    for (size_t i = 0; i < diags->count; i++) {
-        const struct diagnostic *diagnostic = &diags->items[i];
-        if (diagnostic->severity == SEVERITY_WARNING && diag_info(diagnostic->code) == info && is_inside(diagnostic->span, block)) accepted++;
-        else diags->items[kept++] = *diagnostic;
+// The first diagnostic of the file at or behind the offset.
+static size_t first_at(const struct accepting *accepting, struct span block) {
+    size_t begin = 0, end = accepting->count;
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        const struct span span = accepting->diags->items[middle].span;
+        if (span.file < block.file || (span.file == block.file && span.begin < block.begin)) begin = middle + 1;
+        else end = middle;
     }
-    diags->count = kept;
-    return accepted;
+    return begin;
 }
 
-static void apply_acceptance(struct diags *diags, const struct ast_item *item, const struct ast_clause *clause) {
-    const struct word code = clause->words.items[0];
+// Accepts the warnings of that code inside the block; gives whether there are any.
+static bool accept(const struct accepting *accepting, const struct diag_info *info, struct span block) {
+    bool any = false;
+    for (size_t i = first_at(accepting, block); i < accepting->count; i++) {
+        const struct diagnostic *diagnostic = &accepting->diags->items[i];
+        if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
+        if (diagnostic->span.end <= block.end && diag_info(diagnostic->code) == info) any = accepting->accepted[i] = true;
+    }
+    return any;
+}
+
+static void apply_acceptance(const struct accepting *accepting, const struct ast_item *item, struct word code) {
+    struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
         struct diagnostic *diagnostic = diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is no warning", code.text);
         diag_help(diags, diagnostic, "'klockc explain' lists the codes; only warnings can be accepted");
-    } else if (!accept(diags, info, item->span)) {
+    } else if (!accept(accepting, info, item->span)) {
         struct diagnostic *diagnostic =
             diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "there is no warning %s here to accept", info->code);
         diag_help(diags, diagnostic, "leave the clause out");
     }
 }
 
-static void apply_acceptances(struct diags *diags, const struct ast_item *item) {
+static void apply_acceptances(const struct accepting *accepting, const struct ast_item *item) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
-        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(diags, item, clause);
+        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause->words.items[0]);
     }
+}
+
+// Drops what is accepted, and what is said of one actor at every other of its locks.
+static void settle(struct arena *arena, const struct accepting *accepting) {
+    struct diags *diags = accepting->diags;
+    struct names said;
+    names_init(&said, arena);
+    size_t kept = 0;
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diagnostic *diagnostic = &diags->items[i];
+        bool drop = i < accepting->count && accepting->accepted[i];
+        if (!drop && diagnostic->code == DIAG_ACTOR_WITHOUT_GRANT) {
+            drop = names_get(&said, diagnostic->message) != NULL;
+            names_set(&said, diagnostic->message, diags);
+        }
+        if (drop) diags->warnings--;
+        else diags->items[kept++] = *diagnostic;
+    }
+    diags->count = kept;
 }
 
 void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
@@ -54,7 +88,10 @@ void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
     check_locks(&checking);
     check_grants(&checking);
+    diags_order(diags);
+    const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            if (has_block(item)) apply_acceptances(diags, item);
+            if (has_block(item)) apply_acceptances(&accepting, item);
+    settle(arena, &accepting);
 }

@@ -21,13 +21,6 @@ static bool covers(const struct ir_scope *scope, const char *group, const char *
     return false;
 }
 
-static bool reaches_namespace(const struct ir_scope *scope, const char *namespace) {
-    if (scope->where != IN_NAMESPACES) return true;
-    for (size_t i = 0; i < scope->namespace_count; i++)
-        if (strcmp(scope->namespaces[i], namespace) == 0) return true;
-    return false;
-}
-
 static void warn(const struct checking *checking, const struct ir_grant *grant, const char *verb, const char *why) {
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb, why);
@@ -44,50 +37,119 @@ static const char *account_user(struct arena *arena, const char *namespace, cons
     return arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name);
 }
 
-static bool is_subject(const struct checking *checking, const struct ir_grant *grant, const char *user) {
+// The users that the grant names, service accounts among them.
+static const char **users_of(struct arena *arena, const struct ir_grant *grant, size_t *ret_count) {
+    const char **users = ARENA_ARRAY(arena, const char *, grant->subject_count);
+    *ret_count = 0;
     for (size_t i = 0; i < grant->subject_count; i++) {
-        const char *name = grant->subjects[i].kind == RBAC_SERVICE_ACCOUNT
-                               ? account_user(checking->arena, grant->subjects[i].namespace, grant->subjects[i].name)
-                               : grant->subjects[i].name;
-        if (grant->subjects[i].kind != RBAC_GROUP && strcmp(name, user) == 0) return true;
+        const struct ir_rbac_subject *subject = &grant->subjects[i];
+        if (subject->kind == RBAC_SERVICE_ACCOUNT) users[(*ret_count)++] = account_user(arena, subject->namespace, subject->name);
+        if (subject->kind == RBAC_USER) users[(*ret_count)++] = subject->name;
     }
+    return users;
+}
+
+static bool is_among(const char **users, size_t count, const char *user) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(users[i], user) == 0) return true;
     return false;
 }
 
-// Who may create pods in the namespace of a service account may run as it.
-static void check_pods(const struct checking *checking, const struct ir_grant *grant) {
+// What grants are held against, by namespace: neither grants nor locks are few.
+struct users {
+    const char **items;
+    size_t count;
+};
+struct locks {
+    const struct ir_lock **items;
+    size_t count;
+};
+struct held {
+    struct users accounts;               // that locks are exclusive to
+    struct locks secrets, secrets_by_label; // locks on secrets with exclusive actors: all, and those that name no namespace
+    struct names accounts_in, secrets_in;   // namespace → struct users *, struct locks *
+};
+
+static void hold_account(struct arena *arena, struct held *held, struct names *known, const char *user) {
     static const char prefix[] = "system:serviceaccount:";
-    if (!has_verb(grant, "create") || !covers(&grant->scope, "", "pods")) return;
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_subjects *exclusive = &checking->ir->locks[i]->exclusive;
-        for (size_t j = 0; j < exclusive->user_count; j++) {
-            const char *user = exclusive->users[j];
-            if (strncmp(user, prefix, sizeof prefix - 1) != 0) continue;
-            const char *namespace = user + sizeof prefix - 1, *colon = strchr(namespace, ':');
-            if (!colon || is_subject(checking, grant, user)) continue;
-            if (!reaches_namespace(&grant->scope, arena_copy(checking->arena, namespace, (size_t)(colon - namespace)))) continue;
-            warn(checking, grant, "create pods", arena_printf(checking->arena, "a pod there can run as %s", user));
-            return;
-        }
+    const char *rest = user + sizeof prefix - 1;
+    const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
+    if (!colon || names_get(known, user)) return;
+    names_set(known, user, held);
+    ARENA_PUSH(arena, held->accounts.items, held->accounts.count, user);
+    const char *namespace = arena_copy(arena, rest, (size_t)(colon - rest));
+    struct users *users = names_get(&held->accounts_in, namespace);
+    if (!users) names_set(&held->accounts_in, namespace, users = ARENA_NEW(arena, struct users));
+    ARENA_PUSH(arena, users->items, users->count, user);
+}
+
+static void hold_secrets(struct arena *arena, struct held *held, const struct ir_lock *lock) {
+    if (!lock->exclusive.label_count || !covers(&lock->scope, "", "secrets")) return;
+    ARENA_PUSH(arena, held->secrets.items, held->secrets.count, lock);
+    if (lock->scope.where != IN_NAMESPACES) ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
+    for (size_t i = 0; lock->scope.where == IN_NAMESPACES && i < lock->scope.namespace_count; i++) {
+        struct locks *locks = names_get(&held->secrets_in, lock->scope.namespaces[i]);
+        if (!locks) names_set(&held->secrets_in, lock->scope.namespaces[i], locks = ARENA_NEW(arena, struct locks));
+        ARENA_PUSH(arena, locks->items, locks->count, lock);
     }
 }
 
-// A grant of reads on secrets that a lock keeps to others.
-static void check_secret_reads(const struct checking *checking, const struct ir_grant *grant) {
-    if (!covers(&grant->scope, "", "secrets") || !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch"))) return;
+static void hold(const struct checking *checking, struct held *held) {
+    struct names known;
+    *held = (struct held){0};
+    names_init(&known, checking->arena);
+    names_init(&held->accounts_in, checking->arena);
+    names_init(&held->secrets_in, checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
-        bool meets = lock->scope.where != IN_NAMESPACES;
-        for (size_t j = 0; j < lock->scope.namespace_count && !meets; j++) meets = reaches_namespace(&grant->scope, lock->scope.namespaces[j]);
-        bool shared = false;
-        for (size_t j = 0; j < lock->exclusive.user_count; j++) shared |= is_subject(checking, grant, lock->exclusive.users[j]);
-        if (!meets || shared || !lock->exclusive.label_count || !covers(&lock->scope, "", "secrets")) continue;
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READ_GRANT, grant->span, "grant '%s' reads the secrets that lock '%s' keeps to others",
-                                                    grant->name, lock->name);
-        diag_relate(diagnostic, lock->span, "the lock");
-        diag_help(checking->diags, diagnostic, "leave out get, list and watch, or accept it: allow %s", diag_info(DIAG_READ_GRANT)->code);
-        return;
+        for (size_t j = 0; j < lock->exclusive.user_count; j++) hold_account(checking->arena, held, &known, lock->exclusive.users[j]);
+        hold_secrets(checking->arena, held, lock);
     }
+}
+
+// The first of them that is not granted to itself.
+static const char *other_account(const struct users *accounts, const char **users, size_t count) {
+    for (size_t i = 0; accounts && i < accounts->count; i++)
+        if (!is_among(users, count, accounts->items[i])) return accounts->items[i];
+    return NULL;
+}
+
+// Who may create pods in the namespace of a service account may run as it.
+static void check_pods(const struct checking *checking, const struct held *held, const struct ir_grant *grant) {
+    if (!has_verb(grant, "create") || !covers(&grant->scope, "", "pods")) return;
+    size_t count = 0;
+    const char **users = users_of(checking->arena, grant, &count), *other = NULL;
+    if (grant->scope.where != IN_NAMESPACES) other = other_account(&held->accounts, users, count);
+    for (size_t i = 0; grant->scope.where == IN_NAMESPACES && i < grant->scope.namespace_count && !other; i++)
+        other = other_account(names_get(&held->accounts_in, grant->scope.namespaces[i]), users, count);
+    if (other) warn(checking, grant, "create pods", arena_printf(checking->arena, "a pod there can run as %s", other));
+}
+
+// The first of them whose actors are others than those of the grant.
+static const struct ir_lock *lock_of_others(const struct locks *locks, const char **users, size_t count) {
+    for (size_t i = 0; locks && i < locks->count; i++) {
+        const struct ir_subjects *exclusive = &locks->items[i]->exclusive;
+        bool shared = false;
+        for (size_t j = 0; j < exclusive->user_count && !shared; j++) shared = is_among(users, count, exclusive->users[j]);
+        if (!shared) return locks->items[i];
+    }
+    return NULL;
+}
+
+// A grant of reads on secrets that a lock keeps to others.
+static void check_secret_reads(const struct checking *checking, const struct held *held, const struct ir_grant *grant) {
+    if (!covers(&grant->scope, "", "secrets") || !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch"))) return;
+    size_t count = 0;
+    const char **users = users_of(checking->arena, grant, &count);
+    const bool anywhere = grant->scope.where != IN_NAMESPACES;
+    const struct ir_lock *lock = lock_of_others(anywhere ? &held->secrets : &held->secrets_by_label, users, count);
+    for (size_t i = 0; !anywhere && i < grant->scope.namespace_count && !lock; i++)
+        lock = lock_of_others(names_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
+    if (!lock) return;
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READ_GRANT, grant->span, "grant '%s' reads the secrets that lock '%s' keeps to others",
+                                                grant->name, lock->name);
+    diag_relate(diagnostic, lock->span, "the lock");
+    diag_help(checking->diags, diagnostic, "leave out get, list and watch, or accept it: allow %s", diag_info(DIAG_READ_GRANT)->code);
 }
 
 // ---- exclusive actors without a grant ----
@@ -103,9 +165,8 @@ static const char *subject_key(struct arena *arena, const struct ir_rbac_subject
 
 static void check_actor(const struct checking *checking, struct names *granted, const struct ir_lock *lock, const char *kind, const char *name) {
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
+    // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (names_get(granted, key)) return;
-    // Once for each actor is enough.
-    names_set(granted, key, checking->arena);
     struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
     diag_help(checking->diags, diagnostic, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
@@ -126,10 +187,12 @@ static void check_actors(const struct checking *checking) {
 
 void check_grants(const struct checking *checking) {
     const struct ir *ir = checking->ir;
+    struct held held;
+    hold(checking, &held);
     for (size_t i = 0; i < ir->grant_count; i++) {
         check_verbs(checking, ir->grants[i]);
-        check_pods(checking, ir->grants[i]);
-        check_secret_reads(checking, ir->grants[i]);
+        check_pods(checking, &held, ir->grants[i]);
+        check_secret_reads(checking, &held, ir->grants[i]);
     }
     check_actors(checking);
     if (checking->is_static && (ir->grant_count || ir->account_count)) {

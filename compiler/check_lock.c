@@ -105,12 +105,17 @@ static bool share_name(const char **a, size_t a_count, const char **b, size_t b_
     return false;
 }
 
+// NULL stands for everything.
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static bool scopes_meet(const struct ir_scope *a, const struct ir_scope *b) {
     if (a->where != b->where) return false;
     if (a->where == IN_NAMESPACES && !share_name(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count)) return false;
     for (size_t i = 0; i < a->target_count; i++)
         for (size_t j = 0; j < b->target_count; j++)
-            if (a->targets[i].resource == b->targets[j].resource) return true;
+            if (same_text(a->targets[i].group, b->targets[j].group) && same_text(a->targets[i].name, b->targets[j].name)) return true;
     return false;
 }
 

@@ -79,7 +79,8 @@ struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct 
         .fix = span_none(),
         .message = "",
     };
-    if (diags->count >= DIAG_MAX_REPORTED) {
+    const bool full = severity == SEVERITY_ERROR ? diags->count - diags->warnings >= DIAG_MAX_REPORTED : diags->warnings >= DIAG_MAX_WARNINGS;
+    if (full) {
         diags->beyond = diagnostic;
         return &diags->beyond;
     }
@@ -88,6 +89,7 @@ struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct 
     diagnostic.message = format_line(diags->arena, format, args);
     va_end(args);
     ARENA_PUSH(diags->arena, diags->items, diags->count, diagnostic);
+    diags->warnings += severity == SEVERITY_WARNING;
     return &diags->items[diags->count - 1];
 }
 
@@ -123,9 +125,13 @@ static int compare_diagnostics(const void *left, const void *right) {
     return order;
 }
 
+void diags_order(struct diags *diags) {
+    if (diags->count) qsort(diags->items, diags->count, sizeof *diags->items, compare_diagnostics);
+}
+
 void diags_sort(struct diags *diags) {
     if (diags->count < 2) return;
-    qsort(diags->items, diags->count, sizeof *diags->items, compare_diagnostics);
+    diags_order(diags);
     size_t kept = 1;
     for (size_t i = 1; i < diags->count; i++) {
         if (compare_diagnostics(&diags->items[kept - 1], &diags->items[i]) != 0) {
@@ -133,6 +139,14 @@ void diags_sort(struct diags *diags) {
         } else if (infos[diags->items[i].code].severity == SEVERITY_ERROR) {
             diags->errors--;
         }
+    }
+    const size_t distinct = kept;
+    diags->warnings = kept = 0;
+    for (size_t i = 0; i < distinct; i++) {
+        const bool warning = infos[diags->items[i].code].severity == SEVERITY_WARNING;
+        if (warning && diags->warnings == DIAG_MAX_REPORTED) continue;
+        diags->warnings += warning;
+        diags->items[kept++] = diags->items[i];
     }
     diags->count = kept;
 }

@@ -48,11 +48,14 @@ struct diags {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
+    size_t warnings;          // how many of the items are such by diag_codes.def
     size_t errors;            // of severity error, those beyond the cap counted too
     struct diagnostic beyond; // the last report beyond the cap
 };
 
-enum { DIAG_MAX_REPORTED = 1000 }; // more are counted and not kept
+// More errors are counted and not kept. Warnings are kept until check has taken away those that are accepted; diags_sort
+// drops what is too much then. Neither takes the other's place.
+enum { DIAG_MAX_REPORTED = 1000, DIAG_MAX_WARNINGS = 100000 };
 
 void diags_init(struct diags *diags, struct arena *arena);
 
@@ -70,7 +73,9 @@ void diag_fix(struct diagnostic *diagnostic, struct span span, const char *text)
 // Makes every warning an error, for --warnings-as-errors.
 void diags_promote_warnings(struct diags *diags);
 
-// Sorts by file, offset and code, and drops what is said twice of one span.
+// Sorts by file, offset and code.
+void diags_order(struct diags *diags);
+// The same, and drops what is said twice of one span, and warnings beyond DIAG_MAX_REPORTED.
 void diags_sort(struct diags *diags);
 
 #endif

@@ -170,8 +170,8 @@ static const char *file_name(struct arena *arena, const struct manifest_object *
     text_init(&text, arena);
     for (const char *c = manifest_kind_name(object->kind); *c; c++) text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
     if (*object->namespace) text_printf(&text, "-%s", object->namespace);
-    // RBAC names may hold characters that a file's name should not; no name of another object can look like the result.
-    text_add_char(&text, '-');
+    // A namespace has no dot, so that namespace and name cannot be divided in another way; RBAC names may hold characters that a file's name should not; no name of another object can look like the result.
+    text_add_char(&text, *object->namespace ? '.' : '-');
     for (const char *c = object->name; *c; c++) {
         const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.';
         if (plain) text_add_char(&text, *c);
@@ -271,6 +271,10 @@ const char *klock_test_cases(struct klock_compiler *compiler) {
 
 static const char *decide_json(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error) {
     struct arena *arena = &compiler->arena;
+    if (compiler->compilation.diags.errors) {
+        *ret_error = "the policy has errors";
+        return NULL;
+    }
     struct value *input = json_read(arena, json, len, ret_error);
     if (!input) return NULL;
     struct value *requests = input;

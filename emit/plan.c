@@ -15,9 +15,18 @@
 
 // ---- structure: everything about a lock but its constants, as text ----
 
+// With its length, so that no text can look like two, or like a part of the structure.
+static void add_text(struct text *text, const char *part) {
+    text_printf(text, "%zu:%s", strlen(part), part);
+}
+
 static void add_path(struct text *text, const struct ir_path *path) {
     text_printf(text, "%d", path->variable);
-    for (size_t i = 0; i < path->count; i++) text_printf(text, "/%s", path->segments[i].key ? path->segments[i].key : "*");
+    for (size_t i = 0; i < path->count; i++) {
+        text_add_char(text, '/');
+        if (path->segments[i].key) add_text(text, path->segments[i].key);
+        else text_add_char(text, '*');
+    }
 }
 
 static char type_letter(const struct ir_expr *expr) {
@@ -28,10 +37,11 @@ static char type_letter(const struct ir_expr *expr) {
 
 static void add_structure(struct text *text, const struct ir_expr *expr) {
     text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen, expr->operations);
-    if (expr->key) text_printf(text, " %s", expr->key);
+    text_add_char(text, ' ');
+    if (expr->key) add_text(text, expr->key);
     if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) add_path(text, &expr->path);
     if (expr->value_count) text_add_char(text, type_letter(expr));
-    if (expr->kind == IR_CEL && expr->cel) text_add_string(text, cel_text(expr->cel));
+    if (expr->kind == IR_CEL && expr->cel) add_text(text, cel_text(expr->cel));
     for (size_t i = 0; i < expr->operand_count; i++) add_structure(text, expr->operands[i]);
     text_add_char(text, ')');
 }
@@ -399,7 +409,7 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
         struct plan_table *table = &policy->tables[i];
         const size_t *count = names_get(&counts, table->name);
         if (table->row_count < 2 || *count < 2) continue;
-        table->name = arena_printf(arena, "%sX%04zx", table->name, names_hash(structure_of(arena, table->locks[0])) & 0xffff);
+        table->name = arena_printf(arena, "%sX%08zx", table->name, names_hash(structure_of(arena, table->locks[0])) & 0xffffffff);
     }
 }
 
@@ -408,13 +418,13 @@ static bool must_be_alone(const struct ir_lock *lock) {
     return lock->fail_open && plan_reads_fields(lock);
 }
 
-static void make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
+static void make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, const char **structures, size_t count) {
     struct names known;
     names_init(&known, arena);
     struct plan_table **tables = NULL;
     size_t table_count = 0;
     for (size_t i = 0; i < count; i++) {
-        const char *structure = structure_of(arena, locks[i]);
+        const char *structure = structures[i];
         if (must_be_alone(locks[i])) structure = arena_printf(arena, "%s %s", structure, locks[i]->name);
         struct plan_table *table = names_get(&known, structure);
         if (!table) {
@@ -524,6 +534,24 @@ static void add_exclusions(struct arena *arena, struct plan_policy *policy, cons
     }
 }
 
+static bool rule_has(const struct plan_rule *rule, const char *resource) {
+    for (size_t i = 0; i < rule->resource_count; i++)
+        if (strcmp(rule->resources[i], resource) == 0) return true;
+    return false;
+}
+
+// The API server refuses `*` beside other resources, and `*/status` beside another resource's status.
+static void drop_covered(struct arena *arena, struct plan_rule *rule) {
+    size_t kept = 0;
+    const bool every = rule_has(rule, "*");
+    for (size_t i = 0; i < rule->resource_count; i++) {
+        const char *resource = rule->resources[i], *slash = strchr(resource, '/');
+        const bool covered = *resource != '*' && (slash ? rule_has(rule, arena_printf(arena, "*%s", slash)) : every);
+        if (!covered) rule->resources[kept++] = resource;
+    }
+    rule->resource_count = kept;
+}
+
 static void make_rules(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
     struct demand *demands = NULL;
     size_t demand_count = 0;
@@ -536,8 +564,10 @@ static void make_rules(struct arena *arena, struct plan_policy *policy, const st
     }
     add_exclusions(arena, policy, demands, demand_count);
     qsort(policy->rules, policy->rule_count, sizeof *policy->rules, compare_rules);
-    for (size_t i = 0; i < policy->rule_count; i++)
+    for (size_t i = 0; i < policy->rule_count; i++) {
         qsort(policy->rules[i].resources, policy->rules[i].resource_count, sizeof *policy->rules[i].resources, compare_strings);
+        drop_covered(arena, &policy->rules[i]);
+    }
     if (policy->excluded_count) qsort(policy->excluded, policy->excluded_count, sizeof *policy->excluded, compare_rules);
 }
 
@@ -586,7 +616,9 @@ struct group {
     const char *name;
     struct family family;
     const struct ir_lock **locks;
-    size_t count, bytes;
+    const char **structures; // of the locks
+    size_t count, structure_count, bytes;
+    struct names known; // structures
     size_t part; // from 1; more only when one object cannot hold them all
 };
 
@@ -606,18 +638,25 @@ static size_t weight(struct arena *arena, const struct ir_lock *lock) {
     return bytes;
 }
 
+// About what a structure adds, which all locks that have it share: its text, several times over, and what is always there.
+static size_t structure_weight(const char *structure) {
+    enum { TIMES = 16, ALWAYS = 1500 };
+    return TIMES * strlen(structure) + ALWAYS;
+}
+
 // The group of that name with room for the lock. What the API server stores in one object is bounded, and so is what
 // this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply it.
 static struct group *group_for(struct arena *arena, struct names *known, struct group ***groups, size_t *count, const char *name,
-                               size_t bytes) {
+                               const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
     struct group *group = names_get(known, name);
     size_t part = 1;
-    if (group && group->bytes + bytes <= ROOM) return group;
+    if (group && group->bytes + bytes + (names_get(&group->known, structure) ? 0 : structure_weight(structure)) <= ROOM) return group;
     if (group) part = group->part + 1;
     group = ARENA_NEW(arena, struct group);
     group->name = part > 1 ? arena_printf(arena, "%s-%zu", name, part) : name;
     group->part = part;
+    names_init(&group->known, arena);
     names_set(known, name, group);
     ARENA_PUSH(arena, *groups, *count, group);
     return group;
@@ -634,9 +673,15 @@ static void add_to_group(struct arena *arena, struct names *known, struct group 
     if (family->shape == SHAPE_EVICTIONS) shape = arena_printf(arena, "evictions%s", suffix);
     if (family->shape == SHAPE_SCALE) shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
     const size_t bytes = weight(arena, lock);
-    struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), bytes);
+    const char *structure = structure_of(arena, lock);
+    struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
     group->family = *family;
     group->bytes += bytes;
+    if (!names_get(&group->known, structure)) {
+        names_set(&group->known, structure, group);
+        group->bytes += structure_weight(structure);
+    }
+    ARENA_PUSH(arena, group->structures, group->structure_count, structure);
     ARENA_PUSH(arena, group->locks, group->count, lock);
 }
 
@@ -731,7 +776,7 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         if (policy->shape == SHAPE_OBJECTS) make_rules(arena, policy, group->locks, group->count);
         else make_covering_rules(arena, policy, &group->family);
         if (policy->by_params) narrow_params(arena, policy, group->locks, group->count);
-        make_tables(arena, policy, group->locks, group->count);
+        make_tables(arena, policy, group->locks, group->structures, group->count);
     }
     if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);
 }

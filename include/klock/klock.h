@@ -115,7 +115,8 @@ KLOCK_API struct klock_test klock_test_at(const struct klock_compiler *compiler,
 KLOCK_API const char *klock_test_cases(struct klock_compiler *compiler);
 
 /* Judges requests given as JSON: one request as klock_test_cases prints it, or a list of them. Gives a list of decisions
- * as JSON; NULL when the request cannot be read (*ret_error says why) or memory runs out (*ret_error is NULL). */
+ * as JSON; NULL when the policy has errors or the request cannot be read (*ret_error says why) or memory runs out
+ * (*ret_error is NULL). */
 KLOCK_API const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error);
 
 #ifdef __cplusplus

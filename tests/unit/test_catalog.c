@@ -20,8 +20,10 @@ static void finds_a_resource_by_every_word_that_kubectl_takes(void **state) {
     const struct catalog *catalog = catalog_of(state);
     static const char *const words[] = {"pods", "pod", "po", "Pod", "POD"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) assert_finds(catalog, words[i], "", "pods");
-    static const char *const deployments[] = {"deployments", "deploy", "Deployment", "deployments.apps", "deployment.apps"};
-    for (size_t i = 0; i < sizeof deployments / sizeof *deployments; i++) assert_finds(catalog, deployments[i], "apps", "deployments");
+    static const char *const deployments[] = {"deployments", "deploy", "Deployment", "deployments.apps",
+                                              "deployment.apps"};
+    for (size_t i = 0; i < sizeof deployments / sizeof *deployments; i++)
+        assert_finds(catalog, deployments[i], "apps", "deployments");
     assert_finds(catalog, "networkpolicies.networking.k8s.io", "networking.k8s.io", "networkpolicies");
     assert_finds(catalog, "cm", "", "configmaps");
 }
@@ -61,7 +63,8 @@ static void knows_groups(void **state) {
 
 static void takes_declared_resources_once(void **state) {
     struct catalog *catalog = catalog_of(state);
-    const struct resource widgets = {"widgets", "", "Widget", "example.com", "v1", "v1", true, "", "get", "", {SPAN_NOWHERE, 0, 0}};
+    const struct resource widgets = {"widgets", "",    "Widget", "example.com",       "v1", "v1", true,
+                                     "",        "get", "",       {SPAN_NOWHERE, 0, 0}};
     struct resource pods = widgets;
     assert_null(catalog_declare(catalog, &widgets));
     assert_finds(catalog, "widgets", "example.com", "widgets");

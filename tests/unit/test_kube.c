@@ -66,8 +66,9 @@ static void versions_are_those_of_apis(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(namespaces_are_dns_labels),    SENTENCE(most_names_are_dns_subdomains), SENTENCE(every_name_is_a_path_segment),
-        SENTENCE(label_keys_may_have_a_prefix), SENTENCE(label_values_may_be_empty),     SENTENCE(versions_are_those_of_apis),
+        SENTENCE(namespaces_are_dns_labels),    SENTENCE(most_names_are_dns_subdomains),
+        SENTENCE(every_name_is_a_path_segment), SENTENCE(label_keys_may_have_a_prefix),
+        SENTENCE(label_values_may_be_empty),    SENTENCE(versions_are_those_of_apis),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

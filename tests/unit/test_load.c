@@ -3,7 +3,8 @@
 
 #define LOCK(name) "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n}\n"
 #define LOCK_OF(name, actor)                                                                                           \
-    "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n  exclusive " actor "\n}\n"
+    "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n  exclusive " actor \
+    "\n}\n"
 
 static void a_file_without_a_policy_is_named_by_its_stem(void **state) {
     const struct compilation *compilation = COMPILE_FILES(state, {"dir/pay.ments.klock", LOCK("l")});
@@ -27,40 +28,46 @@ static void includes_are_found_beside_the_including_file(void **state) {
 
 static void names_are_visible_through_chains_of_includes(void **state) {
     assert_no_errors(COMPILE_FILES(state, {"main.klock", "include \"a.klock\"\n" LOCK_OF("l", "jonny")},
-                                   {"a.klock", "include \"b.klock\"\n" LOCK("k")}, {"b.klock", "actor jonny = user jonny\n"}));
+                                   {"a.klock", "include \"b.klock\"\n" LOCK("k")},
+                                   {"b.klock", "actor jonny = user jonny\n"}));
 }
 
 static void names_are_not_visible_without_an_include(void **state) {
-    assert_reports(COMPILE_FILES(state, {"main.klock", LOCK_OF("l", "jonny")}, {"b.klock", "actor jonny = user jonny\n"}), "K0101",
-                   "jonny");
-    assert_reports(COMPILE_FILES(state, {"main.klock", "actor jonny = user jonny\ninclude \"b.klock\"\n"}, {"b.klock", LOCK_OF("l", "jonny")}),
+    assert_reports(
+        COMPILE_FILES(state, {"main.klock", LOCK_OF("l", "jonny")}, {"b.klock", "actor jonny = user jonny\n"}), "K0101",
+        "jonny");
+    assert_reports(COMPILE_FILES(state, {"main.klock", "actor jonny = user jonny\ninclude \"b.klock\"\n"},
+                                 {"b.klock", LOCK_OF("l", "jonny")}),
                    "K0101", "jonny");
 }
 
 static void a_diamond_of_includes_is_one_file(void **state) {
-    const struct compilation *compilation = COMPILE_FILES(
-        state, {"main.klock", "policy p\ninclude \"a.klock\"\ninclude \"b.klock\"\n"}, {"a.klock", "policy p\ninclude \"c.klock\"\n" LOCK_OF("a", "jonny")},
-        {"b.klock", "policy p\ninclude \"c.klock\"\n" LOCK_OF("b", "jonny")}, {"c.klock", "policy p\nactor jonny = user jonny\n" LOCK("c")});
+    const struct compilation *compilation =
+        COMPILE_FILES(state, {"main.klock", "policy p\ninclude \"a.klock\"\ninclude \"b.klock\"\n"},
+                      {"a.klock", "policy p\ninclude \"c.klock\"\n" LOCK_OF("a", "jonny")},
+                      {"b.klock", "policy p\ninclude \"c.klock\"\n" LOCK_OF("b", "jonny")},
+                      {"c.klock", "policy p\nactor jonny = user jonny\n" LOCK("c")});
     assert_no_errors(compilation);
     assert_int_equal(compilation->ir.lock_count, 3);
 }
 
 static void the_same_path_in_other_words_is_the_same_file(void **state) {
-    const struct compilation *compilation =
-        COMPILE_FILES(state, {"x/main.klock", "include \"./y/../a.klock\"\ninclude \"a.klock\"\n"}, {"x//a.klock", LOCK("l")});
+    const struct compilation *compilation = COMPILE_FILES(
+        state, {"x/main.klock", "include \"./y/../a.klock\"\ninclude \"a.klock\"\n"}, {"x//a.klock", LOCK("l")});
     assert_clean(compilation);
     assert_int_equal(compilation->ir.lock_count, 1);
 }
 
 static void cycles_of_includes_are_refused(void **state) {
     assert_reports(COMPILE_FILES(state, {"a.klock", "include \"a.klock\"\n" LOCK("l")}), "K0006", "\"a.klock\"");
-    assert_reports(COMPILE_FILES(state, {"a.klock", "include \"b.klock\"\n" LOCK("l")}, {"b.klock", "include \"c.klock\"\n"},
-                                 {"c.klock", "include \"a.klock\"\n"}),
+    assert_reports(COMPILE_FILES(state, {"a.klock", "include \"b.klock\"\n" LOCK("l")},
+                                 {"b.klock", "include \"c.klock\"\n"}, {"c.klock", "include \"a.klock\"\n"}),
                    "K0006", "\"a.klock\"");
 }
 
 static void includes_stay_below_the_root(void **state) {
-    static const char *const bad[] = {"/etc/passwd", "../b.klock", "x/../../b.klock", "..", "http://example.com/a.klock", "a/../../../b"};
+    static const char *const bad[] = {
+        "/etc/passwd", "../b.klock", "x/../../b.klock", "..", "http://example.com/a.klock", "a/../../../b"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const struct compilation *compilation =
             COMPILE_FILES(state, {"dir/a.klock", arena_printf(arena_of(state), "include \"%s\"\n" LOCK("l"), bad[i])});
@@ -69,7 +76,8 @@ static void includes_stay_below_the_root(void **state) {
 }
 
 static void what_cannot_be_read_is_said_at_the_include(void **state) {
-    const struct compilation *compilation = COMPILE_FILES(state, {"nowhere/a.klock", "include \"not-there.klock\"\n" LOCK("l")});
+    const struct compilation *compilation =
+        COMPILE_FILES(state, {"nowhere/a.klock", "include \"not-there.klock\"\n" LOCK("l")});
     assert_reports_only(compilation, "K0007", "\"not-there.klock\"");
     assert_true(compilation->loader.failed);
 }
@@ -79,18 +87,20 @@ static void chains_of_includes_have_an_end(void **state) {
     struct file files[COUNT];
     struct arena *arena = arena_of(state);
     for (int i = 0; i < COUNT; i++)
-        files[i] = (struct file){arena_printf(arena, "f%d.klock", i), arena_printf(arena, "include \"f%d.klock\"\n", i + 1)};
+        files[i] =
+            (struct file){arena_printf(arena, "f%d.klock", i), arena_printf(arena, "include \"f%d.klock\"\n", i + 1)};
     files[COUNT - 1].text = LOCK("l");
     const struct compilation *compilation = compile_files(state, files, COUNT);
     assert_reports_only(compilation, "K0006", "\"f65.klock\"");
 }
 
 static void files_of_one_policy_see_each_other(void **state) {
-    const struct compilation *compilation =
-        COMPILE_FILES(state, {"a.klock", "policy p\n" LOCK_OF("l", "jonny")}, {"b.klock", "policy p\nactor jonny = user jonny\n"});
+    const struct compilation *compilation = COMPILE_FILES(state, {"a.klock", "policy p\n" LOCK_OF("l", "jonny")},
+                                                          {"b.klock", "policy p\nactor jonny = user jonny\n"});
     assert_no_errors(compilation);
     assert_int_equal(compilation->manifest.count, 2);
-    assert_reports(COMPILE_FILES(state, {"a.klock", "policy p\n" LOCK("l")}, {"b.klock", "policy p\n" LOCK("l")}), "K0102", "l");
+    assert_reports(COMPILE_FILES(state, {"a.klock", "policy p\n" LOCK("l")}, {"b.klock", "policy p\n" LOCK("l")}),
+                   "K0102", "l");
 }
 
 static void two_policies_are_apart(void **state) {
@@ -103,11 +113,14 @@ static void two_policies_are_apart(void **state) {
 }
 
 static void the_order_of_files_and_items_does_not_matter(void **state) {
-    static const struct file one = {"one.klock", "policy p\nactor jonny = user jonny\n" LOCK("b") LOCK_OF("a", "jonny")};
-    static const struct file two = {"two.klock", "policy p\n" LOCK("d") LOCK_OF("c", "jonny") "grant g to jonny {\n  resources configmaps\n  "
-                                                 "namespace default\n  allow get, delete\n}\n"};
+    static const struct file one = {"one.klock",
+                                    "policy p\nactor jonny = user jonny\n" LOCK("b") LOCK_OF("a", "jonny")};
+    static const struct file two = {
+        "two.klock", "policy p\n" LOCK("d") LOCK_OF("c", "jonny") "grant g to jonny {\n  resources configmaps\n  "
+                                                                  "namespace default\n  allow get, delete\n}\n"};
     static const struct file three = {"three.klock", "include \"one.klock\"\n" LOCK_OF("x", "jonny")};
-    static const struct file turned = {"one.klock", "policy p\n" LOCK_OF("a", "jonny") LOCK("b") "actor jonny = user jonny\n"};
+    static const struct file turned = {"one.klock",
+                                       "policy p\n" LOCK_OF("a", "jonny") LOCK("b") "actor jonny = user jonny\n"};
     const char *expected = output_text(state, COMPILE_FILES(state, one, two, three));
     assert_true(strlen(expected) > 1000);
     assert_string_equal(output_text(state, COMPILE_FILES(state, three, two, one)), expected);
@@ -119,21 +132,27 @@ static void the_order_of_files_and_items_does_not_matter(void **state) {
 static void declared_resources_mean_the_same_in_any_order(void **state) {
     static const struct file a = {"a.klock", "resource widgets.a.example.com namespaced\n"};
     static const struct file b = {"b.klock", "resource widgets.b.example.com namespaced\n"};
-    static const struct file use = {"c.klock", "lock l {\n  resources widgets\n  namespace default\n  all objects\n  deny delete\n}\n"};
+    static const struct file use = {
+        "c.klock", "lock l {\n  resources widgets\n  namespace default\n  all objects\n  deny delete\n}\n"};
     const char *expected = output_text(state, COMPILE_FILES(state, a, b, use));
     assert_string_equal(output_text(state, COMPILE_FILES(state, b, a, use)), expected);
     assert_string_equal(output_text(state, COMPILE_FILES(state, use, b, a)), expected);
 }
 
 static void resources_may_be_declared_again_only_alike(void **state) {
-    assert_clean(COMPILE_FILES(state, {"a.klock", "resource widgets.example.com/v1 namespaced kind Widget subresources scale, status\n"},
-                               {"b.klock", "resource widgets.example.com/v1 namespaced kind Widget subresources status, scale\n" LOCK("l")}));
-    static const char *const others[] = {"cluster kind Widget", "namespaced kind Gadget", "namespaced kind Widget subresources scale"};
+    assert_clean(COMPILE_FILES(
+        state, {"a.klock", "resource widgets.example.com/v1 namespaced kind Widget subresources scale, status\n"},
+        {"b.klock", "resource widgets.example.com/v1 namespaced kind Widget subresources status, scale\n" LOCK("l")}));
+    static const char *const others[] = {"cluster kind Widget", "namespaced kind Gadget",
+                                         "namespaced kind Widget subresources scale"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_reports_only(COMPILE_FILES(state, {"a.klock", "resource widgets.example.com namespaced kind Widget\n"},
-                                          {"b.klock", arena_printf(arena_of(state), "resource widgets.example.com %s\n", others[i])}),
-                            "K0102", "widgets.example.com");
-    assert_reports_only(compile(state, "resource pods.metrics.k8s.io namespaced\nresource deployments.apps namespaced\n"), "K0102", "deployments.apps");
+        assert_reports_only(
+            COMPILE_FILES(state, {"a.klock", "resource widgets.example.com namespaced kind Widget\n"},
+                          {"b.klock", arena_printf(arena_of(state), "resource widgets.example.com %s\n", others[i])}),
+            "K0102", "widgets.example.com");
+    assert_reports_only(
+        compile(state, "resource pods.metrics.k8s.io namespaced\nresource deployments.apps namespaced\n"), "K0102",
+        "deployments.apps");
 }
 
 static void a_file_that_declares_nothing_is_an_error(void **state) {

@@ -6,20 +6,23 @@ struct pair {
 };
 
 static const char *where(void **state, const char *expression) {
-    const struct compilation *compilation = compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  where %s", expression),
-                                                         "actor jonny = user jonny, group ops\n");
+    const struct compilation *compilation =
+        compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  where %s", expression),
+                     "actor jonny = user jonny, group ops\n");
     assert_no_errors(compilation);
     return formula_text(state, lock_named(compilation, "l")->selects);
 }
 
 static const char *selector(void **state, const char *clause) {
-    const struct compilation *compilation = compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  %s", clause), "");
+    const struct compilation *compilation =
+        compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  %s", clause), "");
     assert_no_errors(compilation);
     return formula_text(state, lock_named(compilation, "l")->selects);
 }
 
 static void assert_refused(void **state, const char *expression, const char *code, const char *at) {
-    assert_reports(compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  where %s", expression), ""), code, at);
+    assert_reports(compile_lock(state, arena_printf(arena_of(state), "  deny delete\n  where %s", expression), ""),
+                   code, at);
 }
 
 static void every_predicate_has_its_atom(void **state) {
@@ -52,7 +55,8 @@ static void every_predicate_has_its_atom(void **state) {
         {"operation in (write)", "(operation 7)"},
         {"cel \"\"\"object.metadata.name == 'x'\"\"\"", "(cel object.metadata.name == 'x')"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
 }
 
 static void fields_have_typed_values(void **state) {
@@ -75,7 +79,8 @@ static void fields_have_typed_values(void **state) {
         {"field status.phase = Running", "(field /status/phase in Running frozen)"},
         {"field spec.status = x", "(field /spec/status in x)"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
 }
 
 static void connectives_nest_as_they_bind(void **state) {
@@ -89,7 +94,8 @@ static void connectives_nest_as_they_bind(void **state) {
         {"! label a", "(not (label a))"},
         {"(label a and label b) and (label c and label d)", "(and (label a) (label b) (label c) (label d))"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
 }
 
 static void selectors_are_kubectls(void **state) {
@@ -105,7 +111,8 @@ static void selectors_are_kubectls(void **state) {
         {"annotations a=\"x/y z\"", "(annotation a in x/y z)"},
         {"name a, b, a", "(name in a b)"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) assert_string_equal(selector(state, pairs[i].written), pairs[i].meant);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(selector(state, pairs[i].written), pairs[i].meant);
 }
 
 static void object_clauses_join_with_and(void **state) {
@@ -124,7 +131,8 @@ static void quantifiers_bind_their_variables(void **state) {
         {"any spec.list as x (field spec.x = a and label b)", "(any /spec/list (and (field /spec/x in a) (label b)))"},
         {"any status.list as x (x.name = a)", "(any /status/list (field $0/name in a) frozen)"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_string_equal(where(state, pairs[i].written), pairs[i].meant);
 }
 
 static void values_that_kubernetes_cannot_have_are_refused(void **state) {

@@ -2,7 +2,9 @@
 #include "compile_support.h"
 
 static struct compilation *compile_grant(void **state, const char *to, const char *clauses) {
-    return compile(state, arena_printf(arena_of(state), "actor jonny = sa default/jonny, user j\ngrant g to %s {\n%s\n}\n", to, clauses));
+    return compile(
+        state,
+        arena_printf(arena_of(state), "actor jonny = sa default/jonny, user j\ngrant g to %s {\n%s\n}\n", to, clauses));
 }
 
 static void every_refusal_has_its_code_and_place(void **state) {
@@ -31,21 +33,26 @@ static void every_refusal_has_its_code_and_place(void **state) {
         assert_reports(compilation, rows[i].code, rows[i].at);
         assert_int_equal(compilation->manifest.count, 0);
     }
-    assert_reports(compile_grant(state, "jonny", "resources configmaps\nnamespace a\ndeny update\nallow get"), "K0003", "deny");
+    assert_reports(compile_grant(state, "jonny", "resources configmaps\nnamespace a\ndeny update\nallow get"), "K0003",
+                   "deny");
 }
 
 static void a_grant_on_an_object_does_not_say_where_again(void **state) {
     static const char *const clauses[] = {"namespace b", "cluster", "resources pods\nnamespace b"};
     for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++) {
-        const struct compilation *compilation = compile(
-            state, arena_printf(arena_of(state), "object o {\n  resources configmaps\n  namespace a\n  labels x\n}\ngrant g to user u on o {\n  %s\n  allow get\n}\n", clauses[i]));
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state),
+                                        "object o {\n  resources configmaps\n  namespace a\n  labels x\n}\ngrant g to "
+                                        "user u on o {\n  %s\n  allow get\n}\n",
+                                        clauses[i]));
         assert_true(count_of(compilation, "K0403") > 0);
         assert_int_equal(compilation->manifest.count, 0);
     }
 }
 
 static void verbs_and_subjects_are_sorted_and_there_once(void **state) {
-    const struct compilation *compilation = compile_grant(state, "user z, jonny, group g, user j", "resources pods\nnamespace a\nallow watch, get, get");
+    const struct compilation *compilation =
+        compile_grant(state, "user z, jonny, group g, user j", "resources pods\nnamespace a\nallow watch, get, get");
     assert_no_errors(compilation);
     const struct ir_grant *grant = grant_named(compilation, "g");
     assert_int_equal(grant->verb_count, 2);
@@ -58,7 +65,8 @@ static void verbs_and_subjects_are_sorted_and_there_once(void **state) {
 }
 
 static void a_grant_has_a_role_in_each_namespace(void **state) {
-    const struct compilation *compilation = compile_grant(state, "jonny", "resources deployments, pods, cm\nnamespace b, a\nname n\nallow get, update");
+    const struct compilation *compilation =
+        compile_grant(state, "jonny", "resources deployments, pods, cm\nnamespace b, a\nname n\nallow get, update");
     assert_no_errors(compilation);
     assert_int_equal(compilation->manifest.count, 4);
     const struct value *role = object_named(compilation, "Role", "b", "test-g");
@@ -75,7 +83,8 @@ static void a_grant_has_a_role_in_each_namespace(void **state) {
     assert_string_equal(value_get_string(account, "kind"), "ServiceAccount");
     assert_string_equal(value_get_string(account, "namespace"), "default");
     assert_null(value_get(account, "apiGroup"));
-    assert_string_equal(value_get_string(value_get(binding, "subjects")->as.items[1], "apiGroup"), "rbac.authorization.k8s.io");
+    assert_string_equal(value_get_string(value_get(binding, "subjects")->as.items[1], "apiGroup"),
+                        "rbac.authorization.k8s.io");
 }
 
 static void what_has_no_namespace_is_granted_in_the_cluster(void **state) {
@@ -90,7 +99,8 @@ static void what_has_no_namespace_is_granted_in_the_cluster(void **state) {
 }
 
 static void wildcards_are_granted_when_they_are_meant(void **state) {
-    const struct compilation *compilation = compile_grant(state, "jonny", "resources *.apps, *\nnamespace a\nallow wildcard, *");
+    const struct compilation *compilation =
+        compile_grant(state, "jonny", "resources *.apps, *\nnamespace a\nallow wildcard, *");
     assert_no_errors(compilation);
     const struct value *rules = value_get(object_named(compilation, "Role", "a", "test-g"), "rules");
     assert_string_equal(value_get(rules->as.items[0], "apiGroups")->as.items[0]->as.string, "*");
@@ -101,20 +111,26 @@ static void wildcards_are_granted_when_they_are_meant(void **state) {
 static void two_grants_never_become_one_object(void **state) {
     static const char grant[] = "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n";
     struct arena *arena = arena_of(state);
-    const struct compilation *compilation =
-        COMPILE_FILES(state, {"a.klock", arena_printf(arena, grant, "b-c")}, {"a-b.klock", arena_printf(arena, grant, "c")});
+    const struct compilation *compilation = COMPILE_FILES(state, {"a.klock", arena_printf(arena, grant, "b-c")},
+                                                          {"a-b.klock", arena_printf(arena, grant, "c")});
     assert_true(count_of(compilation, "K0102") > 0);
 }
 
 static void names_of_roles_are_names_that_kubernetes_takes(void **state) {
     static const char *const names[] = {"\"a/b\"", "\"a%b\""};
     for (size_t i = 0; i < 2; i++)
-        assert_reports(compile(state, arena_printf(arena_of(state), "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n", names[i])),
-                       "K0104", names[i]);
+        assert_reports(
+            compile(state,
+                    arena_printf(arena_of(state),
+                                 "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n",
+                                 names[i])),
+            "K0104", names[i]);
     char *name = arena_alloc(arena_of(state), 301);
     memset(name, 'x', 300);
-    const struct compilation *compilation =
-        compile(state, arena_printf(arena_of(state), "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n", name));
+    const struct compilation *compilation = compile(
+        state,
+        arena_printf(arena_of(state),
+                     "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n", name));
     assert_no_errors(compilation);
     assert_int_equal(strlen(compilation->manifest.objects[0].name), 253);
 }

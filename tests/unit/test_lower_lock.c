@@ -63,9 +63,11 @@ static void every_refusal_has_its_code_and_place(void **state) {
 }
 
 static void operations_must_be_those_of_the_resource(void **state) {
-    assert_reports(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny delete\n}\n"), "K0407", "delete");
+    assert_reports(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny delete\n}\n"),
+                   "K0407", "delete");
     assert_no_errors(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny create\n}\n"));
-    assert_reports(compile(state, "lock l {\n  resources pods\n  namespace a\n  name n\n  deny all\n}\n"), "K0901", "all");
+    assert_reports(compile(state, "lock l {\n  resources pods\n  namespace a\n  name n\n  deny all\n}\n"), "K0901",
+                   "all");
     assert_no_errors(compile(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny all\n}\n"));
 }
 
@@ -82,13 +84,18 @@ static void dates_decide_on_the_day_of_the_compilation(void **state) {
         {"from 2026-02-01T12:00:00Z until 2026-02-03", "2026-02-01", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *text = arena_printf(arena_of(state), "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active %s\n}\n", rows[i].active);
+        const char *text =
+            arena_printf(arena_of(state),
+                         "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active %s\n}\n",
+                         rows[i].active);
         const struct compilation *compilation = compile_at(state, text, rows[i].date);
         assert_no_errors(compilation);
         assert_int_equal(compilation->ir.lock_count, rows[i].in);
         assert_int_equal(count_of(compilation, "K0213"), !rows[i].in);
     }
-    assert_reports(compile_at(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active from 2026-02-02 until 2026-02-01\n}\n",
+    assert_reports(compile_at(state,
+                              "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active from "
+                              "2026-02-02 until 2026-02-01\n}\n",
                               "2026-01-01"),
                    "K0403", "active from 2026-02-02 until 2026-02-01");
 }
@@ -106,8 +113,9 @@ static void when_and_unless_are_one_condition(void **state) {
 }
 
 static void a_condition_narrows_enough(void **state) {
-    static const char *const narrowing[] = {"all objects", "when label a", "unless label a", "require label a", "changing data", "except changing data",
-                                            "where label a", "annotations a"};
+    static const char *const narrowing[] = {"all objects",     "when label a",  "unless label a",
+                                            "require label a", "changing data", "except changing data",
+                                            "where label a",   "annotations a"};
     for (size_t i = 0; i < sizeof narrowing / sizeof *narrowing; i++)
         lock_with(state, arena_printf(arena_of(state), "deny update\n%s", narrowing[i]));
 }
@@ -130,7 +138,8 @@ static void exemptions_have_levels_and_actors(void **state) {
     assert_int_equal(lock_with(state, "name n\ndeny delete")->exemption, EXEMPT_LIFECYCLE);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt lifecycle")->exemption, EXEMPT_LIFECYCLE);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt none")->exemption, EXEMPT_NONE);
-    const struct ir_lock *lock = lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
+    const struct ir_lock *lock =
+        lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
     assert_int_equal(lock->exemption, EXEMPT_CONTROLLERS);
     assert_int_equal(lock->passes.user_count, 2);
     assert_int_equal(lock->exclusive.user_count, 1);
@@ -147,17 +156,27 @@ static void modes_and_failures(void **state) {
 
 static void changing_metadata_is_changing_its_parts(void **state) {
     assert_int_equal(lock_with(state, "name n\ndeny update\nchanging metadata")->path_count, 4);
-    const struct ir_lock *lock = lock_with(state, "name n\ndeny update\nexcept changing metadata.labels[\"a/b\"], spec");
+    const struct ir_lock *lock =
+        lock_with(state, "name n\ndeny update\nexcept changing metadata.labels[\"a/b\"], spec");
     assert_true(lock->all_but_paths);
     assert_int_equal(lock->path_count, 2);
     assert_string_equal(lock->paths[0].segments[2].key, "a/b");
 }
 
 static void messages_name_lock_labels_actors_and_the_way_out(void **state) {
-    const char *message = lock_with(state, "labels b=2, a in (x, y), !c\ndeny delete\nexclusive jonny\nmessage \"hands off\"\nunless   label\n  ok\n"
-                                           "owner team-x\nticket T-1\nbreak-glass user anna")->message;
-    static const char *const parts[] = {"denied, there is a lock: map[a:x|y b:2 c:^*]: hands off ", "lock l of policy test", "only user jonny may",
-                                        "unless label ok", "break-glass: user anna", "owner: team-x", "ticket: T-1"};
+    const char *message =
+        lock_with(
+            state,
+            "labels b=2, a in (x, y), !c\ndeny delete\nexclusive jonny\nmessage \"hands off\"\nunless   label\n  ok\n"
+            "owner team-x\nticket T-1\nbreak-glass user anna")
+            ->message;
+    static const char *const parts[] = {"denied, there is a lock: map[a:x|y b:2 c:^*]: hands off ",
+                                        "lock l of policy test",
+                                        "only user jonny may",
+                                        "unless label ok",
+                                        "break-glass: user anna",
+                                        "owner: team-x",
+                                        "ticket: T-1"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(message, parts[i])) fail_msg("'%s' is not in '%s'", parts[i], message);
     assert_non_null(strstr(lock_with(state, "name n\ndeny delete")->message, "nobody may"));
@@ -166,7 +185,8 @@ static void messages_name_lock_labels_actors_and_the_way_out(void **state) {
 // The API server refuses a policy whose message has a line break, wherever it comes from.
 static void messages_are_one_line_whatever_is_in_them(void **state) {
     const struct compilation *compilation =
-        compile(state, "lock \"a\\nb\" {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  exclusive user \"x\\ny\"\n"
+        compile(state, "lock \"a\\nb\" {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  "
+                       "exclusive user \"x\\ny\"\n"
                        "  unless annotation k = \"\"\"p\nq\"\"\"\n}\n");
     for (size_t i = 0; i < compilation->ir.lock_count; i++)
         for (const char *c = compilation->ir.locks[i]->message; *c; c++) assert_true((unsigned char)*c >= ' ');
@@ -176,7 +196,8 @@ static void messages_have_an_end(void **state) {
     char *long_text = arena_alloc(arena_of(state), LIMIT_MESSAGE_BYTES + 1);
     memset(long_text, 'x', LIMIT_MESSAGE_BYTES);
     const char *clause = arena_printf(arena_of(state), "message %s", long_text);
-    assert_reports(compile_lock(state, arena_printf(arena_of(state), "name n\ndeny delete\n%s", clause), ""), "K0408", clause);
+    assert_reports(compile_lock(state, arena_printf(arena_of(state), "name n\ndeny delete\n%s", clause), ""), "K0408",
+                   clause);
 }
 
 int main(void) {

@@ -71,10 +71,15 @@ static void objects_take_object_clauses_only(void **state) {
 }
 
 static void a_lock_on_an_object_does_not_say_where_again(void **state) {
-    static const char *const clauses[] = {"resources pods", "namespace b", "namespace labeled x", "cluster", "except resources pods"};
+    static const char *const clauses[] = {"resources pods", "namespace b", "namespace labeled x", "cluster",
+                                          "except resources pods"};
     for (size_t i = 0; i < sizeof clauses / sizeof *clauses; i++) {
         const struct compilation *compilation = compile(
-            state, arena_printf(arena_of(state), "object o {\n  resources pods\n  namespace a\n  name n\n}\nlock l on o {\n  %s\n  deny update\n}\n", clauses[i]));
+            state,
+            arena_printf(
+                arena_of(state),
+                "object o {\n  resources pods\n  namespace a\n  name n\n}\nlock l on o {\n  %s\n  deny update\n}\n",
+                clauses[i]));
         assert_true(count_of(compilation, "K0403") > 0);
         assert_int_equal(compilation->manifest.count, 0);
     }
@@ -121,25 +126,23 @@ static void versions_are_kept_as_they_are_written(void **state) {
 
 static void several_objects_are_selected_one_by_one(void **state) {
     const struct compilation *compilation =
-        compile(state, "object a {\n  resources pods\n  namespace x\n  name n\n}\nobject b {\n  resources configmaps\n  namespace y\n  labels k\n}\n"
+        compile(state, "object a {\n  resources pods\n  namespace x\n  name n\n}\nobject b {\n  resources configmaps\n "
+                       " namespace y\n  labels k\n}\n"
                        "object c {\n  resources nodes\n  name m\n}\nlock l on a, b, c {\n  deny update\n}\n");
     assert_no_errors(compilation);
     assert_int_equal(compilation->ir.lock_count, 2);
     assert_string_equal(formula_text(state, compilation->ir.locks[0]->selects),
-                        "(or (and (resource in pods) (namespace in x) (name in n)) (and (resource in configmaps) (namespace in y) (label k)))");
+                        "(or (and (resource in pods) (namespace in x) (name in n)) (and (resource in configmaps) "
+                        "(namespace in y) (label k)))");
     assert_string_equal(formula_text(state, compilation->ir.locks[1]->selects), "(name in m)");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(resources_and_namespaces_belong_together),
-        SENTENCE(names_must_exist),
-        SENTENCE(clauses_that_say_nothing_are_refused),
-        SENTENCE(objects_take_object_clauses_only),
-        SENTENCE(a_lock_on_an_object_does_not_say_where_again),
-        SENTENCE(scopes_are_what_was_said),
-        SENTENCE(versions_are_kept_as_they_are_written),
-        SENTENCE(several_objects_are_selected_one_by_one),
+        SENTENCE(resources_and_namespaces_belong_together),     SENTENCE(names_must_exist),
+        SENTENCE(clauses_that_say_nothing_are_refused),         SENTENCE(objects_take_object_clauses_only),
+        SENTENCE(a_lock_on_an_object_does_not_say_where_again), SENTENCE(scopes_are_what_was_said),
+        SENTENCE(versions_are_kept_as_they_are_written),        SENTENCE(several_objects_are_selected_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

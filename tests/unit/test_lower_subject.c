@@ -9,7 +9,9 @@ static const struct ir_subjects *exclusive(void **state, const char *subjects, c
 }
 
 static void assert_refused(void **state, const char *subjects, const char *code, const char *at) {
-    assert_reports(compile_lock(state, arena_printf(arena_of(state), "  name n\n  deny delete\n  exclusive %s", subjects), ""), code, at);
+    assert_reports(
+        compile_lock(state, arena_printf(arena_of(state), "  name n\n  deny delete\n  exclusive %s", subjects), ""),
+        code, at);
 }
 
 static void service_accounts_are_users_of_that_name(void **state) {
@@ -22,7 +24,8 @@ static void service_accounts_are_users_of_that_name(void **state) {
 }
 
 static void names_are_sorted_and_each_is_there_once(void **state) {
-    const struct ir_subjects *subjects = exclusive(state, "user b, user a, group y, user b, serviceaccounts x, group y", "");
+    const struct ir_subjects *subjects =
+        exclusive(state, "user b, user a, group y, user b, serviceaccounts x, group y", "");
     assert_int_equal(subjects->user_count, 2);
     assert_string_equal(subjects->users[0], "a");
     assert_string_equal(subjects->users[1], "b");
@@ -37,12 +40,14 @@ static void what_is_no_exact_name_is_a_formula(void **state) {
     assert_int_equal(subjects->user_count + subjects->group_count, 0);
     assert_int_equal(subjects->other_count, 3);
     assert_string_equal(formula_text(state, subjects->others[0]), "(uid in u1)");
-    assert_string_equal(formula_text(state, subjects->others[1]), "(and (user in system:serviceaccount:default:a) (uid in u2))");
+    assert_string_equal(formula_text(state, subjects->others[1]),
+                        "(and (user in system:serviceaccount:default:a) (uid in u2))");
     assert_string_equal(formula_text(state, subjects->others[2]), "(and (user in b) (extra scope in x) (group in c))");
 }
 
 static void actors_are_what_they_are_made_of(void **state) {
-    const struct ir_subjects *subjects = exclusive(state, "both", "actor both = one, two\nactor two = group g, uid u\nactor one = user a\n");
+    const struct ir_subjects *subjects =
+        exclusive(state, "both", "actor both = one, two\nactor two = group g, uid u\nactor one = user a\n");
     assert_string_equal(subjects->users[0], "a");
     assert_string_equal(subjects->groups[0], "g");
     assert_string_equal(formula_text(state, subjects->others[0]), "(uid in u)");
@@ -69,7 +74,8 @@ static void actors_of_actors_do_not_explode(void **state) {
         struct text text;
         text_init(&text, arena_of(state));
         text_printf(&text, "actor a0 = %s\n", firsts[i / 2]);
-        for (int link = 1; link <= 60; link++) text_printf(&text, "actor a%d = a%d%sa%d\n", link, link - 1, joints[i % 2], link - 1);
+        for (int link = 1; link <= 60; link++)
+            text_printf(&text, "actor a%d = a%d%sa%d\n", link, link - 1, joints[i % 2], link - 1);
         assert_no_errors(compile_lock(state, "  name n\n  deny delete\n  exclusive a60", text_string(&text)));
     }
 }
@@ -80,7 +86,8 @@ static void actors_whose_formula_has_no_end_are_refused(void **state) {
     text_add_string(&text, "actor a0 = uid u\n");
     for (int link = 1; link <= 60; link++)
         text_printf(&text, "actor a%d = a%d and user x%d, a%d and user y%d\n", link, link - 1, link, link - 1, link);
-    const struct compilation *compilation = compile_lock(state, "  name n\n  deny delete\n  exclusive a60", text_string(&text));
+    const struct compilation *compilation =
+        compile_lock(state, "  name n\n  deny delete\n  exclusive a60", text_string(&text));
     assert_true(count_of(compilation, "K0004") > 0);
 }
 
@@ -89,7 +96,8 @@ static void long_chains_of_actors_are_refused_and_not_followed(void **state) {
     text_init(&text, arena_of(state));
     for (int link = 100000; link; link--) text_printf(&text, "actor a%d = a%d\n", link, link - 1);
     text_add_string(&text, "actor a0 = user u\n");
-    const struct compilation *compilation = compile_lock(state, "  name n\n  deny delete\n  exclusive a100000", text_string(&text));
+    const struct compilation *compilation =
+        compile_lock(state, "  name n\n  deny delete\n  exclusive a100000", text_string(&text));
     assert_true(count_of(compilation, "K0004") > 0);
 }
 
@@ -129,13 +137,16 @@ static void what_is_not_there_yet_is_said(void **state) {
 }
 
 static void actors_are_not_named_like_subjects_or_presets(void **state) {
-    static const char *const names[] = {"user", "group", "uid", "sa", "serviceaccount", "serviceaccounts", "may", "flux", "argocd"};
+    static const char *const names[] = {"user", "group", "uid",   "sa", "serviceaccount", "serviceaccounts",
+                                        "may",  "flux",  "argocd"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_reports(compile(state, arena_printf(arena_of(state), "actor %s = user x\n", names[i])), "K0106", names[i]);
+        assert_reports(compile(state, arena_printf(arena_of(state), "actor %s = user x\n", names[i])), "K0106",
+                       names[i]);
 }
 
 static void new_makes_service_accounts(void **state) {
-    const struct compilation *compilation = compile(state, "actor a = new sa default/x, sa other/y\nactor b = new sa default/x\n");
+    const struct compilation *compilation =
+        compile(state, "actor a = new sa default/x, sa other/y\nactor b = new sa default/x\n");
     assert_no_errors(compilation);
     assert_int_equal(compilation->ir.account_count, 2);
     assert_string_equal(compilation->ir.accounts[0]->namespace, "default");

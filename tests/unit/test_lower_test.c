@@ -4,7 +4,8 @@
 #define LOCK "lock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
 
 static struct compilation *compile_steps(void **state, const char *steps) {
-    return compile(state, arena_printf(arena_of(state), LOCK "actor jonny = sa default/jonny\ntest \"t\" {\n%s\n}\n", steps));
+    return compile(state,
+                   arena_printf(arena_of(state), LOCK "actor jonny = sa default/jonny\ntest \"t\" {\n%s\n}\n", steps));
 }
 
 static const struct ir_case *case_of(void **state, const char *steps) {
@@ -58,7 +59,9 @@ static void a_service_account_is_in_its_groups(void **state) {
 }
 
 static void subjects_describe_one_requester(void **state) {
-    const struct request *request = &case_of(state, "as user u, group a, group b, uid x and user u with extra k = v\ndelete cm a/n\nexpect allowed")->request;
+    const struct request *request =
+        &case_of(state, "as user u, group a, group b, uid x and user u with extra k = v\ndelete cm a/n\nexpect allowed")
+             ->request;
     assert_string_equal(request->user, "u");
     assert_string_equal(request->uid, "x");
     assert_int_equal(request->group_count, 3);
@@ -74,7 +77,8 @@ static void operations_have_the_states_they_have_in_the_cluster(void **state) {
     assert_null(request->object);
     assert_non_null(request->old_object);
     assert_null(value_dig(request->old_object, "metadata", "labels", NULL));
-    request = &case_of(state, "as user u\nupdate cm a/n labels x=1 terminating -> field data.k = 5\nexpect allowed")->request;
+    request =
+        &case_of(state, "as user u\nupdate cm a/n labels x=1 terminating -> field data.k = 5\nexpect allowed")->request;
     assert_null(value_dig(request->object, "metadata", "labels", NULL));
     assert_int_equal(value_dig(request->object, "data", "k", NULL)->as.integer, 5);
     assert_non_null(value_dig(request->old_object, "metadata", "deletionTimestamp", NULL));
@@ -87,16 +91,21 @@ static void operations_have_the_states_they_have_in_the_cluster(void **state) {
 }
 
 static void the_namespace_is_as_it_was_described(void **state) {
-    const struct request *request = &case_of(state, "in namespace labels env=prod terminating\nas user u\ndelete cm a/n\nexpect allowed")->request;
-    assert_string_equal(value_get_string(value_dig(request->namespace_object, "metadata", "labels", NULL), "env"), "prod");
-    assert_string_equal(value_get_string(value_dig(request->namespace_object, "metadata", "labels", NULL), "kubernetes.io/metadata.name"), "a");
+    const struct request *request =
+        &case_of(state, "in namespace labels env=prod terminating\nas user u\ndelete cm a/n\nexpect allowed")->request;
+    assert_string_equal(value_get_string(value_dig(request->namespace_object, "metadata", "labels", NULL), "env"),
+                        "prod");
+    assert_string_equal(value_get_string(value_dig(request->namespace_object, "metadata", "labels", NULL),
+                                         "kubernetes.io/metadata.name"),
+                        "a");
     assert_non_null(value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL));
     assert_null(case_of(state, "as user u\ndelete nodes n\nexpect allowed")->request.namespace_object);
 }
 
 static void an_object_is_read_and_completed(void **state) {
-    const struct request *request =
-        &case_of(state, "as user u\ncreate deploy a/n object \"\"\"{metadata: {labels: {a: b}}, spec: {replicas: 3}}\"\"\" labels c=d\nexpect allowed")->request;
+    const struct request *request = &case_of(state, "as user u\ncreate deploy a/n object \"\"\"{metadata: {labels: {a: "
+                                                    "b}}, spec: {replicas: 3}}\"\"\" labels c=d\nexpect allowed")
+                                         ->request;
     assert_string_equal(value_get_string(request->object, "apiVersion"), "apps/v1");
     assert_string_equal(value_get_string(request->object, "kind"), "Deployment");
     assert_string_equal(value_get_string(value_get(request->object, "metadata"), "name"), "n");
@@ -105,7 +114,9 @@ static void an_object_is_read_and_completed(void **state) {
 }
 
 static void steps_are_numbered_by_request(void **state) {
-    const struct compilation *compilation = compile_steps(state, "as user u\ndelete cm default/n\nexpect denied\nexpect denied by l\ndelete cm default/m\nexpect allowed");
+    const struct compilation *compilation = compile_steps(
+        state,
+        "as user u\ndelete cm default/n\nexpect denied\nexpect denied by l\ndelete cm default/m\nexpect allowed");
     assert_no_errors(compilation);
     const struct ir_test_block *test = compilation->ir.tests[0];
     assert_int_equal(test->case_count, 3);
@@ -117,12 +128,9 @@ static void steps_are_numbered_by_request(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(every_refusal_has_its_code_and_place),
-        SENTENCE(a_service_account_is_in_its_groups),
-        SENTENCE(subjects_describe_one_requester),
-        SENTENCE(operations_have_the_states_they_have_in_the_cluster),
-        SENTENCE(the_namespace_is_as_it_was_described),
-        SENTENCE(an_object_is_read_and_completed),
+        SENTENCE(every_refusal_has_its_code_and_place), SENTENCE(a_service_account_is_in_its_groups),
+        SENTENCE(subjects_describe_one_requester),      SENTENCE(operations_have_the_states_they_have_in_the_cluster),
+        SENTENCE(the_namespace_is_as_it_was_described), SENTENCE(an_object_is_read_and_completed),
         SENTENCE(steps_are_numbered_by_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

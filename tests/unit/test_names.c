@@ -40,7 +40,8 @@ static void keeps_everything_while_it_grows(void **state) {
     for (int i = 0; i < COUNT; i++) names_set(&names, arena_printf(arena_of(state), "name%d", i), &values[i]);
     assert_int_equal(names.count, COUNT);
     assert_true(names.capacity < 4 * COUNT);
-    for (int i = 0; i < COUNT; i++) assert_ptr_equal(names_get(&names, arena_printf(arena_of(state), "name%d", i)), &values[i]);
+    for (int i = 0; i < COUNT; i++)
+        assert_ptr_equal(names_get(&names, arena_printf(arena_of(state), "name%d", i)), &values[i]);
     assert_null(names_get(&names, "name5000"));
 }
 
@@ -54,7 +55,7 @@ static void hashes_the_same_everywhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(an_empty_map_knows_nothing),    SENTENCE(gives_what_was_set_and_the_last_of_it),
+        SENTENCE(an_empty_map_knows_nothing),      SENTENCE(gives_what_was_set_and_the_last_of_it),
         SENTENCE(compares_text_and_not_addresses), SENTENCE(keeps_everything_while_it_grows),
         SENTENCE(hashes_the_same_everywhere),
     };

@@ -1,0 +1,146 @@
+// The objects of the output: what all of them have, policies and bindings, their order.
+#include "compile_support.h"
+
+static const char policy[] = "policy p\nactor a = new sa default/x\nlock l {\n  resources configmaps\n  namespace "
+                             "default\n  labels k=v\n  deny update\n  exclusive a\n}\n"
+                             "grant g to a {\n  resources configmaps\n  namespace b, a\n  allow update\n}\ngrant c to "
+                             "a {\n  resources nodes\n  allow get\n}\n";
+
+static const char *string_at(const struct value *value, const char *key) {
+    return value_get_string(value, key);
+}
+
+static void objects_come_in_the_order_of_application(void **state) {
+    static const char *const expected[][3] = {
+        {"ServiceAccount", "default", "x"},
+        {"ClusterRole", "", "p-c"},
+        {"ClusterRoleBinding", "", "p-c"},
+        {"Role", "a", "p-g"},
+        {"Role", "b", "p-g"},
+        {"RoleBinding", "a", "p-g"},
+        {"RoleBinding", "b", "p-g"},
+        {"ValidatingAdmissionPolicy", "", "p-objects"},
+        {"ValidatingAdmissionPolicyBinding", "", "p-objects"},
+    };
+    const struct compilation *compilation = compile(state, policy);
+    assert_no_errors(compilation);
+    assert_int_equal(compilation->manifest.count, sizeof expected / sizeof *expected);
+    for (size_t i = 0; i < compilation->manifest.count; i++) {
+        assert_string_equal(manifest_kind_name(compilation->manifest.objects[i].kind), expected[i][0]);
+        assert_string_equal(compilation->manifest.objects[i].namespace, expected[i][1]);
+        assert_string_equal(compilation->manifest.objects[i].name, expected[i][2]);
+    }
+}
+
+static void every_object_says_whose_it_is_and_where_it_comes_from(void **state) {
+    const struct compilation *compilation = compile(state, policy);
+    for (size_t i = 0; i < compilation->manifest.count; i++) {
+        const struct value *object = compilation->manifest.objects[i].value, *metadata = value_get(object, "metadata");
+        assert_string_equal(string_at(value_get(metadata, "labels"), "app.kubernetes.io/managed-by"), "klockc");
+        assert_string_equal(string_at(value_get(metadata, "labels"), "klock.dev/policy"), "p");
+        assert_int_equal(strncmp(string_at(value_get(metadata, "annotations"), "klock.dev/source"), "test.klock:", 11),
+                         0);
+        assert_null(value_get(object, "status"));
+        assert_true(*string_at(object, "apiVersion") != '\0');
+    }
+    const struct value *role = object_named(compilation, "Role", "a", "p-g");
+    assert_string_equal(string_at(value_dig(role, "metadata", "annotations", NULL), "klock.dev/source"),
+                        "test.klock:10");
+}
+
+static void policies_write_out_what_the_server_would_add(void **state) {
+    const struct value *spec =
+        value_get(object_named(compile(state, policy), "ValidatingAdmissionPolicy", "", "p-objects"), "spec");
+    assert_string_equal(string_at(spec, "failurePolicy"), "Fail");
+    const struct value *constraints = value_get(spec, "matchConstraints");
+    assert_string_equal(string_at(constraints, "matchPolicy"), "Equivalent");
+    assert_int_equal(value_get(constraints, "namespaceSelector")->count, 0);
+    assert_int_equal(value_get(constraints, "objectSelector")->count, 0);
+    assert_null(value_get(constraints, "excludeResourceRules"));
+    const struct value *rule = value_get(constraints, "resourceRules")->as.items[0];
+    assert_string_equal(string_at(rule, "scope"), "Namespaced");
+    assert_string_equal(value_get(rule, "apiVersions")->as.items[0]->as.string, "*");
+    assert_null(value_get(rule, "resourceNames"));
+    const struct value *validation = value_get(spec, "validations")->as.items[0];
+    assert_string_equal(string_at(validation, "reason"), "Forbidden");
+    assert_null(strchr(string_at(validation, "message"), '\n'));
+    assert_null(value_get(spec, "auditAnnotations"));
+}
+
+static void bindings_act_as_the_mode_says(void **state) {
+    static const struct {
+        const char *mode, *name, *actions;
+    } rows[] = {{"deny", "test-objects", "Deny"},
+                {"warn", "test-objects-warn", "Warn"},
+                {"audit", "test-objects-audit", "Audit"},
+                {"deny, audit", "test-objects-deny-audit", "DenyAudit"},
+                {"audit, warn", "test-objects-warn-audit", "WarnAudit"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation =
+            compile_lock(state, arena_printf(arena_of(state), "name n\ndeny update\nmode %s", rows[i].mode), "");
+        const struct value *spec =
+            value_get(object_named(compilation, "ValidatingAdmissionPolicyBinding", "", rows[i].name), "spec");
+        struct text actions;
+        text_init(&actions, arena_of(state));
+        for (size_t j = 0; j < value_get(spec, "validationActions")->count; j++)
+            text_add_string(&actions, value_get(spec, "validationActions")->as.items[j]->as.string);
+        assert_string_equal(text_string(&actions), rows[i].actions);
+        assert_string_equal(string_at(spec, "policyName"), rows[i].name);
+    }
+}
+
+static void failing_open_is_ignore(void **state) {
+    const struct compilation *compilation = compile_lock(state, "name n\ndeny update\non error allow", "");
+    assert_string_equal(
+        string_at(value_get(object_named(compilation, "ValidatingAdmissionPolicy", "", "test-objects-ignore"), "spec"),
+                  "failurePolicy"),
+        "Ignore");
+}
+
+static void break_glass_is_written_to_the_audit_log(void **state) {
+    const struct compilation *compilation = compile_lock(state, "name n\ndeny update\nbreak-glass user b", "");
+    const struct value *spec =
+        value_get(object_named(compilation, "ValidatingAdmissionPolicy", "", "test-objects"), "spec");
+    assert_int_equal(value_get(spec, "auditAnnotations")->count, 1);
+    assert_true(*string_at(value_get(spec, "auditAnnotations")->as.items[0], "valueExpression") != '\0');
+}
+
+static void static_manifests_have_a_suffix(void **state) {
+    const struct compilation *compilation = compile_static(state, policy);
+    assert_no_errors(compilation);
+    assert_int_equal(compilation->manifest.count, 2);
+    const struct value *binding =
+        object_named(compilation, "ValidatingAdmissionPolicyBinding", "", "p-objects.static.k8s.io");
+    assert_string_equal(string_at(value_get(binding, "spec"), "policyName"), "p-objects.static.k8s.io");
+}
+
+static void long_policy_names_fit_into_labels(void **state) {
+    char *name = arena_alloc(arena_of(state), 101);
+    memset(name, 'x', 100);
+    const struct compilation *compilation = compile(
+        state,
+        arena_printf(arena_of(state),
+                     "policy %s\nlock l {\n resources configmaps\n namespace a\n name n\n deny update\n}\n", name));
+    assert_int_equal(strlen(string_at(value_dig(compilation->manifest.objects[0].value, "metadata", "labels", NULL),
+                                      "klock.dev/policy")),
+                     63);
+}
+
+static void nothing_is_emitted_when_anything_is_wrong(void **state) {
+    assert_int_equal(compile(state, arena_printf(arena_of(state), "%slock m {\n}\n", policy))->manifest.count, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SENTENCE(objects_come_in_the_order_of_application),
+        SENTENCE(every_object_says_whose_it_is_and_where_it_comes_from),
+        SENTENCE(policies_write_out_what_the_server_would_add),
+        SENTENCE(bindings_act_as_the_mode_says),
+        SENTENCE(failing_open_is_ignore),
+        SENTENCE(break_glass_is_written_to_the_audit_log),
+        SENTENCE(static_manifests_have_a_suffix),
+        SENTENCE(long_policy_names_fit_into_labels),
+        SENTENCE(nothing_is_emitted_when_anything_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

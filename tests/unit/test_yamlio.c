@@ -1,0 +1,143 @@
+// YAML: what is quoted, what comes back as it was, what is refused.
+#include "compile_support.h"
+
+#include "../../emit/yamlio.h"
+
+static const char *printed(void **state, const struct value *value) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    yaml_print(&text, value);
+    return text_string(&text);
+}
+
+static const struct value *read_back(void **state, const char *text) {
+    const char *error = NULL;
+    const struct value *value = yaml_read(arena_of(state), text, strlen(text), &error);
+    if (!value) fail_msg("'%s' is refused: %s", text, error);
+    return value;
+}
+
+static void only_what_every_reader_takes_for_text_is_plain(void **state) {
+    static const char *const plain[] = {"a", "abc", "a.b/c-d_e", "v1", "nullx", "yess", "Pod", "apps/v1"};
+    static const char *const quoted[] = {
+        "",           "y",    "Y",    "n",   "yes",  "No", "ON", "off", "true", "FALSE", "null",     "Null",
+        "~",          "1.20", "0777", "1e3", "0x1f", "=",  "<<", "-",   "- a",  "a: b",  "a #b",     "22:22",
+        "2024-01-01", " a",   "a ",   "*a",  "&a",   "!a", "%a", "@a",  "`a",   "{}",    "[a]",      "a,b",
+        "'a'",        ".inf", "_a",   "?",   "? a",  ":",  "|",  ">",   "a\\b", "a\"b",  "\xc3\xa4", "#"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        assert_string_equal(printed(state, value_string(arena_of(state), plain[i])),
+                            arena_printf(arena_of(state), "--- %s\n", plain[i]));
+    for (size_t i = 0; i < sizeof quoted / sizeof *quoted; i++)
+        if (printed(state, value_string(arena_of(state), quoted[i]))[4] != '"')
+            fail_msg("'%s' is not quoted", quoted[i]);
+}
+
+static void keys_are_quoted_as_values_are(void **state) {
+    struct value *map = value_map(arena_of(state));
+    value_set_string(arena_of(state), map, "no", "yes");
+    value_set_string(arena_of(state), map, "app", "1");
+    assert_string_equal(printed(state, map), "---\n\"no\": \"yes\"\napp: \"1\"\n");
+}
+
+static void awkward_strings_come_back_as_they_were(void **state) {
+    static const char *const strings[] = {"",
+                                          " ",
+                                          "\n",
+                                          "a\n",
+                                          "a\nb",
+                                          "a\n\n",
+                                          "\na",
+                                          " a\nb",
+                                          "a \nb",
+                                          "a\tb",
+                                          "\ta\nb",
+                                          "a\r\nb",
+                                          "a\rb",
+                                          "a: b\nc: d",
+                                          "---\na",
+                                          "...\n",
+                                          "# a\nb",
+                                          "%a\nb",
+                                          "\xc3\xa4\n\xe2\x82\xac",
+                                          "\xf0\x9f\x98\x80",
+                                          "\xc2\x85",
+                                          "\xe2\x80\xa8",
+                                          "\x01\x7f",
+                                          "\xef\xbb\xbf",
+                                          "'\"\\",
+                                          "${x}",
+                                          "{{ x }}",
+                                          "null",
+                                          "1",
+                                          "1.0",
+                                          "true",
+                                          "a\n  b\n c",
+                                          "x\n---\ny\n",
+                                          "trailing \n \n"};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+        struct value *map = value_map(arena_of(state)), *list = value_list(arena_of(state));
+        value_append(arena_of(state), list, value_string(arena_of(state), strings[i]));
+        value_set(arena_of(state), map, "list", list);
+        value_set_string(arena_of(state), map, "value", strings[i]);
+        value_set_string(arena_of(state), map, *strings[i] ? strings[i] : "empty", "key");
+        const char *text = printed(state, map);
+        if (!value_equal(read_back(state, text), map)) fail_msg("came back as something else:\n%s", text);
+    }
+}
+
+static void scalars_come_back_with_their_types(void **state) {
+    struct arena *arena = arena_of(state);
+    struct value *list = value_list(arena);
+    value_append(arena, list, value_int(arena, INT64_MIN));
+    value_append(arena, list, value_int(arena, INT64_MAX));
+    value_append(arena, list, value_double(arena, 0.1));
+    value_append(arena, list, value_double(arena, 1e300));
+    value_append(arena, list, value_bool(arena, false));
+    value_append(arena, list, value_null(arena));
+    value_append(arena, list, value_list(arena));
+    value_append(arena, list, value_map(arena));
+    const struct value *back = read_back(state, printed(state, list));
+    assert_true(value_equal(back, list));
+    for (size_t i = 0; i < list->count; i++) assert_int_equal(back->as.items[i]->kind, list->as.items[i]->kind);
+}
+
+static void plain_scalars_are_read_as_kubernetes_reads_them(void **state) {
+    assert_int_equal(read_back(state, "5")->kind, VALUE_INT);
+    assert_int_equal(read_back(state, "-5")->kind, VALUE_INT);
+    assert_int_equal(read_back(state, "5.5")->kind, VALUE_DOUBLE);
+    assert_int_equal(read_back(state, "1e3")->kind, VALUE_DOUBLE);
+    assert_int_equal(read_back(state, "'5'")->kind, VALUE_STRING);
+    assert_int_equal(read_back(state, "5%")->kind, VALUE_STRING);
+    assert_int_equal(read_back(state, "true")->kind, VALUE_BOOL);
+    assert_int_equal(read_back(state, "~")->kind, VALUE_NULL);
+    assert_int_equal(read_back(state, "a:\n")->as.entries[0].value->kind, VALUE_NULL);
+}
+
+static void what_is_no_plain_data_is_refused_with_a_reason(void **state) {
+    static const char *const bad[] = {"",           "# only\n",   "a: b\na: c", "a: &x b",         "a: *x",
+                                      "a: !!str b", "!x {}",      "- &x a",     "a: 1\n---\nb: 2", "[a]: b",
+                                      "{a: b}: c",  "a: [b",      "a: \"b",     "\ta: b",          "a: b: c",
+                                      "\"\\0\"",    "? [a]\n: b", "\xff",       "{a: 1, a: 2}",    "<<: *x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *error = NULL;
+        if (yaml_read(arena_of(state), bad[i], strlen(bad[i]), &error)) fail_msg("'%s' is accepted", bad[i]);
+        if (!error || !*error) fail_msg("'%s' is refused without a reason", bad[i]);
+    }
+    const char *error = NULL;
+    assert_null(yaml_read(arena_of(state), "a\0b", 3, &error));
+    char *deep = arena_alloc(arena_of(state), 100001);
+    memset(deep, '[', 100000);
+    assert_null(yaml_read(arena_of(state), deep, 100000, &error));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SENTENCE(only_what_every_reader_takes_for_text_is_plain),
+        SENTENCE(keys_are_quoted_as_values_are),
+        SENTENCE(awkward_strings_come_back_as_they_were),
+        SENTENCE(scalars_come_back_with_their_types),
+        SENTENCE(plain_scalars_are_read_as_kubernetes_reads_them),
+        SENTENCE(what_is_no_plain_data_is_refused_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
