@@ -54,6 +54,8 @@ type Options struct {
 	// SharedCredentials lets all controllers be the user system:kube-controller-manager, as in a cluster that runs
 	// them without --use-service-account-credentials.
 	SharedCredentials bool
+	// Sync lets etcd wait for the disk, as it does where its data matter.
+	Sync bool
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
 }
@@ -166,7 +168,7 @@ func start(o Options) (_ *Cluster, err error) {
 	}
 	etcdURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	if err := c.startEtcd(etcdURL, peerURL); err != nil {
+	if err := c.startEtcd(etcdURL, peerURL, o.Sync); err != nil {
 		return nil, err
 	}
 	if err := c.startAPIServer(etcdURL, ports[2], o); err != nil {
@@ -193,12 +195,12 @@ func start(o Options) (_ *Cluster, err error) {
 }
 
 // startEtcd uses the etcd of the newest minor: it serves every API server.
-func (c *Cluster) startEtcd(client, peer string) error {
+func (c *Cluster) startEtcd(client, peer string, sync bool) error {
 	minors := Minors()
 	return c.start("etcd", filepath.Join(Servers(), minors[len(minors)-1], "etcd"),
 		"--name=e2e",
 		"--data-dir="+filepath.Join(c.Dir, "etcd"),
-		"--unsafe-no-fsync",
+		"--unsafe-no-fsync="+strconv.FormatBool(!sync),
 		"--listen-client-urls="+client,
 		"--advertise-client-urls="+client,
 		"--listen-peer-urls="+peer,

@@ -1,7 +1,7 @@
 // Command bench measures what locks cost an API server: the time of an UPDATE, the server's memory, and the time until
 // they act.
 //
-//	bench [-locks 1000] [-requests 300] [-minor 1.37] [-layouts none,trivial,klockc,each,each+selector] [-manifest FILE]
+//	bench [-locks 1000] [-requests 300] [-minor 1.37] [-layouts none,trivial,klockc,each,each+selector] [-manifest FILE] [-sync=false]
 //
 // The same locks are laid out in several ways: as klockc emits them, and by hand with a policy and a binding for each
 // lock, with and without an objectSelector. "trivial" is a single policy that looks at nothing: what a server takes for
@@ -39,6 +39,7 @@ type options struct {
 	minor           string
 	locks, requests int
 	layouts         string
+	sync            bool
 	manifest        string
 }
 
@@ -49,6 +50,7 @@ func main() {
 	flag.IntVar(&o.requests, "requests", 300, "how many updates of each sort a layout gets")
 	flag.StringVar(&o.layouts, "layouts", "none,trivial,klockc,each,each+selector", "what to compare with none")
 	flag.StringVar(&o.manifest, "manifest", "", "the locks of layout klockc, in place of what klockc emits")
+	flag.BoolVar(&o.sync, "sync", true, "let etcd wait for the disk")
 	flag.Parse()
 	if o.locks < 1 || o.requests < 1 {
 		log.Fatal("there is nothing to measure")
@@ -167,7 +169,7 @@ func run(o options) (err error) {
 }
 
 func (l *layout) start(o options) (err error) {
-	if l.cluster, err = cluster.Start(cluster.Options{Minor: o.minor}); err != nil {
+	if l.cluster, err = cluster.Start(cluster.Options{Minor: o.minor, Sync: o.sync}); err != nil {
 		return err
 	}
 	if l.judge, err = live.New(l.cluster); err != nil {
