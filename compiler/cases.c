@@ -12,7 +12,8 @@ static const char *const verdict_names[] = {
     [VERDICT_ALLOWED] = "allowed", [VERDICT_WARNED] = "warned", [VERDICT_DENIED] = "denied"};
 
 static bool counts(const struct ir_lock *lock, enum verdict verdict) {
-    return (verdict == VERDICT_DENIED && (lock->mode & MODE_DENY)) || (verdict == VERDICT_WARNED && (lock->mode & MODE_WARN));
+    return (verdict == VERDICT_DENIED && (lock->mode & MODE_DENY)) ||
+           (verdict == VERDICT_WARNED && (lock->mode & MODE_WARN));
 }
 
 static bool is_as_expected(const struct ir_case *one, const struct decision *decision) {
@@ -20,13 +21,16 @@ static bool is_as_expected(const struct ir_case *one, const struct decision *dec
     if (!one->by_lock) return true;
     for (size_t i = 0; i < decision->refusal_count; i++) {
         const struct ir_lock *lock = decision->refusals[i].lock;
-        if (counts(lock, one->expected) && strcmp(lock->name, one->by_lock) == 0 && strcmp(lock->policy, one->by_policy) == 0) return true;
+        if (counts(lock, one->expected) && strcmp(lock->name, one->by_lock) == 0 &&
+            strcmp(lock->policy, one->by_policy) == 0)
+            return true;
     }
     return false;
 }
 
 static int compare_tests(const void *a, const void *b) {
-    const struct span x = (*(const struct ir_test_block *const *)a)->span, y = (*(const struct ir_test_block *const *)b)->span;
+    const struct span x = (*(const struct ir_test_block *const *)a)->span,
+                      y = (*(const struct ir_test_block *const *)b)->span;
     if (x.file != y.file) return x.file < y.file ? -1 : 1;
     return (x.begin > y.begin) - (x.begin < y.begin);
 }
@@ -91,7 +95,8 @@ static struct value *request_json(struct arena *arena, const struct request *req
     value_set_string(arena, json, "name", request->name);
     value_set_string(arena, user, "username", request->user);
     value_set_string(arena, user, "uid", request->uid);
-    for (size_t i = 0; i < request->group_count; i++) value_append(arena, groups, value_string(arena, request->groups[i]));
+    for (size_t i = 0; i < request->group_count; i++)
+        value_append(arena, groups, value_string(arena, request->groups[i]));
     value_set(arena, user, "groups", groups);
     value_set(arena, user, "extra", request->extra ? value_copy(arena, request->extra) : value_map(arena));
     value_set(arena, json, "user", user);
@@ -103,14 +108,17 @@ static struct value *request_json(struct arena *arena, const struct request *req
 }
 
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision) {
-    struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena), *broken = value_list(arena), *failed = value_list(arena);
+    struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena),
+                 *broken = value_list(arena), *failed = value_list(arena);
     value_set_string(arena, json, "verdict", verdict_names[decision->verdict]);
     for (size_t i = 0; i < decision->refusal_count; i++) {
         value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
         value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
     }
-    for (size_t i = 0; i < decision->broken_count; i++) value_append(arena, broken, value_string(arena, decision->broken[i]->name));
-    for (size_t i = 0; i < decision->failed_count; i++) value_append(arena, failed, value_string(arena, decision->failed[i]->name));
+    for (size_t i = 0; i < decision->broken_count; i++)
+        value_append(arena, broken, value_string(arena, decision->broken[i]->name));
+    for (size_t i = 0; i < decision->failed_count; i++)
+        value_append(arena, failed, value_string(arena, decision->failed[i]->name));
     value_set(arena, json, "locks", locks);
     value_set(arena, json, "messages", messages);
     value_set(arena, json, "breakGlass", broken);
@@ -118,7 +126,8 @@ struct value *cases_decision_json(struct arena *arena, const struct decision *de
     return json;
 }
 
-struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases, size_t count) {
+struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
+                            size_t count) {
     struct value *list = value_list(arena), *json = value_map(arena);
     for (size_t i = 0; i < count; i++) {
         const struct judged_case *judged = &cases[i];
@@ -145,7 +154,8 @@ static const struct value *object_at(const struct value *json, const char *key) 
     return value && value->kind == VALUE_MAP ? value : NULL;
 }
 
-bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request, const char **ret_error) {
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error) {
     static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
     const char *operation = value_get_string(json, "operation");
     const struct value *user = value_get(json, "user"), *groups = value_get(user, "groups");
@@ -174,7 +184,8 @@ bool cases_read_request(struct arena *arena, const struct value *json, struct re
     const struct value *collection = value_get(json, "deleteCollection");
     request.collection = collection && collection->kind == VALUE_BOOL && collection->as.boolean;
     for (size_t i = 0; groups && groups->kind == VALUE_LIST && i < groups->count; i++)
-        if (groups->as.items[i]->kind == VALUE_STRING) ARENA_PUSH(arena, request.groups, request.group_count, groups->as.items[i]->as.string);
+        if (groups->as.items[i]->kind == VALUE_STRING)
+            ARENA_PUSH(arena, request.groups, request.group_count, groups->as.items[i]->as.string);
     *ret_request = request;
     return true;
 }

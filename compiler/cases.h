@@ -21,9 +21,11 @@ void cases_judge(struct arena *arena, const struct ir *ir, struct judged_case **
 const char *cases_expected(struct arena *arena, const struct ir_case *one);
 const char *cases_actual(struct arena *arena, const struct decision *decision);
 
-struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases, size_t count);
+struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
+                            size_t count);
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision);
 // Reads a request as cases_to_json writes it; false and the reason when it is none.
-bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request, const char **ret_error);
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error);
 
 #endif

@@ -30,8 +30,9 @@ struct catalog {
 void catalog_init(struct catalog *catalog, struct arena *arena);
 // The declared resource that is there already under this plural.group, or NULL after adding this one.
 const struct resource *catalog_declare(struct catalog *catalog, const struct resource *resource);
-// By plural, singular, kind, short name (in any case), plural.group or kind.group. NULL when unknown. Where several groups
-// have the word, the core group wins, then the group that comes first, as the API server's discovery orders them.
+// By plural, singular, kind, short name (in any case), plural.group or kind.group. NULL when unknown. Where several
+// groups have the word, the core group wins, then the group that comes first, as the API server's discovery orders
+// them.
 const struct resource *catalog_find(const struct catalog *catalog, const char *word);
 // By exact group and plural.
 const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural);

@@ -25,8 +25,10 @@ static size_t first_at(const struct accepting *accepting, struct span block) {
     while (begin < end) {
         const size_t middle = begin + (end - begin) / 2;
         const struct span span = accepting->diags->items[middle].span;
-        if (span.file < block.file || (span.file == block.file && span.begin < block.begin)) begin = middle + 1;
-        else end = middle;
+        if (span.file < block.file || (span.file == block.file && span.begin < block.begin))
+            begin = middle + 1;
+        else
+            end = middle;
     }
     return begin;
 }
@@ -37,7 +39,8 @@ static bool accept(const struct accepting *accepting, const struct diag_info *in
     for (size_t i = first_at(accepting, block); i < accepting->count; i++) {
         const struct diagnostic *diagnostic = &accepting->diags->items[i];
         if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
-        if (diagnostic->span.end <= block.end && diag_info(diagnostic->code) == info) any = accepting->accepted[i] = true;
+        if (diagnostic->span.end <= block.end && diag_info(diagnostic->code) == info)
+            any = accepting->accepted[i] = true;
     }
     return any;
 }
@@ -46,7 +49,8 @@ static void apply_acceptance(const struct accepting *accepting, const struct ast
     struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
-        struct diagnostic *diagnostic = diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is no warning", code.text);
+        struct diagnostic *diagnostic =
+            diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is no warning", code.text);
         diag_help(diags, diagnostic, "'klockc explain' lists the codes; only warnings can be accepted");
     } else if (!accept(accepting, info, item->span)) {
         struct diagnostic *diagnostic =
@@ -75,8 +79,10 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
             drop = names_get(&said, diagnostic->message) != NULL;
             names_set(&said, diagnostic->message, diags);
         }
-        if (drop) diags->warnings--;
-        else diags->items[kept++] = *diagnostic;
+        if (drop)
+            diags->warnings--;
+        else
+            diags->items[kept++] = *diagnostic;
     }
     diags->count = kept;
 }

@@ -16,19 +16,23 @@ static bool has_verb(const struct ir_grant *grant, const char *verb) {
 static bool covers(const struct ir_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct ir_target *target = &scope->targets[i];
-        if ((!target->group || strcmp(target->group, group) == 0) && (!target->name || strcmp(target->name, resource) == 0)) return true;
+        if ((!target->group || strcmp(target->group, group) == 0) &&
+            (!target->name || strcmp(target->name, resource) == 0))
+            return true;
     }
     return false;
 }
 
 static void warn(const struct checking *checking, const struct ir_grant *grant, const char *verb, const char *why) {
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb, why);
-    diag_help(checking->diags, diagnostic, "withhold it, or accept it: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span,
+                                                "grant '%s' allows '%s': %s", grant->name, verb, why);
+    diag_help(checking->diags, diagnostic, "withhold it, or accept it: allow %s",
+              diag_info(DIAG_DANGEROUS_GRANT)->code);
 }
 
 static void check_verbs(const struct checking *checking, const struct ir_grant *grant) {
-    if (has_verb(grant, "impersonate")) warn(checking, grant, "impersonate", "admission sees the identity that was taken, not who took it");
+    if (has_verb(grant, "impersonate"))
+        warn(checking, grant, "impersonate", "admission sees the identity that was taken, not who took it");
     if (has_verb(grant, "bind")) warn(checking, grant, "bind", "the holder can give out roles beyond its own");
     if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can widen roles beyond its own");
 }
@@ -43,7 +47,8 @@ static const char **users_of(struct arena *arena, const struct ir_grant *grant, 
     *ret_count = 0;
     for (size_t i = 0; i < grant->subject_count; i++) {
         const struct ir_rbac_subject *subject = &grant->subjects[i];
-        if (subject->kind == RBAC_SERVICE_ACCOUNT) users[(*ret_count)++] = account_user(arena, subject->namespace, subject->name);
+        if (subject->kind == RBAC_SERVICE_ACCOUNT)
+            users[(*ret_count)++] = account_user(arena, subject->namespace, subject->name);
         if (subject->kind == RBAC_USER) users[(*ret_count)++] = subject->name;
     }
     return users;
@@ -65,9 +70,10 @@ struct locks {
     size_t count;
 };
 struct held {
-    struct users accounts;               // that locks are exclusive to
-    struct locks secrets, secrets_by_label; // locks on secrets with exclusive actors: all, and those that name no namespace
-    struct names accounts_in, secrets_in;   // namespace → struct users *, struct locks *
+    struct users accounts; // that locks are exclusive to
+    struct locks secrets,
+        secrets_by_label; // locks on secrets with exclusive actors: all, and those that name no namespace
+    struct names accounts_in, secrets_in; // namespace → struct users *, struct locks *
 };
 
 static void hold_account(struct arena *arena, struct held *held, struct names *known, const char *user) {
@@ -86,7 +92,8 @@ static void hold_account(struct arena *arena, struct held *held, struct names *k
 static void hold_secrets(struct arena *arena, struct held *held, const struct ir_lock *lock) {
     if (!lock->exclusive.label_count || !covers(&lock->scope, "", "secrets")) return;
     ARENA_PUSH(arena, held->secrets.items, held->secrets.count, lock);
-    if (lock->scope.where != IN_NAMESPACES) ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
+    if (lock->scope.where != IN_NAMESPACES)
+        ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
     for (size_t i = 0; lock->scope.where == IN_NAMESPACES && i < lock->scope.namespace_count; i++) {
         struct locks *locks = names_get(&held->secrets_in, lock->scope.namespaces[i]);
         if (!locks) names_set(&held->secrets_in, lock->scope.namespaces[i], locks = ARENA_NEW(arena, struct locks));
@@ -102,7 +109,8 @@ static void hold(const struct checking *checking, struct held *held) {
     names_init(&held->secrets_in, checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
-        for (size_t j = 0; j < lock->exclusive.user_count; j++) hold_account(checking->arena, held, &known, lock->exclusive.users[j]);
+        for (size_t j = 0; j < lock->exclusive.user_count; j++)
+            hold_account(checking->arena, held, &known, lock->exclusive.users[j]);
         hold_secrets(checking->arena, held, lock);
     }
 }
@@ -130,7 +138,8 @@ static const struct ir_lock *lock_of_others(const struct locks *locks, const cha
     for (size_t i = 0; locks && i < locks->count; i++) {
         const struct ir_subjects *exclusive = &locks->items[i]->exclusive;
         bool shared = false;
-        for (size_t j = 0; j < exclusive->user_count && !shared; j++) shared = is_among(users, count, exclusive->users[j]);
+        for (size_t j = 0; j < exclusive->user_count && !shared; j++)
+            shared = is_among(users, count, exclusive->users[j]);
         if (!shared) return locks->items[i];
     }
     return NULL;
@@ -138,7 +147,9 @@ static const struct ir_lock *lock_of_others(const struct locks *locks, const cha
 
 // A grant of reads on secrets that a lock keeps to others.
 static void check_secret_reads(const struct checking *checking, const struct held *held, const struct ir_grant *grant) {
-    if (!covers(&grant->scope, "", "secrets") || !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch"))) return;
+    if (!covers(&grant->scope, "", "secrets") ||
+        !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch")))
+        return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count);
     const bool anywhere = grant->scope.where != IN_NAMESPACES;
@@ -146,28 +157,33 @@ static void check_secret_reads(const struct checking *checking, const struct hel
     for (size_t i = 0; !anywhere && i < grant->scope.namespace_count && !lock; i++)
         lock = lock_of_others(names_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
     if (!lock) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READ_GRANT, grant->span, "grant '%s' reads the secrets that lock '%s' keeps to others",
-                                                grant->name, lock->name);
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
+                    "grant '%s' reads the secrets that lock '%s' keeps to others", grant->name, lock->name);
     diag_relate(diagnostic, lock->span, "the lock");
-    diag_help(checking->diags, diagnostic, "leave out get, list and watch, or accept it: allow %s", diag_info(DIAG_READ_GRANT)->code);
+    diag_help(checking->diags, diagnostic, "leave out get, list and watch, or accept it: allow %s",
+              diag_info(DIAG_READ_GRANT)->code);
 }
 
 // ---- exclusive actors without a grant ----
 
 static const char *subject_key(struct arena *arena, const struct ir_rbac_subject *subject) {
     switch (subject->kind) {
-    case RBAC_SERVICE_ACCOUNT: return arena_printf(arena, "user %s", account_user(arena, subject->namespace, subject->name));
+    case RBAC_SERVICE_ACCOUNT:
+        return arena_printf(arena, "user %s", account_user(arena, subject->namespace, subject->name));
     case RBAC_USER: return arena_printf(arena, "user %s", subject->name);
     case RBAC_GROUP: return arena_printf(arena, "group %s", subject->name);
     }
     return "";
 }
 
-static void check_actor(const struct checking *checking, struct names *granted, const struct ir_lock *lock, const char *kind, const char *name) {
+static void check_actor(const struct checking *checking, struct names *granted, const struct ir_lock *lock,
+                        const char *kind, const char *name) {
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
     // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (names_get(granted, key)) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span,
+                                                "no grant here lets %s '%s' act", kind, name);
     diag_help(checking->diags, diagnostic, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
 }
@@ -180,8 +196,10 @@ static void check_actors(const struct checking *checking) {
             names_set(&granted, subject_key(checking->arena, &checking->ir->grants[i]->subjects[j]), checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
-        for (size_t j = 0; j < lock->exclusive.user_count; j++) check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
-        for (size_t j = 0; j < lock->exclusive.group_count; j++) check_actor(checking, &granted, lock, "group", lock->exclusive.groups[j]);
+        for (size_t j = 0; j < lock->exclusive.user_count; j++)
+            check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
+        for (size_t j = 0; j < lock->exclusive.group_count; j++)
+            check_actor(checking, &granted, lock, "group", lock->exclusive.groups[j]);
     }
 }
 
@@ -197,7 +215,8 @@ void check_grants(const struct checking *checking) {
     check_actors(checking);
     if (checking->is_static && (ir->grant_count || ir->account_count)) {
         const struct span span = ir->grant_count ? ir->grants[0]->span : ir->accounts[0]->span;
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NOT_STATIC, span, "static manifests hold no RBAC: grants and accounts are left out");
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NOT_STATIC, span,
+                                                    "static manifests hold no RBAC: grants and accounts are left out");
         diag_help(checking->diags, diagnostic, "apply them with --target api from a file of their own");
     }
 }

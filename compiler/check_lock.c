@@ -11,15 +11,18 @@
 
 static bool covers(const struct ir_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++)
-        if (scope->targets[i].name && strcmp(scope->targets[i].name, resource) == 0 && strcmp(scope->targets[i].group, group) == 0)
+        if (scope->targets[i].name && strcmp(scope->targets[i].name, resource) == 0 &&
+            strcmp(scope->targets[i].group, group) == 0)
             return true;
     return false;
 }
 
 static void check_reads(const struct checking *checking, const struct ir_lock *lock) {
     if (!covers(&lock->scope, "", "secrets")) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span, "lock '%s' keeps nobody from reading the secrets", lock->name);
-    diag_help(checking->diags, diagnostic, "admission never sees reads: withhold get, list and watch by RBAC; if it is known: allow %s",
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span,
+                                                "lock '%s' keeps nobody from reading the secrets", lock->name);
+    diag_help(checking->diags, diagnostic,
+              "admission never sees reads: withhold get, list and watch by RBAC; if it is known: allow %s",
               diag_info(DIAG_READS_STAY_OPEN)->code);
 }
 
@@ -41,9 +44,11 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
     }
     if (!count) return;
     if (count > 3) text_printf(&names, " and %zu more", count - 3);
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span, "lock '%s' refuses what its objects' controllers do: %s",
-                                                lock->name, text_string(&names));
-    diag_help(checking->diags, diagnostic, "add 'exempt controllers', or accept it: allow %s", diag_info(DIAG_STARVES_CONTROLLER)->code);
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
+                    "lock '%s' refuses what its objects' controllers do: %s", lock->name, text_string(&names));
+    diag_help(checking->diags, diagnostic, "add 'exempt controllers', or accept it: allow %s",
+              diag_info(DIAG_STARVES_CONTROLLER)->code);
 }
 
 static void check_policies(const struct checking *checking, const struct ir_lock *lock) {
@@ -52,14 +57,16 @@ static void check_policies(const struct checking *checking, const struct ir_lock
         const struct ir_target *target = &lock->scope.targets[i];
         if (target->group && strcmp(target->group, group) != 0) continue;
         if (!target->name && lock->scope.where == IN_CLUSTER) {
-            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
-                                                        "lock '%s' does not take in admission policies and their bindings", lock->name);
-            diag_help(checking->diags, diagnostic, "withhold write access to %s by RBAC; if it is known: allow %s", group,
-                      diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
-        } else if (target->name && (strstr(target->name, "admissionpolic")) && !checking->is_static) {
             struct diagnostic *diagnostic =
-                diag_report(checking->diags, DIAG_BAD_TARGET, target->span, "the API server evaluates no policy for '%s'", target->name);
-            diag_help(checking->diags, diagnostic, "only --target static can lock them; otherwise withhold write access by RBAC");
+                diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
+                            "lock '%s' does not take in admission policies and their bindings", lock->name);
+            diag_help(checking->diags, diagnostic, "withhold write access to %s by RBAC; if it is known: allow %s",
+                      group, diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
+        } else if (target->name && (strstr(target->name, "admissionpolic")) && !checking->is_static) {
+            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_BAD_TARGET, target->span,
+                                                        "the API server evaluates no policy for '%s'", target->name);
+            diag_help(checking->diags, diagnostic,
+                      "only --target static can lock them; otherwise withhold write access by RBAC");
         }
     }
 }
@@ -71,29 +78,36 @@ static void check_subresources(const struct checking *checking, const struct ir_
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct resource *resource = lock->scope.targets[i].resource;
         if (!resource) {
-            const bool updates = (lock->denies & OP_UPDATE) && lock->scope.where != IN_CLUSTER && !lock->scope.targets[i].name;
+            const bool updates =
+                (lock->denies & OP_UPDATE) && lock->scope.where != IN_CLUSTER && !lock->scope.targets[i].name;
             if (updates) text_printf(&open, "%s*/scale", open.len ? ", " : "");
             continue;
         }
         if (!lock->evictions && (lock->denies & OP_DELETE) && catalog_list_has(resource->subresources, "eviction"))
             text_printf(&open, "%s%s/eviction", open.len ? ", " : "", resource->plural);
-        if (!lock->scale && ((lock->denies & OP_UPDATE) || lock->requires) && catalog_list_has(resource->subresources, "scale"))
+        if (!lock->scale && ((lock->denies & OP_UPDATE) || lock->requires) &&
+            catalog_list_has(resource->subresources, "scale"))
             text_printf(&open, "%s%s/scale", open.len ? ", " : "", resource->plural);
     }
     if (!open.len) return;
     struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s", lock->name, text_string(&open));
-    diag_help(checking->diags, diagnostic, "withhold them by RBAC; if it is known: allow %s", diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+        diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
+                    lock->name, text_string(&open));
+    diag_help(checking->diags, diagnostic, "withhold them by RBAC; if it is known: allow %s",
+              diag_info(DIAG_SUBRESOURCES_OPEN)->code);
 }
 
 // ---- locks against each other ----
 
 static void add_values(struct text *text, const struct ir_expr *expr) {
     text_printf(text, "(%d %d %s", (int)expr->kind, (int)expr->test, expr->key ? expr->key : "");
-    for (size_t i = 0; i < expr->path.count; i++) text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "*");
+    for (size_t i = 0; i < expr->path.count; i++)
+        text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "*");
     for (size_t i = 0; i < expr->value_count; i++)
-        if (expr->values[i]->kind == VALUE_STRING) text_printf(text, " '%s'", expr->values[i]->as.string);
-        else text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
+        if (expr->values[i]->kind == VALUE_STRING)
+            text_printf(text, " '%s'", expr->values[i]->as.string);
+        else
+            text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
     for (size_t i = 0; i < expr->operand_count; i++) add_values(text, expr->operands[i]);
     text_add_char(text, ')');
 }
@@ -112,19 +126,23 @@ static bool same_text(const char *a, const char *b) {
 
 static bool scopes_meet(const struct ir_scope *a, const struct ir_scope *b) {
     if (a->where != b->where) return false;
-    if (a->where == IN_NAMESPACES && !share_name(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count)) return false;
+    if (a->where == IN_NAMESPACES && !share_name(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count))
+        return false;
     for (size_t i = 0; i < a->target_count; i++)
         for (size_t j = 0; j < b->target_count; j++)
-            if (same_text(a->targets[i].group, b->targets[j].group) && same_text(a->targets[i].name, b->targets[j].name)) return true;
+            if (same_text(a->targets[i].group, b->targets[j].group) &&
+                same_text(a->targets[i].name, b->targets[j].name))
+                return true;
     return false;
 }
 
 // Only exact names are compared: a user may well be in a group, or carry a uid.
 static bool contradict(const struct ir_lock *a, const struct ir_lock *b) {
-    const bool comparable = a->exclusive.user_count && b->exclusive.user_count && !a->exclusive.group_count && !b->exclusive.group_count &&
-                            !a->exclusive.other_count && !b->exclusive.other_count;
-    return comparable && (a->denies & b->denies) && (a->mode & b->mode & MODE_DENY) && a->condition->kind == IR_TRUE && b->condition->kind == IR_TRUE &&
-           scopes_meet(&a->scope, &b->scope) && !share_name(a->exclusive.users, a->exclusive.user_count, b->exclusive.users, b->exclusive.user_count);
+    const bool comparable = a->exclusive.user_count && b->exclusive.user_count && !a->exclusive.group_count &&
+                            !b->exclusive.group_count && !a->exclusive.other_count && !b->exclusive.other_count;
+    return comparable && (a->denies & b->denies) && (a->mode & b->mode & MODE_DENY) && a->condition->kind == IR_TRUE &&
+           b->condition->kind == IR_TRUE && scopes_meet(&a->scope, &b->scope) &&
+           !share_name(a->exclusive.users, a->exclusive.user_count, b->exclusive.users, b->exclusive.user_count);
 }
 
 struct bucket {
@@ -150,10 +168,12 @@ static void check_contradictions(const struct checking *checking) {
             if (!contradict(lock, other)) continue;
             const bool later = lock->span.file != other->span.file || lock->span.begin > other->span.begin;
             const struct ir_lock *at = later ? lock : other, *first = later ? other : lock;
-            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span, "nobody can act on what locks '%s' and '%s' both hold",
-                                                        first->name, at->name);
+            struct diagnostic *diagnostic =
+                diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
+                            "nobody can act on what locks '%s' and '%s' both hold", first->name, at->name);
             diag_relate(diagnostic, first->span, "exclusive to others");
-            diag_help(checking->diags, diagnostic, "every lock must be satisfied: for either actor, write one lock with both");
+            diag_help(checking->diags, diagnostic,
+                      "every lock must be satisfied: for either actor, write one lock with both");
             break;
         }
         ARENA_PUSH(checking->arena, bucket->locks, bucket->count, lock);

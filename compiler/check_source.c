@@ -95,13 +95,17 @@ static void check_selector(const struct checking *checking, const struct ast_cla
     } while (next_combination(&trial));
     struct diagnostic *diagnostic = NULL;
     if (!some) {
-        diagnostic = diag_report(checking->diags, DIAG_EMPTY_SELECTOR, clause->keyword, "no %s can satisfy this: it never matches", what);
-        diag_help(checking->diags, diagnostic, "',' and 'and' ask for both sides; say 'or' or 'in (…)' for one of several");
+        diagnostic = diag_report(checking->diags, DIAG_EMPTY_SELECTOR, clause->keyword,
+                                 "no %s can satisfy this: it never matches", what);
+        diag_help(checking->diags, diagnostic,
+                  "',' and 'and' ask for both sides; say 'or' or 'in (…)' for one of several");
     } else if (every) {
-        diagnostic = diag_report(checking->diags, DIAG_FULL_SELECTOR, clause->keyword, "all %s satisfy this: it always matches", what);
+        diagnostic = diag_report(checking->diags, DIAG_FULL_SELECTOR, clause->keyword,
+                                 "all %s satisfy this: it always matches", what);
         diag_help(checking->diags, diagnostic, "say 'all objects' if every object is meant");
     } else if (without) {
-        diagnostic = diag_report(checking->diags, DIAG_NEGATIVE_SELECTOR, clause->keyword, "this also matches objects without any %s", what);
+        diagnostic = diag_report(checking->diags, DIAG_NEGATIVE_SELECTOR, clause->keyword,
+                                 "this also matches objects without any %s", what);
         diag_help(checking->diags, diagnostic, "add a requirement that the key is there, or accept it: allow %s",
                   diag_info(DIAG_NEGATIVE_SELECTOR)->code);
     }
@@ -119,17 +123,20 @@ static void check_namespaces(const struct checking *checking, const struct ast_c
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
         if (!is_system(word.text)) continue;
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_SYSTEM_NAMESPACE, word.span, "'%s' belongs to the control plane", word.text);
-        diag_help(checking->diags, diagnostic, "its controllers and add-ons write there all the time; if it is meant: allow %s",
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SYSTEM_NAMESPACE, word.span,
+                                                    "'%s' belongs to the control plane", word.text);
+        diag_help(checking->diags, diagnostic,
+                  "its controllers and add-ons write there all the time; if it is meant: allow %s",
                   diag_info(DIAG_SYSTEM_NAMESPACE)->code);
     }
 }
 
 static void check_cel(const struct checking *checking, const struct ast_expr *expr) {
     if (expr->kind == AST_EXPR_CEL) {
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span, "the label guard cannot follow a selection by CEL");
-        diag_help(checking->diags, diagnostic, "select by label, field or name, use the expression in 'when', or accept it: allow %s",
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
+                                                    "the label guard cannot follow a selection by CEL");
+        diag_help(checking->diags, diagnostic,
+                  "select by label, field or name, use the expression in 'when', or accept it: allow %s",
                   diag_info(DIAG_CEL_SELECTOR)->code);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel(checking, expr->operands[i]);
@@ -138,8 +145,10 @@ static void check_cel(const struct checking *checking, const struct ast_expr *ex
 static void check_status(const struct checking *checking, const struct ast_expr *expr) {
     const bool has_path = expr->kind == AST_EXPR_FIELD || expr->kind == AST_EXPR_ANY || expr->kind == AST_EXPR_ALL;
     if (has_path && expr->path.count && expr->path.items[0].key && strcmp(expr->path.items[0].key, "status") == 0) {
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_STATUS_SELECTOR, expr->path.span, "controllers move fields below status");
-        diag_help(checking->diags, diagnostic, "the object comes and goes, and the label guard does not count it; select by spec, labels or name");
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_STATUS_SELECTOR, expr->path.span, "controllers move fields below status");
+        diag_help(checking->diags, diagnostic,
+                  "the object comes and goes, and the label guard does not count it; select by spec, labels or name");
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_status(checking, expr->operands[i]);
 }
@@ -151,7 +160,8 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     switch (subject->kind) {
     case AST_SUBJECT_SERVICE_ACCOUNT: {
         const char *slash = strchr(subject->name.text, '/');
-        if (slash && strcmp(slash + 1, "default") == 0) why = "every pod of the namespace without a service account of its own runs as it";
+        if (slash && strcmp(slash + 1, "default") == 0)
+            why = "every pod of the namespace without a service account of its own runs as it";
         break;
     }
     case AST_SUBJECT_GROUP:
@@ -174,7 +184,8 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     case AST_SUBJECT_EXTRA: return;
     }
     if (!why) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span, "'%s' is nobody in particular", subject->name.text);
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span,
+                                                "'%s' is nobody in particular", subject->name.text);
     diag_help(checking->diags, diagnostic, "%s; use an identity of its own", why);
 }
 

@@ -101,14 +101,16 @@ static bool test_value(const struct view *view, const struct ir_expr *expr, cons
     case TEST_LE:
     case TEST_GT:
     case TEST_GE:
-        if (value_is_number(value) && value_is_number(other)) return holds_order(expr->test, value_compare_numbers(value, other));
+        if (value_is_number(value) && value_is_number(other))
+            return holds_order(expr->test, value_compare_numbers(value, other));
         return value->kind == VALUE_STRING && other->kind == VALUE_STRING &&
                holds_order(expr->test, strcmp(value->as.string, other->as.string));
     case TEST_MATCHES:
         return value->kind == VALUE_STRING && expr->regex &&
                regex_match(expr->regex, value->as.string, strlen(value->as.string), view->arena);
     case TEST_CONTAINS:
-        if (value->kind == VALUE_STRING && other->kind == VALUE_STRING) return strstr(value->as.string, other->as.string) != NULL;
+        if (value->kind == VALUE_STRING && other->kind == VALUE_STRING)
+            return strstr(value->as.string, other->as.string) != NULL;
         for (size_t i = 0; value->kind == VALUE_LIST && i < value->count; i++)
             if (value_equal(value->as.items[i], other)) return true;
         return false;
@@ -168,12 +170,14 @@ static bool in_group(const struct request *request, const char *group) {
 static bool has_extra(const struct request *request, const char *key, const char *wanted) {
     const struct value *values = value_get(request->extra, key);
     for (size_t i = 0; values && values->kind == VALUE_LIST && i < values->count; i++)
-        if (values->as.items[i]->kind == VALUE_STRING && strcmp(values->as.items[i]->as.string, wanted) == 0) return true;
+        if (values->as.items[i]->kind == VALUE_STRING && strcmp(values->as.items[i]->as.string, wanted) == 0)
+            return true;
     return false;
 }
 
 struct value *decide_request_value(struct arena *arena, const struct request *request) {
-    struct value *result = value_map(arena), *kind = value_map(arena), *resource = value_map(arena), *user = value_map(arena);
+    struct value *result = value_map(arena), *kind = value_map(arena), *resource = value_map(arena),
+                 *user = value_map(arena);
     value_set_string(arena, kind, "group", request->group);
     value_set_string(arena, kind, "version", request->version);
     value_set_string(arena, kind, "kind", request->kind);
@@ -188,13 +192,16 @@ struct value *decide_request_value(struct arena *arena, const struct request *re
     if (*request->subresource) value_set_string(arena, result, "requestSubResource", request->subresource);
     if (*request->name && !request->collection) value_set_string(arena, result, "name", request->name);
     if (*request->namespace) value_set_string(arena, result, "namespace", request->namespace);
-    const char *operation = request->operation == OP_CREATE ? "CREATE" : request->operation == OP_UPDATE ? "UPDATE"
-                            : request->operation == OP_DELETE ? "DELETE" : "CONNECT";
+    const char *operation = request->operation == OP_CREATE   ? "CREATE"
+                            : request->operation == OP_UPDATE ? "UPDATE"
+                            : request->operation == OP_DELETE ? "DELETE"
+                                                              : "CONNECT";
     value_set_string(arena, result, "operation", operation);
     if (*request->user) value_set_string(arena, user, "username", request->user);
     if (*request->uid) value_set_string(arena, user, "uid", request->uid);
     struct value *groups = value_list(arena);
-    for (size_t i = 0; i < request->group_count; i++) value_append(arena, groups, value_string(arena, request->groups[i]));
+    for (size_t i = 0; i < request->group_count; i++)
+        value_append(arena, groups, value_string(arena, request->groups[i]));
     if (groups->count) value_set(arena, user, "groups", groups);
     if (request->extra && request->extra->count) value_set(arena, user, "extra", value_copy(arena, request->extra));
     value_set(arena, result, "userInfo", user);
@@ -252,13 +259,19 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
         for (size_t i = 0; i < expr->operand_count; i++) result = either(result, evaluate(view, expr->operands[i]));
         return result;
     case IR_NOT: return negate(evaluate(view, expr->operands[0]));
-    case IR_LABEL: return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
+    case IR_LABEL:
+        return truth_of(
+            test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
     case IR_ANNOTATION:
-        return truth_of(test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
-    case IR_NAME: return truth_of(test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
+        return truth_of(test_text(
+            view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
+    case IR_NAME:
+        return truth_of(
+            test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
     case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
     case IR_NAMESPACE_LABEL:
-        return truth_of(test_text(view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
+        return truth_of(test_text(
+            view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
     case IR_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
     case IR_USER: return truth_of(test_text(view, expr, or_absent(request->user)));
     case IR_UID: return truth_of(test_text(view, expr, or_absent(request->uid)));
@@ -289,7 +302,8 @@ static bool matches_target(const struct ir_target *target, const struct request 
 
 static bool is_never_locked(const struct request *request) {
     for (size_t i = 0; i < ir_never_locked_count; i++)
-        if (strcmp(ir_never_locked[i].group, request->group) == 0 && strcmp(ir_never_locked[i].name, request->resource) == 0)
+        if (strcmp(ir_never_locked[i].group, request->group) == 0 &&
+            strcmp(ir_never_locked[i].name, request->resource) == 0)
             return true;
     return false;
 }
@@ -298,7 +312,8 @@ static bool in_resources(const struct ir_scope *scope, const struct request *req
     for (size_t i = 0; i < scope->except_count; i++)
         if (matches_target(&scope->excepts[i], request)) return false;
     for (size_t i = 0; i < scope->target_count; i++)
-        if (matches_target(&scope->targets[i], request) && (scope->targets[i].name || !is_never_locked(request))) return true;
+        if (matches_target(&scope->targets[i], request) && (scope->targets[i].name || !is_never_locked(request)))
+            return true;
     return false;
 }
 
@@ -324,14 +339,18 @@ static enum truth in_namespaces(const struct view *view, const struct ir_scope *
 
 static const struct value *metadata_field(const struct value *object, const char *key) {
     const struct value *field = value_dig(object, "metadata", key, NULL);
-    return field && field->kind != VALUE_NULL && !((field->kind == VALUE_MAP || field->kind == VALUE_LIST) && !field->count) ? field : NULL;
+    return field && field->kind != VALUE_NULL &&
+                   !((field->kind == VALUE_MAP || field->kind == VALUE_LIST) && !field->count)
+               ? field
+               : NULL;
 }
 
 static bool same(const struct value *a, const struct value *b) {
     return a && b ? value_equal(a, b) : a == b;
 }
 
-// The paths that `except changing` leaves aside, below the point that was reached: those whose first `depth` keys led here.
+// The paths that `except changing` leaves aside, below the point that was reached: those whose first `depth` keys led
+// here.
 struct aside {
     const struct ir_path *paths;
     size_t count, depth;
@@ -363,7 +382,7 @@ static bool differs(struct arena *arena, const struct value *old, const struct v
         const char *key = old->as.entries[i].key;
         if (key_differs(arena, key, old->as.entries[i].value, value_get(new, key), aside)) return true;
     }
-    for (size_t i = 0; new && i < new->count; i++) {
+    for (size_t i = 0; new &&i < new->count; i++) {
         const char *key = new->as.entries[i].key;
         if (!value_get(old, key) && key_differs(arena, key, NULL, new->as.entries[i].value, aside)) return true;
     }
@@ -388,7 +407,8 @@ static struct value *changeable(struct arena *arena, const struct value *object,
 }
 
 // What a path leads to; behind [*] the list of what each element has there. NULL when there is nothing.
-static const struct value *project(struct arena *arena, const struct value *at, const struct ir_path *path, size_t segment) {
+static const struct value *project(struct arena *arena, const struct value *at, const struct ir_path *path,
+                                   size_t segment) {
     if (!at || segment == path->count) return at;
     const char *key = path->segments[segment].key;
     if (key) return project(arena, value_get(at, key), path, segment + 1);
@@ -412,7 +432,8 @@ static bool is_empty_list(const struct value *value) {
 static bool changes(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
-    const struct value *old = changeable(arena, request->old_object, true), *new = changeable(arena, request->object, true);
+    const struct value *old = changeable(arena, request->old_object, true),
+                       *new = changeable(arena, request->object, true);
     if (!lock->path_count) return !value_equal(old, new);
     if (lock->all_but_paths) {
         bool *here = ARENA_ARRAY(arena, bool, lock->path_count);
@@ -421,7 +442,8 @@ static bool changes(const struct view *view, const struct ir_lock *lock) {
         return differs(arena, old, new, &all);
     }
     for (size_t i = 0; i < lock->path_count; i++) {
-        const struct value *before = project(arena, old, &lock->paths[i], 0), *after = project(arena, new, &lock->paths[i], 0);
+        const struct value *before = project(arena, old, &lock->paths[i], 0),
+                           *after = project(arena, new, &lock->paths[i], 0);
         // Lists of metadata that are empty are not there.
         if (is_metadata(&lock->paths[i]) && is_empty_list(before)) before = NULL;
         if (is_metadata(&lock->paths[i]) && is_empty_list(after)) after = NULL;
@@ -455,9 +477,11 @@ static bool covers_subresource(const char *subresources, const char *subresource
 
 static bool is_identity(const struct ir_exemption *exemption, const struct request *request) {
     if (exemption->group)
-        return strncmp(request->user, exemption->user, strlen(exemption->user)) == 0 && in_group(request, exemption->group);
+        return strncmp(request->user, exemption->user, strlen(exemption->user)) == 0 &&
+               in_group(request, exemption->group);
     if (strcmp(request->user, exemption->user) == 0) return true;
-    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0 && strcmp(request->user, IR_CONTROLLER_MANAGER) == 0;
+    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0 &&
+           strcmp(request->user, IR_CONTROLLER_MANAGER) == 0;
 }
 
 static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
@@ -468,7 +492,8 @@ static enum cover cover_of(const struct ir_lock *lock, const struct request *req
 
 // By name alone nobody can tell that the object is being deleted already.
 static bool is_known_terminating(const struct request *request, const struct ir_lock *lock) {
-    return cover_of(lock, request) == COVER_BY_PARAMS && value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
+    return cover_of(lock, request) == COVER_BY_PARAMS &&
+           value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
 
 static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
@@ -479,10 +504,12 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
     }
-    const bool namespace_terminating = value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
+    const bool namespace_terminating =
+        value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level <= level && (exemption->operations & request->operation) && is_identity(exemption, request) &&
+        if (exemption->level <= level && (exemption->operations & request->operation) &&
+            is_identity(exemption, request) &&
             (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                       strcmp(exemption->resource_group, request->group) == 0)) &&
             covers_subresource(exemption->subresources, request->subresource) &&
@@ -508,7 +535,8 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     const struct request *request = view->request;
     const enum subresource_class class = ir_subresource_class(request->subresource);
     const bool covered = strcmp(request->subresource, "eviction") == 0 || strcmp(request->subresource, "scale") == 0;
-    const bool update = request->operation == OP_UPDATE, body = !*request->subresource || class == SUBRESOURCE_BODY || covered;
+    const bool update = request->operation == OP_UPDATE,
+               body = !*request->subresource || class == SUBRESOURCE_BODY || covered;
     if (!body && class != SUBRESOURCE_META) return NO;
     const enum truth stored = holds(view, lock->selects, view->stored);
     enum truth result = NO;
@@ -518,8 +546,10 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
         if (lock->requires && request->object && about)
             result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));
     }
-    if (update && lock->guard_labels) result = either(result, both(stored, negate(holds(view, lock->selects, request->object))));
-    if (update && lock->guard_label_in) result = either(result, both(negate(stored), holds(view, lock->selects, request->object)));
+    if (update && lock->guard_labels)
+        result = either(result, both(stored, negate(holds(view, lock->selects, request->object))));
+    if (update && lock->guard_label_in)
+        result = either(result, both(negate(stored), holds(view, lock->selects, request->object)));
     return result;
 }
 
@@ -531,10 +561,11 @@ static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
     return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
 }
 
-// A request for a subresource that stands for one about the object itself: an eviction for the pod's deletion, a write to
-// scale for an update of spec.replicas. The stored object is the parent; `object` tells the new number.
+// A request for a subresource that stands for one about the object itself: an eviction for the pod's deletion, a write
+// to scale for an update of spec.replicas. The stored object is the parent; `object` tells the new number.
 static const struct request *about_parent(struct arena *arena, const struct request *request, struct request *room) {
-    const bool eviction = strcmp(request->subresource, "eviction") == 0, scale = strcmp(request->subresource, "scale") == 0;
+    const bool eviction = strcmp(request->subresource, "eviction") == 0,
+               scale = strcmp(request->subresource, "scale") == 0;
     if (!eviction && !scale) return request;
     *room = *request;
     room->operation = eviction ? OP_DELETE : OP_UPDATE;
@@ -565,12 +596,15 @@ void decide(struct arena *arena, const struct ir *ir, const struct request *orig
         const bool records = ir_records_glass(lock);
         // Whether break-glass was needed must be known, because its use is recorded.
         const enum truth refused = open == FAILED && glass != NO && records ? FAILED : both(open, negate(glass));
-        if (open == YES && refused == NO && records) ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+        if (open == YES && refused == NO && records)
+            ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
         if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
         if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
         const struct refusal refusal = {lock, refused == FAILED};
         ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);
-        if (lock->mode & MODE_DENY) ret_decision->verdict = VERDICT_DENIED;
-        else if ((lock->mode & MODE_WARN) && ret_decision->verdict == VERDICT_ALLOWED) ret_decision->verdict = VERDICT_WARNED;
+        if (lock->mode & MODE_DENY)
+            ret_decision->verdict = VERDICT_DENIED;
+        else if ((lock->mode & MODE_WARN) && ret_decision->verdict == VERDICT_ALLOWED)
+            ret_decision->verdict = VERDICT_WARNED;
     }
 }

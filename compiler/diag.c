@@ -79,7 +79,8 @@ struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct 
         .fix = span_none(),
         .message = "",
     };
-    const bool full = severity == SEVERITY_ERROR ? diags->count - diags->warnings >= DIAG_MAX_REPORTED : diags->warnings >= DIAG_MAX_WARNINGS;
+    const bool full = severity == SEVERITY_ERROR ? diags->count - diags->warnings >= DIAG_MAX_REPORTED
+                                                 : diags->warnings >= DIAG_MAX_WARNINGS;
     if (full) {
         diags->beyond = diagnostic;
         return &diags->beyond;

@@ -53,8 +53,8 @@ struct diags {
     struct diagnostic beyond; // the last report beyond the cap
 };
 
-// More errors are counted and not kept. Warnings are kept until check has taken away those that are accepted; diags_sort
-// drops what is too much then. Neither takes the other's place.
+// More errors are counted and not kept. Warnings are kept until check has taken away those that are accepted;
+// diags_sort drops what is too much then. Neither takes the other's place.
 enum { DIAG_MAX_REPORTED = 1000, DIAG_MAX_WARNINGS = 100000 };
 
 void diags_init(struct diags *diags, struct arena *arena);

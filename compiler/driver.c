@@ -16,7 +16,8 @@ void driver_init(struct compilation *compilation, struct arena *arena, const str
     static const struct klock_options defaults = {0};
     *compilation = (struct compilation){.arena = arena, .options = options ? *options : defaults};
     struct klock_options *own = &compilation->options;
-    if (!own->kubernetes_minor) own->kubernetes_minor = own->target == KLOCK_TARGET_STATIC ? OLDEST_STATIC_MINOR : OLDEST_MINOR;
+    if (!own->kubernetes_minor)
+        own->kubernetes_minor = own->target == KLOCK_TARGET_STATIC ? OLDEST_STATIC_MINOR : OLDEST_MINOR;
     if (own->date) own->date = arena_copy(arena, own->date, strlen(own->date));
     if (own->root) own->root = arena_copy(arena, own->root, strlen(own->root));
     diags_init(&compilation->diags, arena);
@@ -30,9 +31,9 @@ static void check_target(struct compilation *compilation) {
     const bool is_static = options->target == KLOCK_TARGET_STATIC;
     const unsigned oldest = is_static ? OLDEST_STATIC_MINOR : OLDEST_MINOR;
     if (options->kubernetes_minor >= oldest) return;
-    struct diagnostic *diagnostic = diag_report(&compilation->diags, DIAG_BAD_TARGET, span_none(), "Kubernetes 1.%u %s",
-                                                options->kubernetes_minor,
-                                                is_static ? "reads no static admission manifests" : "has no ValidatingAdmissionPolicy v1");
+    struct diagnostic *diagnostic =
+        diag_report(&compilation->diags, DIAG_BAD_TARGET, span_none(), "Kubernetes 1.%u %s", options->kubernetes_minor,
+                    is_static ? "reads no static admission manifests" : "has no ValidatingAdmissionPolicy v1");
     diag_help(&compilation->diags, diagnostic, "the oldest for this target is --kubernetes 1.%u", oldest);
 }
 

@@ -1,5 +1,5 @@
-// The resolved policy: what locks, grants and accounts mean, as plain data. No syntax, no CEL, no YAML. `decide` reads it
-// offline and `plan` turns it into policies; the two are held against each other by the tests.
+// The resolved policy: what locks, grants and accounts mean, as plain data. No syntax, no CEL, no YAML. `decide` reads
+// it offline and `plan` turns it into policies; the two are held against each other by the tests.
 #ifndef KLOCK_IR_H
 #define KLOCK_IR_H
 
@@ -47,9 +47,9 @@ enum ir_kind {
 // What is asked of the text or value an atom reads. All are false when it is absent.
 enum ir_test {
     TEST_EXISTS,
-    TEST_IN,      // equals one of `values`
-    TEST_LT,      // compared with values[0]: numbers with numbers, text with text by bytes, anything else is false; labels,
-                  // annotations and names are compared with a number when they are integers, as selectors do
+    TEST_IN, // equals one of `values`
+    TEST_LT, // compared with values[0]: numbers with numbers, text with text by bytes, anything else is false; labels,
+             // annotations and names are compared with a number when they are integers, as selectors do
     TEST_LE,
     TEST_GT,
     TEST_GE,
@@ -76,8 +76,8 @@ struct ir_expr {
     const struct value **values; // scalars
     size_t value_count;
     unsigned operations;
-    const struct regex *regex;    // TEST_MATCHES
-    const struct cel_expr *cel;   // IR_CEL
+    const struct regex *regex;  // TEST_MATCHES
+    const struct cel_expr *cel; // IR_CEL
     struct ir_expr **operands;
     size_t operand_count;
     bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move
@@ -103,9 +103,9 @@ struct resource; // catalog.h
 
 // One resource of a lock or grant, or a family of them.
 struct ir_target {
-    const char *group;        // NULL: every group
-    const char *name;         // plural; NULL: every resource of the group
-    const char *version;      // as written; NULL: every version
+    const char *group;               // NULL: every group
+    const char *name;                // plural; NULL: every resource of the group
+    const char *version;             // as written; NULL: every version
     const struct resource *resource; // NULL for wildcards
     struct span span;
 };
@@ -135,11 +135,11 @@ struct ir_lock {
     const char *policy, *name;
     struct span span;
     struct ir_scope scope;
-    unsigned denies;            // operations; 0 with a bare `require`
-    struct ir_expr *selects;    // the object clauses
-    struct ir_expr *condition;  // `when` and not `unless`
-    struct ir_expr *requires;   // NULL if none; its SELF is the new object
-    struct ir_path *paths;      // of `changing` / `except changing`
+    unsigned denies;           // operations; 0 with a bare `require`
+    struct ir_expr *selects;   // the object clauses
+    struct ir_expr *condition; // `when` and not `unless`
+    struct ir_expr *requires;  // NULL if none; its SELF is the new object
+    struct ir_path *paths;     // of `changing` / `except changing`
     size_t path_count;
     bool all_but_paths;
     struct ir_subjects exclusive; // in messages
@@ -189,9 +189,9 @@ struct request {
     const char *user, *uid;       // "" where absent
     const char **groups;
     size_t group_count;
-    const struct value *extra;            // map of lists of strings, or NULL
+    const struct value *extra;               // map of lists of strings, or NULL
     const struct value *object, *old_object; // NULL where the request has none
-    const struct value *namespace_object; // NULL for cluster-scoped objects
+    const struct value *namespace_object;    // NULL for cluster-scoped objects
 };
 
 struct ir_case {
@@ -218,8 +218,8 @@ struct ir {
     size_t lock_count, grant_count, account_count, test_count;
 };
 
-// The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server does
-// not evaluate policies.
+// The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server
+// does not evaluate policies.
 struct ir_resource_name {
     const char *group, *name;
 };
@@ -243,14 +243,14 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
-// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the mode is, so
-// that locks that refuse nobody leave it out when one of their CEL expressions could fail.
+// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the
+// mode is, so that locks that refuse nobody leave it out when one of their CEL expressions could fail.
 bool ir_records_glass(const struct ir_lock *lock);
 
 struct ir_exemption {
     enum exemption level;
-    const char *user;  // exact, or a prefix when `group` is given
-    const char *group; // the group that must be there as well; NULL if none
+    const char *user;                      // exact, or a prefix when `group` is given
+    const char *group;                     // the group that must be there as well; NULL if none
     const char *resource_group, *resource; // NULL: every resource
     const char *subresources;              // blank-separated; "" is the main resource, "*" all
     unsigned operations;

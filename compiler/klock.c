@@ -34,8 +34,11 @@ const char *klock_version(void) {
 #define GUARDED(compiler, statement)                                                                                   \
     do {                                                                                                               \
         if ((compiler)->out_of_memory) break;                                                                          \
-        if (setjmp((compiler)->exhausted)) (compiler)->out_of_memory = true;                                           \
-        else { statement; }                                                                                            \
+        if (setjmp((compiler)->exhausted))                                                                             \
+            (compiler)->out_of_memory = true;                                                                          \
+        else {                                                                                                         \
+            statement;                                                                                                 \
+        }                                                                                                              \
     } while (0)
 
 static void init(struct klock_compiler *compiler, const struct klock_options *options) {
@@ -111,7 +114,8 @@ struct klock_diagnostic klock_diagnostic_at(const struct klock_compiler *compile
         .help = diagnostic->help,
     };
     if (diagnostic->span.file == SPAN_NOWHERE) return result;
-    const struct source_location location = source_locate(&compiler->compilation.sources, diagnostic->span.file, diagnostic->span.begin);
+    const struct source_location location =
+        source_locate(&compiler->compilation.sources, diagnostic->span.file, diagnostic->span.begin);
     result.file = location.file;
     result.line = location.line;
     result.column = location.column;
@@ -130,7 +134,8 @@ const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *
 }
 
 static void explain(struct text *text, const struct diag_info *info) {
-    text_printf(text, "%s %s (%s)\n  %s\n", info->code, info->name, info->severity == SEVERITY_ERROR ? "error" : "warning", info->summary);
+    text_printf(text, "%s %s (%s)\n  %s\n", info->code, info->name,
+                info->severity == SEVERITY_ERROR ? "error" : "warning", info->summary);
     if (*info->explanation) text_printf(text, "\n%s\n", info->explanation);
     if (*info->example) text_printf(text, "\nExample:\n  %s\n", info->example);
     if (info->severity == SEVERITY_WARNING)
@@ -147,7 +152,8 @@ static const char *explain_code(struct klock_compiler *compiler, const char *cod
     } else {
         for (int i = 0; i < DIAG_COUNT; i++) {
             const struct diag_info *info = diag_info((enum diag_code)i);
-            text_printf(&text, "%s  %-7s  %-22s  %s\n", info->code, info->severity == SEVERITY_ERROR ? "error" : "warning", info->name, info->summary);
+            text_printf(&text, "%s  %-7s  %-22s  %s\n", info->code,
+                        info->severity == SEVERITY_ERROR ? "error" : "warning", info->name, info->summary);
         }
     }
     return text_string(&text);
@@ -168,14 +174,19 @@ size_t klock_object_count(const struct klock_compiler *compiler) {
 static const char *file_name(struct arena *arena, const struct manifest_object *object) {
     struct text text;
     text_init(&text, arena);
-    for (const char *c = manifest_kind_name(object->kind); *c; c++) text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
+    for (const char *c = manifest_kind_name(object->kind); *c; c++)
+        text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
     if (*object->namespace) text_printf(&text, "-%s", object->namespace);
-    // A namespace has no dot, so that namespace and name cannot be divided in another way; RBAC names may hold characters that a file's name should not; no name of another object can look like the result.
+    // A namespace has no dot, so that namespace and name cannot be divided in another way; RBAC names may hold
+    // characters that a file's name should not; no name of another object can look like the result.
     text_add_char(&text, *object->namespace ? '.' : '-');
     for (const char *c = object->name; *c; c++) {
-        const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.';
-        if (plain) text_add_char(&text, *c);
-        else text_printf(&text, "_%02x", (unsigned)(unsigned char)*c);
+        const bool plain =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.';
+        if (plain)
+            text_add_char(&text, *c);
+        else
+            text_printf(&text, "_%02x", (unsigned)(unsigned char)*c);
     }
     text_add_string(&text, ".yaml");
     return text_string(&text);
@@ -202,12 +213,14 @@ static const char *output_text(struct klock_compiler *compiler, const char *form
     struct text text;
     text_init(&text, arena);
     if (strcmp(format, "yaml") == 0) {
-        for (size_t i = 0; i < klock_object_count(compiler); i++) text_add(&text, compiler->yaml[i], compiler->yaml_len[i]);
+        for (size_t i = 0; i < klock_object_count(compiler); i++)
+            text_add(&text, compiler->yaml[i], compiler->yaml_len[i]);
     } else if (strcmp(format, "json") == 0) {
         struct value *list = value_map(arena), *items = value_list(arena);
         value_set_string(arena, list, "apiVersion", "v1");
         value_set_string(arena, list, "kind", "List");
-        for (size_t i = 0; i < klock_object_count(compiler); i++) value_append(arena, items, manifest->objects[i].value);
+        for (size_t i = 0; i < klock_object_count(compiler); i++)
+            value_append(arena, items, manifest->objects[i].value);
         value_set(arena, list, "items", items);
         json_print(&text, list, true);
         text_add_char(&text, '\n');
@@ -240,9 +253,11 @@ size_t klock_test_count(const struct klock_compiler *compiler) {
 struct klock_test klock_test_at(const struct klock_compiler *compiler, size_t index) {
     struct klock_compiler *owner = (struct klock_compiler *)(size_t)compiler;
     const struct judged_case *judged = &compiler->cases[index];
-    const struct source_location location = source_locate(&compiler->compilation.sources, judged->one->span.file, judged->one->span.begin);
+    const struct source_location location =
+        source_locate(&compiler->compilation.sources, judged->one->span.file, judged->one->span.begin);
     const char *volatile expected = NULL, *volatile actual = NULL;
-    GUARDED(owner, expected = cases_expected(&owner->arena, judged->one); actual = cases_actual(&owner->arena, &judged->decision));
+    GUARDED(owner, expected = cases_expected(&owner->arena, judged->one);
+            actual = cases_actual(&owner->arena, &judged->decision));
     return (struct klock_test){
         .policy = judged->test->policy,
         .title = judged->test->title,
@@ -258,7 +273,9 @@ struct klock_test klock_test_at(const struct klock_compiler *compiler, size_t in
 static const char *test_cases(struct klock_compiler *compiler) {
     struct text text;
     text_init(&text, &compiler->arena);
-    json_print(&text, cases_to_json(&compiler->arena, &compiler->compilation.sources, compiler->cases, compiler->case_count), true);
+    json_print(&text,
+               cases_to_json(&compiler->arena, &compiler->compilation.sources, compiler->cases, compiler->case_count),
+               true);
     text_add_char(&text, '\n');
     return text_string(&text);
 }

@@ -70,9 +70,12 @@ bool kube_is_version(const char *text) {
     if (!digits) return false;
     text += digits;
     if (!*text) return true;
-    if (strncmp(text, "alpha", 5) == 0) text += 5;
-    else if (strncmp(text, "beta", 4) == 0) text += 4;
-    else return false;
+    if (strncmp(text, "alpha", 5) == 0)
+        text += 5;
+    else if (strncmp(text, "beta", 4) == 0)
+        text += 4;
+    else
+        return false;
     digits = strspn(text, "0123456789");
     return digits && !text[digits];
 }

@@ -39,8 +39,10 @@ static const char *normalize(struct arena *arena, const char *path) {
         at += len + (at[len] == '/');
         if (!*part || strcmp(part, ".") == 0) continue;
         const bool up = strcmp(part, "..") == 0;
-        if (up && count && strcmp(parts[count - 1], "..") != 0) count--;
-        else if (!up || !absolute) ARENA_PUSH(arena, parts, count, part);
+        if (up && count && strcmp(parts[count - 1], "..") != 0)
+            count--;
+        else if (!up || !absolute)
+            ARENA_PUSH(arena, parts, count, part);
     }
     struct text text;
     text_init(&text, arena);
@@ -93,8 +95,8 @@ void load_add_buffer(struct loader *loader, const char *name, const char *bytes,
     add(loader, name, given_root(loader), bytes, len);
 }
 
-// The whole file in the arena, or NULL with errno set; more than a source may have is cut just behind the limit, so that
-// it is refused without being read to its end.
+// The whole file in the arena, or NULL with errno set; more than a source may have is cut just behind the limit, so
+// that it is refused without being read to its end.
 static const char *read_file(struct arena *arena, const char *path, size_t *ret_len) {
     enum { CHUNK = 64 * 1024 };
     struct text text;
@@ -165,20 +167,22 @@ static void name_policy(struct loader *loader, struct loaded *file) {
     struct diagnostic *diagnostic =
         diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span.file == SPAN_NOWHERE ? start : unit->policy_span,
                     "'%.80s%s' is no name for a policy", unit->policy, strlen(unit->policy) > 80 ? "…" : "");
-    diag_help(loader->diags, diagnostic, "%s", unit->policy_span.file == SPAN_NOWHERE
-                                                   ? "the file's name is not usable: begin it with 'policy NAME'"
-                                                   : "use at most 253 lower-case letters, digits, '-' and '.'");
+    diag_help(loader->diags, diagnostic, "%s",
+              unit->policy_span.file == SPAN_NOWHERE ? "the file's name is not usable: begin it with 'policy NAME'"
+                                                     : "use at most 253 lower-case letters, digits, '-' and '.'");
 }
 
 static void refuse_include(struct loader *loader, struct word path, const char *reason, const char *help) {
-    struct diagnostic *diagnostic = diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
+    struct diagnostic *diagnostic =
+        diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
     diag_help(loader->diags, diagnostic, "%s", help);
 }
 
 // The chain of includes that leads back to where it began.
 static const char *cycle_text(struct loader *loader, const struct loaded *from, const struct loaded *to) {
     const char *text = to->name;
-    for (const struct loaded *at = from; at && at != to; at = at->included_by) text = arena_printf(loader->arena, "%s → %s", at->name, text);
+    for (const struct loaded *at = from; at && at != to; at = at->included_by)
+        text = arena_printf(loader->arena, "%s → %s", at->name, text);
     return arena_printf(loader->arena, "%s → %s", to->name, text);
 }
 
@@ -187,7 +191,8 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth);
 static void include(struct loader *loader, struct loaded *file, struct word path, unsigned depth) {
     struct arena *arena = loader->arena;
     if (*path.text == '/' || strstr(path.text, "://")) {
-        refuse_include(loader, path, "is no relative path", "includes are files below the root, named relative to this file");
+        refuse_include(loader, path, "is no relative path",
+                       "includes are files below the root, named relative to this file");
         return;
     }
     const char *base = directory(arena, file->path);

@@ -11,7 +11,8 @@
 #include "text.h"
 
 void lower_not_supported(struct lowering *lowering, struct span span, const char *what) {
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
     diag_help(lowering->diags, diagnostic, "this version of klockc refuses it rather than ignore it; leave it out");
 }
 
@@ -37,8 +38,8 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     for (size_t i = 0; i < item->as.resource.subresources.count; i++) {
         const struct word word = item->as.resource.subresources.items[i];
         if (strcmp(word.text, "status") != 0 && strcmp(word.text, "scale") != 0) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "custom resources have no subresource '%s'", word.text);
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                                                        "custom resources have no subresource '%s'", word.text);
             diag_help(lowering->diags, diagnostic, "they may have status and scale");
         }
         text_printf(&subresources, "%s%s", i ? " " : "", word.text);
@@ -75,7 +76,8 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item) {
     for (size_t i = 0; lowering->diags->errors && i < lowering->diags->count; i++) {
         const struct diagnostic *diagnostic = &lowering->diags->items[i];
-        const bool syntax = diagnostic->code == DIAG_SYNTAX || diagnostic->code == DIAG_BAD_TOKEN || diagnostic->code == DIAG_TOO_DEEP;
+        const bool syntax =
+            diagnostic->code == DIAG_SYNTAX || diagnostic->code == DIAG_BAD_TOKEN || diagnostic->code == DIAG_TOO_DEEP;
         if (syntax && diagnostic->span.file == item->span.file && diagnostic->span.begin >= item->span.begin &&
             diagnostic->span.begin <= item->span.end)
             return true;
@@ -160,7 +162,8 @@ static void sort(struct ir *ir) {
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
-        for (const struct ast_item *item = units[i]->file->first; item; item = item->next) lower_item(lowering, units[i], item);
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            lower_item(lowering, units[i], item);
     // Tests name locks, so they come last.
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

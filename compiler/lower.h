@@ -19,8 +19,8 @@ struct lowering {
     struct catalog *catalog;
     struct scope scope;
     struct ir *ir;
-    const char *date; // of --at; NULL if none
-    bool is_static;   // no parameters: what needs them stays open, with a warning
+    const char *date;       // of --at; NULL if none
+    bool is_static;         // no parameters: what needs them stays open, with a warning
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
@@ -56,7 +56,8 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
                     struct ir_subjects *ret_subjects);
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 // Splits NS/NAME; false after reporting.
-bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace, const char **ret_name);
+bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
+                           const char **ret_name);
 
 // lower_object.c: the object clauses of one block
 struct object_meaning {
@@ -80,11 +81,11 @@ const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast
 void lower_check_repeated(struct lowering *lowering, const struct ast_item *item);
 const struct resource *lower_resource(struct lowering *lowering, struct word word, const char **ret_version);
 
-void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_lock.c
-void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);         // lower_grant.c
-void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);          // lower_test.c
+void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);  // lower_lock.c
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_grant.c
+void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);  // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);
-void lower_not_supported(struct lowering *lowering, struct span span, const char *what);             // lower.c
+void lower_not_supported(struct lowering *lowering, struct span span, const char *what); // lower.c
 
 #endif

@@ -121,7 +121,8 @@ static bool is_below_status(const struct ir_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "status") == 0;
 }
 
-static void bad_value(struct lowering *lowering, struct word word, enum diag_code code, const char *what, const char *rule) {
+static void bad_value(struct lowering *lowering, struct word word, enum diag_code code, const char *what,
+                      const char *rule) {
     struct diagnostic *diagnostic = diag_report(lowering->diags, code, word.span, "'%s' is no %s", word.text, what);
     diag_help(lowering->diags, diagnostic, "%s", rule);
 }
@@ -140,8 +141,7 @@ static void check_operand(struct lowering *lowering, enum ast_expr_kind kind, st
     switch (kind) {
     case AST_EXPR_LABEL:
     case AST_EXPR_NAMESPACE_LABEL:
-        if (!kube_is_label_value(word.text))
-            bad_value(lowering, word, DIAG_BAD_NAME, "label value", label_value_rule);
+        if (!kube_is_label_value(word.text)) bad_value(lowering, word, DIAG_BAD_NAME, "label value", label_value_rule);
         break;
     case AST_EXPR_NAMESPACE:
         if (!kube_is_dns_label(word.text))
@@ -166,8 +166,8 @@ static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct 
     atom->test = TEST_MATCHES;
     atom->regex = regex_compile(lowering->arena, pattern, &error, &offset);
     if (!atom->regex) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: %s (at byte %zu of it)", error, offset);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span,
+                                                    "bad pattern: %s (at byte %zu of it)", error, offset);
         diag_help(lowering->diags, diagnostic, "patterns are RE2 syntax; `like` takes a glob with * and ?");
     }
     const struct value *value = value_string(lowering->arena, pattern);
@@ -200,7 +200,8 @@ static struct ir_expr *compare(struct lowering *lowering, struct ir_expr *atom, 
     case AST_GE: {
         atom->test = (enum ir_test)(TEST_LT + (int)(expr->comparison - AST_LT));
         const struct value *value = lower_value(lowering, expr->values.items[0]);
-        const bool usable = value->kind == VALUE_STRING || value->kind == VALUE_INT || (value->kind == VALUE_DOUBLE && !text);
+        const bool usable =
+            value->kind == VALUE_STRING || value->kind == VALUE_INT || (value->kind == VALUE_DOUBLE && !text);
         if (!usable) {
             bad_value(lowering, expr->values.items[0], DIAG_BAD_VALUE, "value to be compared by order",
                       text ? "use a whole number, or a string in quotes" : "use a number, or a string in quotes");
@@ -213,7 +214,8 @@ static struct ir_expr *compare(struct lowering *lowering, struct ir_expr *atom, 
     case AST_MATCHES: set_pattern(lowering, atom, expr->values.items[0], false); return atom;
     case AST_CONTAINS: {
         atom->test = TEST_CONTAINS;
-        const struct value *value = text ? value_string(arena, expr->values.items[0].text) : lower_value(lowering, expr->values.items[0]);
+        const struct value *value =
+            text ? value_string(arena, expr->values.items[0].text) : lower_value(lowering, expr->values.items[0]);
         ARENA_PUSH(arena, atom->values, atom->value_count, value);
         return atom;
     }
@@ -237,8 +239,8 @@ static struct ir_expr *lower_operations(struct lowering *lowering, const struct 
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
             const char *near = suggest_nearest(word.text, known, 4);
-            diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "operations are create, update and delete%s",
-                      near ? near : "");
+            diag_help(lowering->diags, diagnostic,
+                      near ? "did you mean '%s'?" : "operations are create, update and delete%s", near ? near : "");
         }
     }
     return atom;
@@ -249,7 +251,8 @@ static struct ir_expr *lower_cel(struct lowering *lowering, const struct ast_exp
     const char *error = NULL;
     size_t offset = 0;
     atom->cel = cel_parse(lowering->arena, expr->key.text, &error, &offset);
-    if (!atom->cel) diag_report(lowering->diags, DIAG_BAD_CEL, expr->key.span, "%s (at byte %zu of the expression)", error, offset);
+    if (!atom->cel)
+        diag_report(lowering->diags, DIAG_BAD_CEL, expr->key.span, "%s (at byte %zu of the expression)", error, offset);
     return atom;
 }
 

@@ -9,8 +9,9 @@
 #include "suggest.h"
 #include "text.h"
 
-static const char *const verbs[] = {"get",    "list",   "watch",            "create", "update", "patch",   "delete",
-                                    "deletecollection", "bind", "escalate", "impersonate", "approve", "sign", "use", "attest"};
+static const char *const verbs[] = {
+    "get",  "list",     "watch",       "create",  "update", "patch", "delete", "deletecollection",
+    "bind", "escalate", "impersonate", "approve", "sign",   "use",   "attest"};
 static const size_t verb_count = sizeof verbs / sizeof *verbs;
 
 static bool is_verb(const char *word) {
@@ -19,7 +20,8 @@ static bool is_verb(const char *word) {
     return false;
 }
 
-static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct ir_grant *grant, bool *ret_wildcard) {
+static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct ir_grant *grant,
+                      bool *ret_wildcard) {
     const struct word *star = NULL;
     for (size_t i = 0; i < allow->words.count; i++) {
         const struct word *word = &allow->words.items[i];
@@ -33,7 +35,9 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
             const char *near = suggest_nearest(word->text, verbs, verb_count);
-            diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
+            diag_help(lowering->diags, diagnostic,
+                      near ? "did you mean '%s'?"
+                           : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
                       near ? near : "");
             continue;
         }
@@ -42,13 +46,15 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         if (!known) ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
     }
     if (star && !*ret_wildcard) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
         diag_help(lowering->diags, diagnostic, "name the verbs, or say: allow wildcard, *");
     }
     if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
 }
 
-static void add_subject(struct lowering *lowering, struct ir_grant *grant, int kind, const char *namespace, const char *name) {
+static void add_subject(struct lowering *lowering, struct ir_grant *grant, int kind, const char *namespace,
+                        const char *name) {
     for (size_t i = 0; i < grant->subject_count; i++)
         if ((int)grant->subjects[i].kind == kind && strcmp(grant->subjects[i].name, name) == 0 &&
             strcmp(grant->subjects[i].namespace, namespace) == 0)
@@ -58,7 +64,8 @@ static void add_subject(struct lowering *lowering, struct ir_grant *grant, int k
     ARENA_PUSH(lowering->arena, grant->subjects, grant->subject_count, subject);
 }
 
-static void add_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item, struct ir_grant *grant) {
+static void add_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                         struct ir_grant *grant) {
     static const char prefix[] = "system:serviceaccount:";
     for (size_t i = 0; i < item->as.block.to.count; i++) {
         const struct ast_subject *written = item->as.block.to.items[i];
@@ -67,17 +74,22 @@ static void add_subjects(struct lowering *lowering, struct unit *unit, const str
         struct ir_subjects subjects = {0};
         lower_subjects(lowering, unit, &list, &subjects);
         if (subjects.other_count) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
-                                                        "RBAC knows users, groups and service accounts, and nothing finer");
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
+                            "RBAC knows users, groups and service accounts, and nothing finer");
             diag_help(lowering->diags, diagnostic, "grant to an actor without 'uid', 'and' and 'with extra'");
         }
         for (size_t j = 0; j < subjects.user_count; j++) {
             const char *user = subjects.users[j], *rest = user + sizeof prefix - 1;
             const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
-            if (colon) add_subject(lowering, grant, RBAC_SERVICE_ACCOUNT, arena_copy(lowering->arena, rest, (size_t)(colon - rest)), colon + 1);
-            else add_subject(lowering, grant, RBAC_USER, "", user);
+            if (colon)
+                add_subject(lowering, grant, RBAC_SERVICE_ACCOUNT,
+                            arena_copy(lowering->arena, rest, (size_t)(colon - rest)), colon + 1);
+            else
+                add_subject(lowering, grant, RBAC_USER, "", user);
         }
-        for (size_t j = 0; j < subjects.group_count; j++) add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);
+        for (size_t j = 0; j < subjects.group_count; j++)
+            add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);
     }
 }
 
@@ -98,7 +110,8 @@ static void check_names(struct lowering *lowering, const struct object_meaning *
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span,
                                                     "'%s' cannot be granted for a name", word.text);
         diag_relate(diagnostic, meaning->name_clause->span, "the names");
-        diag_help(lowering->diags, diagnostic, "such requests carry no name: grant '%s' in a grant without 'name'", word.text);
+        diag_help(lowering->diags, diagnostic, "such requests carry no name: grant '%s' in a grant without 'name'",
+                  word.text);
     }
 }
 
@@ -112,7 +125,8 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case AST_CLAUSE_NAMESPACE_LABELED: {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_NOT_GRANTABLE, clause->keyword, "RBAC cannot select by this");
-            diag_help(lowering->diags, diagnostic, "a grant has resources, namespaces and names; a lock can narrow what the holder may change");
+            diag_help(lowering->diags, diagnostic,
+                      "a grant has resources, namespaces and names; a lock can narrow what the holder may change");
             break;
         }
         case AST_CLAUSE_RESOURCES:
@@ -152,8 +166,9 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         const struct object_meaning *object = lower_object(lowering, unit, item->as.block.objects.items[i]);
         if (!object) continue;
         if (meaning) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
-                                                        "a grant covers one object");
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
+                            "a grant covers one object");
             diag_help(lowering->diags, diagnostic, "write a grant for each object");
         }
         meaning = object;
@@ -164,8 +179,8 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         diag_help(lowering->diags, diagnostic, "add: on OBJECT, or a clause such as: resources pods");
     }
     if (!allow) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' allows nothing", item->name.text);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                    "grant '%s' allows nothing", item->name.text);
         diag_help(lowering->diags, diagnostic, "add a clause such as: allow get, list, update");
     }
     if (strpbrk(item->name.text, "/%")) {
@@ -193,10 +208,11 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
             diag_help(lowering->diags, diagnostic, "name the resources, or add 'wildcard' to the verbs");
         }
     if (grant->scope.except_count)
-        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot take resources away from a wildcard");
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
+                    "RBAC cannot take resources away from a wildcard");
     if (grant->scope.where == IN_LABELED_NAMESPACES && !own->has_scope) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
-                                                    "RBAC cannot select namespaces by label");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
         diag_help(lowering->diags, diagnostic, "say resources and namespaces in the grant itself, without 'on'");
     }
     ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);

@@ -17,7 +17,8 @@
 static const struct {
     const char *name;
     unsigned operations;
-} operations[] = {{"create", OP_CREATE}, {"update", OP_UPDATE}, {"delete", OP_DELETE}, {"write", OPS_WRITE}, {"all", OPS_WRITE}};
+} operations[] = {
+    {"create", OP_CREATE}, {"update", OP_UPDATE}, {"delete", OP_DELETE}, {"write", OPS_WRITE}, {"all", OPS_WRITE}};
 
 static bool connects(const struct ir_target *target) {
     if (!target->resource) return true;
@@ -48,7 +49,8 @@ static unsigned lower_operation(struct lowering *lowering, struct word word, con
     const char *names[sizeof operations / sizeof *operations];
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) names[i] = operations[i].name;
     const char *near = suggest_nearest(word.text, names, sizeof names / sizeof *names);
-    diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "say create, update, delete or write%s", near ? near : "");
+    diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "say create, update, delete or write%s",
+              near ? near : "");
     return 0;
 }
 
@@ -62,8 +64,8 @@ static void check_verbs(struct lowering *lowering, struct word word, unsigned as
                          (asked == OP_UPDATE && catalog_list_has(resource->verbs, "update")) ||
                          (asked == OP_DELETE && catalog_list_has(resource->verbs, "delete"));
         if (has) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span, "'%s' has no operation '%s'",
-                                                    resource->plural, word.text);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span,
+                                                    "'%s' has no operation '%s'", resource->plural, word.text);
         diag_relate(diagnostic, scope->targets[i].span, "this resource");
         diag_help(lowering->diags, diagnostic, "its verbs are: %s", resource->verbs);
     }
@@ -72,7 +74,8 @@ static void check_verbs(struct lowering *lowering, struct word word, unsigned as
 // ---- words of clauses ----
 
 static void bad_word(struct lowering *lowering, struct word word, const char *help) {
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "unexpected '%s'", word.text);
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "unexpected '%s'", word.text);
     diag_help(lowering->diags, diagnostic, "%s", help);
 }
 
@@ -82,15 +85,20 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
     lock->mode = 0;
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
-        if (strcmp(word.text, "deny") == 0) lock->mode |= MODE_DENY;
-        else if (strcmp(word.text, "warn") == 0) lock->mode |= MODE_WARN;
-        else if (strcmp(word.text, "audit") == 0) lock->mode |= MODE_AUDIT;
-        else bad_word(lowering, word, "modes are deny, warn and audit");
+        if (strcmp(word.text, "deny") == 0)
+            lock->mode |= MODE_DENY;
+        else if (strcmp(word.text, "warn") == 0)
+            lock->mode |= MODE_WARN;
+        else if (strcmp(word.text, "audit") == 0)
+            lock->mode |= MODE_AUDIT;
+        else
+            bad_word(lowering, word, "modes are deny, warn and audit");
     }
     if ((lock->mode & MODE_DENY) && (lock->mode & MODE_WARN)) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny and warn at once");
-        diag_help(lowering->diags, diagnostic, "who is refused needs no warning: keep one, and add audit if it is to be recorded");
+        diag_help(lowering->diags, diagnostic,
+                  "who is refused needs no warning: keep one, and add audit if it is to be recorded");
     }
 }
 
@@ -99,12 +107,16 @@ static void lower_guards(struct lowering *lowering, const struct ast_clause *cla
     bool none = false, others = false;
     for (size_t i = 0; clause && i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
-        if (strcmp(word.text, "labels") == 0) lock->guard_labels = others = true;
-        else if (strcmp(word.text, "label-in") == 0) lock->guard_label_in = others = true;
-        else if (strcmp(word.text, "none") == 0) none = true;
+        if (strcmp(word.text, "labels") == 0)
+            lock->guard_labels = others = true;
+        else if (strcmp(word.text, "label-in") == 0)
+            lock->guard_label_in = others = true;
+        else if (strcmp(word.text, "none") == 0)
+            none = true;
         else if (catalog_list_has("namespace crd owners rbac", word.text))
             lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'guard %s'", word.text));
-        else bad_word(lowering, word, "guards are labels, label-in, namespace, crd, owners, rbac, or none");
+        else
+            bad_word(lowering, word, "guards are labels, label-in, namespace, crd, owners, rbac, or none");
     }
     if (none && others) {
         struct diagnostic *diagnostic =
@@ -121,12 +133,14 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
     bool none = false;
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
-        if (strcmp(word.text, "controllers") == 0) lock->exemption = EXEMPT_CONTROLLERS;
-        else if (strcmp(word.text, "none") == 0) none = true;
+        if (strcmp(word.text, "controllers") == 0)
+            lock->exemption = EXEMPT_CONTROLLERS;
+        else if (strcmp(word.text, "none") == 0)
+            none = true;
     }
     if (none && clause->words.count > 1) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'exempt none' beside another exemption");
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                                                    "'exempt none' beside another exemption");
         diag_help(lowering->diags, diagnostic, "keep one of them");
     }
     if (none) lock->exemption = EXEMPT_NONE;
@@ -169,13 +183,16 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
         if (!known) {
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
                                                         "this part of metadata is the server's own");
-            diag_help(lowering->diags, diagnostic, "of metadata, name labels, annotations, finalizers or ownerReferences");
+            diag_help(lowering->diags, diagnostic,
+                      "of metadata, name labels, annotations, finalizers or ownerReferences");
             return;
         }
         if (!is_metadata_path(&path)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "nothing is ever there in '%s'", path.segments[1].key);
-            diag_help(lowering->diags, diagnostic, "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
+                                                        "nothing is ever there in '%s'", path.segments[1].key);
+            diag_help(
+                lowering->diags, diagnostic,
+                "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
             return;
         }
     }
@@ -188,15 +205,15 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     const struct ast_clause *clause = only ? only : except;
     if (!clause) return;
     if (only && except) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword, "'except changing' beside 'changing'");
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword,
+                                                    "'except changing' beside 'changing'");
         diag_relate(diagnostic, only->keyword, "the other is here");
         diag_help(lowering->diags, diagnostic, "keep one of them, or write two locks");
         return;
     }
     if (!(lock->denies & OP_UPDATE) && !lock->requires) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "a lock that does not deny update looks at no change");
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                                                    "a lock that does not deny update looks at no change");
         diag_help(lowering->diags, diagnostic, "add update to 'deny', or leave this clause out");
         return;
     }
@@ -230,8 +247,8 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
             return true;
         }
     if (!lowering->date) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span, "a lock with dates needs the date of the compilation");
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span,
+                                                    "a lock with dates needs the date of the compilation");
         diag_help(lowering->diags, diagnostic, "pass --at YYYY-MM-DD: the output must not depend on the clock");
         return true;
     }
@@ -240,10 +257,11 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
         return true;
     }
-    const bool active = !(from && compare_dates(lowering->date, from) < 0) && !(until && compare_dates(lowering->date, until) > 0);
+    const bool active =
+        !(from && compare_dates(lowering->date, from) < 0) && !(until && compare_dates(lowering->date, until) > 0);
     if (!active) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_INACTIVE, clause->span, "lock '%s' is left out on %s",
-                                                    item->name.text, lowering->date);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_INACTIVE, clause->span,
+                                                    "lock '%s' is left out on %s", item->name.text, lowering->date);
         diag_help(lowering->diags, diagnostic, "it is in force only between its dates");
     }
     return active;
@@ -258,8 +276,8 @@ static const char *one_line(struct lowering *lowering, const struct ast_item *it
     const struct word word = clause->words.items[0];
     for (const char *c = word.text; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "a line break or control character in a one-line text");
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                                                        "a line break or control character in a one-line text");
             diag_help(lowering->diags, diagnostic, "the API server shows one line: join the lines");
             return NULL;
         }
@@ -295,8 +313,8 @@ static int by_key_as_written(const void *left, const void *right) {
 }
 
 // Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
-static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated, struct requirement **list,
-                                 size_t *count) {
+static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
+                                 struct requirement **list, size_t *count) {
     if (expr->kind == IR_LABEL) {
         struct text value;
         text_init(&value, arena);
@@ -305,8 +323,10 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
         if (negated && expr->value_count > 1) text_add_char(&value, '(');
         for (size_t i = 0; i < expr->value_count; i++) {
             if (i) text_add_char(&value, '|');
-            if (expr->values[i]->kind == VALUE_STRING) text_add_string(&value, expr->values[i]->as.string);
-            else text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
+            if (expr->values[i]->kind == VALUE_STRING)
+                text_add_string(&value, expr->values[i]->as.string);
+            else
+                text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
         }
         if (negated && expr->value_count > 1) text_add_char(&value, ')');
         const struct requirement added = {expr->key, text_string(&value), *count};
@@ -326,7 +346,8 @@ static void add_subjects(struct text *text, const struct ir_subjects *subjects) 
 // Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
 static void compose_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
     const char *message = one_line(lowering, item, AST_CLAUSE_MESSAGE);
-    const char *owner = one_line(lowering, item, AST_CLAUSE_OWNER), *ticket = one_line(lowering, item, AST_CLAUSE_TICKET);
+    const char *owner = one_line(lowering, item, AST_CLAUSE_OWNER),
+               *ticket = one_line(lowering, item, AST_CLAUSE_TICKET);
     const struct ast_clause *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
     const struct ast_clause *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
     struct text text;
@@ -339,7 +360,8 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
     if (count) {
         qsort(requirements, count, sizeof *requirements, by_key_as_written);
         text_add_string(&text, "map[");
-        for (size_t i = 0; i < count; i++) text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
+        for (size_t i = 0; i < count; i++)
+            text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
         text_add_string(&text, "]: ");
     }
     if (message) text_printf(&text, "%s ", message);
@@ -459,7 +481,8 @@ static const struct ast_clause *find_cover(const struct ast_item *item, const ch
     return NULL;
 }
 
-static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock, const char *what) {
+static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock,
+                               const char *what) {
     const struct ast_clause *clause = find_cover(item, what);
     const char *asked = clause ? clause->mode.text : NULL;
     const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
@@ -468,7 +491,8 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
                                                     "lock '%s' selects by more than the name", lock->name);
-        diag_help(lowering->diags, diagnostic, "such requests carry the name alone: say 'by params', or select by name");
+        diag_help(lowering->diags, diagnostic,
+                  "such requests carry the name alone: say 'by params', or select by name");
         return COVER_NONE;
     }
     // Written CEL speaks of the object of an ordinary request.
@@ -483,8 +507,10 @@ static void check_cover(struct lowering *lowering, const struct ast_item *item) 
         if (clause->kind != AST_CLAUSE_COVER) continue;
         for (size_t j = 0; j < clause->words.count; j++) {
             const struct word word = clause->words.items[j];
-            if (strcmp(word.text, "connect") == 0) lower_not_supported(lowering, word.span, "'cover connect'");
-            else if (!catalog_list_has("evictions scale", word.text)) bad_word(lowering, word, "what can be covered is evictions and scale");
+            if (strcmp(word.text, "connect") == 0)
+                lower_not_supported(lowering, word.span, "'cover connect'");
+            else if (!catalog_list_has("evictions scale", word.text))
+                bad_word(lowering, word, "what can be covered is evictions and scale");
         }
         if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
             bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
@@ -500,8 +526,8 @@ static void lower_cover(struct lowering *lowering, const struct ast_item *item, 
 }
 
 // The lock over those of its objects that are cluster-scoped, or over those that are not: nothing moves between them.
-static void add_lock(struct lowering *lowering, const struct ast_item *item, const struct object_meaning **parts, size_t count,
-                     struct ir_expr *narrowing, const struct ir_lock *common) {
+static void add_lock(struct lowering *lowering, const struct ast_item *item, const struct object_meaning **parts,
+                     size_t count, struct ir_expr *narrowing, const struct ir_lock *common) {
     if (!count) return;
     struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
     *lock = *common;
@@ -517,7 +543,8 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
     if (lock->guard_label_in && !movable) {
         const struct ast_clause *guard = lower_find_clause(item, AST_CLAUSE_GUARD);
         struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span, "'guard label-in' on a lock that selects by nothing an update changes");
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
+                        "'guard label-in' on a lock that selects by nothing an update changes");
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && movable;
@@ -528,16 +555,18 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
 
 static void check_narrowed(struct lowering *lowering, const struct ast_item *item, const struct object_meaning *own,
                            const struct object_meaning **parts, size_t count) {
-    static const enum ast_clause_kind narrowing[] = {AST_CLAUSE_WHEN, AST_CLAUSE_UNLESS, AST_CLAUSE_REQUIRE, AST_CLAUSE_CHANGING,
-                                                     AST_CLAUSE_EXCEPT_CHANGING};
+    static const enum ast_clause_kind narrowing[] = {AST_CLAUSE_WHEN, AST_CLAUSE_UNLESS, AST_CLAUSE_REQUIRE,
+                                                     AST_CLAUSE_CHANGING, AST_CLAUSE_EXCEPT_CHANGING};
     if (own->narrowed || own->all_objects) return;
     for (size_t i = 0; i < sizeof narrowing / sizeof *narrowing; i++)
         if (lower_find_clause(item, narrowing[i])) return;
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->narrowed || parts[i]->all_objects) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
-                                                    "lock '%s' takes in every object of its resources", item->name.text);
-        diag_help(lowering->diags, diagnostic, "narrow it with name, labels, annotations or where, or say: all objects");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
+                        "lock '%s' takes in every object of its resources", item->name.text);
+        diag_help(lowering->diags, diagnostic,
+                  "narrow it with name, labels, annotations or where, or say: all objects");
         return;
     }
 }
@@ -546,8 +575,8 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
         if (clause->kind == AST_CLAUSE_ALLOW) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "'allow' with verbs belongs to grants");
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                                                        "'allow' with verbs belongs to grants");
             diag_help(lowering->diags, diagnostic, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
         }
         // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
@@ -583,21 +612,24 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         if (!own->has_scope && !own->failed) {
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
                                                         "lock '%s' says no resources", item->name.text);
-            diag_help(lowering->diags, diagnostic, "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT", item->name.text);
+            diag_help(lowering->diags, diagnostic,
+                      "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT", item->name.text);
         }
         if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
     }
 
     struct ir_lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
-    const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY), *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
-    const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN), *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
+    const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
+                            *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
+    const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),
+                            *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
     const struct ast_clause *exclusive = lower_find_clause(item, AST_CLAUSE_EXCLUSIVE);
     const struct ast_clause *glass = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
     const struct ast_clause *on_error = lower_find_clause(item, AST_CLAUSE_ON_ERROR);
 
     if (!deny && !require) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' denies nothing", item->name.text);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                    "lock '%s' denies nothing", item->name.text);
         diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
     }
     static const struct ir_scope nowhere = {0};
@@ -613,7 +645,8 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     if (require) common.requires = lower_expr(lowering, &context, require->expr);
     common.condition = ir_new(arena, IR_TRUE);
     if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
-    if (unless) common.condition = ir_and(arena, common.condition, ir_not(arena, lower_expr(lowering, &context, unless->expr)));
+    if (unless)
+        common.condition = ir_and(arena, common.condition, ir_not(arena, lower_expr(lowering, &context, unless->expr)));
     lower_changing(lowering, item, &common);
     lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
     if (exclusive) {
@@ -631,8 +664,10 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
 
     check_narrowed(lowering, item, own, parts, part_count);
     for (size_t i = 0; i < part_count; i++) {
-        if (parts[i]->scope.where == IN_CLUSTER) ARENA_PUSH(arena, cluster, cluster_count, parts[i]);
-        else ARENA_PUSH(arena, namespaced, namespaced_count, parts[i]);
+        if (parts[i]->scope.where == IN_CLUSTER)
+            ARENA_PUSH(arena, cluster, cluster_count, parts[i]);
+        else
+            ARENA_PUSH(arena, namespaced, namespaced_count, parts[i]);
     }
     if (!active) return;
     struct ir_expr *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;

@@ -37,13 +37,15 @@ void lower_check_repeated(struct lowering *lowering, const struct ast_item *item
 
 static void unknown_resource(struct lowering *lowering, struct word word, const char *name) {
     const struct catalog *catalog = lowering->catalog;
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
     const char *near = suggest_nearest(name, catalog->known, catalog->known_count);
     if (near) {
         diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
         diag_fix(diagnostic, word.span, near);
     } else {
-        diag_help(lowering->diags, diagnostic, "declare it: resource %s%s namespaced", name, strchr(name, '.') ? "" : ".GROUP");
+        diag_help(lowering->diags, diagnostic, "declare it: resource %s%s namespaced", name,
+                  strchr(name, '.') ? "" : ".GROUP");
     }
 }
 
@@ -80,7 +82,8 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
         if (*target.group && !catalog_knows_group(lowering->catalog, target.group)) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown group '%s'", target.group);
-            diag_help(lowering->diags, diagnostic, "declare one of its resources: resource PLURAL.%s namespaced", target.group);
+            diag_help(lowering->diags, diagnostic, "declare one of its resources: resource PLURAL.%s namespaced",
+                      target.group);
             return false;
         }
     } else {
@@ -97,8 +100,8 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
     return true;
 }
 
-static void add_targets(struct lowering *lowering, const struct ast_clause *clause, struct ir_target **targets, size_t *count,
-                        bool *failed) {
+static void add_targets(struct lowering *lowering, const struct ast_clause *clause, struct ir_target **targets,
+                        size_t *count, bool *failed) {
     for (size_t i = 0; i < clause->words.count; i++)
         if (!add_target(lowering, clause->words.items[i], targets, count)) *failed = true;
 }
@@ -129,14 +132,17 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
         if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text)) {
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
                                                         "'*' covers namespace '%s' already", word.text);
-            diag_help(lowering->diags, diagnostic, "beside '*' only kube-system, kube-public and kube-node-lease need their names");
+            diag_help(lowering->diags, diagnostic,
+                      "beside '*' only kube-system, kube-public and kube-node-lease need their names");
             continue;
         }
         bool known = false;
-        for (size_t j = 0; j < scope->namespace_count && !known; j++) known = strcmp(scope->namespaces[j], word.text) == 0;
+        for (size_t j = 0; j < scope->namespace_count && !known; j++)
+            known = strcmp(scope->namespaces[j], word.text) == 0;
         if (!known) ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, word.text);
     }
-    if (scope->namespace_count) qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
+    if (scope->namespace_count)
+        qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
 }
 
 static void add_names(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
@@ -171,38 +177,46 @@ static void settle_scope(struct lowering *lowering, const struct ast_item *item,
     const struct ir_target *namespaced = NULL, *global = NULL, *wildcard = NULL;
     for (size_t i = 0; i < meaning->scope.target_count; i++) {
         const struct ir_target *target = &meaning->scope.targets[i];
-        if (!target->resource) wildcard = target;
-        else if (target->resource->namespaced) namespaced = target;
-        else global = target;
+        if (!target->resource)
+            wildcard = target;
+        else if (target->resource->namespaced)
+            namespaced = target;
+        else
+            global = target;
     }
 
     struct diagnostic *diagnostic = NULL;
     if (namespace && labeled) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, labeled->keyword, "two clauses say where the objects are");
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, labeled->keyword,
+                                 "two clauses say where the objects are");
         diag_relate(diagnostic, namespace->keyword, "the other is here");
         diag_help(lowering->diags, diagnostic, "keep one; the other can be a condition: where namespace in (…)");
     } else if (cluster && where) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'cluster' beside 'namespace'");
+        diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'cluster' beside 'namespace'");
         diag_relate(diagnostic, where->keyword, "the namespace is here");
-        diag_help(lowering->diags, diagnostic, "split the block: a namespaced lock never touches cluster-scoped objects");
+        diag_help(lowering->diags, diagnostic,
+                  "split the block: a namespaced lock never touches cluster-scoped objects");
     } else if (namespaced && global) {
-        diagnostic = diag_report(lowering->diags, DIAG_MIXED_SCOPE, global->span, "'%s' is cluster-scoped and '%s' is namespaced",
-                                 global->name, namespaced->name);
+        diagnostic = diag_report(lowering->diags, DIAG_MIXED_SCOPE, global->span,
+                                 "'%s' is cluster-scoped and '%s' is namespaced", global->name, namespaced->name);
         diag_relate(diagnostic, namespaced->span, "namespaced");
         diag_help(lowering->diags, diagnostic, "split the block in two, one for each scope");
     } else if (where && global) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, where->keyword, "'%s' is cluster-scoped and has no namespace",
-                                 global->name);
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, where->keyword,
+                                 "'%s' is cluster-scoped and has no namespace", global->name);
         diag_relate(diagnostic, global->span, "cluster-scoped");
         diag_help(lowering->diags, diagnostic, "leave out the namespace clause");
     } else if (cluster && namespaced) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'%s' is namespaced", namespaced->name);
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'%s' is namespaced",
+                                 namespaced->name);
         diag_relate(diagnostic, namespaced->span, "namespaced");
         diag_help(lowering->diags, diagnostic, "say which namespace instead of 'cluster'");
     } else if (!where && !cluster && (namespaced || wildcard)) {
         diagnostic = diag_report(lowering->diags, DIAG_NO_NAMESPACE, resources->span, "'%s' without a namespace",
                                  namespaced ? namespaced->name : "*");
-        diag_help(lowering->diags, diagnostic, "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
+        diag_help(lowering->diags, diagnostic,
+                  "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
                   namespaced ? "" : ", or cluster");
     }
     if (diagnostic) {
@@ -263,13 +277,15 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
     if (except && !has_wildcard && !meaning->failed) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, except->keyword, "'except resources' without a wildcard");
-        diag_help(lowering->diags, diagnostic, "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
+        diag_help(lowering->diags, diagnostic,
+                  "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
         meaning->failed = true;
     }
     if (meaning->all_objects && meaning->narrowed) {
         const struct ast_clause *narrowing = meaning->name_clause ? meaning->name_clause : meaning->labels_clause;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
-                                                    "'all objects' beside a clause that selects some");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
+                        "'all objects' beside a clause that selects some");
         if (narrowing) diag_relate(diagnostic, narrowing->keyword, "this one");
         diag_help(lowering->diags, diagnostic, "keep one of them");
         meaning->failed = true;
@@ -288,8 +304,9 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
         lower_check_repeated(lowering, declaration->item);
         lower_object_clauses(lowering, declaration->unit, declaration->item, meaning);
         if (!meaning->has_scope && !meaning->failed) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
-                                                        "object '%s' says no resources", name.text);
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
+                            "object '%s' says no resources", name.text);
             diag_help(lowering->diags, diagnostic, "add a clause such as: resources pods, configmaps");
             meaning->failed = true;
         }

@@ -18,10 +18,10 @@ struct actor_meaning {
 // Nobody writes actors of actors that deep, or that wide; written by machine, both would double with every link.
 enum { MAX_NESTED_ACTORS = 100, MAX_ACTOR_ATOMS = 100000, MAX_LABEL = 500 };
 
-static const char *const presets[] = {"flux",          "flux-helm",   "flux-kustomize", "argocd",     "argocd-server", "argocd-remote",
-                                      "kubeadm-admin", "kubeadm-superadmin", "masters", "kubelets", "kube-scheduler", "k3s"};
-static const char *const subject_words[] = {"serviceaccount", "sa",  "serviceaccounts", "user",
-                                            "group",          "uid", "may"};
+static const char *const presets[] = {"flux",          "flux-helm",     "flux-kustomize", "argocd",
+                                      "argocd-server", "argocd-remote", "kubeadm-admin",  "kubeadm-superadmin",
+                                      "masters",       "kubelets",      "kube-scheduler", "k3s"};
+static const char *const subject_words[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid", "may"};
 
 static bool is_one_of(const char *word, const char *const *list, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -30,11 +30,12 @@ static bool is_one_of(const char *word, const char *const *list, size_t count) {
 }
 #define IS_ONE_OF(word, list) is_one_of((word), (list), sizeof(list) / sizeof *(list))
 
-bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace, const char **ret_name) {
+bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
+                           const char **ret_name) {
     const char *slash = strchr(word.text, '/');
     if (!slash) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "service account '%s' without a namespace", word.text);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, word.span,
+                                                    "service account '%s' without a namespace", word.text);
         diag_help(lowering->diags, diagnostic, "write NAMESPACE/NAME, for example default/%s", word.text);
         return false;
     }
@@ -112,7 +113,8 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
         struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
         if (!*subject->extra_key.text)
             diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
-        *ret_label = arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
+        *ret_label =
+            arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
         return ir_and(arena, left, ir_is(arena, IR_EXTRA, subject->extra_key.text, subject->extra_value.text));
     }
     }
@@ -157,13 +159,15 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
         const struct ast_subject *subject = list->items[i];
         struct ir_expr *formula = lower_subject(lowering, unit, subject, &label);
         add_alternative(lowering->arena, subjects, formula);
-        const struct actor_meaning *actor = subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
+        const struct actor_meaning *actor =
+            subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
         for (size_t j = 0; actor && j < actor->subjects.label_count; j++)
             add_name(lowering->arena, &subjects->labels, &subjects->label_count, actor->subjects.labels[j]);
         if (!actor && *label) add_name(lowering->arena, &subjects->labels, &subjects->label_count, label);
     }
     if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
-    if (subjects->group_count) qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
+    if (subjects->group_count)
+        qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
 }
 
 static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {
@@ -174,14 +178,17 @@ static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects 
         ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
     for (size_t i = 0; i < subjects->other_count; i++)
         ARENA_PUSH(arena, formula->operands, formula->operand_count, subjects->others[i]);
-    return formula->operand_count == 0 ? ir_new(arena, IR_FALSE) : formula->operand_count == 1 ? formula->operands[0] : formula;
+    return formula->operand_count == 0   ? ir_new(arena, IR_FALSE)
+           : formula->operand_count == 1 ? formula->operands[0]
+                                         : formula;
 }
 
-static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration, struct span use) {
+static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration,
+                                            struct span use) {
     if (declaration->meaning) return declaration->meaning;
     if (declaration->in_progress) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use, "actor '%s' is made of itself",
-                                                    declaration->item->name.text);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use,
+                                                    "actor '%s' is made of itself", declaration->item->name.text);
         diag_relate(diagnostic, declaration->item->name.span, "declared here");
         return NULL;
     }
@@ -200,8 +207,8 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
     declaration->in_progress = false;
     size_t left = MAX_ACTOR_ATOMS;
     if (is_larger(meaning->formula, &left)) {
-        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span, "actor '%s' is made of more than %d parts",
-                    declaration->item->name.text, MAX_ACTOR_ATOMS);
+        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span,
+                    "actor '%s' is made of more than %d parts", declaration->item->name.text, MAX_ACTOR_ATOMS);
         meaning->subjects = (struct ir_subjects){0};
         meaning->formula = ir_new(lowering->arena, IR_FALSE);
     }
@@ -243,9 +250,10 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     const struct word name = item->name;
     if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span,
-                                                    "an actor cannot be named '%s'", name.text);
-        diag_help(lowering->diags, diagnostic, "it is the name of a kind of subject; choose another, such as my-%s", name.text);
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
+        diag_help(lowering->diags, diagnostic, "it is the name of a kind of subject; choose another, such as my-%s",
+                  name.text);
         return;
     }
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);

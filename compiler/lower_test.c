@@ -28,8 +28,8 @@ static void add_group(struct arena *arena, struct setting *setting, const char *
 
 static void set_user(struct lowering *lowering, struct setting *setting, const char *user, struct span span) {
     if (*setting->user && strcmp(setting->user, user) != 0) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_TEST, span, "a requester is one user: '%s' is there already", setting->user);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, span,
+                                                    "a requester is one user: '%s' is there already", setting->user);
         diag_help(lowering->diags, diagnostic, "the subjects behind 'as' describe one requester together");
     }
     setting->user = user;
@@ -46,7 +46,8 @@ static void add_account_groups(struct arena *arena, struct setting *setting) {
 }
 
 // Makes the requester satisfy the formula: the first alternative of a disjunction serves.
-static void become(struct lowering *lowering, struct setting *setting, const struct ir_expr *formula, struct span span) {
+static void become(struct lowering *lowering, struct setting *setting, const struct ir_expr *formula,
+                   struct span span) {
     struct arena *arena = lowering->arena;
     switch (formula->kind) {
     case IR_USER: set_user(lowering, setting, formula->values[0]->as.string, span); break;
@@ -67,7 +68,8 @@ static void become(struct lowering *lowering, struct setting *setting, const str
     }
 }
 
-static void set_requester(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct setting *setting) {
+static void set_requester(struct lowering *lowering, struct unit *unit, const struct ast_step *step,
+                          struct setting *setting) {
     // Only the requester is another; the namespace stays as it was described.
     *setting = (struct setting){.has_user = true,
                                 .user = "",
@@ -79,9 +81,12 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
         struct ir_subjects subjects = {0};
         lower_subjects(lowering, unit, &one, &subjects);
         const struct span span = step->subjects.items[i]->span;
-        if (subjects.user_count) set_user(lowering, setting, subjects.users[0], span);
-        else if (subjects.group_count) add_group(lowering->arena, setting, subjects.groups[0]);
-        else if (subjects.other_count) become(lowering, setting, subjects.others[0], span);
+        if (subjects.user_count)
+            set_user(lowering, setting, subjects.users[0], span);
+        else if (subjects.group_count)
+            add_group(lowering->arena, setting, subjects.groups[0]);
+        else if (subjects.other_count)
+            become(lowering, setting, subjects.others[0], span);
         const struct ast_subject *subject = step->subjects.items[i];
         if (subject->kind == AST_SUBJECT_SERVICE_ACCOUNTS && !*setting->user)
             setting->user = arena_printf(lowering->arena, "system:serviceaccount:%s:default", subject->name.text);
@@ -111,18 +116,21 @@ static void set_field(struct lowering *lowering, struct value *object, const str
     for (size_t i = 0; i < field->path.count; i++) {
         const char *key = field->path.items[i].key;
         if (!key) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span, "'[*]' names no one field to set");
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span,
+                                                        "'[*]' names no one field to set");
             diag_help(lowering->diags, diagnostic, "write the list with object \"\"\"…\"\"\"");
             return;
         }
-        if (i + 1 < field->path.count) at = map_at(lowering->arena, at, key);
-        else value_set(lowering->arena, at, key, value_copy(lowering->arena, lower_value(lowering, field->value)));
+        if (i + 1 < field->path.count)
+            at = map_at(lowering->arena, at, key);
+        else
+            value_set(lowering->arena, at, key, value_copy(lowering->arena, lower_value(lowering, field->value)));
     }
 }
 
-static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state, const struct resource *resource,
-                                 const char *namespace, const char *name, bool terminating) {
+static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state,
+                                 const struct resource *resource, const char *namespace, const char *name,
+                                 bool terminating) {
     struct arena *arena = lowering->arena;
     struct value *object = NULL;
     if (state->object.text) {
@@ -136,7 +144,8 @@ static struct value *make_object(struct lowering *lowering, const struct ast_obj
     }
     if (!object) object = value_map(arena);
     const char *version = strcmp(resource->version, "*") == 0 ? "v1" : resource->version;
-    value_set_string(arena, object, "apiVersion", *resource->group ? arena_printf(arena, "%s/%s", resource->group, version) : version);
+    value_set_string(arena, object, "apiVersion",
+                     *resource->group ? arena_printf(arena, "%s/%s", resource->group, version) : version);
     value_set_string(arena, object, "kind", resource->kind);
     struct value *metadata = map_at(arena, object, "metadata");
     value_set_string(arena, metadata, "name", name);
@@ -168,14 +177,16 @@ static struct value *make_namespace(struct lowering *lowering, const char *name,
 }
 
 // Splits [NS/]NAME as the scope of the resource asks; false after reporting.
-static bool split_name(struct lowering *lowering, struct word word, const struct resource *resource, const char **ret_namespace,
-                       const char **ret_name) {
+static bool split_name(struct lowering *lowering, struct word word, const struct resource *resource,
+                       const char **ret_namespace, const char **ret_name) {
     const char *slash = strchr(word.text, '/');
     if (resource->namespaced != (slash != NULL)) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_TEST, word.span, "'%s' is %s", resource->plural,
-                        resource->namespaced ? "namespaced: the object needs its namespace" : "cluster-scoped: the object has no namespace");
-        diag_help(lowering->diags, diagnostic, resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'", word.text);
+                        resource->namespaced ? "namespaced: the object needs its namespace"
+                                             : "cluster-scoped: the object has no namespace");
+        diag_help(lowering->diags, diagnostic,
+                  resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'", word.text);
         return false;
     }
     *ret_namespace = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : "";
@@ -183,13 +194,19 @@ static bool split_name(struct lowering *lowering, struct word word, const struct
     return true;
 }
 
-static bool find_operation(struct lowering *lowering, struct word word, enum operation *ret_operation, bool *ret_collection) {
+static bool find_operation(struct lowering *lowering, struct word word, enum operation *ret_operation,
+                           bool *ret_collection) {
     *ret_collection = strcmp(word.text, "delete-collection") == 0;
-    if (strcmp(word.text, "create") == 0) *ret_operation = OP_CREATE;
-    else if (strcmp(word.text, "update") == 0) *ret_operation = OP_UPDATE;
-    else if (strcmp(word.text, "delete") == 0 || *ret_collection) *ret_operation = OP_DELETE;
-    else if (strcmp(word.text, "evict") == 0) *ret_operation = OP_CREATE;
-    else if (strcmp(word.text, "scale") == 0) *ret_operation = OP_UPDATE;
+    if (strcmp(word.text, "create") == 0)
+        *ret_operation = OP_CREATE;
+    else if (strcmp(word.text, "update") == 0)
+        *ret_operation = OP_UPDATE;
+    else if (strcmp(word.text, "delete") == 0 || *ret_collection)
+        *ret_operation = OP_DELETE;
+    else if (strcmp(word.text, "evict") == 0)
+        *ret_operation = OP_CREATE;
+    else if (strcmp(word.text, "scale") == 0)
+        *ret_operation = OP_UPDATE;
     else {
         lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'%s' in a test", word.text));
         return false;
@@ -198,14 +215,18 @@ static bool find_operation(struct lowering *lowering, struct word word, enum ope
 }
 
 // RESOURCE, or RESOURCE/SUB where the object of the subresource is the whole parent.
-static const struct resource *find_resource(struct lowering *lowering, struct word word, const char **ret_version, const char **ret_subresource) {
+static const struct resource *find_resource(struct lowering *lowering, struct word word, const char **ret_version,
+                                            const char **ret_subresource) {
     const char *slash = strchr(word.text, '/');
     *ret_subresource = "";
-    if (!slash || ir_subresource_class(slash + 1) == SUBRESOURCE_OTHER) return lower_resource(lowering, word, ret_version);
-    const struct word parent = {arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)), word.span, word.quoted};
+    if (!slash || ir_subresource_class(slash + 1) == SUBRESOURCE_OTHER)
+        return lower_resource(lowering, word, ret_version);
+    const struct word parent = {arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)), word.span,
+                                word.quoted};
     const struct resource *resource = lower_resource(lowering, parent, ret_version);
     if (resource && !catalog_list_has(resource->subresources, slash + 1)) {
-        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no subresource '%s'", resource->plural, slash + 1);
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no subresource '%s'", resource->plural,
+                    slash + 1);
         return NULL;
     }
     *ret_subresource = slash + 1;
@@ -216,11 +237,14 @@ static const struct resource *find_resource(struct lowering *lowering, struct wo
 #define TOUCHED "klock.dev/touched"
 
 // `evict` and `scale` ask through a subresource; what is written is the stored parent.
-static bool covered_subresource(struct lowering *lowering, const struct ast_step *step, const struct resource *resource, const char **subresource) {
-    const bool eviction = strcmp(step->operation.text, "evict") == 0, scale = strcmp(step->operation.text, "scale") == 0;
+static bool covered_subresource(struct lowering *lowering, const struct ast_step *step, const struct resource *resource,
+                                const char **subresource) {
+    const bool eviction = strcmp(step->operation.text, "evict") == 0,
+               scale = strcmp(step->operation.text, "scale") == 0;
     if (!eviction && !scale) return true;
     if (**subresource || !catalog_list_has(resource->subresources, eviction ? "eviction" : "scale")) {
-        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'", step->resource.text, step->operation.text);
+        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
+                    step->resource.text, step->operation.text);
         return false;
     }
     *subresource = eviction ? "eviction" : "scale";
@@ -240,8 +264,8 @@ static struct value *scaled(struct arena *arena, struct value *stored, const str
     int64_t replicas = (before ? before->as.integer : 1) + 1;
     for (size_t i = 0; step->has_arrow && i < step->after.field_count; i++) {
         const struct ast_path *path = &step->after.fields[i].path;
-        const bool named = path->count == 2 && path->items[0].key && path->items[1].key && strcmp(path->items[0].key, "spec") == 0 &&
-                           strcmp(path->items[1].key, "replicas") == 0;
+        const bool named = path->count == 2 && path->items[0].key && path->items[1].key &&
+                           strcmp(path->items[0].key, "spec") == 0 && strcmp(path->items[1].key, "replicas") == 0;
         if (named) replicas = strtoll(step->after.fields[i].value.text, NULL, 10);
     }
     struct value *object = value_copy(arena, stored);
@@ -261,24 +285,29 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     if (!resource || !split_name(lowering, step->name, resource, &namespace, &name)) return false;
     if (!covered_subresource(lowering, step, resource, &subresource)) return false;
     if (step->has_arrow && operation != OP_UPDATE) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
         return false;
     }
     const bool eviction = strcmp(subresource, "eviction") == 0, scale = strcmp(subresource, "scale") == 0;
     if (*subresource && operation != OP_UPDATE && !eviction) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "'%s' can only be updated", step->resource.text);
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "'%s' can only be updated",
+                    step->resource.text);
         return false;
     }
     if (!setting->has_user) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
         diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
         return false;
     }
     *request = (struct request){
         .operation = operation,
         .group = resource->group,
-        .version = version ? version : strcmp(resource->version, "*") == 0 ? "v1" : resource->version,
+        .version = version                               ? version
+                   : strcmp(resource->version, "*") == 0 ? "v1"
+                                                         : resource->version,
         .resource = resource->plural,
         .kind = resource->kind,
         .subresource = subresource,
@@ -303,8 +332,9 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
         request->object = scaled(arena, first, step);
     } else if (operation == OP_UPDATE) {
         const bool terminating = step->before.terminating || step->after.terminating;
-        struct value *second = step->has_arrow ? make_object(lowering, &step->after, resource, namespace, name, terminating)
-                                               : value_copy(arena, first);
+        struct value *second = step->has_arrow
+                                   ? make_object(lowering, &step->after, resource, namespace, name, terminating)
+                                   : value_copy(arena, first);
         if (!step->has_arrow)
             value_set_string(arena, map_at(arena, map_at(arena, second, "metadata"), "annotations"), TOUCHED, "true");
         request->object = second;
@@ -342,10 +372,13 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
         switch (step->kind) {
         case AST_STEP_AS: set_requester(lowering, unit, step, &setting); break;
         case AST_STEP_IN_NAMESPACE:
-            setting.namespace_labels = pairs_to_map(lowering->arena, &step->namespace_labels, value_map(lowering->arena));
+            setting.namespace_labels =
+                pairs_to_map(lowering->arena, &step->namespace_labels, value_map(lowering->arena));
             setting.namespace_terminating = step->namespace_terminating;
             break;
-        case AST_STEP_GRANTS: lower_not_supported(lowering, step->span, "'grants', which tells what 'may' would find,"); break;
+        case AST_STEP_GRANTS:
+            lower_not_supported(lowering, step->span, "'grants', which tells what 'may' would find,");
+            break;
         case AST_STEP_OPERATION:
             if (pending) report_unexpected(lowering, pending);
             pending = step;
@@ -366,7 +399,8 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
     if (pending) report_unexpected(lowering, pending);
     if (!operations) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
         diag_help(lowering->diags, diagnostic, "add an operation such as: delete pods default/my-pod");
     }
     ARENA_PUSH(lowering->arena, lowering->ir->tests, lowering->ir->test_count, test);

@@ -32,8 +32,9 @@ static void check_name(struct scope *scope, const struct ast_item *item) {
     bool plain = *item->name.text != '\0';
     for (const char *c = item->name.text; *c; c++) plain = plain && (unsigned char)*c >= ' ' && *c != 0x7f;
     if (plain) return;
-    struct diagnostic *diagnostic = diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
-                                                item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a", scope_kind_name(item->kind));
+    struct diagnostic *diagnostic = diag_report(
+        scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
+        item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a", scope_kind_name(item->kind));
     diag_help(scope->diags, diagnostic, "a name is one line of text without control characters");
 }
 
@@ -44,8 +45,9 @@ static void declare(struct scope *scope, struct unit *unit, struct ast_item *ite
     struct declaration *first = names_get(names, item->name.text);
     for (struct declaration *known = first; known; known = known->next) {
         if (strcmp(known->unit->policy, unit->policy) != 0) continue;
-        struct diagnostic *diagnostic = diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
-                                                    scope_kind_name(item->kind), item->name.text);
+        struct diagnostic *diagnostic =
+            diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
+                        scope_kind_name(item->kind), item->name.text);
         diag_relate(diagnostic, known->item->name.span, "first declared here");
         diag_help(scope->diags, diagnostic, "rename one of them");
         return;
@@ -82,7 +84,8 @@ static const char *nearest(struct scope *scope, struct unit *unit, enum ast_item
     const char **candidates = ARENA_ARRAY(scope->arena, const char *, names->count);
     size_t count = 0;
     for (size_t i = 0; i < names->capacity; i++)
-        for (const struct declaration *known = names->slots[i].name ? names->slots[i].value : NULL; known; known = known->next)
+        for (const struct declaration *known = names->slots[i].name ? names->slots[i].value : NULL; known;
+             known = known->next)
             if (is_visible(scope, unit, known)) {
                 candidates[count++] = names->slots[i].name;
                 break;

@@ -36,7 +36,8 @@ struct scope {
 // Enters every declaration of the units; reports names that are declared twice in one policy.
 void scope_init(struct scope *scope, struct arena *arena, struct diags *diags, struct unit **units, size_t count);
 
-// The declaration that the name means in this unit, or NULL after reporting it unknown. `what` is the word for messages.
+// The declaration that the name means in this unit, or NULL after reporting it unknown. `what` is the word for
+// messages.
 struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_item_kind kind, struct word name);
 // The declaration of an item itself; NULL when it is a duplicate.
 struct declaration *scope_declaration(const struct scope *scope, const struct unit *unit, const struct ast_item *item);

@@ -25,8 +25,8 @@ static bool is_empty(const struct plan_column *column) {
     return column->uniform && !column->counts[0];
 }
 
-static struct piece is_one_of(struct printer *printer, const struct plan_column *users, const struct plan_column *groups,
-                              const struct ir_subjects *subjects) {
+static struct piece is_one_of(struct printer *printer, const struct plan_column *users,
+                              const struct plan_column *groups, const struct ir_subjects *subjects) {
     struct arena *arena = printer->arena;
     struct piece result = piece_never;
     if (!is_empty(users)) result = cel_is_in(printer, USE(user), users);
@@ -34,10 +34,12 @@ static struct piece is_one_of(struct printer *printer, const struct plan_column 
         const char *wanted = cel_constant(printer, groups);
         result = piece_or(arena, result,
                           groups->uniform && groups->counts[0] == 1
-                              ? piece_print(arena, LEVEL_RELATION, "%s in %s", cel_quoted(arena, groups->values[0][0]->as.string), USE(groups))
+                              ? piece_print(arena, LEVEL_RELATION, "%s in %s",
+                                            cel_quoted(arena, groups->values[0][0]->as.string), USE(groups))
                               : piece_print(arena, LEVEL_UNARY, "%s.exists(g, g in %s)", wanted, USE(groups)));
     }
-    for (size_t i = 0; i < subjects->other_count; i++) result = piece_or(arena, result, cel_formula(printer, subjects->others[i]));
+    for (size_t i = 0; i < subjects->other_count; i++)
+        result = piece_or(arena, result, cel_formula(printer, subjects->others[i]));
     return result;
 }
 
@@ -47,9 +49,12 @@ static struct piece in_targets(struct printer *printer, const struct ir_target *
     for (size_t i = 0; i < count; i++) {
         if (!targets[i].group) return piece_always;
         if (targets[i].resource)
-            result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), catalog_name(arena, targets[i].resource)));
+            result = piece_or(arena, result,
+                              piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource),
+                                          catalog_name(arena, targets[i].resource)));
         else
-            result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "request.resource.group == '%s'", targets[i].group));
+            result = piece_or(arena, result,
+                              piece_print(arena, LEVEL_RELATION, "request.resource.group == '%s'", targets[i].group));
     }
     return result;
 }
@@ -73,12 +78,20 @@ static struct piece in_resources(struct printer *printer) {
         for (size_t j = 0; j < scope->target_count; j++)
             named |= scope->targets[j].resource && strcmp(scope->targets[j].name, ir_never_locked[i].name) == 0 &&
                      strcmp(scope->targets[j].group, ir_never_locked[i].group) == 0;
-        if (!named) names[count++] = *ir_never_locked[i].group ? arena_printf(arena, "%s.%s", ir_never_locked[i].name, ir_never_locked[i].group) : ir_never_locked[i].name;
+        if (!named)
+            names[count++] = *ir_never_locked[i].group
+                                 ? arena_printf(arena, "%s.%s", ir_never_locked[i].name, ir_never_locked[i].group)
+                                 : ir_never_locked[i].name;
     }
     cel_add_string_list(&list, names, count);
-    result = piece_and(arena, result, piece_not(arena, piece_print(arena, LEVEL_RELATION, "%s in %s", USE(resource), text_string(&list))));
-    if (scope->except_count) result = piece_and(arena, result, piece_not(arena, in_targets(printer, scope->excepts, scope->except_count)));
-    return piece_and(arena, result, piece_print(arena, LEVEL_RELATION, "%s %s ''", USE(namespaceName), scope->where == IN_CLUSTER ? "==" : "!="));
+    result =
+        piece_and(arena, result,
+                  piece_not(arena, piece_print(arena, LEVEL_RELATION, "%s in %s", USE(resource), text_string(&list))));
+    if (scope->except_count)
+        result = piece_and(arena, result, piece_not(arena, in_targets(printer, scope->excepts, scope->except_count)));
+    return piece_and(
+        arena, result,
+        piece_print(arena, LEVEL_RELATION, "%s %s ''", USE(namespaceName), scope->where == IN_CLUSTER ? "==" : "!="));
 }
 
 static struct piece in_namespaces(struct printer *printer) {
@@ -87,7 +100,8 @@ static struct piece in_namespaces(struct printer *printer) {
     const struct ir_scope *scope = &table->model->scope;
     switch (scope->where) {
     case IN_CLUSTER: return piece_always;
-    case IN_NAMESPACES: return table->key_namespace ? piece_always : cel_is_in(printer, USE(namespaceName), &table->namespaces);
+    case IN_NAMESPACES:
+        return table->key_namespace ? piece_always : cel_is_in(printer, USE(namespaceName), &table->namespaces);
     case IN_LABELED_NAMESPACES: {
         printer->skip_keys = table->key_value_count > 0;
         const struct piece result = cel_formula(printer, scope->namespace_selector);
@@ -99,7 +113,8 @@ static struct piece in_namespaces(struct printer *printer) {
         size_t count = 0;
         for (size_t i = 0; i < ir_system_namespace_count; i++) {
             bool named = false;
-            for (size_t j = 0; j < scope->namespace_count; j++) named |= strcmp(scope->namespaces[j], ir_system_namespaces[i]) == 0;
+            for (size_t j = 0; j < scope->namespace_count; j++)
+                named |= strcmp(scope->namespaces[j], ir_system_namespaces[i]) == 0;
             if (!named) left_out[count++] = ir_system_namespaces[i];
         }
         if (!count) return piece_always;
@@ -129,7 +144,8 @@ static struct piece denied_operation(struct printer *printer) {
         return denies & OP_UPDATE ? piece_or(arena, others, relevant_update(printer)) : others;
     }
     const struct piece not_update = piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'");
-    return piece_and(arena, cel_is_in(printer, "request.operation", &table->operations), piece_or(arena, not_update, relevant_update(printer)));
+    return piece_and(arena, cel_is_in(printer, "request.operation", &table->operations),
+                     piece_or(arena, not_update, relevant_update(printer)));
 }
 
 // The operations that are denied and the requirement, for requests that carry the object itself.
@@ -144,7 +160,8 @@ static struct piece body_trigger(struct printer *printer) {
         cel_read_stored(printer);
         result = piece_or(arena, result, piece_and(arena, writes, required));
     }
-    if (printer->policy->has_subresources) result = piece_and(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(body)), result);
+    if (printer->policy->has_subresources)
+        result = piece_and(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(body)), result);
     return result;
 }
 
@@ -156,7 +173,9 @@ static struct piece trigger(struct printer *printer) {
     if (printer->policy->shape != SHAPE_OBJECTS) return piece_and(arena, stored, refused);
     if (model->guard_labels) {
         const struct piece leaves = piece_not(arena, cel_selection(printer, true));
-        refused = piece_or(arena, refused, piece_and(arena, piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'"), leaves));
+        refused =
+            piece_or(arena, refused,
+                     piece_and(arena, piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'"), leaves));
     }
     return piece_and(arena, stored, refused);
 }
@@ -166,7 +185,8 @@ static struct piece enters(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     struct piece stored = cel_selection(printer, false);
-    if (table->key_count) stored = piece_and(arena, piece_print(arena, LEVEL_RELATION, ROW " in variables.%sLocks", table->name), stored);
+    if (table->key_count)
+        stored = piece_and(arena, piece_print(arena, LEVEL_RELATION, ROW " in variables.%sLocks", table->name), stored);
     const struct piece update = piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'");
     return piece_and(arena, update, piece_and(arena, piece_not(arena, stored), cel_selection(printer, true)));
 }
@@ -202,14 +222,18 @@ struct refusal_pieces {
 
 static struct refusal_pieces pieces_of(struct printer *printer) {
     const struct plan_table *table = printer->table;
-    struct refusal_pieces pieces = {.circumstances = circumstances(printer), .trigger = trigger(printer), .enters = piece_never};
+    struct refusal_pieces pieces = {
+        .circumstances = circumstances(printer), .trigger = trigger(printer), .enters = piece_never};
     if (table->model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) pieces.enters = enters(printer);
     pieces.passes = is_one_of(printer, &table->users, &table->groups, &table->model->passes);
-    pieces.glass = has_glass(table->model) ? is_one_of(printer, &table->glass_users, &table->glass_groups, &table->model->glass) : piece_never;
+    pieces.glass = has_glass(table->model)
+                       ? is_one_of(printer, &table->glass_users, &table->glass_groups, &table->model->glass)
+                       : piece_never;
     return pieces;
 }
 
-static void add_validation(struct printer *printer, const char *expression, const char *message, const char *message_expression) {
+static void add_validation(struct printer *printer, const char *expression, const char *message,
+                           const char *message_expression) {
     const struct cel_validation validation = {expression, message, message_expression};
     ARENA_PUSH(printer->arena, printer->cel->validations, printer->cel->validation_count, validation);
 }
@@ -252,29 +276,34 @@ static void print_single(struct printer *printer) {
     const char *text = lines(arena, held, 5);
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
     if (records) {
-        const char *held_name = lock_variable(printer, "held", lock), *broken_name = lock_variable(printer, "broken", lock);
+        const char *held_name = lock_variable(printer, "held", lock),
+                   *broken_name = lock_variable(printer, "broken", lock);
         cel_add_variable(printer, held_name, text);
-        cel_add_variable(printer, broken_name, arena_printf(arena, "variables.%s && %s ? [%s] : []", held_name,
-                                                        piece_at_least(arena, pieces.glass, LEVEL_AND).text, cel_quoted(arena, lock->name)));
+        cel_add_variable(printer, broken_name,
+                         arena_printf(arena, "variables.%s && %s ? [%s] : []", held_name,
+                                      piece_at_least(arena, pieces.glass, LEVEL_AND).text,
+                                      cel_quoted(arena, lock->name)));
         add_broken(printer, arena_printf(arena, "variables.%s", broken_name));
         expression = arena_printf(arena, "!variables.%s || %s", held_name, pieces.glass.text);
     }
     const char *dynamic = strstr(lock->message, "${") ? cel_quoted(arena, lock->message) : NULL;
-    add_validation(printer, expression, dynamic ? arena_printf(arena, "denied, there is a lock: %s", lock->name) : lock->message, dynamic);
+    add_validation(printer, expression,
+                   dynamic ? arena_printf(arena, "denied, there is a lock: %s", lock->name) : lock->message, dynamic);
 }
 
 static const char *key_part(struct printer *printer, const struct ir_expr *atom, bool new, struct piece *presence) {
     struct arena *arena = printer->arena;
     if (atom->kind == IR_NAME) return USE(name);
     if (atom->kind == IR_FIELD) {
-        const char *root = new ? USE(new) : USE(stored), *subject = cel_path_text(arena, root, &atom->path, atom->path.count);
+        const char *root = new ? USE(new) : USE(stored),
+                   *subject = cel_path_text(arena, root, &atom->path, atom->path.count);
         const struct piece text = piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject);
         *presence = piece_and(arena, *presence, piece_and(arena, cel_path_present(printer, &atom->path, root), text));
         return subject;
     }
     const char *map = atom->kind == IR_NAMESPACE_LABEL ? USE(namespaceLabels)
                       : atom->kind == IR_LABEL         ? new ? USE(newLabels) : USE(labels)
-                      : new                            ? USE(newAnnotations)
+                              : new ? USE(newAnnotations)
                                                        : USE(annotations);
     const char *key = cel_quoted(arena, atom->key);
     *presence = piece_and(arena, *presence, piece_print(arena, LEVEL_RELATION, "%s in %s", key, map));
@@ -292,7 +321,10 @@ static const char *request_key(struct printer *printer, bool new) {
     if (table->key_resource) text_printf(&text, "%s'/' + %s", text.len ? " + " : "", USE(resource));
     for (size_t i = 0; i < table->key_count; i++)
         text_printf(&text, "%s'/' + %s", text.len ? " + " : "", key_part(printer, table->key_atoms[i], new, &presence));
-    return piece_is(presence, piece_always) ? text_string(&text) : arena_printf(arena, "%s ? %s : ''", piece_at_least(arena, presence, LEVEL_OR).text, text_string(&text));
+    return piece_is(presence, piece_always)
+               ? text_string(&text)
+               : arena_printf(arena, "%s ? %s : ''", piece_at_least(arena, presence, LEVEL_OR).text,
+                              text_string(&text));
 }
 
 static const char *named(struct printer *printer, const char *suffix) {
@@ -304,7 +336,8 @@ static void add_found(struct printer *printer, size_t parts, bool new) {
     struct arena *arena = printer->arena;
     const char *key = named(printer, new ? "NewKey" : "Key");
     cel_add_variable(printer, key, request_key(printer, new));
-    const char *found = cel_lookup(printer, named(printer, "Index"), parts, arena_printf(arena, "variables.%s", key), "[]");
+    const char *found =
+        cel_lookup(printer, named(printer, "Index"), parts, arena_printf(arena, "variables.%s", key), "[]");
     cel_add_variable(printer, named(printer, new ? "NewLocks" : "Locks"), found);
 }
 
@@ -363,13 +396,13 @@ static void print_table(struct printer *printer) {
         add_broken(printer, arena_printf(arena, "variables.%s", broken));
     }
 
-    // The message of the first lock that refuses. It is evaluated for every request, so it must be cheap and cannot fail.
+    // The message of the first lock that refuses. It is evaluated for every request, so it must be cheap and cannot
+    // fail.
     const char *first = cel_constant_of(printer, &table->messages, arena_printf(arena, "variables.%s[0]", refused));
     add_validation(printer, arena_printf(arena, "variables.%s.size() == 0", refused),
                    arena_printf(arena, "denied, there is a lock (policy %s)", printer->policy->policy),
                    arena_printf(arena, "variables.%s.size() > 0 ? %s : ''", refused, first));
 }
-
 
 // ---- the policy ----
 
@@ -379,14 +412,17 @@ void cel_print_policy(struct arena *arena, const struct plan_policy *policy, str
     cel_read_stored(&printer);
     for (size_t i = 0; i < policy->table_count; i++) {
         printer.table = &policy->tables[i];
-        if (printer.table->row_count == 1) print_single(&printer);
-        else print_table(&printer);
+        if (printer.table->row_count == 1)
+            print_single(&printer);
+        else
+            print_table(&printer);
     }
     if (own.break_glass) {
         own.break_glass = arena_printf(arena, "%s", own.break_glass);
         cel_add_variable(&printer, "broken", own.break_glass);
         (void)cel_use(&printer, BASE_user);
-        own.break_glass = "variables.broken.size() > 0 ? 'lock ' + variables.broken.join(', ') + ' broken by ' + variables.user : ''";
+        own.break_glass =
+            "variables.broken.size() > 0 ? 'lock ' + variables.broken.join(', ') + ' broken by ' + variables.user : ''";
     }
     struct cel_variable *variables = NULL;
     size_t count = 0;

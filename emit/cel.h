@@ -29,8 +29,8 @@ struct cel_policy {
 
 void cel_print_policy(struct arena *arena, const struct plan_policy *policy, struct cel_policy *ret_cel);
 
-// A single-quoted literal: everything that is not printable ASCII is escaped, and so is "${", which tools that substitute
-// variables in manifests would take for theirs.
+// A single-quoted literal: everything that is not printable ASCII is escaped, and so is "${", which tools that
+// substitute variables in manifests would take for theirs.
 void cel_add_string(struct text *text, const char *string);
 
 #endif

@@ -12,8 +12,8 @@ static const char *const base_names[] = {
 #undef VARIABLE
 };
 
-// What these variables say where the request is not about the object itself: the object is the parameter, or nothing of it is
-// known but the name.
+// What these variables say where the request is not about the object itself: the object is the parameter, or nothing of
+// it is known but the name.
 static const char *covering_expression(const struct plan_policy *policy, enum base base) {
     switch (base) {
     case BASE_old:
@@ -21,7 +21,8 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
     case BASE_new: return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
     case BASE_name: return policy->by_params ? NULL : "has(request.name) ? request.name : ''";
     case BASE_finishing:
-        return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)" : "false";
+        return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)"
+                                                                     : "false";
     default: return NULL;
     }
 }
@@ -65,17 +66,24 @@ static struct piece lifecycle(struct printer *printer) {
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
         if (exemption->level != EXEMPT_LIFECYCLE) continue;
-        if (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
+        if (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource))
+            continue;
         struct piece one = piece_always;
         if (exemption->namespace_terminating) one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
         if (exemption->resource) {
-            const char *name = *exemption->resource_group ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group) : exemption->resource;
+            const char *name = *exemption->resource_group
+                                   ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
+                                   : exemption->resource;
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), name));
         }
         if (exemption->group)
-            one = piece_and(arena, one, piece_print(arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user), exemption->user, exemption->group, USE(groups)));
+            one = piece_and(arena, one,
+                            piece_print(arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user),
+                                        exemption->user, exemption->group, USE(groups)));
         else if (is_account(exemption))
-            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
+            one = piece_and(arena, one,
+                            piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user),
+                                        exemption->user));
         else
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
         if (exemption->operations == OPS_STORED) one = piece_and(arena, one, cel_operations(printer, OPS_STORED));
@@ -88,7 +96,8 @@ static void add_action(struct arena *arena, struct text *list, const char *user,
     struct text item;
     text_init(&item, arena);
     cel_add_string(&item, user ? arena_printf(arena, "%s %s", user, action) : action);
-    if (!strstr(text_string(list), text_string(&item))) text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
+    if (!strstr(text_string(list), text_string(&item)))
+        text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
 }
 
 // Who does what, as one constant list: the cost of a lookup does not grow with it.
@@ -99,8 +108,12 @@ static struct piece controllers(struct printer *printer) {
     text_init(&by_manager, arena);
     for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_OBJECTS; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource || !rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
-        const char *resource = *exemption->resource_group ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group) : exemption->resource;
+        if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource ||
+            !rules_have(printer->policy, exemption->resource_group, exemption->resource))
+            continue;
+        const char *resource = *exemption->resource_group
+                                   ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
+                                   : exemption->resource;
         static const struct {
             unsigned bit;
             const char *name;
@@ -113,7 +126,8 @@ static struct piece controllers(struct printer *printer) {
             at += len + (at[len] == ' ');
             for (size_t k = 0; k < 3; k++) {
                 if (!(exemption->operations & operations[k].bit) || (len && operations[k].bit != OP_UPDATE)) continue;
-                const char *action = arena_printf(arena, "%s%s%s %s", resource, len ? "/" : "", subresource, operations[k].name);
+                const char *action =
+                    arena_printf(arena, "%s%s%s %s", resource, len ? "/" : "", subresource, operations[k].name);
                 add_action(arena, &by_user, exemption->user, action);
                 if (is_account(exemption)) add_action(arena, &by_manager, NULL, action);
             }
@@ -123,11 +137,17 @@ static struct piece controllers(struct printer *printer) {
     for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_SCALE; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
         if (exemption->level != EXEMPT_CONTROLLERS || strcmp(exemption->subresources, "scale") != 0) continue;
-        result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user), exemption->user));
+        result = piece_or(arena, result,
+                          piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user),
+                                      exemption->user));
     }
     if (!by_user.len) return result;
-    result = piece_or(arena, result, piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_user)));
-    return piece_or(arena, result, piece_print(arena, LEVEL_AND, "%s == '" IR_CONTROLLER_MANAGER "' && %s in [\n  %s\n]", USE(user), USE(action), text_string(&by_manager)));
+    result = piece_or(arena, result,
+                      piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action),
+                                  text_string(&by_user)));
+    return piece_or(arena, result,
+                    piece_print(arena, LEVEL_AND, "%s == '" IR_CONTROLLER_MANAGER "' && %s in [\n  %s\n]", USE(user),
+                                USE(action), text_string(&by_manager)));
 }
 
 // ---- the variables that are used ----

@@ -20,12 +20,14 @@ const char *cel_path_text(struct arena *arena, const char *root, const struct ir
 }
 
 // What the elements of a list hold, as decide's projection has it: [*] gives the list of what each element has there.
-static const char *projection(struct printer *printer, const char *subject, const struct ir_path *path, size_t segment) {
+static const char *projection(struct printer *printer, const char *subject, const struct ir_path *path,
+                              size_t segment) {
     struct arena *arena = printer->arena;
     if (segment == path->count) return subject;
     const char *key = path->segments[segment].key;
     if (key) return projection(printer, cel_child(arena, subject, key), path, segment + 1);
-    const struct ir_path rest = {.variable = -1, .segments = path->segments + segment + 1, .count = path->count - segment - 1};
+    const struct ir_path rest = {
+        .variable = -1, .segments = path->segments + segment + 1, .count = path->count - segment - 1};
     const struct ir_expr probe = {.kind = IR_FIELD, .path = rest, .test = TEST_EXISTS};
     const char *element = arena_printf(arena, "e%d", printer->depth++);
     // Only up to the next [*], below which a list that is not there is no reason to leave the element out.
@@ -33,10 +35,13 @@ static const char *projection(struct printer *printer, const char *subject, cons
     while (keys < rest.count && rest.segments[keys].key) keys++;
     struct ir_expr head = probe;
     head.path.count = keys;
-    const struct piece present = cel_walk_path(printer, &head, element, false, 0, keys < rest.count ? cel_list_end : cel_test_value);
+    const struct piece present =
+        cel_walk_path(printer, &head, element, false, 0, keys < rest.count ? cel_list_end : cel_test_value);
     const char *inner = projection(printer, element, &rest, 0);
     printer->depth--;
-    const char *kept = piece_is(present, piece_always) ? subject : arena_printf(arena, "%s.filter(%s, %s)", subject, element, present.text);
+    const char *kept = piece_is(present, piece_always)
+                           ? subject
+                           : arena_printf(arena, "%s.filter(%s, %s)", subject, element, present.text);
     return strcmp(inner, element) == 0 ? kept : arena_printf(arena, "%s.map(%s, %s)", kept, element, inner);
 }
 
@@ -45,7 +50,8 @@ static struct piece projectable(struct printer *printer, const struct ir_path *p
     size_t keys = 0;
     while (keys < path->count && path->segments[keys].key) keys++;
     if (keys == path->count) return cel_path_present(printer, path, root);
-    const struct ir_expr probe = {.kind = IR_FIELD, .path = {.variable = -1, .segments = path->segments, .count = keys}, .test = TEST_EXISTS};
+    const struct ir_expr probe = {
+        .kind = IR_FIELD, .path = {.variable = -1, .segments = path->segments, .count = keys}, .test = TEST_EXISTS};
     return cel_walk_path(printer, &probe, root, true, 0, cel_list_end);
 }
 
@@ -77,15 +83,16 @@ static struct piece path_changes(struct printer *printer, const struct ir_path *
     const char *before = projection(printer, old_root, &rest, 0), *after = projection(printer, new_root, &rest, 0);
     const struct piece differs = piece_print(arena, LEVEL_RELATION, "%s != %s", before, after);
     if (piece_is(was, piece_always)) return differs;
-    return piece_print(arena, LEVEL_UNARY, "(%s ? (%s ? %s : true) : %s)", piece_at_least(arena, was, LEVEL_OR).text, is.text, differs.text, is.text);
+    return piece_print(arena, LEVEL_UNARY, "(%s ? (%s ? %s : true) : %s)", piece_at_least(arena, was, LEVEL_OR).text,
+                       is.text, differs.text, is.text);
 }
 
 // `except changing`: the keys at one level are compared, leaving aside those that lead to an excepted path.
-static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
-                                  const char *old, const char *new);
+static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+                                  size_t depth, const char *old, const char *new);
 
-static struct piece key_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
-                                      const char *key, const char *old, const char *new) {
+static struct piece key_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+                                      size_t depth, const char *key, const char *old, const char *new) {
     struct arena *arena = printer->arena;
     const struct ir_path **below = NULL;
     size_t below_count = 0;
@@ -101,13 +108,15 @@ static struct piece key_differs_aside(struct printer *printer, const struct ir_p
     const char *new_map = arena_printf(arena, "(%s ? %s : {})", new_has.text, new_child);
     const struct piece maps = piece_and(arena, cel_is_map(arena, old_map), cel_is_map(arena, new_map));
     const struct piece inner = differs_aside(printer, below, below_count, depth + 1, old_map, new_map);
-    const struct piece whole = piece_print(arena, LEVEL_OR, "%s != %s || %s && %s != %s", piece_at_least(arena, old_has, LEVEL_UNARY).text,
-                                     piece_at_least(arena, new_has, LEVEL_UNARY).text, piece_at_least(arena, old_has, LEVEL_AND).text, old_child, new_child);
+    const struct piece whole =
+        piece_print(arena, LEVEL_OR, "%s != %s || %s && %s != %s", piece_at_least(arena, old_has, LEVEL_UNARY).text,
+                    piece_at_least(arena, new_has, LEVEL_UNARY).text, piece_at_least(arena, old_has, LEVEL_AND).text,
+                    old_child, new_child);
     return piece_print(arena, LEVEL_UNARY, "(%s ? %s : %s)", maps.text, inner.text, whole.text);
 }
 
-static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count, size_t depth,
-                                  const char *old, const char *new) {
+static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+                                  size_t depth, const char *old, const char *new) {
     struct arena *arena = printer->arena;
     const char **keys = NULL;
     size_t key_count = 0;
@@ -128,8 +137,9 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     }
     cel_add_string_list(&list, named, named_count);
     const char *k = arena_printf(arena, "k%zu", depth);
-    struct piece result = piece_print(arena, LEVEL_OR, "!%s.all(%s, %s in %s || %s in %s && %s[%s] == %s[%s]) || !%s.all(%s, %s in %s || %s in %s)",
-                                new, k, k, text_string(&list), k, old, new, k, old, k, old, k, k, text_string(&list), k, new);
+    struct piece result = piece_print(
+        arena, LEVEL_OR, "!%s.all(%s, %s in %s || %s in %s && %s[%s] == %s[%s]) || !%s.all(%s, %s in %s || %s in %s)",
+        new, k, k, text_string(&list), k, old, new, k, old, k, old, k, k, text_string(&list), k, new);
     for (size_t i = 0; i < key_count; i++) {
         if (depth == 0 && strcmp(keys[i], "metadata") == 0) continue;
         result = piece_or(arena, result, key_differs_aside(printer, paths, count, depth, keys[i], old, new));
@@ -149,14 +159,18 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
         size_t below_count = 0;
         bool excepted = false;
         for (size_t i = 0; i < count; i++) {
-            if (paths[i]->count < 2 || strcmp(paths[i]->segments[0].key, "metadata") != 0 || strcmp(paths[i]->segments[1].key, fields[f]) != 0) continue;
+            if (paths[i]->count < 2 || strcmp(paths[i]->segments[0].key, "metadata") != 0 ||
+                strcmp(paths[i]->segments[1].key, fields[f]) != 0)
+                continue;
             excepted |= paths[i]->count == 2;
             ARENA_PUSH(arena, below, below_count, paths[i]);
         }
         if (excepted) continue;
         // Below labels and annotations a path is one key; lists have no keys to leave aside.
         const bool map = f < 2 && below_count;
-        result = piece_or(arena, result, map ? differs_aside(printer, below, below_count, 2, old, new) : piece_print(arena, LEVEL_RELATION, "%s != %s", old, new));
+        result = piece_or(arena, result,
+                          map ? differs_aside(printer, below, below_count, 2, old, new)
+                              : piece_print(arena, LEVEL_RELATION, "%s != %s", old, new));
     }
     return result;
 }
@@ -166,7 +180,9 @@ static bool names_replicas(const struct ir_lock *model) {
     for (size_t i = 0; i < model->path_count; i++) {
         const struct ir_path *path = &model->paths[i];
         if (!path->segments[0].key || strcmp(path->segments[0].key, "spec") != 0) continue;
-        if (path->count == 1 || (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0)) return true;
+        if (path->count == 1 ||
+            (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0))
+            return true;
     }
     return false;
 }
@@ -189,6 +205,7 @@ struct piece cel_changes(struct printer *printer) {
         result = metadata_differs_aside(printer, paths, model->path_count);
         return piece_or(arena, result, differs_aside(printer, paths, model->path_count, 0, USE(old), USE(new)));
     }
-    for (size_t i = 0; i < model->path_count; i++) result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
+    for (size_t i = 0; i < model->path_count; i++)
+        result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
     return result;
 }

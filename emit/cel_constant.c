@@ -70,8 +70,10 @@ const char *cel_lookup(struct printer *printer, const char *name, size_t parts, 
     text_init(&text, printer->arena);
     for (size_t part = 1; part <= parts; part++) {
         const char *variable = part_name(printer->arena, name, part);
-        if (part == parts && !missing) text_printf(&text, "variables.%s[%s]", variable, key);
-        else text_printf(&text, "%s in variables.%s ? variables.%s[%s] : ", key, variable, variable, key);
+        if (part == parts && !missing)
+            text_printf(&text, "variables.%s[%s]", variable, key);
+        else
+            text_printf(&text, "%s in variables.%s ? variables.%s[%s] : ", key, variable, variable, key);
     }
     if (missing) text_add_string(&text, missing);
     return missing || parts > 1 ? arena_printf(printer->arena, "(%s)", text_string(&text)) : text_string(&text);

@@ -52,11 +52,13 @@ static struct piece test_text(struct printer *printer, const struct ir_expr *ato
     case TEST_GT:
     case TEST_GE:
         if (!compares_numbers(column))
-            return piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test), cel_constant(printer, column));
-        return piece_print(arena, LEVEL_AND, "%s.matches('^-?[0-9]{1,18}$') && int(%s) %s %s", subject, subject, relation(atom->test),
-                     cel_constant(printer, column));
+            return piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test),
+                               cel_constant(printer, column));
+        return piece_print(arena, LEVEL_AND, "%s.matches('^-?[0-9]{1,18}$') && int(%s) %s %s", subject, subject,
+                           relation(atom->test), cel_constant(printer, column));
     case TEST_MATCHES: return piece_print(arena, LEVEL_UNARY, "%s.matches(%s)", subject, cel_constant(printer, column));
-    case TEST_CONTAINS: return piece_print(arena, LEVEL_UNARY, "%s.contains(%s)", subject, cel_constant(printer, column));
+    case TEST_CONTAINS:
+        return piece_print(arena, LEVEL_UNARY, "%s.contains(%s)", subject, cel_constant(printer, column));
     }
     return piece_never;
 }
@@ -94,29 +96,36 @@ struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom,
     case TEST_LE:
     case TEST_GT:
     case TEST_GE: {
-        const struct piece typed = compares_numbers(column)
-                                       ? piece_print(arena, LEVEL_OR, "type(%s) == int || type(%s) == double", subject, subject)
-                                       : piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject);
-        return piece_and(arena, typed, piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test), cel_constant(printer, column)));
+        const struct piece typed =
+            compares_numbers(column)
+                ? piece_print(arena, LEVEL_OR, "type(%s) == int || type(%s) == double", subject, subject)
+                : piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject);
+        return piece_and(arena, typed,
+                         piece_print(arena, LEVEL_RELATION, "%s %s %s", subject, relation(atom->test),
+                                     cel_constant(printer, column)));
     }
     case TEST_MATCHES:
-        return piece_print(arena, LEVEL_AND, "type(%s) == string && %s.matches(%s)", subject, subject, cel_constant(printer, column));
+        return piece_print(arena, LEVEL_AND, "type(%s) == string && %s.matches(%s)", subject, subject,
+                           cel_constant(printer, column));
     case TEST_CONTAINS: {
         const char *wanted = cel_constant(printer, column);
-        const struct piece listed = piece_print(arena, LEVEL_AND, "type(%s) == list && %s in %s", subject, wanted, subject);
+        const struct piece listed =
+            piece_print(arena, LEVEL_AND, "type(%s) == list && %s in %s", subject, wanted, subject);
         if (column->type != PLAN_STRING) return listed;
-        return piece_or(arena, piece_print(arena, LEVEL_AND, "type(%s) == string && %s.contains(%s)", subject, subject, wanted), listed);
+        return piece_or(
+            arena, piece_print(arena, LEVEL_AND, "type(%s) == string && %s.contains(%s)", subject, subject, wanted),
+            listed);
     }
     }
     return piece_never;
 }
 
-
 // ---- paths ----
 
 static bool is_selectable(const char *key) {
-    static const char reserved[] = "true false null in as break const continue else for function if import let loop package "
-                                   "namespace return var void while";
+    static const char reserved[] =
+        "true false null in as break const continue else for function if import let loop package "
+        "namespace return var void while";
     const size_t len = strlen(key);
     if (!len || strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != len) return false;
     return (*key < '0' || *key > '9') && !catalog_list_has(reserved, key);
@@ -128,7 +137,8 @@ struct piece cel_has_key(struct arena *arena, const char *parent, const char *ke
 }
 
 const char *cel_child(struct arena *arena, const char *parent, const char *key) {
-    return is_selectable(key) ? arena_printf(arena, "%s.%s", parent, key) : arena_printf(arena, "%s[%s]", parent, cel_quoted(arena, key));
+    return is_selectable(key) ? arena_printf(arena, "%s.%s", parent, key)
+                              : arena_printf(arena, "%s[%s]", parent, cel_quoted(arena, key));
 }
 
 struct piece cel_is_map(struct arena *arena, const char *subject) {
@@ -139,19 +149,22 @@ struct piece cel_is_list(struct arena *arena, const char *subject) {
     return piece_print(arena, LEVEL_RELATION, "type(%s) == list", subject);
 }
 
-struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map, size_t segment,
-                              cel_path_end finish) {
+struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map,
+                           size_t segment, cel_path_end finish) {
     struct arena *arena = printer->arena;
     if (segment == atom->path.count) return finish(printer, atom, subject);
     const char *key = atom->path.segments[segment].key;
     if (key) {
-        const struct piece guard = piece_and(arena, known_map ? piece_always : cel_is_map(arena, subject), cel_has_key(arena, subject, key));
-        return piece_and(arena, guard, cel_walk_path(printer, atom, cel_child(arena, subject, key), false, segment + 1, finish));
+        const struct piece guard =
+            piece_and(arena, known_map ? piece_always : cel_is_map(arena, subject), cel_has_key(arena, subject, key));
+        return piece_and(arena, guard,
+                         cel_walk_path(printer, atom, cel_child(arena, subject, key), false, segment + 1, finish));
     }
     const char *element = arena_printf(arena, "e%d", printer->depth++);
     const struct piece rest = cel_walk_path(printer, atom, element, false, segment + 1, finish);
     printer->depth--;
-    return piece_and(arena, cel_is_list(arena, subject), piece_print(arena, LEVEL_UNARY, "%s.exists(%s, %s)", subject, element, rest.text));
+    return piece_and(arena, cel_is_list(arena, subject),
+                     piece_print(arena, LEVEL_UNARY, "%s.exists(%s, %s)", subject, element, rest.text));
 }
 
 static const char *root_of(struct printer *printer, const struct ir_expr *atom) {
@@ -168,8 +181,9 @@ static const char *root_of(struct printer *printer, const struct ir_expr *atom) 
 static bool is_new_replicas(const struct printer *printer, const struct ir_expr *atom) {
     const struct ir_path *path = &atom->path;
     const bool new = atom->state == STATE_NEW || (atom->state == STATE_SELF && cel_reads_new(printer));
-    return printer->policy->shape == SHAPE_SCALE && new && path->variable < 0 && path->count == 2 && path->segments[0].key &&
-           path->segments[1].key && strcmp(path->segments[0].key, "spec") == 0 && strcmp(path->segments[1].key, "replicas") == 0;
+    return printer->policy->shape == SHAPE_SCALE && new && path->variable < 0 && path->count == 2 &&
+           path->segments[0].key && path->segments[1].key &&strcmp(path->segments[0].key, "spec") == 0 &&
+           strcmp(path->segments[1].key, "replicas") == 0;
 }
 
 static struct piece walk(struct printer *printer, const struct ir_expr *atom, cel_path_end finish) {
@@ -177,14 +191,14 @@ static struct piece walk(struct printer *printer, const struct ir_expr *atom, ce
     return cel_walk_path(printer, atom, root_of(printer, atom), atom->path.variable < 0, 0, finish);
 }
 
-
 // ---- formulas ----
 
 static struct piece quantifier_end(struct printer *printer, const struct ir_expr *expr, const char *subject) {
     struct arena *arena = printer->arena;
     const struct piece body = cel_formula(printer, expr->operands[0]);
     const char *macro = expr->kind == IR_ANY ? "exists" : "all";
-    const struct piece test = piece_print(arena, LEVEL_UNARY, "%s.%s(v%d, %s)", subject, macro, printer->depth - 1, body.text);
+    const struct piece test =
+        piece_print(arena, LEVEL_UNARY, "%s.%s(v%d, %s)", subject, macro, printer->depth - 1, body.text);
     return piece_and(arena, cel_is_list(arena, subject), test);
 }
 
@@ -197,7 +211,8 @@ static struct piece quantifier(struct printer *printer, const struct ir_expr *ex
     printer->depth++;
     struct piece test = walk(printer, expr, quantifier_end);
     // Without a list there is nothing that could fail.
-    if (expr->kind == IR_ALL) test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
+    if (expr->kind == IR_ALL)
+        test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
     printer->depth--;
     return test;
 }
@@ -235,11 +250,13 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_FALSE: return piece_never;
     case IR_AND:
         result = piece_always;
-        for (size_t i = 0; i < expr->operand_count; i++) result = piece_and(arena, result, cel_formula(printer, expr->operands[i]));
+        for (size_t i = 0; i < expr->operand_count; i++)
+            result = piece_and(arena, result, cel_formula(printer, expr->operands[i]));
         return result;
     case IR_OR:
         result = piece_never;
-        for (size_t i = 0; i < expr->operand_count; i++) result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
+        for (size_t i = 0; i < expr->operand_count; i++)
+            result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
         return result;
     case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
     case IR_LABEL: return test_key(printer, expr, cel_reads_new(printer) ? USE(newLabels) : USE(labels));
@@ -250,9 +267,12 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_FIELD: return walk(printer, expr, cel_test_value);
     case IR_USER: return test_optional(printer, expr, USE(user));
     case IR_UID: return test_optional(printer, expr, USE(uid));
-    case IR_GROUP: return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)), USE(groups));
+    case IR_GROUP:
+        return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)),
+                           USE(groups));
     case IR_EXTRA: {
-        const char *key = cel_quoted(arena, expr->key), *extra = USE(extra), *wanted = cel_constant(printer, cel_column_of(printer, expr));
+        const char *key = cel_quoted(arena, expr->key), *extra = USE(extra),
+                   *wanted = cel_constant(printer, cel_column_of(printer, expr));
         return piece_print(arena, LEVEL_AND, "%s in %s && %s in %s[%s]", key, extra, wanted, extra, key);
     }
     case IR_RESOURCE: return cel_is_in(printer, USE(resource), cel_column_of(printer, expr));
@@ -270,7 +290,8 @@ struct piece cel_selection(struct printer *printer, bool of_new) {
     const struct plan_table *table = printer->table;
     if (of_new) cel_read_new(printer);
     struct piece found = piece_always;
-    if (of_new && table->key_count) found = piece_print(arena, LEVEL_RELATION, ROW " in variables.%sNewLocks", table->name);
+    if (of_new && table->key_count)
+        found = piece_print(arena, LEVEL_RELATION, ROW " in variables.%sNewLocks", table->name);
     printer->skip_keys = table->key_value_count > 0;
     const struct piece rest = cel_formula(printer, table->model->selects);
     printer->skip_keys = false;

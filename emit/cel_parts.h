@@ -24,7 +24,8 @@ struct piece {
 extern const struct piece piece_always, piece_never; // true and false, which and / or / not simplify
 
 bool piece_is(struct piece piece, struct piece constant);
-struct piece piece_print(struct arena *arena, enum level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct piece piece_print(struct arena *arena, enum level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // The piece, in parentheses if it binds less tightly.
 struct piece piece_at_least(struct arena *arena, struct piece piece, enum level level);
 struct piece piece_and(struct arena *arena, struct piece a, struct piece b);
@@ -112,8 +113,8 @@ struct piece cel_is_in(struct printer *printer, const char *subject, const struc
 // Prints what is asked of the value at the end of a path.
 typedef struct piece (*cel_path_end)(struct printer *printer, const struct ir_expr *atom, const char *subject);
 // Follows the atom's path from the subject, guarding every step.
-struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map, size_t segment,
-                           cel_path_end finish);
+struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map,
+                           size_t segment, cel_path_end finish);
 struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom, const char *subject);
 struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, const char *subject);
 struct piece cel_has_key(struct arena *arena, const char *parent, const char *key);

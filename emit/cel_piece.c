@@ -18,10 +18,14 @@ void cel_add_string(struct text *text, const char *string) {
         const size_t begin = at;
         const uint32_t code = utf8_next(string, len, &at);
         const bool substitution = code == '$' && (string[at] == '{' || string[at] == '$');
-        if (code == '\\' || code == '\'') text_printf(text, "\\%c", (char)code);
-        else if (code >= ' ' && code < 0x7f && !substitution) text_add(text, string + begin, at - begin);
-        else if (code <= 0xffff) text_printf(text, "\\u%04x", (unsigned)code);
-        else text_printf(text, "\\U%08x", (unsigned)code);
+        if (code == '\\' || code == '\'')
+            text_printf(text, "\\%c", (char)code);
+        else if (code >= ' ' && code < 0x7f && !substitution)
+            text_add(text, string + begin, at - begin);
+        else if (code <= 0xffff)
+            text_printf(text, "\\u%04x", (unsigned)code);
+        else
+            text_printf(text, "\\U%08x", (unsigned)code);
     }
     text_add_char(text, '\'');
 }
@@ -59,7 +63,6 @@ void cel_add_string_list(struct text *text, const char *const *strings, size_t c
     text_add_char(text, ']');
 }
 
-
 // ---- pieces: text that knows how tightly it binds ----
 
 const struct piece piece_always = {"true", LEVEL_UNARY}, piece_never = {"false", LEVEL_UNARY};
@@ -86,7 +89,7 @@ struct piece piece_at_least(struct arena *arena, struct piece piece, enum level 
 
 static struct piece join(struct arena *arena, struct piece a, struct piece b, enum level level) {
     return piece_print(arena, level, "%s %s %s", piece_at_least(arena, a, level).text, level == LEVEL_AND ? "&&" : "||",
-                 piece_at_least(arena, b, level).text);
+                       piece_at_least(arena, b, level).text);
 }
 
 struct piece piece_and(struct arena *arena, struct piece a, struct piece b) {

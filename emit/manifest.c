@@ -32,8 +32,8 @@ static const char *label_value(struct arena *arena, const char *name) {
     return arena_printf(arena, "%.*s-%08zx", LIMIT_LABEL_NAME - 9, name, names_hash(name) & 0xffffffff);
 }
 
-struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy, const char *namespace,
-                           const char *name, struct span span) {
+struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
+                           const char *namespace, const char *name, struct span span) {
     struct arena *arena = manifest->arena;
     struct value *object = value_map(arena), *metadata = value_map(arena), *labels = value_map(arena);
     value_set_string(arena, object, "apiVersion", kinds[kind].api_version);
@@ -68,8 +68,9 @@ void manifest_sort(struct manifest *manifest) {
     for (size_t i = 1; i < manifest->count; i++) {
         const struct manifest_object *one = &manifest->objects[i - 1], *other = &manifest->objects[i];
         if (compare_objects(one, other) != 0) continue;
-        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_DUPLICATE, other->span, "two objects would be the %s '%s'",
-                                                    manifest_kind_name(other->kind), other->name);
+        struct diagnostic *diagnostic =
+            diag_report(manifest->diags, DIAG_DUPLICATE, other->span, "two objects would be the %s '%s'",
+                        manifest_kind_name(other->kind), other->name);
         if (one->span.file != SPAN_NOWHERE) diag_relate(diagnostic, one->span, "the other comes from here");
         diag_help(manifest->diags, diagnostic, "rename one of them, or its policy");
     }

@@ -46,13 +46,13 @@ struct manifest {
 const char *manifest_kind_name(enum manifest_kind kind);
 // Adds an object with its metadata and gives it, so that the caller adds the rest. The span may be SPAN_NOWHERE when
 // several places stand behind the object.
-struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy, const char *namespace,
-                           const char *name, struct span span);
+struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
+                           const char *namespace, const char *name, struct span span);
 // Sorts by kind, namespace and name; reports two objects that would be one.
 void manifest_sort(struct manifest *manifest);
 
-// vap.c: policies and bindings; reports expressions and objects beyond the API server's limits. The suffix is appended to
-// every name.
+// vap.c: policies and bindings; reports expressions and objects beyond the API server's limits. The suffix is appended
+// to every name.
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
 // rbac.c: accounts, roles and role bindings.
 void rbac_emit(struct manifest *manifest, const struct ir *ir);

@@ -24,8 +24,10 @@ static void add_path(struct text *text, const struct ir_path *path) {
     text_printf(text, "%d", path->variable);
     for (size_t i = 0; i < path->count; i++) {
         text_add_char(text, '/');
-        if (path->segments[i].key) add_text(text, path->segments[i].key);
-        else text_add_char(text, '*');
+        if (path->segments[i].key)
+            add_text(text, path->segments[i].key);
+        else
+            text_add_char(text, '*');
     }
 }
 
@@ -36,7 +38,8 @@ static char type_letter(const struct ir_expr *expr) {
 }
 
 static void add_structure(struct text *text, const struct ir_expr *expr) {
-    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen, expr->operations);
+    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen,
+                expr->operations);
     text_add_char(text, ' ');
     if (expr->key) add_text(text, expr->key);
     if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) add_path(text, &expr->path);
@@ -85,12 +88,14 @@ static const char *structure_of(struct arena *arena, const struct ir_lock *lock)
 }
 
 static bool path_reads_fields(const struct ir_path *path) {
-    return path->variable < 0 && !(path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0);
+    return path->variable < 0 &&
+           !(path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0);
 }
 
 static bool formula_reads_fields(const struct ir_expr *expr) {
     if (expr->kind == IR_CEL) return true;
-    if ((expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) && path_reads_fields(&expr->path)) return true;
+    if ((expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) && path_reads_fields(&expr->path))
+        return true;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (formula_reads_fields(expr->operands[i])) return true;
     return false;
@@ -121,7 +126,8 @@ static void copy_subjects(struct arena *arena, struct ir_subjects *subjects) {
     const size_t count = subjects->other_count;
     subjects->others = NULL;
     subjects->other_count = 0;
-    for (size_t i = 0; i < count; i++) ARENA_PUSH(arena, subjects->others, subjects->other_count, copy_expr(arena, others[i]));
+    for (size_t i = 0; i < count; i++)
+        ARENA_PUSH(arena, subjects->others, subjects->other_count, copy_expr(arena, others[i]));
 }
 
 static struct ir_lock *copy_lock(struct arena *arena, const struct ir_lock *lock) {
@@ -162,7 +168,8 @@ static struct atoms atoms_of(struct arena *arena, const struct ir_lock *lock) {
 
 // ---- columns ----
 
-static void init_column(struct arena *arena, struct plan_column *column, const char *name, enum plan_type type, size_t rows) {
+static void init_column(struct arena *arena, struct plan_column *column, const char *name, enum plan_type type,
+                        size_t rows) {
     *column = (struct plan_column){.name = name, .type = type};
     column->values = ARENA_ARRAY(arena, const struct value **, rows);
     column->counts = ARENA_ARRAY(arena, size_t, rows);
@@ -173,7 +180,8 @@ static void set_row(struct plan_column *column, size_t row, const struct value *
     column->counts[row] = count;
 }
 
-static void set_texts(struct arena *arena, struct plan_column *column, size_t row, const char *const *texts, size_t count) {
+static void set_texts(struct arena *arena, struct plan_column *column, size_t row, const char *const *texts,
+                      size_t count) {
     const struct value **values = ARENA_ARRAY(arena, const struct value *, count);
     for (size_t i = 0; i < count; i++) values[i] = value_string(arena, texts[i]);
     set_row(column, row, values, count);
@@ -182,7 +190,8 @@ static void set_texts(struct arena *arena, struct plan_column *column, size_t ro
 static bool same_row(const struct plan_column *column, size_t a, size_t b) {
     if (column->counts[a] != column->counts[b]) return false;
     for (size_t i = 0; i < column->counts[a]; i++)
-        if (column->values[a][i]->kind != column->values[b][i]->kind || !value_equal(column->values[a][i], column->values[b][i]))
+        if (column->values[a][i]->kind != column->values[b][i]->kind ||
+            !value_equal(column->values[a][i], column->values[b][i]))
             return false;
     return true;
 }
@@ -223,7 +232,8 @@ static void fill_columns(struct arena *arena, struct plan_table *table) {
     table->atom_count = atoms.count;
     table->columns = ARENA_ARRAY(arena, struct plan_column, atoms.count);
     for (size_t i = 0; i < atoms.count; i++)
-        init_column(arena, &table->columns[i], arena_printf(arena, "Values%zu", i + 1), column_type(atoms.items[i]), rows);
+        init_column(arena, &table->columns[i], arena_printf(arena, "Values%zu", i + 1), column_type(atoms.items[i]),
+                    rows);
     init_column(arena, &table->resources, "Resources", PLAN_STRINGS, rows);
     init_column(arena, &table->namespaces, "Namespaces", PLAN_STRINGS, rows);
     init_column(arena, &table->operations, "Operations", PLAN_STRINGS, rows);
@@ -235,7 +245,8 @@ static void fill_columns(struct arena *arena, struct plan_table *table) {
     for (size_t row = 0; row < rows; row++) {
         const struct ir_lock *lock = table->locks[row];
         const struct atoms own = atoms_of(arena, lock);
-        for (size_t i = 0; i < atoms.count; i++) set_row(&table->columns[i], row, own.items[i]->values, own.items[i]->value_count);
+        for (size_t i = 0; i < atoms.count; i++)
+            set_row(&table->columns[i], row, own.items[i]->values, own.items[i]->value_count);
         set_resources(arena, &table->resources, row, &lock->scope);
         set_texts(arena, &table->namespaces, row, lock->scope.namespaces, lock->scope.namespace_count);
         set_operations(arena, &table->operations, row, lock->denies);
@@ -246,8 +257,9 @@ static void fill_columns(struct arena *arena, struct plan_table *table) {
         set_texts(arena, &table->messages, row, &lock->message, 1);
     }
     for (size_t i = 0; i < atoms.count; i++) settle(&table->columns[i], rows);
-    struct plan_column *const common[] = {&table->resources,   &table->namespaces,   &table->operations, &table->users, &table->groups,
-                                          &table->glass_users, &table->glass_groups, &table->messages};
+    struct plan_column *const common[] = {&table->resources,    &table->namespaces, &table->operations,
+                                          &table->users,        &table->groups,     &table->glass_users,
+                                          &table->glass_groups, &table->messages};
     for (size_t i = 0; i < sizeof common / sizeof *common; i++) settle(common[i], rows);
 }
 
@@ -298,12 +310,14 @@ static int compare_keys(const void *a, const void *b) {
 }
 
 // Extends each of the keys so far by each value of the column.
-static void extend(struct arena *arena, const char ***keys, size_t *count, const struct plan_column *column, size_t row) {
+static void extend(struct arena *arena, const char ***keys, size_t *count, const struct plan_column *column,
+                   size_t row) {
     const char **extended = NULL;
     size_t extended_count = 0;
     for (size_t i = 0; i < *count; i++)
         for (size_t j = 0; j < column->counts[row]; j++)
-            ARENA_PUSH(arena, extended, extended_count, arena_printf(arena, "%s/%s", (*keys)[i], column->values[row][j]->as.string));
+            ARENA_PUSH(arena, extended, extended_count,
+                       arena_printf(arena, "%s/%s", (*keys)[i], column->values[row][j]->as.string));
     *keys = extended;
     *count = extended_count;
 }
@@ -344,7 +358,8 @@ static void fill_keys(struct arena *arena, struct plan_table *table) {
         size_t count = 1;
         if (table->key_namespace) extend(arena, &keys, &count, &table->namespaces, row);
         if (table->key_resource) extend(arena, &keys, &count, &table->resources, row);
-        for (size_t i = 0; i < table->key_count; i++) extend(arena, &keys, &count, column_of(table, table->key_atoms[i]), row);
+        for (size_t i = 0; i < table->key_count; i++)
+            extend(arena, &keys, &count, column_of(table, table->key_atoms[i]), row);
         for (size_t i = 0; i < count; i++) {
             const struct key_entry entry = {keys[i], row};
             ARENA_PUSH(arena, entries, entry_count, entry);
@@ -356,7 +371,8 @@ static void fill_keys(struct arena *arena, struct plan_table *table) {
     table->key_row_counts = ARENA_ARRAY(arena, size_t, entry_count);
     for (size_t i = 0; i < entry_count;) {
         size_t end = i, *rows = NULL, count = 0;
-        while (end < entry_count && strcmp(entries[end].key, entries[i].key) == 0) ARENA_PUSH(arena, rows, count, entries[end++].row);
+        while (end < entry_count && strcmp(entries[end].key, entries[i].key) == 0)
+            ARENA_PUSH(arena, rows, count, entries[end++].row);
         table->keys[table->key_value_count] = entries[i].key;
         table->key_rows[table->key_value_count] = rows;
         table->key_row_counts[table->key_value_count++] = count;
@@ -404,12 +420,14 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
         if (!count) names_set(&counts, table->name, count = ARENA_NEW(arena, size_t));
         ++*count;
     }
-    // Only names that two tables would share are told apart, by their structure, so that a new table leaves others alone.
+    // Only names that two tables would share are told apart, by their structure, so that a new table leaves others
+    // alone.
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
         const size_t *count = names_get(&counts, table->name);
         if (table->row_count < 2 || *count < 2) continue;
-        table->name = arena_printf(arena, "%sX%08zx", table->name, names_hash(structure_of(arena, table->locks[0])) & 0xffffffff);
+        table->name =
+            arena_printf(arena, "%sX%08zx", table->name, names_hash(structure_of(arena, table->locks[0])) & 0xffffffff);
     }
 }
 
@@ -418,7 +436,8 @@ static bool must_be_alone(const struct ir_lock *lock) {
     return lock->fail_open && plan_reads_fields(lock);
 }
 
-static void make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, const char **structures, size_t count) {
+static void make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+                        const char **structures, size_t count) {
     struct names known;
     names_init(&known, arena);
     struct plan_table **tables = NULL;
@@ -453,8 +472,8 @@ static void make_tables(struct arena *arena, struct plan_policy *policy, const s
 
 // What the rules must let through to the policy for one resource.
 struct demand {
-    const char *group, *name;         // "*" for wildcards
-    const struct resource *resource;  // NULL for wildcards
+    const char *group, *name;        // "*" for wildcards
+    const struct resource *resource; // NULL for wildcards
     const char *version;
     unsigned operations;
     bool namespaced, meta, body; // which full-kind subresources
@@ -465,7 +484,7 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     const bool guards = lock->guard_labels || lock->guard_label_in;
     const char *group = target->group ? target->group : "*", *name = target->name ? target->name : "*";
     const bool namespaced = lock->scope.where != IN_CLUSTER;
-    const char *version = target->version ? target->version
+    const char *version = target->version                               ? target->version
                           : target->resource && plan_reads_fields(lock) ? target->resource->version
                                                                         : "*";
     unsigned operations = lock->denies;
@@ -473,10 +492,12 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     if (lock->requires) operations |= OP_CREATE | OP_UPDATE;
     struct demand *demand = NULL;
     for (size_t i = 0; i < *count && !demand; i++)
-        if (strcmp((*demands)[i].group, group) == 0 && strcmp((*demands)[i].name, name) == 0 && (*demands)[i].namespaced == namespaced)
+        if (strcmp((*demands)[i].group, group) == 0 && strcmp((*demands)[i].name, name) == 0 &&
+            (*demands)[i].namespaced == namespaced)
             demand = &(*demands)[i];
     if (!demand) {
-        const struct demand added = {.group = group, .name = name, .resource = target->resource, .version = version, .namespaced = namespaced};
+        const struct demand added = {
+            .group = group, .name = name, .resource = target->resource, .version = version, .namespaced = namespaced};
         ARENA_PUSH(arena, *demands, *count, added);
         demand = &(*demands)[*count - 1];
     }
@@ -486,8 +507,8 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     demand->body |= (operations & OP_UPDATE) != 0;
 }
 
-static void add_rule(struct arena *arena, struct plan_rule **rules, size_t *count, const struct demand *demand, const char *resource,
-                     unsigned operations) {
+static void add_rule(struct arena *arena, struct plan_rule **rules, size_t *count, const struct demand *demand,
+                     const char *resource, unsigned operations) {
     struct plan_rule *rule = NULL;
     for (size_t i = 0; i < *count && !rule; i++) {
         struct plan_rule *known = &(*rules)[i];
@@ -496,7 +517,10 @@ static void add_rule(struct arena *arena, struct plan_rule **rules, size_t *coun
             rule = known;
     }
     if (!rule) {
-        const struct plan_rule added = {.group = demand->group, .version = demand->version, .operations = operations, .namespaced = demand->namespaced};
+        const struct plan_rule added = {.group = demand->group,
+                                        .version = demand->version,
+                                        .operations = operations,
+                                        .namespaced = demand->namespaced};
         ARENA_PUSH(arena, *rules, *count, added);
         rule = &(*rules)[*count - 1];
     }
@@ -517,18 +541,21 @@ static void add_subresources(struct arena *arena, struct plan_policy *policy, co
         const bool wanted = ir_subresource_class(full_kind[i]) == SUBRESOURCE_META ? demand->meta : demand->body;
         if (!wanted || (demand->resource && !catalog_list_has(demand->resource->subresources, full_kind[i]))) continue;
         policy->has_subresources = true;
-        add_rule(arena, &policy->rules, &policy->rule_count, demand, arena_printf(arena, "%s/%s", demand->name, full_kind[i]), OP_UPDATE);
+        add_rule(arena, &policy->rules, &policy->rule_count, demand,
+                 arena_printf(arena, "%s/%s", demand->name, full_kind[i]), OP_UPDATE);
     }
 }
 
 // Wildcards never take in what the control plane writes at every heartbeat, unless another lock names it.
-static void add_exclusions(struct arena *arena, struct plan_policy *policy, const struct demand *demands, size_t count) {
+static void add_exclusions(struct arena *arena, struct plan_policy *policy, const struct demand *demands,
+                           size_t count) {
     bool wildcard = false;
     for (size_t i = 0; i < count; i++) wildcard |= !demands[i].resource;
     for (size_t i = 0; i < ir_never_locked_count && wildcard; i++) {
         const struct ir_resource_name *never = &ir_never_locked[i];
         bool named = false;
-        for (size_t j = 0; j < count; j++) named |= strcmp(demands[j].group, never->group) == 0 && strcmp(demands[j].name, never->name) == 0;
+        for (size_t j = 0; j < count; j++)
+            named |= strcmp(demands[j].group, never->group) == 0 && strcmp(demands[j].name, never->name) == 0;
         const struct demand excluded = {.group = never->group, .version = "*"};
         if (!named) add_rule(arena, &policy->excluded, &policy->excluded_count, &excluded, never->name, OPS_WRITE);
     }
@@ -565,10 +592,12 @@ static void make_rules(struct arena *arena, struct plan_policy *policy, const st
     add_exclusions(arena, policy, demands, demand_count);
     qsort(policy->rules, policy->rule_count, sizeof *policy->rules, compare_rules);
     for (size_t i = 0; i < policy->rule_count; i++) {
-        qsort(policy->rules[i].resources, policy->rules[i].resource_count, sizeof *policy->rules[i].resources, compare_strings);
+        qsort(policy->rules[i].resources, policy->rules[i].resource_count, sizeof *policy->rules[i].resources,
+              compare_strings);
         drop_covered(arena, &policy->rules[i]);
     }
-    if (policy->excluded_count) qsort(policy->excluded, policy->excluded_count, sizeof *policy->excluded, compare_rules);
+    if (policy->excluded_count)
+        qsort(policy->excluded, policy->excluded_count, sizeof *policy->excluded, compare_rules);
 }
 
 // ---- policies ----
@@ -579,7 +608,8 @@ static const char *versions_of(struct arena *arena, const struct ir_lock *lock) 
     text_init(&text, arena);
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct ir_target *target = &lock->scope.targets[i];
-        if (target->version && strcmp(target->version, target->resource->version) != 0) text_printf(&text, "-%s", target->version);
+        if (target->version && strcmp(target->version, target->resource->version) != 0)
+            text_printf(&text, "-%s", target->version);
     }
     return text_string(&text);
 }
@@ -599,7 +629,8 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
     case MODE_AUDIT: mode = "-audit"; break;
     default: break;
     }
-    const char *suffix = arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
+    const char *suffix =
+        arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
     // Static manifests end in a suffix of their own, so room is left for it.
     const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io" - strlen(suffix);
     return arena_printf(arena, "%s%s", fitting_name(arena, lock->policy, room), suffix);
@@ -619,7 +650,7 @@ struct group {
     const char **structures; // of the locks
     size_t count, structure_count, bytes;
     struct names known; // structures
-    size_t part; // from 1; more only when one object cannot hold them all
+    size_t part;        // from 1; more only when one object cannot hold them all
 };
 
 // About what a lock adds to the text of its policy: its name once a column, its constants, its message.
@@ -638,7 +669,8 @@ static size_t weight(struct arena *arena, const struct ir_lock *lock) {
     return bytes;
 }
 
-// About what a structure adds, which all locks that have it share: its text, several times over, and what is always there.
+// About what a structure adds, which all locks that have it share: its text, several times over, and what is always
+// there.
 static size_t structure_weight(const char *structure) {
     enum { TIMES = 16, ALWAYS = 1500 };
     return TIMES * strlen(structure) + ALWAYS;
@@ -646,12 +678,13 @@ static size_t structure_weight(const char *structure) {
 
 // The group of that name with room for the lock. What the API server stores in one object is bounded, and so is what
 // this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply it.
-static struct group *group_for(struct arena *arena, struct names *known, struct group ***groups, size_t *count, const char *name,
-                               const char *structure, size_t bytes) {
+static struct group *group_for(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
+                               const char *name, const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
     struct group *group = names_get(known, name);
     size_t part = 1;
-    if (group && group->bytes + bytes + (names_get(&group->known, structure) ? 0 : structure_weight(structure)) <= ROOM) return group;
+    if (group && group->bytes + bytes + (names_get(&group->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
+        return group;
     if (group) part = group->part + 1;
     group = ARENA_NEW(arena, struct group);
     group->name = part > 1 ? arena_printf(arena, "%s-%zu", name, part) : name;
@@ -666,12 +699,13 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
-static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count, const struct ir_lock *lock,
-                         const struct family *family) {
+static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
+                         const struct ir_lock *lock, const struct family *family) {
     const char *shape = "objects";
     const char *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
     if (family->shape == SHAPE_EVICTIONS) shape = arena_printf(arena, "evictions%s", suffix);
-    if (family->shape == SHAPE_SCALE) shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
+    if (family->shape == SHAPE_SCALE)
+        shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
     const size_t bytes = weight(arena, lock);
     const char *structure = structure_of(arena, lock);
     struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
@@ -697,8 +731,8 @@ static const struct ir_expr *required_label(const struct ir_expr *selects, const
     return NULL;
 }
 
-// One binding serves all locks of the policy: its selector is the label that every one of them asks for, with the values
-// they ask for. It only spares evaluations; what is locked is said by the expression.
+// One binding serves all locks of the policy: its selector is the label that every one of them asks for, with the
+// values they ask for. It only spares evaluations; what is locked is said by the expression.
 static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
     enum { MAX_VALUES = 100 };
     const struct ir_expr *first = required_label(locks[0]->selects, NULL);
@@ -712,7 +746,8 @@ static void narrow_params(struct arena *arena, struct plan_policy *policy, const
         exact = exact && atom->test == TEST_IN;
         for (size_t j = 0; exact && j < atom->value_count; j++) {
             bool known = false;
-            for (size_t k = 0; k < value_count && !known; k++) known = strcmp(values[k], atom->values[j]->as.string) == 0;
+            for (size_t k = 0; k < value_count && !known; k++)
+                known = strcmp(values[k], atom->values[j]->as.string) == 0;
             if (!known) ARENA_PUSH(arena, values, value_count, atom->values[j]->as.string);
             exact = value_count <= MAX_VALUES;
         }
@@ -733,13 +768,15 @@ static void make_covering_rules(struct arena *arena, struct plan_policy *policy,
         .operations = evictions ? OP_CREATE : OP_UPDATE,
         .namespaced = true,
     };
-    ARENA_PUSH(arena, rule.resources, rule.resource_count, evictions ? eviction : arena_printf(arena, "%s/scale", family->parent->plural));
+    ARENA_PUSH(arena, rule.resources, rule.resource_count,
+               evictions ? eviction : arena_printf(arena, "%s/scale", family->parent->plural));
     ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
     policy->by_params = family->cover == COVER_BY_PARAMS;
     if (!policy->by_params) return;
     const char *version = evictions || strcmp(family->parent->version, "*") == 0 ? "v1" : family->parent->version;
     policy->param_kind = evictions ? "Pod" : family->parent->kind;
-    policy->param_version = evictions || !*family->parent->group ? version : arena_printf(arena, "%s/%s", family->parent->group, version);
+    policy->param_version =
+        evictions || !*family->parent->group ? version : arena_printf(arena, "%s/%s", family->parent->group, version);
 }
 
 void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) {
@@ -756,7 +793,8 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         for (size_t j = 0; lock->scale && j < lock->scope.target_count; j++) {
             const struct resource *parent = lock->scope.targets[j].resource;
             family = (struct family){.shape = SHAPE_SCALE, .cover = lock->scale, .parent = parent};
-            if (parent && catalog_list_has(parent->subresources, "scale")) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+            if (parent && catalog_list_has(parent->subresources, "scale"))
+                add_to_group(arena, &known, &groups, &group_count, lock, &family);
         }
     }
     ret_plan->count = group_count;
@@ -773,8 +811,10 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
             .lock_count = group->count,
             .source = group->count == 1 ? group->locks[0]->span : span_none(),
         };
-        if (policy->shape == SHAPE_OBJECTS) make_rules(arena, policy, group->locks, group->count);
-        else make_covering_rules(arena, policy, &group->family);
+        if (policy->shape == SHAPE_OBJECTS)
+            make_rules(arena, policy, group->locks, group->count);
+        else
+            make_covering_rules(arena, policy, &group->family);
         if (policy->by_params) narrow_params(arena, policy, group->locks, group->count);
         make_tables(arena, policy, group->locks, group->structures, group->count);
     }

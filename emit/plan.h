@@ -26,7 +26,7 @@ struct plan_table {
     const struct ir_lock **locks; // rows, sorted by name
     const char **rows;            // what the rows are called: the names of the locks
     size_t row_count;
-    struct ir_lock *model;        // the structure, with the constants of the first row; its atoms are its own
+    struct ir_lock *model; // the structure, with the constants of the first row; its atoms are its own
 
     // Columns of the structure's constants: atoms[i] of the model reads columns[i].
     const struct ir_expr **atoms;
@@ -35,8 +35,8 @@ struct plan_table {
     // Columns of what every lock has.
     struct plan_column resources, namespaces, operations, users, groups, glass_users, glass_groups, messages;
 
-    // With several rows: what the key is made of. The atoms are skipped when the structure is evaluated, as they are known
-    // to hold for a lock that was found by them.
+    // With several rows: what the key is made of. The atoms are skipped when the structure is evaluated, as they are
+    // known to hold for a lock that was found by them.
     bool key_namespace, key_resource;
     const struct ir_expr **key_atoms;
     size_t key_count;
@@ -64,10 +64,10 @@ enum plan_shape {
 
 struct plan_policy {
     enum plan_shape shape;
-    bool by_params;                       // the object is looked up as a parameter of this kind, in the request's namespace
+    bool by_params; // the object is looked up as a parameter of this kind, in the request's namespace
     const char *param_version, *param_kind; // "apps/v1", "Deployment"
-    const char *selector_key;             // the parameters are narrowed to those with this label; NULL: all
-    const char **selector_values;         // and with one of these values; none: any
+    const char *selector_key;               // the parameters are narrowed to those with this label; NULL: all
+    const char **selector_values;           // and with one of these values; none: any
     size_t selector_value_count;
     const char *policy; // of the source
     const char *name;   // of the object
@@ -75,10 +75,10 @@ struct plan_policy {
     bool fail_open;
     struct plan_rule *rules, *excluded;
     size_t rule_count, excluded_count;
-    bool has_subresources; // the rules take in subresources, so that validations must tell them apart
+    bool has_subresources;     // the rules take in subresources, so that validations must tell them apart
     struct plan_table *tables; // sorted by name
     size_t table_count;
-    struct span source;  // the lock, when there is one only
+    struct span source; // the lock, when there is one only
     size_t lock_count;
 };
 

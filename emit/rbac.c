@@ -42,7 +42,8 @@ static struct value *rules_of(struct arena *arena, const struct ir_grant *grant)
         }
         struct value *rule = value_map(arena);
         value_set(arena, rule, "apiGroups", sorted_list(arena, &groups[i], 1));
-        if (grant->name_count) value_set(arena, rule, "resourceNames", sorted_list(arena, grant->names, grant->name_count));
+        if (grant->name_count)
+            value_set(arena, rule, "resourceNames", sorted_list(arena, grant->names, grant->name_count));
         value_set(arena, rule, "resources", sorted_list(arena, resources, count));
         value_set(arena, rule, "verbs", sorted_list(arena, grant->verbs, grant->verb_count));
         value_append(arena, rules, rule);
@@ -56,7 +57,10 @@ static struct value *subjects_of(struct arena *arena, const struct ir_grant *gra
         struct value *subject = value_map(arena);
         const bool account = grant->subjects[i].kind == RBAC_SERVICE_ACCOUNT;
         if (!account) value_set_string(arena, subject, "apiGroup", RBAC_GROUP_NAME);
-        value_set_string(arena, subject, "kind", account ? "ServiceAccount" : grant->subjects[i].kind == RBAC_USER ? "User" : "Group");
+        value_set_string(arena, subject, "kind",
+                         account                                ? "ServiceAccount"
+                         : grant->subjects[i].kind == RBAC_USER ? "User"
+                                                                : "Group");
         value_set_string(arena, subject, "name", grant->subjects[i].name);
         if (account) value_set_string(arena, subject, "namespace", grant->subjects[i].namespace);
         value_append(arena, subjects, subject);
@@ -69,10 +73,11 @@ static struct value *subjects_of(struct arena *arena, const struct ir_grant *gra
 static void add_pair(struct manifest *manifest, const struct ir_grant *grant, const char *namespace, const char *name) {
     struct arena *arena = manifest->arena;
     const bool cluster = !*namespace;
-    struct value *role = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE : MANIFEST_ROLE, grant->policy, namespace, name, grant->span);
+    struct value *role = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE : MANIFEST_ROLE, grant->policy,
+                                      namespace, name, grant->span);
     value_set(arena, role, "rules", rules_of(arena, grant));
-    struct value *binding = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE_BINDING : MANIFEST_ROLE_BINDING, grant->policy,
-                                         namespace, name, grant->span);
+    struct value *binding = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE_BINDING : MANIFEST_ROLE_BINDING,
+                                         grant->policy, namespace, name, grant->span);
     struct value *reference = value_map(arena);
     value_set_string(arena, reference, "apiGroup", RBAC_GROUP_NAME);
     value_set_string(arena, reference, "kind", cluster ? "ClusterRole" : "Role");
@@ -84,7 +89,8 @@ static void add_pair(struct manifest *manifest, const struct ir_grant *grant, co
 void rbac_emit(struct manifest *manifest, const struct ir *ir) {
     for (size_t i = 0; i < ir->account_count; i++) {
         const struct ir_account *account = ir->accounts[i];
-        (void)manifest_add(manifest, MANIFEST_SERVICE_ACCOUNT, account->policy, account->namespace, account->name, account->span);
+        (void)manifest_add(manifest, MANIFEST_SERVICE_ACCOUNT, account->policy, account->namespace, account->name,
+                           account->span);
     }
     for (size_t i = 0; i < ir->grant_count; i++) {
         const struct ir_grant *grant = ir->grants[i];

@@ -42,7 +42,8 @@ static struct value *rules_of(struct arena *arena, const struct plan_rule *rules
 static struct value *constraints_of(struct arena *arena, const struct plan_policy *policy) {
     struct value *constraints = value_map(arena);
     if (policy->excluded_count)
-        value_set(arena, constraints, "excludeResourceRules", rules_of(arena, policy->excluded, policy->excluded_count, false));
+        value_set(arena, constraints, "excludeResourceRules",
+                  rules_of(arena, policy->excluded, policy->excluded_count, false));
     value_set_string(arena, constraints, "matchPolicy", "Equivalent");
     value_set(arena, constraints, "namespaceSelector", value_map(arena));
     value_set(arena, constraints, "objectSelector", value_map(arena));
@@ -74,13 +75,15 @@ static void check_expression(struct manifest *manifest, const struct plan_policy
     const struct span span = policy->tables[0].locks[0]->span;
     const size_t length = utf8_length(expression, strlen(expression));
     if (length > LIMIT_CEL_CODE_POINTS) {
-        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
-                                                    "policy '%s' needs an expression of %zu code points; the API server takes %d",
-                                                    policy->name, length, LIMIT_CEL_CODE_POINTS);
+        struct diagnostic *diagnostic =
+            diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                        "policy '%s' needs an expression of %zu code points; the API server takes %d", policy->name,
+                        length, LIMIT_CEL_CODE_POINTS);
         diag_help(manifest->diags, diagnostic, "shorten lists and conditions, or split the lock");
     } else if (nesting(expression) > LIMIT_NESTING) {
-        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
-                                                    "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
+        struct diagnostic *diagnostic =
+            diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                        "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
         diag_help(manifest->diags, diagnostic, "nest fewer parentheses, any and all");
     }
 }
@@ -130,9 +133,9 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_set(arena, spec, "auditAnnotations", annotations);
     }
     if (bytes > LIMIT_OBJECT_BYTES) {
-        struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, policy->tables[0].locks[0]->span,
-                                                    "policy '%s' would have %zu bytes; the API server stores about %d", name, bytes,
-                                                    LIMIT_OBJECT_BYTES);
+        struct diagnostic *diagnostic = diag_report(
+            manifest->diags, DIAG_OBJECT_TOO_LARGE, policy->tables[0].locks[0]->span,
+            "policy '%s' would have %zu bytes; the API server stores about %d", name, bytes, LIMIT_OBJECT_BYTES);
         diag_help(manifest->diags, diagnostic, "split the locks over several policies");
     }
 }
@@ -146,7 +149,8 @@ static struct value *params_of(struct arena *arena, const struct plan_policy *po
         value_set_string(arena, requirement, "key", policy->selector_key);
         value_set_string(arena, requirement, "operator", policy->selector_value_count ? "In" : "Exists");
         if (policy->selector_value_count)
-            value_set(arena, requirement, "values", string_list(arena, policy->selector_values, policy->selector_value_count));
+            value_set(arena, requirement, "values",
+                      string_list(arena, policy->selector_values, policy->selector_value_count));
         value_append(arena, requirements, requirement);
         value_set(arena, selector, "matchExpressions", requirements);
     }

@@ -111,7 +111,9 @@ static struct value *read_value(struct reader *reader, size_t depth) {
         while (next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
             const struct value *key = reader->event.type == YAML_SCALAR_EVENT ? read_scalar(reader) : NULL;
             const char *text = key && key->kind == VALUE_STRING ? key->as.string : NULL;
-            if (key && !text) text = arena_copy(arena, (const char *)reader->event.data.scalar.value, reader->event.data.scalar.length);
+            if (key && !text)
+                text =
+                    arena_copy(arena, (const char *)reader->event.data.scalar.value, reader->event.data.scalar.length);
             if (!text) {
                 fail(reader, "a key that is no text");
                 return NULL;
@@ -189,7 +191,8 @@ static bool is_plain(const char *text) {
     static const char *const reserved[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
     const size_t len = strlen(text);
     const bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
-    if (!letter || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") != len) return false;
+    if (!letter || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") != len)
+        return false;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         size_t at = 0;
         while (reserved[i][at] && (text[at] | 0x20) == reserved[i][at]) at++;
@@ -223,17 +226,21 @@ static bool emit_value(yaml_emitter_t *emitter, const struct value *value) {
     case VALUE_INT:
     case VALUE_DOUBLE: {
         char digits[40];
-        if (value->kind == VALUE_INT) snprintf(digits, sizeof digits, "%lld", (long long)value->as.integer);
-        else snprintf(digits, sizeof digits, "%.17g", value->as.number);
+        if (value->kind == VALUE_INT)
+            snprintf(digits, sizeof digits, "%lld", (long long)value->as.integer);
+        else
+            snprintf(digits, sizeof digits, "%.17g", value->as.number);
         return emit_scalar(emitter, digits, YAML_PLAIN_SCALAR_STYLE);
     }
     case VALUE_STRING: return emit_scalar(emitter, value->as.string, style_of(value->as.string));
     case VALUE_LIST:
-        fine = emit(emitter, &event, yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+        fine = emit(emitter, &event,
+                    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
         for (size_t i = 0; fine && i < value->count; i++) fine = emit_value(emitter, value->as.items[i]);
         return fine && emit(emitter, &event, yaml_sequence_end_event_initialize(&event));
     case VALUE_MAP:
-        fine = emit(emitter, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
+        fine =
+            emit(emitter, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
         for (size_t i = 0; fine && i < value->count; i++)
             fine = emit_scalar(emitter, value->as.entries[i].key, style_of(value->as.entries[i].key)) &&
                    emit_value(emitter, value->as.entries[i].value);
@@ -253,7 +260,8 @@ void yaml_print(struct text *text, const struct value *document) {
     // Everything that is emitted is well-formed, so that only memory can fail.
     const bool fine = emit(&emitter, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
                       emit(&emitter, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 0)) &&
-                      emit_value(&emitter, document) && emit(&emitter, &event, yaml_document_end_event_initialize(&event, 1)) &&
+                      emit_value(&emitter, document) &&
+                      emit(&emitter, &event, yaml_document_end_event_initialize(&event, 1)) &&
                       emit(&emitter, &event, yaml_stream_end_event_initialize(&event)) && yaml_emitter_flush(&emitter);
     yaml_emitter_delete(&emitter);
     if (!fine) arena_exhausted(text->arena);

@@ -1,4 +1,5 @@
-// YAML to values and back, through libyaml. The only place that includes yaml.h; which scalars are quoted is decided here.
+// YAML to values and back, through libyaml. The only place that includes yaml.h; which scalars are quoted is decided
+// here.
 #ifndef KLOCK_YAMLIO_H
 #define KLOCK_YAMLIO_H
 

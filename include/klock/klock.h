@@ -1,7 +1,7 @@
 /* klock: compiles policies of locks, actors and grants into Kubernetes admission control and RBAC.
  *
- * The library prints nothing, never exits and keeps no global state. A compiler is used by one thread at a time; several
- * compilers are independent. Every text it gives out is UTF-8, NUL-terminated, and lives until klock_free. */
+ * The library prints nothing, never exits and keeps no global state. A compiler is used by one thread at a time;
+ * several compilers are independent. Every text it gives out is UTF-8, NUL-terminated, and lives until klock_free. */
 #ifndef KLOCK_KLOCK_H
 #define KLOCK_KLOCK_H
 
@@ -70,8 +70,8 @@ struct klock_diagnostic {
 KLOCK_API size_t klock_diagnostic_count(const struct klock_compiler *compiler);
 KLOCK_API struct klock_diagnostic klock_diagnostic_at(const struct klock_compiler *compiler, size_t index);
 
-/* All diagnostics as one text: "human", "json", "sarif", "github" or "junit"; NULL for another format or when memory runs
- * out. */
+/* All diagnostics as one text: "human", "json", "sarif", "github" or "junit"; NULL for another format or when memory
+ * runs out. */
 KLOCK_API const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color);
 
 /* What a code or name means; several lines; NULL when there is no such code. With NULL the list of all codes. */
@@ -102,8 +102,8 @@ enum klock_verdict { KLOCK_ALLOWED, KLOCK_WARNED, KLOCK_DENIED };
 struct klock_test {
     const char *policy, *title;
     const char *file;
-    unsigned line;    /* of the expectation */
-    size_t step;      /* number of the request within its test, from 1 */
+    unsigned line; /* of the expectation */
+    size_t step;   /* number of the request within its test, from 1 */
     bool passed;
     const char *expected, *actual; /* "denied by lockred" */
 };
@@ -114,10 +114,12 @@ KLOCK_API struct klock_test klock_test_at(const struct klock_compiler *compiler,
 /* The same as JSON, requests and decisions included, for other judges; NULL when memory runs out. */
 KLOCK_API const char *klock_test_cases(struct klock_compiler *compiler);
 
-/* Judges requests given as JSON: one request as klock_test_cases prints it, or a list of them. Gives a list of decisions
- * as JSON; NULL when the policy has errors or the request cannot be read (*ret_error says why) or memory runs out
+/* Judges requests given as JSON: one request as klock_test_cases prints it, or a list of them. Gives a list of
+ * decisions as JSON; NULL when the policy has errors or the request cannot be read (*ret_error says why) or memory runs
+ * out
  * (*ret_error is NULL). */
-KLOCK_API const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error);
+KLOCK_API const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len,
+                                   const char **ret_error);
 
 #ifdef __cplusplus
 }

@@ -26,11 +26,13 @@ struct arena *arena_of(void **state) {
 
 // ---- compiling ----
 
-static struct compilation *compile_with(void **state, const struct file *files, size_t count, const struct klock_options *options) {
+static struct compilation *compile_with(void **state, const struct file *files, size_t count,
+                                        const struct klock_options *options) {
     struct arena *arena = arena_of(state);
     struct compilation *compilation = ARENA_NEW(arena, struct compilation);
     driver_init(compilation, arena, options);
-    for (size_t i = 0; i < count; i++) load_add_buffer(&compilation->loader, files[i].name, files[i].text, strlen(files[i].text));
+    for (size_t i = 0; i < count; i++)
+        load_add_buffer(&compilation->loader, files[i].name, files[i].text, strlen(files[i].text));
     driver_compile(compilation);
     return compilation;
 }
@@ -57,7 +59,9 @@ struct compilation *compile_static(void **state, const char *text) {
 }
 
 struct compilation *compile_lock(void **state, const char *clauses, const char *rest) {
-    return compile(state, arena_printf(arena_of(state), "lock l {\n  resources configmaps\n  namespace default\n%s\n}\n%s\n", clauses, rest));
+    return compile(state,
+                   arena_printf(arena_of(state), "lock l {\n  resources configmaps\n  namespace default\n%s\n}\n%s\n",
+                                clauses, rest));
 }
 
 // ---- diagnostics ----
@@ -78,7 +82,8 @@ size_t count_of(const struct compilation *compilation, const char *code) {
 static void show(const struct compilation *compilation) {
     for (size_t i = 0; i < compilation->diags.count; i++) {
         const struct diagnostic *diagnostic = &compilation->diags.items[i];
-        print_message("  %s at '%s': %s\n", diag_info(diagnostic->code)->code, text_of(compilation, diagnostic->span), diagnostic->message);
+        print_message("  %s at '%s': %s\n", diag_info(diagnostic->code)->code, text_of(compilation, diagnostic->span),
+                      diagnostic->message);
     }
 }
 
@@ -205,7 +210,8 @@ const char *formula_text(void **state, const struct ir_expr *expr) {
 
 void assert_judged(void **state, const char *policy, const char *steps) {
     struct arena *arena = arena_of(state);
-    const struct compilation *compilation = compile(state, arena_printf(arena, "%s\ntest \"t\" {\n%s\n}\n", policy, steps));
+    const struct compilation *compilation =
+        compile(state, arena_printf(arena, "%s\ntest \"t\" {\n%s\n}\n", policy, steps));
     struct judged_case *cases = NULL;
     size_t count = 0;
     assert_no_errors(compilation);
@@ -241,7 +247,8 @@ const char *output_text(void **state, const struct compilation *compilation) {
     return text_string(&text);
 }
 
-const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace, const char *name) {
+const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace,
+                                 const char *name) {
     for (size_t i = 0; i < compilation->manifest.count; i++) {
         const struct manifest_object *object = &compilation->manifest.objects[i];
         if (strcmp(manifest_kind_name(object->kind), kind) == 0 && strcmp(object->namespace, namespace) == 0 &&

@@ -42,7 +42,8 @@ struct compilation *compile_at(void **state, const char *text, const char *date)
 struct compilation *compile_static(void **state, const char *text);
 struct compilation *compile_files(void **state, const struct file *files, size_t count);
 #define COMPILE_FILES(state, ...)                                                                                      \
-    compile_files((state), (const struct file[]){__VA_ARGS__}, sizeof((const struct file[]){__VA_ARGS__}) / sizeof(struct file))
+    compile_files((state), (const struct file[]){__VA_ARGS__},                                                         \
+                  sizeof((const struct file[]){__VA_ARGS__}) / sizeof(struct file))
 
 // A lock on configmaps in the namespace `default` with these clauses, and what else the file holds.
 struct compilation *compile_lock(void **state, const char *clauses, const char *rest);
@@ -70,6 +71,7 @@ struct plan *plan_of(void **state, const struct compilation *compilation);
 const struct plan_policy *policy_named(const struct plan *plan, const char *name);
 // The objects as one text.
 const char *output_text(void **state, const struct compilation *compilation);
-const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace, const char *name);
+const struct value *object_named(const struct compilation *compilation, const char *kind, const char *namespace,
+                                 const char *name);
 
 #endif

@@ -170,7 +170,7 @@ static void limits_the_depth(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(keeps_the_order_of_keys), TEST(digs),     TEST(compares_numbers_as_cel), TEST(compares_and_copies_deeply),
+        TEST(keeps_the_order_of_keys), TEST(digs),     TEST(compares_numbers_as_cel),  TEST(compares_and_copies_deeply),
         TEST(writes_what_it_read),     TEST(lays_out), TEST(refuses_what_is_not_json), TEST(names_the_line),
         TEST(limits_the_depth),
     };
