@@ -17,14 +17,14 @@ void arena_release(struct arena *arena);
 
 // Zeroed memory, aligned for any type; size 0 gives a valid unique pointer. Does not return when memory runs
 // out: it jumps to arena->exhausted, so whoever calls must own nothing outside the arena.
-void *arena_alloc(struct arena *arena, size_t size);
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 // The same, but NULL instead of the jump: for code that runs inside a library of others.
 void *arena_try_alloc(struct arena *arena, size_t size);
 // Leaves through arena->exhausted, for failures reported by libraries of others.
 _Noreturn void arena_exhausted(struct arena *arena);
 
 // A copy of len bytes with a NUL behind them.
-char *arena_copy(struct arena *arena, const char *bytes, size_t len);
+char *arena_copy(struct arena *arena, const char *bytes, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
@@ -37,6 +37,6 @@ char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((
         (items) = arena_grow((arena), (items), (count), sizeof *(items));                                              \
         (items)[(count)++] = (item);                                                                                   \
     } while (0)
-void *arena_grow(struct arena *arena, void *items, size_t count, size_t item_size);
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t item_size) __attribute__((returns_nonnull));
 
 #endif

@@ -85,7 +85,8 @@ const struct resource *catalog_get(const struct catalog *catalog, const char *gr
 
 bool catalog_knows_group(const struct catalog *catalog, const char *group) {
     for (size_t i = 0; i < catalog->known_count; i++) {
-        if (strcmp(lookup(catalog, catalog->known[i])->group, group) == 0) return true;
+        const struct resource *known = lookup(catalog, catalog->known[i]);
+        if (known && strcmp(known->group, group) == 0) return true;
     }
     return false;
 }

@@ -486,8 +486,12 @@ static bool is_identity(const struct ir_exemption *exemption, const struct reque
 
 static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
     if (strcmp(request->subresource, "eviction") == 0) return lock->evictions;
-    if (strcmp(request->subresource, "scale") == 0) return lock->scale;
-    return COVER_BY_PARAMS;
+    if (strcmp(request->subresource, "scale") != 0) return COVER_BY_PARAMS;
+    // What a wildcard takes in cannot be looked up.
+    if (lock->scale != COVER_BY_PARAMS) return lock->scale;
+    for (size_t i = 0; i < lock->scope.target_count; i++)
+        if (lock->scope.targets[i].name && matches_target(&lock->scope.targets[i], request)) return COVER_BY_PARAMS;
+    return COVER_NONE;
 }
 
 // By name alone nobody can tell that the object is being deleted already.

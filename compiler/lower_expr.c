@@ -313,6 +313,7 @@ struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context 
     case AST_EXPR_ALL: return lower_quantifier(lowering, context, expr);
     case AST_EXPR_CEL: return lower_cel(lowering, expr);
     }
+    if (!result) return ir_new(arena, IR_FALSE); // every kind is above
     result->key = expr->key.text;
     result->state = (enum state)expr->state;
     return compare(lowering, result, expr);

@@ -228,8 +228,9 @@ static bool is_date(const char *text) {
     if (len != 10 && len != sizeof pattern - 1) return false;
     for (size_t i = 0; i < len; i++)
         if (pattern[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i]) return false;
-    return strncmp(text + 5, "01", 2) >= 0 && strncmp(text + 5, "12", 2) <= 0 && strncmp(text + 8, "01", 2) >= 0 &&
-           strncmp(text + 8, "31", 2) <= 0;
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const int month = (text[5] - '0') * 10 + text[6] - '0', day = (text[8] - '0') * 10 + text[9] - '0';
+    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
 }
 
 static int compare_dates(const char *a, const char *b) {
@@ -463,9 +464,15 @@ static bool has_subresource(const struct ir_scope *scope, const char *name) {
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct ir_target *target = &scope->targets[i];
         if (target->resource && catalog_list_has(target->resource->subresources, name)) return true;
-        // A wildcard takes in pods; which kinds it has that scale, nobody can list.
+        // A wildcard takes in pods.
         if (!target->resource && (!target->group || !*target->group) && strcmp(name, "eviction") == 0) return true;
     }
+    return false;
+}
+
+static bool has_wildcard(const struct ir_scope *scope) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource) return true;
     return false;
 }
 
@@ -521,8 +528,20 @@ static void lower_cover(struct lowering *lowering, const struct ast_item *item, 
     if (lock->scope.where == IN_CLUSTER) return;
     if ((lock->denies & OP_DELETE) && has_subresource(&lock->scope, "eviction"))
         lock->evictions = choose_cover(lowering, item, lock, "evictions");
-    if (((lock->denies & OP_UPDATE) || lock->requires) && has_subresource(&lock->scope, "scale"))
-        lock->scale = choose_cover(lowering, item, lock, "scale");
+    if (!(lock->denies & OP_UPDATE) && !lock->requires) return;
+    const bool named = has_subresource(&lock->scope, "scale");
+    if (!named && !has_wildcard(&lock->scope)) return;
+    lock->scale = choose_cover(lowering, item, lock, "scale");
+    // Which kinds a wildcard has that scale, nobody can list, so they cannot be looked up.
+    if (!named && lock->scale == COVER_BY_PARAMS) lock->scale = COVER_NONE;
+}
+
+// A guard of the selection that was asked for in so many words.
+static const struct word *asked_guard(const struct ast_item *item) {
+    const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_GUARD);
+    for (size_t i = 0; clause && i < clause->words.count; i++)
+        if (catalog_list_has("labels label-in", clause->words.items[i].text)) return &clause->words.items[i];
+    return NULL;
 }
 
 // The lock over those of its objects that are cluster-scoped, or over those that are not: nothing moves between them.
@@ -540,11 +559,11 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
     if (narrowing) lock->selects = ir_and(lowering->arena, lock->selects, narrowing);
 
     const bool movable = !ir_is_immutable(lock->selects);
-    if (lock->guard_label_in && !movable) {
-        const struct ast_clause *guard = lower_find_clause(item, AST_CLAUSE_GUARD);
+    const struct word *guard = asked_guard(item);
+    if (guard && !movable) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
-                        "'guard label-in' on a lock that selects by nothing an update changes");
+                        "'guard %s' on a lock that selects by nothing an update changes", guard->text);
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && movable;
@@ -557,6 +576,14 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
                            const struct object_meaning **parts, size_t count) {
     static const enum ast_clause_kind narrowing[] = {AST_CLAUSE_WHEN, AST_CLAUSE_UNLESS, AST_CLAUSE_REQUIRE,
                                                      AST_CLAUSE_CHANGING, AST_CLAUSE_EXCEPT_CHANGING};
+    for (size_t i = 0; i < count && own->all_clause; i++) {
+        if (parts[i] == own || !parts[i]->narrowed) continue;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
+                                                    "'all objects' of an object that selects some");
+        diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
+        diag_help(lowering->diags, diagnostic, "leave it out");
+        return;
+    }
     if (own->narrowed || own->all_objects) return;
     for (size_t i = 0; i < sizeof narrowing / sizeof *narrowing; i++)
         if (lower_find_clause(item, narrowing[i])) return;

@@ -55,7 +55,7 @@ static bool rules_have(const struct plan_policy *policy, const char *group, cons
         const struct plan_rule *rule = &policy->rules[i];
         if (strcmp(rule->group, "*") != 0 && strcmp(rule->group, group) != 0) continue;
         for (size_t j = 0; j < rule->resource_count; j++)
-            if (strcmp(rule->resources[j], "*") == 0 || is_parent(rule->resources[j], resource)) return true;
+            if (*rule->resources[j] == '*' || is_parent(rule->resources[j], resource)) return true;
     }
     return false;
 }

@@ -113,7 +113,8 @@ const char *cel_constant(struct printer *printer, const struct plan_column *colu
 }
 
 const struct plan_column *cel_column_of(const struct printer *printer, const struct ir_expr *atom) {
-    for (size_t i = 0; i < printer->table->atom_count; i++)
-        if (printer->table->atoms[i] == atom) return &printer->table->columns[i];
-    return NULL;
+    const struct plan_table *table = printer->table;
+    size_t i = 0;
+    while (table->atoms[i] != atom) i++; // the model's atoms are all there
+    return &table->columns[i];
 }

@@ -293,9 +293,9 @@ static void add_key_atoms(struct arena *arena, struct plan_table *table, const s
 }
 
 static const struct plan_column *column_of(const struct plan_table *table, const struct ir_expr *atom) {
-    for (size_t i = 0; i < table->atom_count; i++)
-        if (table->atoms[i] == atom) return &table->columns[i];
-    return NULL;
+    size_t i = 0;
+    while (table->atoms[i] != atom) i++; // the model's atoms are all there
+    return &table->columns[i];
 }
 
 struct key_entry {
@@ -640,7 +640,8 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
 struct family {
     enum plan_shape shape;
     enum cover cover;
-    const struct resource *parent; // of SHAPE_SCALE
+    const struct resource *parent; // of SHAPE_SCALE; NULL for whatever of the group scales
+    const char *group;             // of SHAPE_SCALE without a parent; "*" for every group
 };
 
 struct group {
@@ -704,8 +705,10 @@ static void add_to_group(struct arena *arena, struct names *known, struct group 
     const char *shape = "objects";
     const char *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
     if (family->shape == SHAPE_EVICTIONS) shape = arena_printf(arena, "evictions%s", suffix);
-    if (family->shape == SHAPE_SCALE)
+    if (family->shape == SHAPE_SCALE && family->parent)
         shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
+    if (family->shape == SHAPE_SCALE && !family->parent)
+        shape = strcmp(family->group, "*") == 0 ? "scale-all" : arena_printf(arena, "scale-all.%s", family->group);
     const size_t bytes = weight(arena, lock);
     const char *structure = structure_of(arena, lock);
     struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
@@ -763,13 +766,15 @@ static void make_covering_rules(struct arena *arena, struct plan_policy *policy,
     static const char *const eviction = "pods/eviction";
     const bool evictions = family->shape == SHAPE_EVICTIONS;
     struct plan_rule rule = {
-        .group = evictions ? "" : family->parent->group,
+        .group = evictions        ? ""
+                 : family->parent ? family->parent->group
+                                  : family->group,
         .version = "*",
         .operations = evictions ? OP_CREATE : OP_UPDATE,
         .namespaced = true,
     };
     ARENA_PUSH(arena, rule.resources, rule.resource_count,
-               evictions ? eviction : arena_printf(arena, "%s/scale", family->parent->plural));
+               evictions ? eviction : arena_printf(arena, "%s/scale", family->parent ? family->parent->plural : "*"));
     ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
     policy->by_params = family->cover == COVER_BY_PARAMS;
     if (!policy->by_params) return;
@@ -791,9 +796,11 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         family = (struct family){.shape = SHAPE_EVICTIONS, .cover = lock->evictions};
         if (lock->evictions) add_to_group(arena, &known, &groups, &group_count, lock, &family);
         for (size_t j = 0; lock->scale && j < lock->scope.target_count; j++) {
-            const struct resource *parent = lock->scope.targets[j].resource;
-            family = (struct family){.shape = SHAPE_SCALE, .cover = lock->scale, .parent = parent};
-            if (parent && catalog_list_has(parent->subresources, "scale"))
+            const struct ir_target *target = &lock->scope.targets[j];
+            family = (struct family){.shape = SHAPE_SCALE, .cover = lock->scale, .parent = target->resource};
+            family.group = target->group ? target->group : "*";
+            const bool listed = target->resource && catalog_list_has(target->resource->subresources, "scale");
+            if (listed || (!target->resource && lock->scale == COVER_BY_NAME))
                 add_to_group(arena, &known, &groups, &group_count, lock, &family);
         }
     }

@@ -249,6 +249,7 @@ struct token lexer_next(struct lexer *lexer) {
         "validating"        { return finish(lexer, start, TOK_VALIDATING, first_on_line); }
         "mutating"          { return finish(lexer, start, TOK_MUTATING, first_on_line); }
         word                { return finish(lexer, start, TOK_WORD, first_on_line); }
+        "-" [0-9]+ ("." [0-9]+)? { return finish(lexer, start, TOK_WORD, first_on_line); }
         word "/*"           { return finish(lexer, start, TOK_WILDCARD, first_on_line); }
         "*"                 { return finish(lexer, start, TOK_STAR, first_on_line); }
         "*" [./] word       { return finish(lexer, start, TOK_WILDCARD, first_on_line); }

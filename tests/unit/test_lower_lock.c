@@ -29,7 +29,7 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"labels a\ndeny update\nguard owners", "K0901", "owners"},
         {"labels a\ndeny update\nguard namespace", "K0901", "namespace"},
         {"labels a\ndeny update\nguard rbac", "K0901", "rbac"},
-        {"name n\ndeny update\nguard label-in", "K0414", "guard label-in"},
+        {"name n\ndeny update\nguard label-in", "K0414", "label-in"},
         {"name n\ndeny update\nexempt none, controllers", "K0403", "exempt none, controllers"},
         {"name n\ndeny update\nexempt nobody", "K0101", "nobody"},
         {"name n\ndeny update\ncover connect by name", "K0901", "connect"},
