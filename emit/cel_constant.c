@@ -114,7 +114,8 @@ const char *cel_constant(struct printer *printer, const struct plan_column *colu
 
 const struct plan_column *cel_column_of(const struct printer *printer, const struct ir_expr *atom) {
     const struct plan_table *table = printer->table;
-    size_t i = 0;
-    while (table->atoms[i] != atom) i++; // the model's atoms are all there
-    return &table->columns[i];
+    static const struct plan_column none = {.uniform = true}; // of atoms without constants
+    for (size_t i = 0; i < table->atom_count; i++)
+        if (table->atoms[i] == atom) return &table->columns[i];
+    return &none;
 }

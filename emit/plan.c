@@ -293,9 +293,10 @@ static void add_key_atoms(struct arena *arena, struct plan_table *table, const s
 }
 
 static const struct plan_column *column_of(const struct plan_table *table, const struct ir_expr *atom) {
-    size_t i = 0;
-    while (table->atoms[i] != atom) i++; // the model's atoms are all there
-    return &table->columns[i];
+    static const struct plan_column none = {.uniform = true}; // of atoms without constants
+    for (size_t i = 0; i < table->atom_count; i++)
+        if (table->atoms[i] == atom) return &table->columns[i];
+    return &none;
 }
 
 struct key_entry {
