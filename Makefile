@@ -146,7 +146,13 @@ $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 
 $(OUT)/tests/unit/test_oom: LDFLAGS += -Wl,--wrap=calloc
 
-unit-tests: $(UNIT_TESTS)
+# klockc whose writing calls can be made to fail.
+FAILING := $(OUT)/tests/cli/klockc-failing
+WRAPPED := write fsync close rename mkdir mkstemp fchmod
+$(FAILING): $(OUT)/tests/cli/failing_calls.o $(CLI_OBJECTS) $(LIBRARY)
+	$(LINK) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+unit-tests: $(UNIT_TESTS) $(FAILING)
 unit: $(UNIT_TESTS)
 	@BUILD=$(BUILD) tests/run unit
 
@@ -158,7 +164,7 @@ differential: build/oracle
 
 sanitize:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS))
+	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING))
 	@BUILD=asan tests/run unit golden rows cli docs
 
 fuzz:

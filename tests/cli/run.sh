@@ -517,4 +517,6 @@ try 0 compile top.klock --root .
 printf 'include "../good.klock"\npolicy inside\n%s' 'lock x { resources pods  namespace a  name b  deny delete }' >inner/inside.klock
 try 1 compile inner/inside.klock
 try 0 compile inner/inside.klock --root .
+
+. "$root/tests/cli/failing.sh"
 finish
