@@ -37,6 +37,7 @@ RE2C ?= re2c
 CLANG ?= clang
 CLANG_FORMAT ?= clang-format
 PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
 
 VARIANT_CFLAGS.release := -O2 -fstack-protector-strong -fPIE
 VARIANT_CPPFLAGS.release := -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -59,7 +60,7 @@ CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
 OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote emit -iquote grammar -iquote $(GEN) $(PACKAGE_CFLAGS) \
 	$(VARIANT_CPPFLAGS.$(BUILD))
-OUR_CFLAGS := -std=c11 $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
+OUR_CFLAGS := -std=c11 -fvisibility=hidden $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
 OUR_LDFLAGS := $(VARIANT_LDFLAGS.$(BUILD))
 
 GENERATED := $(foreach grammar,klock cel,$(GEN)/$(grammar)_parser.c $(GEN)/$(grammar)_lexer.c)
@@ -186,17 +187,25 @@ format:
 
 # ---- installing ----
 
+# The archive that is installed gives out nothing but the interface, so that names of ours meet none of others. Where the
+# tools cannot do that, it is the one of the build.
+$(OUT)/installed/libklock.a: $(OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	rm -f $@
+	{ $(LD) -r -o $(@D)/klock.o $(OBJECTS) && $(OBJCOPY) --localize-hidden $(@D)/klock.o && \
+		$(AR) rcs $@ $(@D)/klock.o; } || cp $(LIBRARY) $@
+
 build/klock.pc: include/klock.pc.in include/klock/klock.h Makefile
 	@mkdir -p $(@D)
 	version=$$(sed -n 's/^#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -); \
 	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$$version|" $< >$@
 
-install: all build/klock.pc
+install: all build/klock.pc $(OUT)/installed/libklock.a
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
-	install -m 644 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libklock.a
+	install -m 644 $(OUT)/installed/libklock.a $(DESTDIR)$(LIBDIR)/libklock.a
 	install -m 644 include/klock/*.h $(DESTDIR)$(INCLUDEDIR)/klock/
 	install -m 644 build/klock.pc $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
 	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
