@@ -170,3 +170,62 @@ func (j *Judge) needNamespace(ctx context.Context, name string) error {
 	}
 	return j.putNamespace(ctx, name, nil)
 }
+
+// keepParameters binds every kind of parameter of the files once, under policies that match nothing, for as long as the
+// server runs. A server that loses the last binding with a kind stops watching it, and one that gets it back may go on with
+// what it knew before (kubernetes/kubernetes#130887); files come and go here all the time, in clusters they do not.
+func (j *Judge) keepParameters(ctx context.Context, files []*File) error {
+	for _, f := range files {
+		objects, err := evaluator.Objects(f.Manifest)
+		if err != nil {
+			return err
+		}
+		for _, object := range objects {
+			kind, found, err := unstructured.NestedMap(object.Object, "spec", "paramKind")
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			name := strings.ToLower(fmt.Sprintf("klock-keeps-%s.%s", kind["kind"], strings.ReplaceAll(fmt.Sprint(kind["apiVersion"]), "/", ".")))
+			if err := j.keep(ctx, name, kind); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (j *Judge) keep(ctx context.Context, name string, kind map[string]any) error {
+	const group = "/apis/admissionregistration.k8s.io/v1/"
+	policy := map[string]any{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+		"metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"paramKind": kind,
+			"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
+				"apiGroups": []any{"nowhere.klock.dev"}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE"}, "resources": []any{"nothing"},
+			}}},
+			"validations": []any{map[string]any{"expression": "true"}},
+		},
+	}
+	binding := map[string]any{
+		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+		"metadata": map[string]any{"name": name},
+		"spec": map[string]any{
+			"policyName": name, "validationActions": []any{"Audit"},
+			"paramRef": map[string]any{"selector": map[string]any{}, "parameterNotFoundAction": "Allow"},
+		},
+	}
+	for path, object := range map[string]any{"validatingadmissionpolicies": policy, "validatingadmissionpolicybindings": binding} {
+		answer, err := j.client.do(ctx, http.MethodPost, group+path, nil, object, nil)
+		if err != nil {
+			return err
+		}
+		if answer.code != http.StatusConflict && answer.err() != nil {
+			return fmt.Errorf("keep the informer of %s: %w", kind, answer.err())
+		}
+	}
+	return nil
+}

@@ -148,7 +148,7 @@ func (j *Judge) Admit(ctx context.Context, files []*File) error {
 			}
 		}
 	}
-	return nil
+	return j.keepParameters(ctx, files)
 }
 
 // permit gives the testers what the case needs: its custom resources, and the verbs on locks that it grants.
