@@ -1,5 +1,5 @@
-// Linked into klockc in place of the system calls by which it writes: the call whose number is in KLOCK_FAIL_AT fails. The
-// number of calls there were is the test's to find: a run without a failure ends the series.
+// Linked into klockc in place of the system calls by which it writes: the call whose number is in KLOCK_FAIL_AT fails.
+// The number of calls there were is the test's to find: a run without a failure ends the series.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
