@@ -39,19 +39,17 @@ enum subresource_class ir_subresource_class(const char *subresource) {
     return SUBRESOURCE_OTHER;
 }
 
-bool ir_is_immutable(const struct ir_expr *expr) {
-    switch (expr->kind) {
+// Whether an atom of this kind reads what an object holds beside its name.
+static bool reads_content(enum ir_kind kind) {
+    switch (kind) {
     case IR_LABEL:
-    case IR_ANNOTATION: return false;
+    case IR_ANNOTATION:
     case IR_FIELD:
     case IR_ANY:
-    case IR_ALL: return expr->frozen;
+    case IR_ALL: return true;
     case IR_AND:
     case IR_OR:
     case IR_NOT:
-        for (size_t i = 0; i < expr->operand_count; i++)
-            if (!ir_is_immutable(expr->operands[i])) return false;
-        return true;
     case IR_TRUE:
     case IR_FALSE:
     case IR_NAME:
@@ -63,38 +61,24 @@ bool ir_is_immutable(const struct ir_expr *expr) {
     case IR_EXTRA:
     case IR_RESOURCE:
     case IR_OPERATION:
-    case IR_CEL: return true; // CEL names the states it reads by itself
+    case IR_CEL: return false;
     }
+    return false;
+}
+
+// CEL names the states it reads by itself, and what hangs on a variable moves with the list that it is bound to.
+bool ir_is_immutable(const struct ir_expr *expr) {
+    if (reads_content(expr->kind) && !expr->frozen && expr->path.variable < 0) return false;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (!ir_is_immutable(expr->operands[i])) return false;
     return true;
 }
 
 bool ir_needs_name_only(const struct ir_expr *expr) {
-    switch (expr->kind) {
-    case IR_LABEL:
-    case IR_ANNOTATION:
-    case IR_FIELD:
-    case IR_ANY:
-    case IR_ALL:
-    case IR_CEL: return false;
-    case IR_AND:
-    case IR_OR:
-    case IR_NOT:
-        for (size_t i = 0; i < expr->operand_count; i++)
-            if (!ir_needs_name_only(expr->operands[i])) return false;
-        return true;
-    case IR_TRUE:
-    case IR_FALSE:
-    case IR_NAME:
-    case IR_NAMESPACE:
-    case IR_NAMESPACE_LABEL:
-    case IR_USER:
-    case IR_UID:
-    case IR_GROUP:
-    case IR_EXTRA:
-    case IR_RESOURCE:
-    case IR_OPERATION: return true;
-    }
-    return false;
+    if (reads_content(expr->kind) || expr->kind == IR_CEL) return false;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (!ir_needs_name_only(expr->operands[i])) return false;
+    return true;
 }
 
 bool ir_has_cel(const struct ir_expr *expr) {
