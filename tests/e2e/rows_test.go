@@ -92,7 +92,7 @@ func rows(t *testing.T) []*row {
 		t.Logf("no klockc at %s: only hand-written manifests are judged", cases.Klockc())
 		return rows
 	}
-	for _, pattern := range []string{"tests/rows/*.klock", "examples/*.klock", "tests/e2e/testdata/subresources.klock"} {
+	for _, pattern := range []string{"tests/rows/*.klock", "examples/*.klock", "tests/e2e/testdata/subresources.klock", "tests/e2e/testdata/covers.klock"} {
 		files, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
 		if err != nil {
 			t.Fatal(err)
