@@ -4,7 +4,7 @@ import "k8s.io/apimachinery/pkg/runtime/schema"
 
 const (
 	podTemplate = `{containers: [{name: c0, image: "registry.example/image:1"}]}`
-	workload    = `{spec: {selector: {matchLabels: {e2e: NAME}}, template: {metadata: {labels: {e2e: NAME}}, spec: ` + podTemplate + `}}}`
+	workload    = `{spec: {selector: {matchLabels: {e2e: "NAME"}}, template: {metadata: {labels: {e2e: "NAME"}}, spec: ` + podTemplate + `}}}`
 	webhooks    = `{webhooks: [{name: hook.e2e.klock.dev, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Ignore,
   clientConfig: {service: {namespace: nowhere, name: hook}}, rules: [{apiGroups: [nowhere.klock.dev], apiVersions: [v1], operations: [CREATE], resources: [nothing]}]}]}`
 	device = `{spec: {devices: {requests: [{name: one, exactly: {deviceClassName: class.klock.dev}}]}}}`
@@ -19,10 +19,10 @@ var templates = map[schema.GroupKind]string{
 	{Kind: "PersistentVolume"}:      `{spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], persistentVolumeReclaimPolicy: Retain, hostPath: {path: /e2e}}}`,
 	{Kind: "PersistentVolumeClaim"}: `{spec: {accessModes: [ReadWriteOnce], storageClassName: "", resources: {requests: {storage: 1Gi}}}}`,
 	{Kind: "Pod"}:                   `{spec: ` + podTemplate + `}`,
-	{Kind: "PodTemplate"}:           `{template: {metadata: {labels: {e2e: NAME}}, spec: ` + podTemplate + `}}`,
-	{Kind: "ReplicationController"}: `{spec: {selector: {e2e: NAME}, template: {metadata: {labels: {e2e: NAME}}, spec: ` + podTemplate + `}}}`,
+	{Kind: "PodTemplate"}:           `{template: {metadata: {labels: {e2e: "NAME"}}, spec: ` + podTemplate + `}}`,
+	{Kind: "ReplicationController"}: `{spec: {selector: {e2e: "NAME"}, template: {metadata: {labels: {e2e: "NAME"}}, spec: ` + podTemplate + `}}}`,
 	{Kind: "ResourceQuota"}:         `{spec: {hard: {pods: "99"}}}`,
-	{Kind: "Service"}:               `{spec: {selector: {e2e: NAME}, ports: [{port: 80}]}}`,
+	{Kind: "Service"}:               `{spec: {selector: {e2e: "NAME"}, ports: [{port: 80}]}}`,
 
 	{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy"}: `{spec: {reinvocationPolicy: Never, failurePolicy: Ignore,
   matchConstraints: {resourceRules: [{apiGroups: [nowhere.klock.dev], apiVersions: [v1], operations: [CREATE], resources: [nothing]}]},
