@@ -220,6 +220,7 @@ struct refusal_pieces {
     struct piece circumstances, trigger, enters, passes, glass;
 };
 
+// They are asked in this order: who asks is known at once, what an update changes takes a look at the whole object.
 static struct refusal_pieces pieces_of(struct printer *printer) {
     const struct plan_table *table = printer->table;
     struct refusal_pieces pieces = {
@@ -271,7 +272,7 @@ static void print_single(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_exempt(printer);
     const bool records = ir_records_glass(lock);
-    const struct piece held[] = {pieces.circumstances, trigger, piece_not(arena, pieces.passes),
+    const struct piece held[] = {pieces.circumstances, piece_not(arena, pieces.passes), trigger,
                                  records ? piece_always : piece_not(arena, pieces.glass), piece_not(arena, exempt)};
     const char *text = lines(arena, held, 5);
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
@@ -379,12 +380,12 @@ static void print_table(struct printer *printer) {
     const char *held_name = named(printer, records ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
     const struct piece not_passes = piece_not(arena, pieces.passes), not_exempt = piece_not(arena, is_exempt(printer));
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
-    const struct piece held[] = {pieces.circumstances, pieces.trigger, not_passes, not_glass, not_exempt};
+    const struct piece held[] = {pieces.circumstances, not_passes, pieces.trigger, not_glass, not_exempt};
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 5));
     if (model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) {
-        const struct piece entered[] = {pieces.circumstances, pieces.enters, not_passes, not_glass, not_exempt};
+        const struct piece entered[] = {pieces.circumstances, not_passes, pieces.enters, not_glass, not_exempt};
         text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 5));
     }
     cel_add_variable(printer, held_name, text_string(&text));
