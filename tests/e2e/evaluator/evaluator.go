@@ -261,7 +261,8 @@ func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
 		// The request may be of another kind (an Eviction), so the kind of a partial object that does not say its own is
 		// found by the resource.
 		if apiVersion, _ := parent["apiVersion"].(string); apiVersion != "" {
-			if kind.GroupVersion().String() != apiVersion || kind.Kind != parent["kind"] {
+			// In whichever version it is written, a server's informer has it in that of the parameters.
+			if schema.FromAPIVersionAndKind(apiVersion, "").Group != kind.Group || kind.Kind != parent["kind"] {
 				continue
 			}
 		} else if kind.Group != r.Group || resources.Plural(kind.GroupKind()) != r.Resource {
