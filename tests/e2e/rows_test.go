@@ -122,7 +122,7 @@ func compiled(file string) *row {
 			r.err = nil
 		}
 	} else if r.err == nil {
-		r.cases, r.err = cases.Load(file)
+		r.cases, r.err = cases.Load(append(r.comments.options, file)...)
 	}
 	return r
 }
