@@ -160,6 +160,9 @@ func TestRowsEvaluator(t *testing.T) {
 				if problem := c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)); problem != "" {
 					t.Error(problem)
 				}
+				for _, otherwise := range verdict.Otherwise {
+					t.Errorf("%s: %s", c, otherwise)
+				}
 			}
 		})
 	}

@@ -6,6 +6,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -377,20 +378,33 @@ func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err erro
 		return outcome, err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
+	for _, form := range r.AskedAs() {
+		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// askAs asks until the answer is right, or until it is clear that it is not.
+func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
 	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		if outcome.Problem != "" && r.Asked != "" {
+			outcome.Problem += "\n\tasked as " + r.Asked
+		}
 		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
 		if done || time.Now().After(deadline) {
-			return outcome, nil
+			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -431,7 +445,7 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 		user.Groups = append(user.Groups, grantGroup+verb)
 	}
 	query := url.Values{"dryRun": {"All"}}
-	path := itemOf(r)
+	path := collectionOf(r) + "/" + url.PathEscape(cmp.Or(r.Asked, r.Name))
 	if r.Subresource != "" {
 		path += "/" + r.Subresource
 	}
