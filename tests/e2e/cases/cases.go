@@ -97,6 +97,15 @@ func (r *Request) Parent() map[string]any {
 	return r.OldObject
 }
 
+// CarriesNameOnly says whether the request carries nothing of the object that it is about but the name.
+func (r *Request) CarriesNameOnly() bool {
+	switch r.Subresource {
+	case "eviction", "binding", "token", "scale":
+		return true
+	}
+	return r.Operation == "CONNECT"
+}
+
 // User is the requester.
 type User struct {
 	Username string              `json:"username"`

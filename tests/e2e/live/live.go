@@ -49,9 +49,10 @@ const (
 
 // Judge asks one API server. It is used by one goroutine.
 type Judge struct {
-	client *client
-	admin  kubernetes.Interface
-	store  *store
+	cluster *cluster.Cluster
+	client  *client
+	admin   kubernetes.Interface
+	store   *store
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
@@ -91,7 +92,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		return nil, err
 	}
 	return &Judge{
-		client: client, admin: admin, store: &store{etcd: c.Etcd},
+		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
@@ -160,7 +161,7 @@ func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
 			continue
 		}
 		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
-		if err := cluster.Allow(ctx, j.admin, grantGroup+verb, rule); err != nil {
+		if err := j.cluster.Allow(ctx, grantGroup+verb, rule); err != nil {
 			return err
 		}
 		j.granted[verb] = true
@@ -191,7 +192,7 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 			return fmt.Errorf("define %s: %w", gvr.GroupResource(), err)
 		}
 	}
-	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
+	if err := j.cluster.Allow(ctx, cluster.Testers, rbacv1.PolicyRule{
 		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
 	}); err != nil {
 		return err
