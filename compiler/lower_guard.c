@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "diag.h"
 #include "lower_derive.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
@@ -324,7 +325,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     }
     lock->selects = written_for(lowering->arena, from->policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
 }
@@ -346,11 +347,11 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
 
 // ---- static manifests: they alone see requests for policies ----
 
-static void guard_policies(struct lowering *lowering, const char *policy) {
+static void guard_policies(struct lowering *lowering, const char *policy, struct span span) {
     static const char group[] = "admissionregistration.k8s.io";
     struct ir_lock none = {.policy = policy,
                            .name = "admission-configuration",
-                           .span = span_none(),
+                           .span = span,
                            .condition = ir_new(lowering->arena, IR_TRUE),
                            .exemption = EXEMPT_LIFECYCLE,
                            .mode = MODE_DENY};
@@ -361,7 +362,7 @@ static void guard_policies(struct lowering *lowering, const char *policy) {
     derive_target(lowering, lock, group, "validatingadmissionpolicybindings");
     lock->selects = written_for(lowering->arena, policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, NULL, lock, "without it the locks of the policy would not hold");
 }
@@ -420,8 +421,26 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
     if (!lowering->is_static) return;
-    struct texts policies = {0};
-    for (size_t i = 0; i < lowering->ir->lock_count; i++)
-        texts_add(lowering->arena, &policies, lowering->ir->locks[i]->policy);
-    for (size_t i = 0; i < policies.count; i++) guard_policies(lowering, policies.items[i]);
+    // The place of one of its locks stands for the policy: of the one whose name comes first.
+    struct names policies;
+    names_init(&policies, lowering->arena);
+    const size_t count = lowering->ir->lock_count;
+    const struct ir_lock **firsts = NULL;
+    size_t first_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_lock *lock = lowering->ir->locks[i];
+        const struct ir_lock **known = names_get(&policies, lock->policy);
+        if (!known) {
+            known = ARENA_NEW(lowering->arena, const struct ir_lock *);
+            *known = lock;
+            names_set(&policies, lock->policy, known);
+            ARENA_PUSH(lowering->arena, firsts, first_count, lock);
+        } else if (strcmp(lock->name, (*known)->name) < 0) {
+            *known = lock;
+        }
+    }
+    for (size_t i = 0; i < first_count; i++) {
+        const struct ir_lock *const *first = names_get(&policies, firsts[i]->policy);
+        guard_policies(lowering, (*first)->policy, (*first)->span);
+    }
 }
