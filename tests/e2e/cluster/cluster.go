@@ -28,6 +28,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -405,11 +406,31 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return c.Allow(ctx, Testers, rbacv1.PolicyRule{
+	if err := c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
-	})
+	}); err != nil {
+		return err
+	}
+	// The server's authorizer learns of it by watching.
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		Groups: []string{Testers}, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"},
+	}}
+	for {
+		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if answer.Status.Allowed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s hold no rights: %w", Testers, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
