@@ -65,6 +65,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     lock->selects = selects;
     lock->denies = OP_DELETE;
     lock->guard_labels = selector != NULL;
+    lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
 }
 
@@ -111,6 +112,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
+    lock->guard_owners = true;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, why);
 
@@ -206,7 +208,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->selects = of_template(lowering->arena, locked->selects, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
-    lock->guard_label_in = true;
+    lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "its pods are locked");
@@ -326,6 +328,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     lock->selects = written_for(lowering->arena, from->policy);
     lock->denies = OPS_STORED;
     lock->guard_labels = lock->keeps_output = true;
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
 }
@@ -333,7 +336,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
     const bool output = has_output(lowering->ir, from->policy);
-    if (!output && !from->exclusive.label_count) {
+    const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
+    if (!output && !passed) {
         nothing_to_guard(lowering, word, "nobody may pass",
                          "without exclusive actors and grants there is no RBAC that leads past it");
         return;
@@ -342,7 +346,7 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (from->exclusive.label_count) derive_rbac(lowering, guarded->item, from);
+    if (passed) derive_rbac(lowering, guarded->item, from);
 }
 
 // ---- static manifests: they alone see requests for policies ----
