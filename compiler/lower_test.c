@@ -226,7 +226,7 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     else if (*reached)
         served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
     else
-        served = served && operations[i].operation != OP_CONNECT;
+        served = served && catalog_list_has(resource->verbs, operations[i].verb);
     if (!served) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
