@@ -28,6 +28,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -405,11 +406,31 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return c.Allow(ctx, Testers, rbacv1.PolicyRule{
+	if err := c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
-	})
+	}); err != nil {
+		return err
+	}
+	// The server's authorizer learns of it by watching.
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		Groups: []string{Testers}, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"},
+	}}
+	for {
+		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if answer.Status.Allowed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s hold no rights: %w", Testers, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
@@ -419,29 +440,45 @@ func (c *Cluster) Allow(ctx context.Context, group string, rules ...rbacv1.Polic
 		c.allowed = map[string][]rbacv1.PolicyRule{}
 	}
 	c.allowed[group] = append(c.allowed[group], rules...)
-	metadata := metav1.ObjectMeta{Name: group, UID: types.UID(group), CreationTimestamp: metav1.Now()}
-	objects := map[string]any{
-		"clusterroles": &rbacv1.ClusterRole{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-			ObjectMeta: metadata, Rules: c.allowed[group],
-		},
-		"clusterrolebindings": &rbacv1.ClusterRoleBinding{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
-			ObjectMeta: metadata,
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-		},
+	if err := c.PutRole(ctx, group, c.allowed[group]...); err != nil {
+		return err
 	}
-	for resource, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := c.Etcd.Put(ctx, "/registry/"+resource+"/"+group, string(text)); err != nil {
-			return err
-		}
+	return c.Bind(ctx, group, group)
+}
+
+// PutRole writes a ClusterRole into etcd.
+func (c *Cluster) PutRole(ctx context.Context, name string, rules ...rbacv1.PolicyRule) error {
+	return c.put(ctx, "clusterroles/"+name, &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metadata(name), Rules: rules,
+	})
+}
+
+// Bind gives a ClusterRole to a group, through etcd.
+func (c *Cluster) Bind(ctx context.Context, role, group string) error {
+	name := role
+	if role != group {
+		name = role + ":" + group
 	}
-	return nil
+	return c.put(ctx, "clusterrolebindings/"+name, &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: metadata(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+	})
+}
+
+func metadata(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.Now()}
+}
+
+func (c *Cluster) put(ctx context.Context, key string, object any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.Etcd.Put(ctx, "/registry/"+key, string(text))
+	return err
 }
 
 type process struct {
