@@ -57,6 +57,14 @@ func (j *Judge) ApplyTimed(ctx context.Context, manifest []byte) (created time.D
 
 // Remove deletes the objects of a manifest, bindings first, and waits until none of its policies acts.
 func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
+	if err := j.Withdraw(ctx, manifest); err != nil {
+		return err
+	}
+	return j.settle(ctx)
+}
+
+// Withdraw is Remove without the wait. The next Apply waits for its effect, too.
+func (j *Judge) Withdraw(ctx context.Context, manifest []byte) error {
 	objects, err := evaluator.Objects(manifest)
 	if err != nil {
 		return err
@@ -64,15 +72,20 @@ func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
 	for _, object := range slices.Backward(objects) {
 		kind := object.GroupVersionKind()
 		path := collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
-		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
-		if err != nil {
+		var answer *reply
+		err := eventually(ctx, patience, func() (_ bool, err error) {
+			answer, err = j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+			// What the policies guard goes when their bindings have gone.
+			return err == nil && !refusedByPolicy(answer), err
+		})
+		if answer == nil {
 			return err
 		}
 		if answer.code != http.StatusNotFound && answer.err() != nil {
 			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
 		}
 	}
-	return j.settle(ctx)
+	return nil
 }
 
 func (j *Judge) createAll(ctx context.Context, manifest []byte) error {

@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+)
+
+// unsafeDeletes is the first minor with deletions of what cannot be read.
+const unsafeDeletes = "1.33"
+
+// The ways that lead past admission.
+var waysOutside = []way{
+	{
+		number: 16, name: "policy-binding",
+		policy: redConfigMaps,
+		setup:  makes(vault, dev),
+		acts:   []act{removes("configmaps NS/vault")},
+		done:   gone("configmaps NS/vault"),
+		after: func(w *world) {
+			const binding = "validatingadmissionpolicybindings.admissionregistration.k8s.io POLICY-objects"
+			w.refusedBy(authorizer, "delete the binding without the right", w.dev().remove(w.at(binding)))
+			// The API applies no policy to policies: this stays open to whoever has the right.
+			w.passes("whoever has the right deletes the binding", func() error { return w.mallory.remove(w.at(binding)) })
+			w.until("the lock is no more", func() bool { return w.mallory.remove(w.at("configmaps NS/vault")) == nil })
+		},
+	},
+	{
+		number: 32, name: "etcd",
+		policy: redConfigMaps,
+		setup:  makes(vault),
+		acts: []act{
+			// This stays open.
+			{what: "delete the object's key in etcd", by: nobody, do: func(w *world) error {
+				_, err := w.c.Etcd.Delete(context.Background(), w.text("/registry/configmaps/NS/vault"))
+				return err
+			}},
+		},
+		after: func(w *world) {
+			w.until("the vault is gone", func() bool { return w.gone("configmaps NS/vault") })
+		},
+	},
+	{
+		number: 44, name: "unsafe-delete", since: unsafeDeletes,
+		policy: redConfigMaps,
+		setup: func(w *world) {
+			makes(vault, dev, editor)(w)
+			if _, err := w.c.Etcd.Put(context.Background(), w.text("/registry/configmaps/NS/vault"), "no object"); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+		acts: []act{
+			{what: "delete it as others do", by: itself, do: func(w *world) error {
+				if w.locked {
+					return w.mallory.remove(w.at("configmaps NS/vault"))
+				}
+				return nil
+			}},
+			// Whoever holds the verb passes by admission: this stays open.
+			{what: "delete it unsafely", by: nobody, do: func(w *world) error {
+				const path = "/api/v1/namespaces/NS/configmaps/vault?ignoreStoreReadErrorWithClusterBreakingPotential=true"
+				w.refusedBy(authorizer, "delete unsafely without the verb", w.dev().ask(http.MethodDelete, w.text(path)))
+				return w.mallory.ask(http.MethodDelete, w.text(path))
+			}},
+		},
+		after: func(w *world) {
+			if !w.gone("configmaps NS/vault") {
+				w.t.Error("the vault is still there")
+			}
+		},
+	},
+}
+
+// editor lets dev write ConfigMaps.
+const editor = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: editor, namespace: NS}
+rules: [{apiGroups: [""], resources: [configmaps], verbs: [get, list, create, update, patch, delete]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: editor, namespace: NS}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: editor}
+subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
+`
