@@ -218,7 +218,7 @@ lock guarded {
 		number: 13, name: "owner-reference",
 		policy: `
 lock guarded {
-  resources  configmaps, pods
+  resources  configmaps, deployments
   namespace  NS
   labels     aura=red
   deny       delete
@@ -226,9 +226,9 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: func(w *world) { w.make(vault); runningApp(w) },
-		acts:  []act{patches("configmaps NS/vault", orphaned), patches("pods NS/app", orphaned), patches("pods NS/app/status", strings.Replace(orphaned, "nobody", "nobody-else", 1))},
-		done:  func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("pods NS/app") },
+		setup: func(w *world) { makes(vault, deployment("NS", "aura: red", ""))(w) },
+		acts:  []act{patches("configmaps NS/vault", orphaned), patches("deployments.apps NS/web/status", orphaned)},
+		done:  func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("deployments.apps NS/web") },
 		after: func(w *world) {
 			w.passes("the keeper gives it an owner", func() error { return w.keeper.patch(w.at("configmaps NS/vault"), orphaned) })
 			// Even then the garbage collector has no key.
@@ -408,11 +408,17 @@ lock guarded {
 }
 `,
 		setup: func(w *world) {
-			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
-			w.running("pods NS/app")
+			for name, labels := range map[string]string{"app": "aura: red, run: web", "twin": "run: web"} {
+				w.make(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: NS, labels: {%s}}, spec: {containers: [{name: c, image: i}]}}`, name, labels))
+				w.running("pods NS/" + name)
+			}
 		},
-		acts: []act{creates("a ReplicaSet of no pods that takes it in", adopter)},
+		acts: []act{creates("a ReplicaSet of no pods that takes it in", adopter).refusedBy(nobody)},
 		done: gone("pods NS/app"),
+		deputy: func(w *world) {
+			w.until("a pod that is not locked is taken in and deleted", func() bool { return w.gone("pods NS/twin") })
+			deputyRefused(guarded)(w)
+		},
 	},
 }
 

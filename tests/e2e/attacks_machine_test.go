@@ -130,7 +130,7 @@ func (m *machine) join(s *stage, name string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	patch := fmt.Sprintf(`{"status":{"addresses":[{"type":"InternalIP","address":%q}],"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}},"conditions":[{"type":"Ready","status":"True"}]}}`, m.ip, m.port)
+	patch := fmt.Sprintf(`{"status":{"addresses":[{"type":"InternalIP","address":%q}],"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}},"conditions":[{"type":"Ready","status":"True"}],"capacity":{"cpu":"99","memory":"99Gi","pods":"999"},"allocatable":{"cpu":"99","memory":"99Gi","pods":"999"}}}`, m.ip, m.port)
 	if err := s.admin.patch(at("nodes "+node.Name+"/status"), patch); err != nil {
 		s.t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func (a *actor) ask(method, path string) error {
 	return answered(transport.RoundTrip(request))
 }
 
-// answered is the API server's refusal, or nothing where somebody else has answered.
+// answered is a refusal.
 func answered(response *http.Response, err error) error {
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func answered(response *http.Response, err error) error {
 	if json.Unmarshal(body, &status) == nil && status.Message != "" {
 		return &statusError{status}
 	}
-	return nil
+	return fmt.Errorf("%s: %s", response.Status, body)
 }
 
 // statusError is what apierrors takes for an answer of the API server.

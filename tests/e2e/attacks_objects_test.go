@@ -38,24 +38,55 @@ var waysByObject = []way{
 	},
 	{
 		number: 2, name: "relabel-through-status",
-		policy: `
-lock guarded {
-  resources  pods, deployments
-  namespace  NS
-  labels     aura=red
-  deny       delete
-  exclusive  sa NS/keeper
+		policy: fmt.Sprintf(redPods, "delete") + `
+lock noted {
+  resources   deployments
+  namespace   NS
+  annotations keep=yes
+  deny        delete
+  exclusive   sa NS/keeper
 }
 `,
 		setup: func(w *world) {
 			w.make(app)
-			w.make(w.text(deployment("NS", "aura: red", "")))
+			w.make(strings.Replace(deployment("NS", "", ""), "labels: {}", "annotations: {keep: 'yes'}", 1))
 		},
 		acts: []act{
-			patches("pods NS/app/status", unlabel), patches("deployments.apps NS/web/status", unlabel),
-			removes("pods NS/app"), removes("deployments.apps NS/web"),
+			patches("pods NS/app/status", unlabel),
+			removes("pods NS/app"),
+			patches("deployments.apps NS/web/status", `{"metadata":{"annotations":{"keep":null}}}`).refusedBy("lock noted"),
+			removes("deployments.apps NS/web").refusedBy("lock noted"),
 		},
 		done: func(w *world) bool { return w.gone("pods NS/app") && w.gone("deployments.apps NS/web") },
+	},
+	{
+		number: 2, name: "metadata-through-status",
+		policy: fmt.Sprintf(redPods, "update") + `
+lock held {
+  resources  pods
+  namespace  NS
+  name       held
+  deny       update
+  changing   metadata.finalizers
+  exempt     none
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			runningApp(w)
+			w.make(`{apiVersion: v1, kind: Pod, metadata: {name: held, namespace: NS, finalizers: [klock.dev/hold]}, spec: {containers: [{name: c, image: i}]}}`)
+		},
+		acts: []act{
+			patches("pods NS/app/status", `{"metadata":{"annotations":{"a":"b"}}}`),
+			patches("pods NS/app/status", `{"metadata":{"labels":{"run":"other"}}}`),
+			patches("pods NS/held/status", `{"metadata":{"finalizers":null}}`).refusedBy("lock held"),
+		},
+		done: func(w *world) bool { return w.field("pods NS/held", "metadata", "finalizers") == nil },
+		after: func(w *world) {
+			w.passes("the kubelet writes the status", func() error {
+				return w.node("n1").patch(w.at("pods NS/app/status"), `{"status":{"message":"well"}}`)
+			})
+		},
 	},
 	{
 		number: 19, name: "finalizer",

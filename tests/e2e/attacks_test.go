@@ -124,11 +124,10 @@ func atLeast(minor, since string) bool {
 }
 
 func (s *stage) goes(v way, m *machine) {
-	s.t.Helper()
 	if !atLeast(s.c.Minor, v.since) {
 		s.t.Skipf("Kubernetes %s has it, %s does not", v.since, s.c.Minor)
 	}
-	open := s.world(v, m, "-open")
+	open := s.world(v, m, "open")
 	open.begin(v)
 	for _, a := range v.acts {
 		if atLeast(s.c.Minor, a.since) {
@@ -139,7 +138,7 @@ func (s *stage) goes(v way, m *machine) {
 		open.until("without a lock the way leads to its end", func() bool { return v.done(open) })
 	}
 
-	w := s.world(v, m, "")
+	w := s.world(v, m, "shut")
 	w.locked = true
 	w.begin(v)
 	if v.policy != "" {
@@ -173,7 +172,7 @@ func (s *stage) goes(v way, m *machine) {
 }
 
 func (s *stage) world(v way, m *machine, suffix string) *world {
-	w := &world{stage: s, ns: "w" + v.id() + suffix, policy: "w" + v.id(), machine: m}
+	w := &world{stage: s, ns: "w" + v.id() + "-" + suffix, policy: "w" + v.id(), machine: m}
 	w.mallory = s.user("mallory", "system:masters")
 	w.keeper = s.account(w.ns, "keeper", cluster.Testers)
 	return w
@@ -250,9 +249,9 @@ func (w *world) refuses(by string, err error) bool {
 	case itself:
 		return !isPolicyRefusal(err)
 	case failure:
-		return strings.Contains(text, policyRefusal+w.policy) && !strings.Contains(text, " of policy ")
+		return strings.Contains(text, policyRefusal+w.policy+"-") && !strings.Contains(text, " of policy ")
 	}
-	return strings.Contains(text, policyRefusal+w.policy) && strings.Contains(text, "("+by+" of policy "+w.policy)
+	return strings.Contains(text, policyRefusal+w.policy+"-") && strings.Contains(text, "("+by+" of policy "+w.policy+";")
 }
 
 // refusedBy fails unless somebody is refused what is not an act of the way.
@@ -307,7 +306,7 @@ func (w *world) logged(by string) bool {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return strings.Contains(string(log), "("+by+" of policy "+w.policy)
+	return strings.Contains(string(log), "("+by+" of policy "+w.policy+";")
 }
 
 // deputyRefused waits until a controller is refused.
