@@ -80,9 +80,20 @@ func (w *world) asked() {
 	})
 }
 
-func (w *world) unhook(kind string) {
-	w.allowed("the webhook goes", func() error { return w.admin.remove(w.at(kind + ".admissionregistration.k8s.io NS")) })
+// ending removes an object, if it is still there.
+func ending(place string) func(*world) {
+	return func(w *world) {
+		w.t.Helper()
+		if !w.gone(place) {
+			w.allowed("an object goes", func() error { return w.admin.remove(w.at(place)) })
+		}
+	}
 }
+
+const (
+	mutating   = "mutatingwebhookconfigurations.admissionregistration.k8s.io NS"
+	validating = "validatingwebhookconfigurations.admissionregistration.k8s.io NS"
+)
 
 // The ways that lead through definitions: of kinds, of webhooks, of policies.
 var waysByDefinition = []way{
@@ -132,6 +143,12 @@ var waysByDefinition = []way{
 				return strings.Contains(fmt.Sprint(w.field(definition, "status", "acceptedNames")), "wd")
 			})
 		},
+		end: func(w *world) {
+			// What cannot be converted cannot be deleted, and namespaces wait for it.
+			w.allowed("nothing is converted", func() error {
+				return w.admin.patch(w.at(definition), `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
+			})
+		},
 		alone: true,
 	},
 	{
@@ -156,13 +173,8 @@ lock guarded {
 				return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 			}},
 		},
-		done: func(w *world) bool {
-			done := w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil
-			if done && !w.locked {
-				w.unhook("mutatingwebhookconfigurations")
-			}
-			return done
-		},
+		done:  func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
+		end:   ending(mutating),
 		alone: true,
 	},
 	{
@@ -177,11 +189,8 @@ lock guarded {
 		acts: []act{{what: "have a webhook take the label off", do: func(w *world) error {
 			return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 		}}},
-		done: func(w *world) bool {
-			done := w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil
-			w.unhookOnce()
-			return done
-		},
+		done: func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
+		end:  ending(mutating),
 	},
 	{
 		number: 18, name: "mutating-policy", since: "1.36",
@@ -217,6 +226,7 @@ spec: {policyName: NS}
 			return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 		}}},
 		done: func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
+		end:  ending("mutatingadmissionpolicybindings.admissionregistration.k8s.io NS"),
 	},
 	{
 		number: 31, name: "aggregated-server",
@@ -254,7 +264,6 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 		acts: []act{
 			// Such a server admits for itself: this stays open.
 			{what: "delete what another server keeps", by: nobody, do: func(w *world) error {
-				defer w.admin.remove(w.at("apiservices.apiregistration.k8s.io v1.NS.example.org"))
 				if err := w.mallory.ask(http.MethodDelete, w.text("/apis/NS.example.org/v1/namespaces/NS/gold/vault")); err != nil {
 					return err
 				}
@@ -262,6 +271,7 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 				return w.heard(w.text("/namespaces/NS/gold/vault"))
 			}},
 		},
+		end: ending("apiservices.apiregistration.k8s.io v1.NS.example.org"),
 	},
 	{
 		number: 46, name: "validating-webhook",
@@ -272,21 +282,7 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 			w.asked()
 		},
 		acts: []act{{what: "delete what a webhook lets go", do: func(w *world) error { return w.mallory.remove(w.at("configmaps NS/vault")) }}},
-		done: func(w *world) bool {
-			w.unhookValidating()
-			return w.gone("configmaps NS/vault")
-		},
+		done: gone("configmaps NS/vault"),
+		end:  ending(validating),
 	},
-}
-
-func (w *world) unhookOnce() {
-	if w.admin.exists(w.at("mutatingwebhookconfigurations.admissionregistration.k8s.io NS")) {
-		w.unhook("mutatingwebhookconfigurations")
-	}
-}
-
-func (w *world) unhookValidating() {
-	if w.admin.exists(w.at("validatingwebhookconfigurations.admissionregistration.k8s.io NS")) {
-		w.unhook("validatingwebhookconfigurations")
-	}
 }

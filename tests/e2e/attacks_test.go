@@ -37,6 +37,8 @@ type way struct {
 	deputy func(w *world)
 	// after shows, under the policy, what else there is to see: that the keeper may, what stays open.
 	after func(w *world)
+	// end takes away what would be in the way of others.
+	end func(w *world)
 	// warns is what klockc says about a policy that leaves something open.
 	warns []string
 	// alone says that the policy reaches beyond its namespace, so that the next way waits for its end.
@@ -128,6 +130,7 @@ func (s *stage) goes(v way, m *machine) {
 		s.t.Skipf("Kubernetes %s has it, %s does not", v.since, s.c.Minor)
 	}
 	open := s.world(v, m, "open")
+	defer open.ends(v)
 	open.begin(v)
 	for _, a := range v.acts {
 		if atLeast(s.c.Minor, a.since) {
@@ -140,6 +143,7 @@ func (s *stage) goes(v way, m *machine) {
 
 	w := s.world(v, m, "shut")
 	w.locked = true
+	defer w.ends(v)
 	w.begin(v)
 	if v.policy != "" {
 		manifest, diagnostics := w.compile(v)
@@ -184,6 +188,12 @@ func (w *world) begin(v way) {
 	w.make(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: keeper, namespace: NS}}`)
 	if v.setup != nil {
 		v.setup(w)
+	}
+}
+
+func (w *world) ends(v way) {
+	if v.end != nil {
+		v.end(w)
 	}
 }
 

@@ -133,6 +133,10 @@ func (j *Judge) settle(ctx context.Context) error {
 	j.generation++
 	name := fmt.Sprintf("klock-sentinel-%d", j.generation)
 	const group = "/apis/admissionregistration.k8s.io/v1/"
+	// Of too many warnings the server leaves out the last.
+	if err := j.removeSentinel(ctx, group); err != nil {
+		return err
+	}
 	policy := map[string]any{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
 		"metadata": map[string]any{"name": name},
@@ -170,6 +174,21 @@ func (j *Judge) settle(ctx context.Context) error {
 		}
 		return slices.ContainsFunc(answer.warnings, func(w string) bool { return strings.HasSuffix(w, ": "+name) }), nil
 	})
+}
+
+// removeSentinel deletes the one before the newest.
+func (j *Judge) removeSentinel(ctx context.Context, group string) error {
+	for _, resource := range []string{"validatingadmissionpolicybindings", "validatingadmissionpolicies"} {
+		path := fmt.Sprintf("%s%s/klock-sentinel-%d", group, resource, j.generation-1)
+		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+		if err != nil {
+			return err
+		}
+		if answer.code != http.StatusNotFound && answer.err() != nil {
+			return answer.err()
+		}
+	}
+	return nil
 }
 
 // needNamespace makes the namespace of a manifest's object where there is none.
