@@ -167,7 +167,9 @@ static bool in_group(const struct request *request, const char *group) {
     return false;
 }
 
+// Whom the API server lets do everything passes every check.
 static bool may(const struct request *request, const char *verb) {
+    if (in_group(request, "system:masters")) return true;
     for (size_t i = 0; i < request->grant_count; i++)
         if (strcmp(request->grants[i], verb) == 0) return true;
     return false;
@@ -436,11 +438,20 @@ static bool is_empty_list(const struct value *value) {
     return value && value->kind == VALUE_LIST && !value->count;
 }
 
-static bool changes(const struct view *view, const struct ir_lock *lock) {
+// The new state where only the metadata of it counts.
+static struct value *with_metadata_of(struct arena *arena, const struct value *object, const struct value *other) {
+    struct value *result = value_copy(arena, object);
+    const struct value *metadata = value_get(other, "metadata");
+    value_set(arena, result, "metadata", metadata ? value_copy(arena, metadata) : value_map(arena));
+    return result;
+}
+
+static bool changes(const struct view *view, const struct ir_lock *lock, bool metadata_only) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
     const struct value *old = changeable(arena, request->old_object, true),
                        *new = changeable(arena, request->object, true);
+    if (metadata_only) new = with_metadata_of(arena, old, new);
     if (!lock->path_count) return !value_equal(old, new);
     if (lock->all_but_paths) {
         bool *here = ARENA_ARRAY(arena, bool, lock->path_count);
@@ -508,25 +519,67 @@ static bool is_known_terminating(const struct request *request, const struct ir_
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
 
-// What the identity may do under this lock. Where owners are guarded, an object outlives its owner.
-static unsigned exempt_operations(const struct ir_exemption *exemption, const struct ir_lock *lock) {
+// Whether a workload made the object and looks after it.
+static bool is_controlled(const struct value *object) {
+    const struct value *owners = metadata_field(object, "ownerReferences");
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
+        if (controller && controller->kind == VALUE_BOOL && controller->as.boolean &&
+            catalog_list_has(ir_workload_kinds, value_get_string(owner, "kind")))
+            return true;
+    }
+    return false;
+}
+
+static bool owns(const struct value *object, const struct value *uid) {
+    const struct value *owners = metadata_field(object, "ownerReferences");
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *own = value_get(owners->as.items[i], "uid");
+        if (own && value_equal(own, uid)) return true;
+    }
+    return false;
+}
+
+// Whether an object that is there gets another owner. Claims get theirs from the controller of stateful sets.
+static bool is_adopted(const struct request *request) {
+    const struct value *owners = metadata_field(request->object, "ownerReferences");
+    const bool claim = !*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0;
+    if (request->operation != OP_UPDATE || claim) return false;
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *uid = value_get(owners->as.items[i], "uid");
+        if (uid && !owns(request->old_object, uid)) return true;
+    }
+    return false;
+}
+
+// What the identity may do under this lock. Where owners are guarded, an object outlives its owner, unless that is a
+// workload: then the guard keeps the workload, or the lock lets its controller delete the object as it is.
+static unsigned exempt_operations(const struct ir_exemption *exemption, const struct request *request,
+                                  const struct ir_lock *lock) {
     const bool collector = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
-    return collector && lock->guard_owners ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
+    if (!collector || !lock->guard_owners) return exemption->operations;
+    const bool known = cover_of(lock, request) == COVER_BY_PARAMS;
+    if (lock->exemption == EXEMPT_CONTROLLERS && known && is_controlled(request->old_object))
+        return exemption->operations;
+    return exemption->operations & ~(unsigned)OP_DELETE;
 }
 
 static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
-    const enum exemption level = lock->exemption;
     const struct request *request = view->request;
+    enum exemption level = lock->exemption;
     if (level == EXEMPT_NONE) return false;
+    // Nor do controllers take objects in, which they could then delete.
+    if (lock->guard_owners && is_adopted(request)) level = EXEMPT_LIFECYCLE;
     if (is_known_terminating(request, lock)) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
     }
-    const bool namespace_terminating =
-        value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
+    const bool is_namespace = !*request->group && strcmp(request->resource, "namespaces") == 0;
+    const bool namespace_terminating = value_dig(is_namespace ? request->old_object : request->namespace_object,
+                                                 "metadata", "deletionTimestamp", NULL) != NULL;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level <= level && (exempt_operations(exemption, lock) & request->operation) &&
+        if (exemption->level <= level && (exempt_operations(exemption, request, lock) & request->operation) &&
             is_identity(exemption, request) &&
             (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                       strcmp(exemption->resource_group, request->group) == 0)) &&
@@ -551,7 +604,7 @@ static enum truth is_one_of(const struct view *view, const struct ir_subjects *s
 
 // A request that carries nothing of the object but its name.
 static enum truth is_denied_act(const struct view *view, const struct ir_lock *lock, enum act act) {
-    const bool about = act != ACT_SCALE || changes(view, lock);
+    const bool about = act != ACT_SCALE || changes(view, lock, false);
     if (!about) return NO;
     const enum truth stored = holds(view, lock->selects, view->stored);
     if (lock->acts & act) return stored;
@@ -578,8 +631,9 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     const bool update = request->operation == OP_UPDATE, body = is_body(lock, request->subresource);
     const enum truth stored = holds(view, lock->selects, view->stored);
     enum truth result = NO;
-    if (body) {
-        const bool about = !update || changes(view, lock);
+    const bool metadata = !body && update && ir_sees_metadata(lock);
+    if (body || metadata) {
+        const bool about = !update || changes(view, lock, metadata);
         if ((lock->denies & request->operation) && about) result = either(result, stored);
         if (lock->requires && request->object && about)
             result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));

@@ -25,6 +25,8 @@ const size_t ir_never_locked_count = sizeof ir_never_locked / sizeof *ir_never_l
 const char *const ir_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
 const size_t ir_system_namespace_count = sizeof ir_system_namespaces / sizeof *ir_system_namespaces;
 
+const char ir_workload_kinds[] = "CronJob DaemonSet Deployment Job ReplicaSet ReplicationController StatefulSet";
+
 const struct ir_exemption ir_exemptions[] = {
 #define EXEMPT(level, user, group, resource_group, resource, subresources, operations, terminating)                    \
     {EXEMPT_##level, user, group, resource_group, resource, subresources, operations, terminating},
@@ -104,6 +106,17 @@ bool ir_has_cel(const struct ir_expr *expr) {
     bool found = expr && expr->kind == IR_CEL;
     for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);
     return found;
+}
+
+bool ir_is_metadata_path(const struct ir_path *path) {
+    return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
+}
+
+bool ir_sees_metadata(const struct ir_lock *lock) {
+    if (lock->scope.subresource || !((lock->denies & OP_UPDATE) || lock->requires)) return false;
+    bool sees = !lock->path_count || lock->all_but_paths;
+    for (size_t i = 0; i < lock->path_count && !sees; i++) sees = ir_is_metadata_path(&lock->paths[i]);
+    return sees;
 }
 
 size_t ir_count_checks(const struct ir_expr *expr) {

@@ -12,7 +12,7 @@ import (
 
 var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by ?(.*)$`)
 
-var lockNamed = regexp.MustCompile(`\(lock (\S+) of policy p; `)
+var lockNamed = regexp.MustCompile(`\((?:lock|actor) (\S+) of policy p; `)
 
 // compare tells what is different between klockc's decision and the evaluator's verdict, or nothing.
 func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) string {
@@ -20,6 +20,9 @@ func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) str
 	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if d.Verdict != v.Verdict {
 		report("klockc: %s, API server: %s", d.Verdict, v.Verdict)
+	}
+	for _, otherwise := range v.Otherwise {
+		report("%s", otherwise)
 	}
 	if len(v.Errors) > 0 && len(d.Failed) == 0 {
 		report("the API server cannot evaluate an expression")

@@ -6,8 +6,10 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -47,9 +49,10 @@ const (
 
 // Judge asks one API server. It is used by one goroutine.
 type Judge struct {
-	client *client
-	admin  kubernetes.Interface
-	store  *store
+	cluster *cluster.Cluster
+	client  *client
+	admin   kubernetes.Interface
+	store   *store
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
@@ -89,7 +92,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		return nil, err
 	}
 	return &Judge{
-		client: client, admin: admin, store: &store{etcd: c.Etcd},
+		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
@@ -158,7 +161,7 @@ func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
 			continue
 		}
 		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
-		if err := cluster.Allow(ctx, j.admin, grantGroup+verb, rule); err != nil {
+		if err := j.cluster.Allow(ctx, grantGroup+verb, rule); err != nil {
 			return err
 		}
 		j.granted[verb] = true
@@ -189,7 +192,7 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 			return fmt.Errorf("define %s: %w", gvr.GroupResource(), err)
 		}
 	}
-	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
+	if err := j.cluster.Allow(ctx, cluster.Testers, rbacv1.PolicyRule{
 		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
 	}); err != nil {
 		return err
@@ -250,6 +253,12 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 		if err != nil {
 			return false, err
 		}
+		if answer.code == http.StatusConflict {
+			// There is one already, and it will do where the case does not speak of it.
+			q.skipped = ""
+			stored, err = j.merged(ctx, r, partial)
+			return err == nil, err
+		}
 		if !answer.ok() {
 			q.skipped = fmt.Sprintf("the stored object cannot be made: %s", answer.message())
 			return final(answer), nil
@@ -265,6 +274,7 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	metadata := stored["metadata"].(map[string]any)
 	delete(metadata, "managedFields")
+	delete(metadata, "resourceVersion")
 	from := object["metadata"].(map[string]any)
 	for _, field := range []string{"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "generation", "uid", "creationTimestamp"} {
 		if value, ok := from[field]; ok {
@@ -283,6 +293,22 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	q.stored = stored
 	return q, nil
+}
+
+// merged is an object that the server has, with what a case says about it.
+func (j *Judge) merged(ctx context.Context, r *cases.Request, partial map[string]any) (map[string]any, error) {
+	answer, err := j.client.do(ctx, http.MethodGet, itemOf(r), nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.err(); err != nil {
+		return nil, err
+	}
+	var present map[string]any
+	if err := json.Unmarshal(answer.body, &present); err != nil {
+		return nil, err
+	}
+	return complete.Update(schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}, present, nil, withoutIdentity(partial)), nil
 }
 
 // Run judges a file: everything of the file before is removed, the manifest is applied, and its cases are asked.
@@ -331,8 +357,8 @@ func (j *Judge) apply(ctx context.Context, manifest []byte) error {
 	return j.createAll(ctx, manifest)
 }
 
-func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
-	outcome := Outcome{Case: q.Case, Skipped: q.skipped}
+func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err error) {
+	outcome = Outcome{Case: q.Case, Skipped: q.skipped}
 	if q.skipped != "" {
 		return outcome, nil
 	}
@@ -348,21 +374,38 @@ func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
 		delete(j.namespaces, r.Name)
 	}
 	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
-	defer j.store.remove(context.WithoutCancel(ctx), key)
+	restore, err := j.store.keep(ctx, key)
+	if err != nil {
+		return outcome, err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	for _, form := range r.AskedAs() {
+		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// askAs asks until the answer is right, or until it is clear that it is not.
+func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
 	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		if outcome.Problem != "" && r.Asked != "" {
+			outcome.Problem += "\n\tasked as " + r.Asked
+		}
 		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
 		if done || time.Now().After(deadline) {
-			return outcome, nil
+			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -403,7 +446,7 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 		user.Groups = append(user.Groups, grantGroup+verb)
 	}
 	query := url.Values{"dryRun": {"All"}}
-	path := itemOf(r)
+	path := collectionOf(r) + "/" + url.PathEscape(cmp.Or(r.Asked, r.Name))
 	if r.Subresource != "" {
 		path += "/" + r.Subresource
 	}
@@ -499,8 +542,9 @@ func judge(c *cases.Case, answer *reply) (problem, skipped string) {
 	switch {
 	case refusedByPolicy(answer):
 		return c.Check(cases.Denied, []string{answer.message()}), ""
-	case !answer.ok() && c.Request.Operation != "CONNECT":
-		// There is nobody to connect to, but any other request that admission lets pass succeeds.
+	case !answer.ok() && (c.Request.Operation != "CONNECT" || answer.code == http.StatusForbidden):
+		// There is nobody to connect to, but any other request that admission lets pass succeeds. Who may not even ask is
+		// not answered.
 		return "", fmt.Sprintf("the server refuses by itself: %d %s", answer.code, answer.message())
 	case len(warnings) > 0:
 		return c.Check(cases.Warned, warnings), ""
