@@ -229,10 +229,10 @@ lock guarded {
 		setup: func(w *world) { makes(vault, deployment("NS", "aura: red", ""))(w) },
 		acts:  []act{patches("configmaps NS/vault", orphaned), patches("deployments.apps NS/web/status", orphaned)},
 		done:  func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("deployments.apps NS/web") },
-		after: func(w *world) {
+		deputy: func(w *world) {
 			w.passes("the keeper gives it an owner", func() error { return w.keeper.patch(w.at("configmaps NS/vault"), orphaned) })
 			// Even then the garbage collector has no key.
-			w.until("the garbage collector is refused", func() bool { return w.logged(guarded) })
+			deputyRefused(guarded)(w)
 		},
 	},
 	{
@@ -408,17 +408,12 @@ lock guarded {
 }
 `,
 		setup: func(w *world) {
-			for name, labels := range map[string]string{"app": "aura: red, run: web", "twin": "run: web"} {
-				w.make(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: NS, labels: {%s}}, spec: {containers: [{name: c, image: i}]}}`, name, labels))
-				w.running("pods NS/" + name)
-			}
+			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
+			w.running("pods NS/app")
 		},
-		acts: []act{creates("a ReplicaSet of no pods that takes it in", adopter).refusedBy(nobody)},
-		done: gone("pods NS/app"),
-		deputy: func(w *world) {
-			w.until("a pod that is not locked is taken in and deleted", func() bool { return w.gone("pods NS/twin") })
-			w.until("a controller is refused, or not", func() bool { return w.logged(guarded) || w.gone("pods NS/app") })
-		},
+		acts:   []act{creates("a ReplicaSet of no pods that takes it in", adopter).refusedBy(nobody)},
+		done:   gone("pods NS/app"),
+		deputy: deputyRefused(guarded),
 	},
 }
 

@@ -33,7 +33,8 @@ type way struct {
 	setup  func(w *world)
 	acts   []act
 	done   func(w *world) bool
-	// deputy waits until whoever does the last part of the way has had its time under the policy.
+	// deputy waits until whoever does the last part of the way has had its time under the policy. Where there is none, no
+	// controller may be refused.
 	deputy func(w *world)
 	// after shows, under the policy, what else there is to see: that the keeper may, what stays open.
 	after func(w *world)
@@ -109,11 +110,28 @@ func TestAttacks(t *testing.T) {
 			defer cancel()
 			machine := startMachine(t)
 			machine.join(s, "n1")
-			s.startNodes(ctx)
+			nodes := s.startNodes(ctx)
 			for _, v := range ways() {
 				t.Run(v.id(), func(t *testing.T) { s.in(t).goes(v, machine) })
 			}
+			s.deputiesRest(nodes)
 		})
+	}
+}
+
+// deputiesRest fails if a policy refused what is no part of a way.
+func (s *stage) deputiesRest(n *nodes) {
+	s.t.Helper()
+	for _, line := range n.takeRefusals() {
+		s.t.Errorf("a node is refused: %s", line)
+	}
+	lines, _ := s.controllerRefusals(0)
+	for _, line := range lines {
+		if !slices.ContainsFunc(ways(), func(v way) bool {
+			return v.deputy != nil && strings.Contains(line, " of policy w"+v.id()+";")
+		}) {
+			s.t.Errorf("a controller is refused: %s", line)
+		}
 	}
 }
 
