@@ -99,10 +99,11 @@ const (
 var waysByDefinition = []way{
 	{
 		number: 14, name: "definition",
-		policy: redWidgets,
-		setup:  func(w *world) { w.define("status"); w.make(widget) },
-		acts:   []act{removes(definition)},
-		done:   gone(definition),
+		policy:    redWidgets,
+		unguarded: "K0217",
+		setup:     func(w *world) { w.define("status"); w.make(widget) },
+		acts:      []act{removes(definition)},
+		done:      gone(definition),
 		after: func(w *world) {
 			if w.gone("widgets.NS.example.com NS/vault") {
 				w.t.Error("the widget is gone")
@@ -114,8 +115,9 @@ var waysByDefinition = []way{
 	},
 	{
 		number: 15, name: "unserved-version",
-		policy: redWidgets,
-		setup:  func(w *world) { w.define("status"); w.make(widget) },
+		policy:    redWidgets,
+		unguarded: "K0217",
+		setup:     func(w *world) { w.define("status"); w.make(widget) },
 		acts: []act{
 			patches("apiservices.apiregistration.k8s.io v1.NS.example.com", `{"metadata":{"labels":{"kube-aggregator.kubernetes.io/automanaged":null}},"spec":{"versionPriority":7}}`),
 			patches(definition+"/status", `{"status":{"storedVersions":["v1","v1beta1"]}}`),

@@ -71,7 +71,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		warns: []string{"K0222"},
+		warns: "K0222",
 		setup: func(w *world) { w.make(deployment("NS", "aura: red", "")) },
 		acts:  []act{patches("deployments.apps NS/web", `{"spec":{"replicas":2}}`)},
 		done:  func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(2) },
@@ -94,9 +94,10 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: makes(vault),
-		acts:  []act{removes("namespaces NS")},
-		done:  gone("configmaps NS/vault"),
+		unguarded: "K0218",
+		setup:     makes(vault),
+		acts:      []act{removes("namespaces NS")},
+		done:      gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("the keeper deletes the namespace", func() error { return w.keeper.remove(w.at("namespaces NS")) })
 			w.until("it goes with all that is locked in it", func() bool { return w.gone("namespaces NS") })
@@ -161,6 +162,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
+		unguarded: "K0215",
 		setup: func(w *world) {
 			w.make(deployment("NS", "", "aura: red"))
 			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
@@ -195,6 +197,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
+		unguarded: "K0216",
 		setup: func(w *world) {
 			w.make(deployment("NS", "aura: red", "aura: red"))
 			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
@@ -381,6 +384,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
+		unguarded: "K0215",
 		setup: func(w *world) {
 			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
 			w.running("pods NS/app")

@@ -3,7 +3,12 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
+
+	"klock.dev/e2e/cluster"
 )
 
 // unsafeDeletes is the first minor with deletions of what cannot be read.
@@ -85,3 +90,46 @@ metadata: {name: editor, namespace: NS}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: editor}
 subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 `
+
+// TestAttacksStatic goes the ways that files of the API server close and its API cannot.
+func TestAttacksStatic(t *testing.T) {
+	const source = `
+policy static-attacks
+deployer user deployer
+lock guarded {
+  resources  configmaps
+  namespace  default
+  labels     aura=red
+  deny       delete
+  exclusive  sa default/keeper
+}
+`
+	file := filepath.Join(t.TempDir(), "static-attacks.klock")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := mustCompile(t, "--target", "static", file)
+	s := newStage(t, staticCluster(t, map[string][]byte{"policies": files}))
+	vault := strings.ReplaceAll(vault, "NS", "default")
+
+	t.Run("45-first-request", func(t *testing.T) {
+		s := s.in(t)
+		s.allowed("the vault is made", func() error { return s.admin.create(vault) })
+		s.refused("guarded", "delete the vault", s.admin.remove("configmaps default/vault"))
+	})
+	t.Run("16-policy-binding", func(t *testing.T) {
+		s := s.in(t)
+		s.apply(mustCompile(t, file))
+		const (
+			policy  = at("validatingadmissionpolicies.admissionregistration.k8s.io static-attacks-objects")
+			binding = at("validatingadmissionpolicybindings.admissionregistration.k8s.io static-attacks-objects")
+			lock    = "admission-configuration"
+		)
+		s.refused(lock, "delete the binding", s.admin.remove(binding))
+		s.refused(lock, "delete the policy", s.admin.remove(policy))
+		s.refused(lock, "let the binding only warn", s.admin.patch(binding, `{"spec":{"validationActions":["Warn"]}}`))
+		s.refused(lock, "take the label off", s.admin.patch(binding, `{"metadata":{"labels":{"klock.dev/policy":null}}}`))
+		s.allowed("the deployer deletes the binding", func() error { return s.user("deployer", cluster.Testers).remove(binding) })
+		s.refused("guarded", "delete the vault even then", s.admin.remove("configmaps default/vault"))
+	})
+}

@@ -323,7 +323,8 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: makes(vault),
+		unguarded: "K0218",
+		setup:     makes(vault),
 		acts: []act{
 			patches("namespaces NS", `{"metadata":{"labels":{"way":"other"}}}`),
 			patches("namespaces NS/status", `{"metadata":{"labels":{"way":null}}}`),

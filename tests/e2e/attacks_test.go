@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,8 +41,8 @@ type way struct {
 	after func(w *world)
 	// end takes away what would be in the way of others.
 	end func(w *world)
-	// warns is what klockc says about a policy that leaves something open.
-	warns []string
+	// warns is what klockc says about the policy, unguarded what it says without the clauses that close the way.
+	warns, unguarded string
 	// alone says that the policy reaches beyond its namespace, so that the next way waits for its end.
 	alone bool
 }
@@ -165,10 +166,12 @@ func (s *stage) goes(v way, m *machine) {
 	w.begin(v)
 	if v.policy != "" {
 		manifest, diagnostics := w.compile(v)
-		for _, code := range v.warns {
-			if !strings.Contains(diagnostics, code) {
-				s.t.Errorf("klockc does not warn with %s:\n%s", code, diagnostics)
-			}
+		s.warned(v.warns, diagnostics)
+		if v.unguarded != "" {
+			bare := v
+			bare.policy = closing.ReplaceAllString(v.policy, "")
+			_, diagnostics := w.compile(bare)
+			s.warned(v.unguarded, diagnostics)
 		}
 		// What policies know of parameters must not end with each of them: see live.
 		if err := s.judge.Admit(context.Background(), []*live.File{{Manifest: manifest}}); err != nil {
@@ -190,6 +193,16 @@ func (s *stage) goes(v way, m *machine) {
 	}
 	if v.after != nil {
 		v.after(w)
+	}
+}
+
+// closing are the clauses that close ways which klockc warns of.
+var closing = regexp.MustCompile(`(?m)^  (guard|cascade).*$| sealed`)
+
+func (s *stage) warned(code, diagnostics string) {
+	s.t.Helper()
+	if !strings.Contains(diagnostics, code) {
+		s.t.Errorf("klockc does not warn with %s:\n%s", code, diagnostics)
 	}
 }
 
