@@ -60,6 +60,11 @@ type Options struct {
 	Sync bool
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
+	// Certificates lets the API server trust client certificates of a CA (ca.crt, ca.key in Dir) with which the controller
+	// manager signs what is approved.
+	Certificates bool
+	// APIServerFlags and ControllerManagerFlags come after all others.
+	APIServerFlags, ControllerManagerFlags []string
 }
 
 // Cluster is a running control plane.
@@ -191,7 +196,7 @@ func start(o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3], o.SharedCredentials); err != nil {
+		if err := c.startControllerManager(ports[3], o); err != nil {
 			return nil, err
 		}
 	}
@@ -249,6 +254,13 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		}
 		args = append(args, "--admission-control-config-file="+config)
 	}
+	if o.Certificates {
+		if err := c.writeCA(); err != nil {
+			return err
+		}
+		args = append(args, "--client-ca-file="+c.caFile())
+	}
+	args = append(args, o.APIServerFlags...)
 	c.Config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
 		BearerToken:     adminToken,
@@ -279,12 +291,12 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int, shared bool) error {
+func (c *Cluster) startControllerManager(port int, o Options) error {
 	kubeconfig, err := c.Kubeconfig()
 	if err != nil {
 		return err
 	}
-	if shared {
+	if o.SharedCredentials {
 		text, err := os.ReadFile(kubeconfig)
 		if err != nil {
 			return err
@@ -296,18 +308,23 @@ func (c *Cluster) startControllerManager(port int, shared bool) error {
 			return err
 		}
 	}
-	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
-		"--kubeconfig="+kubeconfig,
-		"--authentication-kubeconfig="+kubeconfig,
-		"--authorization-kubeconfig="+kubeconfig,
-		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
-		"--use-service-account-credentials="+strconv.FormatBool(!shared),
+	args := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--authentication-kubeconfig=" + kubeconfig,
+		"--authorization-kubeconfig=" + kubeconfig,
+		"--service-account-private-key-file=" + filepath.Join(c.Dir, "service-account.key"),
+		"--use-service-account-credentials=" + strconv.FormatBool(!o.SharedCredentials),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
-		"--secure-port="+strconv.Itoa(port),
-		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
-	)
+	}
+	if o.Certificates {
+		args = append(args, "--cluster-signing-cert-file="+c.caFile(), "--cluster-signing-key-file="+filepath.Join(c.Dir, "ca.key"))
+	}
+	args = append(args, o.ControllerManagerFlags...)
+	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
 }
 
 // Log is what a process has written so far.
