@@ -15,14 +15,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// lives are the stories of the examples: what the controllers do to locked objects from their making to their end,
-// while an administrator of the cluster is refused what the example says.
+// lives are the stories of the examples and of testdata/workloads.klock: what the controllers do to locked objects from their
+// making to their end, while an administrator of the cluster is refused what the policy says.
 var lives = map[string]func(s *stage, manifest []byte){
 	"payments":          liveWithPayments,
 	"database":          liveWithDatabase,
 	"freeze":            liveWithFreeze,
 	"operator":          liveWithOperator,
 	"delete-protection": liveWithDeleteProtection,
+	"workloads":         liveWithWorkloads,
 }
 
 // sharedMinor runs its controllers as system:kube-controller-manager, the others as their own accounts.
@@ -36,7 +37,7 @@ func TestExampleLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	manifests := map[string][]byte{}
-	for _, file := range files {
+	for _, file := range append(files, filepath.Join(cluster.Root(), "tests", "e2e", "testdata", "workloads.klock")) {
 		name := strings.TrimSuffix(filepath.Base(file), ".klock")
 		if lives[name] == nil {
 			t.Errorf("nobody lives under %s", name)
@@ -52,6 +53,7 @@ func TestExampleLifecycle(t *testing.T) {
 			outer.shared = shared
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
+			outer.startKubelet(ctx)
 			nodes := outer.startNodes(ctx)
 			outer.namespace("default", "")
 			log := 0
