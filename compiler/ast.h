@@ -146,13 +146,14 @@ enum ast_clause_kind {
     AST_CLAUSE_BREAK_GLASS, // subjects
     AST_CLAUSE_GUARD,       // words
     AST_CLAUSE_COVER,       // words: what is covered; mode: "name", "params" or "never"
-    AST_CLAUSE_MODE,        // words
-    AST_CLAUSE_ON_ERROR,    // words[0]
-    AST_CLAUSE_MESSAGE,     // words[0]
-    AST_CLAUSE_OWNER,       // words[0]
-    AST_CLAUSE_TICKET,      // words[0]
-    AST_CLAUSE_ACTIVE,      // words[0] from, words[1] until; either text may be NULL
-    AST_CLAUSE_ACCEPT,      // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
+    AST_CLAUSE_CASCADE,
+    AST_CLAUSE_MODE,     // words
+    AST_CLAUSE_ON_ERROR, // words[0]
+    AST_CLAUSE_MESSAGE,  // words[0]
+    AST_CLAUSE_OWNER,    // words[0]
+    AST_CLAUSE_TICKET,   // words[0]
+    AST_CLAUSE_ACTIVE,   // words[0] from, words[1] until; either text may be NULL
+    AST_CLAUSE_ACCEPT,   // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
     // grant clauses
     AST_CLAUSE_ALLOW, // words: RBAC verbs, "wildcard", or "*"
 };
@@ -235,7 +236,8 @@ enum ast_item_kind {
     AST_ITEM_OBJECT,
     AST_ITEM_LOCK,
     AST_ITEM_GRANT,
-    AST_ITEM_WEBHOOK, // name and span only: the body is skipped, later stages refuse it
+    AST_ITEM_DEPLOYER, // to
+    AST_ITEM_WEBHOOK,  // name and span only: the body is skipped, later stages refuse it
     AST_ITEM_TEST,
 };
 
@@ -259,12 +261,13 @@ struct ast_item {
             bool sealed;
             struct span sealed_at;
             struct ast_subjects sealed_by;
+            struct ast_clauses accepts; // behind `sealed`
         } actor;
         struct {
             struct words objects;   // `on OBJECT, …` of locks and grants
-            struct ast_subjects to; // of grants
+            struct ast_subjects to; // of grants and of `deployer`
             struct ast_clauses clauses;
-        } block; // object, lock, grant
+        } block; // object, lock, grant, deployer
         struct {
             struct ast_step **steps;
             size_t count;

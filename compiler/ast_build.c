@@ -83,22 +83,6 @@ struct ast_item *build_resource(struct parser *p, struct span span, struct span 
     return item;
 }
 
-struct ast_item *build_actor(struct parser *p, struct span span, struct span keyword, struct word name,
-                             struct word create, struct ast_subjects subjects, struct build_sealing sealing) {
-    struct ast_item *item = build_named(p, AST_ITEM_ACTOR, span, keyword, name);
-    item->as.actor.create = create.text != NULL;
-    item->as.actor.create_at = create.span;
-    item->as.actor.subjects = subjects;
-    item->as.actor.sealed = sealing.sealed;
-    item->as.actor.sealed_at = sealing.at;
-    item->as.actor.sealed_by = sealing.by;
-    return item;
-}
-
-struct build_sealing build_sealed(bool sealed, struct span at, struct ast_subjects by) {
-    return (struct build_sealing){.sealed = sealed, .at = sealed ? at : span_none(), .by = by};
-}
-
 static bool is_object_clause(enum ast_clause_kind kind) {
     return kind <= AST_CLAUSE_ALL_OBJECTS;
 }
@@ -129,8 +113,10 @@ static void add_acceptances(struct parser *p, struct ast_clauses *list, const st
 
 // The clauses that the block takes; says which it does not take.
 static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind kind, struct ast_clauses clauses) {
-    static const char *const blocks[] = {
-        [AST_ITEM_OBJECT] = "an object", [AST_ITEM_LOCK] = "a lock", [AST_ITEM_GRANT] = "a grant"};
+    static const char *const blocks[] = {[AST_ITEM_ACTOR] = "an actor",
+                                         [AST_ITEM_OBJECT] = "an object",
+                                         [AST_ITEM_LOCK] = "a lock",
+                                         [AST_ITEM_GRANT] = "a grant"};
     struct ast_clauses fitting = {0};
     for (size_t i = 0; i < clauses.count; i++) {
         struct ast_clause *clause = clauses.items[i];
@@ -160,6 +146,29 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
         ARENA_PUSH(p->arena, fitting.items, fitting.count, clause);
     }
     return fitting;
+}
+
+struct ast_item *build_actor(struct parser *p, struct span span, struct span keyword, struct word name,
+                             struct word create, struct ast_subjects subjects, struct build_sealing sealing) {
+    struct ast_item *item = build_named(p, AST_ITEM_ACTOR, span, keyword, name);
+    item->as.actor.create = create.text != NULL;
+    item->as.actor.create_at = create.span;
+    item->as.actor.subjects = subjects;
+    item->as.actor.sealed = sealing.sealed;
+    item->as.actor.sealed_at = sealing.at;
+    item->as.actor.sealed_by = sealing.by;
+    item->as.actor.accepts = fitting_clauses(p, AST_ITEM_ACTOR, sealing.accepts);
+    return item;
+}
+
+struct build_sealing build_sealed(bool sealed, struct span at, struct ast_subjects by, struct ast_clauses accepts) {
+    return (struct build_sealing){.sealed = sealed, .at = sealed ? at : span_none(), .by = by, .accepts = accepts};
+}
+
+struct ast_item *build_deployer(struct parser *p, struct span span, struct span keyword, struct ast_subjects subjects) {
+    struct ast_item *item = build_named(p, AST_ITEM_DEPLOYER, span, keyword, build_no_word());
+    item->as.block.to = subjects;
+    return item;
 }
 
 struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct span span, struct span keyword,

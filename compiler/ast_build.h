@@ -19,6 +19,7 @@ struct build_sealing {
     bool sealed;
     struct span at;
     struct ast_subjects by;
+    struct ast_clauses accepts;
 };
 
 // The keyword an item begins with; gives its span.
@@ -42,7 +43,8 @@ struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct s
                              struct ast_clauses clauses);
 struct ast_item *build_test(struct parser *p, struct span span, struct span keyword, struct word name,
                             struct build_steps steps);
-struct build_sealing build_sealed(bool sealed, struct span at, struct ast_subjects by);
+struct build_sealing build_sealed(bool sealed, struct span at, struct ast_subjects by, struct ast_clauses accepts);
+struct ast_item *build_deployer(struct parser *p, struct span span, struct span keyword, struct ast_subjects subjects);
 
 struct ast_subjects build_subjects(struct parser *p, struct ast_subjects list, struct ast_subject *subject);
 struct ast_subject *build_subject(struct parser *p, enum ast_subject_kind kind, struct span span, struct word name);

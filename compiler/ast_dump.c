@@ -182,6 +182,7 @@ static const char *clause_name(enum ast_clause_kind kind) {
     case AST_CLAUSE_BREAK_GLASS: return "break-glass";
     case AST_CLAUSE_GUARD: return "guard";
     case AST_CLAUSE_COVER: return "cover";
+    case AST_CLAUSE_CASCADE: return "cascade";
     case AST_CLAUSE_MODE: return "mode";
     case AST_CLAUSE_ON_ERROR: return "on error";
     case AST_CLAUSE_MESSAGE: return "message";
@@ -303,6 +304,7 @@ static const char *item_name(enum ast_item_kind kind) {
     case AST_ITEM_OBJECT: return "object";
     case AST_ITEM_LOCK: return "lock";
     case AST_ITEM_GRANT: return "grant";
+    case AST_ITEM_DEPLOYER: return "deployer";
     case AST_ITEM_WEBHOOK: return "webhook";
     case AST_ITEM_TEST: return "test";
     }
@@ -332,6 +334,7 @@ static void dump_actor(struct text *text, const struct ast_item *item) {
     if (!item->as.actor.sealed) return;
     text_add_string(text, "  sealed\n");
     dump_subjects(text, item->as.actor.sealed_by, 2);
+    for (size_t i = 0; i < item->as.actor.accepts.count; i++) dump_clause(text, item->as.actor.accepts.items[i], 2);
 }
 
 static void dump_block(struct text *text, const struct ast_item *item) {
@@ -348,7 +351,7 @@ static void dump_block(struct text *text, const struct ast_item *item) {
 void ast_dump(struct text *text, const struct ast_file *file) {
     for (const struct ast_item *item = file->first; item; item = item->next) {
         text_printf(text, "%s ", item_name(item->kind));
-        add_word(text, item->name);
+        if (item->name.text) add_word(text, item->name);
         switch (item->kind) {
         case AST_ITEM_POLICY:
         case AST_ITEM_INCLUDE:
@@ -357,7 +360,8 @@ void ast_dump(struct text *text, const struct ast_file *file) {
         case AST_ITEM_ACTOR: dump_actor(text, item); break;
         case AST_ITEM_OBJECT:
         case AST_ITEM_LOCK:
-        case AST_ITEM_GRANT: dump_block(text, item); break;
+        case AST_ITEM_GRANT:
+        case AST_ITEM_DEPLOYER: dump_block(text, item); break;
         case AST_ITEM_TEST:
             text_add_char(text, '\n');
             for (size_t i = 0; i < item->as.test.count; i++) dump_step(text, item->as.test.steps[i], 1);

@@ -83,7 +83,8 @@ static void set_or_null(struct arena *arena, struct value *map, const char *key,
 }
 
 static struct value *request_json(struct arena *arena, const struct request *request) {
-    struct value *json = value_map(arena), *user = value_map(arena), *groups = value_list(arena);
+    struct value *json = value_map(arena), *user = value_map(arena), *groups = value_list(arena),
+                 *grants = value_list(arena);
     value_set_string(arena, json, "operation", operation_name(request->operation));
     value_set_string(arena, json, "group", request->group);
     value_set_string(arena, json, "version", request->version);
@@ -100,6 +101,9 @@ static struct value *request_json(struct arena *arena, const struct request *req
     value_set(arena, user, "groups", groups);
     value_set(arena, user, "extra", request->extra ? value_copy(arena, request->extra) : value_map(arena));
     value_set(arena, json, "user", user);
+    for (size_t i = 0; i < request->grant_count; i++)
+        value_append(arena, grants, value_string(arena, request->grants[i]));
+    value_set(arena, json, "grants", grants);
     set_or_null(arena, json, "object", request->object);
     set_or_null(arena, json, "oldObject", request->old_object);
     set_or_null(arena, json, "namespaceObject", request->namespace_object);
@@ -116,7 +120,7 @@ struct value *cases_decision_json(struct arena *arena, const struct decision *de
         value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
     }
     for (size_t i = 0; i < decision->broken_count; i++)
-        value_append(arena, broken, value_string(arena, decision->broken[i]->name));
+        value_append(arena, broken, value_string(arena, decision->broken[i]->id));
     for (size_t i = 0; i < decision->failed_count; i++)
         value_append(arena, failed, value_string(arena, decision->failed[i]->name));
     value_set(arena, json, "locks", locks);
@@ -158,7 +162,8 @@ bool cases_read_request(struct arena *arena, const struct value *json, struct re
                         const char **ret_error) {
     static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
     const char *operation = value_get_string(json, "operation");
-    const struct value *user = value_get(json, "user"), *groups = value_get(user, "groups");
+    const struct value *user = value_get(json, "user"), *groups = value_get(user, "groups"),
+                       *grants = value_get(json, "grants");
     struct request request = {
         .group = value_get_string(json, "group"),
         .version = value_get_string(json, "version"),
@@ -186,6 +191,9 @@ bool cases_read_request(struct arena *arena, const struct value *json, struct re
     for (size_t i = 0; groups && groups->kind == VALUE_LIST && i < groups->count; i++)
         if (groups->as.items[i]->kind == VALUE_STRING)
             ARENA_PUSH(arena, request.groups, request.group_count, groups->as.items[i]->as.string);
+    for (size_t i = 0; grants && grants->kind == VALUE_LIST && i < grants->count; i++)
+        if (grants->as.items[i]->kind == VALUE_STRING)
+            ARENA_PUSH(arena, request.grants, request.grant_count, grants->as.items[i]->as.string);
     *ret_request = request;
     return true;
 }

@@ -196,6 +196,7 @@ static void check_actors(const struct checking *checking) {
             names_set(&granted, subject_key(checking->arena, &checking->ir->grants[i]->subjects[j]), checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
+        if (lock->derived) continue;
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
             check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
         for (size_t j = 0; j < lock->exclusive.group_count; j++)

@@ -79,19 +79,21 @@ static void check_policies(const struct checking *checking, const struct ir_lock
 static void check_subresources(const struct checking *checking, const struct ir_lock *lock) {
     struct text open;
     text_init(&open, checking->arena);
-    for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct resource *resource = lock->scope.targets[i].resource;
-        if (!resource) {
-            const bool updates = ((lock->denies & OP_UPDATE) || lock->requires) && lock->scope.where != IN_CLUSTER;
-            if (updates && lock->scale != COVER_BY_NAME) text_printf(&open, "%s*/scale", open.len ? ", " : "");
-            continue;
+    for (size_t i = 0; i < lock->scope.target_count; i++)
+        for (size_t j = 0; j < ir_act_count; j++) {
+            const struct ir_target *target = &lock->scope.targets[i];
+            const struct ir_act *act = &ir_acts[j];
+            const bool denied =
+                (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires && lock->scope.where != IN_CLUSTER);
+            const bool has = !target->resource || catalog_list_has(target->resource->subresources, act->subresource);
+            const enum cover cover = lock->covers[act->shape];
+            // What a wildcard has beside pods cannot be looked up.
+            const bool covered = cover == COVER_BY_NAME ||
+                                 (cover == COVER_BY_PARAMS && (target->resource || act->shape == SHAPE_EVICTIONS));
+            if (denied && has && !covered)
+                text_printf(&open, "%s%s/%s", open.len ? ", " : "", target->resource ? target->name : "*",
+                            act->subresource);
         }
-        if (!lock->evictions && (lock->denies & OP_DELETE) && catalog_list_has(resource->subresources, "eviction"))
-            text_printf(&open, "%s%s/eviction", open.len ? ", " : "", resource->plural);
-        if (!lock->scale && ((lock->denies & OP_UPDATE) || lock->requires) &&
-            catalog_list_has(resource->subresources, "scale"))
-            text_printf(&open, "%s%s/scale", open.len ? ", " : "", resource->plural);
-    }
     if (!open.len) return;
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
@@ -160,7 +162,7 @@ static void check_contradictions(const struct checking *checking) {
     names_init(&buckets, checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
-        if (!lock->exclusive.user_count) continue;
+        if (lock->derived || !lock->exclusive.user_count) continue;
         struct text key;
         text_init(&key, checking->arena);
         add_values(&key, lock->selects);
@@ -185,10 +187,12 @@ static void check_contradictions(const struct checking *checking) {
 
 void check_locks(const struct checking *checking) {
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        check_reads(checking, checking->ir->locks[i]);
-        check_starvation(checking, checking->ir->locks[i]);
-        check_policies(checking, checking->ir->locks[i]);
-        check_subresources(checking, checking->ir->locks[i]);
+        const struct ir_lock *lock = checking->ir->locks[i];
+        check_subresources(checking, lock);
+        if (lock->derived) continue;
+        check_reads(checking, lock);
+        check_starvation(checking, lock);
+        check_policies(checking, lock);
     }
     check_contradictions(checking);
 }

@@ -167,6 +167,12 @@ static bool in_group(const struct request *request, const char *group) {
     return false;
 }
 
+static bool may(const struct request *request, const char *verb) {
+    for (size_t i = 0; i < request->grant_count; i++)
+        if (strcmp(request->grants[i], verb) == 0) return true;
+    return false;
+}
+
 static bool has_extra(const struct request *request, const char *key, const char *wanted) {
     const struct value *values = value_get(request->extra, key);
     for (size_t i = 0; values && values->kind == VALUE_LIST && i < values->count; i++)
@@ -276,6 +282,7 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
     case IR_USER: return truth_of(test_text(view, expr, or_absent(request->user)));
     case IR_UID: return truth_of(test_text(view, expr, or_absent(request->uid)));
     case IR_GROUP: return truth_of(in_group(request, expr->values[0]->as.string));
+    case IR_MAY: return truth_of(may(request, expr->key));
     case IR_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
     case IR_RESOURCE: return truth_of(test_text(view, expr, resource_name(view->arena, request)));
     case IR_OPERATION: return truth_of((expr->operations & request->operation) != 0);
@@ -485,10 +492,11 @@ static bool is_identity(const struct ir_exemption *exemption, const struct reque
 }
 
 static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
-    if (strcmp(request->subresource, "eviction") == 0) return lock->evictions;
-    if (strcmp(request->subresource, "scale") != 0) return COVER_BY_PARAMS;
-    // What a wildcard takes in cannot be looked up.
-    if (lock->scale != COVER_BY_PARAMS) return lock->scale;
+    const struct ir_act *act = ir_act_of(request->subresource);
+    if (!act) return COVER_BY_PARAMS;
+    const enum cover cover = lock->covers[act->shape];
+    // What a wildcard takes in cannot be looked up, but for pods that are evicted.
+    if (cover != COVER_BY_PARAMS || act->shape == SHAPE_EVICTIONS) return cover;
     for (size_t i = 0; i < lock->scope.target_count; i++)
         if (lock->scope.targets[i].name && matches_target(&lock->scope.targets[i], request)) return COVER_BY_PARAMS;
     return COVER_NONE;
@@ -498,6 +506,12 @@ static enum cover cover_of(const struct ir_lock *lock, const struct request *req
 static bool is_known_terminating(const struct request *request, const struct ir_lock *lock) {
     return cover_of(lock, request) == COVER_BY_PARAMS &&
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
+}
+
+// What the identity may do under this lock. Where owners are guarded, an object outlives its owner.
+static unsigned exempt_operations(const struct ir_exemption *exemption, const struct ir_lock *lock) {
+    const bool collector = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+    return collector && lock->guard_owners ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
 }
 
 static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
@@ -512,7 +526,7 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
         value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level <= level && (exemption->operations & request->operation) &&
+        if (exemption->level <= level && (exempt_operations(exemption, lock) & request->operation) &&
             is_identity(exemption, request) &&
             (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                       strcmp(exemption->resource_group, request->group) == 0)) &&
@@ -535,13 +549,33 @@ static enum truth is_one_of(const struct view *view, const struct ir_subjects *s
     return result;
 }
 
+// A request that carries nothing of the object but its name.
+static enum truth is_denied_act(const struct view *view, const struct ir_lock *lock, enum act act) {
+    const bool about = act != ACT_SCALE || changes(view, lock);
+    if (!about) return NO;
+    const enum truth stored = holds(view, lock->selects, view->stored);
+    if (lock->acts & act) return stored;
+    if (act != ACT_SCALE || !lock->requires) return NO;
+    return both(stored, negate(holds(view, lock->requires, view->request->object)));
+}
+
+// Whether the request is for what the lock is about: the objects, or one subresource that carries them whole.
+static bool is_body(const struct ir_lock *lock, const char *subresource) {
+    if (lock->scope.subresource) return strcmp(lock->scope.subresource, subresource) == 0;
+    return !*subresource || ir_subresource_class(subresource) == SUBRESOURCE_BODY;
+}
+
+static bool changes_owners(const struct request *request) {
+    return !same(metadata_field(request->old_object, "ownerReferences"),
+                 metadata_field(request->object, "ownerReferences"));
+}
+
 static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
-    const enum subresource_class class = ir_subresource_class(request->subresource);
-    const bool covered = strcmp(request->subresource, "eviction") == 0 || strcmp(request->subresource, "scale") == 0;
-    const bool update = request->operation == OP_UPDATE,
-               body = !*request->subresource || class == SUBRESOURCE_BODY || covered;
-    if (!body && class != SUBRESOURCE_META) return NO;
+    const struct ir_act *act = ir_act_of(request->subresource);
+    if (act) return is_denied_act(view, lock, act->act);
+    if (*request->subresource && ir_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
+    const bool update = request->operation == OP_UPDATE, body = is_body(lock, request->subresource);
     const enum truth stored = holds(view, lock->selects, view->stored);
     enum truth result = NO;
     if (body) {
@@ -552,6 +586,7 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     }
     if (update && lock->guard_labels)
         result = either(result, both(stored, negate(holds(view, lock->selects, request->object))));
+    if (update && lock->guard_owners && changes_owners(request)) result = either(result, stored);
     if (update && lock->guard_label_in)
         result = either(result, both(negate(stored), holds(view, lock->selects, request->object)));
     return result;
@@ -565,16 +600,16 @@ static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
     return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
 }
 
-// A request for a subresource that stands for one about the object itself: an eviction for the pod's deletion, a write
-// to scale for an update of spec.replicas. The stored object is the parent; `object` tells the new number.
+// A request for a subresource that carries nothing of the object stands for one about the object itself: an eviction
+// for the pod's deletion, a write to scale for an update of spec.replicas. The stored object is the parent; `object`
+// tells the new number of replicas.
 static const struct request *about_parent(struct arena *arena, const struct request *request, struct request *room) {
-    const bool eviction = strcmp(request->subresource, "eviction") == 0,
-               scale = strcmp(request->subresource, "scale") == 0;
-    if (!eviction && !scale) return request;
+    const struct ir_act *act = ir_act_of(request->subresource);
+    if (!act) return request;
     *room = *request;
-    room->operation = eviction ? OP_DELETE : OP_UPDATE;
+    room->operation = act->means;
     room->object = NULL;
-    if (eviction) return room;
+    if (act->act != ACT_SCALE) return room;
     const struct value *replicas = value_dig(request->object, "spec", "replicas", NULL);
     struct value *object = request->old_object ? value_copy(arena, request->old_object) : value_map(arena);
     struct value *spec = value_get(object, "spec");
@@ -587,7 +622,8 @@ static const struct request *about_parent(struct arena *arena, const struct requ
 void decide(struct arena *arena, const struct ir *ir, const struct request *original, struct decision *ret_decision) {
     struct request room;
     const struct request *request = about_parent(arena, original, &room);
-    const struct value *stored = request->operation == OP_CREATE ? request->object : request->old_object;
+    const bool creates = request->operation == OP_CREATE && !ir_act_of(request->subresource);
+    const struct value *stored = creates ? request->object : request->old_object;
     const struct view view = {.arena = arena, .request = request, .self = stored, .stored = stored};
     *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
     for (size_t i = 0; i < ir->lock_count; i++) {

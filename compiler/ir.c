@@ -33,6 +33,24 @@ const struct ir_exemption ir_exemptions[] = {
 };
 const size_t ir_exemption_count = sizeof ir_exemptions / sizeof *ir_exemptions;
 
+const struct ir_act ir_acts[] = {
+    {ACT_EVICT, SHAPE_EVICTIONS, "eviction", OP_CREATE, OP_DELETE},
+    {ACT_SCALE, SHAPE_SCALE, "scale", OP_UPDATE, OP_UPDATE},
+    {ACT_EXEC, SHAPE_CONNECT, "exec", OP_CONNECT, OP_CONNECT},
+    {ACT_ATTACH, SHAPE_CONNECT, "attach", OP_CONNECT, OP_CONNECT},
+    {ACT_PORTFORWARD, SHAPE_CONNECT, "portforward", OP_CONNECT, OP_CONNECT},
+    {ACT_PROXY, SHAPE_CONNECT, "proxy", OP_CONNECT, OP_CONNECT},
+    {ACT_BIND, SHAPE_BINDINGS, "binding", OP_CREATE, OP_CREATE},
+    {ACT_TOKEN, SHAPE_TOKENS, "token", OP_CREATE, OP_CREATE},
+};
+const size_t ir_act_count = sizeof ir_acts / sizeof *ir_acts;
+
+const struct ir_act *ir_act_of(const char *subresource) {
+    for (size_t i = 0; i < ir_act_count; i++)
+        if (strcmp(ir_acts[i].subresource, subresource) == 0) return &ir_acts[i];
+    return NULL;
+}
+
 enum subresource_class ir_subresource_class(const char *subresource) {
     if (catalog_list_has("approval finalize status", subresource)) return SUBRESOURCE_META;
     if (catalog_list_has("ephemeralcontainers resize", subresource)) return SUBRESOURCE_BODY;
@@ -58,6 +76,7 @@ static bool reads_content(enum ir_kind kind) {
     case IR_USER:
     case IR_UID:
     case IR_GROUP:
+    case IR_MAY:
     case IR_EXTRA:
     case IR_RESOURCE:
     case IR_OPERATION:
@@ -85,6 +104,19 @@ bool ir_has_cel(const struct ir_expr *expr) {
     bool found = expr && expr->kind == IR_CEL;
     for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);
     return found;
+}
+
+size_t ir_count_checks(const struct ir_expr *expr) {
+    size_t count = expr && expr->kind == IR_MAY;
+    for (size_t i = 0; expr && i < expr->operand_count; i++) count += ir_count_checks(expr->operands[i]);
+    return count;
+}
+
+bool ir_asks_authorizer(const struct ir_lock *lock) {
+    size_t count = ir_count_checks(lock->selects) + ir_count_checks(lock->condition) + ir_count_checks(lock->requires);
+    for (size_t i = 0; i < lock->passes.other_count; i++) count += ir_count_checks(lock->passes.others[i]);
+    for (size_t i = 0; i < lock->glass.other_count; i++) count += ir_count_checks(lock->glass.others[i]);
+    return count > 0;
 }
 
 bool ir_records_glass(const struct ir_lock *lock) {

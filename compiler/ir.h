@@ -15,6 +15,43 @@ struct value;
 enum operation { OP_CREATE = 1, OP_UPDATE = 2, OP_DELETE = 4, OP_CONNECT = 8 };
 enum { OPS_WRITE = OP_CREATE | OP_UPDATE | OP_DELETE, OPS_STORED = OP_UPDATE | OP_DELETE };
 
+// A family of requests in which the objects mean the same. Beside the objects themselves, with the subresources that
+// carry the whole object, these are subresources whose requests carry nothing of the object but its name.
+enum shape {
+    SHAPE_OBJECTS,
+    SHAPE_EVICTIONS, // CREATE of pods/eviction: a delete of the pod
+    SHAPE_SCALE,     // UPDATE of x/scale: an update of spec.replicas
+    SHAPE_CONNECT,   // CONNECT to exec, attach, portforward, proxy
+    SHAPE_BINDINGS,  // CREATE of pods/binding
+    SHAPE_TOKENS,    // CREATE of serviceaccounts/token
+    SHAPE_COUNT,
+};
+
+// What is done to an object through such a subresource.
+enum act {
+    ACT_EVICT = 1,
+    ACT_SCALE = 2,
+    ACT_EXEC = 4,
+    ACT_ATTACH = 8,
+    ACT_PORTFORWARD = 16,
+    ACT_PROXY = 32,
+    ACT_BIND = 64,
+    ACT_TOKEN = 128,
+};
+enum { ACTS_CONNECT = ACT_EXEC | ACT_ATTACH | ACT_PORTFORWARD | ACT_PROXY };
+
+struct ir_act {
+    enum act act;
+    enum shape shape;
+    const char *subresource;
+    enum operation operation; // of the request
+    enum operation means;     // what it is for the object
+};
+extern const struct ir_act ir_acts[];
+extern const size_t ir_act_count;
+// NULL when the subresource is none of them.
+const struct ir_act *ir_act_of(const char *subresource);
+
 // ---- formulas ----
 
 // Which state of the object an atom reads. SELF is the state that decides membership: the stored object for UPDATE and
@@ -36,6 +73,7 @@ enum ir_kind {
     IR_USER,
     IR_UID,
     IR_GROUP,     // values[0] is one of the requester's groups
+    IR_MAY,       // the requester passes an authorizer check of the verb `key` on the lock
     IR_EXTRA,     // values[0] is one of the requester's extra values for `key`
     IR_RESOURCE,  // the resource is one of `values`: "pods", "deployments.apps"
     IR_OPERATION, // the operation is one of `operations`
@@ -106,6 +144,7 @@ struct ir_target {
     const char *group;               // NULL: every group
     const char *name;                // plural; NULL: every resource of the group
     const char *version;             // as written; NULL: every version
+    const char *subresource;         // NULL: the objects themselves
     const struct resource *resource; // NULL for wildcards
     struct span span;
 };
@@ -115,14 +154,14 @@ enum ir_where { IN_CLUSTER, IN_NAMESPACES, IN_ANY_NAMESPACE, IN_LABELED_NAMESPAC
 struct ir_scope {
     struct ir_target *targets, *excepts;
     size_t target_count, except_count;
+    const char *subresource; // the one that carries the whole object and that the lock is about; NULL: the objects
     enum ir_where where;
     const char **namespaces; // sorted; with IN_ANY_NAMESPACE the system namespaces that are named beside `*`
     size_t namespace_count;
     struct ir_expr *namespace_selector; // with IN_LABELED_NAMESPACES
 };
 
-// How a lock reaches the requests for subresources that carry nothing of the object: evictions count as deletes of the
-// pod, writes to scale as updates of spec.replicas.
+// How a lock reaches requests that carry nothing of the object but its name.
 enum cover {
     COVER_NONE,
     COVER_BY_NAME,   // the request's name is all that the selection needs
@@ -133,9 +172,12 @@ enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
 struct ir_lock {
     const char *policy, *name;
+    bool derived;   // added by a guard, a cascade or a sealed actor
+    const char *id; // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
     struct ir_scope scope;
-    unsigned denies;           // operations; 0 with a bare `require`
+    unsigned denies;           // operations on the object; 0 with a bare `require`
+    unsigned acts;             // what is denied through subresources that carry nothing of it
     struct ir_expr *selects;   // the object clauses
     struct ir_expr *condition; // `when` and not `unless`
     struct ir_expr *requires;  // NULL if none; its SELF is the new object
@@ -146,9 +188,10 @@ struct ir_lock {
     struct ir_subjects passes;    // exclusive and exempt actors
     struct ir_subjects glass;     // break-glass actors
     enum exemption exemption;
-    bool guard_labels;   // a non-actor's UPDATE may not take an object out of the selection
-    bool guard_label_in; // nor put somebody else's object into it
-    enum cover evictions, scale;
+    bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection
+    bool guard_label_in;            // nor put somebody else's object into it
+    bool guard_owners;              // nor change its owners; and the garbage collector may not delete it
+    enum cover covers[SHAPE_COUNT]; // how each shape is reached; the objects themselves always are
     unsigned mode;
     bool fail_open;
     const char *message; // what a refused requester reads, one line
@@ -176,6 +219,13 @@ struct ir_account {
     struct span span;
 };
 
+// Who applies what is written for a policy.
+struct ir_deployer {
+    const char *policy;
+    struct span span;
+    struct ir_subjects subjects;
+};
+
 // ---- tests ----
 
 enum verdict { VERDICT_ALLOWED, VERDICT_WARNED, VERDICT_DENIED };
@@ -185,8 +235,10 @@ struct request {
     const char *group, *version, *resource, *kind, *subresource; // "" where there is none
     bool namespaced;
     const char *namespace, *name; // the object's own; "" where there is none
-    bool collection;              // one object of a delete collection: the request carries no name
-    const char *user, *uid;       // "" where absent
+    const char **grants;          // verbs that an authorizer check on the lock would allow
+    size_t grant_count;
+    bool collection;        // one object of a delete collection: the request carries no name
+    const char *user, *uid; // "" where absent
     const char **groups;
     size_t group_count;
     const struct value *extra;               // map of lists of strings, or NULL
@@ -216,6 +268,8 @@ struct ir {
     struct ir_account **accounts;
     struct ir_test_block **tests;
     size_t lock_count, grant_count, account_count, test_count;
+    struct ir_deployer **deployers; // by policy
+    size_t deployer_count;
 };
 
 // The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server
@@ -243,6 +297,10 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
+// The number of authorizer checks in the formula.
+size_t ir_count_checks(const struct ir_expr *expr);
+bool ir_asks_authorizer(const struct ir_lock *lock);
+
 // Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the
 // mode is, so that locks that refuse nobody leave it out when one of their CEL expressions could fail.
 bool ir_records_glass(const struct ir_lock *lock);
@@ -260,5 +318,6 @@ extern const struct ir_exemption ir_exemptions[];
 extern const size_t ir_exemption_count;
 // Clusters whose controllers run without credentials of their own know them all by this name.
 #define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
+#define IR_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

@@ -105,6 +105,27 @@ static void lower_custom_resources(struct lowering *lowering, struct unit **unit
     for (size_t i = 0; i < count; i++) lower_custom_resource(lowering, items[i]);
 }
 
+static void lower_deployer(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct ir *ir = lowering->ir;
+    for (size_t i = 0; i < ir->deployer_count; i++) {
+        if (strcmp(ir->deployers[i]->policy, unit->policy) != 0) continue;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword,
+                                                    "policy '%s' has a deployer already", unit->policy);
+        diag_relate(diagnostic, ir->deployers[i]->span, "first said here");
+        diag_help(lowering->diags, diagnostic, "join them: deployer A, B");
+        return;
+    }
+    struct ir_deployer *deployer = ARENA_NEW(lowering->arena, struct ir_deployer);
+    *deployer = (struct ir_deployer){.policy = unit->policy, .span = item->span};
+    lower_subjects(lowering, unit, &item->as.block.to, &deployer->subjects);
+    if (deployer->subjects.other_count) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->span,
+                                                    "RBAC knows users, groups and service accounts, and nothing finer");
+        diag_help(lowering->diags, diagnostic, "name the deployer without 'uid', 'and', 'with extra' and 'may'");
+    }
+    ARENA_PUSH(lowering->arena, ir->deployers, ir->deployer_count, deployer);
+}
+
 static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     if (lower_is_damaged(lowering, item)) return;
     switch (item->kind) {
@@ -115,6 +136,7 @@ static void lower_item(struct lowering *lowering, struct unit *unit, const struc
     case AST_ITEM_OBJECT: (void)lower_object(lowering, unit, item->name); break;
     case AST_ITEM_LOCK: lower_lock(lowering, unit, item); break;
     case AST_ITEM_GRANT: lower_grant(lowering, unit, item); break;
+    case AST_ITEM_DEPLOYER: lower_deployer(lowering, unit, item); break;
     case AST_ITEM_WEBHOOK: lower_not_supported(lowering, item->keyword, "'webhook'"); break;
     case AST_ITEM_TEST: break;
     }
@@ -129,7 +151,9 @@ static int compare_pairs(const char *a, const char *b, const char *c, const char
 static int compare_locks(const void *a, const void *b) {
     const struct ir_lock *x = *(const struct ir_lock *const *)a, *y = *(const struct ir_lock *const *)b;
     const int order = compare_pairs(x->policy, y->policy, x->name, y->name);
-    return order ? order : (x->scope.where == IN_CLUSTER) - (y->scope.where == IN_CLUSTER);
+    if (order) return order;
+    const int parts = strcmp(x->id, y->id);
+    return parts ? parts : (x->scope.where == IN_CLUSTER) - (y->scope.where == IN_CLUSTER);
 }
 
 static int compare_grants(const void *a, const void *b) {
@@ -164,6 +188,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             lower_item(lowering, units[i], item);
+    lower_guards(lowering, units, unit_count);
     // Tests name locks, so they come last.
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

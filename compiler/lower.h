@@ -12,6 +12,16 @@ struct catalog;
 struct diags;
 struct sources;
 
+// A lock whose guards become locks of their own once everything is known that they may refer to.
+struct guarded {
+    struct unit *unit;
+    const struct ast_item *item;
+    const struct object_meaning **parts; // what it is on
+    size_t part_count;
+    struct ir_lock **locks; // what became of it
+    size_t lock_count;
+};
+
 struct lowering {
     struct arena *arena;
     struct diags *diags;
@@ -19,8 +29,10 @@ struct lowering {
     struct catalog *catalog;
     struct scope scope;
     struct ir *ir;
-    const char *date;       // of --at; NULL if none
-    bool is_static;         // no parameters: what needs them stays open, with a warning
+    const char *date; // of --at; NULL if none
+    bool is_static;   // no parameters: what needs them stays open, with a warning
+    struct guarded **guarded;
+    size_t guarded_count;
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
@@ -51,6 +63,8 @@ struct ir_expr *ir_not(struct arena *arena, struct ir_expr *operand);
 struct ir_expr *ir_is(struct arena *arena, enum ir_kind kind, const char *key, const char *text);
 
 // lower_subject.c
+// Adds who they are to the subjects that are there.
+void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added);
 struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name);
 void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *subjects,
                     struct ir_subjects *ret_subjects);
@@ -80,8 +94,19 @@ bool lower_is_object_clause(enum ast_clause_kind kind);
 const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast_clause_kind kind);
 void lower_check_repeated(struct lowering *lowering, const struct ast_item *item);
 const struct resource *lower_resource(struct lowering *lowering, struct word word, const char **ret_version);
+// RESOURCE[/VERSION][/SUBRESOURCE]; the subresource is NULL where none is written.
+const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
+                                           const char **ret_subresource);
 
-void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);  // lower_lock.c
+// lower_lock.c
+void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// Writes what a refused requester reads. `why` stands for the message of a lock that something else than a lock's own
+// clauses made; NULL otherwise. The item is the lock or the actor; NULL for neither.
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);
+// Chooses how the lock reaches the requests that carry nothing of the object but its name.
+void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock);
+// lower_guard.c: the locks that guards, cascades, sealed actors and static targets add.
+void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count);
 void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_grant.c
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);  // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.

@@ -224,23 +224,23 @@ static struct ir_expr *compare(struct lowering *lowering, struct ir_expr *atom, 
 }
 
 static struct ir_expr *lower_operations(struct lowering *lowering, const struct ast_expr *expr) {
-    static const char *const known[] = {"create", "update", "delete", "write"};
-    static const unsigned masks[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OPS_WRITE};
+    static const char *const known[] = {"create", "update", "delete", "write", "connect"};
+    static const unsigned masks[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OPS_WRITE, OP_CONNECT};
+    enum { KNOWN = sizeof known / sizeof *known };
     struct ir_expr *atom = ir_new(lowering->arena, IR_OPERATION);
     for (size_t i = 0; i < expr->values.count; i++) {
         const struct word word = expr->values.items[i];
         size_t k = 0;
-        while (k < 4 && strcmp(known[k], word.text) != 0) k++;
-        if (k < 4) {
+        while (k < KNOWN && strcmp(known[k], word.text) != 0) k++;
+        if (k < KNOWN) {
             atom->operations |= masks[k];
-        } else if (strcmp(word.text, "connect") == 0) {
-            lower_not_supported(lowering, word.span, "operation 'connect'");
         } else {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
-            const char *near = suggest_nearest(word.text, known, 4);
+            const char *near = suggest_nearest(word.text, known, KNOWN);
             diag_help(lowering->diags, diagnostic,
-                      near ? "did you mean '%s'?" : "operations are create, update and delete%s", near ? near : "");
+                      near ? "did you mean '%s'?" : "operations are create, update, delete and connect%s",
+                      near ? near : "");
         }
     }
     return atom;

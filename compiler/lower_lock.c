@@ -14,60 +14,151 @@
 
 // ---- operations ----
 
+// What a word behind `deny` takes in: operations on the object, and acts through subresources. Updating scales and
+// deleting evicts where there is such a thing.
 static const struct {
     const char *name;
-    unsigned operations;
+    unsigned operations, acts;
+    bool by_itself; // the acts were asked for, so that the resource must have them
 } operations[] = {
-    {"create", OP_CREATE}, {"update", OP_UPDATE}, {"delete", OP_DELETE}, {"write", OPS_WRITE}, {"all", OPS_WRITE}};
+    {"create", OP_CREATE, ACT_BIND | ACT_TOKEN, false},
+    {"update", OP_UPDATE, ACT_SCALE, false},
+    {"delete", OP_DELETE, ACT_EVICT, false},
+    {"write", OPS_WRITE, ACT_SCALE | ACT_EVICT | ACT_BIND | ACT_TOKEN, false},
+    {"all", OPS_WRITE, ACT_SCALE | ACT_EVICT | ACT_BIND | ACT_TOKEN | ACTS_CONNECT, false},
+    {"connect", 0, ACTS_CONNECT, true},
+    {"evict", 0, ACT_EVICT, true},
+    {"scale", 0, ACT_SCALE, true},
+    {"exec", 0, ACT_EXEC, true},
+    {"attach", 0, ACT_ATTACH, true},
+    {"portforward", 0, ACT_PORTFORWARD, true},
+    {"proxy", 0, ACT_PROXY, true},
+};
+enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
-static bool connects(const struct ir_target *target) {
-    if (!target->resource) return true;
-    const char *subresources = target->resource->subresources;
-    return catalog_list_has(subresources, "exec") || catalog_list_has(subresources, "attach") ||
-           catalog_list_has(subresources, "portforward") || catalog_list_has(subresources, "proxy");
+static bool has_wildcard(const struct ir_scope *scope) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource) return true;
+    return false;
 }
 
-static unsigned lower_operation(struct lowering *lowering, struct word word, const struct ir_scope *scope) {
-    if (strcmp(word.text, "all") == 0)
-        for (size_t i = 0; i < scope->target_count; i++)
-            if (connects(&scope->targets[i])) {
-                lower_not_supported(lowering, word.span, "'connect', which 'all' takes in for these resources,");
-                return OPS_WRITE;
-            }
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(word.text, operations[i].name) == 0) return operations[i].operations;
-    if (catalog_list_has("connect scale evict exec attach portforward proxy", word.text)) {
-        lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'deny %s'", word.text));
-        return 0;
+// The acts that requests for the target can be; a wildcard of the core group takes in pods.
+static unsigned acts_of(const struct ir_target *target) {
+    unsigned acts = 0;
+    for (size_t i = 0; i < ir_act_count; i++) {
+        const bool core = !target->group || !*target->group;
+        const bool has = target->resource ? catalog_list_has(target->resource->subresources, ir_acts[i].subresource)
+                                          : ir_acts[i].act == ACT_SCALE || core;
+        if (has) acts |= ir_acts[i].act;
     }
+    return acts;
+}
+
+static unsigned acts_in(const struct ir_scope *scope) {
+    unsigned acts = 0;
+    for (size_t i = 0; i < scope->target_count; i++) acts |= acts_of(&scope->targets[i]);
+    // Of what a wildcard takes in outside of namespaces, only nodes have such subresources.
+    return scope->where == IN_CLUSTER && has_wildcard(scope) ? acts & ACT_PROXY : acts;
+}
+
+// Index into the table; OPERATION_COUNT when the word is none of it.
+static size_t operation_index(struct word word) {
+    size_t i = 0;
+    while (i < OPERATION_COUNT && strcmp(word.text, operations[i].name) != 0) i++;
+    return i;
+}
+
+static void unknown_operation(struct lowering *lowering, struct word word) {
     struct diagnostic *diagnostic =
         diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
     if (catalog_list_has("get list watch read", word.text)) {
         diag_help(lowering->diags, diagnostic, "admission never sees reads: withhold get, list and watch by RBAC");
-        return 0;
+        return;
     }
-    const char *names[sizeof operations / sizeof *operations];
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) names[i] = operations[i].name;
-    const char *near = suggest_nearest(word.text, names, sizeof names / sizeof *names);
+    const char *names[OPERATION_COUNT];
+    for (size_t i = 0; i < OPERATION_COUNT; i++) names[i] = operations[i].name;
+    const char *near = suggest_nearest(word.text, names, OPERATION_COUNT);
     diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "say create, update, delete or write%s",
               near ? near : "");
-    return 0;
+}
+
+static void wrong_operation(struct lowering *lowering, struct word word, const struct ir_target *target,
+                            const char *help) {
+    const char *name =
+        target->subresource ? arena_printf(lowering->arena, "%s/%s", target->name, target->subresource) : target->name;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span, "'%s' has no operation '%s'", name, word.text);
+    diag_relate(diagnostic, target->span, "this resource");
+    diag_help(lowering->diags, diagnostic, "%s", help);
 }
 
 // RBAC verbs are what discovery knows of a resource: without them, no such request ever arrives.
-static void check_verbs(struct lowering *lowering, struct word word, unsigned asked, const struct ir_scope *scope) {
+static void check_verbs(struct lowering *lowering, struct word word, size_t operation, const struct ir_scope *scope) {
+    const unsigned asked = operations[operation].operations, acts = operations[operation].acts;
     if (strcmp(word.text, "write") == 0 || strcmp(word.text, "all") == 0) return;
     for (size_t i = 0; i < scope->target_count; i++) {
-        const struct resource *resource = scope->targets[i].resource;
-        if (!resource) continue;
-        const bool has = (asked == OP_CREATE && catalog_list_has(resource->verbs, "create")) ||
-                         (asked == OP_UPDATE && catalog_list_has(resource->verbs, "update")) ||
-                         (asked == OP_DELETE && catalog_list_has(resource->verbs, "delete"));
-        if (has) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span,
-                                                    "'%s' has no operation '%s'", resource->plural, word.text);
-        diag_relate(diagnostic, scope->targets[i].span, "this resource");
-        diag_help(lowering->diags, diagnostic, "its verbs are: %s", resource->verbs);
+        const struct ir_target *target = &scope->targets[i];
+        if (!target->resource) continue;
+        const char *verbs = target->resource->verbs;
+        const bool has = (asked == OP_CREATE && catalog_list_has(verbs, "create")) ||
+                         (asked == OP_UPDATE && catalog_list_has(verbs, "update")) ||
+                         (asked == OP_DELETE && catalog_list_has(verbs, "delete")) ||
+                         (!asked && (acts_of(target) & acts));
+        if (!has) wrong_operation(lowering, word, target, arena_printf(lowering->arena, "its verbs are: %s", verbs));
+    }
+}
+
+// A subresource as the resource of a lock has the one operation that requests for it are.
+static const char *operation_of_subresource(const char *subresource) {
+    const struct ir_act *act = ir_act_of(subresource);
+    if (!act || act->act == ACT_SCALE) return "update";
+    return act->shape == SHAPE_CONNECT ? "connect" : "create";
+}
+
+static bool denies_subresource(const char *subresource, struct word word, size_t operation) {
+    const char *has = operation_of_subresource(subresource);
+    const struct ir_act *act = ir_act_of(subresource);
+    return strcmp(word.text, has) == 0 || strcmp(word.text, "all") == 0 ||
+           (strcmp(word.text, "write") == 0 && strcmp(has, "connect") != 0) ||
+           (act && operations[operation].by_itself && (operations[operation].acts & act->act));
+}
+
+static void deny_on_subresource(struct lowering *lowering, const struct ast_clause *deny,
+                                const struct ir_target *target, struct ir_lock *lock) {
+    const struct ir_act *act = ir_act_of(target->subresource);
+    bool denied = false;
+    for (size_t i = 0; i < deny->words.count; i++) {
+        const size_t operation = operation_index(deny->words.items[i]);
+        denied |=
+            operation < OPERATION_COUNT && denies_subresource(target->subresource, deny->words.items[i], operation);
+    }
+    if (!denied)
+        wrong_operation(
+            lowering, deny->words.items[0], target,
+            arena_printf(lowering->arena, "requests for it are: %s", operation_of_subresource(target->subresource)));
+    else if (act)
+        lock->acts |= act->act;
+    else
+        lock->denies |= OP_UPDATE;
+}
+
+static void check_operations(struct lowering *lowering, const struct ast_clause *deny) {
+    for (size_t i = 0; i < deny->words.count; i++)
+        if (operation_index(deny->words.items[i]) == OPERATION_COUNT) unknown_operation(lowering, deny->words.items[i]);
+}
+
+// What is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
+static void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct ir_scope *scope,
+                       struct ir_lock *lock) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (scope->targets[i].subresource) deny_on_subresource(lowering, deny, &scope->targets[i], lock);
+    if (scope->target_count && scope->targets[0].subresource) return;
+    for (size_t i = 0; i < deny->words.count; i++) {
+        const size_t operation = operation_index(deny->words.items[i]);
+        if (operation == OPERATION_COUNT) continue;
+        check_verbs(lowering, deny->words.items[i], operation, scope);
+        lock->denies |= operations[operation].operations;
+        lock->acts |= operations[operation].acts & acts_in(scope) & ~(unsigned)(ACT_BIND | ACT_TOKEN);
     }
 }
 
@@ -102,8 +193,8 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
     }
 }
 
-static void lower_guards(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
-    lock->guard_labels = (lock->denies & ~(unsigned)OP_CREATE) != 0;
+static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
+    lock->guard_labels = (lock->denies & ~(unsigned)OP_CREATE) || lock->acts;
     bool none = false, others = false;
     for (size_t i = 0; clause && i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
@@ -113,8 +204,10 @@ static void lower_guards(struct lowering *lowering, const struct ast_clause *cla
             lock->guard_label_in = others = true;
         else if (strcmp(word.text, "none") == 0)
             none = true;
-        else if (catalog_list_has("namespace crd owners rbac", word.text))
-            lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'guard %s'", word.text));
+        else if (strcmp(word.text, "owners") == 0)
+            lock->guard_owners = others = true;
+        else if (catalog_list_has("namespace crd rbac", word.text))
+            others = true; // locks of their own
         else
             bad_word(lowering, word, "guards are labels, label-in, namespace, crd, owners, rbac, or none");
     }
@@ -345,12 +438,13 @@ static void add_subjects(struct text *text, const struct ir_subjects *subjects) 
 }
 
 // Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
-static void compose_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
-    const char *message = one_line(lowering, item, AST_CLAUSE_MESSAGE);
-    const char *owner = one_line(lowering, item, AST_CLAUSE_OWNER),
-               *ticket = one_line(lowering, item, AST_CLAUSE_TICKET);
-    const struct ast_clause *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
-    const struct ast_clause *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+    const bool of_lock = item && item->kind == AST_ITEM_LOCK;
+    const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
+    const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,
+               *ticket = of_lock ? one_line(lowering, item, AST_CLAUSE_TICKET) : NULL;
+    const struct ast_clause *unless = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_UNLESS) : NULL;
+    const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
     struct text text;
     text_init(&text, lowering->arena);
     text_add_string(&text, "denied, there is a lock: ");
@@ -366,7 +460,8 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
         text_add_string(&text, "]: ");
     }
     if (message) text_printf(&text, "%s ", message);
-    text_printf(&text, "(lock %s of policy %s; ", lock->name, lock->policy);
+    text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
+                lock->policy);
     if (lock->exclusive.label_count) {
         text_add_string(&text, "only ");
         add_subjects(&text, &lock->exclusive);
@@ -392,9 +487,9 @@ static void compose_message(struct lowering *lowering, const struct ast_item *it
         if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
     lock->message = text_string(&text);
     if (text.len > LIMIT_MESSAGE_BYTES) {
-        const struct ast_clause *longest = lower_find_clause(item, AST_CLAUSE_MESSAGE);
+        const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
         struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : item->name.span,
+            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
                         "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
         diag_help(lowering->diags, diagnostic, "shorten message, owner, ticket or the expression behind unless");
     }
@@ -460,22 +555,6 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
 
 // ---- subresources ----
 
-static bool has_subresource(const struct ir_scope *scope, const char *name) {
-    for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
-        if (target->resource && catalog_list_has(target->resource->subresources, name)) return true;
-        // A wildcard takes in pods.
-        if (!target->resource && (!target->group || !*target->group) && strcmp(name, "eviction") == 0) return true;
-    }
-    return false;
-}
-
-static bool has_wildcard(const struct ir_scope *scope) {
-    for (size_t i = 0; i < scope->target_count; i++)
-        if (!scope->targets[i].resource) return true;
-    return false;
-}
-
 // The clause that speaks of this subresource, or NULL.
 static const struct ast_clause *find_cover(const struct ast_item *item, const char *what) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
@@ -490,7 +569,7 @@ static const struct ast_clause *find_cover(const struct ast_item *item, const ch
 
 static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock,
                                const char *what) {
-    const struct ast_clause *clause = find_cover(item, what);
+    const struct ast_clause *clause = item && item->kind == AST_ITEM_LOCK ? find_cover(item, what) : NULL;
     const char *asked = clause ? clause->mode.text : NULL;
     const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
                          (!lock->requires || ir_needs_name_only(lock->requires));
@@ -508,32 +587,51 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
     return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
 }
 
-static void check_cover(struct lowering *lowering, const struct ast_item *item) {
+// The acts that the word behind `cover` speaks of; none when it is no such word.
+static unsigned covered_acts(const char *word) {
+    if (strcmp(word, "evictions") == 0) return ACT_EVICT;
+    if (strcmp(word, "scale") == 0) return ACT_SCALE;
+    return strcmp(word, "connect") == 0 ? ACTS_CONNECT : 0;
+}
+
+static void check_cover(struct lowering *lowering, const struct ast_item *item, unsigned acts) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
         if (clause->kind != AST_CLAUSE_COVER) continue;
         for (size_t j = 0; j < clause->words.count; j++) {
             const struct word word = clause->words.items[j];
-            if (strcmp(word.text, "connect") == 0)
-                lower_not_supported(lowering, word.span, "'cover connect'");
-            else if (!catalog_list_has("evictions scale", word.text))
-                bad_word(lowering, word, "what can be covered is evictions and scale");
+            if (!covered_acts(word.text)) {
+                bad_word(lowering, word, "what can be covered is evictions, scale and connect");
+            } else if (!(covered_acts(word.text) & acts)) {
+                struct diagnostic *diagnostic =
+                    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
+                                "the lock denies nothing that 'cover %s' is about", word.text);
+                diag_help(lowering->diags, diagnostic,
+                          "evictions are denied by delete, scale by update, connect by connect and its parts");
+            }
         }
         if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
             bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
     }
 }
 
-static void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
-    if (lock->scope.where == IN_CLUSTER) return;
-    if ((lock->denies & OP_DELETE) && has_subresource(&lock->scope, "eviction"))
-        lock->evictions = choose_cover(lowering, item, lock, "evictions");
-    if (!(lock->denies & OP_UPDATE) && !lock->requires) return;
-    const bool named = has_subresource(&lock->scope, "scale");
-    if (!named && !has_wildcard(&lock->scope)) return;
-    lock->scale = choose_cover(lowering, item, lock, "scale");
-    // Which kinds a wildcard has that scale, nobody can list, so they cannot be looked up.
-    if (!named && lock->scale == COVER_BY_PARAMS) lock->scale = COVER_NONE;
+void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+    static const char *const families[SHAPE_COUNT] = {[SHAPE_EVICTIONS] = "evictions",
+                                                      [SHAPE_SCALE] = "scale",
+                                                      [SHAPE_CONNECT] = "connect",
+                                                      [SHAPE_BINDINGS] = "bindings",
+                                                      [SHAPE_TOKENS] = "tokens"};
+    const unsigned required = lock->requires && !lock->scope.subresource ? acts_in(&lock->scope) & ACT_SCALE : 0;
+    bool named = false;
+    for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
+    for (size_t i = 0; i < ir_act_count; i++) {
+        const enum shape shape = ir_acts[i].shape;
+        if (!((lock->acts | required) & ir_acts[i].act) || lock->covers[shape]) continue;
+        lock->covers[shape] = choose_cover(lowering, item, lock, families[shape]);
+        // What a wildcard has beside pods, nobody can list, so it cannot be looked up.
+        if (!named && shape != SHAPE_EVICTIONS && lock->covers[shape] == COVER_BY_PARAMS)
+            lock->covers[shape] = COVER_NONE;
+    }
 }
 
 // A guard of the selection that was asked for in so many words.
@@ -544,17 +642,68 @@ static const struct word *asked_guard(const struct ast_item *item) {
     return NULL;
 }
 
-// The lock over those of its objects that are cluster-scoped, or over those that are not: nothing moves between them.
-static void add_lock(struct lowering *lowering, const struct ast_item *item, const struct object_meaning **parts,
-                     size_t count, struct ir_expr *narrowing, const struct ir_lock *common) {
-    if (!count) return;
+// What of a lock can share one formula: its objects in namespaces, or those that are cluster-scoped, or one subresource
+// of either. Nothing moves between them.
+struct piece {
+    const struct object_meaning **parts;
+    size_t count;
+    bool cluster;
+    const char *subresource;
+    unsigned denies, acts;
+};
+
+static bool is_same(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+// The part of the object that is about this subresource.
+static const struct object_meaning *of_subresource(struct arena *arena, const struct object_meaning *part,
+                                                   const char *subresource) {
+    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
+    *own = *part;
+    own->scope.targets = NULL;
+    own->scope.target_count = 0;
+    // Those that stand for acts are about the object; what is denied says which.
+    own->scope.subresource = subresource && !ir_act_of(subresource) ? subresource : NULL;
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        if (is_same(part->scope.targets[i].subresource, subresource))
+            ARENA_PUSH(arena, own->scope.targets, own->scope.target_count, part->scope.targets[i]);
+    return own;
+}
+
+static void add_to_pieces(struct arena *arena, struct piece **pieces, size_t *count,
+                          const struct object_meaning *part) {
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        const char *subresource = part->scope.targets[i].subresource;
+        bool first = true;
+        for (size_t j = 0; j < i && first; j++) first = !is_same(part->scope.targets[j].subresource, subresource);
+        if (!first) continue;
+        struct piece *piece = NULL;
+        const bool cluster = part->scope.where == IN_CLUSTER;
+        for (size_t j = 0; j < *count && !piece; j++)
+            if ((*pieces)[j].cluster == cluster && is_same((*pieces)[j].subresource, subresource))
+                piece = &(*pieces)[j];
+        if (!piece) {
+            const struct piece added = {.cluster = cluster, .subresource = subresource};
+            ARENA_PUSH(arena, *pieces, *count, added);
+            piece = &(*pieces)[*count - 1];
+        }
+        ARENA_PUSH(arena, piece->parts, piece->count, of_subresource(arena, part, subresource));
+    }
+}
+
+static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
+                                struct ir_expr *narrowing, const struct ir_lock *common) {
     struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
     *lock = *common;
-    if (count == 1) {
-        lock->scope = parts[0]->scope;
-        lock->selects = parts[0]->selects;
+    lock->denies = piece->denies;
+    lock->acts = piece->acts;
+    if (piece->subresource) lock->id = arena_printf(lowering->arena, "%s (%s)", lock->name, piece->subresource);
+    if (piece->count == 1) {
+        lock->scope = piece->parts[0]->scope;
+        lock->selects = piece->parts[0]->selects;
     } else {
-        join_objects(lowering, parts, count, item->as.block.objects.items[0].span, lock);
+        join_objects(lowering, piece->parts, piece->count, item->as.block.objects.items[0].span, lock);
     }
     if (narrowing) lock->selects = ir_and(lowering->arena, lock->selects, narrowing);
 
@@ -568,8 +717,9 @@ static void add_lock(struct lowering *lowering, const struct ast_item *item, con
     }
     lock->guard_labels = lock->guard_labels && movable;
     lower_cover(lowering, item, lock);
-    compose_message(lowering, item, lock);
+    lower_message(lowering, item, lock, NULL);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
+    return lock;
 }
 
 static void check_narrowed(struct lowering *lowering, const struct ast_item *item, const struct object_meaning *own,
@@ -619,18 +769,42 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
     }
 }
 
+static size_t count_checks(const struct ir_subjects *subjects) {
+    size_t count = 0;
+    for (size_t i = 0; i < subjects->other_count; i++) count += ir_count_checks(subjects->others[i]);
+    return count;
+}
+
+// An expression has room for two authorizer checks, and an audit annotation for none.
+static void check_checks(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock) {
+    enum { ROOM = 2 };
+    const size_t count =
+        count_checks(&lock->passes) + ir_count_checks(lock->condition) + ir_count_checks(lock->requires);
+    if (ir_asks_authorizer(lock) && lock->glass.label_count) {
+        const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                                                    "'break-glass' in a lock that asks the authorizer");
+        diag_help(lowering->diags, diagnostic,
+                  "the API server cannot ask it while it writes the audit log: leave out 'may', or 'break-glass'");
+    } else if (count > ROOM) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
+                                                    "lock '%s' asks the authorizer %zu times", lock->name, count);
+        diag_help(lowering->diags, diagnostic, "the API server grants an expression %d such checks", ROOM);
+    }
+}
+
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
     const struct expr_context context = {.unit = unit};
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);
-    check_cover(lowering, item);
     const bool active = is_active(lowering, item);
 
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
     lower_object_clauses(lowering, unit, item, own);
-    const struct object_meaning **cluster = NULL, **namespaced = NULL, **parts = NULL;
-    size_t cluster_count = 0, namespaced_count = 0, part_count = 0;
+    const struct object_meaning **parts = NULL;
+    struct piece *pieces = NULL;
+    size_t part_count = 0, piece_count = 0;
     for (size_t i = 0; i < item->as.block.objects.count; i++) {
         const struct object_meaning *part = lower_object(lowering, unit, item->as.block.objects.items[i]);
         if (part && !part->failed) ARENA_PUSH(arena, parts, part_count, part);
@@ -645,7 +819,8 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
     }
 
-    struct ir_lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
+    struct ir_lock common = {
+        .policy = unit->policy, .name = item->name.text, .id = item->name.text, .span = item->name.span};
     const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
                             *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
     const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),
@@ -659,16 +834,20 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
                                                     "lock '%s' denies nothing", item->name.text);
         diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
     }
-    static const struct ir_scope nowhere = {0};
-    for (size_t i = 0; deny && i < deny->words.count; i++) {
-        unsigned asked = 0;
-        for (size_t j = 0; j < part_count || (j == 0 && !part_count); j++) {
-            const struct ir_scope *scope = part_count ? &parts[j]->scope : &nowhere;
-            asked = lower_operation(lowering, deny->words.items[i], scope);
-            check_verbs(lowering, deny->words.items[i], asked, scope);
-        }
-        common.denies |= asked;
+    for (size_t i = 0; i < part_count; i++) add_to_pieces(arena, &pieces, &piece_count, parts[i]);
+    if (deny) check_operations(lowering, deny);
+    for (size_t i = 0; deny && i < piece_count; i++) {
+        struct ir_lock denied = {0};
+        for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
+        pieces[i].denies = denied.denies;
+        pieces[i].acts = denied.acts;
+        common.denies |= denied.denies;
+        common.acts |= denied.acts;
     }
+    unsigned reached = common.acts;
+    for (size_t i = 0; require && i < piece_count; i++)
+        for (size_t j = 0; j < pieces[i].count; j++) reached |= acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
+    if (piece_count) check_cover(lowering, item, reached);
     if (require) common.requires = lower_expr(lowering, &context, require->expr);
     common.condition = ir_new(arena, IR_TRUE);
     if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
@@ -681,7 +860,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         lower_subjects(lowering, unit, &exclusive->subjects, &common.passes);
     }
     if (glass) lower_subjects(lowering, unit, &glass->subjects, &common.glass);
-    lower_guards(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);
+    lower_guard_words(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);
     lower_mode(lowering, lower_find_clause(item, AST_CLAUSE_MODE), &common);
     if (on_error) {
         const struct word word = on_error->words.items[0];
@@ -690,14 +869,14 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
 
     check_narrowed(lowering, item, own, parts, part_count);
-    for (size_t i = 0; i < part_count; i++) {
-        if (parts[i]->scope.where == IN_CLUSTER)
-            ARENA_PUSH(arena, cluster, cluster_count, parts[i]);
-        else
-            ARENA_PUSH(arena, namespaced, namespaced_count, parts[i]);
-    }
+    check_checks(lowering, item, &common);
     if (!active) return;
     struct ir_expr *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;
-    add_lock(lowering, item, namespaced, namespaced_count, narrowing, &common);
-    add_lock(lowering, item, cluster, cluster_count, narrowing, &common);
+    struct guarded *guarded = ARENA_NEW(arena, struct guarded);
+    *guarded = (struct guarded){.unit = unit, .item = item, .parts = parts, .part_count = part_count};
+    for (size_t i = 0; i < piece_count; i++) {
+        struct ir_lock *lock = add_lock(lowering, item, &pieces[i], narrowing, &common);
+        ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
+    }
+    if (piece_count) ARENA_PUSH(arena, lowering->guarded, lowering->guarded_count, guarded);
 }

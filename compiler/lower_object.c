@@ -54,7 +54,9 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     const char *name = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : word.text;
     *ret_version = NULL;
     if (slash && !kube_is_version(slash + 1)) {
-        lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "the subresource '%s'", word.text));
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                    "'%s' is no version of '%s'", slash + 1, name);
+        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
         return NULL;
     }
     const struct resource *resource = catalog_find(lowering->catalog, name);
@@ -73,6 +75,28 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     return resource;
 }
 
+const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
+                                           const char **ret_subresource) {
+    const char *slash = strrchr(word.text, '/');
+    *ret_subresource = NULL;
+    if (!slash || kube_is_version(slash + 1)) return lower_resource(lowering, word, ret_version);
+    struct word parent = word;
+    parent.text = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
+    const struct resource *resource = lower_resource(lowering, parent, ret_version);
+    if (!resource) return NULL;
+    if (!catalog_list_has(resource->subresources, slash + 1)) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                    "'%s' has no subresource '%s'", resource->plural, slash + 1);
+        if (*resource->subresources)
+            diag_help(lowering->diags, diagnostic, "it has: %s", resource->subresources);
+        else
+            diag_help(lowering->diags, diagnostic, "it has none");
+        return NULL;
+    }
+    *ret_subresource = slash + 1;
+    return resource;
+}
+
 static bool add_target(struct lowering *lowering, struct word word, struct ir_target **targets, size_t *count) {
     struct ir_target target = {.span = word.span};
     if (!word.quoted && strcmp(word.text, "*") == 0) {
@@ -86,15 +110,21 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
                       target.group);
             return false;
         }
+    } else if (!word.quoted && strchr(word.text, '*')) {
+        lower_not_supported(lowering, word.span, "a wildcard of subresources");
+        return false;
     } else {
-        target.resource = lower_resource(lowering, word, &target.version);
+        target.resource = lower_resource_part(lowering, word, &target.version, &target.subresource);
         if (!target.resource) return false;
         target.group = target.resource->group;
         target.name = target.resource->plural;
     }
     for (size_t i = 0; i < *count; i++) {
         const struct ir_target *known = &(*targets)[i];
-        if (known->resource == target.resource && target.resource) return true;
+        const bool same_part = known->subresource && target.subresource
+                                   ? strcmp(known->subresource, target.subresource) == 0
+                                   : known->subresource == target.subresource;
+        if (known->resource == target.resource && target.resource && same_part) return true;
     }
     ARENA_PUSH(lowering->arena, *targets, *count, target);
     return true;

@@ -98,7 +98,18 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
         *ret_label = text_string(&label);
         return actor->formula;
     }
-    case AST_SUBJECT_MAY: lower_not_supported(lowering, subject->span, "'may VERB'"); break;
+    case AST_SUBJECT_MAY: {
+        if (!kube_is_dns_label(name)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", name);
+            diag_help(lowering->diags, diagnostic, "a verb of RBAC in lower case, such as: may unlock");
+            break;
+        }
+        *ret_label = arena_printf(arena, "whoever may %s this lock", name);
+        struct ir_expr *check = ir_new(arena, IR_MAY);
+        check->key = name;
+        return check;
+    }
     case AST_SUBJECT_PRESET:
         lower_not_supported(lowering, subject->span, arena_printf(arena, "the preset '%s'", name));
         break;
@@ -165,6 +176,19 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
             add_name(lowering->arena, &subjects->labels, &subjects->label_count, actor->subjects.labels[j]);
         if (!actor && *label) add_name(lowering->arena, &subjects->labels, &subjects->label_count, label);
     }
+    if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
+    if (subjects->group_count)
+        qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
+}
+
+void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added) {
+    for (size_t i = 0; i < added->user_count; i++)
+        add_name(arena, &subjects->users, &subjects->user_count, added->users[i]);
+    for (size_t i = 0; i < added->group_count; i++)
+        add_name(arena, &subjects->groups, &subjects->group_count, added->groups[i]);
+    for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, subjects, added->others[i]);
+    for (size_t i = 0; i < added->label_count; i++)
+        add_name(arena, &subjects->labels, &subjects->label_count, added->labels[i]);
     if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
     if (subjects->group_count)
         qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
@@ -259,5 +283,4 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);
     if (declaration) actor_of(lowering, declaration, name.span);
     if (item->as.actor.create) add_accounts(lowering, unit, item);
-    if (item->as.actor.sealed) lower_not_supported(lowering, item->as.actor.sealed_at, "'sealed'");
 }

@@ -16,6 +16,8 @@ struct setting {
     const char **groups;
     size_t group_count;
     struct value *extra;
+    const char **grants;
+    size_t grant_count;
     struct value *namespace_labels;
     bool namespace_terminating;
 };
@@ -60,6 +62,7 @@ static void become(struct lowering *lowering, struct setting *setting, const str
         value_append(arena, values, value_string(arena, formula->values[0]->as.string));
         break;
     }
+    case IR_MAY: ARENA_PUSH(arena, setting->grants, setting->grant_count, formula->key); break;
     case IR_AND:
         for (size_t i = 0; i < formula->operand_count; i++) become(lowering, setting, formula->operands[i], span);
         break;
@@ -194,62 +197,58 @@ static bool split_name(struct lowering *lowering, struct word word, const struct
     return true;
 }
 
-static bool find_operation(struct lowering *lowering, struct word word, enum operation *ret_operation,
-                           bool *ret_collection) {
-    *ret_collection = strcmp(word.text, "delete-collection") == 0;
-    if (strcmp(word.text, "create") == 0)
-        *ret_operation = OP_CREATE;
-    else if (strcmp(word.text, "update") == 0)
-        *ret_operation = OP_UPDATE;
-    else if (strcmp(word.text, "delete") == 0 || *ret_collection)
-        *ret_operation = OP_DELETE;
-    else if (strcmp(word.text, "evict") == 0)
-        *ret_operation = OP_CREATE;
-    else if (strcmp(word.text, "scale") == 0)
-        *ret_operation = OP_UPDATE;
-    else {
-        lower_not_supported(lowering, word.span, arena_printf(lowering->arena, "'%s' in a test", word.text));
+static const struct {
+    const char *word;
+    enum operation operation;
+    const char *subresource; // that it stands for
+} operations[] = {
+    {"create", OP_CREATE, ""},     {"update", OP_UPDATE, ""},
+    {"delete", OP_DELETE, ""},     {"delete-collection", OP_DELETE, ""},
+    {"connect", OP_CONNECT, ""},   {"evict", OP_CREATE, "eviction"},
+    {"scale", OP_UPDATE, "scale"},
+};
+
+// What is asked for, of what: RESOURCE[/SUBRESOURCE], where the operation may be the subresource's only one. False
+// after reporting.
+static bool find_request(struct lowering *lowering, const struct ast_step *step, struct request *request,
+                         const struct resource **ret_resource) {
+    const char *version = NULL, *subresource = NULL;
+    size_t i = 0;
+    while (strcmp(operations[i].word, step->operation.text) != 0) i++; // the grammar takes no other word
+    const struct resource *resource = lower_resource_part(lowering, step->resource, &version, &subresource);
+    if (!resource) return false;
+    const bool stands = *operations[i].subresource;
+    const char *reached = stands ? operations[i].subresource : subresource ? subresource : "";
+    const struct ir_act *act = ir_act_of(reached);
+    bool served = !(stands && subresource) && (!*reached || catalog_list_has(resource->subresources, reached));
+    if (act)
+        served = served && act->operation == operations[i].operation;
+    else if (*reached)
+        served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
+    else
+        served = served && operations[i].operation != OP_CONNECT;
+    if (!served) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
+                        step->resource.text, step->operation.text);
+        if (*resource->subresources && operations[i].operation == OP_CONNECT)
+            diag_help(lowering->diags, diagnostic, "say which subresource: connect %s/exec", resource->plural);
         return false;
     }
+    request->operation = operations[i].operation;
+    request->collection = strcmp(operations[i].word, "delete-collection") == 0;
+    request->group = resource->group;
+    request->version = version ? version : strcmp(resource->version, "*") == 0 ? "v1" : resource->version;
+    request->resource = resource->plural;
+    request->kind = resource->kind;
+    request->subresource = reached;
+    request->namespaced = resource->namespaced;
+    *ret_resource = resource;
     return true;
-}
-
-// RESOURCE, or RESOURCE/SUB where the object of the subresource is the whole parent.
-static const struct resource *find_resource(struct lowering *lowering, struct word word, const char **ret_version,
-                                            const char **ret_subresource) {
-    const char *slash = strchr(word.text, '/');
-    *ret_subresource = "";
-    if (!slash || ir_subresource_class(slash + 1) == SUBRESOURCE_OTHER)
-        return lower_resource(lowering, word, ret_version);
-    const struct word parent = {arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)), word.span,
-                                word.quoted};
-    const struct resource *resource = lower_resource(lowering, parent, ret_version);
-    if (resource && !catalog_list_has(resource->subresources, slash + 1)) {
-        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no subresource '%s'", resource->plural,
-                    slash + 1);
-        return NULL;
-    }
-    *ret_subresource = slash + 1;
-    return resource;
 }
 
 // Takes part in no clause anybody would write, so that an `update` of one state is a change of something else.
 #define TOUCHED "klock.dev/touched"
-
-// `evict` and `scale` ask through a subresource; what is written is the stored parent.
-static bool covered_subresource(struct lowering *lowering, const struct ast_step *step, const struct resource *resource,
-                                const char **subresource) {
-    const bool eviction = strcmp(step->operation.text, "evict") == 0,
-               scale = strcmp(step->operation.text, "scale") == 0;
-    if (!eviction && !scale) return true;
-    if (**subresource || !catalog_list_has(resource->subresources, eviction ? "eviction" : "scale")) {
-        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
-                    step->resource.text, step->operation.text);
-        return false;
-    }
-    *subresource = eviction ? "eviction" : "scale";
-    return true;
-}
 
 static const struct value *replicas_of(const struct value *object) {
     const struct value *replicas = value_dig(object, "spec", "replicas", NULL);
@@ -277,23 +276,25 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
                          struct request *ret_request) {
     struct arena *arena = lowering->arena;
     struct request *request = ret_request;
-    const char *version = NULL, *subresource = "", *namespace = "", *name = "";
-    enum operation operation = OP_CREATE;
-    bool collection = false;
-    if (!find_operation(lowering, step->operation, &operation, &collection)) return false;
-    const struct resource *resource = find_resource(lowering, step->resource, &version, &subresource);
-    if (!resource || !split_name(lowering, step->name, resource, &namespace, &name)) return false;
-    if (!covered_subresource(lowering, step, resource, &subresource)) return false;
-    if (step->has_arrow && operation != OP_UPDATE) {
+    const struct resource *resource = NULL;
+    const char *namespace = "", *name = "";
+    *request = (struct request){
+        .user = setting->user,
+        .uid = setting->uid,
+        .groups = setting->groups,
+        .group_count = setting->group_count,
+        .extra = setting->extra,
+        .grants = setting->grants,
+        .grant_count = setting->grant_count,
+    };
+    if (!find_request(lowering, step, request, &resource)) return false;
+    if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
+    request->namespace = namespace;
+    request->name = name;
+    if (step->has_arrow && request->operation != OP_UPDATE) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
-        return false;
-    }
-    const bool eviction = strcmp(subresource, "eviction") == 0, scale = strcmp(subresource, "scale") == 0;
-    if (*subresource && operation != OP_UPDATE && !eviction) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "'%s' can only be updated",
-                    step->resource.text);
         return false;
     }
     if (!setting->has_user) {
@@ -302,35 +303,18 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
         diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
         return false;
     }
-    *request = (struct request){
-        .operation = operation,
-        .group = resource->group,
-        .version = version                               ? version
-                   : strcmp(resource->version, "*") == 0 ? "v1"
-                                                         : resource->version,
-        .resource = resource->plural,
-        .kind = resource->kind,
-        .subresource = subresource,
-        .namespaced = resource->namespaced,
-        .namespace = namespace,
-        .name = name,
-        .collection = collection,
-        .user = setting->user,
-        .uid = setting->uid,
-        .groups = setting->groups,
-        .group_count = setting->group_count,
-        .extra = setting->extra,
-    };
     if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
     struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
-    if (operation == OP_CREATE && !eviction) {
+    const struct ir_act *act = ir_act_of(request->subresource);
+    // What is written of an act is the stored object that it is about.
+    if (request->operation == OP_CREATE && !act) {
         request->object = first;
     } else {
         request->old_object = first;
     }
-    if (scale) {
+    if (act && act->act == ACT_SCALE) {
         request->object = scaled(arena, first, step);
-    } else if (operation == OP_UPDATE) {
+    } else if (request->operation == OP_UPDATE) {
         const bool terminating = step->before.terminating || step->after.terminating;
         struct value *second = step->has_arrow
                                    ? make_object(lowering, &step->after, resource, namespace, name, terminating)
@@ -347,7 +331,17 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
                     : step->expectation == AST_EXPECT_DENIED ? VERDICT_DENIED
                                                              : VERDICT_WARNED;
     if (!step->lock.text) return;
-    const struct declaration *lock = scope_find(&lowering->scope, unit, AST_ITEM_LOCK, step->lock);
+    // A sealed actor refuses by its own name.
+    const bool actor = !scope_has(&lowering->scope, unit, AST_ITEM_LOCK, step->lock.text) &&
+                       scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, step->lock.text);
+    const struct declaration *lock =
+        scope_find(&lowering->scope, unit, actor ? AST_ITEM_ACTOR : AST_ITEM_LOCK, step->lock);
+    if (lock && actor && !lock->item->as.actor.sealed) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span,
+                                                    "actor '%s' is not sealed and refuses nothing", step->lock.text);
+        diag_help(lowering->diags, diagnostic, "name a lock, or seal the actor");
+        return;
+    }
     if (!lock) return;
     one->by_policy = lock->unit->policy;
     one->by_lock = lock->item->name.text;
@@ -366,7 +360,7 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
     const struct ast_step *pending = NULL;
     struct request request = {0};
     bool usable = false;
-    size_t operations = 0;
+    size_t asked = 0;
     for (size_t i = 0; i < item->as.test.count; i++) {
         const struct ast_step *step = item->as.test.steps[i];
         switch (step->kind) {
@@ -377,28 +371,29 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
             setting.namespace_terminating = step->namespace_terminating;
             break;
         case AST_STEP_GRANTS:
-            lower_not_supported(lowering, step->span, "'grants', which tells what 'may' would find,");
+            for (size_t j = 0; j < step->words.count; j++)
+                ARENA_PUSH(lowering->arena, setting.grants, setting.grant_count, step->words.items[j].text);
             break;
         case AST_STEP_OPERATION:
             if (pending) report_unexpected(lowering, pending);
             pending = step;
-            operations++;
+            asked++;
             usable = make_request(lowering, step, &setting, &request);
             break;
         case AST_STEP_EXPECT:
-            if (!operations) {
+            if (!asked) {
                 diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "an expectation before any request");
                 break;
             }
             pending = NULL;
-            struct ir_case one = {.span = step->span, .step = operations, .request = request};
+            struct ir_case one = {.span = step->span, .step = asked, .request = request};
             expect(lowering, unit, step, &one);
             if (usable) ARENA_PUSH(lowering->arena, test->cases, test->case_count, one);
             break;
         }
     }
     if (pending) report_unexpected(lowering, pending);
-    if (!operations) {
+    if (!asked) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
         diag_help(lowering->diags, diagnostic, "add an operation such as: delete pods default/my-pod");

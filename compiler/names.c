@@ -43,3 +43,8 @@ void names_set(struct names *names, const char *name, void *value) {
     if (!slot->name) names->count++;
     *slot = (struct names_slot){name, value};
 }
+
+const char *names_fitting(struct arena *arena, const char *name, size_t limit) {
+    if (strlen(name) <= limit) return name;
+    return arena_printf(arena, "%.*s-%08zx", (int)(limit - 9), name, names_hash(name) & 0xffffffff);
+}

@@ -22,5 +22,7 @@ void *names_get(const struct names *names, const char *name);
 void names_set(struct names *names, const char *name, void *value);
 // FNV-1a of the text: the same on every machine.
 size_t names_hash(const char *text);
+// The name, or one of at most that many bytes that is cut and ends in a hash of the whole.
+const char *names_fitting(struct arena *arena, const char *name, size_t limit);
 
 #endif

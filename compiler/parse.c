@@ -70,6 +70,7 @@ static bool is_clause_keyword(int kind) {
     case TOK_BREAK_GLASS:
     case TOK_GUARD:
     case TOK_COVER:
+    case TOK_CASCADE:
     case TOK_MODE:
     case TOK_ON:
     case TOK_MESSAGE:

@@ -16,6 +16,7 @@ const char *scope_kind_name(enum ast_item_kind kind) {
     case AST_ITEM_OBJECT: return "object";
     case AST_ITEM_LOCK: return "lock";
     case AST_ITEM_GRANT: return "grant";
+    case AST_ITEM_DEPLOYER: return "deployer";
     case AST_ITEM_WEBHOOK: return "webhook";
     case AST_ITEM_TEST: return "test";
     }
@@ -91,6 +92,12 @@ static const char *nearest(struct scope *scope, struct unit *unit, enum ast_item
                 break;
             }
     return suggest_nearest(name, candidates, count);
+}
+
+bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {
+    for (struct declaration *known = names_get(&scope->kinds[kind], name); known; known = known->next)
+        if (is_visible(scope, unit, known)) return true;
+    return false;
 }
 
 struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_item_kind kind, struct word name) {

@@ -39,6 +39,8 @@ void scope_init(struct scope *scope, struct arena *arena, struct diags *diags, s
 // The declaration that the name means in this unit, or NULL after reporting it unknown. `what` is the word for
 // messages.
 struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_item_kind kind, struct word name);
+// Whether something of that kind and name is visible in the unit.
+bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name);
 // The declaration of an item itself; NULL when it is a duplicate.
 struct declaration *scope_declaration(const struct scope *scope, const struct unit *unit, const struct ast_item *item);
 // "lock", "actor", …

@@ -13,10 +13,13 @@
 // ---- locks ----
 
 static struct piece is_exempt(struct printer *printer) {
+    const bool owned = printer->table->model->guard_owners;
     switch (printer->table->model->exemption) {
     case EXEMPT_NONE: return piece_never;
-    case EXEMPT_LIFECYCLE: return piece_print(printer->arena, LEVEL_UNARY, "%s", USE(lifecycle));
-    case EXEMPT_CONTROLLERS: return piece_print(printer->arena, LEVEL_UNARY, "%s", USE(controllers));
+    case EXEMPT_LIFECYCLE:
+        return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(lifecycleOfOwned) : USE(lifecycle));
+    case EXEMPT_CONTROLLERS:
+        return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(controllersOfOwned) : USE(controllers));
     }
     return piece_never;
 }
@@ -138,7 +141,15 @@ static struct piece denied_operation(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     const unsigned denies = table->model->denies;
-    if (printer->policy->shape == SHAPE_EVICTIONS) return piece_always;
+    switch (printer->policy->shape) {
+    case SHAPE_OBJECTS: break;
+    case SHAPE_SCALE: return table->model->acts & ACT_SCALE ? relevant_update(printer) : piece_never;
+    case SHAPE_CONNECT: return cel_is_in(printer, USE(subresource), &table->operations);
+    case SHAPE_EVICTIONS:
+    case SHAPE_BINDINGS:
+    case SHAPE_TOKENS:
+    case SHAPE_COUNT: return piece_always;
+    }
     if (table->operations.uniform) {
         const struct piece others = cel_operations(printer, denies & ~(unsigned)OP_UPDATE);
         return denies & OP_UPDATE ? piece_or(arena, others, relevant_update(printer)) : others;
@@ -152,17 +163,21 @@ static struct piece denied_operation(struct printer *printer) {
 static struct piece body_trigger(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
-    struct piece result = model->denies ? denied_operation(printer) : piece_never;
-    if (model->requires && printer->policy->shape != SHAPE_EVICTIONS) {
+    const enum shape shape = printer->policy->shape;
+    struct piece result = model->denies || shape != SHAPE_OBJECTS ? denied_operation(printer) : piece_never;
+    if (model->requires && (shape == SHAPE_OBJECTS || shape == SHAPE_SCALE)) {
         const struct piece writes = piece_or(arena, cel_operations(printer, OP_CREATE), relevant_update(printer));
         cel_read_new(printer);
         const struct piece required = piece_not(arena, cel_formula(printer, model->requires));
         cel_read_stored(printer);
         result = piece_or(arena, result, piece_and(arena, writes, required));
     }
-    if (printer->policy->has_subresources)
-        result = piece_and(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(body)), result);
-    return result;
+    if (!printer->policy->has_subresources || shape != SHAPE_OBJECTS) return result;
+    const char *subresource = model->scope.subresource;
+    const struct piece body = subresource
+                                  ? piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(subresource), subresource)
+                                  : piece_print(arena, LEVEL_UNARY, "%s", USE(body));
+    return piece_and(arena, body, result);
 }
 
 static struct piece trigger(struct printer *printer) {
@@ -177,6 +192,10 @@ static struct piece trigger(struct printer *printer) {
             piece_or(arena, refused,
                      piece_and(arena, piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'"), leaves));
     }
+    if (model->guard_owners)
+        refused = piece_or(
+            arena, refused,
+            piece_print(arena, LEVEL_AND, "request.operation == 'UPDATE' && %s != %s", USE(owners), USE(newOwners)));
     return piece_and(arena, stored, refused);
 }
 
@@ -258,8 +277,9 @@ static const char *lock_variable(struct printer *printer, const char *prefix, co
         capital = *c == '-';
     }
     // Different names must stay different, and so must the two halves of a lock on objects of both scopes.
-    if (!plain || text.len > 60 || lock->scope.where == IN_CLUSTER) {
-        const char *whole = arena_printf(printer->arena, "%s %d", lock->name, lock->scope.where == IN_CLUSTER);
+    const bool whole_lock = strcmp(lock->id, lock->name) == 0;
+    if (!plain || text.len > 60 || lock->scope.where == IN_CLUSTER || !whole_lock) {
+        const char *whole = arena_printf(printer->arena, "%s %d", lock->id, lock->scope.where == IN_CLUSTER);
         text_printf(&text, "X%04zx", names_hash(whole) & 0xffff);
     }
     return text_string(&text);
@@ -283,7 +303,7 @@ static void print_single(struct printer *printer) {
         cel_add_variable(printer, broken_name,
                          arena_printf(arena, "variables.%s && %s ? [%s] : []", held_name,
                                       piece_at_least(arena, pieces.glass, LEVEL_AND).text,
-                                      cel_quoted(arena, lock->name)));
+                                      cel_quoted(arena, lock->id)));
         add_broken(printer, arena_printf(arena, "variables.%s", broken_name));
         expression = arena_printf(arena, "!variables.%s || %s", held_name, pieces.glass.text);
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "catalog.h"
 #include "cel.h"
 #include "cel_parts.h"
 #include "text.h"
@@ -60,7 +61,35 @@ static bool rules_have(const struct plan_policy *policy, const char *group, cons
     return false;
 }
 
-static struct piece lifecycle(struct printer *printer) {
+static bool is_same_job(const struct ir_exemption *a, const struct ir_exemption *b) {
+    return b->level == a->level && strcmp(a->user, b->user) == 0 && b->resource &&
+           strcmp(a->subresources, b->subresources) == 0 && a->operations == b->operations;
+}
+
+// The resources of the exemption and of those behind it that differ in nothing else, which are then done with.
+static struct piece of_resources(struct printer *printer, size_t *at) {
+    struct arena *arena = printer->arena;
+    const struct ir_exemption *first = &ir_exemptions[*at];
+    const char **names = NULL;
+    size_t count = 0;
+    for (size_t i = *at; i < ir_exemption_count && is_same_job(first, &ir_exemptions[i]); i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        *at = i;
+        if (!rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
+        const char *name = *exemption->resource_group
+                               ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
+                               : exemption->resource;
+        ARENA_PUSH(arena, names, count, name);
+    }
+    if (count == 1) return piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), names[0]);
+    struct text list;
+    text_init(&list, arena);
+    cel_add_string_list(&list, names, count);
+    return piece_print(arena, LEVEL_RELATION, "%s in %s", USE(resource), text_string(&list));
+}
+
+// Where owners are guarded, what the garbage collector does to objects is `of_owned` and no longer let through whole.
+static struct piece lifecycle(struct printer *printer, bool of_owned) {
     struct arena *arena = printer->arena;
     struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(finishing));
     for (size_t i = 0; i < ir_exemption_count; i++) {
@@ -70,12 +99,7 @@ static struct piece lifecycle(struct printer *printer) {
             continue;
         struct piece one = piece_always;
         if (exemption->namespace_terminating) one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
-        if (exemption->resource) {
-            const char *name = *exemption->resource_group
-                                   ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
-                                   : exemption->resource;
-            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), name));
-        }
+        if (exemption->resource) one = piece_and(arena, one, of_resources(printer, &i));
         if (exemption->group)
             one = piece_and(arena, one,
                             piece_print(arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user),
@@ -86,7 +110,11 @@ static struct piece lifecycle(struct printer *printer) {
                                         exemption->user));
         else
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
-        if (exemption->operations == OPS_STORED) one = piece_and(arena, one, cel_operations(printer, OPS_STORED));
+        if (strcmp(exemption->subresources, "*") != 0 && printer->policy->shape == SHAPE_OBJECTS) continue;
+        const bool kept = of_owned && strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+        const unsigned operations = kept ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
+        if (operations != OPS_WRITE || printer->policy->shape != SHAPE_OBJECTS)
+            one = piece_and(arena, one, cel_operations(printer, operations));
         result = piece_or(arena, result, one);
     }
     return result;
@@ -100,8 +128,15 @@ static void add_action(struct arena *arena, struct text *list, const char *user,
         text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
 }
 
+// Whether the identity's job reaches through one of the subresources of the shape.
+static bool reaches_shape(const struct ir_exemption *exemption, enum shape shape) {
+    for (size_t i = 0; i < ir_act_count; i++)
+        if (ir_acts[i].shape == shape && catalog_list_has(exemption->subresources, ir_acts[i].subresource)) return true;
+    return false;
+}
+
 // Who does what, as one constant list: the cost of a lookup does not grow with it.
-static struct piece controllers(struct printer *printer) {
+static struct piece controllers(struct printer *printer, bool of_owned) {
     struct arena *arena = printer->arena;
     struct text by_user, by_manager;
     text_init(&by_user, arena);
@@ -133,13 +168,18 @@ static struct piece controllers(struct printer *printer) {
             }
         } while (*at);
     }
-    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(lifecycle));
-    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_SCALE; i++) {
+    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", of_owned ? USE(lifecycleOfOwned) : USE(lifecycle));
+    // Where nothing but the name is known, it is one subresource that the policy is about.
+    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape != SHAPE_OBJECTS; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_CONTROLLERS || strcmp(exemption->subresources, "scale") != 0) continue;
-        result = piece_or(arena, result,
-                          piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user),
-                                      exemption->user));
+        if (exemption->level != EXEMPT_CONTROLLERS || !reaches_shape(exemption, printer->policy->shape) ||
+            (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource)))
+            continue;
+        const struct piece user = is_account(exemption)
+                                      ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']",
+                                                    USE(user), exemption->user)
+                                      : piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user);
+        result = piece_or(arena, result, piece_and(arena, user, cel_operations(printer, exemption->operations)));
     }
     if (!by_user.len) return result;
     result = piece_or(arena, result,
@@ -159,8 +199,10 @@ void cel_add_base_variables(struct printer *printer, struct cel_variable **varia
         const char *other = covering ? covering_expression(printer->policy, (enum base)i) : NULL;
         expressions[i] = other ? other : base_expressions[i];
     }
-    if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer).text;
-    if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer).text;
+    if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer, false).text;
+    if (printer->used[BASE_controllersOfOwned]) expressions[BASE_controllersOfOwned] = controllers(printer, true).text;
+    if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer, false).text;
+    if (printer->used[BASE_lifecycleOfOwned]) expressions[BASE_lifecycleOfOwned] = lifecycle(printer, true).text;
     // From the last to the first, so that what a used one uses is known before its turn comes.
     for (size_t i = BASE_COUNT; i-- > 0;) {
         if (!printer->used[i]) continue;

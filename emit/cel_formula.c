@@ -230,9 +230,10 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     if (operations & OP_CREATE) names[count++] = "CREATE";
     if (operations & OP_UPDATE) names[count++] = "UPDATE";
     if (operations & OP_DELETE) names[count++] = "DELETE";
-    // A request for a covered subresource stands for one operation on the object.
-    if (printer->policy->shape == SHAPE_EVICTIONS) return operations & OP_DELETE ? piece_always : piece_never;
-    if (printer->policy->shape == SHAPE_SCALE) return operations & OP_UPDATE ? piece_always : piece_never;
+    // A request that carries nothing of the object stands for one operation on it.
+    for (size_t i = 0; i < ir_act_count; i++)
+        if (ir_acts[i].shape == printer->policy->shape)
+            return operations & ir_acts[i].means ? piece_always : piece_never;
     if (!count) return piece_never;
     if (count == 1) return piece_print(arena, LEVEL_RELATION, "request.operation == '%s'", names[0]);
     struct text text;
@@ -270,6 +271,11 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_GROUP:
         return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)),
                            USE(groups));
+    case IR_MAY:
+        return piece_print(arena, LEVEL_UNARY,
+                           "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
+                           USE(namespaceName), cel_quoted(arena, printer->table->locks[0]->name),
+                           cel_quoted(arena, expr->key));
     case IR_EXTRA: {
         const char *key = cel_quoted(arena, expr->key), *extra = USE(extra),
                    *wanted = cel_constant(printer, cel_column_of(printer, expr));

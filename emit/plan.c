@@ -64,8 +64,10 @@ static bool has_wildcard(const struct ir_scope *scope) {
 static const char *structure_of(struct arena *arena, const struct ir_lock *lock) {
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%d %d %d %d %d %d %d|", (int)lock->scope.where, lock->denies != 0, lock->requires != NULL,
-                lock->all_but_paths, (int)lock->exemption, lock->guard_labels, lock->guard_label_in);
+    text_printf(&text, "%d %d %d %d %d %d %d %d %d|", (int)lock->scope.where, lock->denies != 0,
+                (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
+                lock->guard_labels, lock->guard_label_in, lock->guard_owners);
+    if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
     if (has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');
     add_targets(&text, lock->scope.excepts, lock->scope.except_count);
@@ -201,9 +203,18 @@ static void settle(struct plan_column *column, size_t rows) {
     for (size_t i = 1; i < rows && column->uniform; i++) column->uniform = same_row(column, 0, i);
 }
 
-static void set_operations(struct arena *arena, struct plan_column *column, size_t row, unsigned operations) {
-    const char *texts[3];
+// Of the objects themselves the operations; of what connects to them the subresources.
+static void set_operations(struct arena *arena, struct plan_column *column, size_t row, const struct ir_lock *lock,
+                           enum shape shape) {
+    const char *texts[4];
+    const unsigned operations = lock->denies;
     size_t count = 0;
+    if (shape != SHAPE_OBJECTS) {
+        for (size_t i = 0; i < ir_act_count; i++)
+            if (ir_acts[i].shape == shape && (lock->acts & ir_acts[i].act)) texts[count++] = ir_acts[i].subresource;
+        set_texts(arena, column, row, texts, count);
+        return;
+    }
     if (operations & OP_CREATE) texts[count++] = "CREATE";
     if (operations & OP_UPDATE) texts[count++] = "UPDATE";
     if (operations & OP_DELETE) texts[count++] = "DELETE";
@@ -225,7 +236,7 @@ static enum plan_type column_type(const struct ir_expr *atom) {
     return type_letter(atom) == 's' ? PLAN_STRING : PLAN_NUMBER;
 }
 
-static void fill_columns(struct arena *arena, struct plan_table *table) {
+static void fill_columns(struct arena *arena, struct plan_table *table, enum shape shape) {
     const size_t rows = table->row_count;
     const struct atoms atoms = atoms_of(arena, table->model);
     table->atoms = atoms.items;
@@ -249,7 +260,7 @@ static void fill_columns(struct arena *arena, struct plan_table *table) {
             set_row(&table->columns[i], row, own.items[i]->values, own.items[i]->value_count);
         set_resources(arena, &table->resources, row, &lock->scope);
         set_texts(arena, &table->namespaces, row, lock->scope.namespaces, lock->scope.namespace_count);
-        set_operations(arena, &table->operations, row, lock->denies);
+        set_operations(arena, &table->operations, row, lock, shape);
         set_texts(arena, &table->users, row, lock->passes.users, lock->passes.user_count);
         set_texts(arena, &table->groups, row, lock->passes.groups, lock->passes.group_count);
         set_texts(arena, &table->glass_users, row, lock->glass.users, lock->glass.user_count);
@@ -407,7 +418,7 @@ static const char *name_of(struct arena *arena, const struct plan_table *table) 
 // ---- tables ----
 
 static int compare_tables(const void *a, const void *b) {
-    return strcmp(((const struct plan_table *)a)->locks[0]->name, ((const struct plan_table *)b)->locks[0]->name);
+    return strcmp(((const struct plan_table *)a)->locks[0]->id, ((const struct plan_table *)b)->locks[0]->id);
 }
 
 static void name_tables(struct arena *arena, struct plan_policy *policy) {
@@ -433,8 +444,9 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
 }
 
 // A CEL expression that fails refuses only under `on error deny`: with `allow` it must not take other locks with it.
+// And an expression has room for the authorizer checks of one lock only.
 static bool must_be_alone(const struct ir_lock *lock) {
-    return lock->fail_open && plan_reads_fields(lock);
+    return (lock->fail_open && plan_reads_fields(lock)) || ir_asks_authorizer(lock);
 }
 
 static void make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
@@ -445,7 +457,7 @@ static void make_tables(struct arena *arena, struct plan_policy *policy, const s
     size_t table_count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *structure = structures[i];
-        if (must_be_alone(locks[i])) structure = arena_printf(arena, "%s %s", structure, locks[i]->name);
+        if (must_be_alone(locks[i])) structure = arena_printf(arena, "%s %s", structure, locks[i]->id);
         struct plan_table *table = names_get(&known, structure);
         if (!table) {
             table = ARENA_NEW(arena, struct plan_table);
@@ -460,8 +472,8 @@ static void make_tables(struct arena *arena, struct plan_policy *policy, const s
     for (size_t i = 0; i < table_count; i++) {
         struct plan_table *table = tables[i];
         table->rows = ARENA_ARRAY(arena, const char *, table->row_count);
-        for (size_t row = 0; row < table->row_count; row++) table->rows[row] = table->locks[row]->name;
-        fill_columns(arena, table);
+        for (size_t row = 0; row < table->row_count; row++) table->rows[row] = table->locks[row]->id;
+        fill_columns(arena, table, policy->shape);
         if (table->row_count > 1) fill_keys(arena, table);
         policy->tables[i] = *table;
     }
@@ -478,19 +490,23 @@ struct demand {
     const char *version;
     unsigned operations;
     bool namespaced, meta, body; // which full-kind subresources
+    const char **subresources;   // and those that locks are about
+    size_t subresource_count;
 };
 
 static void add_demand(struct arena *arena, struct demand **demands, size_t *count, const struct ir_lock *lock,
                        const struct ir_target *target) {
-    const bool guards = lock->guard_labels || lock->guard_label_in;
+    const bool guards = lock->guard_labels || lock->guard_label_in || lock->guard_owners;
     const char *group = target->group ? target->group : "*", *name = target->name ? target->name : "*";
     const bool namespaced = lock->scope.where != IN_CLUSTER;
     const char *version = target->version                               ? target->version
                           : target->resource && plan_reads_fields(lock) ? target->resource->version
                                                                         : "*";
-    unsigned operations = lock->denies;
+    const char *subresource = lock->scope.subresource;
+    unsigned operations = subresource ? 0 : lock->denies;
     if (guards) operations |= OP_UPDATE;
-    if (lock->requires) operations |= OP_CREATE | OP_UPDATE;
+    if (lock->requires && !subresource) operations |= OP_CREATE | OP_UPDATE;
+    if (!operations && !subresource) return; // only denied through subresources that carry nothing of the object
     struct demand *demand = NULL;
     for (size_t i = 0; i < *count && !demand; i++)
         if (strcmp((*demands)[i].group, group) == 0 && strcmp((*demands)[i].name, name) == 0 &&
@@ -506,6 +522,7 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     demand->operations |= operations;
     demand->meta |= guards;
     demand->body |= (operations & OP_UPDATE) != 0;
+    if (subresource) ARENA_PUSH(arena, demand->subresources, demand->subresource_count, subresource);
 }
 
 static void add_rule(struct arena *arena, struct plan_rule **rules, size_t *count, const struct demand *demand,
@@ -539,7 +556,9 @@ static int compare_rules(const void *a, const void *b) {
 static void add_subresources(struct arena *arena, struct plan_policy *policy, const struct demand *demand) {
     static const char *const full_kind[] = {"approval", "ephemeralcontainers", "finalize", "resize", "status"};
     for (size_t i = 0; i < sizeof full_kind / sizeof *full_kind; i++) {
-        const bool wanted = ir_subresource_class(full_kind[i]) == SUBRESOURCE_META ? demand->meta : demand->body;
+        bool wanted = ir_subresource_class(full_kind[i]) == SUBRESOURCE_META ? demand->meta : demand->body;
+        for (size_t j = 0; j < demand->subresource_count; j++)
+            wanted |= strcmp(demand->subresources[j], full_kind[i]) == 0;
         if (!wanted || (demand->resource && !catalog_list_has(demand->resource->subresources, full_kind[i]))) continue;
         policy->has_subresources = true;
         add_rule(arena, &policy->rules, &policy->rule_count, demand,
@@ -587,7 +606,8 @@ static void make_rules(struct arena *arena, struct plan_policy *policy, const st
         for (size_t j = 0; j < locks[i]->scope.target_count; j++)
             add_demand(arena, &demands, &demand_count, locks[i], &locks[i]->scope.targets[j]);
     for (size_t i = 0; i < demand_count; i++) {
-        add_rule(arena, &policy->rules, &policy->rule_count, &demands[i], demands[i].name, demands[i].operations);
+        if (demands[i].operations)
+            add_rule(arena, &policy->rules, &policy->rule_count, &demands[i], demands[i].name, demands[i].operations);
         add_subresources(arena, policy, &demands[i]);
     }
     add_exclusions(arena, policy, demands, demand_count);
@@ -615,12 +635,6 @@ static const char *versions_of(struct arena *arena, const struct ir_lock *lock) 
     return text_string(&text);
 }
 
-// Cut to what the API server takes, with a hash of the whole at its end.
-static const char *fitting_name(struct arena *arena, const char *name, size_t limit) {
-    if (strlen(name) <= limit) return name;
-    return arena_printf(arena, "%.*s-%08zx", (int)(limit - 9), name, names_hash(name) & 0xffffffff);
-}
-
 static const char *name_policy(struct arena *arena, const struct ir_lock *lock, const char *shape) {
     const char *mode = "";
     switch (lock->mode) {
@@ -634,15 +648,16 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
         arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
     // Static manifests end in a suffix of their own, so room is left for it.
     const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io" - strlen(suffix);
-    return arena_printf(arena, "%s%s", fitting_name(arena, lock->policy, room), suffix);
+    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room), suffix);
 }
 
 // What the policies of one name have in common beside their locks.
 struct family {
-    enum plan_shape shape;
+    enum shape shape;
     enum cover cover;
-    const struct resource *parent; // of SHAPE_SCALE; NULL for whatever of the group scales
-    const char *group;             // of SHAPE_SCALE without a parent; "*" for every group
+    const struct resource
+        *parent;       // of SHAPE_SCALE and SHAPE_CONNECT; NULL for whatever of the group has the subresource
+    const char *group; // of these without a parent; "*" for every group
 };
 
 struct group {
@@ -659,7 +674,7 @@ struct group {
 static size_t weight(struct arena *arena, const struct ir_lock *lock) {
     enum { COLUMNS = 6, PUNCTUATION = 100 };
     const struct atoms atoms = atoms_of(arena, lock);
-    size_t bytes = strlen(lock->message) + COLUMNS * strlen(lock->name) + PUNCTUATION;
+    size_t bytes = strlen(lock->message) + COLUMNS * strlen(lock->id) + PUNCTUATION;
     for (size_t i = 0; i < atoms.count; i++)
         for (size_t j = 0; j < atoms.items[i]->value_count; j++) {
             const struct value *value = atoms.items[i]->values[j];
@@ -701,15 +716,20 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
+// Whether several kinds of object have the subresources of the shape.
+static bool has_own_parent(enum shape shape) {
+    return shape == SHAPE_SCALE || shape == SHAPE_CONNECT;
+}
+
 static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
                          const struct ir_lock *lock, const struct family *family) {
-    const char *shape = "objects";
-    const char *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
-    if (family->shape == SHAPE_EVICTIONS) shape = arena_printf(arena, "evictions%s", suffix);
-    if (family->shape == SHAPE_SCALE && family->parent)
-        shape = arena_printf(arena, "scale-%s%s", catalog_name(arena, family->parent), suffix);
-    if (family->shape == SHAPE_SCALE && !family->parent)
-        shape = strcmp(family->group, "*") == 0 ? "scale-all" : arena_printf(arena, "scale-all.%s", family->group);
+    static const char *const names[SHAPE_COUNT] = {"objects", "evictions", "scale", "connect", "bindings", "tokens"};
+    const char *shape = names[family->shape], *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
+    if (has_own_parent(family->shape))
+        shape = family->parent ? arena_printf(arena, "%s-%s", shape, catalog_name(arena, family->parent))
+                : strcmp(family->group, "*") == 0 ? arena_printf(arena, "%s-all", shape)
+                                                  : arena_printf(arena, "%s-all.%s", shape, family->group);
+    if (!has_own_parent(family->shape) || family->parent) shape = arena_printf(arena, "%s%s", shape, suffix);
     const size_t bytes = weight(arena, lock);
     const char *structure = structure_of(arena, lock);
     struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
@@ -763,26 +783,81 @@ static void narrow_params(struct arena *arena, struct plan_policy *policy, const
     policy->selector_value_count = value_count;
 }
 
-static void make_covering_rules(struct arena *arena, struct plan_policy *policy, const struct family *family) {
-    static const char *const eviction = "pods/eviction";
-    const bool evictions = family->shape == SHAPE_EVICTIONS;
+// Looking objects up in namespaces where none is locked would be for nothing.
+static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+                              size_t count) {
+    enum { MAX_NAMESPACES = 100 };
+    const char **namespaces = NULL;
+    size_t namespace_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_scope *scope = &locks[i]->scope;
+        if (scope->where != IN_NAMESPACES) return;
+        for (size_t j = 0; j < scope->namespace_count; j++) {
+            bool known = false;
+            for (size_t k = 0; k < namespace_count && !known; k++)
+                known = strcmp(namespaces[k], scope->namespaces[j]) == 0;
+            if (!known) ARENA_PUSH(arena, namespaces, namespace_count, scope->namespaces[j]);
+            if (namespace_count > MAX_NAMESPACES) return;
+        }
+    }
+    qsort(namespaces, namespace_count, sizeof *namespaces, compare_strings);
+    policy->namespaces = namespaces;
+    policy->namespace_count = namespace_count;
+}
+
+static bool denies_act(const struct ir_lock *lock, const struct ir_act *act) {
+    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires);
+}
+
+// The subresources of the shape that some lock of the policy is about.
+static void make_covering_rules(struct arena *arena, struct plan_policy *policy, const struct family *family,
+                                const struct ir_lock **locks, size_t count) {
+    static const struct {
+        const char *plural, *kind;
+    } only[SHAPE_COUNT] = {[SHAPE_EVICTIONS] = {"pods", "Pod"},
+                           [SHAPE_BINDINGS] = {"pods", "Pod"},
+                           [SHAPE_TOKENS] = {"serviceaccounts", "ServiceAccount"}};
+    const struct resource *parent = family->parent;
+    const char *plural = only[family->shape].plural ? only[family->shape].plural : parent ? parent->plural : "*";
     struct plan_rule rule = {
-        .group = evictions        ? ""
-                 : family->parent ? family->parent->group
-                                  : family->group,
+        .group = only[family->shape].plural ? ""
+                 : parent                   ? parent->group
+                                            : family->group,
         .version = "*",
-        .operations = evictions ? OP_CREATE : OP_UPDATE,
-        .namespaced = true,
+        .namespaced = only[family->shape].plural || (parent ? parent->namespaced : locks[0]->scope.where != IN_CLUSTER),
     };
-    ARENA_PUSH(arena, rule.resources, rule.resource_count,
-               evictions ? eviction : arena_printf(arena, "%s/scale", family->parent ? family->parent->plural : "*"));
+    for (size_t i = 0; i < ir_act_count; i++) {
+        bool denied = false;
+        for (size_t j = 0; j < count && !denied; j++) denied = denies_act(locks[j], &ir_acts[i]);
+        if (ir_acts[i].shape != family->shape || !denied) continue;
+        if (parent && !catalog_list_has(parent->subresources, ir_acts[i].subresource)) continue;
+        rule.operations = ir_acts[i].operation;
+        ARENA_PUSH(arena, rule.resources, rule.resource_count,
+                   arena_printf(arena, "%s/%s", plural, ir_acts[i].subresource));
+    }
+    qsort(rule.resources, rule.resource_count, sizeof *rule.resources, compare_strings);
     ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
+    policy->has_subresources = true;
     policy->by_params = family->cover == COVER_BY_PARAMS;
     if (!policy->by_params) return;
-    const char *version = evictions || strcmp(family->parent->version, "*") == 0 ? "v1" : family->parent->version;
-    policy->param_kind = evictions ? "Pod" : family->parent->kind;
+    const char *version = only[family->shape].plural || strcmp(parent->version, "*") == 0 ? "v1" : parent->version;
+    policy->param_kind = only[family->shape].plural ? only[family->shape].kind : parent->kind;
     policy->param_version =
-        evictions || !*family->parent->group ? version : arena_printf(arena, "%s/%s", family->parent->group, version);
+        only[family->shape].plural || !*parent->group ? version : arena_printf(arena, "%s/%s", parent->group, version);
+    narrow_params(arena, policy, locks, count);
+    narrow_namespaces(arena, policy, locks, count);
+}
+
+static bool reaches(const struct ir_lock *lock, const struct ir_target *target, enum shape shape) {
+    for (size_t i = 0; i < ir_act_count; i++)
+        if (ir_acts[i].shape == shape && denies_act(lock, &ir_acts[i]) && target->resource &&
+            catalog_list_has(target->resource->subresources, ir_acts[i].subresource))
+            return true;
+    return !target->resource && lock->covers[shape] == COVER_BY_NAME;
+}
+
+static bool has_objects(const struct ir_lock *lock) {
+    return lock->denies || lock->requires || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
 }
 
 void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) {
@@ -793,16 +868,17 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
     for (size_t i = 0; i < ir->lock_count; i++) {
         const struct ir_lock *lock = ir->locks[i];
         struct family family = {.shape = SHAPE_OBJECTS};
-        add_to_group(arena, &known, &groups, &group_count, lock, &family);
-        family = (struct family){.shape = SHAPE_EVICTIONS, .cover = lock->evictions};
-        if (lock->evictions) add_to_group(arena, &known, &groups, &group_count, lock, &family);
-        for (size_t j = 0; lock->scale && j < lock->scope.target_count; j++) {
-            const struct ir_target *target = &lock->scope.targets[j];
-            family = (struct family){.shape = SHAPE_SCALE, .cover = lock->scale, .parent = target->resource};
-            family.group = target->group ? target->group : "*";
-            const bool listed = target->resource && catalog_list_has(target->resource->subresources, "scale");
-            if (listed || (!target->resource && lock->scale == COVER_BY_NAME))
-                add_to_group(arena, &known, &groups, &group_count, lock, &family);
+        if (has_objects(lock)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+        for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
+            if (!lock->covers[shape]) continue;
+            family = (struct family){.shape = shape, .cover = lock->covers[shape]};
+            if (!has_own_parent(shape)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+            for (size_t j = 0; has_own_parent(shape) && j < lock->scope.target_count; j++) {
+                const struct ir_target *target = &lock->scope.targets[j];
+                family.parent = target->resource;
+                family.group = target->group ? target->group : "*";
+                if (reaches(lock, target, shape)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+            }
         }
     }
     ret_plan->count = group_count;
@@ -822,8 +898,7 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         if (policy->shape == SHAPE_OBJECTS)
             make_rules(arena, policy, group->locks, group->count);
         else
-            make_covering_rules(arena, policy, &group->family);
-        if (policy->by_params) narrow_params(arena, policy, group->locks, group->count);
+            make_covering_rules(arena, policy, &group->family, group->locks, group->count);
         make_tables(arena, policy, group->locks, group->structures, group->count);
     }
     if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);

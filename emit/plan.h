@@ -24,7 +24,7 @@ struct plan_column {
 struct plan_table {
     const char *name;             // prefix of its CEL variables
     const struct ir_lock **locks; // rows, sorted by name
-    const char **rows;            // what the rows are called: the names of the locks
+    const char **rows;            // what the rows are called: the ids of the locks
     size_t row_count;
     struct ir_lock *model; // the structure, with the constants of the first row; its atoms are its own
 
@@ -55,20 +55,15 @@ struct plan_rule {
     bool namespaced;
 };
 
-// A family of requests in which the objects mean the same.
-enum plan_shape {
-    SHAPE_OBJECTS,   // the objects themselves, with the subresources that carry the whole object
-    SHAPE_EVICTIONS, // CREATE of pods/eviction: a delete of the pod
-    SHAPE_SCALE,     // UPDATE of x/scale: an update of spec.replicas
-};
-
 struct plan_policy {
-    enum plan_shape shape;
+    enum shape shape;
     bool by_params; // the object is looked up as a parameter of this kind, in the request's namespace
     const char *param_version, *param_kind; // "apps/v1", "Deployment"
     const char *selector_key;               // the parameters are narrowed to those with this label; NULL: all
     const char **selector_values;           // and with one of these values; none: any
     size_t selector_value_count;
+    const char **namespaces; // of all its locks, where looking objects up elsewhere would be for nothing; none: any
+    size_t namespace_count;
     const char *policy; // of the source
     const char *name;   // of the object
     unsigned mode;

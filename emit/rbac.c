@@ -37,8 +37,10 @@ static struct value *rules_of(struct arena *arena, const struct ir_grant *grant)
         size_t count = 0;
         for (size_t j = 0; j < grant->scope.target_count; j++) {
             const struct ir_target *target = &grant->scope.targets[j];
-            if (strcmp(target->group ? target->group : "*", groups[i]) == 0)
-                ARENA_PUSH(arena, resources, count, target->name ? target->name : "*");
+            if (strcmp(target->group ? target->group : "*", groups[i]) != 0) continue;
+            const char *resource = target->name ? target->name : "*";
+            if (target->subresource) resource = arena_printf(arena, "%s/%s", resource, target->subresource);
+            ARENA_PUSH(arena, resources, count, resource);
         }
         struct value *rule = value_map(arena);
         value_set(arena, rule, "apiGroups", sorted_list(arena, &groups[i], 1));
@@ -76,6 +78,7 @@ static void add_pair(struct manifest *manifest, const struct ir_grant *grant, co
     struct value *role = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE : MANIFEST_ROLE, grant->policy,
                                       namespace, name, grant->span);
     value_set(arena, role, "rules", rules_of(arena, grant));
+    if (!grant->subject_count) return; // a role for others to bind
     struct value *binding = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE_BINDING : MANIFEST_ROLE_BINDING,
                                          grant->policy, namespace, name, grant->span);
     struct value *reference = value_map(arena);
@@ -94,9 +97,8 @@ void rbac_emit(struct manifest *manifest, const struct ir *ir) {
     }
     for (size_t i = 0; i < ir->grant_count; i++) {
         const struct ir_grant *grant = ir->grants[i];
-        const char *name = arena_printf(manifest->arena, "%s-%s", grant->policy, grant->name);
-        if (strlen(name) > LIMIT_NAME)
-            name = arena_printf(manifest->arena, "%.*s-%08zx", LIMIT_NAME - 9, name, names_hash(name) & 0xffffffff);
+        const char *name = names_fitting(
+            manifest->arena, arena_printf(manifest->arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
         if (grant->scope.where != IN_NAMESPACES) add_pair(manifest, grant, "", name);
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
             add_pair(manifest, grant, grant->scope.namespaces[j], name);

@@ -22,6 +22,7 @@ static struct value *operations_of(struct arena *arena, unsigned operations) {
     if (operations & OP_CREATE) value_append(arena, list, value_string(arena, "CREATE"));
     if (operations & OP_UPDATE) value_append(arena, list, value_string(arena, "UPDATE"));
     if (operations & OP_DELETE) value_append(arena, list, value_string(arena, "DELETE"));
+    if (operations & OP_CONNECT) value_append(arena, list, value_string(arena, "CONNECT"));
     return list;
 }
 
@@ -39,13 +40,28 @@ static struct value *rules_of(struct arena *arena, const struct plan_rule *rules
     return list;
 }
 
+// With one of the values; without values, with any.
+static struct value *label_selector(struct arena *arena, const char *key, const char *const *values, size_t count) {
+    struct value *selector = value_map(arena), *requirement = value_map(arena), *requirements = value_list(arena);
+    value_set_string(arena, requirement, "key", key);
+    value_set_string(arena, requirement, "operator", count ? "In" : "Exists");
+    if (count) value_set(arena, requirement, "values", string_list(arena, values, count));
+    value_append(arena, requirements, requirement);
+    value_set(arena, selector, "matchExpressions", requirements);
+    return selector;
+}
+
 static struct value *constraints_of(struct arena *arena, const struct plan_policy *policy) {
     struct value *constraints = value_map(arena);
     if (policy->excluded_count)
         value_set(arena, constraints, "excludeResourceRules",
                   rules_of(arena, policy->excluded, policy->excluded_count, false));
     value_set_string(arena, constraints, "matchPolicy", "Equivalent");
-    value_set(arena, constraints, "namespaceSelector", value_map(arena));
+    // The API server keeps this label of namespaces true.
+    value_set(arena, constraints, "namespaceSelector",
+              policy->namespace_count
+                  ? label_selector(arena, "kubernetes.io/metadata.name", policy->namespaces, policy->namespace_count)
+                  : value_map(arena));
     value_set(arena, constraints, "objectSelector", value_map(arena));
     value_set(arena, constraints, "resourceRules", rules_of(arena, policy->rules, policy->rule_count, true));
     return constraints;
@@ -144,16 +160,8 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
 static struct value *params_of(struct arena *arena, const struct plan_policy *policy) {
     struct value *reference = value_map(arena), *selector = value_map(arena);
     value_set_string(arena, reference, "parameterNotFoundAction", "Allow");
-    if (policy->selector_key) {
-        struct value *requirement = value_map(arena), *requirements = value_list(arena);
-        value_set_string(arena, requirement, "key", policy->selector_key);
-        value_set_string(arena, requirement, "operator", policy->selector_value_count ? "In" : "Exists");
-        if (policy->selector_value_count)
-            value_set(arena, requirement, "values",
-                      string_list(arena, policy->selector_values, policy->selector_value_count));
-        value_append(arena, requirements, requirement);
-        value_set(arena, selector, "matchExpressions", requirements);
-    }
+    if (policy->selector_key)
+        selector = label_selector(arena, policy->selector_key, policy->selector_values, policy->selector_value_count);
     value_set(arena, reference, "selector", selector);
     return reference;
 }

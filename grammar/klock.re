@@ -168,6 +168,7 @@ struct token lexer_next(struct lexer *lexer) {
         "lock"              { return finish(lexer, start, TOK_LOCK, first_on_line); }
         "grant"             { return finish(lexer, start, TOK_GRANT, first_on_line); }
         "webhook"           { return finish(lexer, start, TOK_WEBHOOK, first_on_line); }
+        "deployer"          { return finish(lexer, start, TOK_DEPLOYER, first_on_line); }
         "test"              { return finish(lexer, start, TOK_TEST, first_on_line); }
         "namespaced"        { return finish(lexer, start, TOK_NAMESPACED, first_on_line); }
         "cluster"           { return finish(lexer, start, TOK_CLUSTER, first_on_line); }
@@ -209,6 +210,7 @@ struct token lexer_next(struct lexer *lexer) {
         "break-glass"       { return finish(lexer, start, TOK_BREAK_GLASS, first_on_line); }
         "guard"             { return finish(lexer, start, TOK_GUARD, first_on_line); }
         "cover"             { return finish(lexer, start, TOK_COVER, first_on_line); }
+        "cascade"           { return finish(lexer, start, TOK_CASCADE, first_on_line); }
         "never"             { return finish(lexer, start, TOK_NEVER, first_on_line); }
         "mode"              { return finish(lexer, start, TOK_MODE, first_on_line); }
         "error"             { return finish(lexer, start, TOK_ERROR, first_on_line); }

@@ -43,14 +43,15 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
 // after an error; it and IN_STEP and NEW_ACTOR are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
-%token <struct word> GRANT "grant" WEBHOOK "webhook" TEST "test" NAMESPACED "namespaced" CLUSTER "cluster"
-%token <struct word> KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
+%token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test"
+%token <struct word> NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
 %token <struct word> SERVICEACCOUNT "serviceaccount" SA "sa" SERVICEACCOUNTS "serviceaccounts" USER "user"
 %token <struct word> GROUP "group" UID "uid" AND "and" WITH "with" EXTRA "extra" MAY "may" IN "in" ON "on" TO "to"
 %token <struct word> RESOURCES "resources" EXCEPT "except" NAMESPACE "namespace" LABELED "labeled" NAME "name"
 %token <struct word> LABELS "labels" ANNOTATIONS "annotations" WHERE "where" ALL "all" OBJECTS "objects" DENY "deny"
 %token <struct word> EXCLUSIVE "exclusive" WHEN "when" UNLESS "unless" CHANGING "changing" REQUIRE "require"
-%token <struct word> EXEMPT "exempt" BREAK_GLASS "break-glass" GUARD "guard" COVER "cover" NEVER "never" MODE "mode"
+%token <struct word> EXEMPT "exempt" BREAK_GLASS "break-glass" GUARD "guard" COVER "cover" CASCADE "cascade"
+%token <struct word> NEVER "never" MODE "mode"
 %token <struct word> ERROR "error" MESSAGE "message" OWNER "owner" TICKET "ticket" ACTIVE "active" FROM "from"
 %token <struct word> UNTIL "until" ALLOW "allow" OR "or" NOT "not" LABEL "label" ANNOTATION "annotation"
 %token <struct word> FIELD "field" OLD "old" OPERATION "operation" ANY "any" AS "as" CEL "cel" LIKE "like"
@@ -72,7 +73,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %precedence "not" "!"
 
 %type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
-%type <struct span> test_head
+%type <struct span> deployer_head test_head
 %type <struct ast_item *> item
 %type <struct word> name key reference variable pattern word_keyword subject_keyword predicate_keyword
 %type <struct word> subject_predicate_keyword version kind create reason operation by_lock
@@ -82,7 +83,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_subject *> subject subject_form
 %type <struct ast_subjects> subjects
 %type <struct ast_clause *> clause
-%type <struct ast_clauses> clauses
+%type <struct ast_clauses> clauses acceptances
 %type <struct ast_path> path variable_path
 %type <struct ast_paths> paths
 %type <struct build_comparison> comparison optional_comparison
@@ -119,6 +120,7 @@ object_head: "object"     { $$ = build_head(p, HEAD_CLAUSES, @1); };
 lock_head: "lock"         { $$ = build_head(p, HEAD_CLAUSES, @1); };
 grant_head: "grant"       { $$ = build_head(p, HEAD_CLAUSES, @1); };
 webhook_head: "webhook"   { $$ = build_head(p, HEAD_WEBHOOK, @1); };
+deployer_head: "deployer" { $$ = build_head(p, HEAD_PLAIN, @1); };
 test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
 
 item:
@@ -130,6 +132,8 @@ item:
         { $$ = build_resource(p, @$, $resource_head, $name, $version, $scope, $kind, $subresources); }
   | actor_head name "=" create subjects sealing
         { $$ = build_actor(p, @$, $actor_head, $name, $create, $subjects, $sealing); }
+  | deployer_head subjects
+        { $$ = build_deployer(p, @$, $deployer_head, $subjects); }
   | object_head name "{" clauses close
         { $$ = build_block(p, AST_ITEM_OBJECT, @$, $object_head, $name, (struct ast_subjects){0}, (struct words){0}, $clauses); }
   | lock_head name on_objects "{" clauses close
@@ -171,9 +175,18 @@ create:
   | "new subject"
   ;
 sealing:
-    %empty                      { $$ = build_sealed(false, @$, (struct ast_subjects){0}); }
-  | "sealed"                    { $$ = build_sealed(true, @$, (struct ast_subjects){0}); }
-  | "sealed" "by" subjects      { $$ = build_sealed(true, @$, $subjects); }
+    %empty
+        { $$ = build_sealed(false, @$, (struct ast_subjects){0}, (struct ast_clauses){0}); }
+  | "sealed" acceptances
+        { $$ = build_sealed(true, @1, (struct ast_subjects){0}, $acceptances); }
+  | "sealed" "by" subjects acceptances
+        { $$ = build_sealed(true, @1, $subjects, $acceptances); }
+  ;
+
+acceptances:
+    %empty  { $$ = (struct ast_clauses){0}; }
+  | acceptances[list] "allow" names reason
+        { $$ = build_clauses(p, $list, build_allow(p, @$, @2, $names, $reason)); }
   ;
 
 on_objects:
@@ -265,6 +278,8 @@ clause:
         { $$ = build_cover(p, @$, @1, $names, $name); }
   | "cover" names "never"
         { $$ = build_cover(p, @$, @1, $names, $3); }
+  | "cascade"
+        { $$ = build_clause(p, AST_CLAUSE_CASCADE, @$, @1, (struct words){0}); }
   | "mode" names
         { $$ = build_clause(p, AST_CLAUSE_MODE, @$, @1, $names); }
   | "on" "error" name
@@ -489,11 +504,11 @@ predicate_keyword:
   | "any" | "all" | "cel"
   ;
 word_keyword:
-    "policy" | "include" | "resource" | "object" | "lock" | "grant" | "webhook" | "test"
+    "policy" | "include" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"
   | "namespaced" | "cluster" | "kind" | "subresources" | "sealed" | "by" | "and" | "with" | "extra"
   | "in" | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"
-  | "guard" | "cover" | "never" | "mode" | "error" | "message" | "owner" | "ticket" | "active"
+  | "guard" | "cover" | "cascade" | "never" | "mode" | "error" | "message" | "owner" | "ticket" | "active"
   | "from" | "until" | "allow" | "or" | "as" | "like" | "matches" | "contains" | "notin" | "create"
   | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection" | "terminating"
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "validating" | "mutating"

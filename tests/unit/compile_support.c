@@ -155,6 +155,7 @@ static const char *kind_word(enum ir_kind kind) {
     case IR_USER: return "user";
     case IR_UID: return "uid";
     case IR_GROUP: return "group";
+    case IR_MAY: return "may";
     case IR_EXTRA: return "extra";
     case IR_RESOURCE: return "resource";
     case IR_OPERATION: return "operation";

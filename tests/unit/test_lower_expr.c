@@ -163,7 +163,6 @@ static void bad_patterns_and_expressions_are_refused(void **state) {
 
 static void unknown_words_are_refused(void **state) {
     assert_refused(state, "operation in (updat)", "K0108", "updat");
-    assert_refused(state, "operation in (connect)", "K0901", "connect");
     assert_refused(state, "actor nobody", "K0101", "nobody");
     assert_refused(state, "any spec.list[*].x as y (y = 1)", "K0408", "*");
 }

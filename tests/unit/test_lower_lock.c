@@ -18,21 +18,26 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"name n", "K0401", "l"},
         {"name n\ndeny updat", "K0108", "updat"},
         {"name n\ndeny get", "K0108", "get"},
-        {"name n\ndeny connect", "K0901", "connect"},
-        {"name n\ndeny evict", "K0901", "evict"},
+        {"name n\ndeny connect", "K0407", "connect"},
+        {"name n\ndeny evict", "K0407", "evict"},
+        {"name n\ndeny exec, update", "K0407", "exec"},
         {"name n\ndeny update\ndeny delete", "K0402", "deny"},
         {"name n\ndeny update\nmode deny, warn", "K0403", "mode deny, warn"},
         {"name n\ndeny update\nmode loud", "K0408", "loud"},
         {"labels a\ndeny update\nguard none, labels", "K0403", "guard none, labels"},
         {"labels a\ndeny update\nguard dog", "K0408", "dog"},
-        {"labels a\ndeny update\nguard crd", "K0901", "crd"},
-        {"labels a\ndeny update\nguard owners", "K0901", "owners"},
-        {"labels a\ndeny update\nguard namespace", "K0901", "namespace"},
-        {"labels a\ndeny update\nguard rbac", "K0901", "rbac"},
+        {"labels a\ndeny update\nguard crd", "K0414", "crd"},
+        {"labels a\ndeny update\nguard rbac", "K0414", "rbac"},
+        {"labels a\ndeny update\ncascade", "K0414", "cascade"},
+        {"name n\ndeny update\nexclusive may Unlock", "K0104", "Unlock"},
+        {"name n\ndeny update\nexclusive may a, may b, may c", "K0501", "l"},
+        {"name n\ndeny update\nexclusive may a\nbreak-glass user x", "K0403", "break-glass"},
+        {"name n\ndeny update\nbreak-glass may a", "K0403", "break-glass"},
         {"name n\ndeny update\nguard label-in", "K0414", "label-in"},
         {"name n\ndeny update\nexempt none, controllers", "K0403", "exempt none, controllers"},
         {"name n\ndeny update\nexempt nobody", "K0101", "nobody"},
-        {"name n\ndeny update\ncover connect by name", "K0901", "connect"},
+        {"name n\ndeny update\ncover connect by name", "K0414", "connect"},
+        {"name n\ndeny update\ncover evictions never", "K0414", "evictions"},
         {"name n\ndeny update\nchanging data\nexcept changing binaryData", "K0403", "except changing"},
         {"name n\ndeny delete\nchanging data", "K0414", "changing"},
         {"name n\ndeny delete\nexcept changing data", "K0414", "except changing"},
@@ -66,8 +71,13 @@ static void operations_must_be_those_of_the_resource(void **state) {
     assert_reports(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny delete\n}\n"),
                    "K0407", "delete");
     assert_no_errors(compile(state, "lock l {\n  resources bindings\n  namespace a\n  name n\n  deny create\n}\n"));
-    assert_reports(compile(state, "lock l {\n  resources pods\n  namespace a\n  name n\n  deny all\n}\n"), "K0901",
-                   "all");
+    assert_no_errors(compile(state, "lock l {\n  resources pods\n  namespace a\n  name n\n  deny all\n}\n"));
+    assert_reports(compile(state, "lock l {\n  resources pods/exec\n  namespace a\n  name n\n  deny update\n}\n"),
+                   "K0407", "update");
+    assert_reports(compile(state, "lock l {\n  resources pods/*\n  namespace a\n  name n\n  deny update\n}\n"), "K0901",
+                   "pods/*");
+    assert_reports(compile(state, "lock l {\n  resources pods/nothing\n  namespace a\n  name n\n  deny update\n}\n"),
+                   "K0103", "pods/nothing");
     assert_no_errors(compile(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny all\n}\n"));
 }
 

@@ -41,7 +41,6 @@ static void names_must_exist(void **state) {
         {"resources deployments/v9\nnamespace a\nname n", "K0103", "deployments/v9"},
         {"resources *.example.com\nnamespace a\nname n", "K0103", "*.example.com"},
         {"resources \"*\"\nnamespace a\nname n", "K0103", "\"*\""},
-        {"resources pods/eviction\nnamespace a\nname n", "K0901", "pods/eviction"},
         {"resources pods\nnamespace A\nname n", "K0104", "A"},
         {"resources pods\nnamespace \"*\"\nname n", "K0104", "\"*\""},
         {"resources pods\nnamespace a\nname a/b", "K0104", "a/b"},

@@ -34,13 +34,13 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"as user u\ncreate cm a/n field data[*].x = 1\nexpect allowed", "K0601", "*"},
         {"as user u\ndelete cm a/n\nexpect denied by nothing", "K0101", "nothing"},
         {"as nobody\ndelete cm a/n\nexpect allowed", "K0101", "nobody"},
-        {"as user u\nupdate pods/nothing a/n\nexpect allowed", "K0901", "pods/nothing"},
+        {"as user u\nupdate pods/nothing a/n\nexpect allowed", "K0103", "pods/nothing"},
         {"as user u\nupdate cm/status a/n\nexpect allowed", "K0103", "cm/status"},
-        {"as user u\ndelete pods/status a/n\nexpect allowed", "K0601", "delete"},
+        {"as user u\ndelete pods/status a/n\nexpect allowed", "K0407", "pods/status"},
         {"as user u\nscale cm a/n\nexpect allowed", "K0407", "cm"},
         {"as user u\nevict cm a/n\nexpect allowed", "K0407", "cm"},
-        {"as user u\nconnect pods a/n\nexpect allowed", "K0901", "connect"},
-        {"as user u\ngrants update\ndelete cm a/n\nexpect allowed", "K0901", "grants update"},
+        {"as user u\nconnect pods a/n\nexpect allowed", "K0407", "pods"},
+        {"as user u\ncreate pods/exec a/n\nexpect allowed", "K0407", "pods/exec"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct compilation *compilation = compile_steps(state, rows[i].steps);

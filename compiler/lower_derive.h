@@ -1,0 +1,42 @@
+// What guards and sealed actors share: locks made from other locks, and formulas that nobody wrote.
+#ifndef KLOCK_LOWER_DERIVE_H
+#define KLOCK_LOWER_DERIVE_H
+
+#include "lower.h"
+
+// A lock on nothing yet, with the policy, name, actors, break-glass, mode and exemption of the first; of its condition
+// remains what can be asked of any request. The part tells it from the other locks of that name.
+struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part);
+// Adds a resource that the API server is known to have.
+void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural);
+// Where the lock holds: these namespaces, which are sorted here; none: every namespace, those of the system too.
+void derive_namespaces(struct lowering *lowering, struct ir_lock *lock, const char *const *namespaces, size_t count);
+// Completes the lock and adds it to the policy. `why` is for whoever is refused.
+void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);
+// Paths of `changing`; keys are separated by blanks.
+void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys);
+
+struct texts {
+    const char **items;
+    size_t count;
+};
+void texts_add(struct arena *arena, struct texts *texts, const char *text); // unless it is there
+
+// The path of blank-separated keys, `*` for each element of a list, below the object (-1) or a variable.
+struct ir_path derive_path(struct arena *arena, int variable, const char *keys);
+struct ir_expr *derive_exists(struct arena *arena, int variable, const char *keys);
+struct ir_expr *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts);
+struct ir_expr *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text);
+// The text that an atom of this kind reads is one of them.
+struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *key, const struct texts *texts);
+// Some element of the list, which is variable 0 there, satisfies the formula.
+struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula);
+
+// lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors.
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// The lock's actors, and whoever applies the policy.
+void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock);
+// lower_seal.c: a sealed actor.
+void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+
+#endif

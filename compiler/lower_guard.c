@@ -1,0 +1,395 @@
+// `guard`, `cascade` and what static manifests add: each is a lock of its own, made from the lock that asked for it.
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "diag.h"
+#include "lower_derive.h"
+#include "text.h"
+#include "value.h"
+
+static const struct word *find_guard(const struct ast_item *item, const char *name) {
+    const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_GUARD);
+    for (size_t i = 0; clause && i < clause->words.count; i++)
+        if (strcmp(clause->words.items[i].text, name) == 0) return &clause->words.items[i];
+    return NULL;
+}
+
+static void nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word->span, "'guard %s' on a lock that %s", word->text, what);
+    diag_help(lowering->diags, diagnostic, "%s", help);
+}
+
+// ---- guard namespace: deleting it deletes everything in it ----
+
+// The selector of namespaces, asked of a Namespace itself.
+static struct ir_expr *of_namespace(struct arena *arena, const struct ir_expr *expr) {
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    if (copy->kind == IR_NAMESPACE_LABEL) copy->kind = IR_LABEL;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_namespace(arena, expr->operands[i]));
+    return copy;
+}
+
+static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+    struct texts names = {0};
+    struct ir_expr *selector = NULL;
+    for (size_t i = 0; i < guarded->part_count; i++) {
+        const struct ir_scope *scope = &guarded->parts[i]->scope;
+        for (size_t j = 0; scope->where == IN_NAMESPACES && j < scope->namespace_count; j++)
+            texts_add(lowering->arena, &names, scope->namespaces[j]);
+        if (scope->where == IN_LABELED_NAMESPACES) {
+            struct ir_expr *labels = of_namespace(lowering->arena, scope->namespace_selector);
+            selector = selector ? ir_or(lowering->arena, selector, labels) : labels;
+        }
+        if (scope->where == IN_ANY_NAMESPACE) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
+                                                        "'guard namespace' beside 'namespace *', which names none");
+            diag_help(lowering->diags, diagnostic, "lock the namespaces themselves: resources namespaces, deny delete");
+            return;
+        }
+    }
+    if (!names.count && !selector) {
+        nothing_to_guard(lowering, word, "is in no namespace", "cluster-scoped objects outlive every namespace");
+        return;
+    }
+    struct ir_expr *selects = names.count ? derive_in(lowering->arena, IR_NAME, NULL, &names) : NULL;
+    if (selector) selects = selects ? ir_or(lowering->arena, selects, selector) : selector;
+    struct ir_lock *lock = derive_lock(lowering, guarded->locks[0], "guard namespace");
+    derive_target(lowering, lock, "", "namespaces");
+    lock->selects = selects;
+    lock->denies = OP_DELETE;
+    lock->guard_labels = selector != NULL;
+    derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
+}
+
+// ---- guard crd: deleting the definition deletes every object, without any DELETE that admission sees ----
+
+static bool is_custom(const struct ir_target *target) {
+    return target->resource && target->resource->declared.file != SPAN_NOWHERE;
+}
+
+// The API server writes the state of definitions and the API services that they make.
+static struct ir_lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded,
+                                              const char *part) {
+    struct ir_lock *lock = derive_lock(lowering, guarded->locks[0], part);
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
+    return lock;
+}
+
+static void guard_definitions(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+    static const char why[] = "without its definition the object would be gone";
+    struct texts names = {0}, groups = {0}, wild = {0};
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < guarded->part_count; i++)
+        for (size_t j = 0; j < guarded->parts[i]->scope.target_count; j++) {
+            const struct ir_target *target = &guarded->parts[i]->scope.targets[j];
+            if (is_custom(target)) {
+                texts_add(arena, &names, catalog_name(arena, target->resource));
+                texts_add(arena, &groups, target->group);
+            } else if (!target->resource && target->group && *target->group) {
+                texts_add(arena, &wild, target->group);
+                texts_add(arena, &groups, target->group);
+            }
+        }
+    if (!groups.count) {
+        nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
+        return;
+    }
+    struct ir_expr *selects = names.count ? derive_in(arena, IR_NAME, NULL, &names) : NULL;
+    if (wild.count) {
+        struct ir_expr *of_group = derive_field_in(arena, -1, "spec group", &wild);
+        selects = selects ? ir_or(arena, selects, of_group) : of_group;
+    }
+    static const char group[] = "apiextensions.k8s.io", definitions[] = "customresourcedefinitions";
+    struct ir_lock *lock = derive_definition_lock(lowering, guarded, "guard crd");
+    derive_target(lowering, lock, group, definitions);
+    lock->selects = selects;
+    lock->denies = OPS_STORED;
+    derive_changing(arena, lock, "spec");
+    derive_done(lowering, guarded->item, lock, why);
+
+    lock = derive_definition_lock(lowering, guarded, "guard crd status");
+    derive_target(lowering, lock, group, definitions);
+    lock->scope.subresource = "status";
+    lock->selects = selects;
+    lock->denies = OP_UPDATE;
+    derive_changing(arena, lock, "status");
+    derive_done(lowering, guarded->item, lock, why);
+
+    // An API service of the group takes its requests elsewhere.
+    lock = derive_definition_lock(lowering, guarded, "guard crd apiservices");
+    derive_target(lowering, lock, "apiregistration.k8s.io", "apiservices");
+    lock->selects = derive_field_in(arena, -1, "spec group", &groups);
+    lock->denies = OPS_WRITE;
+    derive_changing(arena, lock, "spec");
+    derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
+}
+
+// ---- guard owners, cascade: workloads and what they own ----
+
+static const struct {
+    const char *group, *plural;
+    const char *template_labels; // of what it makes
+    const char *owns;            // plurals, directly or through what it owns
+} workloads[] = {
+    {"apps", "deployments", "spec template metadata labels", "replicasets pods"},
+    {"apps", "replicasets", "spec template metadata labels", "pods"},
+    {"apps", "statefulsets", "spec template metadata labels", "pods"},
+    {"apps", "daemonsets", "spec template metadata labels", "pods"},
+    {"batch", "jobs", "spec template metadata labels", "pods"},
+    {"batch", "cronjobs", "spec jobTemplate spec template metadata labels", "pods"},
+    {"", "replicationcontrollers", "spec template metadata labels", "pods"},
+};
+static const size_t workload_count = sizeof workloads / sizeof *workloads;
+
+// Whether the selection is about labels alone, which templates hand on.
+static bool is_by_labels(const struct ir_expr *expr) {
+    if (expr->kind == IR_LABEL) return !expr->value_count || expr->values[0]->kind == VALUE_STRING;
+    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (!is_by_labels(expr->operands[i])) return false;
+    return true;
+}
+
+// The selection, asked of the labels at the path.
+static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *expr, const char *labels) {
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    if (copy->kind == IR_LABEL) {
+        const struct ir_path above = derive_path(arena, -1, labels);
+        struct ir_segment *segments = NULL;
+        size_t count = 0;
+        for (size_t i = 0; i < above.count; i++) ARENA_PUSH(arena, segments, count, above.segments[i]);
+        const struct ir_segment key = {copy->key};
+        ARENA_PUSH(arena, segments, count, key);
+        copy->kind = IR_FIELD;
+        copy->key = NULL;
+        copy->path = (struct ir_path){.variable = -1, .segments = segments, .count = count};
+    }
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_template(arena, expr->operands[i], labels));
+    return copy;
+}
+
+static bool locks_resource(const struct ir_lock *lock, const char *plural) {
+    for (size_t i = 0; i < lock->scope.target_count; i++)
+        if (lock->scope.targets[i].resource && strcmp(lock->scope.targets[i].name, plural) == 0) return true;
+    return false;
+}
+
+// Who writes a workload whose template has the labels deletes, replaces or adopts the locked objects through its
+// controller.
+static void guard_workloads(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *locked,
+                            const char *labels, const char *part) {
+    struct ir_lock *lock = derive_lock(lowering, locked, part);
+    for (size_t i = 0; i < workload_count; i++) {
+        bool owns = false;
+        for (size_t j = 0; j < locked->scope.target_count; j++)
+            owns |= locked->scope.targets[j].name && catalog_list_has(workloads[i].owns, locked->scope.targets[j].name);
+        if (owns && strcmp(workloads[i].template_labels, labels) == 0)
+            derive_target(lowering, lock, workloads[i].group, workloads[i].plural);
+    }
+    if (!lock->scope.target_count) return;
+    const struct ir_scope targets = lock->scope;
+    lock->scope = locked->scope;
+    lock->scope.targets = targets.targets;
+    lock->scope.target_count = targets.target_count;
+    lock->scope.subresource = NULL;
+    lock->selects = of_template(lowering->arena, locked->selects, labels);
+    lock->denies = OPS_WRITE;
+    lock->acts = ACT_SCALE;
+    lock->guard_label_in = true;
+    lock->exemption = EXEMPT_CONTROLLERS;
+    derive_changing(lowering->arena, lock, "spec");
+    derive_done(lowering, guarded->item, lock, "its pods are locked");
+}
+
+static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
+    for (size_t i = 0; i < guarded->lock_count; i++) {
+        const struct ir_lock *lock = guarded->locks[i];
+        if (lock->scope.subresource || !(lock->denies & OPS_STORED) || !is_by_labels(lock->selects)) continue;
+        guard_workloads(lowering, guarded, lock, workloads[0].template_labels, "guard owners");
+        guard_workloads(lowering, guarded, lock, workloads[5].template_labels, "guard owners cronjobs");
+    }
+}
+
+static void cascade(struct lowering *lowering, const struct guarded *guarded, const struct ast_clause *clause) {
+    static const char *const owned[][2] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
+    bool any = false;
+    for (size_t i = 0; i < guarded->lock_count; i++) {
+        const struct ir_lock *from = guarded->locks[i];
+        struct ir_lock *lock = derive_lock(lowering, from, "cascade");
+        for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
+            bool owns = false;
+            for (size_t j = 0; j < workload_count && !from->scope.subresource; j++)
+                owns |= locks_resource(from, workloads[j].plural) && catalog_list_has(workloads[j].owns, owned[k][1]);
+            owns |= strcmp(owned[k][1], "jobs") == 0 && locks_resource(from, "cronjobs");
+            if (owns && !locks_resource(from, owned[k][1])) derive_target(lowering, lock, owned[k][0], owned[k][1]);
+        }
+        if (!lock->scope.target_count) continue;
+        any = true;
+        if (!is_by_labels(from->selects)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                            "'cascade' on a lock that selects by more than labels, which alone are handed on");
+            diag_help(lowering->diags, diagnostic, "select by the labels that are in the pod template as well");
+            return;
+        }
+        const struct ir_scope targets = lock->scope;
+        lock->scope = from->scope;
+        lock->scope.targets = targets.targets;
+        lock->scope.target_count = targets.target_count;
+        lock->selects = from->selects;
+        lock->denies = from->denies;
+        lock->acts = (from->denies & OP_DELETE ? ACT_EVICT : 0u) |
+                     (from->denies & OP_UPDATE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u);
+        lock->guard_labels = from->guard_labels;
+        lock->guard_owners = from->guard_owners;
+        lock->exemption = EXEMPT_CONTROLLERS;
+        derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
+    }
+    if (any) return;
+    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                                                "'cascade' on a lock whose objects own nothing that is not locked");
+    diag_help(lowering->diags, diagnostic, "it belongs to locks on deployments, statefulsets, jobs and the like");
+}
+
+// ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
+
+static bool has_output(const struct ir *ir, const char *policy) {
+    for (size_t i = 0; i < ir->grant_count; i++)
+        if (strcmp(ir->grants[i]->policy, policy) == 0) return true;
+    for (size_t i = 0; i < ir->account_count; i++)
+        if (strcmp(ir->accounts[i]->policy, policy) == 0) return true;
+    return false;
+}
+
+// Everything that is written for the policy carries these labels.
+static struct ir_expr *written_for(struct arena *arena, const char *policy) {
+    return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
+                  ir_is(arena, IR_LABEL, "klock.dev/policy", policy));
+}
+
+static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
+    static const char group[] = "rbac.authorization.k8s.io";
+    const struct ir_lock *from = guarded->locks[0];
+    struct ir_lock *lock =
+        derive_lock(lowering, from, cluster ? "guard rbac of the cluster" : "guard rbac in namespaces");
+    if (cluster) {
+        derive_target(lowering, lock, group, "clusterroles");
+        derive_target(lowering, lock, group, "clusterrolebindings");
+    } else {
+        derive_target(lowering, lock, group, "roles");
+        derive_target(lowering, lock, group, "rolebindings");
+        derive_target(lowering, lock, "", "serviceaccounts");
+        derive_namespaces(lowering, lock, NULL, 0);
+    }
+    lock->selects = written_for(lowering->arena, from->policy);
+    lock->denies = OPS_STORED;
+    lock->guard_labels = true;
+    derive_let_deployer(lowering, lock);
+    derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
+}
+
+static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+    const struct ir_lock *from = guarded->locks[0];
+    const bool output = has_output(lowering->ir, from->policy);
+    if (!output && !from->exclusive.label_count) {
+        nothing_to_guard(lowering, word, "nobody may pass",
+                         "without exclusive actors and grants there is no RBAC that leads past it");
+        return;
+    }
+    if (output) {
+        guard_output(lowering, guarded, false);
+        guard_output(lowering, guarded, true);
+    }
+    if (from->exclusive.label_count) derive_rbac(lowering, guarded->item, from);
+}
+
+// ---- static manifests: they alone see requests for policies ----
+
+static void guard_policies(struct lowering *lowering, const char *policy) {
+    static const char group[] = "admissionregistration.k8s.io";
+    struct ir_lock none = {.policy = policy,
+                           .name = "admission-configuration",
+                           .span = span_none(),
+                           .condition = ir_new(lowering->arena, IR_TRUE),
+                           .exemption = EXEMPT_LIFECYCLE,
+                           .mode = MODE_DENY};
+    struct ir_lock *lock = derive_lock(lowering, &none, "static");
+    derive_target(lowering, lock, group, "mutatingadmissionpolicies");
+    derive_target(lowering, lock, group, "mutatingadmissionpolicybindings");
+    derive_target(lowering, lock, group, "validatingadmissionpolicies");
+    derive_target(lowering, lock, group, "validatingadmissionpolicybindings");
+    lock->selects = written_for(lowering->arena, policy);
+    lock->denies = OPS_STORED;
+    lock->guard_labels = true;
+    derive_let_deployer(lowering, lock);
+    derive_done(lowering, NULL, lock, "without it the locks of the policy would not hold");
+}
+
+// ---- all of them ----
+
+static void lower_guarded(struct lowering *lowering, const struct guarded *guarded) {
+    const struct word *word = NULL;
+    const struct ast_clause *clause = lower_find_clause(guarded->item, AST_CLAUSE_CASCADE);
+    if ((word = find_guard(guarded->item, "namespace"))) guard_namespaces(lowering, guarded, word);
+    if ((word = find_guard(guarded->item, "crd"))) guard_definitions(lowering, guarded, word);
+    if (find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
+    if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
+    if (clause) cascade(lowering, guarded, clause);
+}
+
+// The role behind `may VERB`, for others to bind.
+static void add_role(struct lowering *lowering, const struct ir_lock *lock, const struct ir_expr *expr) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < expr->operand_count; i++) add_role(lowering, lock, expr->operands[i]);
+    if (expr->kind != IR_MAY) return;
+    const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
+    if (strpbrk(lock->name, "/%")) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
+                                                    "'%s' is no name for a role, which 'may' asks for", lock->name);
+        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+        return;
+    }
+    for (size_t i = 0; i < lowering->ir->grant_count; i++)
+        if (!lowering->ir->grants[i]->subject_count && strcmp(lowering->ir->grants[i]->name, name) == 0 &&
+            strcmp(lowering->ir->grants[i]->policy, lock->policy) == 0)
+            return;
+    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
+    *grant =
+        (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
+    const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
+    ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
+    ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
+    ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
+    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+}
+
+static void add_roles(struct lowering *lowering, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->passes.other_count; i++) add_role(lowering, lock, lock->passes.others[i]);
+    add_role(lowering, lock, lock->condition);
+    if (lock->requires) add_role(lowering, lock, lock->requires);
+}
+
+void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    for (size_t i = 0; i < lowering->guarded_count; i++)
+        if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) add_roles(lowering, lowering->guarded[i]->locks[0]);
+    for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
+                lower_seal(lowering, units[i], item);
+    if (!lowering->is_static) return;
+    struct texts policies = {0};
+    for (size_t i = 0; i < lowering->ir->lock_count; i++)
+        texts_add(lowering->arena, &policies, lowering->ir->locks[i]->policy);
+    for (size_t i = 0; i < policies.count; i++) guard_policies(lowering, policies.items[i]);
+}

@@ -1,0 +1,331 @@
+// `actor … sealed` and the RBAC part of `guard rbac`: nobody else may become the actor. Each way to become it is a lock
+// of its own.
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "diag.h"
+#include "limits.h"
+#include "lower_derive.h"
+#include "names.h"
+#include "text.h"
+#include "value.h"
+
+// Who could be impersonated.
+struct identities {
+    struct account_names {
+        const char *namespace;
+        struct texts names; // none: every account of the namespace
+        bool every;
+    } * accounts; // by namespace
+    size_t account_count;
+    struct texts users, groups;
+};
+
+static struct account_names *accounts_in(struct arena *arena, struct identities *who, const char *namespace) {
+    for (size_t i = 0; i < who->account_count; i++)
+        if (strcmp(who->accounts[i].namespace, namespace) == 0) return &who->accounts[i];
+    const struct account_names added = {.namespace = namespace};
+    ARENA_PUSH(arena, who->accounts, who->account_count, added);
+    return &who->accounts[who->account_count - 1];
+}
+
+static void add_user(struct arena *arena, struct identities *who, const char *user) {
+    static const char prefix[] = "system:serviceaccount:";
+    const char *rest = user + sizeof prefix - 1;
+    const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
+    if (!colon) {
+        texts_add(arena, &who->users, user);
+        return;
+    }
+    struct account_names *accounts = accounts_in(arena, who, arena_copy(arena, rest, (size_t)(colon - rest)));
+    texts_add(arena, &accounts->names, colon + 1);
+}
+
+static void add_group(struct arena *arena, struct identities *who, const char *group) {
+    static const char prefix[] = "system:serviceaccounts:";
+    if (strncmp(group, prefix, sizeof prefix - 1) == 0)
+        accounts_in(arena, who, group + sizeof prefix - 1)->every = true;
+    else
+        texts_add(arena, &who->groups, group);
+}
+
+// `sa default/x and uid U` is that account as well.
+static void add_formula(struct arena *arena, struct identities *who, const struct ir_expr *expr) {
+    if (expr->kind == IR_USER && expr->test == TEST_IN) add_user(arena, who, expr->values[0]->as.string);
+    if (expr->kind == IR_GROUP) add_group(arena, who, expr->values[0]->as.string);
+    if (expr->kind != IR_AND && expr->kind != IR_OR) return;
+    for (size_t i = 0; i < expr->operand_count; i++) add_formula(arena, who, expr->operands[i]);
+}
+
+static void gather(struct arena *arena, const struct ir_subjects *subjects, struct identities *ret_who) {
+    *ret_who = (struct identities){0};
+    for (size_t i = 0; i < subjects->user_count; i++) add_user(arena, ret_who, subjects->users[i]);
+    for (size_t i = 0; i < subjects->group_count; i++) add_group(arena, ret_who, subjects->groups[i]);
+    for (size_t i = 0; i < subjects->other_count; i++) add_formula(arena, ret_who, subjects->others[i]);
+}
+
+// ---- rules that impersonate ----
+
+static struct texts words(struct arena *arena, const char *list) {
+    struct texts texts = {0};
+    while (*list) {
+        const size_t len = strcspn(list, " ");
+        texts_add(arena, &texts, arena_copy(arena, list, len));
+        list += len + (list[len] == ' ');
+    }
+    return texts;
+}
+
+// A rule r of a role that allows one of the verbs on one of the resources, for one of the names or for all.
+static struct ir_expr *rule_allows(struct arena *arena, const char *verbs, const char *groups, const char *resources,
+                                   const struct texts *names) {
+    const struct texts some_verbs = words(arena, verbs), some_resources = words(arena, resources);
+    struct texts some_groups = words(arena, groups);
+    if (!strstr(groups, ".")) texts_add(arena, &some_groups, ""); // the core group
+    struct ir_expr *rule = ir_and(arena, derive_field_in(arena, 0, "verbs *", &some_verbs),
+                                  derive_field_in(arena, 0, "resources *", &some_resources));
+    rule = ir_and(arena, rule, derive_field_in(arena, 0, "apiGroups *", &some_groups));
+    if (!names->count) return rule;
+    return ir_and(arena, rule,
+                  ir_or(arena, ir_not(arena, derive_exists(arena, 0, "resourceNames *")),
+                        derive_field_in(arena, 0, "resourceNames *", names)));
+}
+
+static struct ir_expr *either(struct arena *arena, struct ir_expr *a, struct ir_expr *b) {
+    return a ? ir_or(arena, a, b) : b;
+}
+
+// Impersonation in all its forms, and tokens of the accounts.
+static struct ir_expr *rule_impersonates(struct arena *arena, const struct identities *who,
+                                         const struct account_names *accounts) {
+    static const struct texts anybody = {0};
+    struct ir_expr *rule = NULL;
+    for (size_t i = 0; i < who->account_count; i++) {
+        if (accounts && accounts != &who->accounts[i]) continue;
+        const struct texts *names = who->accounts[i].every ? &anybody : &who->accounts[i].names;
+        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* serviceaccounts", names));
+        rule = either(arena, rule, rule_allows(arena, "* create", "*", "* serviceaccounts/token */token", names));
+        rule = either(
+            arena, rule,
+            rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
+    }
+    // Users and groups are of the cluster, so no role of a namespace impersonates them.
+    if (accounts) return rule;
+    if (who->users.count) {
+        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* users", &who->users));
+        rule = either(arena, rule,
+                      rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", "* users", &who->users));
+    }
+    if (who->groups.count) {
+        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* groups", &who->groups));
+        rule =
+            either(arena, rule,
+                   rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", "* groups", &who->groups));
+    }
+    return rule;
+}
+
+// The default roles that impersonate service accounts are made by aggregation, and so may others be.
+static struct ir_expr *aggregates_defaults(struct arena *arena) {
+    struct ir_expr *selector = derive_exists(arena, 0, "matchLabels rbac.authorization.k8s.io/aggregate-to-edit");
+    selector =
+        ir_or(arena, selector, derive_exists(arena, 0, "matchLabels rbac.authorization.k8s.io/aggregate-to-admin"));
+    selector = ir_or(arena, selector, derive_exists(arena, 0, "matchLabels kubernetes.io/bootstrapping"));
+    selector = ir_or(arena, selector, derive_exists(arena, 0, "matchExpressions *"));
+    selector = ir_or(arena, selector, ir_not(arena, derive_exists(arena, 0, "matchLabels")));
+    return derive_any(arena, "aggregationRule clusterRoleSelectors", selector);
+}
+
+// ---- roles and bindings ----
+
+static const char rbac_group[] = "rbac.authorization.k8s.io";
+
+static void forbid(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock,
+                   struct ir_expr *formula, const char *why) {
+    lock->requires = ir_not(lowering->arena, formula);
+    derive_let_deployer(lowering, lock);
+    derive_done(lowering, item, lock, why);
+}
+
+static bool is_granted_to(const struct ir_grant *grant, const struct identities *who) {
+    for (size_t i = 0; i < grant->subject_count; i++) {
+        const struct ir_rbac_subject *subject = &grant->subjects[i];
+        const struct texts *names = subject->kind == RBAC_USER ? &who->users : &who->groups;
+        for (size_t j = 0; j < who->account_count && subject->kind == RBAC_SERVICE_ACCOUNT; j++)
+            if (strcmp(who->accounts[j].namespace, subject->namespace) == 0) names = &who->accounts[j].names;
+        for (size_t j = 0; j < names->count; j++)
+            if (strcmp(names->items[j], subject->name) == 0) return true;
+    }
+    return false;
+}
+
+static void forbid_bindings(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+                            const struct identities *who, const char *part) {
+    static const char why[] = "it would give out what the actor may, or who it is";
+    struct arena *arena = lowering->arena;
+    const struct texts defaults = words(arena, "cluster-admin admin edit");
+    struct texts own = {0}, namespaces = {0}, account_namespaces = {0};
+    for (size_t i = 0; i < who->account_count; i++) {
+        texts_add(arena, &account_namespaces, who->accounts[i].namespace);
+        texts_add(arena, &namespaces, who->accounts[i].namespace);
+    }
+    for (size_t i = 0; i < lowering->ir->grant_count; i++) {
+        const struct ir_grant *grant = lowering->ir->grants[i];
+        if (strcmp(grant->policy, from->policy) != 0 || !is_granted_to(grant, who)) continue;
+        texts_add(arena, &own,
+                  names_fitting(arena, arena_printf(arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME));
+        for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
+            texts_add(arena, &namespaces, grant->scope.namespaces[j]);
+    }
+    struct ir_expr *grants_own = own.count ? derive_field_in(arena, -1, "roleRef name", &own) : NULL;
+    struct ir_expr *grants_default = derive_field_in(arena, -1, "roleRef name", &defaults);
+
+    struct ir_lock *lock = derive_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
+    derive_target(lowering, lock, rbac_group, "clusterrolebindings");
+    derive_changing(arena, lock, "roleRef");
+    derive_changing(arena, lock, "subjects");
+    forbid(lowering, item, lock, grants_own ? ir_or(arena, grants_default, grants_own) : grants_default, why);
+    if (!namespaces.count) return;
+
+    struct ir_expr *formula = grants_own;
+    if (account_namespaces.count)
+        formula = either(arena, formula,
+                         ir_and(arena, derive_in(arena, IR_NAMESPACE, NULL, &account_namespaces), grants_default));
+    if (!formula) return;
+    lock = derive_lock(lowering, from, arena_printf(arena, "%s rolebindings", part));
+    derive_target(lowering, lock, rbac_group, "rolebindings");
+    derive_namespaces(lowering, lock, namespaces.items, namespaces.count);
+    derive_changing(arena, lock, "roleRef");
+    derive_changing(arena, lock, "subjects");
+    forbid(lowering, item, lock, formula, why);
+}
+
+static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+                        const struct identities *who, const char *part) {
+    static const char why[] = "with such a rule somebody else could act as the actor";
+    struct arena *arena = lowering->arena;
+    struct ir_expr *rule = rule_impersonates(arena, who, NULL);
+    if (!rule) return;
+    struct ir_lock *lock = derive_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
+    derive_target(lowering, lock, rbac_group, "clusterroles");
+    derive_changing(arena, lock, "rules");
+    derive_changing(arena, lock, "aggregationRule");
+    forbid(lowering, item, lock, ir_or(arena, derive_any(arena, "rules", rule), aggregates_defaults(arena)), why);
+    for (size_t i = 0; i < who->account_count; i++) {
+        lock = derive_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, who->accounts[i].namespace));
+        derive_target(lowering, lock, rbac_group, "roles");
+        derive_namespaces(lowering, lock, &who->accounts[i].namespace, 1);
+        derive_changing(arena, lock, "rules");
+        forbid(lowering, item, lock, derive_any(arena, "rules", rule_impersonates(arena, who, &who->accounts[i])), why);
+    }
+    forbid_bindings(lowering, item, from, who, part);
+}
+
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
+    struct identities who;
+    gather(lowering->arena, &from->exclusive, &who);
+    forbid_rbac(lowering, item, from, &who, "guard rbac");
+}
+
+// ---- accounts: their tokens, and pods that run as them ----
+
+struct seal {
+    struct lowering *lowering;
+    const struct ast_item *item;
+    const struct ir_lock *from;
+    const struct account_names *accounts;
+};
+
+static struct ir_lock *seal_part(const struct seal *seal, const char *part) {
+    struct arena *arena = seal->lowering->arena;
+    struct ir_lock *lock = derive_lock(seal->lowering, seal->from,
+                                       arena_printf(arena, "sealed %s in %s", part, seal->accounts->namespace));
+    derive_namespaces(seal->lowering, lock, &seal->accounts->namespace, 1);
+    return lock;
+}
+
+// The text at the path is one of the accounts.
+static struct ir_expr *is_account(const struct seal *seal, const char *keys) {
+    struct arena *arena = seal->lowering->arena;
+    if (seal->accounts->every) return derive_exists(arena, -1, keys);
+    return derive_field_in(arena, -1, keys, &seal->accounts->names);
+}
+
+static void seal_tokens(const struct seal *seal) {
+    struct arena *arena = seal->lowering->arena;
+    struct ir_lock *lock = seal_part(seal, "tokens");
+    derive_target(seal->lowering, lock, "", "serviceaccounts");
+    if (!seal->accounts->every) lock->selects = derive_in(arena, IR_NAME, NULL, &seal->accounts->names);
+    lock->acts = ACT_TOKEN;
+    derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
+
+    lock = seal_part(seal, "secrets");
+    derive_target(seal->lowering, lock, "", "secrets");
+    static const char annotation[] = "kubernetes.io/service-account.name";
+    struct ir_expr *named = ir_new(arena, IR_ANNOTATION);
+    named->key = annotation;
+    if (!seal->accounts->every) named = derive_in(arena, IR_ANNOTATION, annotation, &seal->accounts->names);
+    lock->requires =
+        ir_not(arena, ir_and(arena, derive_field_is(arena, -1, "type", "kubernetes.io/service-account-token"), named));
+    derive_changing(arena, lock, "type");
+    derive_changing(arena, lock, "metadata annotations kubernetes.io/service-account.name");
+    derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
+}
+
+// Running as the actor, its code, and what runs inside of it.
+static void seal_pods(const struct seal *seal) {
+    struct arena *arena = seal->lowering->arena;
+    struct ir_lock *lock = seal_part(seal, "pods");
+    derive_target(seal->lowering, lock, "", "pods");
+    lock->selects = is_account(seal, "spec serviceAccountName");
+    lock->denies = OP_CREATE | OP_UPDATE;
+    lock->acts = ACTS_CONNECT;
+    derive_changing(arena, lock, "spec containers * image");
+    derive_changing(arena, lock, "spec initContainers * image");
+    derive_changing(arena, lock, "spec ephemeralContainers");
+    derive_done(seal->lowering, seal->item, lock, "the pod runs as the actor");
+}
+
+static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
+    struct arena *arena = seal->lowering->arena;
+    struct ir_lock *lock = seal_part(seal, part);
+    const struct texts list = words(arena, resources);
+    for (size_t i = 0; i < list.count; i++) {
+        const char *slash = strchr(list.items[i], '/');
+        derive_target(seal->lowering, lock, arena_copy(arena, list.items[i], (size_t)(slash - list.items[i])),
+                      slash + 1);
+    }
+    lock->requires = ir_not(arena, is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
+    derive_changing(arena, lock, template);
+    derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
+}
+
+void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct ir_lock from = {.policy = unit->policy,
+                           .name = item->name.text,
+                           .span = item->name.span,
+                           .condition = ir_new(lowering->arena, IR_TRUE),
+                           .exemption = EXEMPT_CONTROLLERS,
+                           .mode = MODE_DENY};
+    struct ir_subjects self = {0}, by = {0};
+    lower_subjects(lowering, unit, &item->as.actor.subjects, &self);
+    lower_subjects(lowering, unit, &item->as.actor.sealed_by, &by);
+    lower_add_subjects(lowering->arena, &from.exclusive, &self);
+    lower_add_subjects(lowering->arena, &from.exclusive, &by);
+    from.passes = from.exclusive;
+    struct identities who;
+    gather(lowering->arena, &self, &who);
+    for (size_t i = 0; i < who.account_count; i++) {
+        const struct seal seal = {lowering, item, &from, &who.accounts[i]};
+        seal_tokens(&seal);
+        seal_pods(&seal);
+        seal_template(&seal, "workloads",
+                      "apps/daemonsets apps/deployments apps/replicasets apps/statefulsets batch/jobs "
+                      "/replicationcontrollers",
+                      "spec template");
+        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
+        seal_template(&seal, "podtemplates", "/podtemplates", "template");
+    }
+    forbid_rbac(lowering, item, &from, &who, "sealed");
+}
