@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 					compare(t, section, free, printed, minor == newest)
 				})
 			}
-			if *rewriteRefusals {
+			if *rewriteRefusals && !t.Failed() {
 				if err := page.rewrite(printed); err != nil {
 					t.Fatal(err)
 				}
@@ -176,6 +176,10 @@ func (o *office) reset() {
 	for _, text := range furniture {
 		who := o.operator
 		if strings.Contains(text, "RoleBinding") {
+			// A new one would be refused, even if there is one.
+			if o.admin.count("rolebindings.rbac.authorization.k8s.io payments", "") >= 3 {
+				continue
+			}
 			who = o.admin
 		}
 		if err := who.create(text); err != nil && !apierrors.IsAlreadyExists(err) {
@@ -246,7 +250,7 @@ func (o *office) run(c *command) string {
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 		o.t.Fatal(err)
 	}
-	text := sortEvictions(out.String())
+	text := sortEvictions(out.text.String())
 	if code := cmd.ProcessState.ExitCode(); code != 0 && !out.stopped {
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\n"
@@ -274,8 +278,8 @@ func failed(printed string) bool { return strings.Contains(printed, "[exit statu
 
 // forever is the output of a command that may not end by itself: it is stopped when it has begun.
 type forever struct {
-	mutex sync.Mutex
-	bytes.Buffer
+	mutex   sync.Mutex
+	text    bytes.Buffer
 	until   []byte
 	stop    func()
 	stopped bool
@@ -284,8 +288,8 @@ type forever struct {
 func (f *forever) Write(p []byte) (int, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	n, err := f.Buffer.Write(p)
-	if !f.stopped && bytes.Contains(f.Bytes(), f.until) {
+	n, err := f.text.Write(p)
+	if !f.stopped && bytes.Contains(f.text.Bytes(), f.until) {
 		f.stopped = true
 		f.stop()
 	}
