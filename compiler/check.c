@@ -8,8 +8,10 @@
 #include "diag.h"
 #include "names.h"
 
-static bool has_block(const struct ast_item *item) {
-    return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
+// Where the item accepts warnings; NULL where it cannot.
+static const struct ast_clauses *acceptances_of(const struct ast_item *item) {
+    const bool block = item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
+    return block ? &item->as.block.clauses : item->kind == AST_ITEM_ACTOR ? &item->as.actor.accepts : NULL;
 }
 
 // The warnings before any acceptance, in order of place, so that thousands of blocks find theirs at once.
@@ -60,8 +62,9 @@ static void apply_acceptance(const struct accepting *accepting, const struct ast
 }
 
 static void apply_acceptances(const struct accepting *accepting, const struct ast_item *item) {
-    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
-        const struct ast_clause *clause = item->as.block.clauses.items[i];
+    const struct ast_clauses *clauses = acceptances_of(item);
+    for (size_t i = 0; clauses && i < clauses->count; i++) {
+        const struct ast_clause *clause = clauses->items[i];
         if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause->words.items[0]);
     }
 }
@@ -75,7 +78,8 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
     for (size_t i = 0; i < diags->count; i++) {
         const struct diagnostic *diagnostic = &diags->items[i];
         bool drop = i < accepting->count && accepting->accepted[i];
-        if (!drop && diagnostic->code == DIAG_ACTOR_WITHOUT_GRANT) {
+        const bool of_actor = diagnostic->code == DIAG_ACTOR_WITHOUT_GRANT || diagnostic->code == DIAG_ACTOR_NOT_SEALED;
+        if (!drop && of_actor) {
             drop = names_get(&said, diagnostic->message) != NULL;
             names_set(&said, diagnostic->message, diags);
         }
@@ -89,7 +93,7 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
 
 void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
            bool is_static) {
-    const struct checking checking = {arena, diags, ir, is_static};
+    struct checking checking = {.arena = arena, .diags = diags, .ir = ir, .is_static = is_static};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
     check_locks(&checking);
@@ -98,6 +102,6 @@ void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct
     const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            if (has_block(item)) apply_acceptances(&accepting, item);
+            apply_acceptances(&accepting, item);
     settle(arena, &accepting);
 }

@@ -37,6 +37,24 @@ static void check_verbs(const struct checking *checking, const struct ir_grant *
     if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can widen roles beyond its own");
 }
 
+// Who may change policies and bindings unlocks everything.
+static void check_policies(const struct checking *checking, const struct ir_grant *grant) {
+    static const char group[] = "admissionregistration.k8s.io";
+    static const char *const writes[] = {"update", "patch", "delete", "deletecollection"};
+    if (!covers(&grant->scope, group, "validatingadmissionpolicies") &&
+        !covers(&grant->scope, group, "validatingadmissionpolicybindings"))
+        return;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+        if (!has_verb(grant, writes[i])) continue;
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
+                        "grant '%s' allows '%s' on admission policies: its holder can unlock", grant->name, writes[i]);
+        diag_help(checking->diags, diagnostic, "say who applies this policy: deployer …; or accept it: allow %s",
+                  diag_info(DIAG_POLICY_GRANT)->code);
+        return;
+    }
+}
+
 static const char *account_user(struct arena *arena, const char *namespace, const char *name) {
     return arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name);
 }
@@ -204,12 +222,30 @@ static void check_actors(const struct checking *checking) {
     }
 }
 
+// The policies and bindings that were made through the API need somebody to look after them.
+static void check_deployers(const struct checking *checking) {
+    struct names known;
+    names_init(&known, checking->arena);
+    for (size_t i = 0; i < checking->ir->deployer_count; i++)
+        names_set(&known, checking->ir->deployers[i]->policy, checking->arena);
+    for (size_t i = 0; i < checking->ir->lock_count; i++) {
+        const struct ir_lock *lock = checking->ir->locks[i];
+        if (lock->derived || names_get(&known, lock->policy)) continue;
+        names_set(&known, lock->policy, checking->arena);
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
+                                                    "nobody may change the API's objects of policy '%s'", lock->policy);
+        diag_help(checking->diags, diagnostic, "say who applies them: deployer SUBJECT; or accept it: allow %s",
+                  diag_info(DIAG_NO_DEPLOYER)->code);
+    }
+}
+
 void check_grants(const struct checking *checking) {
     const struct ir *ir = checking->ir;
     struct held held;
     hold(checking, &held);
     for (size_t i = 0; i < ir->grant_count; i++) {
         check_verbs(checking, ir->grants[i]);
+        check_policies(checking, ir->grants[i]);
         check_pods(checking, &held, ir->grants[i]);
         check_secret_reads(checking, &held, ir->grants[i]);
     }
@@ -220,4 +256,5 @@ void check_grants(const struct checking *checking) {
                                                     "static manifests hold no RBAC: grants and accounts are left out");
         diag_help(checking->diags, diagnostic, "apply them with --target api from a file of their own");
     }
+    if (checking->is_static) check_deployers(checking);
 }

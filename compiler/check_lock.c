@@ -102,7 +102,146 @@ static void check_subresources(const struct checking *checking, const struct ir_
               diag_info(DIAG_SUBRESOURCES_OPEN)->code);
 }
 
+// ---- what lies around the locked objects ----
+
+// Locks on the resource: in the namespace, "*" for those that name none, "" for whichever.
+static const char *place(struct arena *arena, const char *group, const char *plural, const char *namespace) {
+    return arena_printf(arena, "%s.%s %s", plural, group, namespace);
+}
+
+// Whether some lock keeps others from deleting such objects where this one holds, at least in one of its namespaces.
+static bool is_locked_elsewhere(const struct checking *checking, const struct ir_lock *lock, const char *group,
+                                const char *plural) {
+    struct arena *arena = checking->arena;
+    if (lock->scope.where != IN_NAMESPACES) return names_get(&checking->locked, place(arena, group, plural, ""));
+    if (names_get(&checking->locked, place(arena, group, plural, "*"))) return true;
+    for (size_t i = 0; i < lock->scope.namespace_count; i++)
+        if (names_get(&checking->locked, place(arena, group, plural, lock->scope.namespaces[i]))) return true;
+    return false;
+}
+
+static const struct {
+    const char *group, *plural, *owns_group, *owns;
+} owners[] = {
+    {"apps", "deployments", "apps", "replicasets"},
+    {"apps", "deployments", "", "pods"},
+    {"apps", "replicasets", "", "pods"},
+    {"apps", "statefulsets", "", "pods"},
+    {"apps", "daemonsets", "", "pods"},
+    {"batch", "jobs", "", "pods"},
+    {"batch", "cronjobs", "batch", "jobs"},
+    {"batch", "cronjobs", "", "pods"},
+    {"", "replicationcontrollers", "", "pods"},
+};
+enum { OWNER_COUNT = sizeof owners / sizeof *owners };
+
+static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
+    const char *open_owned = NULL, *open_owner = NULL;
+    bool owner_locked = false, owned_locked = false;
+    for (size_t i = 0; i < OWNER_COUNT; i++) {
+        if (covers(&lock->scope, owners[i].owns_group, owners[i].owns)) {
+            owner_locked |= covers(&lock->scope, owners[i].group, owners[i].plural) ||
+                            is_locked_elsewhere(checking, lock, owners[i].group, owners[i].plural);
+            open_owned = owners[i].owns;
+        }
+        if (covers(&lock->scope, owners[i].group, owners[i].plural)) {
+            owned_locked |= covers(&lock->scope, owners[i].owns_group, owners[i].owns) ||
+                            is_locked_elsewhere(checking, lock, owners[i].owns_group, owners[i].owns);
+            open_owner = owners[i].plural;
+        }
+    }
+    if (open_owned && !owner_locked) {
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                        "lock '%s' holds %s, and nothing holds the workloads that own them", lock->name, open_owned);
+        diag_help(checking->diags, diagnostic, "add 'guard owners', lock the workloads, or accept it: allow %s",
+                  diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
+    }
+    if (open_owner && !owned_locked) {
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
+                        "lock '%s' holds %s, and nothing holds what they own", lock->name, open_owner);
+        diag_help(checking->diags, diagnostic, "add 'cascade', or accept it: allow %s",
+                  diag_info(DIAG_CHILDREN_NOT_LOCKED)->code);
+    }
+}
+
+static void check_definitions(const struct checking *checking, const struct ir_lock *lock) {
+    const struct resource *custom = NULL;
+    for (size_t i = 0; i < lock->scope.target_count && !custom; i++) {
+        const struct resource *resource = lock->scope.targets[i].resource;
+        if (resource && resource->declared.file != SPAN_NOWHERE) custom = resource;
+    }
+    if (!custom || is_locked_elsewhere(checking, lock, "apiextensions.k8s.io", "customresourcedefinitions")) return;
+    struct diagnostic *diagnostic = diag_report(
+        checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
+        "lock '%s' does not keep the definition of %s, with which all of them go", lock->name, custom->plural);
+    diag_help(checking->diags, diagnostic, "add 'guard crd', or accept it: allow %s",
+              diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
+}
+
+static void check_namespaces(const struct checking *checking, const struct ir_lock *lock) {
+    if (lock->scope.where == IN_CLUSTER || is_locked_elsewhere(checking, lock, "", "namespaces")) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
+                    "lock '%s' does not keep the namespace, with which its objects go", lock->name);
+    diag_help(checking->diags, diagnostic,
+              lock->scope.where == IN_ANY_NAMESPACE ? "lock the namespaces, or accept it: allow %s"
+                                                    : "add 'guard namespace', or accept it: allow %s",
+              diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
+}
+
+static void check_deputies(const struct checking *checking, const struct ir_lock *lock) {
+    if (!(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] || lock->exemption != EXEMPT_CONTROLLERS) return;
+    if (covers(&lock->scope, "autoscaling", "horizontalpodautoscalers") ||
+        is_locked_elsewhere(checking, lock, "autoscaling", "horizontalpodautoscalers"))
+        return;
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
+                                                "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
+    diag_help(checking->diags, diagnostic, "lock horizontalpodautoscalers there as well, or accept it: allow %s",
+              diag_info(DIAG_SCALED_BY_DEPUTY)->code);
+}
+
+// An actor is said once, at the first of its locks that does not accept it; check sees to that.
+static void check_seals(const struct checking *checking, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->exclusive.user_count; i++) {
+        const char *user = lock->exclusive.users[i];
+        if (strncmp(user, "system:serviceaccount:", 22) != 0 || names_get(&checking->sealed, user)) continue;
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
+                                                    "whoever can become '%s' passes as it does", user);
+        diag_help(checking->diags, diagnostic, "declare it an actor that is 'sealed', or accept it: allow %s",
+                  diag_info(DIAG_ACTOR_NOT_SEALED)->code);
+    }
+}
+
+static void check_rights(const struct checking *checking, const struct ir_lock *lock) {
+    if (!ir_asks_authorizer(lock)) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
+                    "whoever may do everything passes lock '%s': cluster-admin and system:masters do", lock->name);
+    diag_help(checking->diags, diagnostic, "name the actors, or accept it: allow %s",
+              diag_info(DIAG_ADMINISTRATORS_PASS)->code);
+}
+
+static void check_surroundings(const struct checking *checking, const struct ir_lock *lock) {
+    if (!(lock->mode & MODE_DENY)) return;
+    check_seals(checking, lock);
+    check_rights(checking, lock);
+    check_deputies(checking, lock);
+    if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
+    check_owners(checking, lock);
+    check_definitions(checking, lock);
+    check_namespaces(checking, lock);
+}
+
 // ---- locks against each other ----
+
+static bool share_name(const char **a, size_t a_count, const char **b, size_t b_count) {
+    for (size_t i = 0; i < a_count; i++)
+        for (size_t j = 0; j < b_count; j++)
+            if (strcmp(a[i], b[j]) == 0) return true;
+    return false;
+}
 
 static void add_values(struct text *text, const struct ir_expr *expr) {
     text_printf(text, "(%d %d %s", (int)expr->kind, (int)expr->test, expr->key ? expr->key : "");
@@ -115,13 +254,6 @@ static void add_values(struct text *text, const struct ir_expr *expr) {
             text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
     for (size_t i = 0; i < expr->operand_count; i++) add_values(text, expr->operands[i]);
     text_add_char(text, ')');
-}
-
-static bool share_name(const char **a, size_t a_count, const char **b, size_t b_count) {
-    for (size_t i = 0; i < a_count; i++)
-        for (size_t j = 0; j < b_count; j++)
-            if (strcmp(a[i], b[j]) == 0) return true;
-    return false;
 }
 
 // NULL stands for everything.
@@ -185,7 +317,30 @@ static void check_contradictions(const struct checking *checking) {
     }
 }
 
-void check_locks(const struct checking *checking) {
+// Where which resources are kept from being deleted, or made and changed where that is what leads around a lock.
+static void index_locks(struct checking *checking) {
+    const struct ir *ir = checking->ir;
+    struct arena *arena = checking->arena;
+    names_init(&checking->locked, arena);
+    names_init(&checking->sealed, arena);
+    for (size_t i = 0; i < ir->sealed_count; i++) names_set(&checking->sealed, ir->sealed[i], checking);
+    for (size_t i = 0; i < ir->lock_count; i++) {
+        const struct ir_lock *lock = ir->locks[i];
+        const struct ir_scope *scope = &lock->scope;
+        if (!(lock->mode & MODE_DENY) || !(lock->denies & (OP_DELETE | OP_CREATE)) || scope->subresource) continue;
+        for (size_t j = 0; j < scope->target_count; j++) {
+            const char *group = scope->targets[j].group, *plural = scope->targets[j].name;
+            if (!plural) continue;
+            names_set(&checking->locked, place(arena, group, plural, ""), checking);
+            if (scope->where != IN_NAMESPACES) names_set(&checking->locked, place(arena, group, plural, "*"), checking);
+            for (size_t k = 0; scope->where == IN_NAMESPACES && k < scope->namespace_count; k++)
+                names_set(&checking->locked, place(arena, group, plural, scope->namespaces[k]), checking);
+        }
+    }
+}
+
+void check_locks(struct checking *checking) {
+    index_locks(checking);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
         check_subresources(checking, lock);
@@ -193,6 +348,7 @@ void check_locks(const struct checking *checking) {
         check_reads(checking, lock);
         check_starvation(checking, lock);
         check_policies(checking, lock);
+        check_surroundings(checking, lock);
     }
     check_contradictions(checking);
 }

@@ -11,12 +11,14 @@ struct checking {
     struct diags *diags;
     const struct ir *ir;
     bool is_static;
+    struct names locked; // of check_locks: where which resources are locked
+    struct names sealed; // users that nobody else can become
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
 void check_item(const struct checking *checking, const struct ast_item *item);
 // check_lock.c: what a lock leaves open or starves, and locks against each other.
-void check_locks(const struct checking *checking);
+void check_locks(struct checking *checking);
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);
 

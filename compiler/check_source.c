@@ -193,7 +193,19 @@ static void check_subjects(const struct checking *checking, const struct ast_sub
     for (size_t i = 0; i < subjects->count; i++) check_subject(checking, subjects->items[i]);
 }
 
+static void check_sealing(const struct checking *checking, const struct ast_item *item) {
+    if (!item->as.actor.sealed) return;
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SEAL_LEAVES_OPEN, item->as.actor.sealed_at,
+                                                "admission does not see every way to become '%s'", item->name.text);
+    diag_help(
+        checking->diags, diagnostic,
+        "withhold impersonate, csr/approval and signers, nodes/proxy and reading secrets by RBAC, then accept it: "
+        "allow %s",
+        diag_info(DIAG_SEAL_LEAVES_OPEN)->code);
+}
+
 void check_item(const struct checking *checking, const struct ast_item *item) {
+    if (item->kind == AST_ITEM_ACTOR) check_sealing(checking, item);
     if (item->kind == AST_ITEM_ACTOR) check_subjects(checking, &item->as.actor.subjects);
     if (item->kind != AST_ITEM_OBJECT && item->kind != AST_ITEM_LOCK && item->kind != AST_ITEM_GRANT) return;
     check_subjects(checking, &item->as.block.to);

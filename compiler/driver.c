@@ -53,6 +53,7 @@ static void emit(struct compilation *compilation) {
     plan_make(compilation->arena, &compilation->ir, &plan);
     if (!is_static) rbac_emit(&compilation->manifest, &compilation->ir);
     vap_emit(&compilation->manifest, &plan, is_static ? ".static.k8s.io" : "");
+    if (!is_static) rbac_emit_deployers(&compilation->manifest, &compilation->ir, &plan);
     manifest_sort(&compilation->manifest);
 }
 

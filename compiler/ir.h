@@ -224,6 +224,8 @@ struct ir_deployer {
     const char *policy;
     struct span span;
     struct ir_subjects subjects;
+    struct ir_rbac_subject *accounts; // the same, as RBAC names them
+    size_t account_count;
 };
 
 // ---- tests ----
@@ -270,6 +272,8 @@ struct ir {
     size_t lock_count, grant_count, account_count, test_count;
     struct ir_deployer **deployers; // by policy
     size_t deployer_count;
+    const char **sealed; // users that nobody else can become
+    size_t sealed_count;
 };
 
 // The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server

@@ -118,11 +118,10 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     struct ir_deployer *deployer = ARENA_NEW(lowering->arena, struct ir_deployer);
     *deployer = (struct ir_deployer){.policy = unit->policy, .span = item->span};
     lower_subjects(lowering, unit, &item->as.block.to, &deployer->subjects);
-    if (deployer->subjects.other_count) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->span,
-                                                    "RBAC knows users, groups and service accounts, and nothing finer");
-        diag_help(lowering->diags, diagnostic, "name the deployer without 'uid', 'and', 'with extra' and 'may'");
-    }
+    struct ir_grant grant = {.policy = unit->policy};
+    lower_rbac_subjects(lowering, unit, item, &grant);
+    deployer->accounts = grant.subjects;
+    deployer->account_count = grant.subject_count;
     ARENA_PUSH(lowering->arena, ir->deployers, ir->deployer_count, deployer);
 }
 
@@ -167,7 +166,13 @@ static int compare_accounts(const void *a, const void *b) {
     return order ? order : strcmp(x->policy, y->policy);
 }
 
+static int compare_deployers(const void *a, const void *b) {
+    const struct ir_deployer *x = *(const struct ir_deployer *const *)a, *y = *(const struct ir_deployer *const *)b;
+    return strcmp(x->policy, y->policy);
+}
+
 static void sort(struct ir *ir) {
+    if (ir->deployer_count) qsort(ir->deployers, ir->deployer_count, sizeof *ir->deployers, compare_deployers);
     if (ir->lock_count) qsort(ir->locks, ir->lock_count, sizeof *ir->locks, compare_locks);
     if (ir->grant_count) qsort(ir->grants, ir->grant_count, sizeof *ir->grants, compare_grants);
     if (ir->account_count) qsort(ir->accounts, ir->account_count, sizeof *ir->accounts, compare_accounts);

@@ -107,8 +107,12 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
 void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock);
 // lower_guard.c: the locks that guards, cascades, sealed actors and static targets add.
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count);
-void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_grant.c
-void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item);  // lower_test.c
+// lower_grant.c
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// Adds those behind `to` of the item, sorted; reports subjects that RBAC cannot name.
+void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                         struct ir_grant *grant);
+void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);
 void lower_not_supported(struct lowering *lowering, struct span span, const char *what); // lower.c

@@ -64,7 +64,14 @@ static void add_subject(struct lowering *lowering, struct ir_grant *grant, int k
     ARENA_PUSH(lowering->arena, grant->subjects, grant->subject_count, subject);
 }
 
-static void add_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+static int compare_subjects(const void *a, const void *b) {
+    const struct ir_rbac_subject *x = a, *y = b;
+    if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    const int order = strcmp(x->namespace, y->namespace);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                          struct ir_grant *grant) {
     static const char prefix[] = "system:serviceaccount:";
     for (size_t i = 0; i < item->as.block.to.count; i++) {
@@ -91,13 +98,7 @@ static void add_subjects(struct lowering *lowering, struct unit *unit, const str
         for (size_t j = 0; j < subjects.group_count; j++)
             add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);
     }
-}
-
-static int compare_subjects(const void *a, const void *b) {
-    const struct ir_rbac_subject *x = a, *y = b;
-    if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
-    const int order = strcmp(x->namespace, y->namespace);
-    return order ? order : strcmp(x->name, y->name);
+    if (grant->subject_count) qsort(grant->subjects, grant->subject_count, sizeof *grant->subjects, compare_subjects);
 }
 
 // RBAC honours resourceNames only where the request carries a name.
@@ -107,6 +108,10 @@ static void check_names(struct lowering *lowering, const struct object_meaning *
     for (size_t i = 0; i < allow->words.count; i++) {
         const struct word word = allow->words.items[i];
         if (!catalog_list_has("create deletecollection", word.text)) continue;
+        // A subresource is created below a name.
+        bool below = strcmp(word.text, "create") == 0;
+        for (size_t j = 0; j < grant->scope.target_count; j++) below = below && grant->scope.targets[j].subresource;
+        if (below) continue;
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span,
                                                     "'%s' cannot be granted for a name", word.text);
         diag_relate(diagnostic, meaning->name_clause->span, "the names");
@@ -190,8 +195,7 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
     }
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
     *grant = (struct ir_grant){.policy = unit->policy, .name = item->name.text, .span = item->name.span};
-    add_subjects(lowering, unit, item, grant);
-    if (grant->subject_count) qsort(grant->subjects, grant->subject_count, sizeof *grant->subjects, compare_subjects);
+    lower_rbac_subjects(lowering, unit, item, grant);
     if (!meaning || !allow) return;
 
     grant->scope = meaning->scope;

@@ -56,5 +56,7 @@ void manifest_sort(struct manifest *manifest);
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
 // rbac.c: accounts, roles and role bindings.
 void rbac_emit(struct manifest *manifest, const struct ir *ir);
+// For whoever applies a policy, a role that is enough for the objects there are: called after all others.
+void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const struct plan *plan);
 
 #endif

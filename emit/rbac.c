@@ -8,6 +8,7 @@
 #include "limits.h"
 #include "manifest.h"
 #include "names.h"
+#include "plan.h"
 #include "text.h"
 #include "value.h"
 
@@ -53,40 +54,47 @@ static struct value *rules_of(struct arena *arena, const struct ir_grant *grant)
     return rules;
 }
 
-static struct value *subjects_of(struct arena *arena, const struct ir_grant *grant) {
+static struct value *subjects_of(struct arena *arena, const struct ir_rbac_subject *accounts, size_t count) {
     struct value *subjects = value_list(arena);
-    for (size_t i = 0; i < grant->subject_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct value *subject = value_map(arena);
-        const bool account = grant->subjects[i].kind == RBAC_SERVICE_ACCOUNT;
+        const bool account = accounts[i].kind == RBAC_SERVICE_ACCOUNT;
         if (!account) value_set_string(arena, subject, "apiGroup", RBAC_GROUP_NAME);
         value_set_string(arena, subject, "kind",
-                         account                                ? "ServiceAccount"
-                         : grant->subjects[i].kind == RBAC_USER ? "User"
-                                                                : "Group");
-        value_set_string(arena, subject, "name", grant->subjects[i].name);
-        if (account) value_set_string(arena, subject, "namespace", grant->subjects[i].namespace);
+                         account                         ? "ServiceAccount"
+                         : accounts[i].kind == RBAC_USER ? "User"
+                                                         : "Group");
+        value_set_string(arena, subject, "name", accounts[i].name);
+        if (account) value_set_string(arena, subject, "namespace", accounts[i].namespace);
         value_append(arena, subjects, subject);
     }
     return subjects;
 }
 
 // roleRef cannot be changed. It does not need to be: role and binding share their name, so that another role is another
-// binding as well.
-static void add_pair(struct manifest *manifest, const struct ir_grant *grant, const char *namespace, const char *name) {
+// binding as well. Without accounts, the role is for others to bind.
+static void add_pair(struct manifest *manifest, const char *policy, const char *namespace, const char *name,
+                     struct span span, struct value *rules, const struct ir_rbac_subject *accounts, size_t count) {
     struct arena *arena = manifest->arena;
     const bool cluster = !*namespace;
-    struct value *role = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE : MANIFEST_ROLE, grant->policy,
-                                      namespace, name, grant->span);
-    value_set(arena, role, "rules", rules_of(arena, grant));
-    if (!grant->subject_count) return; // a role for others to bind
+    struct value *role =
+        manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE : MANIFEST_ROLE, policy, namespace, name, span);
+    value_set(arena, role, "rules", rules);
+    if (!count) return;
     struct value *binding = manifest_add(manifest, cluster ? MANIFEST_CLUSTER_ROLE_BINDING : MANIFEST_ROLE_BINDING,
-                                         grant->policy, namespace, name, grant->span);
+                                         policy, namespace, name, span);
     struct value *reference = value_map(arena);
     value_set_string(arena, reference, "apiGroup", RBAC_GROUP_NAME);
     value_set_string(arena, reference, "kind", cluster ? "ClusterRole" : "Role");
     value_set_string(arena, reference, "name", name);
     value_set(arena, binding, "roleRef", reference);
-    value_set(arena, binding, "subjects", subjects_of(arena, grant));
+    value_set(arena, binding, "subjects", subjects_of(arena, accounts, count));
+}
+
+static void add_grant(struct manifest *manifest, const struct ir_grant *grant, const char *namespace,
+                      const char *name) {
+    add_pair(manifest, grant->policy, namespace, name, grant->span, rules_of(manifest->arena, grant), grant->subjects,
+             grant->subject_count);
 }
 
 void rbac_emit(struct manifest *manifest, const struct ir *ir) {
@@ -99,8 +107,117 @@ void rbac_emit(struct manifest *manifest, const struct ir *ir) {
         const struct ir_grant *grant = ir->grants[i];
         const char *name = names_fitting(
             manifest->arena, arena_printf(manifest->arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
-        if (grant->scope.where != IN_NAMESPACES) add_pair(manifest, grant, "", name);
+        if (grant->scope.where != IN_NAMESPACES) add_grant(manifest, grant, "", name);
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
-            add_pair(manifest, grant, grant->scope.namespaces[j], name);
+            add_grant(manifest, grant, grant->scope.namespaces[j], name);
+    }
+}
+
+// ---- who applies all this ----
+
+static struct value *names_rule(struct arena *arena, const char *group, const char *resource, struct value *names,
+                                const char *const *verbs, size_t verb_count) {
+    struct value *rule = value_map(arena), *groups = value_list(arena), *resources = value_list(arena),
+                 *list = value_list(arena);
+    value_append(arena, groups, value_string(arena, group));
+    value_append(arena, resources, value_string(arena, resource));
+    for (size_t i = 0; i < verb_count; i++) value_append(arena, list, value_string(arena, verbs[i]));
+    value_set(arena, rule, "apiGroups", groups);
+    if (names) value_set(arena, rule, "resourceNames", names);
+    value_set(arena, rule, "resources", resources);
+    value_set(arena, rule, "verbs", list);
+    return rule;
+}
+
+static void add_rule(struct arena *arena, struct value *rules, struct value *rule) {
+    for (size_t i = 0; i < rules->count; i++)
+        if (value_equal(rules->as.items[i], rule)) return;
+    value_append(arena, rules, rule);
+}
+
+static bool is_of(const struct manifest_object *object, const char *policy, const char *namespace) {
+    const struct value *label = value_dig(object->value, "metadata", "labels", "klock.dev/policy", NULL);
+    return strcmp(object->namespace, namespace) == 0 && label && strcmp(label->as.string, policy) == 0;
+}
+
+// Objects of the kind may be made, and those of these names changed and removed.
+static void add_kind(struct manifest *manifest, size_t count, const char *policy, const char *namespace,
+                     const char *own_name, enum manifest_kind kind, struct value *rules) {
+    static const struct {
+        const char *group, *resource;
+    } resources[] = {
+        [MANIFEST_SERVICE_ACCOUNT] = {"", "serviceaccounts"},
+        [MANIFEST_CLUSTER_ROLE] = {RBAC_GROUP_NAME, "clusterroles"},
+        [MANIFEST_CLUSTER_ROLE_BINDING] = {RBAC_GROUP_NAME, "clusterrolebindings"},
+        [MANIFEST_ROLE] = {RBAC_GROUP_NAME, "roles"},
+        [MANIFEST_ROLE_BINDING] = {RBAC_GROUP_NAME, "rolebindings"},
+        [MANIFEST_POLICY] = {"admissionregistration.k8s.io", "validatingadmissionpolicies"},
+        [MANIFEST_BINDING] = {"admissionregistration.k8s.io", "validatingadmissionpolicybindings"},
+    };
+    static const char *const making[] = {"create"}, *const keeping[] = {"delete", "get", "patch", "update"};
+    struct arena *arena = manifest->arena;
+    const char **names = NULL;
+    size_t name_count = 0;
+    const bool own = *namespace ? kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING
+                                : kind == MANIFEST_CLUSTER_ROLE || kind == MANIFEST_CLUSTER_ROLE_BINDING;
+    if (own) ARENA_PUSH(arena, names, name_count, own_name);
+    for (size_t i = 0; i < count; i++)
+        if (manifest->objects[i].kind == kind && is_of(&manifest->objects[i], policy, namespace))
+            ARENA_PUSH(arena, names, name_count, manifest->objects[i].name);
+    if (!name_count) return;
+    add_rule(arena, rules, names_rule(arena, resources[kind].group, resources[kind].resource, NULL, making, 1));
+    add_rule(arena, rules,
+             names_rule(arena, resources[kind].group, resources[kind].resource, sorted_list(arena, names, name_count),
+                        keeping, sizeof keeping / sizeof *keeping));
+}
+
+// RBAC lets nobody write a role with more than the writer has, nor a policy with parameters that the writer cannot
+// read.
+static void add_needed(struct manifest *manifest, size_t count, const struct plan *plan, const char *policy,
+                       const char *namespace, struct value *rules) {
+    static const char *const reading[] = {"get"};
+    struct arena *arena = manifest->arena;
+    for (size_t i = 0; i < count; i++) {
+        const struct manifest_object *object = &manifest->objects[i];
+        if ((object->kind != MANIFEST_ROLE && object->kind != MANIFEST_CLUSTER_ROLE) ||
+            !is_of(object, policy, namespace))
+            continue;
+        const struct value *held = value_get(object->value, "rules");
+        for (size_t j = 0; j < held->count; j++) add_rule(arena, rules, value_copy(arena, held->as.items[j]));
+    }
+    for (size_t i = 0; i < plan->count && !*namespace; i++) {
+        const struct plan_policy *own = &plan->policies[i];
+        if (!own->by_params || strcmp(own->policy, policy) != 0) continue;
+        const char *resource = own->rules[0].resources[0];
+        add_rule(arena, rules,
+                 names_rule(arena, own->rules[0].group, arena_copy(arena, resource, strcspn(resource, "/")), NULL,
+                            reading, 1));
+    }
+}
+
+void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const struct plan *plan) {
+    struct arena *arena = manifest->arena;
+    for (size_t i = 0; i < ir->deployer_count; i++) {
+        const struct ir_deployer *deployer = ir->deployers[i];
+        const char *name = names_fitting(arena, arena_printf(arena, "%s-deployer", deployer->policy), LIMIT_NAME);
+        const size_t count = manifest->count;
+        const char **namespaces = NULL;
+        size_t namespace_count = 0;
+        ARENA_PUSH(arena, namespaces, namespace_count, ""); // of the cluster
+        for (size_t j = 0; j < count; j++) {
+            const char *namespace = manifest->objects[j].namespace;
+            bool known = false;
+            for (size_t k = 0; k < namespace_count && !known; k++) known = strcmp(namespaces[k], namespace) == 0;
+            if (!known && is_of(&manifest->objects[j], deployer->policy, namespace))
+                ARENA_PUSH(arena, namespaces, namespace_count, namespace);
+        }
+        for (size_t j = 0; j < namespace_count; j++) {
+            struct value *rules = value_list(arena);
+            for (enum manifest_kind kind = MANIFEST_SERVICE_ACCOUNT; kind <= MANIFEST_BINDING; kind++)
+                add_kind(manifest, count, deployer->policy, namespaces[j], name, kind, rules);
+            add_needed(manifest, count, plan, deployer->policy, namespaces[j], rules);
+            add_pair(manifest, deployer->policy, namespaces[j], name, deployer->span, rules, deployer->accounts,
+                     deployer->account_count);
+        }
     }
 }

@@ -3,8 +3,10 @@ package e2e
 import (
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -67,5 +69,9 @@ func TestDifferential(t *testing.T) {
 	compared := max(1, totals.Decisions.Load())
 	t.Logf("%d%% denied, %d%% warned, %d with errors, %d by break-glass, %d policies refused", totals.Denied.Load()*100/compared,
 		totals.Warned.Load()*100/compared, totals.Failed.Load(), totals.Glass.Load(), totals.Refused.Load())
+	for _, sort := range slices.Sorted(maps.Keys(totals.Sorts())) {
+		count := totals.Sorts()[sort]
+		t.Logf("%-22s %6d decisions, %5d denied", sort, count.Decisions, count.Denied)
+	}
 	t.Logf("differential: %d decisions, %d policies, %d disagreements", totals.Decisions.Load(), totals.Policies.Load(), totals.Disagreements.Load())
 }

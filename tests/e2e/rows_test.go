@@ -87,7 +87,7 @@ func (r *row) checkOutput(t *testing.T) {
 // rows are the manifests whose cases are written by hand, and every policy that klockc compiles.
 func rows(t *testing.T) []*row {
 	t.Helper()
-	rows := []*row{byHand("table"), byHand("shapes")}
+	rows := []*row{byHand("table"), byHand("shapes"), byHand("ways")}
 	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
 		t.Logf("no klockc at %s: only hand-written manifests are judged", cases.Klockc())
 		return rows
@@ -122,7 +122,7 @@ func compiled(file string) *row {
 			r.err = nil
 		}
 	} else if r.err == nil {
-		r.cases, r.err = cases.Load(file)
+		r.cases, r.err = cases.Load(append(r.comments.options, file)...)
 	}
 	return r
 }

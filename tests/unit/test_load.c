@@ -1,9 +1,9 @@
 // Files, includes and policies, all from memory.
 #include "compile_support.h"
 
-#define LOCK(name) "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n}\n"
+#define LOCK(name) "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny update\n}\n"
 #define LOCK_OF(name, actor)                                                                                           \
-    "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny delete\n  exclusive " actor \
+    "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny update\n  exclusive " actor \
     "\n}\n"
 
 static void a_file_without_a_policy_is_named_by_its_stem(void **state) {
@@ -133,7 +133,7 @@ static void declared_resources_mean_the_same_in_any_order(void **state) {
     static const struct file a = {"a.klock", "resource widgets.a.example.com namespaced\n"};
     static const struct file b = {"b.klock", "resource widgets.b.example.com namespaced\n"};
     static const struct file use = {
-        "c.klock", "lock l {\n  resources widgets\n  namespace default\n  all objects\n  deny delete\n}\n"};
+        "c.klock", "lock l {\n  resources widgets\n  namespace default\n  all objects\n  deny update\n}\n"};
     const char *expected = output_text(state, COMPILE_FILES(state, a, b, use));
     assert_string_equal(output_text(state, COMPILE_FILES(state, b, a, use)), expected);
     assert_string_equal(output_text(state, COMPILE_FILES(state, use, b, a)), expected);

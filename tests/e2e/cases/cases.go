@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -119,10 +120,14 @@ func (c *Case) Check(verdict string, messages []string) string {
 	return fmt.Sprintf("%s\n\tanswered %s, but %s\n\tmessages: %q", c, verdict, strings.Join(problems, "; "), messages)
 }
 
+// namesOne looks for "(lock NAME of policy …" and, of a sealed actor, "(actor NAME of policy …". What is written by hand
+// names its lock in any form.
 func namesOne(messages, locks []string) bool {
 	for _, message := range messages {
+		byHand := !strings.Contains(message, " of policy ")
 		for _, lock := range locks {
-			if strings.Contains(message, lock) {
+			if strings.Contains(message, "(lock "+lock+" of policy ") || strings.Contains(message, "(actor "+lock+" of policy ") ||
+				byHand && strings.Contains(message, lock) {
 				return true
 			}
 		}
@@ -159,17 +164,59 @@ func (r *Request) Normalize() {
 		return
 	}
 	r.Object = runtime.DeepCopyJSON(r.OldObject)
-	metadata, ok := r.Object["metadata"].(map[string]any)
-	if !ok {
-		metadata = map[string]any{}
-		r.Object["metadata"] = metadata
+	r.changeUnseen()
+}
+
+// changeUnseen changes an annotation, or what a subresource writes where it does not write annotations.
+func (r *Request) changeUnseen() {
+	switch {
+	case r.Subresource == "ephemeralcontainers":
+		spec := child(r.Object, "spec")
+		present, _ := spec["ephemeralContainers"].([]any)
+		spec["ephemeralContainers"] = append(slices.Clone(present), map[string]any{"name": "e2e-changed", "image": "registry.example/image:1"})
+	case r.Subresource == "resize":
+		for memory, object := range map[string]map[string]any{"1Mi": r.OldObject, "2Mi": r.Object} {
+			requests := map[string]any{"memory": memory}
+			spec := child(object, "spec")
+			containers, _ := spec["containers"].([]any)
+			if len(containers) == 0 {
+				containers = []any{map[string]any{"name": "c0", "image": "registry.example/image:1"}}
+			}
+			containers = runtime.DeepCopyJSONValue(containers).([]any)
+			if first, ok := containers[0].(map[string]any); ok {
+				child(first, "resources")["requests"] = requests
+			}
+			spec["containers"] = containers
+		}
+	case r.Subresource == "status" && statusTakesNothingElse(r.Group):
+		status := child(r.Object, "status")
+		present, _ := status["conditions"].([]any)
+		status["conditions"] = append(slices.Clone(present), map[string]any{
+			"type": "E2eChanged", "status": "True", "reason": "Test", "message": "changed", "lastTransitionTime": "2026-01-01T00:00:00Z",
+		})
+	default:
+		child(child(r.Object, "metadata"), "annotations")["e2e.klock.dev/changed"] = "yes"
 	}
-	annotations, ok := metadata["annotations"].(map[string]any)
-	if !ok {
-		annotations = map[string]any{}
-		metadata["annotations"] = annotations
+}
+
+// statusTakesNothingElse says where a write to /status leaves metadata as it is: at custom resources, whose groups are
+// domains, and in some of the built-in groups.
+func statusTakesNothingElse(group string) bool {
+	switch group {
+	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io":
+		return true
 	}
-	annotations["e2e.klock.dev/changed"] = "yes"
+	return strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
+}
+
+// child is the map at a key, which is made where it is missing.
+func child(object map[string]any, key string) map[string]any {
+	inner, ok := object[key].(map[string]any)
+	if !ok {
+		inner = map[string]any{}
+		object[key] = inner
+	}
+	return inner
 }
 
 // Klockc is the compiler under test.

@@ -98,8 +98,19 @@ func fill(kind schema.GroupKind, object map[string]any) {
 	}
 	switch kind {
 	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
-		plural, group, _ := strings.Cut(metadata["name"].(string), ".")
-		setDefaults(child(object, "spec"), definition(schema.GroupVersionKind{Group: group, Version: "v1", Kind: "Kind" + plural}, plural, true))
+		fillDefinition(object)
+	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "Role"}, schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:
+		fillRules(object)
+	case schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, schema.GroupKind{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}:
+		fillSubjects(object)
+	case schema.GroupKind{Kind: "Secret"}:
+		fillSecret(object)
+	case schema.GroupKind{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}:
+		fillConditions(object)
+	case schema.GroupKind{Group: "policy", Kind: "PodDisruptionBudget"}:
+		if spec := child(object, "spec"); spec["maxUnavailable"] == nil {
+			setDefaults(spec, map[string]any{"minAvailable": int64(0)})
+		}
 	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
 		version, group, _ := strings.Cut(metadata["name"].(string), ".")
 		setDefaults(child(object, "spec"), map[string]any{"version": version, "group": group})
@@ -171,9 +182,7 @@ func Definition(kind schema.GroupVersionKind, plural string, namespaced bool, su
 		"metadata":   map[string]any{"name": plural + "." + kind.Group},
 		"spec":       definition(kind, plural, namespaced, subresources...),
 	}
-	if strings.HasSuffix(kind.Group, ".k8s.io") {
-		child(object, "metadata")["annotations"] = map[string]any{"api-approved.kubernetes.io": "unapproved, of a test"}
-	}
+	approve(object, kind.Group)
 	return object
 }
 

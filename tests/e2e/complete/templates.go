@@ -62,7 +62,7 @@ var templates = map[schema.GroupKind]string{
 	{Group: "networking.k8s.io", Kind: "ServiceCIDR"}:   `{spec: {cidrs: [10.9.0.0/24]}}`,
 
 	{Group: "node.k8s.io", Kind: "RuntimeClass"}:   `{handler: e2e}`,
-	{Group: "policy", Kind: "PodDisruptionBudget"}: `{spec: {minAvailable: 0, selector: {matchLabels: {e2e: none}}}}`,
+	{Group: "policy", Kind: "PodDisruptionBudget"}: `{spec: {selector: {matchLabels: {e2e: none}}}}`,
 
 	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"}:        `{rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}`,
 	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}: `{roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}, subjects: []}`,

@@ -12,7 +12,7 @@ import (
 
 var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by ?(.*)$`)
 
-var lockNamed = regexp.MustCompile(`\(lock (\S+) of policy p; `)
+var lockNamed = regexp.MustCompile(`\((?:lock|actor) (\S+) of policy p; `)
 
 // compare tells what is different between klockc's decision and the evaluator's verdict, or nothing.
 func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) string {

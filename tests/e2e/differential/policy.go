@@ -19,7 +19,8 @@ type Block struct {
 	Head    string
 	Clauses []string
 
-	aim *aim // of a lock
+	aim  *aim   // of a lock
+	ways []*aim // around the lock, or to the sealed actor
 }
 
 // String is the policy as klock source.
@@ -67,6 +68,11 @@ type aim struct {
 	annotation map[string]string
 	fields     []assignment
 	users      []cases.User
+
+	acts    []string // subresources that the lock names
+	way     string   // for the report; empty: the objects of the lock
+	targets []target // of a way
+	dress   func(r *rand.Rand, object map[string]any)
 }
 
 type assignment struct {
@@ -88,6 +94,9 @@ type maker struct {
 	namespace bool // labels are those of the namespace
 	variables int
 	depth     int
+	denies    string // what a lock on subresources must deny
+	wildcard  bool
+	noMay     bool // break-glass does without the authorizer
 }
 
 // text is a constant and tells the aim of it.
@@ -442,7 +451,7 @@ func (m *maker) expr(depth int) string {
 // ---- who ----
 
 func (m *maker) subjectForm() string {
-	switch n := m.s.IntN(12); {
+	switch n := m.s.IntN(13); {
 	case n < 5:
 		user := pick(m.c, m.w.users)
 		m.aim.users = append(m.aim.users, user)
@@ -465,6 +474,11 @@ func (m *maker) subjectForm() string {
 		uid := pick(m.c, allUIDs)
 		m.aim.users = append(m.aim.users, cases.User{Username: "x", UID: uid})
 		return "uid " + word(uid)
+	case n < 11 && !m.noMay:
+		if len(m.w.mayActors) > 0 && chance(m.s, 40) {
+			return pick(m.s, m.w.mayActors)
+		}
+		return "may " + pick(m.s, allVerbs)
 	default:
 		if len(m.w.actors) > 0 {
 			return pick(m.s, m.w.actors)
@@ -529,6 +543,7 @@ func (m *maker) where(wildcards bool) []string {
 	}
 	if wildcards && chance(m.s, 12) {
 		pattern := pick(m.s, []string{"*", "*", "*.apps", "*.core"})
+		m.wildcard = true
 		clauses = append(clauses, "resources "+pattern)
 		for _, r := range candidates {
 			if pattern == "*" || pattern == "*."+r.group || pattern == "*.core" && r.group == "" {
@@ -548,7 +563,9 @@ func (m *maker) where(wildcards bool) []string {
 		chosen := some(m.c, candidates, 3)
 		m.aim.resources = chosen
 		text := names(chosen)
-		if r := chosen[0]; len(chosen) == 1 && chance(m.s, 10) {
+		if through := m.subresources(chosen); through != "" {
+			text = through
+		} else if r := chosen[0]; len(chosen) == 1 && chance(m.s, 10) {
 			text = r.plural
 			if r.group != "" {
 				text += "." + r.group
@@ -658,6 +675,7 @@ func sentence(c *rand.Rand) string {
 
 func (m *maker) lock(name string) *Block {
 	m.aim = newAim()
+	m.noMay = chance(m.s, 12)
 	block := &Block{Head: "lock " + name, aim: m.aim}
 	movable := false
 	objects := len(m.w.objects) > 0 && chance(m.s, 12)
@@ -670,13 +688,11 @@ func (m *maker) lock(name string) *Block {
 	block.Clauses = append(block.Clauses, which...)
 	narrowed := len(which) > 0 || objects
 
-	denies := some(m.c, []string{"create", "update", "delete", "write", "update", "delete"}, 2)
+	denies := m.operations()
 	updates := false
 	for _, operation := range denies {
-		updates = updates || operation == "update" || operation == "write"
-		for _, each := range map[string][]string{"create": {"CREATE"}, "update": {"UPDATE"}, "delete": {"DELETE"}, "write": {"CREATE", "UPDATE", "DELETE"}}[operation] {
-			m.aim.operations = append(m.aim.operations, each)
-		}
+		updates = updates || operation == "update" || operation == "write" || operation == "all"
+		m.aim.operations = append(m.aim.operations, operationsOf[operation]...)
 	}
 	require := chance(m.s, 15)
 	if require {
@@ -684,7 +700,7 @@ func (m *maker) lock(name string) *Block {
 		m.aim.operations = append(m.aim.operations, "CREATE", "UPDATE")
 		narrowed, updates = true, true
 	}
-	if changing := m.s.IntN(10); changing < 3 {
+	if changing := m.s.IntN(10); changing < 3 && (m.denies == "" || m.denies == "update") {
 		if !require {
 			denies = append(denies, "update")
 			m.aim.operations = append(m.aim.operations, "UPDATE", "UPDATE")
@@ -713,7 +729,7 @@ func (m *maker) lock(name string) *Block {
 	if chance(m.s, 60) {
 		block.Clauses = append(block.Clauses, "exclusive "+m.subjects())
 	}
-	if chance(m.s, 12) {
+	if m.noMay {
 		block.Clauses = append(block.Clauses, "break-glass "+m.subjects())
 	}
 	switch m.s.IntN(12) {
@@ -726,15 +742,9 @@ func (m *maker) lock(name string) *Block {
 	case 5:
 		block.Clauses = append(block.Clauses, "exempt controllers, "+m.subject())
 	}
-	switch n := m.s.IntN(12); {
-	case n < 2 && movable:
-		block.Clauses = append(block.Clauses, "guard label-in")
-	case n < 3:
-		block.Clauses = append(block.Clauses, "guard none")
-	case n < 4:
-		block.Clauses = append(block.Clauses, "guard labels")
-	case n < 5 && movable:
-		block.Clauses = append(block.Clauses, "guard labels, label-in")
+	block.Clauses = append(block.Clauses, m.guards(block, movable, !movable || len(which) > 1)...)
+	if cover := m.cover(denies, require); cover != "" {
+		block.Clauses = append(block.Clauses, cover)
 	}
 	switch m.s.IntN(14) {
 	case 0:
@@ -775,9 +785,27 @@ func newPolicy(r *rand.Rand, w *world) *Policy {
 	if chance(r, 40) {
 		for i := range 1 + r.IntN(3) {
 			name := fmt.Sprintf("actor-%d", i)
+			m.noMay = chance(r, 70)
 			p.Blocks = append(p.Blocks, &Block{Head: "actor " + name + " = " + m.subjects()})
-			w.actors = append(w.actors, name)
+			if m.noMay {
+				w.actors = append(w.actors, name)
+			} else {
+				w.mayActors = append(w.mayActors, name)
+			}
 		}
+	}
+	if chance(r, 25) {
+		for i := range 1 + r.IntN(2) {
+			p.Blocks = append(p.Blocks, m.sealed(fmt.Sprintf("sealed-%d", i)))
+			w.actors = append(w.actors, fmt.Sprintf("sealed-%d", i))
+		}
+	}
+	if chance(r, 25) {
+		p.Blocks = append(p.Blocks, &Block{Head: "deployer " + strings.Join(some(r, grantees, 2), ", ")})
+	}
+	if chance(r, 35) {
+		p.Blocks = append(p.Blocks, m.grant("g0"))
+		w.granted = true
 	}
 	var aims []*aim
 	if chance(r, 30) {

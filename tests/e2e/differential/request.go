@@ -223,37 +223,43 @@ func (w *world) namespaceObject(r *rand.Rand, a *aim, name string) map[string]an
 	return object
 }
 
-// newRequest makes a request that probably meets one of the policy's locks.
-func newRequest(r *rand.Rand, w *world, p *Policy) *cases.Request {
-	var a *aim
-	if chance(r, 85) {
-		var aims []*aim
-		for _, block := range p.Blocks {
-			if block.aim != nil {
-				aims = append(aims, block.aim)
-			}
-		}
-		if len(aims) > 0 {
-			a = pick(r, aims)
+// aimAt picks what a request probably meets: a lock, or a way around one.
+func aimAt(r *rand.Rand, p *Policy) *aim {
+	if !chance(r, 88) {
+		return nil
+	}
+	var aims []*aim
+	for _, block := range p.Blocks {
+		if len(block.ways) > 0 && (block.aim == nil || chance(r, 50)) {
+			aims = append(aims, pick(r, block.ways))
+		} else if block.aim != nil {
+			aims = append(aims, block.aim)
 		}
 	}
-	res := pick(r, w.resources)
-	if a != nil && len(a.resources) > 0 && !chance(r, 5) {
-		res = pick(r, a.resources)
+	if len(aims) == 0 {
+		return nil
 	}
+	return pick(r, aims)
+}
+
+// newRequest makes a request that probably meets one of the policy's locks, and says of which sort it is.
+func newRequest(r *rand.Rand, w *world, p *Policy) (*cases.Request, string) {
+	a := aimAt(r, p)
+	what := w.what(r, a)
+	res := what.resource
 	request := &cases.Request{
-		Operation: pick(r, []string{"CREATE", "UPDATE", "UPDATE", "DELETE"}),
-		Group:     res.group, Version: res.versions[0], Resource: res.plural, Kind: res.kind,
-		Scope: "Cluster", Name: pick(r, w.names),
+		Operation: what.operation, Subresource: what.subresource,
+		Group: res.group, Version: res.versions[0], Resource: res.plural, Kind: res.kind,
+		Scope: "Cluster", Name: pick(r, w.names), User: w.who(r, a),
 	}
 	if chance(r, 8) {
 		request.Version = pick(r, res.versions)
 	}
-	if a != nil && len(a.operations) > 0 && chance(r, 70) {
-		request.Operation = pick(r, a.operations)
-	}
 	if a != nil && len(a.names) > 0 && !chance(r, 10) {
 		request.Name = pick(r, a.names)
+	}
+	if chance(r, 40) {
+		request.Grants = some(r, allVerbs, 2)
 	}
 	if res.namespaced {
 		request.Scope = "Namespaced"
@@ -267,40 +273,97 @@ func newRequest(r *rand.Rand, w *world, p *Policy) *cases.Request {
 		request.NamespaceObject = w.namespaceObject(r, a, request.Namespace)
 	} else if res.plural == "namespaces" {
 		request.Name = strings.ToLower(strings.NewReplacer(".", "-", ":", "-", "_", "-", "'", "-").Replace(request.Name))
-		if chance(r, 50) {
+		if chance(r, 50) && (a == nil || a.way == "") {
 			request.Name = pick(r, w.namespaces)
 		}
 	}
-	switch n := r.IntN(20); {
-	case n < 3:
-		request.User = pick(r, systemUsers)
-	case n < 6 && a != nil && len(a.users) > 0:
-		request.User = pick(r, a.users)
-	case n < 12:
-		request.User = cases.User{Username: "stranger", Groups: []string{"system:authenticated"}}
-	case n < 17:
-		request.User = pick(r, w.users)
-	default:
-		request.User = randomUser(r)
-	}
-	if request.Operation == "UPDATE" && len(res.subresources) > 0 && chance(r, 25) {
-		request.Subresource = pick(r, res.subresources)
-	}
-	if request.Operation == "CREATE" && chance(r, 15) && res.plural != "namespaces" {
+	if request.Operation == "CREATE" && request.Subresource == "" && chance(r, 15) && res.plural != "namespaces" {
 		request.Name = ""
 	}
+	w.states(r, a, request)
+	if request.Operation == "DELETE" && chance(r, 15) && res.plural != "namespaces" {
+		request.DeleteCollection = true
+	}
+	return request, sortOf(request, a)
+}
+
+// what picks a resource, an operation and a subresource.
+func (w *world) what(r *rand.Rand, a *aim) target {
+	if a != nil && len(a.targets) > 0 && !chance(r, 4) {
+		return pick(r, a.targets)
+	}
+	t := target{resource: pick(r, w.resources), operation: pick(r, []string{"CREATE", "UPDATE", "UPDATE", "DELETE"})}
+	if a != nil && len(a.resources) > 0 && !chance(r, 5) {
+		t.resource = pick(r, a.resources)
+	}
+	if a != nil && len(a.operations) > 0 && chance(r, 70) {
+		t.operation = pick(r, a.operations)
+	}
+	acts := t.resource.acts
+	full := t.resource.subresources
+	if a != nil && len(a.acts) > 0 && chance(r, 75) {
+		wanted := func(name string) bool { return !slices.Contains(a.acts, name) }
+		acts, full = slices.DeleteFunc(slices.Clone(acts), wanted), slices.DeleteFunc(slices.Clone(full), wanted)
+		if len(full) > 0 {
+			return target{t.resource, pick(r, full), "UPDATE"}
+		}
+	}
+	if len(acts) > 0 && (t.operation == "CONNECT" || chance(r, 40)) {
+		t.subresource = pick(r, acts)
+		t.operation = operationOf(t.subresource)
+	}
+	if t.operation == "CONNECT" && t.subresource == "" {
+		t.operation = "UPDATE"
+	}
+	if t.operation == "UPDATE" && t.subresource == "" && len(full) > 0 && chance(r, 25) {
+		t.subresource = pick(r, full)
+	}
+	return t
+}
+
+func (w *world) who(r *rand.Rand, a *aim) cases.User {
+	switch n := r.IntN(20); {
+	case n < 3:
+		return pick(r, systemUsers)
+	case n < 6 && a != nil && len(a.users) > 0:
+		return pick(r, a.users)
+	case n < 12:
+		return cases.User{Username: "stranger", Groups: []string{"system:authenticated"}}
+	case n < 17:
+		return pick(r, w.users)
+	}
+	return randomUser(r)
+}
+
+// states are the stored object and the new one.
+func (w *world) states(r *rand.Rand, a *aim, request *cases.Request) {
+	dress := func(object map[string]any, percent int) {
+		if a != nil && a.dress != nil && chance(r, percent) {
+			a.dress(r, object)
+		}
+	}
 	first := w.object(r, a, request)
+	dress(first, 90)
 	if request.Operation != "CREATE" && chance(r, 10) {
 		terminate(first)
 		if chance(r, 70) {
 			metadataOf(first)["finalizers"] = []any{"example.com/a", "b"}[:1+r.IntN(2)]
 		}
 	}
+	if isAct(request.Subresource) {
+		request.OldObject = first
+		if request.Subresource == "scale" {
+			set(r, first, []string{"spec", "replicas"}, int64(r.IntN(5)))
+			request.Object = map[string]any{"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": map[string]any{"replicas": int64(r.IntN(5))}}
+		}
+		return
+	}
 	switch request.Operation {
 	case "CREATE":
 		request.Object = first
 	case "UPDATE":
 		request.OldObject, request.Object = first, w.change(r, a, first)
+		dress(request.Object, 60)
 		if metadataOf(first)["deletionTimestamp"] != nil && chance(r, 50) {
 			request.Object = runtime.DeepCopyJSON(first)
 			if chance(r, 70) {
@@ -312,11 +375,7 @@ func newRequest(r *rand.Rand, w *world, p *Policy) *cases.Request {
 		}
 	case "DELETE":
 		request.OldObject = first
-		if chance(r, 15) && res.plural != "namespaces" {
-			request.DeleteCollection = true
-		}
 	}
-	return request
 }
 
 // encode is JSON in which a double stays one.
@@ -374,11 +433,15 @@ func EncodeRequest(b *strings.Builder, r *cases.Request) {
 	if extra == nil {
 		extra = map[string][]string{}
 	}
+	grants := r.Grants
+	if grants == nil {
+		grants = []string{}
+	}
 	encode(b, map[string]any{
 		"operation": r.Operation, "group": r.Group, "version": r.Version, "resource": r.Resource, "kind": r.Kind,
 		"subresource": r.Subresource, "scope": r.Scope, "namespace": r.Namespace, "name": r.Name,
 		"user":   map[string]any{"username": r.User.Username, "uid": r.User.UID, "groups": groups, "extra": extra},
 		"object": nullable(r.Object), "oldObject": nullable(r.OldObject), "namespaceObject": nullable(r.NamespaceObject),
-		"deleteCollection": r.DeleteCollection,
+		"deleteCollection": r.DeleteCollection, "grants": grants,
 	})
 }

@@ -28,7 +28,31 @@ type Options struct {
 // Totals are counts over all workers.
 type Totals struct {
 	Decisions, Denied, Warned, Policies, Refused, Locks, Failed, Glass, Disagreements atomic.Int64
+
+	mutex sync.Mutex
+	sorts map[string]*Count
 }
+
+// Count is of the requests of one sort.
+type Count struct{ Decisions, Denied int64 }
+
+func (t *Totals) count(sort, verdict string) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.sorts == nil {
+		t.sorts = map[string]*Count{}
+	}
+	if t.sorts[sort] == nil {
+		t.sorts[sort] = &Count{}
+	}
+	t.sorts[sort].Decisions++
+	if verdict == cases.Denied {
+		t.sorts[sort].Denied++
+	}
+}
+
+// Sorts are the counts by sort of request.
+func (t *Totals) Sorts() map[string]*Count { return t.sorts }
 
 // Disagreement is a policy and a request that are judged in two ways.
 type Disagreement struct {
@@ -100,8 +124,10 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 	w := newWorld(r)
 	policy := newPolicy(r, w)
 	var requests []*cases.Request
+	var sorts []string
 	for range o.Requests/2 + r.IntN(o.Requests+1) {
-		requests = append(requests, newRequest(r, w, policy))
+		request, sort := newRequest(r, w, policy)
+		requests, sorts = append(requests, request), append(sorts, sort)
 	}
 	answer, err := oracle.Ask(policy.String(), requests)
 	if err != nil {
@@ -133,6 +159,7 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		}
 		decision := &answer.Decisions[i]
 		totals.Decisions.Add(1)
+		totals.count(sorts[i], decision.Verdict)
 		totals.Failed.Add(int64(min(1, len(decision.Failed))))
 		totals.Glass.Add(int64(min(1, len(decision.BreakGlass))))
 		switch decision.Verdict {
@@ -234,10 +261,16 @@ func roots(r *cases.Request) []map[string]any {
 func paths(r *cases.Request) [][]string {
 	var all [][]string
 	for i, root := range roots(r) {
+		if isScale(root) {
+			continue
+		}
 		walk(root, []string{fmt.Sprint(i)}, &all)
 	}
 	return all
 }
+
+// A Scale always tells its replicas.
+func isScale(root map[string]any) bool { return root["kind"] == "Scale" }
 
 func walk(at map[string]any, path []string, all *[][]string) {
 	for key, value := range at {

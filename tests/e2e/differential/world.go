@@ -3,6 +3,8 @@
 package differential
 
 import (
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,31 +20,50 @@ type resource struct {
 	versions     []string
 	namespaced   bool
 	subresources []string // those whose object is the whole parent
+	acts         []string // those that carry nothing of it
 	declaration  string   // of a custom resource
 }
 
 var builtin = []resource{
-	{name: "pods", plural: "pods", kind: "Pod", versions: []string{"v1"}, namespaced: true, subresources: []string{"status", "ephemeralcontainers", "resize"}},
+	{name: "pods", plural: "pods", kind: "Pod", versions: []string{"v1"}, namespaced: true, subresources: []string{"status", "ephemeralcontainers", "resize"}, acts: podActs},
 	{name: "configmaps", plural: "configmaps", kind: "ConfigMap", versions: []string{"v1"}, namespaced: true},
 	{name: "Secret", plural: "secrets", kind: "Secret", versions: []string{"v1"}, namespaced: true},
-	{name: "svc", plural: "services", kind: "Service", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
-	{name: "deployments.apps", plural: "deployments", kind: "Deployment", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
-	{name: "sts", plural: "statefulsets", kind: "StatefulSet", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
+	{name: "svc", plural: "services", kind: "Service", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}, acts: []string{"proxy"}},
+	{name: "deployments.apps", plural: "deployments", kind: "Deployment", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}, acts: []string{"scale"}},
+	{name: "sts", plural: "statefulsets", kind: "StatefulSet", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}, acts: []string{"scale"}},
 	{name: "jobs.batch", plural: "jobs", kind: "Job", group: "batch", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "hpa", plural: "horizontalpodautoscalers", kind: "HorizontalPodAutoscaler", group: "autoscaling", versions: []string{"v2", "v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "ingresses", plural: "ingresses", kind: "Ingress", group: "networking.k8s.io", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "leases", plural: "leases", kind: "Lease", group: "coordination.k8s.io", versions: []string{"v1"}, namespaced: true},
-	{name: "nodes", plural: "nodes", kind: "Node", versions: []string{"v1"}, subresources: []string{"status"}},
+	{name: "nodes", plural: "nodes", kind: "Node", versions: []string{"v1"}, subresources: []string{"status"}, acts: []string{"proxy"}},
 	{name: "namespaces", plural: "namespaces", kind: "Namespace", versions: []string{"v1"}, subresources: []string{"status", "finalize"}},
 	{name: "csr", plural: "certificatesigningrequests", kind: "CertificateSigningRequest", group: "certificates.k8s.io", versions: []string{"v1"}, subresources: []string{"status", "approval"}},
 	{name: "pv", plural: "persistentvolumes", kind: "PersistentVolume", versions: []string{"v1"}, subresources: []string{"status"}},
 	{name: "clusterroles.rbac.authorization.k8s.io", plural: "clusterroles", kind: "ClusterRole", group: "rbac.authorization.k8s.io", versions: []string{"v1"}},
+	{name: "serviceaccounts", plural: "serviceaccounts", kind: "ServiceAccount", versions: []string{"v1"}, namespaced: true, acts: []string{"token"}},
+	{name: "rs", plural: "replicasets", kind: "ReplicaSet", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}, acts: []string{"scale"}},
+	{name: "daemonsets", plural: "daemonsets", kind: "DaemonSet", group: "apps", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
+	{name: "cronjobs", plural: "cronjobs", kind: "CronJob", group: "batch", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
+	{name: "rc", plural: "replicationcontrollers", kind: "ReplicationController", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}, acts: []string{"scale"}},
+	{name: "podtemplates", plural: "podtemplates", kind: "PodTemplate", versions: []string{"v1"}, namespaced: true},
+	{name: "roles", plural: "roles", kind: "Role", group: "rbac.authorization.k8s.io", versions: []string{"v1"}, namespaced: true},
+	{name: "rolebindings", plural: "rolebindings", kind: "RoleBinding", group: "rbac.authorization.k8s.io", versions: []string{"v1"}, namespaced: true},
+	{name: "clusterrolebindings", plural: "clusterrolebindings", kind: "ClusterRoleBinding", group: "rbac.authorization.k8s.io", versions: []string{"v1"}},
+	{name: "apiservices", plural: "apiservices", kind: "APIService", group: "apiregistration.k8s.io", versions: []string{"v1"}, subresources: []string{"status"}},
 	{name: "crd", plural: "customresourcedefinitions", kind: "CustomResourceDefinition", group: "apiextensions.k8s.io", versions: []string{"v1"}, subresources: []string{"status"}},
+}
+
+var podActs = []string{"eviction", "exec", "attach", "portforward", "proxy", "binding"}
+
+// named is a built-in resource.
+func named(plural string) resource {
+	i := slices.IndexFunc(builtin, func(r resource) bool { return r.plural == plural })
+	return builtin[i]
 }
 
 var custom = []resource{
 	{name: "widgets.example.com", plural: "widgets", kind: "Widget", group: "example.com", versions: []string{"v1", "v1beta1"}, namespaced: true,
-		subresources: []string{"status"}, declaration: "resource widgets.example.com /v1 namespaced kind Widget subresources scale, status"},
+		subresources: []string{"status"}, acts: []string{"scale"}, declaration: "resource widgets.example.com /v1 namespaced kind Widget subresources scale, status"},
 	{name: "gadgets.example.com", plural: "gadgets", kind: "Gadget", group: "example.com", versions: []string{"v1"},
 		declaration: "resource gadgets.example.com cluster kind Gadget"},
 	{name: "pods.metrics.example.com", plural: "pods", kind: "PodMetrics", group: "metrics.example.com", versions: []string{"v1"}, namespaced: true,
@@ -74,6 +95,12 @@ var systemUsers = []cases.User{
 	{Username: "system:node:n1", Groups: []string{"system:authenticated"}},
 	{Username: "system:node", Groups: []string{"system:nodes"}},
 	{Username: "system:kube-controller-manager"},
+	{Username: "system:apiserver", Groups: []string{"system:masters"}},
+	{Username: "system:serviceaccount:kube-system:daemon-set-controller"},
+	{Username: "system:serviceaccount:kube-system:replication-controller"},
+	{Username: "system:serviceaccount:kube-system:cronjob-controller"},
+	{Username: "system:serviceaccount:kube-system:ttl-after-finished-controller"},
+	{Username: "system:serviceaccount:kube-system:service-account-controller"},
 	{Username: "system:kube-scheduler"},
 	{Username: "system:serviceaccount:kube-system:namespace-controller", Groups: []string{"system:serviceaccounts:kube-system"}},
 	{Username: "system:serviceaccount:kube-system:generic-garbage-collector"},
@@ -147,6 +174,8 @@ type world struct {
 	users       []cases.User
 	fields      []field
 	actors      []string // names
+	mayActors   []string // those that ask the authorizer
+	granted     bool     // the policy has a grant
 	objects     []string
 }
 
@@ -171,6 +200,16 @@ func newWorld(r *rand.Rand) *world {
 		texts:       some(r, append(slices.Clone(awkward), allValues...), 8),
 		fields:      some(r, allFields, 8),
 		resources:   some(r, builtin, 4),
+	}
+	// What has subresources of its own comes more often.
+	for _, often := range []struct {
+		plural  string
+		percent int
+	}{{"pods", 50}, {"deployments", 20}, {"serviceaccounts", 12}, {"services", 12}, {"nodes", 12}} {
+		has := slices.ContainsFunc(w.resources, func(res resource) bool { return res.plural == often.plural && res.declaration == "" })
+		if chance(r, often.percent) && !has {
+			w.resources = append(w.resources, named(often.plural))
+		}
 	}
 	if chance(r, 40) {
 		w.resources = append(w.resources, some(r, custom, 3)...)
@@ -258,3 +297,14 @@ func Awkward() []string { return slices.Clone(awkward) }
 
 // Quote writes a text as a klock string.
 func Quote(text string) string { return quote(text) }
+
+// sorted goes through a map in the same order every time.
+func sorted(m map[string]string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}

@@ -332,7 +332,12 @@ func scaleOf(r *cases.Request, parent map[string]any) runtime.Object {
 	if !found || err != nil {
 		replicas = int64(1)
 	}
-	return object(map[string]any{"spec": map[string]any{"replicas": replicas}}, resources.KindOf(r), r.Namespace, r.Name)
+	spec := map[string]any{"replicas": replicas}
+	if replicas == int64(0) {
+		// As a server writes it.
+		spec = map[string]any{}
+	}
+	return object(map[string]any{"spec": spec}, resources.KindOf(r), r.Namespace, r.Name)
 }
 
 // object fills in the identity of a partial object.

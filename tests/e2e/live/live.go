@@ -8,6 +8,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -250,6 +251,12 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 		if err != nil {
 			return false, err
 		}
+		if answer.code == http.StatusConflict {
+			// There is one already, and it will do where the case does not speak of it.
+			q.skipped = ""
+			stored, err = j.merged(ctx, r, partial)
+			return err == nil, err
+		}
 		if !answer.ok() {
 			q.skipped = fmt.Sprintf("the stored object cannot be made: %s", answer.message())
 			return final(answer), nil
@@ -265,6 +272,7 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	metadata := stored["metadata"].(map[string]any)
 	delete(metadata, "managedFields")
+	delete(metadata, "resourceVersion")
 	from := object["metadata"].(map[string]any)
 	for _, field := range []string{"deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "generation", "uid", "creationTimestamp"} {
 		if value, ok := from[field]; ok {
@@ -283,6 +291,22 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	q.stored = stored
 	return q, nil
+}
+
+// merged is an object that the server has, with what a case says about it.
+func (j *Judge) merged(ctx context.Context, r *cases.Request, partial map[string]any) (map[string]any, error) {
+	answer, err := j.client.do(ctx, http.MethodGet, itemOf(r), nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := answer.err(); err != nil {
+		return nil, err
+	}
+	var present map[string]any
+	if err := json.Unmarshal(answer.body, &present); err != nil {
+		return nil, err
+	}
+	return complete.Update(schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}, present, nil, withoutIdentity(partial)), nil
 }
 
 // Run judges a file: everything of the file before is removed, the manifest is applied, and its cases are asked.
@@ -331,8 +355,8 @@ func (j *Judge) apply(ctx context.Context, manifest []byte) error {
 	return j.createAll(ctx, manifest)
 }
 
-func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
-	outcome := Outcome{Case: q.Case, Skipped: q.skipped}
+func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err error) {
+	outcome = Outcome{Case: q.Case, Skipped: q.skipped}
 	if q.skipped != "" {
 		return outcome, nil
 	}
@@ -348,7 +372,11 @@ func (j *Judge) ask(ctx context.Context, q *question) (Outcome, error) {
 		delete(j.namespaces, r.Name)
 	}
 	// A right answer is right at once, whatever the caches of the server hold. A wrong one is asked again.
-	defer j.store.remove(context.WithoutCancel(ctx), key)
+	restore, err := j.store.keep(ctx, key)
+	if err != nil {
+		return outcome, err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
 	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
@@ -499,8 +527,9 @@ func judge(c *cases.Case, answer *reply) (problem, skipped string) {
 	switch {
 	case refusedByPolicy(answer):
 		return c.Check(cases.Denied, []string{answer.message()}), ""
-	case !answer.ok() && c.Request.Operation != "CONNECT":
-		// There is nobody to connect to, but any other request that admission lets pass succeeds.
+	case !answer.ok() && (c.Request.Operation != "CONNECT" || answer.code == http.StatusForbidden):
+		// There is nobody to connect to, but any other request that admission lets pass succeeds. Who may not even ask is
+		// not answered.
 		return "", fmt.Sprintf("the server refuses by itself: %d %s", answer.code, answer.message())
 	case len(warnings) > 0:
 		return c.Check(cases.Warned, warnings), ""

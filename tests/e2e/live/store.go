@@ -58,6 +58,24 @@ func (s *store) put(ctx context.Context, key string, object map[string]any) erro
 	return err
 }
 
+// keep remembers what is at a place. The returned function brings it back: a case may be about an object that the server,
+// the manifest or other cases need.
+func (s *store) keep(ctx context.Context, key string) (restore func() error, err error) {
+	found, err := s.etcd.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if len(found.Kvs) == 0 {
+		return func() error { return s.remove(ctx, key) }, nil
+	}
+	before := string(found.Kvs[0].Value)
+	return func() error {
+		_, err := s.etcd.Put(ctx, key, before)
+		return err
+	}, nil
+}
+
 func (s *store) remove(ctx context.Context, key string) error {
 	_, err := s.etcd.Delete(ctx, key)
 	return err
