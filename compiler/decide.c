@@ -168,7 +168,9 @@ static bool in_group(const struct request *request, const char *group) {
 }
 
 // RBAC lets the privileged group pass every check.
+// Whom the API server lets do everything passes every check.
 static bool may(const struct request *request, const char *verb) {
+    if (in_group(request, "system:masters")) return true;
     if (in_group(request, "system:masters")) return true;
     for (size_t i = 0; i < request->grant_count; i++)
         if (strcmp(request->grants[i], verb) == 0) return true;
@@ -438,11 +440,20 @@ static bool is_empty_list(const struct value *value) {
     return value && value->kind == VALUE_LIST && !value->count;
 }
 
-static bool changes(const struct view *view, const struct ir_lock *lock) {
+// The new state where only the metadata of it counts.
+static struct value *with_metadata_of(struct arena *arena, const struct value *object, const struct value *other) {
+    struct value *result = value_copy(arena, object);
+    const struct value *metadata = value_get(other, "metadata");
+    value_set(arena, result, "metadata", metadata ? value_copy(arena, metadata) : value_map(arena));
+    return result;
+}
+
+static bool changes(const struct view *view, const struct ir_lock *lock, bool metadata_only) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
     const struct value *old = changeable(arena, request->old_object, true),
                        *new = changeable(arena, request->object, true);
+    if (metadata_only) new = with_metadata_of(arena, old, new);
     if (!lock->path_count) return !value_equal(old, new);
     if (lock->all_but_paths) {
         bool *here = ARENA_ARRAY(arena, bool, lock->path_count);
@@ -524,8 +535,9 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
     }
-    const bool namespace_terminating =
-        value_dig(request->namespace_object, "metadata", "deletionTimestamp", NULL) != NULL;
+    const bool is_namespace = !*request->group && strcmp(request->resource, "namespaces") == 0;
+    const bool namespace_terminating = value_dig(is_namespace ? request->old_object : request->namespace_object,
+                                                 "metadata", "deletionTimestamp", NULL) != NULL;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
         if (exemption->level <= level && (exempt_operations(exemption, lock) & request->operation) &&
@@ -553,7 +565,7 @@ static enum truth is_one_of(const struct view *view, const struct ir_subjects *s
 
 // A request that carries nothing of the object but its name.
 static enum truth is_denied_act(const struct view *view, const struct ir_lock *lock, enum act act) {
-    const bool about = act != ACT_SCALE || changes(view, lock);
+    const bool about = act != ACT_SCALE || changes(view, lock, false);
     if (!about) return NO;
     const enum truth stored = holds(view, lock->selects, view->stored);
     if (lock->acts & act) return stored;
@@ -580,8 +592,9 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     const bool update = request->operation == OP_UPDATE, body = is_body(lock, request->subresource);
     const enum truth stored = holds(view, lock->selects, view->stored);
     enum truth result = NO;
-    if (body) {
-        const bool about = !update || changes(view, lock);
+    const bool metadata = !body && update && ir_sees_metadata(lock);
+    if (body || metadata) {
+        const bool about = !update || changes(view, lock, metadata);
         if ((lock->denies & request->operation) && about) result = either(result, stored);
         if (lock->requires && request->object && about)
             result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));

@@ -106,6 +106,17 @@ bool ir_has_cel(const struct ir_expr *expr) {
     return found;
 }
 
+bool ir_is_metadata_path(const struct ir_path *path) {
+    return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
+}
+
+bool ir_sees_metadata(const struct ir_lock *lock) {
+    if (lock->scope.subresource || !((lock->denies & OP_UPDATE) || lock->requires)) return false;
+    bool sees = !lock->path_count || lock->all_but_paths;
+    for (size_t i = 0; i < lock->path_count && !sees; i++) sees = ir_is_metadata_path(&lock->paths[i]);
+    return sees;
+}
+
 size_t ir_count_checks(const struct ir_expr *expr) {
     size_t count = expr && expr->kind == IR_MAY;
     for (size_t i = 0; expr && i < expr->operand_count; i++) count += ir_count_checks(expr->operands[i]);

@@ -301,6 +301,10 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
+bool ir_is_metadata_path(const struct ir_path *path); // metadata itself or something below it
+// Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.
+bool ir_sees_metadata(const struct ir_lock *lock);
+
 // The number of authorizer checks in the formula.
 size_t ir_count_checks(const struct ir_expr *expr);
 bool ir_asks_authorizer(const struct ir_lock *lock);

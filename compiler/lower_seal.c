@@ -164,7 +164,9 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
                             const struct identities *who, const char *part) {
     static const char why[] = "it would give out what the actor may, or who it is";
     struct arena *arena = lowering->arena;
-    const struct texts defaults = words(arena, "cluster-admin admin edit");
+    const struct texts defaults =
+        words(arena, "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager "
+                     "system:node system:controller:clusterrole-aggregation-controller");
     struct texts own = {0}, namespaces = {0}, account_namespaces = {0};
     for (size_t i = 0; i < who->account_count; i++) {
         texts_add(arena, &account_namespaces, who->accounts[i].namespace);

@@ -159,6 +159,25 @@ static struct piece denied_operation(struct printer *printer) {
                      piece_or(arena, not_update, relevant_update(printer)));
 }
 
+// The same for updates through subresources such as `status`, of which only the metadata is the object's.
+static struct piece metadata_trigger(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct plan_table *table = printer->table;
+    const struct ir_lock *model = table->model;
+    if (!ir_sees_metadata(model)) return piece_never;
+    struct piece denied = piece_never;
+    if (table->operations.uniform)
+        denied = model->denies & OP_UPDATE ? piece_always : piece_never;
+    else if (model->denies)
+        denied = piece_print(arena, LEVEL_RELATION, "'UPDATE' in %s", cel_constant(printer, &table->operations));
+    if (model->requires) {
+        cel_read_new(printer);
+        denied = piece_or(arena, denied, piece_not(arena, cel_formula(printer, model->requires)));
+        cel_read_stored(printer);
+    }
+    return piece_and(arena, cel_metadata_changes(printer), denied);
+}
+
 // The operations that are denied and the requirement, for requests that carry the object itself.
 static struct piece body_trigger(struct printer *printer) {
     struct arena *arena = printer->arena;
@@ -177,7 +196,8 @@ static struct piece body_trigger(struct printer *printer) {
     const struct piece body = subresource
                                   ? piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(subresource), subresource)
                                   : piece_print(arena, LEVEL_UNARY, "%s", USE(body));
-    return piece_and(arena, body, result);
+    const struct piece metadata = metadata_trigger(printer);
+    return piece_or(arena, piece_and(arena, body, result), piece_and(arena, piece_not(arena, body), metadata));
 }
 
 static struct piece trigger(struct printer *printer) {

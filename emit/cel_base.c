@@ -20,7 +20,14 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
     case BASE_old:
     case BASE_stored: return "dyn(params)";
     case BASE_new: return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
-    case BASE_name: return policy->by_params ? NULL : "has(request.name) ? request.name : ''";
+    case BASE_name: return policy->by_params ? NULL : "variables.requestName";
+    // To a port or with a scheme, proxies are asked for as NAME:PORT and SCHEME:NAME:PORT.
+    case BASE_requestName:
+        return policy->shape == SHAPE_CONNECT
+                   ? "!has(request.name) ? '' : request.name.split(':').size() == 3 ? request.name.split(':')[1]"
+                     " : request.name.split(':')[0]"
+                   : NULL;
+    case BASE_namespaceTerminating: return "namespaceObject != null && has(namespaceObject.metadata.deletionTimestamp)";
     case BASE_finishing:
         return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)"
                                                                      : "false";

@@ -209,3 +209,19 @@ struct piece cel_changes(struct printer *printer) {
         result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
     return result;
 }
+
+struct piece cel_metadata_changes(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    if (!model->path_count) return piece_print(arena, LEVEL_UNARY, "%s", USE(metadataChanged));
+    struct piece result = piece_never;
+    if (model->all_but_paths) {
+        const struct ir_path **paths = ARENA_ARRAY(arena, const struct ir_path *, model->path_count);
+        for (size_t i = 0; i < model->path_count; i++) paths[i] = &model->paths[i];
+        return metadata_differs_aside(printer, paths, model->path_count);
+    }
+    for (size_t i = 0; i < model->path_count; i++)
+        if (ir_is_metadata_path(&model->paths[i]))
+            result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
+    return result;
+}

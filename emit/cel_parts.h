@@ -126,6 +126,8 @@ struct piece cel_is_list(struct arena *arena, const char *subject);
 
 // That the update changes something the lock is about.
 struct piece cel_changes(struct printer *printer);
+// The same for an update of which only the metadata counts.
+struct piece cel_metadata_changes(struct printer *printer);
 struct piece cel_path_present(struct printer *printer, const struct ir_path *path, const char *root);
 const char *cel_path_text(struct arena *arena, const char *root, const struct ir_path *path, size_t count);
 

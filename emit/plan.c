@@ -520,7 +520,7 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     }
     if (strcmp(demand->version, "*") == 0) demand->version = version;
     demand->operations |= operations;
-    demand->meta |= guards;
+    demand->meta |= guards || ir_sees_metadata(lock);
     demand->body |= (operations & OP_UPDATE) != 0;
     if (subresource) ARENA_PUSH(arena, demand->subresources, demand->subresource_count, subresource);
 }
