@@ -78,9 +78,9 @@ func TestExampleLifecycle(t *testing.T) {
 	}
 }
 
-// expectedRefusal is one that the example is about: see liveWithDeleteProtection.
+// expectedRefusal is one that the policy is about: see liveWithDeleteProtection and keepsSettings.
 func expectedRefusal(line string) bool {
-	return strings.Contains(line, "(lock protected of policy delete-protection")
+	return strings.Contains(line, "(lock protected of policy delete-protection") || strings.Contains(line, settingsRefusal)
 }
 
 func mustCompile(t *testing.T, args ...string) []byte {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -122,13 +123,38 @@ func liveWithWorkloads(s *stage, manifest []byte) {
 		s.allowed("it is made again", func() error { return platform.create(deployment(shopName, shop, shop)) })
 		s.until("it rolls out again", s.rolledOut(shopName, 4))
 	}
+	s.keepsSettings(platform)
+
 	s.until("a Job of the CronJob has come and is taken away", func() bool {
 		status, _ := s.admin.get("cronjobs.batch workloads/often").Object["status"].(map[string]any)
 		return status["lastSuccessfulTime"] != nil && s.admin.count("jobs.batch workloads", "run=often") == 0
 	})
+	s.refused("locked", "delete the namespace", s.admin.remove("namespaces workloads"))
 	s.allowed("the platform team deletes the namespace", func() error { return platform.remove("namespaces workloads") })
 	s.until("the namespace is gone", func() bool { return !s.admin.exists("namespaces workloads") })
 }
+
+// keepsSettings shows that an object under `guard owners` outlives its owner. The garbage collector is refused, again and
+// again, which expectedRefusal knows of.
+func (s *stage) keepsSettings(platform *actor) {
+	s.t.Helper()
+	const settings = at("configmaps workloads/settings")
+	s.owned("ConfigMap", shopName, "settings", shop)
+	s.refused("settings", "take the owner off", s.admin.patch(settings, `{"metadata":{"ownerReferences":null}}`))
+	s.allowed("the owner is deleted", func() error { return s.admin.remove("configmaps workloads/owner") })
+	if s.shared {
+		// The garbage collector has the name of all controllers, which pass.
+		s.until("the settings are collected", func() bool { return !s.admin.exists(settings) })
+		return
+	}
+	s.until("the garbage collector is refused", func() bool {
+		log, err := s.c.Log("kube-controller-manager")
+		return err == nil && bytes.Contains(log, []byte(settingsRefusal))
+	})
+	s.allowed("the platform team deletes the settings", func() error { return platform.remove(settings) })
+}
+
+const settingsRefusal = "(lock settings of policy workloads"
 
 // readyOf says whether a StatefulSet has so many pods, all of them the newest and ready.
 func (s *stage) readyOf(set at, selector string, replicas int64) func() bool {
