@@ -34,8 +34,10 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
     size_t count = 0;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        const bool main_resource = !*exemption->subresources || *exemption->subresources == ' ';
-        if (exemption->level != EXEMPT_CONTROLLERS || !main_resource || !(exemption->operations & lock->denies) ||
+        const char *own = lock->scope.subresource;
+        const bool about = own ? catalog_list_has(exemption->subresources, own)
+                               : !*exemption->subresources || *exemption->subresources == ' ';
+        if (exemption->level != EXEMPT_CONTROLLERS || !about || !(exemption->operations & lock->denies) ||
             !covers(&lock->scope, exemption->resource_group, exemption->resource))
             continue;
         const char *colon = strrchr(exemption->user, ':'), *name = colon + 1;

@@ -369,6 +369,12 @@ func (c *Cluster) As(user rest.ImpersonationConfig) *rest.Config {
 	return config
 }
 
+// AsServer is the API server's own identity: static policies may guard RBAC from its first request on, and let nobody
+// else prepare it.
+func (c *Cluster) AsServer() *rest.Config {
+	return c.As(rest.ImpersonationConfig{UserName: "system:apiserver", Groups: []string{"system:masters"}})
+}
+
 // APIServerRSS is the resident memory of kube-apiserver in bytes.
 func (c *Cluster) APIServerRSS() (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.apiserver.cmd.Process.Pid))
@@ -423,7 +429,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 // allowTesters lets the testers do everything except pass an authorizer check on locks, which a grant for cluster-admin
 // would let everybody pass.
 func (c *Cluster) allowTesters(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(c.Config)
+	client, err := kubernetes.NewForConfig(c.AsServer())
 	if err != nil {
 		return err
 	}

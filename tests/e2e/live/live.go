@@ -77,7 +77,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := kubernetes.NewForConfig(c.Config)
+	admin, err := kubernetes.NewForConfig(c.AsServer())
 	if err != nil {
 		return nil, err
 	}
