@@ -142,11 +142,6 @@ func (s *stage) keepsSettings(platform *actor) {
 	s.owned("ConfigMap", shopName, "settings", shop)
 	s.refused("settings", "take the owner off", s.admin.patch(settings, `{"metadata":{"ownerReferences":null}}`))
 	s.allowed("the owner is deleted", func() error { return s.admin.remove("configmaps workloads/owner") })
-	if s.shared {
-		// The garbage collector has the name of all controllers, which pass.
-		s.until("the settings are collected", func() bool { return !s.admin.exists(settings) })
-		return
-	}
 	s.until("the garbage collector is refused", func() bool {
 		log, err := s.c.Log("kube-controller-manager")
 		return err == nil && bytes.Contains(log, []byte(settingsRefusal))
