@@ -521,16 +521,57 @@ static bool is_known_terminating(const struct request *request, const struct ir_
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
 
-// What the identity may do under this lock. Where owners are guarded, an object outlives its owner.
-static unsigned exempt_operations(const struct ir_exemption *exemption, const struct ir_lock *lock) {
+// Whether a workload made the object and looks after it.
+static bool is_controlled(const struct value *object) {
+    const struct value *owners = metadata_field(object, "ownerReferences");
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
+        if (controller && controller->kind == VALUE_BOOL && controller->as.boolean &&
+            catalog_list_has(ir_workload_kinds, value_get_string(owner, "kind")))
+            return true;
+    }
+    return false;
+}
+
+static bool owns(const struct value *object, const struct value *uid) {
+    const struct value *owners = metadata_field(object, "ownerReferences");
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *own = value_get(owners->as.items[i], "uid");
+        if (own && value_equal(own, uid)) return true;
+    }
+    return false;
+}
+
+// Whether an object that is there gets another owner. Claims get theirs from the controller of stateful sets.
+static bool is_adopted(const struct request *request) {
+    const struct value *owners = metadata_field(request->object, "ownerReferences");
+    const bool claim = !*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0;
+    if (request->operation != OP_UPDATE || claim) return false;
+    for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
+        const struct value *uid = value_get(owners->as.items[i], "uid");
+        if (uid && !owns(request->old_object, uid)) return true;
+    }
+    return false;
+}
+
+// What the identity may do under this lock. Where owners are guarded, an object outlives its owner, unless that is a
+// workload: then the guard keeps the workload, or the lock lets its controller delete the object as it is.
+static unsigned exempt_operations(const struct ir_exemption *exemption, const struct request *request,
+                                  const struct ir_lock *lock) {
     const bool collector = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
-    return collector && lock->guard_owners ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
+    if (!collector || !lock->guard_owners) return exemption->operations;
+    const bool known = cover_of(lock, request) == COVER_BY_PARAMS;
+    if (lock->exemption == EXEMPT_CONTROLLERS && known && is_controlled(request->old_object))
+        return exemption->operations;
+    return exemption->operations & ~(unsigned)OP_DELETE;
 }
 
 static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
-    const enum exemption level = lock->exemption;
     const struct request *request = view->request;
+    enum exemption level = lock->exemption;
     if (level == EXEMPT_NONE) return false;
+    // Nor do controllers take objects in, which they could then delete.
+    if (lock->guard_owners && is_adopted(request)) level = EXEMPT_LIFECYCLE;
     if (is_known_terminating(request, lock)) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
@@ -540,7 +581,7 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
                                                  "metadata", "deletionTimestamp", NULL) != NULL;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level <= level && (exempt_operations(exemption, lock) & request->operation) &&
+        if (exemption->level <= level && (exempt_operations(exemption, request, lock) & request->operation) &&
             is_identity(exemption, request) &&
             (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                       strcmp(exemption->resource_group, request->group) == 0)) &&

@@ -326,6 +326,8 @@ extern const struct ir_exemption ir_exemptions[];
 extern const size_t ir_exemption_count;
 // Clusters whose controllers run without credentials of their own know them all by this name.
 #define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
+// The kinds that make objects and look after them, separated by blanks.
+extern const char ir_workload_kinds[];
 #define IR_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

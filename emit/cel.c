@@ -19,7 +19,9 @@ static struct piece is_exempt(struct printer *printer) {
     case EXEMPT_LIFECYCLE:
         return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(lifecycleOfOwned) : USE(lifecycle));
     case EXEMPT_CONTROLLERS:
-        return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(controllersOfOwned) : USE(controllers));
+        if (!owned) return piece_print(printer->arena, LEVEL_UNARY, "%s", USE(controllers));
+        return piece_print(printer->arena, LEVEL_OR, "%s || %s && !%s", USE(lifecycleOfOwned), USE(controllersOfOwned),
+                           USE(adopted));
     }
     return piece_never;
 }

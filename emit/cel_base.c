@@ -28,6 +28,8 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
                      " : request.name.split(':')[0]"
                    : NULL;
     case BASE_namespaceTerminating: return "namespaceObject != null && has(namespaceObject.metadata.deletionTimestamp)";
+    case BASE_controlled:
+    case BASE_adopted: return policy->by_params ? NULL : "false";
     case BASE_finishing:
         return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)"
                                                                      : "false";
@@ -135,6 +137,20 @@ static void add_action(struct arena *arena, struct text *list, const char *user,
         text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
 }
 
+static const char *controlled(struct printer *printer) {
+    struct text text;
+    text_init(&text, printer->arena);
+    text_printf(&text, "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && o.kind in [",
+                USE(owners));
+    for (const char *at = ir_workload_kinds; *at;) {
+        const size_t len = strcspn(at, " ");
+        text_printf(&text, "%s'%.*s'", at == ir_workload_kinds ? "" : ", ", (int)len, at);
+        at += len + (at[len] == ' ');
+    }
+    text_add_string(&text, "])");
+    return text_string(&text);
+}
+
 // Whether the identity's job reaches through one of the subresources of the shape.
 static bool reaches_shape(const struct ir_exemption *exemption, enum shape shape) {
     for (size_t i = 0; i < ir_act_count; i++)
@@ -176,6 +192,13 @@ static struct piece controllers(struct printer *printer, bool of_owned) {
         } while (*at);
     }
     struct piece result = piece_print(arena, LEVEL_UNARY, "%s", of_owned ? USE(lifecycleOfOwned) : USE(lifecycle));
+    // What a workload made goes with it.
+    const struct piece deletes = cel_operations(printer, OP_DELETE);
+    if (of_owned && !piece_is(deletes, piece_never))
+        result = piece_or(arena, result,
+                          piece_and(arena, deletes,
+                                    piece_print(arena, LEVEL_AND, "%s in ['%s', '" IR_CONTROLLER_MANAGER "'] && %s",
+                                                USE(user), IR_GARBAGE_COLLECTOR, USE(controlled))));
     // Where nothing but the name is known, it is one subresource that the policy is about.
     for (size_t i = 0; i < ir_exemption_count && printer->policy->shape != SHAPE_OBJECTS; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
@@ -208,6 +231,8 @@ void cel_add_base_variables(struct printer *printer, struct cel_variable **varia
     }
     if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer, false).text;
     if (printer->used[BASE_controllersOfOwned]) expressions[BASE_controllersOfOwned] = controllers(printer, true).text;
+    if (printer->used[BASE_controlled] && !expressions[BASE_controlled])
+        expressions[BASE_controlled] = controlled(printer);
     if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer, false).text;
     if (printer->used[BASE_lifecycleOfOwned]) expressions[BASE_lifecycleOfOwned] = lifecycle(printer, true).text;
     // From the last to the first, so that what a used one uses is known before its turn comes.
