@@ -78,9 +78,9 @@ func TestExampleLifecycle(t *testing.T) {
 	}
 }
 
-// expectedRefusal is one that the policy is about: see liveWithDeleteProtection and keepsSettings.
+// expectedRefusal is one that the policy is about: see liveWithDeleteProtection, keepsSettings and adopts.
 func expectedRefusal(line string) bool {
-	return strings.Contains(line, "(lock protected of policy delete-protection") || strings.Contains(line, settingsRefusal)
+	return strings.Contains(line, "(lock protected of policy delete-protection") || strings.Contains(line, settingsRefusal) || isAdoption(line)
 }
 
 func mustCompile(t *testing.T, args ...string) []byte {

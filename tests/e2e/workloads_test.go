@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/yaml"
 
 	"klock.dev/e2e/cluster"
 )
@@ -124,6 +125,7 @@ func liveWithWorkloads(s *stage, manifest []byte) {
 		s.until("it rolls out again", s.rolledOut(shopName, 4))
 	}
 	s.keepsSettings(platform)
+	s.adopts(platform)
 
 	s.until("a Job of the CronJob has come and is taken away", func() bool {
 		status, _ := s.admin.get("cronjobs.batch workloads/often").Object["status"].(map[string]any)
@@ -149,7 +151,53 @@ func (s *stage) keepsSettings(platform *actor) {
 	s.allowed("the platform team deletes the settings", func() error { return platform.remove(settings) })
 }
 
+// adopts shows that `guard owners` keeps controllers from pods that are there, since they could delete them then: whoever
+// makes a StatefulSet anew hands its pods over.
+func (s *stage) adopts(platform *actor) {
+	s.t.Helper()
+	lines, _ := s.controllerRefusals(0)
+	for _, line := range lines {
+		if isAdoption(line) {
+			s.t.Errorf("a controller is refused: %s", line)
+		}
+	}
+	const db, pod = at("statefulsets.apps workloads/db"), at("pods workloads/db-0")
+	orphan := metav1.DeletePropagationOrphan
+	set := s.admin.get(db)
+	s.allowed("the StatefulSet is deleted without its pods", func() error {
+		return platform.typed.AppsV1().StatefulSets(shopName).Delete(context.Background(), "db", metav1.DeleteOptions{PropagationPolicy: &orphan})
+	})
+	s.until("it is gone and its pod is not", func() bool {
+		return !s.admin.exists(db) && len(s.admin.get(pod).GetOwnerReferences()) == 0
+	})
+	again := set.DeepCopy()
+	again.SetUID("")
+	again.SetResourceVersion("")
+	text, err := yaml.Marshal(again)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.allowed("it is made again", func() error { return platform.create(string(text)) })
+	if s.shared {
+		// The garbage collector may write to any object, and here every controller has its name.
+		s.until("the StatefulSet has its pod", s.readyOf(db, "run=db", 1))
+		return
+	}
+	s.until("its controller may not adopt the pod", func() bool {
+		lines, _ := s.controllerRefusals(0)
+		return slices.ContainsFunc(lines, isAdoption)
+	})
+	s.allowed("the platform team hands it over", func() error {
+		return platform.patch(pod, fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet","name":"db","uid":%q,"controller":true,"blockOwnerDeletion":true}]}}`, s.admin.get(db).GetUID()))
+	})
+	s.until("the StatefulSet has its pod", s.readyOf(db, "run=db", 1))
+}
+
 const settingsRefusal = "(lock settings of policy workloads"
+
+func isAdoption(line string) bool {
+	return strings.Contains(line, "rror syncing StatefulSet") && strings.Contains(line, "(lock locked of policy workloads")
+}
 
 // readyOf says whether a StatefulSet has so many pods, all of them the newest and ready.
 func (s *stage) readyOf(set at, selector string, replicas int64) func() bool {
