@@ -167,10 +167,8 @@ static bool in_group(const struct request *request, const char *group) {
     return false;
 }
 
-// RBAC lets the privileged group pass every check.
 // Whom the API server lets do everything passes every check.
 static bool may(const struct request *request, const char *verb) {
-    if (in_group(request, "system:masters")) return true;
     if (in_group(request, "system:masters")) return true;
     for (size_t i = 0; i < request->grant_count; i++)
         if (strcmp(request->grants[i], verb) == 0) return true;

@@ -261,6 +261,37 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     diag_help(lowering->diags, diagnostic, "it belongs to locks on deployments, statefulsets, jobs and the like");
 }
 
+// ---- autoscalers: where their controller may scale, whoever points one at a locked workload scales it ----
+
+static void guard_autoscalers(struct lowering *lowering, const struct guarded *guarded) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < guarded->lock_count; i++) {
+        const struct ir_lock *from = guarded->locks[i];
+        // Of a lock by label nobody can tell which workload an autoscaler means; that is a warning.
+        if (from->covers[SHAPE_SCALE] != COVER_BY_NAME || from->exemption != EXEMPT_CONTROLLERS ||
+            from->selects->kind != IR_NAME || from->selects->test != TEST_IN)
+            continue;
+        struct texts names = {0}, kinds = {0};
+        for (size_t j = 0; j < from->selects->value_count; j++)
+            texts_add(arena, &names, from->selects->values[j]->as.string);
+        for (size_t j = 0; j < from->scope.target_count; j++)
+            if (from->scope.targets[j].resource) texts_add(arena, &kinds, from->scope.targets[j].resource->kind);
+        if (!kinds.count) continue;
+        struct ir_lock *lock = derive_lock(lowering, from, "autoscalers");
+        derive_target(lowering, lock, "autoscaling", "horizontalpodautoscalers");
+        const struct ir_scope targets = lock->scope;
+        lock->scope = from->scope;
+        lock->scope.targets = targets.targets;
+        lock->scope.target_count = targets.target_count;
+        lock->selects = ir_and(arena, derive_field_in(arena, -1, "spec scaleTargetRef name", &names),
+                               derive_field_in(arena, -1, "spec scaleTargetRef kind", &kinds));
+        lock->denies = OP_CREATE | OP_UPDATE;
+        lock->guard_label_in = true;
+        derive_changing(arena, lock, "spec");
+        derive_done(lowering, guarded->item, lock, "it would scale what is locked");
+    }
+}
+
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
 
 static bool has_output(const struct ir *ir, const char *policy) {
@@ -345,6 +376,7 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if (find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
     if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
+    guard_autoscalers(lowering, guarded);
 }
 
 // The role behind `may VERB`, for others to bind.

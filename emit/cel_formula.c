@@ -3,8 +3,10 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "cel.h"
 #include "cel_parts.h"
 #include "celexpr.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
@@ -242,6 +244,21 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
 }
 
+// A variable, so that locks which ask the same, as guards do, ask once.
+static const char *may(struct printer *printer, const char *verb) {
+    struct arena *arena = printer->arena;
+    const char *lock = printer->table->locks[0]->name;
+    const char *check = arena_printf(
+        arena, "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
+        USE(namespaceName), cel_quoted(arena, lock), cel_quoted(arena, verb));
+    for (size_t i = 0; i < printer->cel->variable_count; i++)
+        if (strcmp(printer->cel->variables[i].expression, check) == 0)
+            return arena_printf(arena, "variables.%s", printer->cel->variables[i].name);
+    const char *name = arena_printf(arena, "mayX%08zx", names_hash(check) & 0xffffffff);
+    cel_add_variable(printer, name, check);
+    return arena_printf(arena, "variables.%s", name);
+}
+
 struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     struct arena *arena = printer->arena;
     struct piece result;
@@ -271,11 +288,7 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_GROUP:
         return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)),
                            USE(groups));
-    case IR_MAY:
-        return piece_print(arena, LEVEL_UNARY,
-                           "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
-                           USE(namespaceName), cel_quoted(arena, printer->table->locks[0]->name),
-                           cel_quoted(arena, expr->key));
+    case IR_MAY: return piece_print(arena, LEVEL_UNARY, "%s", may(printer, expr->key));
     case IR_EXTRA: {
         const char *key = cel_quoted(arena, expr->key), *extra = USE(extra),
                    *wanted = cel_constant(printer, cel_column_of(printer, expr));

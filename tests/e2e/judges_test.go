@@ -74,7 +74,7 @@ func notices(r *row, manifest []byte) bool {
 	}
 	for _, c := range r.cases {
 		verdict, err := e.Judge(&c.Request)
-		if err != nil || c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)) != "" {
+		if err != nil || len(verdict.Otherwise) > 0 || c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)) != "" {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,8 +30,8 @@ import (
 	"go.uber.org/zap"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
@@ -73,6 +74,8 @@ type Cluster struct {
 	// Etcd is the store behind the API server.
 	Etcd *clientv3.Client
 
+	// allowed are the rules that groups have been given.
+	allowed   map[string][]rbacv1.PolicyRule
 	apiserver *process
 	processes []*process
 }
@@ -369,12 +372,6 @@ func (c *Cluster) As(user rest.ImpersonationConfig) *rest.Config {
 	return config
 }
 
-// AsServer is the API server's own identity: static policies may guard RBAC from its first request on, and let nobody
-// else prepare it.
-func (c *Cluster) AsServer() *rest.Config {
-	return c.As(rest.ImpersonationConfig{UserName: "system:apiserver", Groups: []string{"system:masters"}})
-}
-
 // APIServerRSS is the resident memory of kube-apiserver in bytes.
 func (c *Cluster) APIServerRSS() (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.apiserver.cmd.Process.Pid))
@@ -429,7 +426,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 // allowTesters lets the testers do everything except pass an authorizer check on locks, which a grant for cluster-admin
 // would let everybody pass.
 func (c *Cluster) allowTesters(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(c.AsServer())
+	client, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
 		return err
 	}
@@ -441,36 +438,43 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return Allow(ctx, client, Testers, rbacv1.PolicyRule{
+	return c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
 	})
 }
 
-// Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it.
-func Allow(ctx context.Context, client kubernetes.Interface, group string, rules ...rbacv1.PolicyRule) error {
-	roles := client.RbacV1().ClusterRoles()
-	_, err := roles.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: group}, Rules: rules}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		var role *rbacv1.ClusterRole
-		if role, err = roles.Get(ctx, group, metav1.GetOptions{}); err == nil {
-			role.Rules = append(role.Rules, rules...)
-			_, err = roles.Update(ctx, role, metav1.UpdateOptions{})
+// Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
+// into etcd: static policies may already keep everybody from making such roles.
+func (c *Cluster) Allow(ctx context.Context, group string, rules ...rbacv1.PolicyRule) error {
+	if c.allowed == nil {
+		c.allowed = map[string][]rbacv1.PolicyRule{}
+	}
+	c.allowed[group] = append(c.allowed[group], rules...)
+	metadata := metav1.ObjectMeta{Name: group, UID: types.UID(group), CreationTimestamp: metav1.Now()}
+	objects := map[string]any{
+		"clusterroles": &rbacv1.ClusterRole{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+			ObjectMeta: metadata, Rules: c.allowed[group],
+		},
+		"clusterrolebindings": &rbacv1.ClusterRoleBinding{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+			ObjectMeta: metadata,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+		},
+	}
+	for resource, object := range objects {
+		text, err := json.Marshal(object)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Etcd.Put(ctx, "/registry/"+resource+"/"+group, string(text)); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		return err
-	}
-	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: group},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-	}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 type process struct {

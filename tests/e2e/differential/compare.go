@@ -21,6 +21,9 @@ func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) str
 	if d.Verdict != v.Verdict {
 		report("klockc: %s, API server: %s", d.Verdict, v.Verdict)
 	}
+	for _, otherwise := range v.Otherwise {
+		report("%s", otherwise)
+	}
 	if len(v.Errors) > 0 && len(d.Failed) == 0 {
 		report("the API server cannot evaluate an expression")
 	}

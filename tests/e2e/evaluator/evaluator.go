@@ -43,6 +43,8 @@ type Verdict struct {
 	Messages []string `json:"messages,omitempty"`
 	// Warnings are those that the requester sees.
 	Warnings []string `json:"warnings,omitempty"`
+	// Otherwise are the names for which the answer is another one.
+	Otherwise []string `json:"otherwise,omitempty"`
 	// Audit holds the audit annotations.
 	Audit map[string]string `json:"audit,omitempty"`
 	// Errors are those of expressions that could not be evaluated, whether they count or not.
@@ -174,8 +176,24 @@ func (e *Evaluator) paramsOf(kind schema.GroupVersionKind) *params {
 	return e.params[kind]
 }
 
-// Judge answers a request.
+// Judge answers a request, under each of the names by which it can be asked.
 func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
+	var verdict *Verdict
+	for _, form := range r.AskedAs() {
+		v, err := e.judge(form)
+		if err != nil {
+			return nil, err
+		}
+		if verdict == nil {
+			verdict = v
+		} else if v.Verdict != verdict.Verdict {
+			verdict.Otherwise = append(verdict.Otherwise, fmt.Sprintf("asked as %s: %s", form.Asked, v.Verdict))
+		}
+	}
+	return verdict, nil
+}
+
+func (e *Evaluator) judge(r *cases.Request) (*Verdict, error) {
 	if neverAdmitted(r) {
 		return &Verdict{Verdict: cases.Allowed}, nil
 	}
@@ -261,7 +279,8 @@ func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
 		// The request may be of another kind (an Eviction), so the kind of a partial object that does not say its own is
 		// found by the resource.
 		if apiVersion, _ := parent["apiVersion"].(string); apiVersion != "" {
-			if kind.GroupVersion().String() != apiVersion || kind.Kind != parent["kind"] {
+			// In whichever version it is written, a server's informer has it in that of the parameters.
+			if schema.FromAPIVersionAndKind(apiVersion, "").Group != kind.Group || kind.Kind != parent["kind"] {
 				continue
 			}
 		} else if kind.Group != r.Group || resources.Plural(kind.GroupKind()) != r.Resource {
@@ -314,7 +333,7 @@ func attributesOf(r *cases.Request) *auditedAttributes {
 			newObject = &unstructured.Unstructured{Object: map[string]any{"apiVersion": kind.GroupVersion().String(), "kind": kind.Kind}}
 		}
 	}
-	name, namespace := r.Name, r.Namespace
+	name, namespace := cmp.Or(r.Asked, r.Name), r.Namespace
 	if r.DeleteCollection {
 		name = ""
 	}

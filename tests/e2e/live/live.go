@@ -6,6 +6,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,9 +49,10 @@ const (
 
 // Judge asks one API server. It is used by one goroutine.
 type Judge struct {
-	client *client
-	admin  kubernetes.Interface
-	store  *store
+	cluster *cluster.Cluster
+	client  *client
+	admin   kubernetes.Interface
+	store   *store
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
@@ -77,7 +79,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := kubernetes.NewForConfig(c.AsServer())
+	admin, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		return nil, err
 	}
 	return &Judge{
-		client: client, admin: admin, store: &store{etcd: c.Etcd},
+		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
 		granted:    map[string]bool{},
@@ -159,7 +161,7 @@ func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
 			continue
 		}
 		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
-		if err := cluster.Allow(ctx, j.admin, grantGroup+verb, rule); err != nil {
+		if err := j.cluster.Allow(ctx, grantGroup+verb, rule); err != nil {
 			return err
 		}
 		j.granted[verb] = true
@@ -190,7 +192,7 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 			return fmt.Errorf("define %s: %w", gvr.GroupResource(), err)
 		}
 	}
-	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
+	if err := j.cluster.Allow(ctx, cluster.Testers, rbacv1.PolicyRule{
 		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
 	}); err != nil {
 		return err
@@ -377,20 +379,33 @@ func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err erro
 		return outcome, err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
+	for _, form := range r.AskedAs() {
+		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// askAs asks until the answer is right, or until it is clear that it is not.
+func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
 	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		if outcome.Problem != "" && r.Asked != "" {
+			outcome.Problem += "\n\tasked as " + r.Asked
+		}
 		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
 		if done || time.Now().After(deadline) {
-			return outcome, nil
+			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -431,7 +446,7 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 		user.Groups = append(user.Groups, grantGroup+verb)
 	}
 	query := url.Values{"dryRun": {"All"}}
-	path := itemOf(r)
+	path := collectionOf(r) + "/" + url.PathEscape(cmp.Or(r.Asked, r.Name))
 	if r.Subresource != "" {
 		path += "/" + r.Subresource
 	}
