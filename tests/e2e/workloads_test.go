@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -124,7 +123,9 @@ func liveWithWorkloads(s *stage, manifest []byte) {
 		s.allowed("it is made again", func() error { return platform.create(deployment(shopName, shop, shop)) })
 		s.until("it rolls out again", s.rolledOut(shopName, 4))
 	}
-	s.keepsSettings(platform)
+	s.owned("ConfigMap", shopName, "settings", shop)
+	s.outlives("settings", "workloads", "configmaps workloads/settings")
+	s.allowed("the platform team deletes the settings", func() error { return platform.remove("configmaps workloads/settings") })
 	s.adopts(platform)
 
 	s.until("a Job of the CronJob has come and is taken away", func() bool {
@@ -132,23 +133,7 @@ func liveWithWorkloads(s *stage, manifest []byte) {
 		return status["lastSuccessfulTime"] != nil && s.admin.count("jobs.batch workloads", "run=often") == 0
 	})
 	s.refused("locked", "delete the namespace", s.admin.remove("namespaces workloads"))
-	s.allowed("the platform team deletes the namespace", func() error { return platform.remove("namespaces workloads") })
-	s.until("the namespace is gone", func() bool { return !s.admin.exists("namespaces workloads") })
-}
-
-// keepsSettings shows that an object under `guard owners` outlives its owner. The garbage collector is refused, again and
-// again, which expectedRefusal knows of.
-func (s *stage) keepsSettings(platform *actor) {
-	s.t.Helper()
-	const settings = at("configmaps workloads/settings")
-	s.owned("ConfigMap", shopName, "settings", shop)
-	s.refused("settings", "take the owner off", s.admin.patch(settings, `{"metadata":{"ownerReferences":null}}`))
-	s.allowed("the owner is deleted", func() error { return s.admin.remove("configmaps workloads/owner") })
-	s.until("the garbage collector is refused", func() bool {
-		log, err := s.c.Log("kube-controller-manager")
-		return err == nil && bytes.Contains(log, []byte(settingsRefusal))
-	})
-	s.allowed("the platform team deletes the settings", func() error { return platform.remove(settings) })
+	s.removeNamespaceAs(platform, "workloads")
 }
 
 // adopts shows that `guard owners` keeps controllers from pods that are there, since they could delete them then: whoever
@@ -192,8 +177,6 @@ func (s *stage) adopts(platform *actor) {
 	})
 	s.until("the StatefulSet has its pod", s.readyOf(db, "run=db", 1))
 }
-
-const settingsRefusal = "(lock settings of policy workloads"
 
 func isAdoption(line string) bool {
 	return strings.Contains(line, "rror syncing StatefulSet") && strings.Contains(line, "(lock locked of policy workloads")

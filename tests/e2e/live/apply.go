@@ -64,12 +64,17 @@ func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
 	for _, object := range slices.Backward(objects) {
 		kind := object.GroupVersionKind()
 		path := collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
-		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+		var answer *reply
+		err := eventually(ctx, patience, func() (_ bool, err error) {
+			answer, err = j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+			// Bindings that are gone act a little longer.
+			return err == nil && (answer.ok() || !refusedByPolicy(answer)), err
+		})
+		if answer != nil && answer.code != http.StatusNotFound && answer.err() != nil {
+			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
+		}
 		if err != nil {
 			return err
-		}
-		if answer.code != http.StatusNotFound && answer.err() != nil {
-			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
 		}
 	}
 	return j.settle(ctx)
