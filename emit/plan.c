@@ -646,9 +646,11 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
     }
     const char *suffix =
         arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
-    // Static manifests end in a suffix of their own, so room is left for it.
-    const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io" - strlen(suffix);
-    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room), suffix);
+    // Static manifests end in a suffix of their own, so room is left for it. Resources can be named at such length that
+    // the policy's own name has none.
+    const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io", own = strlen(suffix);
+    if (own > room / 2) return names_fitting(arena, arena_printf(arena, "%s%s", lock->policy, suffix), room);
+    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room - own), suffix);
 }
 
 // What the policies of one name have in common beside their locks.
@@ -806,7 +808,7 @@ static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, c
 }
 
 static bool denies_act(const struct ir_lock *lock, const struct ir_act *act) {
-    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires);
+    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires && ir_sees_replicas(lock));
 }
 
 // The subresources of the shape that some lock of the policy is about.

@@ -136,8 +136,7 @@ static void add_rule(struct arena *arena, struct value *rules, struct value *rul
 }
 
 static bool is_of(const struct manifest_object *object, const char *policy, const char *namespace) {
-    const struct value *label = value_dig(object->value, "metadata", "labels", "klock.dev/policy", NULL);
-    return strcmp(object->namespace, namespace) == 0 && label && strcmp(label->as.string, policy) == 0;
+    return strcmp(object->policy, policy) == 0 && strcmp(object->namespace, namespace) == 0;
 }
 
 // Objects of the kind may be made, and those of these names changed and removed.
