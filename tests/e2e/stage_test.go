@@ -243,7 +243,12 @@ func (s *stage) namespace(name, labels string) {
 // removeNamespace shows that a namespace goes to its end.
 func (s *stage) removeNamespace(name string) {
 	s.t.Helper()
-	s.allowed("the administrator deletes the namespace", func() error { return s.admin.remove(at("namespaces " + name)) })
+	s.removeNamespaceAs(s.admin, name)
+}
+
+func (s *stage) removeNamespaceAs(who *actor, name string) {
+	s.t.Helper()
+	s.allowed(who.name+" deletes the namespace", func() error { return who.remove(at("namespaces " + name)) })
 	s.until("the namespace "+name+" is gone", func() bool { return !s.admin.exists(at("namespaces " + name)) })
 }
 

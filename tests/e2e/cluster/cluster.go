@@ -28,6 +28,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -57,6 +59,8 @@ type Options struct {
 	SharedCredentials bool
 	// Sync lets etcd wait for the disk, as it does where its data matter.
 	Sync bool
+	// Users are people with a token of their own, and their groups.
+	Users map[string][]string
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
 	// Certificates lets the API server trust client certificates of a CA (ca.crt, ca.key in Dir) with which the controller
@@ -224,7 +228,11 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		return err
 	}
 	tokens := filepath.Join(c.Dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(adminToken+`,klock:admin,,"system:masters"`+"\n"), 0o600); err != nil {
+	text := fmt.Appendln(nil, adminToken+`,klock:admin,,"system:masters"`)
+	for name, groups := range o.Users {
+		text = fmt.Appendf(text, "%s,%s,,%q\n", userToken(name), name, strings.Join(groups, ","))
+	}
+	if err := os.WriteFile(tokens, text, 0o600); err != nil {
 		return err
 	}
 	args := []string{
@@ -333,7 +341,33 @@ func (c *Cluster) Log(process string) ([]byte, error) {
 
 // Kubeconfig writes a kubeconfig of the administrator and returns its path.
 func (c *Cluster) Kubeconfig() (string, error) {
-	path := filepath.Join(c.Dir, "kubeconfig")
+	return c.writeKubeconfig("admin", adminToken, "default")
+}
+
+// UserKubeconfig writes a kubeconfig of one of the Users, with a namespace to begin in, and returns its path.
+func (c *Cluster) UserKubeconfig(name, namespace string) (string, error) {
+	return c.writeKubeconfig(name, userToken(name), namespace)
+}
+
+// AccountKubeconfig does the same for a service account, with a token that the account asks for itself: no policy keeps an
+// actor from that.
+func (c *Cluster) AccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	account := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + name, Groups: []string{Testers}}
+	client, err := kubernetes.NewForConfig(c.As(account))
+	if err != nil {
+		return "", err
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3600))}}
+	if request, err = client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{}); err != nil {
+		return "", err
+	}
+	return c.writeKubeconfig(namespace+"."+name, request.Status.Token, namespace)
+}
+
+func userToken(name string) string { return "token-of-" + name }
+
+func (c *Cluster) writeKubeconfig(user, token, namespace string) (string, error) {
+	path := filepath.Join(c.Dir, user+".kubeconfig")
 	return path, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
 kind: Config
 current-context: e2e
@@ -341,12 +375,12 @@ clusters:
 - name: e2e
   cluster: {server: %q, insecure-skip-tls-verify: true}
 users:
-- name: admin
-  user: {token: %q}
+- name: %[2]q
+  user: {token: %[3]q}
 contexts:
 - name: e2e
-  context: {cluster: e2e, user: admin}
-`, c.Config.Host, adminToken), 0o600)
+  context: {cluster: e2e, user: %[2]q, namespace: %[4]q}
+`, c.Config.Host, user, token, namespace), 0o600)
 }
 
 // As is the configuration of an impersonated user.
@@ -422,11 +456,31 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return c.Allow(ctx, Testers, rbacv1.PolicyRule{
+	if err := c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
-	})
+	}); err != nil {
+		return err
+	}
+	// The server's authorizer learns of it by watching.
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		Groups: []string{Testers}, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"},
+	}}
+	for {
+		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if answer.Status.Allowed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s hold no rights: %w", Testers, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
@@ -436,29 +490,45 @@ func (c *Cluster) Allow(ctx context.Context, group string, rules ...rbacv1.Polic
 		c.allowed = map[string][]rbacv1.PolicyRule{}
 	}
 	c.allowed[group] = append(c.allowed[group], rules...)
-	metadata := metav1.ObjectMeta{Name: group, UID: types.UID(group), CreationTimestamp: metav1.Now()}
-	objects := map[string]any{
-		"clusterroles": &rbacv1.ClusterRole{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-			ObjectMeta: metadata, Rules: c.allowed[group],
-		},
-		"clusterrolebindings": &rbacv1.ClusterRoleBinding{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
-			ObjectMeta: metadata,
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-		},
+	if err := c.PutRole(ctx, group, c.allowed[group]...); err != nil {
+		return err
 	}
-	for resource, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := c.Etcd.Put(ctx, "/registry/"+resource+"/"+group, string(text)); err != nil {
-			return err
-		}
+	return c.Bind(ctx, group, group)
+}
+
+// PutRole writes a ClusterRole into etcd.
+func (c *Cluster) PutRole(ctx context.Context, name string, rules ...rbacv1.PolicyRule) error {
+	return c.put(ctx, "clusterroles/"+name, &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metadata(name), Rules: rules,
+	})
+}
+
+// Bind gives a ClusterRole to a group, through etcd.
+func (c *Cluster) Bind(ctx context.Context, role, group string) error {
+	name := role
+	if role != group {
+		name = role + ":" + group
 	}
-	return nil
+	return c.put(ctx, "clusterrolebindings/"+name, &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: metadata(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+	})
+}
+
+func metadata(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.Now()}
+}
+
+func (c *Cluster) put(ctx context.Context, key string, object any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.Etcd.Put(ctx, "/registry/"+key, string(text))
+	return err
 }
 
 type process struct {

@@ -78,11 +78,11 @@ func (j *Judge) Withdraw(ctx context.Context, manifest []byte) error {
 			// What the policies guard goes when their bindings have gone.
 			return err == nil && !refusedByPolicy(answer), err
 		})
-		if answer == nil {
-			return err
-		}
-		if answer.code != http.StatusNotFound && answer.err() != nil {
+		if answer != nil && answer.code != http.StatusNotFound && answer.err() != nil {
 			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
