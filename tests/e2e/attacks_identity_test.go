@@ -233,8 +233,23 @@ metadata: {name: NS-same}
 aggregationRule: {clusterRoleSelectors: [{matchLabels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}]}
 rules: []
 ---
-`+binding("same", "ClusterRole", "NS-same")).refusedBy(keeper),
+`+binding("same", "ClusterRole", "NS-same")).refusedBy(nobody),
 			{what: "mint a token of the keeper", by: authorizer, do: mintsAndRobs((*world).dev)},
+		},
+		deputy: func(w *world) {
+			// The controller that fills such a role has no key.
+			deputyRefused(keeper)(w)
+			w.passes("something harmless is given to editors", func() error {
+				return w.mallory.create(w.text(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NS-harmless, labels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}
+rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
+`))
+			})
+			w.until("editors have it", func() bool {
+				return strings.Contains(fmt.Sprint(w.field("clusterroles.rbac.authorization.k8s.io edit", "rules")), w.group())
+			})
 		},
 		done:  gone("configmaps NS/vault"),
 		alone: true,
