@@ -336,6 +336,11 @@ spec: {schedule: "0 0 1 1 *", jobTemplate: {spec: {template: {spec: {restartPoli
 		},
 		acts: actsAsKeeper(),
 		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "a=d") > 0 },
+		end: func(w *world) {
+			// These would go on for as long as the cluster.
+			ending("daemonsets.apps NS/thief")(w)
+			ending("cronjobs.batch NS/thief")(w)
+		},
 		after: func(w *world) {
 			w.passes("the keeper's Deployment is scaled", func() error {
 				return w.mallory.patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`)
