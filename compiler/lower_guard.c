@@ -133,6 +133,43 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
 }
 
+// ---- guard labels: what a binding carries goes to the pod, without any update of it ----
+
+static void add_carried(struct arena *arena, const struct ir_expr *expr, struct ir_expr **carried) {
+    for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], carried);
+    if (expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) return;
+    struct ir_expr *atom = ir_new(arena, expr->kind);
+    atom->state = STATE_NEW;
+    atom->test = TEST_EXISTS;
+    atom->key = expr->key;
+    *carried = *carried ? ir_or(arena, *carried, atom) : atom;
+}
+
+// Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
+static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                           const struct ir_scope *scope, const struct ir_expr *selects, const char *part) {
+    struct arena *arena = lowering->arena;
+    struct ir_expr *carried = NULL;
+    bool pods = false;
+    if (from->guard_labels) add_carried(arena, selects, &carried);
+    for (size_t i = 0; i < scope->target_count && !pods; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        pods = target->resource ? catalog_list_has(target->resource->subresources, "binding")
+                                : !target->group || !*target->group;
+    }
+    if (!carried || !pods || scope->where == IN_CLUSTER) return;
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    lock->scope.where = scope->where;
+    lock->scope.namespaces = scope->namespaces;
+    lock->scope.namespace_count = scope->namespace_count;
+    lock->scope.namespace_selector = scope->namespace_selector;
+    derive_target(lowering, lock, "", "pods");
+    lock->acts = ACT_BIND;
+    lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
+    lock->condition = ir_and(arena, lock->condition, carried);
+    derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
+}
+
 // ---- guard owners, cascade: workloads and what they own ----
 
 static const struct {
@@ -257,6 +294,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->guard_owners = from->guard_owners;
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
+        guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -382,6 +420,9 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
+    for (size_t i = 0; i < guarded->part_count; i++)
+        guard_bindings(lowering, guarded, guarded->locks[0], &guarded->parts[i]->scope, guarded->parts[i]->selects,
+                       i ? arena_printf(lowering->arena, "bindings %zu", i + 1) : "bindings");
 }
 
 // The role behind `may VERB`, for others to bind.

@@ -292,7 +292,9 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
     request->namespace = namespace;
     request->name = name;
-    if (step->has_arrow && request->operation != OP_UPDATE) {
+    const struct ir_act *act = ir_act_of(request->subresource);
+    const bool binds = act && act->act == ACT_BIND;
+    if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
@@ -306,12 +308,18 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     }
     if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
     struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
-    const struct ir_act *act = ir_act_of(request->subresource);
     // What is written of an act is the stored object that it is about.
     if (request->operation == OP_CREATE && !act) {
         request->object = first;
     } else {
         request->old_object = first;
+    }
+    if (binds && step->has_arrow) {
+        // What a binding carries goes to the pod.
+        struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
+        pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
+        pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
+        request->object = binding;
     }
     if (act && act->act == ACT_SCALE) {
         request->object = scaled(arena, first, step);

@@ -284,6 +284,11 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
 }
 
+// Only what guards add says of labels and annotations which state it means.
+static bool reads_new(const struct printer *printer, const struct ir_expr *expr) {
+    return expr->state == STATE_NEW || (expr->state == STATE_SELF && cel_reads_new(printer));
+}
+
 // A variable, so that locks which ask the same, as guards do, ask once.
 static const char *may(struct printer *printer, const char *verb) {
     struct arena *arena = printer->arena;
@@ -317,8 +322,9 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
             result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
         return result;
     case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
-    case IR_LABEL: return test_key(printer, expr, cel_reads_new(printer) ? USE(newLabels) : USE(labels));
-    case IR_ANNOTATION: return test_key(printer, expr, cel_reads_new(printer) ? USE(newAnnotations) : USE(annotations));
+    case IR_LABEL: return test_key(printer, expr, reads_new(printer, expr) ? USE(newLabels) : USE(labels));
+    case IR_ANNOTATION:
+        return test_key(printer, expr, reads_new(printer, expr) ? USE(newAnnotations) : USE(annotations));
     case IR_NAME: return test_optional(printer, expr, USE(name));
     case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
     case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));

@@ -835,6 +835,8 @@ static void make_covering_rules(struct arena *arena, struct plan_policy *policy,
         ARENA_PUSH(arena, rule.resources, rule.resource_count,
                    arena_printf(arena, "%s/%s", plural, ir_acts[i].subresource));
     }
+    static const char *const bindings = "bindings"; // the same as objects of their own
+    if (family->shape == SHAPE_BINDINGS) ARENA_PUSH(arena, rule.resources, rule.resource_count, bindings);
     qsort(rule.resources, rule.resource_count, sizeof *rule.resources, compare_strings);
     ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
     policy->has_subresources = true;
