@@ -120,6 +120,12 @@ var waysByDefinition = []way{
 		setup:     func(w *world) { w.define("status"); w.make(widget) },
 		acts: []act{
 			patches("apiservices.apiregistration.k8s.io v1.NS.example.com", `{"metadata":{"labels":{"kube-aggregator.kubernetes.io/automanaged":null}},"spec":{"versionPriority":7}}`),
+			creates("another version that somebody else serves", `
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v9.NS.example.com}
+spec: {group: NS.example.com, version: v9, groupPriorityMinimum: 9999, versionPriority: 99, insecureSkipTLSVerify: true, service: {namespace: NS, name: api}}
+`),
 			patches(definition+"/status", `{"status":{"storedVersions":["v1","v1beta1"]}}`),
 			patches(definition, `{"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://127.0.0.1:1/"}}}}}`),
 			{what: "unserve the version", do: func(w *world) error {
@@ -146,6 +152,7 @@ var waysByDefinition = []way{
 			})
 		},
 		end: func(w *world) {
+			ending("apiservices.apiregistration.k8s.io v9.NS.example.com")(w)
 			// What cannot be converted cannot be deleted, and namespaces wait for it.
 			w.allowed("nothing is converted", func() error {
 				return w.admin.patch(w.at(definition), `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)

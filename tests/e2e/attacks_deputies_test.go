@@ -83,6 +83,31 @@ lock guarded {
 		},
 	},
 	{
+		number: 4, name: "autoscaler-of-guarded-pods",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(deployment("NS", "", "aura: red"))
+			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+		},
+		acts: []act{creates("a scaler that leaves one pod", strings.Replace(hpa("web", 1), "maxReplicas: 5", "maxReplicas: 1", 1)).refusedBy(nobody)},
+		done: func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(1) },
+		deputy: func(w *world) {
+			w.until("the autoscaler has had its time", func() bool {
+				return w.logged(guarded) || w.field("deployments.apps NS/web", "spec", "replicas") == int64(1)
+			})
+		},
+	},
+	{
 		number: 10, name: "namespace",
 		policy: `
 lock guarded {
@@ -303,6 +328,22 @@ lock taints {
 		},
 		done:   func(w *world) bool { return w.gone("pods NS/app") || w.gone("pods NS/side") },
 		deputy: deputyRefused(guarded),
+	},
+	{
+		number: 28, name: "node-deletion",
+		// The collector of pods without nodes is exempt, a minute later.
+		policy: `
+lock guarded {
+  resources  nodes
+  name       NS
+  deny       delete
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) { w.machine.join(w.stage, w.ns) },
+		acts:  []act{removes("nodes NS")},
+		done:  gone("nodes NS"),
 	},
 	{
 		number: 28, name: "preemption",

@@ -11,6 +11,8 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"klock.dev/e2e/cluster"
@@ -120,6 +122,8 @@ func actsAsKeeper() []act {
 	}
 	return append(acts,
 		patches("deployments.apps NS/other", `{"spec":{"template":{"spec":{"serviceAccountName":"keeper"}}}}`).refusedBy(keeper),
+		patches("replicasets.apps NS/idle", `{"spec":{"template":{"spec":{"serviceAccountName":"keeper"}}}}`).refusedBy(keeper),
+		patches("cronjobs.batch NS/idle", `{"spec":{"jobTemplate":{"spec":{"template":{"spec":{"serviceAccountName":"keeper"}}}}}}`).refusedBy(keeper),
 		patches("deployments.apps NS/web", `{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"evil.example/image"}]}}}}`).refusedBy(keeper),
 	)
 }
@@ -127,8 +131,17 @@ func actsAsKeeper() []act {
 // operator makes a Deployment whose pods run as the keeper.
 func operator(w *world) {
 	w.t.Helper()
-	w.make(strings.Replace(deployment("NS", "", ""), "    spec:\n", "    spec:\n      serviceAccountName: keeper\n", 1))
+	w.make(strings.Replace(deployment("NS", "", ""), "    spec:\n", "    spec:\n      serviceAccountName: keeper\n      initContainers: [{name: first, image: i}]\n", 1))
 	w.until("the keeper's Deployment rolls out", w.rolledOut(w.ns, 3))
+}
+
+// accountOf is that of a pod, empty where there is none, or one that ends.
+func (w *world) accountOf(pod string) string {
+	object, err := w.admin.typed.CoreV1().Pods(w.ns).Get(context.Background(), pod, metav1.GetOptions{})
+	if err != nil || object.DeletionTimestamp != nil {
+		return ""
+	}
+	return object.Spec.ServiceAccountName
 }
 
 func aPodOf(w *world) string { return w.admin.first(w.at("pods NS"), "run=web") }
@@ -139,7 +152,12 @@ var waysByIdentity = []way{
 		number: 20, name: "impersonation",
 		policy:    sealedKeeper,
 		unguarded: "K0219",
-		setup:     makes(vault, keeperMay, dev),
+		setup: makes(vault, keeperMay, dev, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NS-reader}
+rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]
+`),
 		acts: []act{
 			creates("a role that impersonates the keeper, and its binding", `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -153,6 +171,21 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: NS-everybody}
 rules: [{apiGroups: [""], resources: [users, serviceaccounts], verbs: [impersonate]}]
+`).refusedBy(keeper),
+			patches("clusterroles.rbac.authorization.k8s.io NS-reader", `{"rules":[{"apiGroups":[""],"resources":["serviceaccounts"],"verbs":["impersonate"]}]}`).refusedBy(keeper),
+			creates("a role that impersonates in a narrower way", `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NS-narrow}
+rules:
+- {apiGroups: [authentication.k8s.io], resources: [serviceaccounts], verbs: ["impersonate:serviceaccount"]}
+- {apiGroups: [""], resources: [configmaps], verbs: ["impersonate-on:serviceaccount:delete"]}
+`).refusedBy(keeper),
+			creates("a role that may do anything", `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: anything, namespace: NS}
+rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
 `).refusedBy(keeper),
 			{what: "delete the vault as the keeper", by: authorizer, do: func(w *world) error { return w.robs(w.dev().as(w.keeperName())) }},
 		},
@@ -187,12 +220,36 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 		number: 21, name: "edit-in-the-actors-namespace",
 		policy:    sealedKeeper,
 		unguarded: "K0219",
-		setup:     makes(vault, keeperMay, dev),
+		setup:     makes(vault, keeperMay, dev, strings.Replace(binding("editors", "ClusterRole", "edit"), "name: dev", "name: other", 1)),
 		acts: []act{
 			creates("a binding to edit", binding("edit", "ClusterRole", "edit")).refusedBy(keeper),
 			creates("a binding to admin", binding("admin", "ClusterRole", "admin")).refusedBy(keeper),
 			creates("a binding to what edit is made of", binding("aggregate", "ClusterRole", "system:aggregate-to-edit")).refusedBy(keeper),
+			patches("rolebindings.rbac.authorization.k8s.io NS/editors", `{"subjects":[{"kind":"ServiceAccount","name":"dev","namespace":"NS"}]}`).refusedBy(keeper),
+			creates("a cluster role of what edit is made of, and its binding", `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NS-same}
+aggregationRule: {clusterRoleSelectors: [{matchLabels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}]}
+rules: []
+---
+`+binding("same", "ClusterRole", "NS-same")).refusedBy(nobody),
 			{what: "mint a token of the keeper", by: authorizer, do: mintsAndRobs((*world).dev)},
+		},
+		deputy: func(w *world) {
+			// The controller that fills such a role has no key.
+			deputyRefused(keeper)(w)
+			w.passes("something harmless is given to editors", func() error {
+				return w.mallory.create(w.text(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: NS-harmless, labels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}
+rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
+`))
+			})
+			w.until("editors have it", func() bool {
+				return strings.Contains(fmt.Sprint(w.field("clusterroles.rbac.authorization.k8s.io edit", "rules")), w.group())
+			})
 		},
 		done:  gone("configmaps NS/vault"),
 		alone: true,
@@ -265,9 +322,25 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 		setup: func(w *world) {
 			operator(w)
 			w.make(strings.ReplaceAll(renamed(deployment("NS", "", ""), "other"), "replicas: 3", "replicas: 0"))
+			w.make(`
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: idle, namespace: NS}
+spec: {replicas: 0, selector: {matchLabels: {a: i}}, template: {metadata: {labels: {a: i}}, spec: {containers: [{name: c, image: i}]}}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: idle, namespace: NS}
+spec: {schedule: "0 0 1 1 *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}
+`)
 		},
 		acts: actsAsKeeper(),
 		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "a=d") > 0 },
+		end: func(w *world) {
+			// These would go on for as long as the cluster.
+			ending("daemonsets.apps NS/thief")(w)
+			ending("cronjobs.batch NS/thief")(w)
+		},
 		after: func(w *world) {
 			w.passes("the keeper's Deployment is scaled", func() error {
 				return w.mallory.patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`)
@@ -283,6 +356,77 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 		alone: true,
 	},
 	{
+		number: 24, name: "pod-as-the-default-account",
+		policy: `
+actor keeper = sa NS/default sealed
+lock guarded {
+  resources  configmaps
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  exclusive  keeper
+}
+`,
+		acts: []act{
+			creates("a Deployment that names no account", deployment("NS", "", "")).refusedBy(keeper),
+			creates("a pod that names no account", `{apiVersion: v1, kind: Pod, metadata: {name: thief, namespace: NS}, spec: {containers: [{name: c, image: i}]}}`).refusedBy(keeper),
+			creates("a CronJob that names no account", strings.ReplaceAll(asKeeper["a CronJob"], "SPEC", "{restartPolicy: Never, containers: [{name: c, image: i}]}")).refusedBy(keeper),
+		},
+		done:  func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") > 0 },
+		alone: true,
+	},
+	{
+		number: 24, name: "pod-from-a-revision",
+		policy: sealedKeeper,
+		setup: func(w *world) {
+			// The pods below the partition are made of what the ControllerRevision says.
+			w.make(`
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: thief, namespace: NS}
+spec:
+  serviceName: thief
+  replicas: 1
+  updateStrategy: {rollingUpdate: {partition: 1}}
+  selector: {matchLabels: {run: web}}
+  template: {metadata: {labels: {run: web}}, spec: {containers: [{name: c, image: "registry.example/image:1"}]}}
+`)
+			w.until("its pod runs", func() bool { return w.accountOf("thief-0") != "" })
+			w.until("the first revision is current", func() bool { return w.field("statefulsets.apps NS/thief", "status", "currentRevision") != nil })
+		},
+		acts: []act{
+			patches("statefulsets.apps NS/thief", `{"spec":{"template":{"metadata":{"annotations":{"a":"b"}}}}}`).refusedBy(nobody),
+			{what: "write the account into the revision", by: keeper, do: func(w *world) error {
+				w.until("there are two revisions", func() bool {
+					return w.field("statefulsets.apps NS/thief", "status", "updateRevision") != w.field("statefulsets.apps NS/thief", "status", "currentRevision")
+				})
+				place := w.at("controllerrevisions.apps NS/" + w.field("statefulsets.apps NS/thief", "status", "currentRevision").(string))
+				revision := w.mallory.get(place)
+				if err := w.mallory.remove(place); err != nil {
+					return err
+				}
+				if err := unstructured.SetNestedField(revision.Object, "keeper", "data", "spec", "template", "spec", "serviceAccountName"); err != nil {
+					return err
+				}
+				revision.SetResourceVersion("")
+				revision.SetUID("")
+				client, _, _ := w.mallory.find(w.at("controllerrevisions.apps NS"))
+				_, err := client.Create(context.Background(), revision, metav1.CreateOptions{})
+				return err
+			}},
+			removes("pods NS/thief-0").refusedBy(nobody),
+		},
+		done: func(w *world) bool {
+			return w.accountOf("thief-0") == "keeper"
+		},
+		deputy: func(w *world) {
+			w.until("the pod is back", func() bool {
+				return !w.gone("pods NS/thief-0") && w.field("pods NS/thief-0", "metadata", "deletionTimestamp") == nil
+			})
+		},
+		alone: true,
+	},
+	{
 		number: 25, name: "into-the-actors-pod",
 		policy:    sealedKeeper,
 		unguarded: "K0219",
@@ -291,6 +435,11 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 			{what: "run a command in it", by: keeper, do: func(w *world) error { return enters("exec", aPodOf(w)).do(w) }},
 			{what: "forward a port to it", by: keeper, do: func(w *world) error { return enters("portforward", aPodOf(w)).do(w) }},
 			{what: "put a container into it", by: keeper, do: func(w *world) error { return w.mallory.debug(w.ns, aPodOf(w)) }},
+			{what: "change the image of what runs first in it", by: keeper, do: func(w *world) error {
+				patch := []byte(`{"spec":{"initContainers":[{"name":"first","image":"evil.example/image"}]}}`)
+				_, err := w.mallory.typed.CoreV1().Pods(w.ns).Patch(context.Background(), aPodOf(w), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+				return err
+			}},
 			{what: "change its image", by: keeper, do: func(w *world) error { return w.mallory.reimage(w.ns, aPodOf(w)) }},
 		},
 		done: func(w *world) bool { return w.machine.saw("/exec/", w.ns) || w.machine.saw("/portForward/", w.ns) },

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"klock.dev/e2e/evaluator"
 )
 
 const (
@@ -128,6 +130,16 @@ lock guarded {
 `,
 		setup: makes(vault),
 		acts: []act{
+			removes("configmaps NS/vault"),
+			{what: "apply another of that name", do: func(w *world) error {
+				object, err := evaluator.Objects([]byte(w.text(`{apiVersion: v1, kind: ConfigMap, metadata: {name: vault, namespace: NS}, data: {gold: "2"}}`)))
+				if err != nil {
+					return err
+				}
+				client, _, _ := w.mallory.find(w.at("configmaps NS"))
+				_, err = client.Apply(context.Background(), "vault", object[0], metav1.ApplyOptions{FieldManager: "mallory", Force: true})
+				return err
+			}},
 			removes("configmaps NS/vault"),
 			creates("another of that name", `{apiVersion: v1, kind: ConfigMap, metadata: {name: vault, namespace: NS}, data: {gold: "0"}}`),
 		},
@@ -423,7 +435,8 @@ func (w *world) define(subresources ...string) {
 	w.t.Helper()
 	served := ""
 	for _, name := range subresources {
-		served += name + ": {}, "
+		fields := map[string]string{"scale": "specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas"}[name]
+		served += name + ": {" + fields + "}, "
 	}
 	version := func(name string, storage bool) string {
 		return fmt.Sprintf(`{name: %s, served: true, storage: %t, subresources: {%s}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`, name, storage, served)

@@ -138,6 +138,33 @@ lock named {
 		},
 	},
 	{
+		number: 3, name: "scale-of-a-custom-resource",
+		policy: `
+resource widgets.NS.example.com/v1 namespaced
+kind Widget
+subresources scale, status
+lock guarded {
+  resources  widgets.NS.example.com
+  namespace  NS
+  labels     aura=red
+  deny       scale
+  exclusive  sa NS/keeper
+}
+`,
+		early: func(w *world) { w.define("status", "scale") },
+		setup: func(w *world) {
+			w.make(widget)
+			w.make(strings.NewReplacer("vault", "other", "aura: red", "aura: blue").Replace(widget))
+		},
+		acts: []act{patches("widgets.NS.example.com NS/vault/scale", `{"spec":{"replicas":7}}`)},
+		done: func(w *world) bool { return w.field("widgets.NS.example.com NS/vault", "spec", "replicas") == int64(7) },
+		after: func(w *world) {
+			w.passes("another one is scaled", func() error {
+				return w.mallory.patch(w.at("widgets.NS.example.com NS/other/scale"), `{"spec":{"replicas":7}}`)
+			})
+		},
+	},
+	{
 		number: 5, name: "eviction",
 		policy: fmt.Sprintf(redPods, "delete") + `
 lock named {

@@ -295,7 +295,7 @@ func (n *nodes) move(ctx context.Context, pod *corev1.Pod) error {
 	case pod.DeletionTimestamp == nil && pod.Spec.NodeName == "":
 		return n.scheduler.typed.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
-			Target:     corev1.ObjectReference{Kind: "Node", Name: "n1"},
+			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeFor(pod)},
 		}, metav1.CreateOptions{})
 	case pod.Labels["batch.kubernetes.io/job-name"] != "" && pod.Status.Phase != corev1.PodSucceeded:
 		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Succeeded","containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`), metav1.PatchOptions{}, "status")
@@ -305,6 +305,18 @@ func (n *nodes) move(ctx context.Context, pod *corev1.Pod) error {
 		return err
 	}
 	return nil
+}
+
+// nodeFor is n1, but a DaemonSet has a node for each of its pods, and replaces those that are elsewhere.
+func nodeFor(pod *corev1.Pod) string {
+	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+			for _, field := range term.MatchFields {
+				return field.Values[0]
+			}
+		}
+	}
+	return "n1"
 }
 
 func (n *nodes) note(err error) {
