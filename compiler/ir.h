@@ -302,6 +302,8 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
+// Whether the lock is about changes of spec.replicas, all that a write to scale changes.
+bool ir_sees_replicas(const struct ir_lock *lock);
 bool ir_is_metadata_path(const struct ir_path *path); // metadata itself or something below it
 // Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.
 bool ir_sees_metadata(const struct ir_lock *lock);

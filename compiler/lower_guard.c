@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
+#include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
 #include "text.h"
@@ -65,6 +66,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     lock->selects = selects;
     lock->denies = OP_DELETE;
     lock->guard_labels = selector != NULL;
+    lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
 }
 
@@ -111,6 +113,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
+    lock->guard_owners = true;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, why);
 
@@ -129,6 +132,49 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     lock->denies = OPS_WRITE;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
+}
+
+// ---- guard labels: what a binding carries goes to the pod, without any update of it ----
+
+// One of the labels and annotations that the selection reads is in the new metadata.
+static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
+    for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
+    if (expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) return;
+    const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
+    if (names_get(known, name)) return;
+    names_set(known, name, carried);
+    struct ir_expr *atom = ir_new(arena, expr->kind);
+    atom->state = STATE_NEW;
+    atom->test = TEST_EXISTS;
+    atom->key = expr->key;
+    ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
+}
+
+// Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
+static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                           const struct ir_scope *scope, const struct ir_expr *selects, const char *part) {
+    struct arena *arena = lowering->arena;
+    struct ir_expr *carried = ir_new(arena, IR_OR);
+    struct names known;
+    names_init(&known, arena);
+    bool pods = false;
+    if (from->guard_labels) add_carried(arena, selects, &known, carried);
+    for (size_t i = 0; i < scope->target_count && !pods; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        pods = target->resource ? catalog_list_has(target->resource->subresources, "binding")
+                                : !target->group || !*target->group;
+    }
+    if (!carried->operand_count || !pods || scope->where == IN_CLUSTER) return;
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    lock->scope.where = scope->where;
+    lock->scope.namespaces = scope->namespaces;
+    lock->scope.namespace_count = scope->namespace_count;
+    lock->scope.namespace_selector = scope->namespace_selector;
+    derive_target(lowering, lock, "", "pods");
+    lock->acts = ACT_BIND;
+    lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
+    lock->condition = ir_and(arena, lock->condition, carried);
+    derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
 }
 
 // ---- guard owners, cascade: workloads and what they own ----
@@ -204,9 +250,10 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->scope.target_count = targets.target_count;
     lock->scope.subresource = NULL;
     lock->selects = of_template(lowering->arena, locked->selects, labels);
+    if (is_by_labels(locked->condition)) lock->condition = of_template(lowering->arena, locked->condition, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
-    lock->guard_label_in = true;
+    lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "its pods are locked");
@@ -215,7 +262,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *lock = guarded->locks[i];
-        if (lock->scope.subresource || !(lock->denies & OPS_STORED) || !is_by_labels(lock->selects)) continue;
+        if (lock->scope.subresource || !lock->denies || !is_by_labels(lock->selects)) continue;
         guard_workloads(lowering, guarded, lock, workloads[0].template_labels, "guard owners");
         guard_workloads(lowering, guarded, lock, workloads[5].template_labels, "guard owners cronjobs");
     }
@@ -223,7 +270,9 @@ static void guard_owners(struct lowering *lowering, const struct guarded *guarde
 
 static void cascade(struct lowering *lowering, const struct guarded *guarded, const struct ast_clause *clause) {
     static const char *const owned[][2] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
-    bool any = false;
+    const struct ast_clause *deny = lower_find_clause(guarded->item, AST_CLAUSE_DENY);
+    bool any = false, denies_all = false;
+    for (size_t i = 0; deny && i < deny->words.count; i++) denies_all |= strcmp(deny->words.items[i].text, "all") == 0;
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *from = guarded->locks[i];
         struct ir_lock *lock = derive_lock(lowering, from, "cascade");
@@ -236,6 +285,16 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         }
         if (!lock->scope.target_count) continue;
         any = true;
+        if (!from->denies || from->path_count || from->requires) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                            "'cascade' on a lock whose clauses say nothing of what its objects own");
+            diag_help(
+                lowering->diags, diagnostic,
+                "what is owned is locked for update, delete or create: write a lock of its own beside 'changing', "
+                "'require' and 'scale'");
+            return;
+        }
         if (!is_by_labels(from->selects)) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
@@ -250,11 +309,13 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->selects = from->selects;
         lock->denies = from->denies;
         lock->acts = (from->denies & OP_DELETE ? ACT_EVICT : 0u) |
-                     (from->denies & OP_UPDATE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u);
+                     (from->denies & OP_UPDATE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u) |
+                     (denies_all && locks_resource(lock, "pods") ? (unsigned)ACTS_CONNECT : 0u);
         lock->guard_labels = from->guard_labels;
         lock->guard_owners = from->guard_owners;
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
+        guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -306,7 +367,7 @@ static bool has_output(const struct ir *ir, const char *policy) {
 // Everything that is written for the policy carries these labels.
 static struct ir_expr *written_for(struct arena *arena, const char *policy) {
     return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
-                  ir_is(arena, IR_LABEL, "klock.dev/policy", policy));
+                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_fitting(arena, policy, LIMIT_LABEL_NAME)));
 }
 
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
@@ -326,6 +387,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     lock->selects = written_for(lowering->arena, from->policy);
     lock->denies = OPS_STORED;
     lock->guard_labels = lock->keeps_output = true;
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
 }
@@ -333,7 +395,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
     const bool output = has_output(lowering->ir, from->policy);
-    if (!output && !from->exclusive.label_count) {
+    const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
+    if (!output && !passed) {
         nothing_to_guard(lowering, word, "nobody may pass",
                          "without exclusive actors and grants there is no RBAC that leads past it");
         return;
@@ -342,7 +405,7 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (from->exclusive.label_count) derive_rbac(lowering, guarded->item, from);
+    if (passed) derive_rbac(lowering, guarded->item, from);
 }
 
 // ---- static manifests: they alone see requests for policies ----
@@ -378,6 +441,9 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
+    for (size_t i = 0; i < guarded->part_count; i++)
+        guard_bindings(lowering, guarded, guarded->locks[0], &guarded->parts[i]->scope, guarded->parts[i]->selects,
+                       i ? arena_printf(lowering->arena, "bindings %zu", i + 1) : "bindings");
 }
 
 // The role behind `may VERB`, for others to bind.

@@ -136,8 +136,7 @@ static void add_rule(struct arena *arena, struct value *rules, struct value *rul
 }
 
 static bool is_of(const struct manifest_object *object, const char *policy, const char *namespace) {
-    const struct value *label = value_dig(object->value, "metadata", "labels", "klock.dev/policy", NULL);
-    return strcmp(object->namespace, namespace) == 0 && label && strcmp(label->as.string, policy) == 0;
+    return strcmp(object->policy, policy) == 0 && strcmp(object->namespace, namespace) == 0;
 }
 
 // Objects of the kind may be made, and those of these names changed and removed.
@@ -175,7 +174,7 @@ static void add_kind(struct manifest *manifest, size_t count, const char *policy
 // read.
 static void add_needed(struct manifest *manifest, size_t count, const struct plan *plan, const char *policy,
                        const char *namespace, struct value *rules) {
-    static const char *const reading[] = {"get"};
+    static const char *const reading[] = {"get", "list"};
     struct arena *arena = manifest->arena;
     for (size_t i = 0; i < count; i++) {
         const struct manifest_object *object = &manifest->objects[i];
@@ -188,10 +187,10 @@ static void add_needed(struct manifest *manifest, size_t count, const struct pla
     for (size_t i = 0; i < plan->count && !*namespace; i++) {
         const struct plan_policy *own = &plan->policies[i];
         if (!own->by_params || strcmp(own->policy, policy) != 0) continue;
-        const char *resource = own->rules[0].resources[0];
+        const char *resource = own->rules[0].resources[own->rules[0].resource_count - 1];
         add_rule(arena, rules,
                  names_rule(arena, own->rules[0].group, arena_copy(arena, resource, strcspn(resource, "/")), NULL,
-                            reading, 1));
+                            reading, sizeof reading / sizeof *reading));
     }
 }
 

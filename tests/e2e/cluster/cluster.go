@@ -28,6 +28,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,8 +59,15 @@ type Options struct {
 	SharedCredentials bool
 	// Sync lets etcd wait for the disk, as it does where its data matter.
 	Sync bool
+	// Users are people with a token of their own, and their groups.
+	Users map[string][]string
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
+	// Certificates lets the API server trust client certificates of a CA (ca.crt, ca.key in Dir) with which the controller
+	// manager signs what is approved.
+	Certificates bool
+	// APIServerFlags and ControllerManagerFlags come after all others.
+	APIServerFlags, ControllerManagerFlags []string
 }
 
 // Cluster is a running control plane.
@@ -191,7 +199,7 @@ func start(o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3], o.SharedCredentials); err != nil {
+		if err := c.startControllerManager(ports[3], o); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +228,11 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		return err
 	}
 	tokens := filepath.Join(c.Dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(adminToken+`,klock:admin,,"system:masters"`+"\n"), 0o600); err != nil {
+	text := fmt.Appendln(nil, adminToken+`,klock:admin,,"system:masters"`)
+	for name, groups := range o.Users {
+		text = fmt.Appendf(text, "%s,%s,,%q\n", userToken(name), name, strings.Join(groups, ","))
+	}
+	if err := os.WriteFile(tokens, text, 0o600); err != nil {
 		return err
 	}
 	args := []string{
@@ -249,6 +261,13 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		}
 		args = append(args, "--admission-control-config-file="+config)
 	}
+	if o.Certificates {
+		if err := c.writeCA(); err != nil {
+			return err
+		}
+		args = append(args, "--client-ca-file="+c.caFile())
+	}
+	args = append(args, o.APIServerFlags...)
 	c.Config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
 		BearerToken:     adminToken,
@@ -279,12 +298,12 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int, shared bool) error {
+func (c *Cluster) startControllerManager(port int, o Options) error {
 	kubeconfig, err := c.Kubeconfig()
 	if err != nil {
 		return err
 	}
-	if shared {
+	if o.SharedCredentials {
 		text, err := os.ReadFile(kubeconfig)
 		if err != nil {
 			return err
@@ -296,18 +315,23 @@ func (c *Cluster) startControllerManager(port int, shared bool) error {
 			return err
 		}
 	}
-	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
-		"--kubeconfig="+kubeconfig,
-		"--authentication-kubeconfig="+kubeconfig,
-		"--authorization-kubeconfig="+kubeconfig,
-		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
-		"--use-service-account-credentials="+strconv.FormatBool(!shared),
+	args := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--authentication-kubeconfig=" + kubeconfig,
+		"--authorization-kubeconfig=" + kubeconfig,
+		"--service-account-private-key-file=" + filepath.Join(c.Dir, "service-account.key"),
+		"--use-service-account-credentials=" + strconv.FormatBool(!o.SharedCredentials),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
-		"--secure-port="+strconv.Itoa(port),
-		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
-	)
+	}
+	if o.Certificates {
+		args = append(args, "--cluster-signing-cert-file="+c.caFile(), "--cluster-signing-key-file="+filepath.Join(c.Dir, "ca.key"))
+	}
+	args = append(args, o.ControllerManagerFlags...)
+	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
 }
 
 // Log is what a process has written so far.
@@ -317,7 +341,33 @@ func (c *Cluster) Log(process string) ([]byte, error) {
 
 // Kubeconfig writes a kubeconfig of the administrator and returns its path.
 func (c *Cluster) Kubeconfig() (string, error) {
-	path := filepath.Join(c.Dir, "kubeconfig")
+	return c.writeKubeconfig("admin", adminToken, "default")
+}
+
+// UserKubeconfig writes a kubeconfig of one of the Users, with a namespace to begin in, and returns its path.
+func (c *Cluster) UserKubeconfig(name, namespace string) (string, error) {
+	return c.writeKubeconfig(name, userToken(name), namespace)
+}
+
+// AccountKubeconfig does the same for a service account, with a token that the account asks for itself: no policy keeps an
+// actor from that.
+func (c *Cluster) AccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	account := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + name, Groups: []string{Testers}}
+	client, err := kubernetes.NewForConfig(c.As(account))
+	if err != nil {
+		return "", err
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3600))}}
+	if request, err = client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{}); err != nil {
+		return "", err
+	}
+	return c.writeKubeconfig(namespace+"."+name, request.Status.Token, namespace)
+}
+
+func userToken(name string) string { return "token-of-" + name }
+
+func (c *Cluster) writeKubeconfig(user, token, namespace string) (string, error) {
+	path := filepath.Join(c.Dir, user+".kubeconfig")
 	return path, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
 kind: Config
 current-context: e2e
@@ -325,12 +375,12 @@ clusters:
 - name: e2e
   cluster: {server: %q, insecure-skip-tls-verify: true}
 users:
-- name: admin
-  user: {token: %q}
+- name: %[2]q
+  user: {token: %[3]q}
 contexts:
 - name: e2e
-  context: {cluster: e2e, user: admin}
-`, c.Config.Host, adminToken), 0o600)
+  context: {cluster: e2e, user: %[2]q, namespace: %[4]q}
+`, c.Config.Host, user, token, namespace), 0o600)
 }
 
 // As is the configuration of an impersonated user.
