@@ -172,8 +172,9 @@ enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
 struct ir_lock {
     const char *policy, *name;
-    bool derived;   // added by a guard, a cascade or a sealed actor
-    const char *id; // unique among the locks of a policy and scope: the name, and for what guards add, which guard
+    bool keeps_output; // what the policy itself emits is under it
+    bool derived;      // added by a guard, a cascade or a sealed actor
+    const char *id;    // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
     struct ir_scope scope;
     unsigned denies;           // operations on the object; 0 with a bare `require`

@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "diag.h"
 #include "lower_derive.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
@@ -64,6 +65,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     lock->selects = selects;
     lock->denies = OP_DELETE;
     lock->guard_labels = selector != NULL;
+    lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
 }
 
@@ -110,6 +112,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
+    lock->guard_owners = true;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, why);
 
@@ -205,7 +208,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->selects = of_template(lowering->arena, locked->selects, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
-    lock->guard_label_in = true;
+    lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "its pods are locked");
@@ -324,7 +327,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     }
     lock->selects = written_for(lowering->arena, from->policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
 }
@@ -332,7 +336,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
     const bool output = has_output(lowering->ir, from->policy);
-    if (!output && !from->exclusive.label_count) {
+    const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
+    if (!output && !passed) {
         nothing_to_guard(lowering, word, "nobody may pass",
                          "without exclusive actors and grants there is no RBAC that leads past it");
         return;
@@ -341,16 +346,16 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (from->exclusive.label_count) derive_rbac(lowering, guarded->item, from);
+    if (passed) derive_rbac(lowering, guarded->item, from);
 }
 
 // ---- static manifests: they alone see requests for policies ----
 
-static void guard_policies(struct lowering *lowering, const char *policy) {
+static void guard_policies(struct lowering *lowering, const char *policy, struct span span) {
     static const char group[] = "admissionregistration.k8s.io";
     struct ir_lock none = {.policy = policy,
                            .name = "admission-configuration",
-                           .span = span_none(),
+                           .span = span,
                            .condition = ir_new(lowering->arena, IR_TRUE),
                            .exemption = EXEMPT_LIFECYCLE,
                            .mode = MODE_DENY};
@@ -361,7 +366,7 @@ static void guard_policies(struct lowering *lowering, const char *policy) {
     derive_target(lowering, lock, group, "validatingadmissionpolicybindings");
     lock->selects = written_for(lowering->arena, policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, NULL, lock, "without it the locks of the policy would not hold");
 }
@@ -420,8 +425,26 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
     if (!lowering->is_static) return;
-    struct texts policies = {0};
-    for (size_t i = 0; i < lowering->ir->lock_count; i++)
-        texts_add(lowering->arena, &policies, lowering->ir->locks[i]->policy);
-    for (size_t i = 0; i < policies.count; i++) guard_policies(lowering, policies.items[i]);
+    // The place of one of its locks stands for the policy: of the one whose name comes first.
+    struct names policies;
+    names_init(&policies, lowering->arena);
+    const size_t count = lowering->ir->lock_count;
+    const struct ir_lock **firsts = NULL;
+    size_t first_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_lock *lock = lowering->ir->locks[i];
+        const struct ir_lock **known = names_get(&policies, lock->policy);
+        if (!known) {
+            known = ARENA_NEW(lowering->arena, const struct ir_lock *);
+            *known = lock;
+            names_set(&policies, lock->policy, known);
+            ARENA_PUSH(lowering->arena, firsts, first_count, lock);
+        } else if (strcmp(lock->name, (*known)->name) < 0) {
+            *known = lock;
+        }
+    }
+    for (size_t i = 0; i < first_count; i++) {
+        const struct ir_lock *const *first = names_get(&policies, firsts[i]->policy);
+        guard_policies(lowering, (*first)->policy, (*first)->span);
+    }
 }

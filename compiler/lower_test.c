@@ -201,11 +201,12 @@ static const struct {
     const char *word;
     enum operation operation;
     const char *subresource; // that it stands for
+    const char *verb;        // that the resource must have for it
 } operations[] = {
-    {"create", OP_CREATE, ""},     {"update", OP_UPDATE, ""},
-    {"delete", OP_DELETE, ""},     {"delete-collection", OP_DELETE, ""},
-    {"connect", OP_CONNECT, ""},   {"evict", OP_CREATE, "eviction"},
-    {"scale", OP_UPDATE, "scale"},
+    {"create", OP_CREATE, "", "create"}, {"update", OP_UPDATE, "", "update"},
+    {"delete", OP_DELETE, "", "delete"}, {"delete-collection", OP_DELETE, "", "deletecollection"},
+    {"connect", OP_CONNECT, "", ""},     {"evict", OP_CREATE, "eviction", ""},
+    {"scale", OP_UPDATE, "scale", ""},
 };
 
 // What is asked for, of what: RESOURCE[/SUBRESOURCE], where the operation may be the subresource's only one. False
@@ -226,7 +227,7 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     else if (*reached)
         served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
     else
-        served = served && operations[i].operation != OP_CONNECT;
+        served = served && catalog_list_has(resource->verbs, operations[i].verb);
     if (!served) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",

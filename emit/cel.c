@@ -311,8 +311,8 @@ static const char *lock_variable(struct printer *printer, const char *prefix, co
     return text_string(&text);
 }
 
-// Who asks is known at once, what an update changes takes a look at the whole object, and the authorizer is asked last:
-// of its checks the API server grants few.
+// Who asks is known at once, what an update changes takes a look at the whole object, what a guard looks at may be as
+// large as the requester likes, and the authorizer is asked last: of its checks the API server grants few.
 static const char *refusal(struct printer *printer, const struct refusal_pieces *pieces, struct piece trigger,
                            struct piece not_glass, struct piece not_exempt) {
     struct arena *arena = printer->arena;

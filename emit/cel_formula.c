@@ -209,6 +209,46 @@ struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, c
     return cel_is_list(printer->arena, subject);
 }
 
+static bool varies(const struct printer *printer, const struct ir_expr *expr) {
+    if (expr->value_count && !cel_column_of(printer, expr)->uniform) return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (varies(printer, expr->operands[i])) return true;
+    return false;
+}
+
+// The formula without what differs between the rows, so that it holds whenever the formula holds for some row.
+static struct ir_expr *without_rows(struct printer *printer, const struct ir_expr *expr, bool positive) {
+    struct arena *arena = printer->arena;
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    if (expr->value_count && !cel_column_of(printer, expr)->uniform) {
+        copy->kind = positive ? IR_TRUE : IR_FALSE;
+        return copy;
+    }
+    if (!expr->operand_count) return NULL; // as it is
+    *copy = *expr;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        struct ir_expr *operand = without_rows(printer, expr->operands[i], positive == (expr->kind != IR_NOT));
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand ? operand : expr->operands[i]);
+    }
+    return copy;
+}
+
+// A list of the requester's making is gone through once, and once more for each row only if it could matter.
+static struct piece screened(struct printer *printer, const struct ir_expr *expr, struct piece test) {
+    const struct plan_table *table = printer->table;
+    if (printer->depth || table->row_count < 2 || !varies(printer, expr)) return test;
+    struct arena *arena = printer->arena;
+    const char *screen = cel_formula(printer, without_rows(printer, expr, true)).text;
+    const char *name = arena_printf(arena, "%sScreen%08zx", table->name, names_hash(screen) & 0xffffffff);
+    bool known = false;
+    for (size_t i = 0; i < printer->cel->variable_count && !known; i++)
+        known = strcmp(printer->cel->variables[i].name, name) == 0;
+    if (!known) cel_add_variable(printer, name, screen);
+    return piece_and(arena, piece_print(arena, LEVEL_UNARY, "variables.%s", name), test);
+}
+
 static struct piece quantifier(struct printer *printer, const struct ir_expr *expr) {
     printer->depth++;
     struct piece test = walk(printer, expr, quantifier_end);
@@ -216,7 +256,7 @@ static struct piece quantifier(struct printer *printer, const struct ir_expr *ex
     if (expr->kind == IR_ALL)
         test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
     printer->depth--;
-    return test;
+    return expr->kind == IR_ANY ? screened(printer, expr, test) : test;
 }
 
 static bool is_key_atom(const struct printer *printer, const struct ir_expr *expr) {

@@ -64,7 +64,7 @@ static bool has_wildcard(const struct ir_scope *scope) {
 static const char *structure_of(struct arena *arena, const struct ir_lock *lock) {
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%d %d %d %d %d %d %d %d %d|", (int)lock->scope.where, lock->denies != 0,
+    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
                 (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
                 lock->guard_labels, lock->guard_label_in, lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);

@@ -52,6 +52,10 @@ static const struct row rows[] = {
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x sealed allow K0220 "
                                                                                   "\"withheld\"\n"},
+    {"K0221", "l",
+     LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac") GRANT("resources cm\nallow get"),
+     "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac")
+         GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
      LOCK("resources deployments, hpa\nlabels a\ndeny update\nexempt controllers")},
     {"K0223", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive may unlock"),

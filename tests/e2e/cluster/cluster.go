@@ -29,6 +29,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -62,6 +63,11 @@ type Options struct {
 	Users map[string][]string
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
+	// Certificates lets the API server trust client certificates of a CA (ca.crt, ca.key in Dir) with which the controller
+	// manager signs what is approved.
+	Certificates bool
+	// APIServerFlags and ControllerManagerFlags come after all others.
+	APIServerFlags, ControllerManagerFlags []string
 }
 
 // Cluster is a running control plane.
@@ -193,7 +199,7 @@ func start(o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3], o.SharedCredentials); err != nil {
+		if err := c.startControllerManager(ports[3], o); err != nil {
 			return nil, err
 		}
 	}
@@ -255,6 +261,13 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		}
 		args = append(args, "--admission-control-config-file="+config)
 	}
+	if o.Certificates {
+		if err := c.writeCA(); err != nil {
+			return err
+		}
+		args = append(args, "--client-ca-file="+c.caFile())
+	}
+	args = append(args, o.APIServerFlags...)
 	c.Config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
 		BearerToken:     adminToken,
@@ -285,12 +298,12 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int, shared bool) error {
+func (c *Cluster) startControllerManager(port int, o Options) error {
 	kubeconfig, err := c.Kubeconfig()
 	if err != nil {
 		return err
 	}
-	if shared {
+	if o.SharedCredentials {
 		text, err := os.ReadFile(kubeconfig)
 		if err != nil {
 			return err
@@ -302,18 +315,23 @@ func (c *Cluster) startControllerManager(port int, shared bool) error {
 			return err
 		}
 	}
-	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
-		"--kubeconfig="+kubeconfig,
-		"--authentication-kubeconfig="+kubeconfig,
-		"--authorization-kubeconfig="+kubeconfig,
-		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
-		"--use-service-account-credentials="+strconv.FormatBool(!shared),
+	args := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--authentication-kubeconfig=" + kubeconfig,
+		"--authorization-kubeconfig=" + kubeconfig,
+		"--service-account-private-key-file=" + filepath.Join(c.Dir, "service-account.key"),
+		"--use-service-account-credentials=" + strconv.FormatBool(!o.SharedCredentials),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
-		"--secure-port="+strconv.Itoa(port),
-		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
-	)
+	}
+	if o.Certificates {
+		args = append(args, "--cluster-signing-cert-file="+c.caFile(), "--cluster-signing-key-file="+filepath.Join(c.Dir, "ca.key"))
+	}
+	args = append(args, o.ControllerManagerFlags...)
+	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
 }
 
 // Log is what a process has written so far.
@@ -438,11 +456,31 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return c.Allow(ctx, Testers, rbacv1.PolicyRule{
+	if err := c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
-	})
+	}); err != nil {
+		return err
+	}
+	// The server's authorizer learns of it by watching.
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		Groups: []string{Testers}, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"},
+	}}
+	for {
+		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if answer.Status.Allowed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s hold no rights: %w", Testers, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
@@ -452,29 +490,45 @@ func (c *Cluster) Allow(ctx context.Context, group string, rules ...rbacv1.Polic
 		c.allowed = map[string][]rbacv1.PolicyRule{}
 	}
 	c.allowed[group] = append(c.allowed[group], rules...)
-	metadata := metav1.ObjectMeta{Name: group, UID: types.UID(group), CreationTimestamp: metav1.Now()}
-	objects := map[string]any{
-		"clusterroles": &rbacv1.ClusterRole{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-			ObjectMeta: metadata, Rules: c.allowed[group],
-		},
-		"clusterrolebindings": &rbacv1.ClusterRoleBinding{
-			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
-			ObjectMeta: metadata,
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-		},
+	if err := c.PutRole(ctx, group, c.allowed[group]...); err != nil {
+		return err
 	}
-	for resource, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return err
-		}
-		if _, err := c.Etcd.Put(ctx, "/registry/"+resource+"/"+group, string(text)); err != nil {
-			return err
-		}
+	return c.Bind(ctx, group, group)
+}
+
+// PutRole writes a ClusterRole into etcd.
+func (c *Cluster) PutRole(ctx context.Context, name string, rules ...rbacv1.PolicyRule) error {
+	return c.put(ctx, "clusterroles/"+name, &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metadata(name), Rules: rules,
+	})
+}
+
+// Bind gives a ClusterRole to a group, through etcd.
+func (c *Cluster) Bind(ctx context.Context, role, group string) error {
+	name := role
+	if role != group {
+		name = role + ":" + group
 	}
-	return nil
+	return c.put(ctx, "clusterrolebindings/"+name, &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: metadata(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+	})
+}
+
+func metadata(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.Now()}
+}
+
+func (c *Cluster) put(ctx context.Context, key string, object any) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.Etcd.Put(ctx, "/registry/"+key, string(text))
+	return err
 }
 
 type process struct {

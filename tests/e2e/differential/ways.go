@@ -121,6 +121,9 @@ func (m *maker) cover(denies []string, require bool) string {
 		return slices.ContainsFunc(m.aim.resources, func(r resource) bool { return slices.Contains(r.acts, act) })
 	}
 	var covers []string
+	if m.denies != "" {
+		return ""
+	}
 	if has("eviction") && denied("delete", "write", "all", "evict") {
 		covers = append(covers, "evictions")
 	}

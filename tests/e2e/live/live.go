@@ -29,6 +29,7 @@ import (
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/complete"
+	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/resources"
 )
 
@@ -56,7 +57,6 @@ type Judge struct {
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
-	granted    map[string]bool
 	namespaces map[string]string
 	generation int
 
@@ -95,7 +95,6 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
-		granted:    map[string]bool{},
 		namespaces: map[string]string{},
 		Patience:   patience,
 	}, nil
@@ -120,7 +119,7 @@ type File struct {
 // Prepare completes the objects of files. It has to see all files before the first is judged, because it needs a
 // server without policies.
 func (j *Judge) Prepare(ctx context.Context, files []*File) error {
-	if err := j.Admit(ctx, files); err != nil {
+	if err := j.serve(ctx, files); err != nil {
 		return err
 	}
 	if err := j.store.remember(ctx); err != nil {
@@ -138,14 +137,21 @@ func (j *Judge) Prepare(ctx context.Context, files []*File) error {
 	return j.store.reset(ctx)
 }
 
-// Admit is the part of Prepare that makes the server able to answer: custom resources and rights. It is enough where
-// another judge has prepared the files.
+// Admit is the part of Prepare that makes the server able to answer, under policies that no manifest of a file brings:
+// custom resources and rights. It is enough where another judge has prepared the files.
 func (j *Judge) Admit(ctx context.Context, files []*File) error {
 	for _, f := range files {
+		if err := j.permit(ctx, f); err != nil {
+			return err
+		}
+	}
+	return j.serve(ctx, files)
+}
+
+// serve defines custom resources and keeps the parameters of policies.
+func (j *Judge) serve(ctx context.Context, files []*File) error {
+	for _, f := range files {
 		for _, c := range f.Cases {
-			if err := j.permit(ctx, &c.Request); err != nil {
-				return err
-			}
 			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
 				return fmt.Errorf("%s: %w", c, err)
 			}
@@ -154,17 +160,36 @@ func (j *Judge) Admit(ctx context.Context, files []*File) error {
 	return j.keepParameters(ctx, files)
 }
 
-// permit gives the testers what the case needs: its custom resources, and the verbs on locks that it grants.
-func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
-	for _, verb := range r.Grants {
-		if j.granted[verb] {
-			continue
+// permit lets groups hold the verbs on locks that cases grant: through the roles that the manifest has for them, or else
+// through a role for every lock.
+func (j *Judge) permit(ctx context.Context, f *File) error {
+	objects, err := evaluator.Objects(f.Manifest)
+	if err != nil {
+		return err
+	}
+	emitted := evaluator.LockRoles(objects)
+	permitted := map[string]bool{}
+	for _, c := range f.Cases {
+		for _, verb := range c.Request.Grants {
+			if permitted[verb] {
+				continue
+			}
+			permitted[verb] = true
+			roles := emitted[verb]
+			if len(emitted) == 0 {
+				role := grantGroup + verb
+				rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
+				if err := j.cluster.PutRole(ctx, role, rule); err != nil {
+					return err
+				}
+				roles = []string{role}
+			}
+			for _, role := range roles {
+				if err := j.cluster.Bind(ctx, role, grantGroup+verb); err != nil {
+					return err
+				}
+			}
 		}
-		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
-		if err := j.cluster.Allow(ctx, grantGroup+verb, rule); err != nil {
-			return err
-		}
-		j.granted[verb] = true
 	}
 	return nil
 }
@@ -314,6 +339,9 @@ func (j *Judge) merged(ctx context.Context, r *cases.Request, partial map[string
 // Run judges a file: everything of the file before is removed, the manifest is applied, and its cases are asked.
 func (j *Judge) Run(ctx context.Context, f *File) ([]Outcome, error) {
 	if err := j.apply(ctx, f.Manifest); err != nil {
+		return nil, err
+	}
+	if err := j.permit(ctx, f); err != nil {
 		return nil, err
 	}
 	return j.Ask(ctx, f)
