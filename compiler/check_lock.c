@@ -204,8 +204,10 @@ static void check_namespaces(const struct checking *checking, const struct ir_lo
               diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
 }
 
-static void check_deputies(const struct checking *checking, const struct ir_lock *lock) {
-    if (!(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] || lock->exemption != EXEMPT_CONTROLLERS) return;
+static void check_deputies(struct checking *checking, const struct ir_lock *lock) {
+    if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
+        lock->exemption != EXEMPT_CONTROLLERS)
+        return;
     if (covers(&lock->scope, "autoscaling", "horizontalpodautoscalers") ||
         is_locked_elsewhere(checking, lock, "autoscaling", "horizontalpodautoscalers"))
         return;
@@ -240,7 +242,6 @@ static void check_surroundings(const struct checking *checking, const struct ir_
     if (!(lock->mode & MODE_DENY)) return;
     check_seals(checking, lock);
     check_rights(checking, lock);
-    check_deputies(checking, lock);
     if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
     check_owners(checking, lock);
     check_definitions(checking, lock);
@@ -336,6 +337,7 @@ static void index_locks(struct checking *checking) {
     struct arena *arena = checking->arena;
     names_init(&checking->locked, arena);
     names_init(&checking->sealed, arena);
+    names_init(&checking->scaled, arena);
     for (size_t i = 0; i < ir->sealed_count; i++) names_set(&checking->sealed, ir->sealed[i], checking);
     for (size_t i = 0; i < ir->lock_count; i++) {
         const struct ir_lock *lock = ir->locks[i];
@@ -357,6 +359,7 @@ void check_locks(struct checking *checking) {
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
         check_subresources(checking, lock);
+        check_deputies(checking, lock);
         if (lock->derived) continue;
         check_reads(checking, lock);
         check_starvation(checking, lock);

@@ -13,6 +13,7 @@ struct checking {
     bool is_static;
     struct names locked; // of check_locks: where which resources are locked
     struct names sealed; // users that nobody else can become
+    struct names scaled; // locks of which it is said that autoscalers pass them
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.

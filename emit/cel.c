@@ -372,7 +372,9 @@ static const char *key_part(struct printer *printer, const struct ir_expr *atom,
 static const char *request_key(struct printer *printer, bool new) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    struct piece presence = piece_always;
+    // Most objects that are looked up are not the one that is meant: they need no key.
+    struct piece presence =
+        printer->policy->by_params ? piece_print(arena, LEVEL_UNARY, "%s", USE(asked)) : piece_always;
     struct text text;
     text_init(&text, arena);
     if (table->key_namespace) text_printf(&text, "'/' + %s", USE(namespaceName));

@@ -42,7 +42,7 @@ static const struct row rows[] = {
     {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers\ncover scale never"),
      LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
     {"K0215", "l", LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace"),
-     LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners")},
+     LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners\nallow K0222")},
     {"K0216", "l", LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace"),
      LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace\ncascade")},
     {"K0217", "l", LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS,
