@@ -128,12 +128,10 @@ void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys
 }
 
 void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
-    for (size_t i = 0; i < lowering->ir->deployer_count; i++) {
-        const struct ir_deployer *deployer = lowering->ir->deployers[i];
-        if (strcmp(deployer->policy, lock->policy) != 0) continue;
-        lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
-        lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
-    }
+    const struct ir_deployer *deployer = names_get(&lowering->deployers, lock->policy);
+    if (!deployer) return;
+    lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
+    lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
 }
 
 void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {

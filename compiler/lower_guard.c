@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "diag.h"
 #include "lower_derive.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
@@ -178,9 +179,12 @@ static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *ex
     return copy;
 }
 
+// Plurals are those of built-in resources, which declared ones may share.
 static bool locks_resource(const struct ir_lock *lock, const char *plural) {
-    for (size_t i = 0; i < lock->scope.target_count; i++)
-        if (lock->scope.targets[i].resource && strcmp(lock->scope.targets[i].name, plural) == 0) return true;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        if (target->resource && !is_custom(target) && strcmp(target->name, plural) == 0) return true;
+    }
     return false;
 }
 
@@ -191,8 +195,10 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     struct ir_lock *lock = derive_lock(lowering, locked, part);
     for (size_t i = 0; i < workload_count; i++) {
         bool owns = false;
-        for (size_t j = 0; j < locked->scope.target_count; j++)
-            owns |= locked->scope.targets[j].name && catalog_list_has(workloads[i].owns, locked->scope.targets[j].name);
+        for (size_t j = 0; j < locked->scope.target_count; j++) {
+            const struct ir_target *target = &locked->scope.targets[j];
+            owns |= target->resource && !is_custom(target) && catalog_list_has(workloads[i].owns, target->name);
+        }
         if (owns && strcmp(workloads[i].template_labels, labels) == 0)
             derive_target(lowering, lock, workloads[i].group, workloads[i].plural);
     }
@@ -225,10 +231,11 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     bool any = false;
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *from = guarded->locks[i];
+        if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
         struct ir_lock *lock = derive_lock(lowering, from, "cascade");
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
             bool owns = false;
-            for (size_t j = 0; j < workload_count && !from->scope.subresource; j++)
+            for (size_t j = 0; j < workload_count; j++)
                 owns |= locks_resource(from, workloads[j].plural) && catalog_list_has(workloads[j].owns, owned[k][1]);
             owns |= strcmp(owned[k][1], "jobs") == 0 && locks_resource(from, "cronjobs");
             if (owns && !locks_resource(from, owned[k][1])) derive_target(lowering, lock, owned[k][0], owned[k][1]);
@@ -249,7 +256,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->selects = from->selects;
         lock->denies = from->denies;
         lock->acts = (from->denies & OP_DELETE ? ACT_EVICT : 0u) |
-                     (from->denies & OP_UPDATE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u);
+                     (from->acts & ACT_SCALE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u);
         lock->guard_labels = from->guard_labels;
         lock->guard_owners = from->guard_owners;
         lock->exemption = EXEMPT_CONTROLLERS;
@@ -263,18 +270,16 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
 
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
 
-static bool has_output(const struct ir *ir, const char *policy) {
-    for (size_t i = 0; i < ir->grant_count; i++)
-        if (strcmp(ir->grants[i]->policy, policy) == 0) return true;
-    for (size_t i = 0; i < ir->account_count; i++)
-        if (strcmp(ir->accounts[i]->policy, policy) == 0) return true;
-    return false;
+static void index_outputs(struct lowering *lowering) {
+    const struct ir *ir = lowering->ir;
+    for (size_t i = 0; i < ir->grant_count; i++) names_set(&lowering->outputs, ir->grants[i]->policy, lowering);
+    for (size_t i = 0; i < ir->account_count; i++) names_set(&lowering->outputs, ir->accounts[i]->policy, lowering);
 }
 
 // Everything that is written for the policy carries these labels.
 static struct ir_expr *written_for(struct arena *arena, const char *policy) {
     return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
-                  ir_is(arena, IR_LABEL, "klock.dev/policy", policy));
+                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_label(arena, policy)));
 }
 
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
@@ -300,7 +305,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
-    const bool output = has_output(lowering->ir, from->policy);
+    const bool output = names_get(&lowering->outputs, from->policy) != NULL;
     if (!output && !from->exclusive.label_count) {
         nothing_to_guard(lowering, word, "nobody may pass",
                          "without exclusive actors and grants there is no RBAC that leads past it");
@@ -359,10 +364,8 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
         diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
         return;
     }
-    for (size_t i = 0; i < lowering->ir->grant_count; i++)
-        if (!lowering->ir->grants[i]->subject_count && strcmp(lowering->ir->grants[i]->name, name) == 0 &&
-            strcmp(lowering->ir->grants[i]->policy, lock->policy) == 0)
-            return;
+    const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
+    if (names_get(&lowering->roles, key)) return;
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
     *grant =
         (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
@@ -371,6 +374,7 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
     ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
     ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
     ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+    names_set(&lowering->roles, key, grant);
 }
 
 static void add_roles(struct lowering *lowering, const struct ir_lock *lock) {
@@ -382,14 +386,19 @@ static void add_roles(struct lowering *lowering, const struct ir_lock *lock) {
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < lowering->guarded_count; i++)
         if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) add_roles(lowering, lowering->guarded[i]->locks[0]);
+    index_outputs(lowering);
+    lower_index_grants(lowering);
     for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
     if (!lowering->is_static) return;
-    struct texts policies = {0};
-    for (size_t i = 0; i < lowering->ir->lock_count; i++)
-        texts_add(lowering->arena, &policies, lowering->ir->locks[i]->policy);
-    for (size_t i = 0; i < policies.count; i++) guard_policies(lowering, policies.items[i]);
+    struct names known;
+    names_init(&known, lowering->arena);
+    for (size_t i = 0, count = lowering->ir->lock_count; i < count; i++) {
+        const char *policy = lowering->ir->locks[i]->policy;
+        if (!names_get(&known, policy)) guard_policies(lowering, policy);
+        names_set(&known, policy, lowering);
+    }
 }

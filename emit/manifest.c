@@ -6,7 +6,6 @@
 
 #include "arena.h"
 #include "diag.h"
-#include "limits.h"
 #include "names.h"
 #include "value.h"
 
@@ -26,12 +25,6 @@ const char *manifest_kind_name(enum manifest_kind kind) {
     return kinds[kind].kind;
 }
 
-// Label values are shorter than names.
-static const char *label_value(struct arena *arena, const char *name) {
-    if (strlen(name) <= LIMIT_LABEL_NAME) return name;
-    return arena_printf(arena, "%.*s-%08zx", LIMIT_LABEL_NAME - 9, name, names_hash(name) & 0xffffffff);
-}
-
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
                            const char *namespace, const char *name, struct span span) {
     struct arena *arena = manifest->arena;
@@ -41,7 +34,7 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
     value_set_string(arena, metadata, "name", name);
     if (*namespace) value_set_string(arena, metadata, "namespace", namespace);
     value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
-    value_set_string(arena, labels, "klock.dev/policy", label_value(arena, policy));
+    value_set_string(arena, labels, "klock.dev/policy", names_label(arena, policy));
     value_set(arena, metadata, "labels", labels);
     const char *source = span.file == SPAN_NOWHERE ? NULL : manifest->locate(manifest->context, span);
     if (source) {
@@ -50,7 +43,7 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
         value_set(arena, metadata, "annotations", annotations);
     }
     value_set(arena, object, "metadata", metadata);
-    const struct manifest_object added = {kind, namespace, name, object, span};
+    const struct manifest_object added = {kind, policy, namespace, name, object, span};
     ARENA_PUSH(arena, manifest->objects, manifest->count, added);
     return object;
 }

@@ -28,6 +28,7 @@ enum manifest_kind {
 
 struct manifest_object {
     enum manifest_kind kind;
+    const char *policy;           // of the source
     const char *namespace, *name; // namespace is "" for cluster-scoped objects
     struct value *value;
     struct span span; // where the object comes from, for problems with it
