@@ -349,6 +349,18 @@ static void seal_pods(const struct seal *seal) {
     derive_done(seal->lowering, seal->item, lock, "the pod runs as the actor");
 }
 
+// The account that a template's pods run as, which is `default` where it names none.
+static struct ir_expr *runs_as_account(const struct seal *seal, const char *keys) {
+    struct arena *arena = seal->lowering->arena;
+    const struct texts *names = &seal->accounts->names;
+    if (seal->accounts->every) return ir_new(arena, IR_TRUE);
+    struct ir_expr *formula = derive_field_in(arena, -1, keys, names);
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], "default") == 0)
+            return ir_or(arena, formula, ir_not(arena, derive_exists(arena, -1, keys)));
+    return formula;
+}
+
 static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
     struct arena *arena = seal->lowering->arena;
     struct ir_lock *lock = seal_part(seal, part);
@@ -358,7 +370,8 @@ static void seal_template(const struct seal *seal, const char *part, const char 
         derive_target(seal->lowering, lock, arena_copy(arena, list.items[i], (size_t)(slash - list.items[i])),
                       slash + 1);
     }
-    lock->requires = ir_not(arena, is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
+    const char *account = arena_printf(arena, "%s spec serviceAccountName", template);
+    lock->requires = ir_not(arena, runs_as_account(seal, account));
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
 }
