@@ -222,7 +222,7 @@ static void check_actors(const struct checking *checking) {
     }
 }
 
-// The policies and bindings that were made through the API need somebody to look after them.
+// What the policy emits needs somebody to look after it.
 static void check_deployers(const struct checking *checking) {
     struct names known;
     names_init(&known, checking->arena);
@@ -230,11 +230,12 @@ static void check_deployers(const struct checking *checking) {
         names_set(&known, checking->ir->deployers[i]->policy, checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
-        if (lock->derived || names_get(&known, lock->policy)) continue;
+        if (!lock->keeps_output || names_get(&known, lock->policy)) continue;
         names_set(&known, lock->policy, checking->arena);
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
-                                                    "nobody may change the API's objects of policy '%s'", lock->policy);
-        diag_help(checking->diags, diagnostic, "say who applies them: deployer SUBJECT; or accept it: allow %s",
+        struct diagnostic *diagnostic = diag_report(
+            checking->diags, DIAG_NO_DEPLOYER, lock->span,
+            "lock '%s' keeps what policy '%s' emits, and nobody is said to apply it", lock->name, lock->policy);
+        diag_help(checking->diags, diagnostic, "say who applies it: deployer SUBJECT; or accept it: allow %s",
                   diag_info(DIAG_NO_DEPLOYER)->code);
     }
 }
@@ -256,5 +257,5 @@ void check_grants(const struct checking *checking) {
                                                     "static manifests hold no RBAC: grants and accounts are left out");
         diag_help(checking->diags, diagnostic, "apply them with --target api from a file of their own");
     }
-    if (checking->is_static) check_deployers(checking);
+    check_deployers(checking);
 }

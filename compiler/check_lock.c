@@ -85,8 +85,8 @@ static void check_subresources(const struct checking *checking, const struct ir_
         for (size_t j = 0; j < ir_act_count; j++) {
             const struct ir_target *target = &lock->scope.targets[i];
             const struct ir_act *act = &ir_acts[j];
-            const bool denied =
-                (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires && lock->scope.where != IN_CLUSTER);
+            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires &&
+                                                            ir_sees_replicas(lock) && lock->scope.where != IN_CLUSTER);
             const bool has = !target->resource || catalog_list_has(target->resource->subresources, act->subresource);
             const enum cover cover = lock->covers[act->shape];
             // What a wildcard has beside pods cannot be looked up.
@@ -112,14 +112,21 @@ static const char *place(struct arena *arena, const char *group, const char *plu
 }
 
 // Whether some lock keeps others from deleting such objects where this one holds, at least in one of its namespaces.
-static bool is_locked_elsewhere(const struct checking *checking, const struct ir_lock *lock, const char *group,
-                                const char *plural) {
+static bool is_locked_as(const struct checking *checking, const struct ir_lock *lock, const char *group,
+                         const char *plural) {
     struct arena *arena = checking->arena;
     if (lock->scope.where != IN_NAMESPACES) return names_get(&checking->locked, place(arena, group, plural, ""));
     if (names_get(&checking->locked, place(arena, group, plural, "*"))) return true;
     for (size_t i = 0; i < lock->scope.namespace_count; i++)
         if (names_get(&checking->locked, place(arena, group, plural, lock->scope.namespaces[i]))) return true;
     return false;
+}
+
+// By name or by a wildcard.
+static bool is_locked_elsewhere(const struct checking *checking, const struct ir_lock *lock, const char *group,
+                                const char *plural) {
+    return is_locked_as(checking, lock, group, plural) || is_locked_as(checking, lock, group, "*") ||
+           is_locked_as(checking, lock, "*", "*");
 }
 
 static const struct {
@@ -183,7 +190,11 @@ static void check_definitions(const struct checking *checking, const struct ir_l
 }
 
 static void check_namespaces(const struct checking *checking, const struct ir_lock *lock) {
-    if (lock->scope.where == IN_CLUSTER || is_locked_elsewhere(checking, lock, "", "namespaces")) return;
+    // The API server itself lets nobody delete these.
+    bool kept = lock->scope.where == IN_NAMESPACES;
+    for (size_t i = 0; i < lock->scope.namespace_count && kept; i++)
+        kept = catalog_list_has("default kube-public kube-system", lock->scope.namespaces[i]);
+    if (kept || lock->scope.where == IN_CLUSTER || is_locked_elsewhere(checking, lock, "", "namespaces")) return;
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
                     "lock '%s' does not keep the namespace, with which its objects go", lock->name);
@@ -331,8 +342,8 @@ static void index_locks(struct checking *checking) {
         const struct ir_scope *scope = &lock->scope;
         if (!(lock->mode & MODE_DENY) || !(lock->denies & (OP_DELETE | OP_CREATE)) || scope->subresource) continue;
         for (size_t j = 0; j < scope->target_count; j++) {
-            const char *group = scope->targets[j].group, *plural = scope->targets[j].name;
-            if (!plural) continue;
+            const char *group = scope->targets[j].group ? scope->targets[j].group : "*",
+                       *plural = scope->targets[j].name ? scope->targets[j].name : "*";
             names_set(&checking->locked, place(arena, group, plural, ""), checking);
             if (scope->where != IN_NAMESPACES) names_set(&checking->locked, place(arena, group, plural, "*"), checking);
             for (size_t k = 0; scope->where == IN_NAMESPACES && k < scope->namespace_count; k++)

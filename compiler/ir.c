@@ -112,6 +112,17 @@ bool ir_is_metadata_path(const struct ir_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
 }
 
+bool ir_sees_replicas(const struct ir_lock *lock) {
+    bool named = false;
+    for (size_t i = 0; i < lock->path_count && !named; i++) {
+        const struct ir_path *path = &lock->paths[i];
+        const bool spec = path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+        named = spec && (path->count == 1 ||
+                         (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0));
+    }
+    return !lock->path_count || named != lock->all_but_paths;
+}
+
 bool ir_sees_metadata(const struct ir_lock *lock) {
     if (lock->scope.subresource || !((lock->denies & OP_UPDATE) || lock->requires)) return false;
     bool sees = !lock->path_count || lock->all_but_paths;

@@ -172,8 +172,9 @@ enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
 struct ir_lock {
     const char *policy, *name;
-    bool derived;   // added by a guard, a cascade or a sealed actor
-    const char *id; // unique among the locks of a policy and scope: the name, and for what guards add, which guard
+    bool keeps_output; // what the policy itself emits is under it
+    bool derived;      // added by a guard, a cascade or a sealed actor
+    const char *id;    // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
     struct ir_scope scope;
     unsigned denies;           // operations on the object; 0 with a bare `require`
@@ -301,6 +302,8 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
 
+// Whether the lock is about changes of spec.replicas, all that a write to scale changes.
+bool ir_sees_replicas(const struct ir_lock *lock);
 bool ir_is_metadata_path(const struct ir_path *path); // metadata itself or something below it
 // Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.
 bool ir_sees_metadata(const struct ir_lock *lock);

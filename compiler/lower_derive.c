@@ -97,7 +97,6 @@ struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *fro
         .condition = is_about_request(from->condition) ? from->condition : ir_new(lowering->arena, IR_TRUE),
         .exemption = from->exemption,
         .mode = from->mode,
-        .fail_open = from->fail_open,
     };
     lower_add_subjects(lowering->arena, &lock->exclusive, &from->exclusive);
     lower_add_subjects(lowering->arena, &lock->passes, &from->passes);

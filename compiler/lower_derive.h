@@ -5,7 +5,8 @@
 #include "lower.h"
 
 // A lock on nothing yet, with the policy, name, actors, break-glass, mode and exemption of the first; of its condition
-// remains what can be asked of any request. The part tells it from the other locks of that name.
+// remains what can be asked of any request. It never fails open: what it looks at may be of the requester's making. The
+// part tells it from the other locks of that name.
 struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part);
 // Adds a resource that the API server is known to have.
 void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural);

@@ -4,6 +4,7 @@
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
+#include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
 #include "text.h"
@@ -65,6 +66,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     lock->selects = selects;
     lock->denies = OP_DELETE;
     lock->guard_labels = selector != NULL;
+    lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
 }
 
@@ -111,6 +113,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
+    lock->guard_owners = true;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, why);
 
@@ -129,6 +132,49 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     lock->denies = OPS_WRITE;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
+}
+
+// ---- guard labels: what a binding carries goes to the pod, without any update of it ----
+
+// One of the labels and annotations that the selection reads is in the new metadata.
+static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
+    for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
+    if (expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) return;
+    const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
+    if (names_get(known, name)) return;
+    names_set(known, name, carried);
+    struct ir_expr *atom = ir_new(arena, expr->kind);
+    atom->state = STATE_NEW;
+    atom->test = TEST_EXISTS;
+    atom->key = expr->key;
+    ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
+}
+
+// Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
+static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                           const struct ir_scope *scope, const struct ir_expr *selects, const char *part) {
+    struct arena *arena = lowering->arena;
+    struct ir_expr *carried = ir_new(arena, IR_OR);
+    struct names known;
+    names_init(&known, arena);
+    bool pods = false;
+    if (from->guard_labels) add_carried(arena, selects, &known, carried);
+    for (size_t i = 0; i < scope->target_count && !pods; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        pods = target->resource ? catalog_list_has(target->resource->subresources, "binding")
+                                : !target->group || !*target->group;
+    }
+    if (!carried->operand_count || !pods || scope->where == IN_CLUSTER) return;
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    lock->scope.where = scope->where;
+    lock->scope.namespaces = scope->namespaces;
+    lock->scope.namespace_count = scope->namespace_count;
+    lock->scope.namespace_selector = scope->namespace_selector;
+    derive_target(lowering, lock, "", "pods");
+    lock->acts = ACT_BIND;
+    lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
+    lock->condition = ir_and(arena, lock->condition, carried);
+    derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
 }
 
 // ---- guard owners, cascade: workloads and what they own ----
@@ -209,9 +255,10 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->scope.target_count = targets.target_count;
     lock->scope.subresource = NULL;
     lock->selects = of_template(lowering->arena, locked->selects, labels);
+    if (is_by_labels(locked->condition)) lock->condition = of_template(lowering->arena, locked->condition, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
-    lock->guard_label_in = true;
+    lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "its pods are locked");
@@ -220,7 +267,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *lock = guarded->locks[i];
-        if (lock->scope.subresource || !(lock->denies & OPS_STORED) || !is_by_labels(lock->selects)) continue;
+        if (lock->scope.subresource || !lock->denies || !is_by_labels(lock->selects)) continue;
         guard_workloads(lowering, guarded, lock, workloads[0].template_labels, "guard owners");
         guard_workloads(lowering, guarded, lock, workloads[5].template_labels, "guard owners cronjobs");
     }
@@ -228,7 +275,9 @@ static void guard_owners(struct lowering *lowering, const struct guarded *guarde
 
 static void cascade(struct lowering *lowering, const struct guarded *guarded, const struct ast_clause *clause) {
     static const char *const owned[][2] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
-    bool any = false;
+    const struct ast_clause *deny = lower_find_clause(guarded->item, AST_CLAUSE_DENY);
+    bool any = false, denies_all = false;
+    for (size_t i = 0; deny && i < deny->words.count; i++) denies_all |= strcmp(deny->words.items[i].text, "all") == 0;
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *from = guarded->locks[i];
         if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
@@ -242,6 +291,16 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         }
         if (!lock->scope.target_count) continue;
         any = true;
+        if (!from->denies || from->path_count || from->requires) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                            "'cascade' on a lock whose clauses say nothing of what its objects own");
+            diag_help(
+                lowering->diags, diagnostic,
+                "what is owned is locked for update, delete or create: write a lock of its own beside 'changing', "
+                "'require' and 'scale'");
+            return;
+        }
         if (!is_by_labels(from->selects)) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
@@ -256,16 +315,49 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->selects = from->selects;
         lock->denies = from->denies;
         lock->acts = (from->denies & OP_DELETE ? ACT_EVICT : 0u) |
-                     (from->acts & ACT_SCALE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u);
+                     (from->denies & OP_UPDATE && locks_resource(lock, "replicasets") ? ACT_SCALE : 0u) |
+                     (denies_all && locks_resource(lock, "pods") ? (unsigned)ACTS_CONNECT : 0u);
         lock->guard_labels = from->guard_labels;
         lock->guard_owners = from->guard_owners;
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
+        guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
                                                 "'cascade' on a lock whose objects own nothing that is not locked");
     diag_help(lowering->diags, diagnostic, "it belongs to locks on deployments, statefulsets, jobs and the like");
+}
+
+// ---- autoscalers: where their controller may scale, whoever points one at a locked workload scales it ----
+
+static void guard_autoscalers(struct lowering *lowering, const struct guarded *guarded) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < guarded->lock_count; i++) {
+        const struct ir_lock *from = guarded->locks[i];
+        // Of a lock by label nobody can tell which workload an autoscaler means; that is a warning.
+        if (from->covers[SHAPE_SCALE] != COVER_BY_NAME || from->exemption != EXEMPT_CONTROLLERS ||
+            from->selects->kind != IR_NAME || from->selects->test != TEST_IN)
+            continue;
+        struct texts names = {0}, kinds = {0};
+        for (size_t j = 0; j < from->selects->value_count; j++)
+            texts_add(arena, &names, from->selects->values[j]->as.string);
+        for (size_t j = 0; j < from->scope.target_count; j++)
+            if (from->scope.targets[j].resource) texts_add(arena, &kinds, from->scope.targets[j].resource->kind);
+        if (!kinds.count) continue;
+        struct ir_lock *lock = derive_lock(lowering, from, "autoscalers");
+        derive_target(lowering, lock, "autoscaling", "horizontalpodautoscalers");
+        const struct ir_scope targets = lock->scope;
+        lock->scope = from->scope;
+        lock->scope.targets = targets.targets;
+        lock->scope.target_count = targets.target_count;
+        lock->selects = ir_and(arena, derive_field_in(arena, -1, "spec scaleTargetRef name", &names),
+                               derive_field_in(arena, -1, "spec scaleTargetRef kind", &kinds));
+        lock->denies = OP_CREATE | OP_UPDATE;
+        lock->guard_label_in = true;
+        derive_changing(arena, lock, "spec");
+        derive_done(lowering, guarded->item, lock, "it would scale what is locked");
+    }
 }
 
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
@@ -279,7 +371,7 @@ static void index_outputs(struct lowering *lowering) {
 // Everything that is written for the policy carries these labels.
 static struct ir_expr *written_for(struct arena *arena, const char *policy) {
     return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
-                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_label(arena, policy)));
+                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_fitting(arena, policy, LIMIT_LABEL_NAME)));
 }
 
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
@@ -298,7 +390,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     }
     lock->selects = written_for(lowering->arena, from->policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
 }
@@ -306,7 +399,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
     const bool output = names_get(&lowering->outputs, from->policy) != NULL;
-    if (!output && !from->exclusive.label_count) {
+    const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
+    if (!output && !passed) {
         nothing_to_guard(lowering, word, "nobody may pass",
                          "without exclusive actors and grants there is no RBAC that leads past it");
         return;
@@ -315,16 +409,16 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (from->exclusive.label_count) derive_rbac(lowering, guarded->item, from);
+    if (passed) derive_rbac(lowering, guarded->item, from);
 }
 
 // ---- static manifests: they alone see requests for policies ----
 
-static void guard_policies(struct lowering *lowering, const char *policy) {
+static void guard_policies(struct lowering *lowering, const char *policy, struct span span) {
     static const char group[] = "admissionregistration.k8s.io";
     struct ir_lock none = {.policy = policy,
                            .name = "admission-configuration",
-                           .span = span_none(),
+                           .span = span,
                            .condition = ir_new(lowering->arena, IR_TRUE),
                            .exemption = EXEMPT_LIFECYCLE,
                            .mode = MODE_DENY};
@@ -335,7 +429,7 @@ static void guard_policies(struct lowering *lowering, const char *policy) {
     derive_target(lowering, lock, group, "validatingadmissionpolicybindings");
     lock->selects = written_for(lowering->arena, policy);
     lock->denies = OPS_STORED;
-    lock->guard_labels = true;
+    lock->guard_labels = lock->keeps_output = true;
     derive_let_deployer(lowering, lock);
     derive_done(lowering, NULL, lock, "without it the locks of the policy would not hold");
 }
@@ -350,6 +444,10 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if (find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
     if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
+    guard_autoscalers(lowering, guarded);
+    for (size_t i = 0; i < guarded->part_count; i++)
+        guard_bindings(lowering, guarded, guarded->locks[0], &guarded->parts[i]->scope, guarded->parts[i]->selects,
+                       i ? arena_printf(lowering->arena, "bindings %zu", i + 1) : "bindings");
 }
 
 // The role behind `may VERB`, for others to bind.
@@ -394,11 +492,26 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
     if (!lowering->is_static) return;
-    struct names known;
-    names_init(&known, lowering->arena);
-    for (size_t i = 0, count = lowering->ir->lock_count; i < count; i++) {
-        const char *policy = lowering->ir->locks[i]->policy;
-        if (!names_get(&known, policy)) guard_policies(lowering, policy);
-        names_set(&known, policy, lowering);
+    // The place of one of its locks stands for the policy: of the one whose name comes first.
+    struct names policies;
+    names_init(&policies, lowering->arena);
+    const size_t count = lowering->ir->lock_count;
+    const struct ir_lock **firsts = NULL;
+    size_t first_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_lock *lock = lowering->ir->locks[i];
+        const struct ir_lock **known = names_get(&policies, lock->policy);
+        if (!known) {
+            known = ARENA_NEW(lowering->arena, const struct ir_lock *);
+            *known = lock;
+            names_set(&policies, lock->policy, known);
+            ARENA_PUSH(lowering->arena, firsts, first_count, lock);
+        } else if (strcmp(lock->name, (*known)->name) < 0) {
+            *known = lock;
+        }
+    }
+    for (size_t i = 0; i < first_count; i++) {
+        const struct ir_lock *const *first = names_get(&policies, firsts[i]->policy);
+        guard_policies(lowering, (*first)->policy, (*first)->span);
     }
 }

@@ -621,7 +621,11 @@ void lower_cover(struct lowering *lowering, const struct ast_item *item, struct 
                                                       [SHAPE_CONNECT] = "connect",
                                                       [SHAPE_BINDINGS] = "bindings",
                                                       [SHAPE_TOKENS] = "tokens"};
-    const unsigned required = lock->requires && !lock->scope.subresource ? acts_in(&lock->scope) & ACT_SCALE : 0;
+    // What a write to scale changes, the lock may not be about.
+    const bool replicas = ir_sees_replicas(lock);
+    if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
+    const unsigned required =
+        lock->requires && replicas && !lock->scope.subresource ? acts_in(&lock->scope) & ACT_SCALE : 0;
     bool named = false;
     for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
     for (size_t i = 0; i < ir_act_count; i++) {
@@ -772,9 +776,9 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 // `require` reads the new object, and some subresources have none.
 static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
     if (!piece->subresource || !ir_act_of(piece->subresource)) return;
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
-                                                "requests for '%s' carry nothing that could be required",
-                                                piece->subresource);
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
+                    "requests for '%s' carry nothing that could be required", piece->subresource);
     diag_help(lowering->diags, diagnostic, "require it of the objects, in a lock on them");
 }
 

@@ -20,7 +20,7 @@ struct identities {
         bool every;
     } * accounts; // by namespace
     size_t account_count;
-    struct texts users, groups;
+    struct texts users, groups, uids;
 };
 
 static struct account_names *accounts_in(struct arena *arena, struct identities *who, const char *namespace) {
@@ -45,25 +45,24 @@ static void add_user(struct arena *arena, struct identities *who, const char *us
 
 static void add_group(struct arena *arena, struct identities *who, const char *group) {
     static const char prefix[] = "system:serviceaccounts:";
+    texts_add(arena, &who->groups, group); // which can be impersonated without any account
     if (strncmp(group, prefix, sizeof prefix - 1) == 0)
         accounts_in(arena, who, group + sizeof prefix - 1)->every = true;
-    else
-        texts_add(arena, &who->groups, group);
 }
 
 // `sa default/x and uid U` is that account as well.
 static void add_formula(struct arena *arena, struct identities *who, const struct ir_expr *expr) {
     if (expr->kind == IR_USER && expr->test == TEST_IN) add_user(arena, who, expr->values[0]->as.string);
     if (expr->kind == IR_GROUP) add_group(arena, who, expr->values[0]->as.string);
+    if (expr->kind == IR_UID) texts_add(arena, &who->uids, expr->values[0]->as.string);
     if (expr->kind != IR_AND && expr->kind != IR_OR) return;
     for (size_t i = 0; i < expr->operand_count; i++) add_formula(arena, who, expr->operands[i]);
 }
 
-static void gather(struct arena *arena, const struct ir_subjects *subjects, struct identities *ret_who) {
-    *ret_who = (struct identities){0};
-    for (size_t i = 0; i < subjects->user_count; i++) add_user(arena, ret_who, subjects->users[i]);
-    for (size_t i = 0; i < subjects->group_count; i++) add_group(arena, ret_who, subjects->groups[i]);
-    for (size_t i = 0; i < subjects->other_count; i++) add_formula(arena, ret_who, subjects->others[i]);
+static void gather(struct arena *arena, const struct ir_subjects *subjects, struct identities *who) {
+    for (size_t i = 0; i < subjects->user_count; i++) add_user(arena, who, subjects->users[i]);
+    for (size_t i = 0; i < subjects->group_count; i++) add_group(arena, who, subjects->groups[i]);
+    for (size_t i = 0; i < subjects->other_count; i++) add_formula(arena, who, subjects->others[i]);
 }
 
 // ---- rules that impersonate ----
@@ -111,36 +110,34 @@ static struct ir_expr *rule_impersonates(struct arena *arena, const struct ident
             arena, rule,
             rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
     }
-    // Users and groups are of the cluster, so no role of a namespace impersonates them.
-    if (accounts) return rule;
-    if (who->users.count) {
-        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* users", &who->users));
+    // These are of the cluster, so no role of a namespace impersonates them.
+    const struct {
+        const struct texts *names;
+        const char *resources, *groups;
+    } others[] = {{&who->users, "* users", "*"},
+                  {&who->groups, "* groups", "*"},
+                  {&who->uids, "* uids", "* authentication.k8s.io"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others && !accounts; i++) {
+        if (!others[i].names->count) continue;
         rule = either(arena, rule,
-                      rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", "* users", &who->users));
-    }
-    if (who->groups.count) {
-        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* groups", &who->groups));
-        rule =
-            either(arena, rule,
-                   rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", "* groups", &who->groups));
+                      rule_allows(arena, "* impersonate", others[i].groups, others[i].resources, others[i].names));
+        rule = either(arena, rule,
+                      rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", others[i].resources,
+                                  others[i].names));
     }
     return rule;
-}
-
-// The default roles that impersonate service accounts are made by aggregation, and so may others be.
-static struct ir_expr *aggregates_defaults(struct arena *arena) {
-    struct ir_expr *selector = derive_exists(arena, 0, "matchLabels rbac.authorization.k8s.io/aggregate-to-edit");
-    selector =
-        ir_or(arena, selector, derive_exists(arena, 0, "matchLabels rbac.authorization.k8s.io/aggregate-to-admin"));
-    selector = ir_or(arena, selector, derive_exists(arena, 0, "matchLabels kubernetes.io/bootstrapping"));
-    selector = ir_or(arena, selector, derive_exists(arena, 0, "matchExpressions *"));
-    selector = ir_or(arena, selector, ir_not(arena, derive_exists(arena, 0, "matchLabels")));
-    return derive_any(arena, "aggregationRule clusterRoleSelectors", selector);
 }
 
 // ---- roles and bindings ----
 
 static const char rbac_group[] = "rbac.authorization.k8s.io";
+
+// The API server puts its own roles in order at every start.
+static struct ir_lock *rbac_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
+    return lock;
+}
 
 static void forbid(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock,
                    struct ir_expr *formula, const char *why) {
@@ -228,6 +225,7 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
         words(arena, "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager "
                      "system:node system:controller:clusterrole-aggregation-controller");
     struct texts own = {0}, namespaces = {0}, account_namespaces = {0};
+    bool anywhere = false;
     for (size_t i = 0; i < who->account_count; i++) {
         texts_add(arena, &account_namespaces, who->accounts[i].namespace);
         texts_add(arena, &namespaces, who->accounts[i].namespace);
@@ -237,30 +235,47 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
         const struct ir_grant *grant = grants.items[i];
         const char *name = names_fitting(arena, arena_printf(arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
         ARENA_PUSH(arena, own.items, own.count, name);
+        // A ClusterRole can be given out in every namespace.
+        anywhere |= grant->scope.where != IN_NAMESPACES;
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
             texts_add(arena, &namespaces, grant->scope.namespaces[j]);
     }
     struct ir_expr *grants_own = own.count ? derive_field_in(arena, -1, "roleRef name", &own) : NULL;
     struct ir_expr *grants_default = derive_field_in(arena, -1, "roleRef name", &defaults);
 
-    struct ir_lock *lock = derive_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
+    struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
     derive_target(lowering, lock, rbac_group, "clusterrolebindings");
     derive_changing(arena, lock, "roleRef");
     derive_changing(arena, lock, "subjects");
     forbid(lowering, item, lock, grants_own ? ir_or(arena, grants_default, grants_own) : grants_default, why);
-    if (!namespaces.count) return;
+    if (!namespaces.count && !anywhere) return;
 
     struct ir_expr *formula = grants_own;
     if (account_namespaces.count)
         formula = either(arena, formula,
                          ir_and(arena, derive_in(arena, IR_NAMESPACE, NULL, &account_namespaces), grants_default));
     if (!formula) return;
-    lock = derive_lock(lowering, from, arena_printf(arena, "%s rolebindings", part));
+    lock = rbac_lock(lowering, from, arena_printf(arena, "%s rolebindings", part));
     derive_target(lowering, lock, rbac_group, "rolebindings");
-    derive_namespaces(lowering, lock, namespaces.items, namespaces.count);
+    derive_namespaces(lowering, lock, namespaces.items, anywhere ? 0 : namespaces.count);
     derive_changing(arena, lock, "roleRef");
     derive_changing(arena, lock, "subjects");
     forbid(lowering, item, lock, formula, why);
+}
+
+// The default roles that impersonate are filled by aggregation, and nobody else can give these out. Into no other role
+// the controller puts such rules, whoever asks for them by labels.
+static void let_aggregate(struct lowering *lowering, struct ir_lock *lock) {
+    struct arena *arena = lowering->arena;
+    const struct texts controller =
+        words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " IR_CONTROLLER_MANAGER);
+    const struct texts roles = words(arena, "admin edit view");
+    struct ir_subjects aggregation = {0};
+    struct ir_expr *formula =
+        ir_and(arena, derive_in(arena, IR_USER, NULL, &controller), derive_in(arena, IR_NAME, NULL, &roles));
+    ARENA_PUSH(arena, aggregation.others, aggregation.other_count, formula);
+    lower_add_subjects(arena, &lock->passes, &aggregation);
+    lock->exemption = EXEMPT_LIFECYCLE;
 }
 
 static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
@@ -269,13 +284,13 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
     struct arena *arena = lowering->arena;
     struct ir_expr *rule = rule_impersonates(arena, who, NULL);
     if (!rule) return;
-    struct ir_lock *lock = derive_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
+    struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
     derive_target(lowering, lock, rbac_group, "clusterroles");
     derive_changing(arena, lock, "rules");
-    derive_changing(arena, lock, "aggregationRule");
-    forbid(lowering, item, lock, ir_or(arena, derive_any(arena, "rules", rule), aggregates_defaults(arena)), why);
+    let_aggregate(lowering, lock);
+    forbid(lowering, item, lock, derive_any(arena, "rules", rule), why);
     for (size_t i = 0; i < who->account_count; i++) {
-        lock = derive_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, who->accounts[i].namespace));
+        lock = rbac_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, who->accounts[i].namespace));
         derive_target(lowering, lock, rbac_group, "roles");
         derive_namespaces(lowering, lock, &who->accounts[i].namespace, 1);
         derive_changing(arena, lock, "rules");
@@ -285,8 +300,9 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
 }
 
 void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
-    struct identities who;
-    gather(lowering->arena, &from->exclusive, &who);
+    struct identities who = {0};
+    gather(lowering->arena, &from->passes, &who);
+    gather(lowering->arena, &from->glass, &who);
     forbid_rbac(lowering, item, from, &who, "guard rbac");
 }
 
@@ -349,16 +365,19 @@ static void seal_pods(const struct seal *seal) {
     derive_done(seal->lowering, seal->item, lock, "the pod runs as the actor");
 }
 
-// The account that a template's pods run as, which is `default` where it names none.
-static struct ir_expr *runs_as_account(const struct seal *seal, const char *keys) {
+// Pods of a template that names none run as `default`.
+static struct ir_expr *template_is_account(const struct seal *seal, const char *keys) {
     struct arena *arena = seal->lowering->arena;
-    const struct texts *names = &seal->accounts->names;
     if (seal->accounts->every) return ir_new(arena, IR_TRUE);
-    struct ir_expr *formula = derive_field_in(arena, -1, keys, names);
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->items[i], "default") == 0)
-            return ir_or(arena, formula, ir_not(arena, derive_exists(arena, -1, keys)));
-    return formula;
+    struct texts names = {0};
+    bool has_default = false;
+    for (size_t i = 0; i < seal->accounts->names.count; i++) {
+        texts_add(arena, &names, seal->accounts->names.items[i]);
+        has_default |= strcmp(seal->accounts->names.items[i], "default") == 0;
+    }
+    if (has_default) texts_add(arena, &names, "");
+    struct ir_expr *named = derive_field_in(arena, -1, keys, &names);
+    return has_default ? ir_or(arena, ir_not(arena, derive_exists(arena, -1, keys)), named) : named;
 }
 
 static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
@@ -370,8 +389,8 @@ static void seal_template(const struct seal *seal, const char *part, const char 
         derive_target(seal->lowering, lock, arena_copy(arena, list.items[i], (size_t)(slash - list.items[i])),
                       slash + 1);
     }
-    const char *account = arena_printf(arena, "%s spec serviceAccountName", template);
-    lock->requires = ir_not(arena, runs_as_account(seal, account));
+    lock->requires =
+        ir_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
 }
@@ -391,7 +410,7 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     from.passes = from.exclusive;
     for (size_t i = 0; i < self.user_count; i++)
         ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.users[i]);
-    struct identities who;
+    struct identities who = {0};
     gather(lowering->arena, &self, &who);
     for (size_t i = 0; i < who.account_count; i++) {
         const struct seal seal = {lowering, item, &from, &who.accounts[i]};
@@ -403,6 +422,7 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
                       "spec template");
         seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
         seal_template(&seal, "podtemplates", "/podtemplates", "template");
+        seal_template(&seal, "revisions", "apps/controllerrevisions", "data spec template");
     }
     forbid_rbac(lowering, item, &from, &who, "sealed");
 }

@@ -201,11 +201,12 @@ static const struct {
     const char *word;
     enum operation operation;
     const char *subresource; // that it stands for
+    const char *verb;        // that the resource must have for it
 } operations[] = {
-    {"create", OP_CREATE, ""},     {"update", OP_UPDATE, ""},
-    {"delete", OP_DELETE, ""},     {"delete-collection", OP_DELETE, ""},
-    {"connect", OP_CONNECT, ""},   {"evict", OP_CREATE, "eviction"},
-    {"scale", OP_UPDATE, "scale"},
+    {"create", OP_CREATE, "", "create"}, {"update", OP_UPDATE, "", "update"},
+    {"delete", OP_DELETE, "", "delete"}, {"delete-collection", OP_DELETE, "", "deletecollection"},
+    {"connect", OP_CONNECT, "", ""},     {"evict", OP_CREATE, "eviction", ""},
+    {"scale", OP_UPDATE, "scale", ""},
 };
 
 // What is asked for, of what: RESOURCE[/SUBRESOURCE], where the operation may be the subresource's only one. False
@@ -226,7 +227,7 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     else if (*reached)
         served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
     else
-        served = served && operations[i].operation != OP_CONNECT;
+        served = served && catalog_list_has(resource->verbs, operations[i].verb);
     if (!served) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
@@ -291,7 +292,9 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
     request->namespace = namespace;
     request->name = name;
-    if (step->has_arrow && request->operation != OP_UPDATE) {
+    const struct ir_act *act = ir_act_of(request->subresource);
+    const bool binds = act && act->act == ACT_BIND;
+    if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
@@ -305,12 +308,18 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     }
     if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
     struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
-    const struct ir_act *act = ir_act_of(request->subresource);
     // What is written of an act is the stored object that it is about.
     if (request->operation == OP_CREATE && !act) {
         request->object = first;
     } else {
         request->old_object = first;
+    }
+    if (binds && step->has_arrow) {
+        // What a binding carries goes to the pod.
+        struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
+        pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
+        pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
+        request->object = binding;
     }
     if (act && act->act == ACT_SCALE) {
         request->object = scaled(arena, first, step);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "arena.h"
-#include "limits.h"
 
 void names_init(struct names *names, struct arena *arena) {
     *names = (struct names){.arena = arena};
@@ -48,8 +47,4 @@ void names_set(struct names *names, const char *name, void *value) {
 const char *names_fitting(struct arena *arena, const char *name, size_t limit) {
     if (strlen(name) <= limit) return name;
     return arena_printf(arena, "%.*s-%08zx", (int)(limit - 9), name, names_hash(name) & 0xffffffff);
-}
-
-const char *names_label(struct arena *arena, const char *name) {
-    return names_fitting(arena, name, LIMIT_LABEL_NAME);
 }

@@ -24,7 +24,5 @@ void names_set(struct names *names, const char *name, void *value);
 size_t names_hash(const char *text);
 // The name, or one of at most that many bytes that is cut and ends in a hash of the whole.
 const char *names_fitting(struct arena *arena, const char *name, size_t limit);
-// The same as the value of a label, which is shorter than names may be.
-const char *names_label(struct arena *arena, const char *name);
 
 #endif

@@ -166,7 +166,9 @@ static struct piece metadata_trigger(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     const struct ir_lock *model = table->model;
-    if (!ir_sees_metadata(model)) return piece_never;
+    bool sees = false;
+    for (size_t row = 0; row < table->row_count && !sees; row++) sees = ir_sees_metadata(table->locks[row]);
+    if (!sees) return piece_never;
     struct piece denied = piece_never;
     if (table->operations.uniform)
         denied = model->denies & OP_UPDATE ? piece_always : piece_never;
@@ -232,13 +234,12 @@ static struct piece enters(struct printer *printer) {
     return piece_and(arena, update, piece_and(arena, piece_not(arena, stored), cel_selection(printer, true)));
 }
 
-// Everything that must hold beside the trigger, but who asks.
+// Where the request is, as far as the lock is concerned.
 static struct piece circumstances(struct printer *printer) {
     struct arena *arena = printer->arena;
     // Of the objects that could be meant, nearly all are not: this one comes first.
     struct piece result = printer->policy->by_params ? piece_print(arena, LEVEL_UNARY, "%s", USE(asked)) : piece_always;
-    result = piece_and(arena, result, piece_and(arena, in_resources(printer), in_namespaces(printer)));
-    return piece_and(arena, result, cel_formula(printer, printer->table->model->condition));
+    return piece_and(arena, result, piece_and(arena, in_resources(printer), in_namespaces(printer)));
 }
 
 static bool has_glass(const struct ir_lock *model) {
@@ -258,14 +259,17 @@ static const char *lines(struct arena *arena, const struct piece *operands, size
 }
 
 struct refusal_pieces {
-    struct piece circumstances, trigger, enters, passes, glass;
+    struct piece circumstances, condition, trigger, enters, passes, glass;
 };
 
-// They are asked in this order: who asks is known at once, what an update changes takes a look at the whole object.
 static struct refusal_pieces pieces_of(struct printer *printer) {
     const struct plan_table *table = printer->table;
     struct refusal_pieces pieces = {
-        .circumstances = circumstances(printer), .trigger = trigger(printer), .enters = piece_never};
+        .circumstances = circumstances(printer),
+        .condition = cel_formula(printer, table->model->condition),
+        .trigger = trigger(printer),
+        .enters = piece_never,
+    };
     if (table->model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) pieces.enters = enters(printer);
     pieces.passes = is_one_of(printer, &table->users, &table->groups, &table->model->passes);
     pieces.glass = has_glass(table->model)
@@ -307,6 +311,18 @@ static const char *lock_variable(struct printer *printer, const char *prefix, co
     return text_string(&text);
 }
 
+// Who asks is known at once, what an update changes takes a look at the whole object, what a guard looks at may be as
+// large as the requester likes, and the authorizer is asked last: of its checks the API server grants few.
+static const char *refusal(struct printer *printer, const struct refusal_pieces *pieces, struct piece trigger,
+                           struct piece not_glass, struct piece not_exempt) {
+    struct arena *arena = printer->arena;
+    const struct piece not_passes = piece_not(arena, pieces->passes);
+    const struct piece plain[] = {pieces->circumstances, pieces->condition, not_passes, trigger, not_glass, not_exempt},
+                       asking[] = {pieces->circumstances, trigger, not_glass, not_exempt, not_passes,
+                                   pieces->condition};
+    return lines(arena, ir_asks_authorizer(printer->table->model) ? asking : plain, sizeof plain / sizeof *plain);
+}
+
 // A lock of a structure of its own: its constants stand in place.
 static void print_single(struct printer *printer) {
     struct arena *arena = printer->arena;
@@ -314,9 +330,8 @@ static void print_single(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_exempt(printer);
     const bool records = ir_records_glass(lock);
-    const struct piece held[] = {pieces.circumstances, piece_not(arena, pieces.passes), trigger,
-                                 records ? piece_always : piece_not(arena, pieces.glass), piece_not(arena, exempt)};
-    const char *text = lines(arena, held, 5);
+    const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
+    const char *text = refusal(printer, &pieces, trigger, not_glass, piece_not(arena, exempt));
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
     if (records) {
         const char *held_name = lock_variable(printer, "held", lock),
@@ -420,15 +435,15 @@ static void print_table(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
     const char *held_name = named(printer, records ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
-    const struct piece not_passes = piece_not(arena, pieces.passes), not_exempt = piece_not(arena, is_exempt(printer));
+    const struct piece not_exempt = piece_not(arena, is_exempt(printer));
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
-    const struct piece held[] = {pieces.circumstances, not_passes, pieces.trigger, not_glass, not_exempt};
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks, lines(arena, held, 5));
+    text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks,
+                refusal(printer, &pieces, pieces.trigger, not_glass, not_exempt));
     if (model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) {
-        const struct piece entered[] = {pieces.circumstances, not_passes, pieces.enters, not_glass, not_exempt};
-        text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering, lines(arena, entered, 5));
+        text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering,
+                    refusal(printer, &pieces, pieces.enters, not_glass, not_exempt));
     }
     cel_add_variable(printer, held_name, text_string(&text));
     if (records) {

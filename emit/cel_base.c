@@ -17,9 +17,13 @@ static const char *const base_names[] = {
 // it is known but the name.
 static const char *covering_expression(const struct plan_policy *policy, enum base base) {
     switch (base) {
+    // A binding can be an object of its own as well.
+    case BASE_resource: return policy->shape == SHAPE_BINDINGS ? "'pods'" : NULL;
     case BASE_old:
     case BASE_stored: return "dyn(params)";
-    case BASE_new: return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
+    case BASE_new:
+        if (policy->shape == SHAPE_BINDINGS) return NULL; // the binding, whose metadata goes to the pod
+        return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
     case BASE_name: return policy->by_params ? NULL : "variables.requestName";
     // To a port or with a scheme, proxies are asked for as NAME:PORT and SCHEME:NAME:PORT.
     case BASE_requestName:

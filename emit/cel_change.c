@@ -175,21 +175,8 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
     return result;
 }
 
-// Whether one of the paths takes in spec.replicas, all that a write to scale changes.
-static bool names_replicas(const struct ir_lock *model) {
-    for (size_t i = 0; i < model->path_count; i++) {
-        const struct ir_path *path = &model->paths[i];
-        if (!path->segments[0].key || strcmp(path->segments[0].key, "spec") != 0) continue;
-        if (path->count == 1 ||
-            (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0))
-            return true;
-    }
-    return false;
-}
-
 static struct piece scale_changes(struct printer *printer) {
-    const struct ir_lock *model = printer->table->model;
-    if (model->path_count && names_replicas(model) == model->all_but_paths) return piece_never;
+    if (!ir_sees_replicas(printer->table->model)) return piece_never;
     return piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(replicas), USE(newReplicas));
 }
 

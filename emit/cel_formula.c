@@ -3,8 +3,10 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "cel.h"
 #include "cel_parts.h"
 #include "celexpr.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
@@ -207,6 +209,46 @@ struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, c
     return cel_is_list(printer->arena, subject);
 }
 
+static bool varies(const struct printer *printer, const struct ir_expr *expr) {
+    if (expr->value_count && !cel_column_of(printer, expr)->uniform) return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (varies(printer, expr->operands[i])) return true;
+    return false;
+}
+
+// The formula without what differs between the rows, so that it holds whenever the formula holds for some row.
+static struct ir_expr *without_rows(struct printer *printer, const struct ir_expr *expr, bool positive) {
+    struct arena *arena = printer->arena;
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    if (expr->value_count && !cel_column_of(printer, expr)->uniform) {
+        copy->kind = positive ? IR_TRUE : IR_FALSE;
+        return copy;
+    }
+    if (!expr->operand_count) return NULL; // as it is
+    *copy = *expr;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        struct ir_expr *operand = without_rows(printer, expr->operands[i], positive == (expr->kind != IR_NOT));
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand ? operand : expr->operands[i]);
+    }
+    return copy;
+}
+
+// A list of the requester's making is gone through once, and once more for each row only if it could matter.
+static struct piece screened(struct printer *printer, const struct ir_expr *expr, struct piece test) {
+    const struct plan_table *table = printer->table;
+    if (printer->depth || table->row_count < 2 || !varies(printer, expr)) return test;
+    struct arena *arena = printer->arena;
+    const char *screen = cel_formula(printer, without_rows(printer, expr, true)).text;
+    const char *name = arena_printf(arena, "%sScreen%08zx", table->name, names_hash(screen) & 0xffffffff);
+    bool known = false;
+    for (size_t i = 0; i < printer->cel->variable_count && !known; i++)
+        known = strcmp(printer->cel->variables[i].name, name) == 0;
+    if (!known) cel_add_variable(printer, name, screen);
+    return piece_and(arena, piece_print(arena, LEVEL_UNARY, "variables.%s", name), test);
+}
+
 static struct piece quantifier(struct printer *printer, const struct ir_expr *expr) {
     printer->depth++;
     struct piece test = walk(printer, expr, quantifier_end);
@@ -214,7 +256,7 @@ static struct piece quantifier(struct printer *printer, const struct ir_expr *ex
     if (expr->kind == IR_ALL)
         test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
     printer->depth--;
-    return test;
+    return expr->kind == IR_ANY ? screened(printer, expr, test) : test;
 }
 
 static bool is_key_atom(const struct printer *printer, const struct ir_expr *expr) {
@@ -242,6 +284,26 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
 }
 
+// Only what guards add says of labels and annotations which state it means.
+static bool reads_new(const struct printer *printer, const struct ir_expr *expr) {
+    return expr->state == STATE_NEW || (expr->state == STATE_SELF && cel_reads_new(printer));
+}
+
+// A variable, so that locks which ask the same, as guards do, ask once.
+static const char *may(struct printer *printer, const char *verb) {
+    struct arena *arena = printer->arena;
+    const char *lock = printer->table->locks[0]->name;
+    const char *check = arena_printf(
+        arena, "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
+        USE(namespaceName), cel_quoted(arena, lock), cel_quoted(arena, verb));
+    for (size_t i = 0; i < printer->cel->variable_count; i++)
+        if (strcmp(printer->cel->variables[i].expression, check) == 0)
+            return arena_printf(arena, "variables.%s", printer->cel->variables[i].name);
+    const char *name = arena_printf(arena, "mayX%08zx", names_hash(check) & 0xffffffff);
+    cel_add_variable(printer, name, check);
+    return arena_printf(arena, "variables.%s", name);
+}
+
 struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     struct arena *arena = printer->arena;
     struct piece result;
@@ -260,8 +322,9 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
             result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
         return result;
     case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
-    case IR_LABEL: return test_key(printer, expr, cel_reads_new(printer) ? USE(newLabels) : USE(labels));
-    case IR_ANNOTATION: return test_key(printer, expr, cel_reads_new(printer) ? USE(newAnnotations) : USE(annotations));
+    case IR_LABEL: return test_key(printer, expr, reads_new(printer, expr) ? USE(newLabels) : USE(labels));
+    case IR_ANNOTATION:
+        return test_key(printer, expr, reads_new(printer, expr) ? USE(newAnnotations) : USE(annotations));
     case IR_NAME: return test_optional(printer, expr, USE(name));
     case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
     case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));
@@ -271,11 +334,7 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_GROUP:
         return piece_print(arena, LEVEL_RELATION, "%s in %s", cel_constant(printer, cel_column_of(printer, expr)),
                            USE(groups));
-    case IR_MAY:
-        return piece_print(arena, LEVEL_UNARY,
-                           "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
-                           USE(namespaceName), cel_quoted(arena, printer->table->locks[0]->name),
-                           cel_quoted(arena, expr->key));
+    case IR_MAY: return piece_print(arena, LEVEL_UNARY, "%s", may(printer, expr->key));
     case IR_EXTRA: {
         const char *key = cel_quoted(arena, expr->key), *extra = USE(extra),
                    *wanted = cel_constant(printer, cel_column_of(printer, expr));

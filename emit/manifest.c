@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "diag.h"
+#include "limits.h"
 #include "names.h"
 #include "value.h"
 
@@ -34,7 +35,7 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
     value_set_string(arena, metadata, "name", name);
     if (*namespace) value_set_string(arena, metadata, "namespace", namespace);
     value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
-    value_set_string(arena, labels, "klock.dev/policy", names_label(arena, policy));
+    value_set_string(arena, labels, "klock.dev/policy", names_fitting(arena, policy, LIMIT_LABEL_NAME));
     value_set(arena, metadata, "labels", labels);
     const char *source = span.file == SPAN_NOWHERE ? NULL : manifest->locate(manifest->context, span);
     if (source) {

@@ -64,7 +64,7 @@ static bool has_wildcard(const struct ir_scope *scope) {
 static const char *structure_of(struct arena *arena, const struct ir_lock *lock) {
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%d %d %d %d %d %d %d %d %d|", (int)lock->scope.where, lock->denies != 0,
+    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
                 (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
                 lock->guard_labels, lock->guard_label_in, lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
@@ -646,9 +646,11 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
     }
     const char *suffix =
         arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
-    // Static manifests end in a suffix of their own, so room is left for it.
-    const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io" - strlen(suffix);
-    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room), suffix);
+    // Static manifests end in a suffix of their own, so room is left for it. Resources can be named at such length that
+    // the policy's own name has none.
+    const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io", own = strlen(suffix);
+    if (own > room / 2) return names_fitting(arena, arena_printf(arena, "%s%s", lock->policy, suffix), room);
+    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room - own), suffix);
 }
 
 // What the policies of one name have in common beside their locks.
@@ -806,7 +808,7 @@ static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, c
 }
 
 static bool denies_act(const struct ir_lock *lock, const struct ir_act *act) {
-    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires);
+    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires && ir_sees_replicas(lock));
 }
 
 // The subresources of the shape that some lock of the policy is about.
@@ -835,6 +837,8 @@ static void make_covering_rules(struct arena *arena, struct plan_policy *policy,
         ARENA_PUSH(arena, rule.resources, rule.resource_count,
                    arena_printf(arena, "%s/%s", plural, ir_acts[i].subresource));
     }
+    static const char *const bindings = "bindings"; // the same as objects of their own
+    if (family->shape == SHAPE_BINDINGS) ARENA_PUSH(arena, rule.resources, rule.resource_count, bindings);
     qsort(rule.resources, rule.resource_count, sizeof *rule.resources, compare_strings);
     ARENA_PUSH(arena, policy->rules, policy->rule_count, rule);
     policy->has_subresources = true;

@@ -222,7 +222,7 @@ static void add_kind(struct manifest *manifest, const struct place *place, const
 // read.
 static void add_needed(struct manifest *manifest, const struct places *places, const struct place *place,
                        struct value *rules) {
-    static const char *const reading[] = {"get"};
+    static const char *const reading[] = {"get", "list"};
     struct arena *arena = manifest->arena;
     for (size_t i = 0; i < place->count; i++) {
         const struct manifest_object *object = &manifest->objects[place->objects[i]];
@@ -232,10 +232,10 @@ static void add_needed(struct manifest *manifest, const struct places *places, c
     }
     for (size_t i = 0; i < places->by_params_count && !*place->namespace; i++) {
         const struct plan_policy *own = places->by_params[i];
-        const char *resource = own->rules[0].resources[0];
+        const char *resource = own->rules[0].resources[own->rules[0].resource_count - 1];
         add_rule(arena, rules,
                  names_rule(arena, own->rules[0].group, arena_copy(arena, resource, strcspn(resource, "/")), NULL,
-                            reading, 1));
+                            reading, sizeof reading / sizeof *reading));
     }
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,14 +16,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// lives are the stories of the examples: what the controllers do to locked objects from their making to their end,
-// while an administrator of the cluster is refused what the example says.
+// lives are the stories of the examples and of testdata/workloads.klock: what the controllers do to locked objects from their
+// making to their end, while an administrator of the cluster is refused what the policy says.
 var lives = map[string]func(s *stage, manifest []byte){
 	"payments":          liveWithPayments,
 	"database":          liveWithDatabase,
 	"freeze":            liveWithFreeze,
 	"operator":          liveWithOperator,
 	"delete-protection": liveWithDeleteProtection,
+	"workloads":         liveWithWorkloads,
 }
 
 // sharedMinor runs its controllers as system:kube-controller-manager, the others as their own accounts.
@@ -36,7 +38,7 @@ func TestExampleLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	manifests := map[string][]byte{}
-	for _, file := range files {
+	for _, file := range append(files, filepath.Join(cluster.Root(), "tests", "e2e", "testdata", "workloads.klock")) {
 		name := strings.TrimSuffix(filepath.Base(file), ".klock")
 		if lives[name] == nil {
 			t.Errorf("nobody lives under %s", name)
@@ -52,6 +54,7 @@ func TestExampleLifecycle(t *testing.T) {
 			outer.shared = shared
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
+			outer.startKubelet(ctx)
 			nodes := outer.startNodes(ctx)
 			outer.namespace("default", "")
 			log := 0
@@ -76,9 +79,22 @@ func TestExampleLifecycle(t *testing.T) {
 	}
 }
 
-// expectedRefusal is one that the example is about: see liveWithDeleteProtection.
+// expectedRefusal is one that the policy is about: see liveWithDeleteProtection, outlives and adopts.
 func expectedRefusal(line string) bool {
-	return strings.Contains(line, "(lock protected of policy delete-protection")
+	return strings.Contains(line, "(lock protected of policy delete-protection") || isCollection(line) || isAdoption(line)
+}
+
+// isCollection says whether the garbage collector is refused what is left behind by its owner.
+func isCollection(line string) bool {
+	if !strings.Contains(line, "garbagecollector.go") {
+		return false
+	}
+	for _, lock := range []string{"lockred of policy payments", "never-deleted of policy database", "settings of policy workloads"} {
+		if strings.Contains(line, "(lock "+lock) {
+			return true
+		}
+	}
+	return false
 }
 
 func mustCompile(t *testing.T, args ...string) []byte {
@@ -154,12 +170,33 @@ metadata:
 	})
 }
 
+// outlives deletes the owner of an object that `guard owners` keeps then. The garbage collector is refused, again and again.
+func (s *stage) outlives(lock, policy string, object at) {
+	s.t.Helper()
+	s.refused(lock, "take the owner off", s.admin.patch(object, `{"metadata":{"ownerReferences":null}}`))
+	what, where, _ := strings.Cut(string(object), " ")
+	namespace, name, _ := strings.Cut(where, "/")
+	s.allowed("the owner is deleted", func() error { return s.admin.remove(at("configmaps " + namespace + "/owner")) })
+	s.until("the garbage collector is refused "+what, func() bool {
+		lines, _ := s.controllerRefusals(0)
+		return slices.ContainsFunc(lines, func(line string) bool {
+			return isCollection(line) && strings.Contains(line, name) && strings.Contains(line, "(lock "+lock+" of policy "+policy)
+		})
+	})
+	if !s.admin.exists(object) {
+		s.t.Errorf("%s is gone with its owner", object)
+	}
+}
+
 // The lock is on pods and ConfigMaps of `default`. That namespace has no end: the server itself keeps it.
 func liveWithPayments(s *stage, manifest []byte) {
 	s.apply(manifest)
 	jonny := s.account("default", "jonny-op")
 
-	s.allowed("a Deployment of locked pods is made", func() error { return s.admin.create(deployment("default", "", "aura: red")) })
+	// The lock's actor may have such a Deployment, whoever gave it the right to.
+	owner := s.account("default", "jonny-op", cluster.Testers)
+	s.refused("lockred", "make a Deployment of locked pods", s.admin.create(deployment("default", "", "aura: red")))
+	s.allowed("a Deployment of locked pods is made", func() error { return owner.create(deployment("default", "", "aura: red")) })
 	s.until("the Deployment rolls out", s.rolledOut("default", 3))
 	pod := at("pods default/" + s.admin.first("pods default", "run=web"))
 	s.refused("lockred", "relabel a pod", s.admin.patch(pod, `{"metadata":{"labels":{"aura":"blue"}}}`))
@@ -175,19 +212,23 @@ func liveWithPayments(s *stage, manifest []byte) {
 		return len(s.admin.get(released).GetOwnerReferences()) == 0 && s.rolledOut("default", 3)()
 	})
 
-	s.allowed("a new image rolls out", func() error { return s.admin.patch("deployments.apps default/web", newImage) })
+	const web = at("deployments.apps default/web")
+	s.refused("lockred", "change the Deployment", s.admin.patch(web, newImage))
+	s.refused("lockred", "scale it", s.admin.patch(web+"/scale", `{"spec":{"replicas":0}}`))
+	s.refused("lockred", "delete it", s.admin.remove(web))
+	s.allowed("a new image rolls out", func() error { return owner.patch(web, newImage) })
 	s.until("the rollout ends", s.rolledOut("default", 3))
-	s.allowed("the Deployment is scaled down", func() error { return s.admin.patch("deployments.apps default/web", `{"spec":{"replicas":1}}`) })
+	s.allowed("the Deployment is scaled down", func() error { return owner.patch(web, `{"spec":{"replicas":1}}`) })
 	s.until("it is scaled down", s.rolledOut("default", 1))
 
 	s.owned("ConfigMap", "default", "dependent", "aura: red")
 	s.refused("lockred", "change a ConfigMap", s.admin.patch("configmaps default/dependent", `{"data":{"k":"v"}}`))
 	s.refused("lockred", "delete a ConfigMap", s.admin.remove("configmaps default/dependent"))
 	s.allowed("jonny changes it", func() error { return jonny.patch("configmaps default/dependent", `{"data":{"k":"v"}}`) })
-	s.allowed("its owner is deleted", func() error { return s.admin.remove("configmaps default/owner") })
-	s.until("it is collected", func() bool { return !s.admin.exists("configmaps default/dependent") })
+	s.outlives("lockred", "payments", "configmaps default/dependent")
+	s.allowed("jonny deletes it", func() error { return jonny.remove("configmaps default/dependent") })
 
-	s.allowed("the Deployment is deleted", func() error { return s.admin.remove("deployments.apps default/web") })
+	s.allowed("the Deployment is deleted", func() error { return owner.remove(web) })
 	s.until("what it owned is collected", s.collected("default"))
 	s.allowed("the released pod goes", func() error { return jonny.remove(released) })
 	if err := s.admin.remove("namespaces default"); err == nil {
@@ -195,7 +236,7 @@ func liveWithPayments(s *stage, manifest []byte) {
 	}
 }
 
-// Nobody deletes the StatefulSet, so its pods end with the namespace, which the lock leaves to the administrator.
+// Nobody deletes the StatefulSet, so its pods end with the namespace, which on-call deletes.
 func liveWithDatabase(s *stage, manifest []byte) {
 	const labels = "app.kubernetes.io/instance: orders-db"
 	s.namespace("orders", "")
@@ -220,7 +261,6 @@ metadata: {name: orders-db, namespace: orders, labels: {` + labels + `}}
 spec:
   replicas: 2
   serviceName: orders-db
-  persistentVolumeClaimRetentionPolicy: {whenScaled: Delete, whenDeleted: Retain}
   selector: {matchLabels: {` + labels + `}}
   template:
     metadata: {labels: {` + labels + `, run: db}}
@@ -266,16 +306,16 @@ spec:
 	s.until("it comes back", ready(3))
 	s.allowed("gitops scales down", func() error { return gitops.patch(set, `{"spec":{"replicas":2}}`) })
 	s.until("it is scaled down", ready(2))
-	// whenScaled: Delete hands the claim to its pod, and the garbage collector takes it: the cluster's own doing, which
-	// a lock lets pass by default.
-	s.until("the claim of the third pod is collected", func() bool { return !s.admin.exists("persistentvolumeclaims orders/data-orders-db-2") })
+	if !s.admin.exists("persistentvolumeclaims orders/data-orders-db-2") {
+		s.t.Error("the claim of the third pod is gone")
+	}
 
 	s.owned("Secret", "orders", "dependent", labels)
 	s.refused("never-deleted", "delete a Secret", s.admin.remove("secrets orders/dependent"))
-	s.allowed("its owner is deleted", func() error { return s.admin.remove("configmaps orders/owner") })
-	s.until("the Secret is collected", func() bool { return !s.admin.exists("secrets orders/dependent") })
+	s.outlives("never-deleted", "database", "secrets orders/dependent")
 
-	s.removeNamespace("orders")
+	s.refused("never-deleted", "delete the namespace", s.admin.remove("namespaces orders"))
+	s.removeNamespaceAs(s.user("carol", "on-call", cluster.Testers), "orders")
 	for i := range 3 {
 		s.allowed("a volume goes", func() error { return s.admin.remove(at(fmt.Sprintf("persistentvolumes orders-%d", i))) })
 	}
@@ -365,7 +405,8 @@ spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPoli
 
 	s.allowed("a captain makes it again", func() error { return captain.create(web) })
 	s.until("the Deployment rolls out again", s.rolledOut("shop", 3))
-	s.removeNamespace("shop")
+	s.refused("frozen", "delete the namespace", s.admin.remove("namespaces shop"))
+	s.removeNamespaceAs(captain, "shop")
 }
 
 // The locked kinds are custom resources: nothing rolls out, but there are owners, finalizers and a namespace to delete.
@@ -432,10 +473,12 @@ spec: {primary: true}
 	s.allowed("the operator makes its shard", func() error { return operator.create(shard("mail")) })
 	s.removeNamespace("team-a")
 	s.removeNamespace("db-system")
-	for _, name := range []string{"databases", "databaseshards"} {
-		s.allowed("the custom resource goes", func() error {
-			return s.admin.remove(at("customresourcedefinitions.apiextensions.k8s.io " + name + ".db.example.com"))
-		})
+	const databases, shards = at("customresourcedefinitions.apiextensions.k8s.io databases.db.example.com"), at("customresourcedefinitions.apiextensions.k8s.io databaseshards.db.example.com")
+	s.refused("databases-need-consent", "delete the definition", s.admin.remove(databases))
+	s.refused("shards-are-the-operators", "delete the definition of shards", s.admin.remove(shards))
+	s.refused("shards-are-the-operators", "take the version off", s.admin.patch(shards, `{"spec":{"versions":[]}}`))
+	for _, definition := range []at{databases, shards} {
+		s.allowed("the definition goes", func() error { return s.account("db-system", "database-operator", cluster.Testers).remove(definition) })
 	}
 }
 

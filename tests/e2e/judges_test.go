@@ -36,6 +36,40 @@ var mutations = []mutation{
 	{"any namespace", regexp.MustCompile(`&& variables\.namespaceName == '[^']*'`), ""},
 	{"another lock is named", regexp.MustCompile(`\(lock [a-z0-9-]+ of policy`), "(lock other of policy"},
 	{"a warning only", regexp.MustCompile(`(?m)^  - Deny$`), "  - Warn"},
+	{"evictions do not arrive", regexp.MustCompile(`(?m)^      - pods/eviction\n`), ""},
+	{"scale does not arrive", regexp.MustCompile(`(?m)^      - [a-z]+/scale\n`), ""},
+	{"exec does not arrive", regexp.MustCompile(`(?m)^      - pods/exec\n`), ""},
+	{"attach does not arrive", regexp.MustCompile(`(?m)^      - pods/attach\n`), ""},
+	{"port-forward does not arrive", regexp.MustCompile(`(?m)^      - pods/portforward\n`), ""},
+	{"proxies do not arrive", regexp.MustCompile(`(?m)^      - [a-z]+/proxy\n`), ""},
+	{"bindings do not arrive", regexp.MustCompile(`(?m)^      - pods/binding\n`), ""},
+	{"tokens do not arrive", regexp.MustCompile(`(?m)^      - serviceaccounts/token\n`), ""},
+	{"status does not arrive", regexp.MustCompile(`(?m)^      - [a-z]+/status\n`), ""},
+	{"ephemeral containers do not arrive", regexp.MustCompile(`(?m)^      - pods/ephemeralcontainers\n`), ""},
+	{"connections do not arrive", regexp.MustCompile(`(?m)^      - CONNECT\n`), ""},
+	{"a name with a port is another name", regexp.MustCompile(`request\.name\.split\(':'\)\.size\(\) == 3 \? request\.name\.split\(':'\)\[1\] : request\.name\.split\(':'\)\[0\]`), "request.name"},
+	{"the parameter of any name", regexp.MustCompile(`variables\.requestName == variables\.name`), "true"},
+	{"parameters must be there", regexp.MustCompile(`parameterNotFoundAction: Allow`), "parameterNotFoundAction: Deny"},
+	{"parameters are others", regexp.MustCompile(`(?m)^(    selector:\n      matchExpressions:\n      - key: ).*$`), "${1}other"},
+	{"the authorizer is not asked", regexp.MustCompile(`authorizer\.group\([^\n]*?\.allowed\(\)`), "false"},
+	{"everybody may", regexp.MustCompile(`authorizer\.group\([^\n]*?\.allowed\(\)`), "true"},
+	{"another verb is asked about", regexp.MustCompile(`\.check\('[^']*'\)`), ".check('other')"},
+	{"another lock is asked about", regexp.MustCompile(`\.resource\('locks'\)(.*?)\.name\('[^']*'\)`), ".resource('locks')$1.name('other')"},
+	{"owners may change", regexp.MustCompile(`variables\.owners != variables\.newOwners`), "false"},
+	{"definitions do not arrive", regexp.MustCompile(`(?m)^      - customresourcedefinitions\n`), ""},
+	{"API services do not arrive", regexp.MustCompile(`(?m)^      - apiservices\n`), ""},
+	{"namespaces do not arrive", regexp.MustCompile(`(?m)^      - namespaces\n`), ""},
+	{"roles do not arrive", regexp.MustCompile(`(?m)^      - (cluster)?roles\n`), ""},
+	{"bindings of roles do not arrive", regexp.MustCompile(`(?m)^      - (cluster)?rolebindings\n`), ""},
+	{"secrets do not arrive", regexp.MustCompile(`(?m)^      - secrets\n`), ""},
+	{"templates do not arrive", regexp.MustCompile(`(?m)^      - (deployments|replicasets|statefulsets|daemonsets|jobs|cronjobs|podtemplates|replicationcontrollers)\n`), ""},
+	{"impersonation is another verb", regexp.MustCompile(`'impersonate'`), "'imitate'"},
+	{"tokens are another subresource", regexp.MustCompile(`'serviceaccounts/token'`), "'serviceaccounts/tokens'"},
+	{"cluster-admin is another role", regexp.MustCompile(`'cluster-admin'`), "'cluster-user'"},
+	{"another account", regexp.MustCompile(`(\.serviceAccountName (?:==|in) \[?)'[^']*'`), "${1}'other'"},
+	{"another label of templates", regexp.MustCompile(`(template\.metadata\.labels\.[a-z]+ == )'[^']*'`), "${1}'other'"},
+	{"another type of secret", regexp.MustCompile(`'kubernetes\.io/service-account-token'`), "'Opaque'"},
+	{"another actor is named", regexp.MustCompile(`\(actor [a-z0-9-]+ of policy`), "(actor other of policy"},
 	{"nothing is bound", regexp.MustCompile(`(?m)^  policyName: (.*)$`), "  policyName: other"},
 }
 
@@ -74,7 +108,7 @@ func notices(r *row, manifest []byte) bool {
 	}
 	for _, c := range r.cases {
 		verdict, err := e.Judge(&c.Request)
-		if err != nil || c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)) != "" {
+		if err != nil || len(verdict.Otherwise) > 0 || c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)) != "" {
 			return true
 		}
 	}

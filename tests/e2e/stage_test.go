@@ -74,18 +74,28 @@ func (s *stage) remove(manifest []byte) {
 type actor struct {
 	s       *stage
 	name    string
+	config  *rest.Config
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
 }
 
 // user has no other rights than those of its groups.
 func (s *stage) user(name string, groups ...string) *actor {
-	config := s.c.As(rest.ImpersonationConfig{UserName: name, Groups: append(groups, "system:authenticated")})
-	return &actor{s: s, name: name, typed: kubernetes.NewForConfigOrDie(config), dynamic: dynamic.NewForConfigOrDie(config)}
+	return s.holder(name, s.c.As(rest.ImpersonationConfig{UserName: name, Groups: append(groups, "system:authenticated")}))
+}
+
+// holder asks with credentials.
+func (s *stage) holder(name string, config *rest.Config) *actor {
+	return &actor{s: s, name: name, config: config, typed: kubernetes.NewForConfigOrDie(config), dynamic: dynamic.NewForConfigOrDie(config)}
 }
 
 func (s *stage) account(namespace, name string, groups ...string) *actor {
 	return s.user("system:serviceaccount:"+namespace+":"+name, append(groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)...)
+}
+
+// node is a kubelet, with more rights than the node authorizer would give it.
+func (s *stage) node(name string) *actor {
+	return s.user("system:node:"+name, "system:nodes", cluster.Testers)
 }
 
 // at is an object's place: "deployments.apps shop/web", "nodes n1", with "/scale" after the name for a subresource.
@@ -98,7 +108,7 @@ func (a *actor) find(place at) (dynamic.ResourceInterface, string, []string) {
 	if versions := resources.Versions(gvr.GroupResource()); len(versions) > 0 {
 		gvr.Version = versions[0]
 	}
-	namespaced := gvr.Group == "db.example.com"
+	namespaced := strings.HasSuffix(gvr.Group, ".example.com")
 	for _, r := range resources.All() {
 		if r.Plural == resource && r.Group == group {
 			namespaced = r.Namespaced
@@ -233,21 +243,28 @@ func (s *stage) namespace(name, labels string) {
 // removeNamespace shows that a namespace goes to its end.
 func (s *stage) removeNamespace(name string) {
 	s.t.Helper()
-	s.allowed("the administrator deletes the namespace", func() error { return s.admin.remove(at("namespaces " + name)) })
+	s.removeNamespaceAs(s.admin, name)
+}
+
+func (s *stage) removeNamespaceAs(who *actor, name string) {
+	s.t.Helper()
+	s.allowed(who.name+" deletes the namespace", func() error { return who.remove(at("namespaces " + name)) })
 	s.until("the namespace "+name+" is gone", func() bool { return !s.admin.exists(at("namespaces " + name)) })
 }
 
 // nodes stands in for the scheduler and the kubelets, with their names: it binds pods, runs them and ends them. What a
 // policy refuses it is an error.
 type nodes struct {
-	scheduler, kubelet *actor
-	mutex              sync.Mutex
-	refusals           []string
+	scheduler *actor
+	// kubelet is that of n1, on which the scheduler puts everything.
+	kubelet  *actor
+	mutex    sync.Mutex
+	refusals []string
 }
 
 func (s *stage) startNodes(ctx context.Context) *nodes {
 	s.t.Helper()
-	n := &nodes{scheduler: s.user("system:kube-scheduler"), kubelet: s.user("system:node:n1", "system:nodes", cluster.Testers)}
+	n := &nodes{scheduler: s.user("system:kube-scheduler"), kubelet: s.node("n1")}
 	go func() {
 		for ctx.Err() == nil {
 			list, err := n.kubelet.typed.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
@@ -264,15 +281,21 @@ func (s *stage) startNodes(ctx context.Context) *nodes {
 
 // move takes a pod one step on.
 func (n *nodes) move(ctx context.Context, pod *corev1.Pod) error {
-	pods := n.kubelet.typed.CoreV1().Pods(pod.Namespace)
+	kubelet := n.kubelet
+	if pod.Spec.NodeName != "" && pod.Spec.NodeName != "n1" {
+		kubelet = kubelet.s.node(pod.Spec.NodeName)
+	}
+	pods := kubelet.typed.CoreV1().Pods(pod.Namespace)
 	ready := len(pod.Status.Conditions) > 0 && pod.Status.Phase == corev1.PodRunning
 	switch {
 	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
 		return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+	case pod.Spec.NodeName == "" && pod.Spec.SchedulerName != corev1.DefaultSchedulerName:
+		return nil
 	case pod.DeletionTimestamp == nil && pod.Spec.NodeName == "":
 		return n.scheduler.typed.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
 			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
-			Target:     corev1.ObjectReference{Kind: "Node", Name: "n1"},
+			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeFor(pod)},
 		}, metav1.CreateOptions{})
 	case pod.Labels["batch.kubernetes.io/job-name"] != "" && pod.Status.Phase != corev1.PodSucceeded:
 		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Succeeded","containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`), metav1.PatchOptions{}, "status")
@@ -282,6 +305,18 @@ func (n *nodes) move(ctx context.Context, pod *corev1.Pod) error {
 		return err
 	}
 	return nil
+}
+
+// nodeFor is n1, but a DaemonSet has a node for each of its pods, and replaces those that are elsewhere.
+func nodeFor(pod *corev1.Pod) string {
+	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+			for _, field := range term.MatchFields {
+				return field.Values[0]
+			}
+		}
+	}
+	return "n1"
 }
 
 func (n *nodes) note(err error) {

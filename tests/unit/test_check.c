@@ -28,7 +28,7 @@ static const struct row rows[] = {
      LOCK("resources limitranges\nname n\ndeny create\nexclusive user u") GRANT("resources limitranges\nallow create")},
     {"K0206", "l", LOCK("resources secrets\nname n\ndeny create"), LOCK("resources limitranges\nname n\ndeny create")},
     {"K0207", "l", LOCK("resources deployments\nname n\ndeny update"),
-     LOCK("resources deployments\nname n\ndeny update\nexempt controllers\nallow K0222")},
+     LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
     {"K0208", "kube-system", "lock l {\n  resources limitranges\n  namespace kube-system\n  name n\n  deny create\n}\n",
      LOCK("resources limitranges\nname n\ndeny create")},
     {"K0209", "status.phase", LOCK("resources services\nwhere field status.phase = x\ndeny create"),
@@ -40,7 +40,7 @@ static const struct row rows[] = {
     {"K0211", "l", LOCK("resources pods\nwhere cel \"\"\"true\"\"\"\ndeny connect\nallow K0214"),
      LOCK("resources pods\nlabels a\ndeny connect")},
     {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers\ncover scale never"),
-     LOCK("resources deployments\nname n\ndeny update\nexempt controllers\nallow K0222")},
+     LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
     {"K0215", "l", LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace"),
      LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners")},
     {"K0216", "l", LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace"),
@@ -52,6 +52,10 @@ static const struct row rows[] = {
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x sealed allow K0220 "
                                                                                   "\"withheld\"\n"},
+    {"K0221", "l",
+     LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac") GRANT("resources cm\nallow get"),
+     "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac")
+         GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
      LOCK("resources deployments, hpa\nlabels a\ndeny update\nexempt controllers")},
     {"K0223", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive may unlock"),

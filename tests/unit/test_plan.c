@@ -292,11 +292,11 @@ static void a_wildcard_stands_alone_in_its_rule(void **state) {
 
 static void wildcards_leave_out_what_is_never_locked(void **state) {
     const struct plan *plan = plan_text(state, "lock a {\n resources *\n namespace a\n labels k=v\n deny update\n}\n");
-    assert_true(plan->policies[0].excluded_count > 0);
+    assert_true(plan->policies[plan->count - 1].excluded_count > 0);
     bool leases = false;
-    for (size_t i = 0; i < plan->policies[0].excluded_count; i++)
-        for (size_t j = 0; j < plan->policies[0].excluded[i].resource_count; j++)
-            leases |= strcmp(plan->policies[0].excluded[i].resources[j], "leases") == 0;
+    for (size_t i = 0; i < plan->policies[plan->count - 1].excluded_count; i++)
+        for (size_t j = 0; j < plan->policies[plan->count - 1].excluded[i].resource_count; j++)
+            leases |= strcmp(plan->policies[plan->count - 1].excluded[i].resources[j], "leases") == 0;
     assert_true(leases);
 }
 

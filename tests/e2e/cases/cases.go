@@ -60,6 +60,9 @@ type Request struct {
 	Stored          map[string]any `json:"stored"`
 	NamespaceObject map[string]any `json:"namespaceObject"`
 
+	// Asked is the name in the request, where that is another one than the object's: see AskedAs.
+	Asked string `json:"-"`
+
 	DeleteCollection bool `json:"deleteCollection"`
 	// Grants are the verbs on locks.klock.dev that the user holds.
 	Grants []string `json:"grants"`
@@ -67,6 +70,20 @@ type Request struct {
 
 // Namespaced says whether the object lives in a namespace.
 func (r *Request) Namespaced() bool { return r.Scope == "Namespaced" }
+
+// AskedAs are the same request under every name that a server understands: proxies are asked for by NAME, NAME:PORT and
+// SCHEME:NAME:PORT.
+func (r *Request) AskedAs() []*Request {
+	forms := []*Request{r}
+	if r.Operation == "CONNECT" && r.Subresource == "proxy" {
+		for _, name := range []string{r.Name + ":8080", "https:" + r.Name + ":8443", "http:" + r.Name + ":"} {
+			form := *r
+			form.Asked = name
+			forms = append(forms, &form)
+		}
+	}
+	return forms
+}
 
 // Parent is the stored object that the request is about: the old object, or the parent of a subresource of another
 // kind. It is nil for a create.
@@ -78,6 +95,15 @@ func (r *Request) Parent() map[string]any {
 		return nil
 	}
 	return r.OldObject
+}
+
+// CarriesNameOnly says whether the request carries nothing of the object that it is about but the name.
+func (r *Request) CarriesNameOnly() bool {
+	switch r.Subresource {
+	case "eviction", "binding", "token", "scale":
+		return true
+	}
+	return r.Operation == "CONNECT"
 }
 
 // User is the requester.

@@ -9,6 +9,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -27,9 +28,11 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 )
@@ -56,8 +59,15 @@ type Options struct {
 	SharedCredentials bool
 	// Sync lets etcd wait for the disk, as it does where its data matter.
 	Sync bool
+	// Users are people with a token of their own, and their groups.
+	Users map[string][]string
 	// StaticPolicies is a directory of manifests that the ValidatingAdmissionPolicy plugin loads at start.
 	StaticPolicies string
+	// Certificates lets the API server trust client certificates of a CA (ca.crt, ca.key in Dir) with which the controller
+	// manager signs what is approved.
+	Certificates bool
+	// APIServerFlags and ControllerManagerFlags come after all others.
+	APIServerFlags, ControllerManagerFlags []string
 }
 
 // Cluster is a running control plane.
@@ -70,6 +80,8 @@ type Cluster struct {
 	// Etcd is the store behind the API server.
 	Etcd *clientv3.Client
 
+	// allowed are the rules that groups have been given.
+	allowed   map[string][]rbacv1.PolicyRule
 	apiserver *process
 	processes []*process
 }
@@ -187,7 +199,7 @@ func start(o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3], o.SharedCredentials); err != nil {
+		if err := c.startControllerManager(ports[3], o); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +228,11 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		return err
 	}
 	tokens := filepath.Join(c.Dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(adminToken+`,klock:admin,,"system:masters"`+"\n"), 0o600); err != nil {
+	text := fmt.Appendln(nil, adminToken+`,klock:admin,,"system:masters"`)
+	for name, groups := range o.Users {
+		text = fmt.Appendf(text, "%s,%s,,%q\n", userToken(name), name, strings.Join(groups, ","))
+	}
+	if err := os.WriteFile(tokens, text, 0o600); err != nil {
 		return err
 	}
 	args := []string{
@@ -245,6 +261,13 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		}
 		args = append(args, "--admission-control-config-file="+config)
 	}
+	if o.Certificates {
+		if err := c.writeCA(); err != nil {
+			return err
+		}
+		args = append(args, "--client-ca-file="+c.caFile())
+	}
+	args = append(args, o.APIServerFlags...)
 	c.Config = &rest.Config{
 		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
 		BearerToken:     adminToken,
@@ -275,12 +298,12 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int, shared bool) error {
+func (c *Cluster) startControllerManager(port int, o Options) error {
 	kubeconfig, err := c.Kubeconfig()
 	if err != nil {
 		return err
 	}
-	if shared {
+	if o.SharedCredentials {
 		text, err := os.ReadFile(kubeconfig)
 		if err != nil {
 			return err
@@ -292,18 +315,23 @@ func (c *Cluster) startControllerManager(port int, shared bool) error {
 			return err
 		}
 	}
-	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"),
-		"--kubeconfig="+kubeconfig,
-		"--authentication-kubeconfig="+kubeconfig,
-		"--authorization-kubeconfig="+kubeconfig,
-		"--service-account-private-key-file="+filepath.Join(c.Dir, "service-account.key"),
-		"--use-service-account-credentials="+strconv.FormatBool(!shared),
+	args := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--authentication-kubeconfig=" + kubeconfig,
+		"--authorization-kubeconfig=" + kubeconfig,
+		"--service-account-private-key-file=" + filepath.Join(c.Dir, "service-account.key"),
+		"--use-service-account-credentials=" + strconv.FormatBool(!o.SharedCredentials),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
-		"--secure-port="+strconv.Itoa(port),
-		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
-	)
+	}
+	if o.Certificates {
+		args = append(args, "--cluster-signing-cert-file="+c.caFile(), "--cluster-signing-key-file="+filepath.Join(c.Dir, "ca.key"))
+	}
+	args = append(args, o.ControllerManagerFlags...)
+	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
 }
 
 // Log is what a process has written so far.
@@ -313,7 +341,33 @@ func (c *Cluster) Log(process string) ([]byte, error) {
 
 // Kubeconfig writes a kubeconfig of the administrator and returns its path.
 func (c *Cluster) Kubeconfig() (string, error) {
-	path := filepath.Join(c.Dir, "kubeconfig")
+	return c.writeKubeconfig("admin", adminToken, "default")
+}
+
+// UserKubeconfig writes a kubeconfig of one of the Users, with a namespace to begin in, and returns its path.
+func (c *Cluster) UserKubeconfig(name, namespace string) (string, error) {
+	return c.writeKubeconfig(name, userToken(name), namespace)
+}
+
+// AccountKubeconfig does the same for a service account, with a token that the account asks for itself: no policy keeps an
+// actor from that.
+func (c *Cluster) AccountKubeconfig(ctx context.Context, namespace, name string) (string, error) {
+	account := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + name, Groups: []string{Testers}}
+	client, err := kubernetes.NewForConfig(c.As(account))
+	if err != nil {
+		return "", err
+	}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3600))}}
+	if request, err = client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{}); err != nil {
+		return "", err
+	}
+	return c.writeKubeconfig(namespace+"."+name, request.Status.Token, namespace)
+}
+
+func userToken(name string) string { return "token-of-" + name }
+
+func (c *Cluster) writeKubeconfig(user, token, namespace string) (string, error) {
+	path := filepath.Join(c.Dir, user+".kubeconfig")
 	return path, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
 kind: Config
 current-context: e2e
@@ -321,12 +375,12 @@ clusters:
 - name: e2e
   cluster: {server: %q, insecure-skip-tls-verify: true}
 users:
-- name: admin
-  user: {token: %q}
+- name: %[2]q
+  user: {token: %[3]q}
 contexts:
 - name: e2e
-  context: {cluster: e2e, user: admin}
-`, c.Config.Host, adminToken), 0o600)
+  context: {cluster: e2e, user: %[2]q, namespace: %[4]q}
+`, c.Config.Host, user, token, namespace), 0o600)
 }
 
 // As is the configuration of an impersonated user.
@@ -334,12 +388,6 @@ func (c *Cluster) As(user rest.ImpersonationConfig) *rest.Config {
 	config := rest.CopyConfig(c.Config)
 	config.Impersonate = user
 	return config
-}
-
-// AsServer is the API server's own identity: static policies may guard RBAC from its first request on, and let nobody
-// else prepare it.
-func (c *Cluster) AsServer() *rest.Config {
-	return c.As(rest.ImpersonationConfig{UserName: "system:apiserver", Groups: []string{"system:masters"}})
 }
 
 // APIServerRSS is the resident memory of kube-apiserver in bytes.
@@ -396,7 +444,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 // allowTesters lets the testers do everything except pass an authorizer check on locks, which a grant for cluster-admin
 // would let everybody pass.
 func (c *Cluster) allowTesters(ctx context.Context) error {
-	client, err := kubernetes.NewForConfig(c.AsServer())
+	client, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
 		return err
 	}
@@ -408,35 +456,78 @@ func (c *Cluster) allowTesters(ctx context.Context) error {
 	for _, g := range groups.Groups {
 		names = append(names, g.Name)
 	}
-	return Allow(ctx, client, Testers, rbacv1.PolicyRule{
+	if err := c.Allow(ctx, Testers, rbacv1.PolicyRule{
 		APIGroups: names, Resources: []string{"*"}, Verbs: []string{"*"},
 	}, rbacv1.PolicyRule{
 		NonResourceURLs: []string{"*"}, Verbs: []string{"*"},
+	}); err != nil {
+		return err
+	}
+	// The server's authorizer learns of it by watching.
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		Groups: []string{Testers}, ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"},
+	}}
+	for {
+		answer, err := client.AuthorizationV1().SubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if answer.Status.Allowed {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s hold no rights: %w", Testers, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it. It writes them
+// into etcd: static policies may already keep everybody from making such roles.
+func (c *Cluster) Allow(ctx context.Context, group string, rules ...rbacv1.PolicyRule) error {
+	if c.allowed == nil {
+		c.allowed = map[string][]rbacv1.PolicyRule{}
+	}
+	c.allowed[group] = append(c.allowed[group], rules...)
+	if err := c.PutRole(ctx, group, c.allowed[group]...); err != nil {
+		return err
+	}
+	return c.Bind(ctx, group, group)
+}
+
+// PutRole writes a ClusterRole into etcd.
+func (c *Cluster) PutRole(ctx context.Context, name string, rules ...rbacv1.PolicyRule) error {
+	return c.put(ctx, "clusterroles/"+name, &rbacv1.ClusterRole{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+		ObjectMeta: metadata(name), Rules: rules,
 	})
 }
 
-// Allow gives the rules to a group, in every namespace, in addition to those that an earlier call gave it.
-func Allow(ctx context.Context, client kubernetes.Interface, group string, rules ...rbacv1.PolicyRule) error {
-	roles := client.RbacV1().ClusterRoles()
-	_, err := roles.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: group}, Rules: rules}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		var role *rbacv1.ClusterRole
-		if role, err = roles.Get(ctx, group, metav1.GetOptions{}); err == nil {
-			role.Rules = append(role.Rules, rules...)
-			_, err = roles.Update(ctx, role, metav1.UpdateOptions{})
-		}
+// Bind gives a ClusterRole to a group, through etcd.
+func (c *Cluster) Bind(ctx context.Context, role, group string) error {
+	name := role
+	if role != group {
+		name = role + ":" + group
 	}
+	return c.put(ctx, "clusterrolebindings/"+name, &rbacv1.ClusterRoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+		ObjectMeta: metadata(name),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
+	})
+}
+
+func metadata(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, UID: types.UID(name), CreationTimestamp: metav1.Now()}
+}
+
+func (c *Cluster) put(ctx context.Context, key string, object any) error {
+	text, err := json.Marshal(object)
 	if err != nil {
 		return err
 	}
-	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: group},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: group},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: group}},
-	}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
+	_, err = c.Etcd.Put(ctx, "/registry/"+key, string(text))
 	return err
 }
 

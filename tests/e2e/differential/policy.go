@@ -97,6 +97,7 @@ type maker struct {
 	denies    string // what a lock on subresources must deny
 	wildcard  bool
 	noMay     bool // break-glass does without the authorizer
+	many      bool // and so do many locks at once, which a server's budget does not allow for
 }
 
 // text is a constant and tells the aim of it.
@@ -675,7 +676,8 @@ func sentence(c *rand.Rand) string {
 
 func (m *maker) lock(name string) *Block {
 	m.aim = newAim()
-	m.noMay = chance(m.s, 12)
+	glass := chance(m.s, 12)
+	m.noMay = glass || m.many
 	block := &Block{Head: "lock " + name, aim: m.aim}
 	movable := false
 	objects := len(m.w.objects) > 0 && chance(m.s, 12)
@@ -729,7 +731,7 @@ func (m *maker) lock(name string) *Block {
 	if chance(m.s, 60) {
 		block.Clauses = append(block.Clauses, "exclusive "+m.subjects())
 	}
-	if m.noMay {
+	if glass {
 		block.Clauses = append(block.Clauses, "break-glass "+m.subjects())
 	}
 	switch m.s.IntN(12) {
@@ -833,7 +835,7 @@ func newPolicy(r *rand.Rand, w *world) *Policy {
 			}
 		}
 		for range rows {
-			maker := &maker{w: w, s: newRand(seed, 1), c: r}
+			maker := &maker{w: w, s: newRand(seed, 1), c: r, many: rows > 7}
 			block := maker.lock(fmt.Sprintf("%s%d", pick(r, []string{"lock-", "l", "Lock_", "a.b-"}), count))
 			if len(block.aim.resources) == 0 && len(aims) > 0 {
 				other := pick(r, aims)

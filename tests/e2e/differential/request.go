@@ -3,6 +3,7 @@ package differential
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -277,6 +278,10 @@ func newRequest(r *rand.Rand, w *world, p *Policy) (*cases.Request, string) {
 			request.Name = pick(r, w.namespaces)
 		}
 	}
+	if isAct(request.Subresource) {
+		// No object of these kinds is called so, and in proxies a colon parts names from ports.
+		request.Name = strings.ReplaceAll(request.Name, ":", "-")
+	}
 	if request.Operation == "CREATE" && request.Subresource == "" && chance(r, 15) && res.plural != "namespaces" {
 		request.Name = ""
 	}
@@ -351,7 +356,8 @@ func (w *world) states(r *rand.Rand, a *aim, request *cases.Request) {
 		}
 	}
 	if isAct(request.Subresource) {
-		request.OldObject = first
+		request.OldObject = asParameter(first).(map[string]any)
+		first = request.OldObject
 		if request.Subresource == "scale" {
 			set(r, first, []string{"spec", "replicas"}, int64(r.IntN(5)))
 			request.Object = map[string]any{"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": map[string]any{"replicas": int64(r.IntN(5))}}
@@ -376,6 +382,25 @@ func (w *world) states(r *rand.Rand, a *aim, request *cases.Request) {
 	case "DELETE":
 		request.OldObject = first
 	}
+}
+
+// asParameter is a value as a server has it among its parameters: there, whole numbers are integers.
+func asParameter(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, each := range v {
+			v[key] = asParameter(each)
+		}
+	case []any:
+		for i, each := range v {
+			v[i] = asParameter(each)
+		}
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1<<62 {
+			return int64(v)
+		}
+	}
+	return value
 }
 
 // encode is JSON in which a double stays one.

@@ -297,6 +297,10 @@ func drop(r *cases.Request, path []string) bool {
 	if len(path) == 3 && path[1] == "metadata" && (last == "name" || last == "namespace") {
 		return false
 	}
+	if r.Subresource == "scale" && path[1] == "spec" && (len(path) == 2 || path[2] == "replicas") {
+		// What scales always has a number of replicas.
+		return false
+	}
 	if _, ok := at[last]; !ok {
 		return false
 	}

@@ -121,6 +121,9 @@ func (m *maker) cover(denies []string, require bool) string {
 		return slices.ContainsFunc(m.aim.resources, func(r resource) bool { return slices.Contains(r.acts, act) })
 	}
 	var covers []string
+	if m.denies != "" {
+		return ""
+	}
 	if has("eviction") && denied("delete", "write", "all", "evict") {
 		covers = append(covers, "evictions")
 	}
@@ -133,7 +136,11 @@ func (m *maker) cover(denies []string, require bool) string {
 	if len(covers) == 0 {
 		return ""
 	}
-	return "cover " + strings.Join(some(m.s, covers, 2), ", ") + pick(m.s, []string{" by name", " by params", " by params", " never"})
+	how := pick(m.s, []string{" by params", " by params", " never"})
+	if len(m.aim.names) > 0 && len(m.aim.labels)+len(m.aim.annotation)+len(m.aim.fields) == 0 && chance(m.s, 60) {
+		how = " by name"
+	}
+	return "cover " + strings.Join(some(m.s, covers, 2), ", ") + how
 }
 
 // ---- guards ----
@@ -272,7 +279,7 @@ func (m *maker) cascade(way newWay, movable, more bool) []string {
 	locked := func(plural string) bool {
 		return slices.ContainsFunc(m.aim.resources, func(r resource) bool { return r.plural == plural && r.declaration == "" })
 	}
-	if !movable || more || m.denies != "" || !slices.ContainsFunc(workloads, locked) || !chance(m.s, 50) {
+	if !movable || more || m.denies != "" || m.wildcard || !slices.ContainsFunc(workloads, locked) || !chance(m.s, 50) {
 		return nil
 	}
 	pods, sets, jobs := named("pods"), named("replicasets"), named("jobs")

@@ -43,6 +43,8 @@ type Verdict struct {
 	Messages []string `json:"messages,omitempty"`
 	// Warnings are those that the requester sees.
 	Warnings []string `json:"warnings,omitempty"`
+	// Otherwise are the names for which the answer is another one.
+	Otherwise []string `json:"otherwise,omitempty"`
 	// Audit holds the audit annotations.
 	Audit map[string]string `json:"audit,omitempty"`
 	// Errors are those of expressions that could not be evaluated, whether they count or not.
@@ -54,6 +56,8 @@ type Evaluator struct {
 	hooks      []*hook
 	dispatcher generic.Dispatcher[validating.PolicyHook]
 	params     map[schema.GroupVersionKind]*params
+	// lockRoles are the names of locks, by verb, for which the manifest has roles.
+	lockRoles map[string][]string
 	// versions are those that the rules name.
 	versions map[schema.GroupResource][]string
 
@@ -90,6 +94,9 @@ func New(manifest []byte) (*Evaluator, error) {
 	matcher := matching.NewMatcher(namespaceLister{e: e}, fake.NewClientset())
 	e.dispatcher = validating.NewDispatcher(authorizerFunc(e.authorize), generic.NewPolicyMatcher(matcher))
 
+	if e.lockRoles, err = lockNames(objects); err != nil {
+		return nil, err
+	}
 	policies := map[string]*admissionv1.ValidatingAdmissionPolicy{}
 	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
 	var others []*unstructured.Unstructured
@@ -174,8 +181,44 @@ func (e *Evaluator) paramsOf(kind schema.GroupVersionKind) *params {
 	return e.params[kind]
 }
 
-// Judge answers a request.
+// Judge answers a request, under each of the names by which it can be asked.
 func (e *Evaluator) Judge(r *cases.Request) (*Verdict, error) {
+	var verdict *Verdict
+	for _, form := range r.AskedAs() {
+		v, err := e.judge(form)
+		if err != nil {
+			return nil, err
+		}
+		if verdict == nil {
+			verdict = v
+		} else if v.Verdict != verdict.Verdict {
+			verdict.Otherwise = append(verdict.Otherwise, fmt.Sprintf("asked as %s: %s", form.Asked, v.Verdict))
+		}
+	}
+	return verdict, e.askOfOther(r, verdict)
+}
+
+// askOfOther asks the same of an object of another name: who carries the name only must not be answered by what another
+// object holds, which is among the parameters as well.
+func (e *Evaluator) askOfOther(r *cases.Request, verdict *Verdict) error {
+	if !r.CarriesNameOnly() || r.Parent() == nil || len(e.params) == 0 {
+		return nil
+	}
+	other := *r
+	other.Name, other.OldObject, other.Stored = "e2e-other", nil, nil
+	alone, err := e.judge(&other)
+	if err != nil {
+		return err
+	}
+	defer e.storeParam(r)()
+	beside, err := e.judge(&other)
+	if err == nil && alone.Verdict != beside.Verdict {
+		verdict.Otherwise = append(verdict.Otherwise, fmt.Sprintf("asked of %s: %s, and %s without %s", other.Name, beside.Verdict, alone.Verdict, r.Name))
+	}
+	return err
+}
+
+func (e *Evaluator) judge(r *cases.Request) (*Verdict, error) {
 	if neverAdmitted(r) {
 		return &Verdict{Verdict: cases.Allowed}, nil
 	}
@@ -261,7 +304,8 @@ func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
 		// The request may be of another kind (an Eviction), so the kind of a partial object that does not say its own is
 		// found by the resource.
 		if apiVersion, _ := parent["apiVersion"].(string); apiVersion != "" {
-			if kind.GroupVersion().String() != apiVersion || kind.Kind != parent["kind"] {
+			// In whichever version it is written, a server's informer has it in that of the parameters.
+			if schema.FromAPIVersionAndKind(apiVersion, "").Group != kind.Group || kind.Kind != parent["kind"] {
 				continue
 			}
 		} else if kind.Group != r.Group || resources.Plural(kind.GroupKind()) != r.Resource {
@@ -314,7 +358,7 @@ func attributesOf(r *cases.Request) *auditedAttributes {
 			newObject = &unstructured.Unstructured{Object: map[string]any{"apiVersion": kind.GroupVersion().String(), "kind": kind.Kind}}
 		}
 	}
-	name, namespace := r.Name, r.Namespace
+	name, namespace := cmp.Or(r.Asked, r.Name), r.Namespace
 	if r.DeleteCollection {
 		name = ""
 	}
@@ -407,12 +451,14 @@ func excluded(r *cases.Request) bool {
 	return false
 }
 
-// authorize answers as a server with RBAC does that gives the grants to the user: system:masters hold every permission.
+// authorize answers as a server with RBAC does that gives the grants to the user, through the roles of the manifest where
+// it has any: system:masters hold every permission.
 func (e *Evaluator) authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 	if slices.Contains(a.GetUser().GetGroups(), user.SystemPrivilegedGroup) {
 		return authorizer.DecisionAllow, "", nil
 	}
-	if a.GetAPIGroup() == cluster.LocksGroup && a.GetResource() == "locks" && slices.Contains(e.grants, a.GetVerb()) {
+	if a.GetAPIGroup() == cluster.LocksGroup && a.GetResource() == "locks" && slices.Contains(e.grants, a.GetVerb()) &&
+		(len(e.lockRoles) == 0 || slices.Contains(e.lockRoles[a.GetVerb()], a.GetName())) {
 		return authorizer.DecisionAllow, "", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil

@@ -57,6 +57,14 @@ func (j *Judge) ApplyTimed(ctx context.Context, manifest []byte) (created time.D
 
 // Remove deletes the objects of a manifest, bindings first, and waits until none of its policies acts.
 func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
+	if err := j.Withdraw(ctx, manifest); err != nil {
+		return err
+	}
+	return j.settle(ctx)
+}
+
+// Withdraw is Remove without the wait. The next Apply waits for its effect, too.
+func (j *Judge) Withdraw(ctx context.Context, manifest []byte) error {
 	objects, err := evaluator.Objects(manifest)
 	if err != nil {
 		return err
@@ -64,15 +72,20 @@ func (j *Judge) Remove(ctx context.Context, manifest []byte) error {
 	for _, object := range slices.Backward(objects) {
 		kind := object.GroupVersionKind()
 		path := collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
-		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+		var answer *reply
+		err := eventually(ctx, patience, func() (_ bool, err error) {
+			answer, err = j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+			// What the policies guard goes when their bindings have gone.
+			return err == nil && !refusedByPolicy(answer), err
+		})
+		if answer != nil && answer.code != http.StatusNotFound && answer.err() != nil {
+			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
+		}
 		if err != nil {
 			return err
 		}
-		if answer.code != http.StatusNotFound && answer.err() != nil {
-			return fmt.Errorf("delete %s %s: %w", kind.Kind, object.GetName(), answer.err())
-		}
 	}
-	return j.settle(ctx)
+	return nil
 }
 
 func (j *Judge) createAll(ctx context.Context, manifest []byte) error {
@@ -120,6 +133,10 @@ func (j *Judge) settle(ctx context.Context) error {
 	j.generation++
 	name := fmt.Sprintf("klock-sentinel-%d", j.generation)
 	const group = "/apis/admissionregistration.k8s.io/v1/"
+	// Of too many warnings the server leaves out the last.
+	if err := j.removeSentinel(ctx, group); err != nil {
+		return err
+	}
 	policy := map[string]any{
 		"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
 		"metadata": map[string]any{"name": name},
@@ -157,6 +174,21 @@ func (j *Judge) settle(ctx context.Context) error {
 		}
 		return slices.ContainsFunc(answer.warnings, func(w string) bool { return strings.HasSuffix(w, ": "+name) }), nil
 	})
+}
+
+// removeSentinel deletes the one before the newest.
+func (j *Judge) removeSentinel(ctx context.Context, group string) error {
+	for _, resource := range []string{"validatingadmissionpolicybindings", "validatingadmissionpolicies"} {
+		path := fmt.Sprintf("%s%s/klock-sentinel-%d", group, resource, j.generation-1)
+		answer, err := j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
+		if err != nil {
+			return err
+		}
+		if answer.code != http.StatusNotFound && answer.err() != nil {
+			return answer.err()
+		}
+	}
+	return nil
 }
 
 // needNamespace makes the namespace of a manifest's object where there is none.

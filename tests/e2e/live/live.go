@@ -6,6 +6,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/complete"
+	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/resources"
 )
 
@@ -48,13 +50,13 @@ const (
 
 // Judge asks one API server. It is used by one goroutine.
 type Judge struct {
-	client *client
-	admin  kubernetes.Interface
-	store  *store
+	cluster *cluster.Cluster
+	client  *client
+	admin   kubernetes.Interface
+	store   *store
 
 	served     map[schema.GroupVersionResource]struct{}
 	custom     map[schema.GroupVersionResource]bool
-	granted    map[string]bool
 	namespaces map[string]string
 	generation int
 
@@ -77,7 +79,7 @@ func New(c *cluster.Cluster) (*Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	admin, err := kubernetes.NewForConfig(c.AsServer())
+	admin, err := kubernetes.NewForConfig(c.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +92,9 @@ func New(c *cluster.Cluster) (*Judge, error) {
 		return nil, err
 	}
 	return &Judge{
-		client: client, admin: admin, store: &store{etcd: c.Etcd},
+		cluster: c, client: client, admin: admin, store: &store{etcd: c.Etcd},
 		served:     served,
 		custom:     map[schema.GroupVersionResource]bool{},
-		granted:    map[string]bool{},
 		namespaces: map[string]string{},
 		Patience:   patience,
 	}, nil
@@ -118,7 +119,7 @@ type File struct {
 // Prepare completes the objects of files. It has to see all files before the first is judged, because it needs a
 // server without policies.
 func (j *Judge) Prepare(ctx context.Context, files []*File) error {
-	if err := j.Admit(ctx, files); err != nil {
+	if err := j.serve(ctx, files); err != nil {
 		return err
 	}
 	if err := j.store.remember(ctx); err != nil {
@@ -136,14 +137,21 @@ func (j *Judge) Prepare(ctx context.Context, files []*File) error {
 	return j.store.reset(ctx)
 }
 
-// Admit is the part of Prepare that makes the server able to answer: custom resources and rights. It is enough where
-// another judge has prepared the files.
+// Admit is the part of Prepare that makes the server able to answer, under policies that no manifest of a file brings:
+// custom resources and rights. It is enough where another judge has prepared the files.
 func (j *Judge) Admit(ctx context.Context, files []*File) error {
 	for _, f := range files {
+		if err := j.permit(ctx, f); err != nil {
+			return err
+		}
+	}
+	return j.serve(ctx, files)
+}
+
+// serve defines custom resources and keeps the parameters of policies.
+func (j *Judge) serve(ctx context.Context, files []*File) error {
+	for _, f := range files {
 		for _, c := range f.Cases {
-			if err := j.permit(ctx, &c.Request); err != nil {
-				return err
-			}
 			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
 				return fmt.Errorf("%s: %w", c, err)
 			}
@@ -152,17 +160,36 @@ func (j *Judge) Admit(ctx context.Context, files []*File) error {
 	return j.keepParameters(ctx, files)
 }
 
-// permit gives the testers what the case needs: its custom resources, and the verbs on locks that it grants.
-func (j *Judge) permit(ctx context.Context, r *cases.Request) error {
-	for _, verb := range r.Grants {
-		if j.granted[verb] {
-			continue
+// permit lets groups hold the verbs on locks that cases grant: through the roles that the manifest has for them, or else
+// through a role for every lock.
+func (j *Judge) permit(ctx context.Context, f *File) error {
+	objects, err := evaluator.Objects(f.Manifest)
+	if err != nil {
+		return err
+	}
+	emitted := evaluator.LockRoles(objects)
+	permitted := map[string]bool{}
+	for _, c := range f.Cases {
+		for _, verb := range c.Request.Grants {
+			if permitted[verb] {
+				continue
+			}
+			permitted[verb] = true
+			roles := emitted[verb]
+			if len(emitted) == 0 {
+				role := grantGroup + verb
+				rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
+				if err := j.cluster.PutRole(ctx, role, rule); err != nil {
+					return err
+				}
+				roles = []string{role}
+			}
+			for _, role := range roles {
+				if err := j.cluster.Bind(ctx, role, grantGroup+verb); err != nil {
+					return err
+				}
+			}
 		}
-		rule := rbacv1.PolicyRule{APIGroups: []string{cluster.LocksGroup}, Resources: []string{"locks"}, Verbs: []string{verb}}
-		if err := cluster.Allow(ctx, j.admin, grantGroup+verb, rule); err != nil {
-			return err
-		}
-		j.granted[verb] = true
 	}
 	return nil
 }
@@ -190,7 +217,7 @@ func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request)
 			return fmt.Errorf("define %s: %w", gvr.GroupResource(), err)
 		}
 	}
-	if err := cluster.Allow(ctx, j.admin, cluster.Testers, rbacv1.PolicyRule{
+	if err := j.cluster.Allow(ctx, cluster.Testers, rbacv1.PolicyRule{
 		APIGroups: []string{r.Group}, Resources: []string{"*"}, Verbs: []string{"*"},
 	}); err != nil {
 		return err
@@ -314,6 +341,9 @@ func (j *Judge) Run(ctx context.Context, f *File) ([]Outcome, error) {
 	if err := j.apply(ctx, f.Manifest); err != nil {
 		return nil, err
 	}
+	if err := j.permit(ctx, f); err != nil {
+		return nil, err
+	}
 	return j.Ask(ctx, f)
 }
 
@@ -377,20 +407,33 @@ func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err erro
 		return outcome, err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
+	for _, form := range r.AskedAs() {
+		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+// askAs asks until the answer is right, or until it is clear that it is not.
+func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
 	deadline := time.Now().Add(j.Patience)
 	for {
 		full, err := j.arrange(ctx, q, key)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
-			return outcome, err
+			return err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		if outcome.Problem != "" && r.Asked != "" {
+			outcome.Problem += "\n\tasked as " + r.Asked
+		}
 		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
 		if done || time.Now().After(deadline) {
-			return outcome, nil
+			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -431,7 +474,7 @@ func (j *Judge) send(ctx context.Context, r *cases.Request, full map[string]any)
 		user.Groups = append(user.Groups, grantGroup+verb)
 	}
 	query := url.Values{"dryRun": {"All"}}
-	path := itemOf(r)
+	path := collectionOf(r) + "/" + url.PathEscape(cmp.Or(r.Asked, r.Name))
 	if r.Subresource != "" {
 		path += "/" + r.Subresource
 	}

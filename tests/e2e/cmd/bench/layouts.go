@@ -3,12 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"sigs.k8s.io/yaml"
-
-	"klock.dev/e2e/cases"
 )
 
 const namespace = "services"
@@ -35,19 +31,7 @@ lock service-%d {
 }
 
 // compiled are the locks as klockc emits them.
-func compiled(locks int) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "klock-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "bench.klock")
-	if err := os.WriteFile(path, source(locks), 0o600); err != nil {
-		return nil, err
-	}
-	manifest, _, err := cases.Compile(path)
-	return manifest, err
-}
+func compiled(locks int) ([]byte, error) { return compileSource(source(locks)) }
 
 // trivial is a policy on the same requests that lets all of them pass.
 const trivial = `

@@ -2,6 +2,10 @@
 // they act.
 //
 //	bench [-locks 1000] [-requests 300] [-minor 1.37] [-layouts none,trivial,klockc,each,each+selector] [-manifest FILE] [-sync=false]
+//	bench -cover [-locks 1000] [-pods 5000] [-requests 300] [-minor 1.37] [-sync=false]
+//
+// With -cover, the locks are on pods, and what is measured is what it costs that they reach evictions and exec: by
+// parameters, by name, or never.
 //
 // The same locks are laid out in several ways: as klockc emits them, and by hand with a policy and a binding for each
 // lock, with and without an objectSelector. "trivial" is a single policy that looks at nothing: what a server takes for
@@ -41,6 +45,8 @@ type options struct {
 	layouts         string
 	sync            bool
 	manifest        string
+	cover           bool
+	pods            int
 }
 
 func main() {
@@ -51,11 +57,17 @@ func main() {
 	flag.StringVar(&o.layouts, "layouts", "none,trivial,klockc,each,each+selector", "what to compare with none")
 	flag.StringVar(&o.manifest, "manifest", "", "the locks of layout klockc, in place of what klockc emits")
 	flag.BoolVar(&o.sync, "sync", true, "let etcd wait for the disk")
+	flag.BoolVar(&o.cover, "cover", false, "measure how locks reach evictions and exec")
+	flag.IntVar(&o.pods, "pods", 5000, "how many pods there are, with -cover")
 	flag.Parse()
 	if o.locks < 1 || o.requests < 1 {
 		log.Fatal("there is nothing to measure")
 	}
-	if err := run(o); err != nil {
+	measure := run
+	if o.cover {
+		measure = runCover
+	}
+	if err := measure(o); err != nil {
 		log.Fatal(err)
 	}
 }

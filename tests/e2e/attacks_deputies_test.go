@@ -1,0 +1,477 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// renamed is the Deployment "web" of the examples under another name.
+func renamed(text, name string) string {
+	return strings.NewReplacer("name: web", "name: "+name, "run: web", "run: "+name).Replace(text)
+}
+
+// dependent is a ConfigMap that the ConfigMap "owner" owns.
+func (w *world) dependent(name, labels string) {
+	w.t.Helper()
+	w.owned("ConfigMap", w.ns, name, labels)
+}
+
+// collected waits until the garbage collector has taken an object that is not locked, and so has seen the locked one.
+func (w *world) seenByCollector() {
+	w.t.Helper()
+	w.until("the garbage collector takes what is not locked", func() bool { return w.gone("configmaps NS/twin") })
+}
+
+// The ways on which somebody else does the last part: a controller, or whoever has a node's or the scheduler's name.
+var waysByDeputy = []way{
+	{
+		number: 4, name: "autoscaler",
+		policy: `
+lock guarded {
+  resources  deployments
+  namespace  NS
+  labels     aura=red
+  deny       scale
+  exclusive  sa NS/keeper
+}
+lock scalers {
+  resources  horizontalpodautoscalers
+  namespace  NS
+  where      field spec.scaleTargetRef.name = web
+  deny       write
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(deployment("NS", "aura: red", ""))
+			w.make(renamed(deployment("NS", "aura: red", ""), "side"))
+		},
+		acts: []act{
+			creates("a scaler of the Deployment", hpa("web", 4)).refusedBy("lock scalers"),
+			creates("a scaler of another one", hpa("side", 4)).refusedBy(nobody),
+		},
+		done: func(w *world) bool {
+			return w.field("deployments.apps NS/web", "spec", "replicas") == int64(4) || w.locked && w.field("deployments.apps NS/side", "spec", "replicas") == int64(4)
+		},
+		deputy: deputyRefused(guarded),
+	},
+	{
+		number: 4, name: "autoscaler-exempt",
+		// What K0222 warns of.
+		policy: `
+lock guarded {
+  resources  deployments
+  namespace  NS
+  labels     aura=red
+  deny       update
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		warns: "K0222",
+		setup: func(w *world) { w.make(deployment("NS", "aura: red", "")) },
+		acts:  []act{patches("deployments.apps NS/web", `{"spec":{"replicas":2}}`)},
+		done:  func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(2) },
+		after: func(w *world) {
+			w.passes("a scaler is made", func() error { return w.mallory.create(w.text(hpa("web", 4))) })
+			w.until("the autoscaler, which is exempt, scales", func() bool {
+				return w.field("deployments.apps NS/web", "spec", "replicas") == int64(4)
+			})
+		},
+	},
+	{
+		number: 4, name: "autoscaler-of-guarded-pods",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(deployment("NS", "", "aura: red"))
+			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+		},
+		acts: []act{creates("a scaler that leaves one pod", strings.Replace(hpa("web", 1), "maxReplicas: 5", "maxReplicas: 1", 1)).refusedBy(nobody)},
+		done: func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(1) },
+		deputy: func(w *world) {
+			w.until("the autoscaler has had its time", func() bool {
+				return w.logged(guarded) || w.field("deployments.apps NS/web", "spec", "replicas") == int64(1)
+			})
+		},
+	},
+	{
+		number: 10, name: "namespace",
+		policy: `
+lock guarded {
+  resources  configmaps
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      namespace
+  exclusive  sa NS/keeper
+}
+`,
+		unguarded: "K0218",
+		setup:     makes(vault),
+		acts:      []act{removes("namespaces NS")},
+		done:      gone("configmaps NS/vault"),
+		after: func(w *world) {
+			w.passes("the keeper deletes the namespace", func() error { return w.keeper.remove(w.at("namespaces NS")) })
+			w.until("it goes with all that is locked in it", func() bool { return w.gone("namespaces NS") })
+		},
+	},
+	{
+		number: 12, name: "owner",
+		policy: `
+lock guarded {
+  resources  configmaps
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) { w.dependent("vault", "aura: red"); w.dependent("twin", "") },
+		acts:  []act{removes("configmaps NS/owner").refusedBy(nobody)},
+		done:  gone("configmaps NS/vault"),
+		deputy: func(w *world) {
+			w.seenByCollector()
+			deputyRefused(guarded)(w)
+		},
+	},
+	{
+		number: 12, name: "owner-in-the-foreground",
+		policy: `
+lock guarded {
+  resources  configmaps
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) { w.dependent("vault", "aura: red"); w.dependent("twin", "") },
+		acts: []act{{what: "delete the owner after its dependents", by: nobody, do: func(w *world) error {
+			client, name, _ := w.mallory.find(w.at("configmaps NS/owner"))
+			return client.Delete(context.Background(), name, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationForeground)})
+		}}},
+		done: gone("configmaps NS/vault"),
+		deputy: func(w *world) {
+			w.seenByCollector()
+			deputyRefused(guarded)(w)
+			if w.gone("configmaps NS/owner") {
+				w.t.Error("the owner does not wait for what is locked")
+			}
+		},
+	},
+	{
+		number: 12, name: "workload",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		unguarded: "K0215",
+		setup: func(w *world) {
+			w.make(deployment("NS", "", "aura: red"))
+			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+		},
+		acts: []act{
+			{what: "delete the ReplicaSet", do: func(w *world) error {
+				return w.mallory.remove(w.at("replicasets.apps NS/" + w.admin.first(w.at("replicasets.apps NS"), "run=web")))
+			}},
+			patches("deployments.apps NS/web", newImage),
+			patches("deployments.apps NS/web/scale", `{"spec":{"replicas":1}}`),
+			removes("deployments.apps NS/web"),
+		},
+		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") == 0 },
+		after: func(w *world) {
+			w.refusedBy(guarded, "make a workload of such pods", w.mallory.create(w.text(renamed(deployment("NS", "", "aura: red"), "other"))))
+			w.passes("the keeper rolls out", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), newImage) })
+			w.until("the controllers follow", w.rolledOut(w.ns, 3))
+			w.passes("the keeper scales down", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`) })
+			w.until("the controllers follow", w.rolledOut(w.ns, 1))
+		},
+	},
+	{
+		number: 12, name: "cascade",
+		policy: `
+lock guarded {
+  resources  deployments
+  namespace  NS
+  labels     aura=red
+  deny       update, delete
+  cascade
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		unguarded: "K0216",
+		setup: func(w *world) {
+			w.make(deployment("NS", "aura: red", "aura: red"))
+			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+		},
+		acts: []act{
+			{what: "delete a pod", do: func(w *world) error {
+				return w.mallory.remove(w.at("pods NS/" + w.admin.first(w.at("pods NS"), "run=web")))
+			}},
+			{what: "delete the ReplicaSet", do: func(w *world) error {
+				return w.mallory.remove(w.at("replicasets.apps NS/" + w.admin.first(w.at("replicasets.apps NS"), "run=web")))
+			}},
+			removes("deployments.apps NS/web"),
+		},
+		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") == 0 },
+		after: func(w *world) {
+			w.passes("the keeper rolls out", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), newImage) })
+			w.until("the controllers follow", w.rolledOut(w.ns, 3))
+		},
+	},
+	{
+		number: 13, name: "owner-reference",
+		policy: `
+lock guarded {
+  resources  configmaps, deployments
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) { makes(vault, deployment("NS", "aura: red", ""))(w) },
+		acts:  []act{patches("configmaps NS/vault", orphaned), patches("deployments.apps NS/web/status", orphaned)},
+		done:  func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("deployments.apps NS/web") },
+		deputy: func(w *world) {
+			w.passes("the keeper gives it an owner", func() error { return w.keeper.patch(w.at("configmaps NS/vault"), orphaned) })
+			// Even then the garbage collector has no key.
+			deputyRefused(guarded)(w)
+		},
+	},
+	{
+		number: 28, name: "job-time-to-live",
+		policy: `
+lock guarded {
+  resources  jobs
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  exclusive  sa NS/keeper
+}
+lock lasting {
+  resources  jobs
+  namespace  NS
+  name       other
+  deny       update
+  changing   spec.ttlSecondsAfterFinished
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			for _, name := range []string{"once", "other"} {
+				w.make(fmt.Sprintf(`
+apiVersion: batch/v1
+kind: Job
+metadata: {name: %s, namespace: NS, labels: {aura: red}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}
+`, name))
+				w.until("the Job ends", func() bool { return w.field("jobs.batch NS/"+name, "status", "succeeded") == int64(1) })
+			}
+		},
+		acts: []act{
+			patches("jobs.batch NS/once", `{"spec":{"ttlSecondsAfterFinished":0}}`).refusedBy(nobody),
+			patches("jobs.batch NS/other", `{"spec":{"ttlSecondsAfterFinished":0}}`).refusedBy("lock lasting"),
+		},
+		done:   func(w *world) bool { return w.gone("jobs.batch NS/once") || w.gone("jobs.batch NS/other") },
+		deputy: deputyRefused(guarded),
+	},
+	{
+		number: 28, name: "taint",
+		policy: fmt.Sprintf(redPods, "delete") + `
+lock taints {
+  resources  nodes
+  name       NS
+  deny       update
+  changing   spec.taints
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			for _, name := range []string{w.ns, w.ns + "-2"} {
+				w.machine.join(w.stage, name)
+			}
+			for pod, node := range map[string]string{"app": w.ns, "side": w.ns + "-2"} {
+				w.make(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: NS, labels: {aura: red}}, spec: {nodeName: %s, containers: [{name: c, image: i}]}}`, pod, node))
+				w.running("pods NS/" + pod)
+			}
+		},
+		acts: []act{
+			patches("nodes NS", noExecute).refusedBy("lock taints"),
+			patches("nodes NS-2", noExecute).refusedBy(nobody),
+		},
+		done:   func(w *world) bool { return w.gone("pods NS/app") || w.gone("pods NS/side") },
+		deputy: deputyRefused(guarded),
+	},
+	{
+		number: 28, name: "node-deletion",
+		// The collector of pods without nodes is exempt, a minute later.
+		policy: `
+lock guarded {
+  resources  nodes
+  name       NS
+  deny       delete
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) { w.machine.join(w.stage, w.ns) },
+		acts:  []act{removes("nodes NS")},
+		done:  gone("nodes NS"),
+	},
+	{
+		number: 28, name: "preemption",
+		policy: fmt.Sprintf(redPods, "delete") + `
+lock priorities {
+  resources  priorityclasses
+  all objects
+  deny       create
+  exclusive  sa NS/keeper
+}
+`,
+		setup: runningApp,
+		acts: []act{
+			creates("a class above all others", `{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: NS}, value: 1000000}`).refusedBy("lock priorities"),
+			// There is no scheduler here: this is what it does to make room.
+			{what: "delete the pod as the scheduler", do: func(w *world) error { return w.user("system:kube-scheduler").remove(w.at("pods NS/app")) }},
+		},
+		done:  gone("pods NS/app"),
+		alone: true,
+	},
+	{
+		number: 33, name: "static-pod",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  all objects
+  deny       create
+  exempt     none
+  exclusive  sa NS/keeper
+}
+`,
+		acts: []act{{what: "show the pod that a kubelet has from a file", do: func(w *world) error {
+			uid := w.admin.get("nodes n1").GetUID()
+			return w.node("n1").create(w.text(fmt.Sprintf(`
+apiVersion: v1
+kind: Pod
+metadata:
+  name: static-n1
+  namespace: NS
+  annotations: {kubernetes.io/config.mirror: abc, kubernetes.io/config.source: file, kubernetes.io/config.hash: abc}
+  ownerReferences: [{apiVersion: v1, kind: Node, name: n1, uid: %s, controller: true}]
+spec: {nodeName: n1, enableServiceLinks: false, automountServiceAccountToken: false, containers: [{name: c, image: i}], tolerations: [{operator: Exists}]}
+`, uid)))
+		}}},
+		done: func(w *world) bool { return !w.gone("pods NS/static-n1") },
+	},
+	{
+		number: 34, name: "node-identity",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  exempt     none
+  exclusive  sa NS/keeper
+}
+`,
+		setup: runningApp,
+		acts:  []act{{what: "delete the pod as its node", do: func(w *world) error { return w.node("n1").remove(w.at("pods NS/app")) }}},
+		done:  gone("pods NS/app"),
+		after: func(w *world) {
+			err := w.node("n2").remove(w.at("pods NS/app"))
+			if err == nil || !strings.Contains(err.Error(), "node") || isPolicyRefusal(err) {
+				w.t.Errorf("NodeRestriction does not keep other nodes away: %v", err)
+			}
+		},
+	},
+	{
+		number: 47, name: "adoption",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exclusive  sa NS/keeper
+}
+`,
+		unguarded: "K0215",
+		setup: func(w *world) {
+			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
+			w.running("pods NS/app")
+		},
+		acts:   []act{creates("a ReplicaSet of no pods that takes it in", adopter).refusedBy(nobody)},
+		done:   gone("pods NS/app"),
+		deputy: deputyRefused(guarded),
+		after: func(w *world) {
+			if owners := w.admin.get(w.at("pods NS/app")).GetOwnerReferences(); len(owners) > 0 {
+				w.t.Errorf("the pod was taken in: %v", owners)
+			}
+		},
+	},
+	{
+		number: 47, name: "adoption-with-controllers",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
+			w.running("pods NS/app")
+		},
+		acts:   []act{creates("a ReplicaSet of no pods that takes it in", adopter).refusedBy(nobody)},
+		done:   gone("pods NS/app"),
+		deputy: deputyRefused(guarded),
+	},
+}
+
+const (
+	orphaned  = `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
+	noExecute = `{"spec":{"taints":[{"key":"klock.dev/away","effect":"NoExecute"}]}}`
+	adopter   = `
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata: {name: web, namespace: NS}
+spec:
+  replicas: 0
+  selector: {matchLabels: {run: web}}
+  template: {metadata: {labels: {run: web}}, spec: {containers: [{name: c, image: i}]}}
+`
+)

@@ -1,0 +1,425 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/live"
+)
+
+// A way leads around a lock on the objects of namespace NS, to which sa NS/keeper alone has a key. It is gone twice, in
+// one namespace before there is a policy and in another under it: the first time every act succeeds and ends in `done`, the
+// second time every act is refused and `done` stays away. NS stands for the namespace in texts and places.
+type way struct {
+	number int
+	name   string
+	// since is the oldest minor that has what the way needs.
+	since string
+	// policy has no `policy` clause: it is named like the way.
+	policy string
+	// early is what the API server must know for a while: it is made before the first way, and the way is the last.
+	early func(w *world)
+	setup func(w *world)
+	acts  []act
+	done  func(w *world) bool
+	// deputy waits until whoever does the last part of the way has had its time under the policy. Where there is none, no
+	// controller may be refused.
+	deputy func(w *world)
+	// after shows, under the policy, what else there is to see: that the keeper may, what stays open.
+	after func(w *world)
+	// end takes away what would be in the way of others.
+	end func(w *world)
+	// warns is what klockc says about the policy, unguarded what it says without the clauses that close the way.
+	warns, unguarded string
+	// alone says that the policy reaches beyond its namespace, so that the next way waits for its end.
+	alone bool
+}
+
+// An act is one request of mallory, who may do anything that RBAC knows.
+type act struct {
+	what string
+	do   func(w *world) error
+	// by refuses: a lock or an actor of the policy, or one of the others below.
+	by string
+	// since is as for the way.
+	since string
+}
+
+const (
+	// guarded is the lock in most policies.
+	guarded = "lock guarded"
+	keeper  = "actor keeper"
+	// authorizer is RBAC, which refuses what an earlier act did not bring about.
+	authorizer = "RBAC"
+	// nobody refuses: the act is no harm by itself.
+	nobody = "nobody"
+	// itself is the API server, which finds nothing to do.
+	itself = "the API server itself"
+	// failure is the policy, whose expression fails.
+	failure = "a failing expression"
+)
+
+// world is the stage on which a way is gone.
+type world struct {
+	*stage
+	ns      string
+	policy  string
+	locked  bool
+	mallory *actor
+	keeper  *actor
+	// machine stands in for kubelets, pods and webhooks.
+	machine *machine
+}
+
+// ways are all ways, in their order. The files attacks_*_test.go hold them.
+func ways() []way {
+	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysOutside)
+	slices.SortStableFunc(all, func(a, b way) int { return a.number - b.number })
+	return all
+}
+
+func (v *way) id() string { return fmt.Sprintf("%02d-%s", v.number, v.name) }
+
+// TestAttacks goes every way around a lock on a running control plane: docs/ways-around.md.
+func TestAttacks(t *testing.T) {
+	needKlockc(t)
+	for _, minor := range minors(t) {
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			options := cluster.Options{
+				Minor: minor, ControllerManager: true, Certificates: true,
+				APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
+				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s"},
+			}
+			if atLeast(minor, unsafeDeletes) {
+				options.APIServerFlags = append(options.APIServerFlags, "--feature-gates=AllowUnsafeMalformedObjectDeletion=true")
+			}
+			s := newStage(t, cluster.ForTest(t, options))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			machine := startMachine(t)
+			machine.join(s, "n1")
+			nodes := s.startNodes(ctx)
+			var first, last []way
+			for _, v := range ways() {
+				if v.early == nil {
+					first = append(first, v)
+					continue
+				}
+				last = append(last, v)
+				for _, suffix := range []string{"open", "shut"} {
+					v.early(s.world(v, machine, suffix))
+				}
+			}
+			for _, v := range slices.Concat(first, last) {
+				t.Run(v.id(), func(t *testing.T) { s.in(t).goes(v, machine) })
+			}
+			s.deputiesRest(nodes)
+		})
+	}
+}
+
+// deputiesRest fails if a policy refused what is no part of a way.
+func (s *stage) deputiesRest(n *nodes) {
+	s.t.Helper()
+	for _, line := range n.takeRefusals() {
+		s.t.Errorf("a node is refused: %s", line)
+	}
+	lines, _ := s.controllerRefusals(0)
+	for _, line := range lines {
+		if !slices.ContainsFunc(ways(), func(v way) bool {
+			return v.deputy != nil && strings.Contains(line, " of policy w"+v.id()+";")
+		}) {
+			s.t.Errorf("a controller is refused: %s", line)
+		}
+	}
+}
+
+func atLeast(minor, since string) bool {
+	number := func(s string) int {
+		n, _ := strconv.Atoi(strings.TrimPrefix(s, "1."))
+		return n
+	}
+	return number(minor) >= number(since)
+}
+
+func (s *stage) goes(v way, m *machine) {
+	if !atLeast(s.c.Minor, v.since) {
+		s.t.Skipf("Kubernetes %s has it, %s does not", v.since, s.c.Minor)
+	}
+	open := s.world(v, m, "open")
+	defer open.ends(v)
+	open.begin(v)
+	for _, a := range v.acts {
+		if atLeast(s.c.Minor, a.since) {
+			open.allowed("without a lock: "+a.what, func() error { return a.do(open) })
+		}
+	}
+	if v.done != nil {
+		open.until("without a lock the way leads to its end", func() bool { return v.done(open) })
+	}
+
+	w := s.world(v, m, "shut")
+	w.locked = true
+	defer w.ends(v)
+	w.begin(v)
+	if v.policy != "" {
+		manifest, diagnostics := w.compile(v)
+		s.warned(v.warns, diagnostics)
+		if v.unguarded != "" {
+			bare := v
+			bare.policy = closing.ReplaceAllString(v.policy, "")
+			_, diagnostics := w.compile(bare)
+			s.warned(v.unguarded, diagnostics)
+		}
+		// What policies know of parameters must not end with each of them: see live.
+		if err := s.judge.Admit(context.Background(), []*live.File{{Manifest: manifest}}); err != nil {
+			s.t.Fatal(err)
+		}
+		s.apply(manifest)
+		defer s.withdraw(manifest, v.alone)
+	}
+	for _, a := range v.acts {
+		if atLeast(s.c.Minor, a.since) {
+			w.attempt(a)
+		}
+	}
+	if v.deputy != nil {
+		v.deputy(w)
+	}
+	if v.done != nil && v.done(w) {
+		s.t.Error("the way leads to its end under the lock")
+	}
+	if v.after != nil {
+		v.after(w)
+	}
+}
+
+// closing are the clauses that close ways which klockc warns of.
+var closing = regexp.MustCompile(`(?m)^  (guard|cascade).*$| sealed`)
+
+func (s *stage) warned(code, diagnostics string) {
+	s.t.Helper()
+	if !strings.Contains(diagnostics, code) {
+		s.t.Errorf("klockc does not warn with %s:\n%s", code, diagnostics)
+	}
+}
+
+func (s *stage) world(v way, m *machine, suffix string) *world {
+	w := &world{stage: s, ns: "w" + v.id() + "-" + suffix, policy: "w" + v.id(), machine: m}
+	w.mallory = s.user("mallory", "system:masters")
+	w.keeper = s.account(w.ns, "keeper", cluster.Testers)
+	return w
+}
+
+func (w *world) begin(v way) {
+	w.t.Helper()
+	w.namespace(w.ns, "way: "+w.ns)
+	w.make(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: keeper, namespace: NS}}`)
+	if v.setup != nil {
+		v.setup(w)
+	}
+}
+
+func (w *world) ends(v way) {
+	if v.end != nil {
+		v.end(w)
+	}
+}
+
+func (w *world) compile(v way) (manifest []byte, diagnostics string) {
+	w.t.Helper()
+	file := filepath.Join(w.t.TempDir(), "way.klock")
+	if err := os.WriteFile(file, []byte("policy "+w.policy+"\n"+w.text(v.policy)), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	manifest, diagnostics, err := cases.Compile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return manifest, diagnostics
+}
+
+func (s *stage) withdraw(manifest []byte, wait bool) {
+	s.t.Helper()
+	remove := s.judge.Withdraw
+	if wait {
+		remove = s.judge.Remove
+	}
+	if err := remove(context.Background(), manifest); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// attempt goes a part of the way under the lock.
+func (w *world) attempt(a act) {
+	w.t.Helper()
+	by := a.by
+	if by == "" {
+		by = guarded
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := a.do(w)
+		switch {
+		case by == nobody && err == nil:
+			return
+		case by == nobody && !apierrors.IsConflict(err):
+			w.t.Fatalf("%s: %v", a.what, err)
+		case err == nil:
+			w.t.Errorf("under the lock somebody may %s", a.what)
+			return
+		case w.refuses(by, err):
+			return
+		case time.Now().After(deadline) || !apierrors.IsConflict(err) && !isPolicyRefusal(err):
+			w.t.Errorf("%s does not refuse to %s: %v", by, a.what, err)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func isPolicyRefusal(err error) bool { return strings.Contains(err.Error(), policyRefusal) }
+
+func (w *world) refuses(by string, err error) bool {
+	text := err.Error()
+	switch by {
+	case authorizer:
+		return apierrors.IsForbidden(err) && !isPolicyRefusal(err) || apierrors.IsUnauthorized(err)
+	case itself:
+		return !isPolicyRefusal(err)
+	case failure:
+		return strings.Contains(text, policyRefusal+w.policy+"-") && !strings.Contains(text, " of policy ")
+	}
+	return strings.Contains(text, policyRefusal+w.policy+"-") && strings.Contains(text, "("+by+" of policy "+w.policy+";")
+}
+
+// refusedBy fails unless somebody is refused what is not an act of the way.
+func (w *world) refusedBy(by, what string, err error) {
+	w.t.Helper()
+	if err == nil || !w.refuses(by, err) {
+		w.t.Errorf("%s does not refuse to %s: %v", by, what, err)
+	}
+}
+
+// passes fails unless somebody may do it under the lock.
+func (w *world) passes(what string, request func() error) {
+	w.t.Helper()
+	w.allowed("under the lock: "+what, request)
+}
+
+// text is written for one namespace.
+func (w *world) text(s string) string {
+	return strings.NewReplacer("NS", w.ns, "POLICY", w.policy, "TOKEN", fmt.Sprintf("%06x", crc32.ChecksumIEEE([]byte(w.ns))&0xffffff)).Replace(s)
+}
+
+func (w *world) at(place string) at { return at(w.text(place)) }
+
+// make creates objects as an administrator.
+func (w *world) make(text string) {
+	w.t.Helper()
+	w.allowed("an object is made", func() error {
+		if err := w.admin.create(w.text(text)); !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+		return nil
+	})
+}
+
+func (w *world) gone(place string) bool { return !w.admin.exists(w.at(place)) }
+
+// field is a value in an object, nil where there is none.
+func (w *world) field(place string, path ...string) any {
+	w.t.Helper()
+	var value any = w.admin.get(w.at(place)).Object
+	for _, key := range path {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+// logged says whether the controller manager was refused by a lock of the policy.
+func (w *world) logged(by string) bool {
+	w.t.Helper()
+	log, err := w.c.Log("kube-controller-manager")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.Contains(string(log), "("+by+" of policy "+w.policy+";")
+}
+
+// deputyRefused waits until a controller is refused.
+func deputyRefused(by string) func(*world) {
+	return func(w *world) {
+		w.t.Helper()
+		w.until("a controller is refused", func() bool { return w.logged(by) })
+	}
+}
+
+func gone(place string) func(*world) bool {
+	return func(w *world) bool { return w.gone(place) }
+}
+
+// The acts of many ways.
+
+func removes(place string) act {
+	return act{what: "delete " + place, do: func(w *world) error { return w.mallory.remove(w.at(place)) }}
+}
+
+func patches(place, patch string) act {
+	return act{what: "patch " + place + " with " + patch, do: func(w *world) error { return w.mallory.patch(w.at(place), w.text(patch)) }}
+}
+
+func creates(what, text string) act {
+	return act{what: "create " + what, do: func(w *world) error { return w.mallory.create(w.text(text)) }}
+}
+
+func (a act) refusedBy(by string) act {
+	a.by = by
+	return a
+}
+
+func (a act) from(minor string) act {
+	a.since = minor
+	return a
+}
+
+// The objects of many ways.
+
+// vault is the locked ConfigMap.
+const vault = `{apiVersion: v1, kind: ConfigMap, metadata: {name: vault, namespace: NS, labels: {aura: red}}, data: {gold: "1"}}`
+
+// app is the locked pod.
+const app = `{apiVersion: v1, kind: Pod, metadata: {name: app, namespace: NS, labels: {aura: red}}, spec: {containers: [{name: c, image: "registry.example/image:1"}]}}`
+
+func makes(texts ...string) func(*world) {
+	return func(w *world) {
+		w.t.Helper()
+		for _, text := range texts {
+			w.make(text)
+		}
+	}
+}
+
+// running waits for a pod.
+func (w *world) running(place string) {
+	w.t.Helper()
+	w.until(place+" runs", func() bool { return w.field(place, "status", "phase") == "Running" })
+}
+
+var errNothing = errors.New("nothing came of it")
