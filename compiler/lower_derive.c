@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "diag.h"
 #include "text.h"
 #include "value.h"
 
@@ -131,6 +132,38 @@ void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
     if (!deployer) return;
     lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
     lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
+}
+
+// ---- the roles behind `may VERB` ----
+
+static void add_role(struct lowering *lowering, const struct ir_lock *lock, const struct ir_expr *expr) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < expr->operand_count; i++) add_role(lowering, lock, expr->operands[i]);
+    if (expr->kind != IR_MAY) return;
+    const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
+    if (strpbrk(lock->name, "/%")) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
+                                                    "'%s' is no name for a role, which 'may' asks for", lock->name);
+        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+        return;
+    }
+    const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
+    if (names_get(&lowering->roles, key)) return;
+    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
+    *grant =
+        (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
+    const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
+    ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
+    ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
+    ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
+    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+    names_set(&lowering->roles, key, grant);
+}
+
+void derive_roles(struct lowering *lowering, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->passes.other_count; i++) add_role(lowering, lock, lock->passes.others[i]);
+    add_role(lowering, lock, lock->condition);
+    if (lock->requires) add_role(lowering, lock, lock->requires);
 }
 
 void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {

@@ -17,6 +17,9 @@ void derive_done(struct lowering *lowering, const struct ast_item *item, struct 
 // Paths of `changing`; keys are separated by blanks.
 void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys);
 
+// Adds a role for each verb that the lock asks the authorizer for, for others to bind.
+void derive_roles(struct lowering *lowering, const struct ir_lock *lock);
+
 struct texts {
     const char **items;
     size_t count;

@@ -450,40 +450,9 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
                        i ? arena_printf(lowering->arena, "bindings %zu", i + 1) : "bindings");
 }
 
-// The role behind `may VERB`, for others to bind.
-static void add_role(struct lowering *lowering, const struct ir_lock *lock, const struct ir_expr *expr) {
-    struct arena *arena = lowering->arena;
-    for (size_t i = 0; i < expr->operand_count; i++) add_role(lowering, lock, expr->operands[i]);
-    if (expr->kind != IR_MAY) return;
-    const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
-    if (strpbrk(lock->name, "/%")) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
-                                                    "'%s' is no name for a role, which 'may' asks for", lock->name);
-        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
-        return;
-    }
-    const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
-    if (names_get(&lowering->roles, key)) return;
-    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
-    *grant =
-        (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
-    const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
-    ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
-    ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
-    ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
-    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
-    names_set(&lowering->roles, key, grant);
-}
-
-static void add_roles(struct lowering *lowering, const struct ir_lock *lock) {
-    for (size_t i = 0; i < lock->passes.other_count; i++) add_role(lowering, lock, lock->passes.others[i]);
-    add_role(lowering, lock, lock->condition);
-    if (lock->requires) add_role(lowering, lock, lock->requires);
-}
-
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < lowering->guarded_count; i++)
-        if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) add_roles(lowering, lowering->guarded[i]->locks[0]);
+        if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) derive_roles(lowering, lowering->guarded[i]->locks[0]);
     index_outputs(lowering);
     lower_index_grants(lowering);
     for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);

@@ -408,6 +408,7 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     lower_add_subjects(lowering->arena, &from.exclusive, &self);
     lower_add_subjects(lowering->arena, &from.exclusive, &by);
     from.passes = from.exclusive;
+    derive_roles(lowering, &from);
     for (size_t i = 0; i < self.user_count; i++)
         ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.users[i]);
     struct identities who = {0};

@@ -860,6 +860,16 @@ static bool reaches(const struct ir_lock *lock, const struct ir_target *target, 
     return !target->resource && lock->covers[shape] == COVER_BY_NAME;
 }
 
+// Whether a wildcard of the lock takes the target in, by name as well.
+static bool is_taken_in(const struct ir_lock *lock, const struct ir_target *target, enum shape shape) {
+    if (!target->resource || lock->covers[shape] != COVER_BY_NAME) return false;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *other = &lock->scope.targets[i];
+        if (!other->resource && (!other->group || strcmp(other->group, target->group) == 0)) return true;
+    }
+    return false;
+}
+
 static bool has_objects(const struct ir_lock *lock) {
     return lock->denies || lock->requires || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
 }
@@ -881,7 +891,8 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
                 const struct ir_target *target = &lock->scope.targets[j];
                 family.parent = target->resource;
                 family.group = target->group ? target->group : "*";
-                if (reaches(lock, target, shape)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+                if (reaches(lock, target, shape) && !is_taken_in(lock, target, shape))
+                    add_to_group(arena, &known, &groups, &group_count, lock, &family);
             }
         }
     }

@@ -73,5 +73,11 @@ func TestDifferential(t *testing.T) {
 		count := totals.Sorts()[sort]
 		t.Logf("%-22s %6d decisions, %5d denied", sort, count.Decisions, count.Denied)
 	}
+	// Every sort of request must come, and must be refused at times.
+	for _, sort := range differential.Sorts() {
+		if count := totals.Sorts()[sort]; compared >= 50_000 && totals.Disagreements.Load() == 0 && (count == nil || count.Denied < 5) {
+			t.Errorf("%s: %+v of %d decisions are too few", sort, count, compared)
+		}
+	}
 	t.Logf("differential: %d decisions, %d policies, %d disagreements", totals.Decisions.Load(), totals.Policies.Load(), totals.Disagreements.Load())
 }

@@ -6,6 +6,11 @@
 #define LOCK(clauses) "lock l {\n" clauses "\n}\n"
 #define PODS LOCK("resources pods\nnamespace b, a\nlabels k=v\ndeny delete\nexclusive user u\n%s")
 
+// Who fills the default roles.
+#define AGGREGATION                                                                                                    \
+    "(and (user in system:serviceaccount:kube-system:clusterrole-aggregation-controller "                              \
+    "system:kube-controller-manager) (name in admin edit view))"
+
 // The facts of the lock with the id, in the policy.
 #define ASSERT_FACTS(state, policy, id, facts)                                                                         \
     do {                                                                                                               \
@@ -19,32 +24,41 @@ static const char *pods_with(void **state, const char *clauses) {
 }
 
 static void nothing_is_guarded_that_is_not_asked_for(void **state) {
-    assert_string_equal(derived_ids(state, compile(state, pods_with(state, ""))), "");
-    assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard labels, label-in"))), "");
+    assert_string_equal(derived_ids(state, compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny all"))),
+                        "");
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard none"))), "");
+    // The label guard of pods is about what their bindings carry as well.
+    assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard labels, label-in"))),
+                        "l (bindings)\n");
+    const struct compilation *compilation = compile(state, pods_with(state, ""));
+    assert_string_equal(derived_ids(state, compilation), "l (bindings)\n");
+    assert_string_equal(facts_of(state, lock_with_id(compilation, "l (bindings)")),
+                        "pods in a b\ndenies, acts binding\n");
+    assert_string_equal(formula_text(state, lock_with_id(compilation, "l (bindings)")->condition),
+                        "(or (new-label k))");
 }
 
 // ---- namespace ----
 
 static void namespaces_are_kept_by_name_and_by_label(void **state) {
     ASSERT_FACTS(state, pods_with(state, "guard namespace"), "l (guard namespace)",
-                 "namespaces\ndenies delete\nselects (name in a b)\n");
-    ASSERT_FACTS(state,
-                 LOCK("resources pods\nnamespace labeled env=prod, !old\nlabels k=v\ndeny delete\nguard namespace"),
-                 "l (guard namespace)",
-                 "namespaces\ndenies delete\nselects (and (label env in prod) (not (label old)))\nguards labels\n");
+                 "namespaces\ndenies delete\nselects (name in a b)\nguards owners\n");
+    ASSERT_FACTS(
+        state, LOCK("resources pods\nnamespace labeled env=prod, !old\nlabels k=v\ndeny delete\nguard namespace"),
+        "l (guard namespace)",
+        "namespaces\ndenies delete\nselects (and (label env in prod) (not (label old)))\nguards labels owners\n");
     ASSERT_FACTS(state,
                  "object x {\nresources pods\nnamespace a\nall objects\n}\n"
                  "object y {\nresources cm\nnamespace c, a\nall objects\n}\n"
                  "lock l on x, y {\ndeny delete\nguard namespace\n}\n",
-                 "l (guard namespace)", "namespaces\ndenies delete\nselects (name in a c)\n");
+                 "l (guard namespace)", "namespaces\ndenies delete\nselects (name in a c)\nguards owners\n");
 }
 
 // The parts of a lock about subresources and cluster-scoped objects do not have the namespace guarded twice.
 static void a_lock_of_several_parts_guards_once(void **state) {
     assert_string_equal(derived_ids(state, compile(state, LOCK("resources pods, pods/status, pods/exec\nnamespace "
                                                                "a\nlabels k=v\ndeny all\nguard namespace"))),
-                        "l (guard namespace)\n");
+                        "l (bindings)\nl (guard namespace)\n");
     assert_string_equal(derived_ids(state, compile(state, "object x {\nresources nodes\nname n\n}\n"
                                                           "object y {\nresources cm\nnamespace a\nname n\n}\n"
                                                           "lock l on x, y {\ndeny delete\nguard namespace\n}\n")),
@@ -59,10 +73,10 @@ static void definitions_and_api_services_are_kept(void **state) {
     static const char policy[] =
         WIDGETS LOCK("resources widgets, pods\nnamespace a\nlabels k=v\ndeny delete\nguard crd");
     assert_string_equal(derived_ids(state, compile(state, policy)),
-                        "l (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\n");
+                        "l (bindings)\nl (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\n");
     ASSERT_FACTS(state, policy, "l (guard crd)",
                  "customresourcedefinitions.apiextensions.k8s.io\ndenies update delete\n"
-                 "selects (name in widgets.example.com)\nchanging spec\n");
+                 "selects (name in widgets.example.com)\nchanging spec\nguards owners\n");
     ASSERT_FACTS(state, policy, "l (guard crd status)",
                  "customresourcedefinitions.apiextensions.k8s.io /status\ndenies update\n"
                  "selects (name in widgets.example.com)\nchanging status\n");
@@ -75,7 +89,7 @@ static void a_group_of_custom_resources_is_kept_as_a_whole(void **state) {
     ASSERT_FACTS(state, WIDGETS LOCK("resources *.example.com\nnamespace a\nlabels k=v\ndeny delete\nguard crd"),
                  "l (guard crd)",
                  "customresourcedefinitions.apiextensions.k8s.io\ndenies update delete\n"
-                 "selects (field /spec/group in example.com)\nchanging spec\n");
+                 "selects (field /spec/group in example.com)\nchanging spec\nguards owners\n");
 }
 
 // The API server itself writes definitions and API services, whatever the lock lets through.
@@ -95,16 +109,17 @@ static void the_api_server_passes_the_guard_of_definitions(void **state) {
 
 static void workloads_whose_pods_are_locked_are_kept(void **state) {
     const char *policy = pods_with(state, "guard owners");
-    assert_string_equal(derived_ids(state, compile(state, policy)), "l (guard owners cronjobs)\nl (guard owners)\n");
+    assert_string_equal(derived_ids(state, compile(state, policy)),
+                        "l (bindings)\nl (guard owners cronjobs)\nl (guard owners)\n");
     ASSERT_FACTS(state, policy, "l (guard owners)",
                  "deployments.apps replicasets.apps statefulsets.apps daemonsets.apps jobs.batch "
                  "replicationcontrollers in a b\n"
                  "denies create update delete, acts scale\n"
-                 "selects (field /spec/template/metadata/labels/k in v)\nchanging spec\nguards label-in\n");
+                 "selects (field /spec/template/metadata/labels/k in v)\nchanging spec\nguards label-in owners\n");
     ASSERT_FACTS(state, policy, "l (guard owners cronjobs)",
                  "cronjobs.batch in a b\ndenies create update delete, acts scale\n"
                  "selects (field /spec/jobTemplate/spec/template/metadata/labels/k in v)\nchanging spec\n"
-                 "guards label-in\n");
+                 "guards label-in owners\n");
     ASSERT_FACTS(state, policy, "l",
                  "pods in a b\ndenies delete, acts eviction\nselects (label k in v)\nguards labels owners\n");
     assert_int_equal(lock_with_id(compile(state, policy), "l (guard owners)")->exemption, EXEMPT_CONTROLLERS);
@@ -118,10 +133,10 @@ static void templates_are_asked_the_whole_selection(void **state) {
                  "deployments.apps in (namespace-label e in p)\ndenies create update delete, acts scale\n"
                  "selects (and (field /spec/template/metadata/labels/a in b c) (not (or (field "
                  "/spec/template/metadata/labels/d) (not (field /spec/template/metadata/labels/e)))))\n"
-                 "changing spec\nguards label-in\n");
+                 "changing spec\nguards label-in owners\n");
 }
 
-// What a template does not hand on, or what no workload owns, is only kept from other owners.
+// What a template does not hand on, or what no workload owns.
 static void workloads_are_kept_only_where_labels_tell_them(void **state) {
     static const char *const others[] = {
         "resources pods\nnamespace a\nname n\ndeny delete",
@@ -129,7 +144,6 @@ static void workloads_are_kept_only_where_labels_tell_them(void **state) {
         "resources pods\nnamespace a\nlabels k=v\nwhere field spec.x\ndeny delete",
         "resources pods\nnamespace a\nwhere label k > 5\ndeny delete",
         "resources pods\nnamespace a\nall objects\ndeny delete",
-        "resources pods\nnamespace a\nlabels k=v\ndeny create",
         "resources pods/status\nnamespace a\nlabels k=v\ndeny update",
         "resources configmaps\nnamespace a\nlabels k=v\ndeny delete",
         "resources pods.example.com\nnamespace a\nlabels k=v\ndeny delete",
@@ -138,9 +152,8 @@ static void workloads_are_kept_only_where_labels_tell_them(void **state) {
         const struct compilation *compilation =
             compile(state, arena_printf(arena_of(state),
                                         "resource pods.example.com namespaced\n" LOCK("%s\nguard owners"), others[i]));
-        if (*derived_ids(state, compilation)) print_message("%s\n", others[i]);
-        assert_string_equal(derived_ids(state, compilation), "");
-        assert_true(lock_named(compilation, "l")->guard_owners);
+        if (strstr(derived_ids(state, compilation), "owners")) print_message("%s\n", others[i]);
+        assert_null(strstr(derived_ids(state, compilation), "owners"));
     }
 }
 
@@ -158,8 +171,10 @@ static void what_a_workload_owns_is_locked_with_it(void **state) {
     ASSERT_FACTS(state,
                  LOCK("resources statefulsets, pods, deployments\nnamespace a\nlabels k=v\ndeny create\ncascade"),
                  "l (cascade)", "replicasets.apps in a\ndenies create\nselects (label k in v)\n");
-    ASSERT_FACTS(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny scale\ncascade"), "l (cascade)",
-                 "pods replicasets.apps in a\ndenies, acts scale\nselects (label k in v)\nguards labels\n");
+    // Who is kept from everything is kept from getting into the pods.
+    ASSERT_FACTS(state, LOCK("resources daemonsets\nnamespace a\nlabels k=v\ndeny all\ncascade"), "l (cascade)",
+                 "pods in a\ndenies create update delete, acts eviction exec attach portforward proxy\n"
+                 "selects (label k in v)\nguards labels\n");
     assert_int_equal(
         lock_with_id(compile(state, LOCK("resources jobs\nnamespace a\nlabels k=v\ndeny delete\nexempt none\ncascade")),
                      "l (cascade)")
@@ -173,7 +188,7 @@ static void a_cascade_is_made_of_the_workloads_once(void **state) {
     for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
         const char *policy =
             arena_printf(arena_of(state), LOCK("resources %s\nnamespace a\nlabels k=v\ndeny update\ncascade"), both[i]);
-        assert_string_equal(derived_ids(state, compile(state, policy)), "l (cascade)\n");
+        assert_string_equal(derived_ids(state, compile(state, policy)), "l (cascade bindings)\nl (cascade)\n");
         ASSERT_FACTS(state, policy, "l (cascade)",
                      "pods replicasets.apps in a\ndenies update, acts scale\nselects (label k in v)\nguards labels\n");
     }
@@ -203,7 +218,7 @@ static void what_is_written_for_the_policy_is_kept(void **state) {
                                                                           pods_with(state, "guard rbac")))),
                            "l (guard rbac of the cluster)\n"));
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard rbac"))),
-                        "l (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
+                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
 }
 
 // Grants of another policy are not this one's output.
@@ -212,7 +227,7 @@ static void each_policy_keeps_its_own(void **state) {
     const struct compilation *compilation =
         COMPILE_FILES(state, {"one.klock", lock}, {"two.klock", "policy two\n" GRANT});
     assert_string_equal(derived_ids(state, compilation),
-                        "l (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
+                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
 }
 
 // The label of the objects is cut where the policy's name is too long for one.
@@ -245,11 +260,15 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_string_equal(lock->name, "l");
         assert_string_equal(text_of(compilation, lock->span), "l");
         assert_string_equal(subjects_text(state, &lock->exclusive), "user u, group g, (uid in x)");
-        assert_string_equal(subjects_text(state, &lock->passes), "user e, user u, group g, (uid in x)");
+        const bool aggregated = strcmp(lock->id, "l (guard rbac clusterroles)") == 0;
+        assert_string_equal(subjects_text(state, &lock->passes),
+                            aggregated ? "user e, user u, group g, (uid in x), " AGGREGATION
+                                       : "user e, user u, group g, (uid in x)");
         assert_string_equal(subjects_text(state, &lock->glass), "user b");
         assert_int_equal(lock->mode, MODE_DENY | MODE_AUDIT);
-        assert_true(lock->fail_open);
-        assert_int_equal(lock->exemption, EXEMPT_CONTROLLERS);
+        // What keeps the lock fails closed, whatever the lock does.
+        assert_false(lock->fail_open);
+        assert_int_equal(lock->exemption, aggregated ? EXEMPT_LIFECYCLE : EXEMPT_CONTROLLERS);
         // Whoever is refused must find the lock and its owner; the lock's message is about other objects.
         assert_non_null(strstr(lock->message, "(lock l of policy test;"));
         assert_non_null(strstr(lock->message, "owner: o"));
@@ -257,7 +276,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_null(strstr(lock->message, "of pods"));
         for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
     }
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 9);
 }
 
 // A condition is kept when it can be asked of any request, and left out when it is about the object: then the derived
@@ -289,7 +308,8 @@ static void conditions_about_the_request_are_kept(void **state) {
 
 static void static_manifests_keep_the_policies_of_the_api(void **state) {
     const char *policy = pods_with(state, "");
-    assert_string_equal(derived_ids(state, compile_static(state, policy)), "admission-configuration (static)\n");
+    assert_string_equal(derived_ids(state, compile_static(state, policy)),
+                        "admission-configuration (static)\nl (bindings)\n");
     const struct compilation *compilation =
         compile_static(state, arena_printf(arena_of(state), "%sdeployer user d\n", policy));
     const struct ir_lock *lock = lock_with_id(compilation, "admission-configuration (static)");
@@ -333,7 +353,7 @@ static void the_deployer_passes_what_guards_the_output(void **state) {
                                          "l (guard rbac rolebindings)"};
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++)
         assert_string_equal(subjects_text(state, &lock_with_id(compilation, guards[i])->passes),
-                            "user d, user u, group e");
+                            i == 1 ? "user d, user u, group e, " AGGREGATION : "user d, user u, group e");
     assert_string_equal(subjects_text(state, &lock_with_id(compilation, "l (guard namespace)")->passes), "user u");
     assert_string_equal(subjects_text(state, &lock_with_id(compilation, "l")->passes), "user u");
 }
@@ -432,6 +452,11 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {LOCK("resources pods\nnamespace a\nlabels k=v\ndeny delete\ncascade"), "K0414", "cascade"},
         {LOCK("resources statefulsets, pods\nnamespace a\nlabels k=v\ndeny delete\ncascade"), "K0414", "cascade"},
         {LOCK("resources deployments/scale\nnamespace a\nlabels k=v\ndeny scale\ncascade"), "K0414", "cascade"},
+        {LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny scale\ncascade"), "K0403", "cascade"},
+        {LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update\nchanging spec\ncascade"), "K0403",
+         "cascade"},
+        {LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny delete\nrequire label x\ncascade"), "K0403",
+         "cascade"},
         {"resource deployments.example.com namespaced\n" LOCK(
              "resources deployments.example.com\nnamespace a\nlabels k=v\ndeny delete\ncascade"),
          "K0414", "cascade"},

@@ -51,9 +51,20 @@ func sortOf(request *cases.Request, a *aim) string {
 	return "/" + request.Subresource
 }
 
+// Sorts are all sorts of requests.
+func Sorts() []string {
+	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard rbac", "cascade",
+		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac"}
+	for _, name := range []string{"status", "approval", "finalize", "ephemeralcontainers", "resize", "eviction", "scale", "exec", "attach",
+		"portforward", "proxy", "binding", "token"} {
+		sorts = append(sorts, "/"+name)
+	}
+	return sorts
+}
+
 // subresources lets a lock be on subresources of the resources: all of one operation, since it has to deny that.
 func (m *maker) subresources(chosen []resource) string {
-	if !chance(m.s, 18) {
+	if !chance(m.s, 20) {
 		return ""
 	}
 	operation := pick(m.s, []string{"UPDATE", "UPDATE", "CREATE", "CONNECT"})
