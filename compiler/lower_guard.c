@@ -139,6 +139,13 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
 // One of the labels and annotations that the selection reads is in the new metadata.
 static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
     for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
+    if (expr->kind == IR_FIELD && ir_is_metadata_path(&expr->path)) {
+        struct ir_expr *field = ir_new(arena, IR_FIELD);
+        field->state = STATE_NEW;
+        field->test = TEST_EXISTS;
+        field->path = expr->path;
+        ARENA_PUSH(arena, carried->operands, carried->operand_count, field);
+    }
     if (expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) return;
     const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
     if (names_get(known, name)) return;

@@ -269,7 +269,7 @@ static void let_aggregate(struct lowering *lowering, struct ir_lock *lock) {
     struct arena *arena = lowering->arena;
     const struct texts controller =
         words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " IR_CONTROLLER_MANAGER);
-    const struct texts roles = words(arena, "admin edit view");
+    const struct texts roles = words(arena, "admin edit");
     struct ir_subjects aggregation = {0};
     struct ir_expr *formula =
         ir_and(arena, derive_in(arena, IR_USER, NULL, &controller), derive_in(arena, IR_NAME, NULL, &roles));
@@ -380,6 +380,12 @@ static struct ir_expr *template_is_account(const struct seal *seal, const char *
     return has_default ? ir_or(arena, ir_not(arena, derive_exists(arena, -1, keys)), named) : named;
 }
 
+// What the API server fills in templates by, revisions keep as it was written.
+static struct ir_expr *revision_is_account(const struct seal *seal, const char *template) {
+    struct arena *arena = seal->lowering->arena;
+    return is_account(seal, arena_printf(arena, "%s spec serviceAccount", template));
+}
+
 static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
     struct arena *arena = seal->lowering->arena;
     struct ir_lock *lock = seal_part(seal, part);
@@ -389,8 +395,9 @@ static void seal_template(const struct seal *seal, const char *part, const char 
         derive_target(seal->lowering, lock, arena_copy(arena, list.items[i], (size_t)(slash - list.items[i])),
                       slash + 1);
     }
-    lock->requires =
-        ir_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
+    struct ir_expr *runs_as = template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template));
+    if (strncmp(template, "data", 4) == 0) runs_as = ir_or(arena, runs_as, revision_is_account(seal, template));
+    lock->requires = ir_not(arena, runs_as);
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
 }

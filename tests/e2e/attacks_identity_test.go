@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
@@ -133,6 +134,18 @@ func operator(w *world) {
 	w.t.Helper()
 	w.make(strings.Replace(deployment("NS", "", ""), "    spec:\n", "    spec:\n      serviceAccountName: keeper\n      initContainers: [{name: first, image: i}]\n", 1))
 	w.until("the keeper's Deployment rolls out", w.rolledOut(w.ns, 3))
+}
+
+// calm waits until nobody has written an object for a while: its controller must not look in the middle of an act.
+func (w *world) calm(place string) {
+	w.t.Helper()
+	version, since := "", time.Now()
+	w.until(place+" is left alone", func() bool {
+		if now := w.admin.get(w.at(place)).GetResourceVersion(); now != version {
+			version, since = now, time.Now()
+		}
+		return time.Since(since) > time.Second
+	})
 }
 
 // accountOf is that of a pod, empty where there is none, or one that ends.
@@ -400,6 +413,7 @@ spec:
 				w.until("there are two revisions", func() bool {
 					return w.field("statefulsets.apps NS/thief", "status", "updateRevision") != w.field("statefulsets.apps NS/thief", "status", "currentRevision")
 				})
+				w.calm("statefulsets.apps NS/thief")
 				place := w.at("controllerrevisions.apps NS/" + w.field("statefulsets.apps NS/thief", "status", "currentRevision").(string))
 				revision := w.mallory.get(place)
 				if err := w.mallory.remove(place); err != nil {

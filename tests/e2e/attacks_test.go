@@ -322,6 +322,22 @@ func (w *world) passes(what string, request func() error) {
 	w.allowed("under the lock: "+what, request)
 }
 
+// until is the stage's, and shows the pods of the namespace when it waits in vain.
+func (w *world) until(what string, condition func() bool) {
+	w.t.Helper()
+	defer func() {
+		if !w.t.Failed() {
+			return
+		}
+		if list, err := w.admin.typed.CoreV1().Pods(w.ns).List(context.Background(), listOptions); err == nil {
+			for _, p := range list.Items {
+				w.t.Logf("pod %s on %q: %s, deleted %v", p.Name, p.Spec.NodeName, p.Status.Phase, p.DeletionTimestamp)
+			}
+		}
+	}()
+	w.stage.until(what, condition)
+}
+
 // text is written for one namespace.
 func (w *world) text(s string) string {
 	return strings.NewReplacer("NS", w.ns, "POLICY", w.policy, "TOKEN", fmt.Sprintf("%06x", crc32.ChecksumIEEE([]byte(w.ns))&0xffffff)).Replace(s)

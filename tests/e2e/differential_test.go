@@ -71,7 +71,7 @@ func TestDifferential(t *testing.T) {
 		totals.Warned.Load()*100/compared, totals.Failed.Load(), totals.Glass.Load(), totals.Refused.Load())
 	for _, sort := range slices.Sorted(maps.Keys(totals.Sorts())) {
 		count := totals.Sorts()[sort]
-		t.Logf("%-22s %6d decisions, %5d denied", sort, count.Decisions, count.Denied)
+		t.Logf("%-22s %6d decisions, %5d denied, %4d warned, %4d by break-glass", sort, count.Decisions, count.Denied, count.Warned, count.Glass)
 	}
 	// Every sort of request must come, and must be refused at times.
 	for _, sort := range differential.Sorts() {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,9 @@ func TestKubectl(t *testing.T) {
 				}
 			}
 
+			// Whoever removes the policy is of the team that it names, or its own accounts and roles would stay behind. The
+			// role that the policy brings for that team is what the removal begins with, so it takes another one as well.
+			remover := []string{"--as=root", "--as-group=system:masters", "--as-group=platform-team"}
 			for _, mode := range [][]string{{}, {"--server-side"}} {
 				args := func(verb string, more ...string) []string {
 					return append(append([]string{verb, "-f", manifest}, mode...), more...)
@@ -76,10 +80,26 @@ func TestKubectl(t *testing.T) {
 				if after := must("payments-objects", "get", "-f", manifest, "-o", versions); after != before {
 					t.Errorf("the second kubectl apply %v writes:\n%s\n%s", mode, before, after)
 				}
-				must("deleted", "delete", "-f", manifest)
+				must("deleted", append([]string{"delete", "-f", manifest}, remover...)...)
 			}
 
 			must("created", "apply", "-f", manifest)
+			// From here on the team needs no other rights than the policy gives it.
+			deployer := []string{"--as=dana", "--as-group=platform-team"}
+			changed := filepath.Join(t.TempDir(), "changed.yaml")
+			other := bytes.ReplaceAll(mustCompile(t, "examples/payments.klock"), []byte("#payments"), []byte("#payments-team"))
+			if err := os.WriteFile(changed, other, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s.until("the deployer has its rights", func() bool {
+				_, code := run(append([]string{"diff", "-f", manifest}, deployer...)...)
+				return code == 0
+			})
+			mustNot("payments-team", append([]string{"diff", "-f", changed}, deployer...)...)
+			must("payments-objects configured", append([]string{"apply", "-f", changed}, deployer...)...)
+			must("payments-objects configured", append([]string{"apply", "-f", manifest}, deployer...)...)
+			must("payments-objects serverside-applied", append([]string{"apply", "--server-side", "--force-conflicts", "-f", manifest}, deployer...)...)
+			mustNot("Forbidden", append([]string{"get", "secrets"}, deployer...)...)
 			must("created", "create", "configmap", "my-cm", "--from-literal=limit=100")
 			must("labeled", "label", "configmap/my-cm", "aura=red")
 			must("created", "run", "my-pod", "--image=registry.example/image:1", "--labels=aura=red")

@@ -34,9 +34,9 @@ type Totals struct {
 }
 
 // Count is of the requests of one sort.
-type Count struct{ Decisions, Denied int64 }
+type Count struct{ Decisions, Denied, Warned, Glass int64 }
 
-func (t *Totals) count(sort, verdict string) {
+func (t *Totals) count(sort string, d *Decision) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	if t.sorts == nil {
@@ -46,8 +46,14 @@ func (t *Totals) count(sort, verdict string) {
 		t.sorts[sort] = &Count{}
 	}
 	t.sorts[sort].Decisions++
-	if verdict == cases.Denied {
+	switch d.Verdict {
+	case cases.Denied:
 		t.sorts[sort].Denied++
+	case cases.Warned:
+		t.sorts[sort].Warned++
+	}
+	if len(d.BreakGlass) > 0 {
+		t.sorts[sort].Glass++
 	}
 }
 
@@ -159,7 +165,7 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		}
 		decision := &answer.Decisions[i]
 		totals.Decisions.Add(1)
-		totals.count(sorts[i], decision.Verdict)
+		totals.count(sorts[i], decision)
 		totals.Failed.Add(int64(min(1, len(decision.Failed))))
 		totals.Glass.Add(int64(min(1, len(decision.BreakGlass))))
 		switch decision.Verdict {

@@ -194,7 +194,11 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 		words = append(words, "rbac")
 		m.guardRBAC(way)
 	}
-	clauses := m.cascade(way, movable, more)
+	ownOnly := slices.ContainsFunc(block.Clauses, func(clause string) bool {
+		return strings.HasPrefix(clause, "changing ") || strings.HasPrefix(clause, "except changing ") || strings.HasPrefix(clause, "require ") ||
+			strings.HasPrefix(clause, "when ") || strings.HasPrefix(clause, "unless ")
+	})
+	clauses := m.cascade(way, movable, more || ownOnly)
 	if len(words) == 0 && chance(m.s, 8) {
 		words = []string{"none"}
 	}
