@@ -9,7 +9,7 @@
 // Who fills the default roles.
 #define AGGREGATION                                                                                                    \
     "(and (user in system:serviceaccount:kube-system:clusterrole-aggregation-controller "                              \
-    "system:kube-controller-manager) (name in admin edit view))"
+    "system:kube-controller-manager) (name in admin edit))"
 
 // The facts of the lock with the id, in the policy.
 #define ASSERT_FACTS(state, policy, id, facts)                                                                         \

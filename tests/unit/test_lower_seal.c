@@ -99,7 +99,7 @@ static void a_template_that_names_no_account_runs_as_the_default_one(void **stat
 // Who fills the default roles.
 #define AGGREGATION                                                                                                    \
     "(and (user in system:serviceaccount:kube-system:clusterrole-aggregation-controller "                              \
-    "system:kube-controller-manager) (name in admin edit view))"
+    "system:kube-controller-manager) (name in admin edit))"
 #define DEFAULTS                                                                                                       \
     "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager system:node "                    \
     "system:controller:clusterrole-aggregation-controller"
