@@ -156,9 +156,6 @@ static struct texts holder_keys(struct arena *arena, const char *policy, const s
     struct texts keys = {0};
     for (size_t i = 0; i < who->account_count; i++) {
         const struct account_names *accounts = &who->accounts[i];
-        if (accounts->every)
-            ARENA_PUSH(arena, keys.items, keys.count,
-                       arena_printf(arena, "%s/accounts/%s", policy, accounts->namespace));
         for (size_t j = 0; j < accounts->names.count; j++)
             ARENA_PUSH(arena, keys.items, keys.count,
                        arena_printf(arena, "%s/account/%s/%s", policy, accounts->namespace, accounts->names.items[j]));
