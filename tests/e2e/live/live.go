@@ -407,12 +407,33 @@ func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err erro
 		return outcome, err
 	}
 	defer func() { err = errors.Join(err, restore()) }()
+	if r.Resource == "bindings" && r.Group == "" {
+		// Nothing is bound that is not there.
+		done, failed := j.putPod(ctx, r)
+		if failed != nil {
+			return outcome, failed
+		}
+		defer func() { err = errors.Join(err, done()) }()
+	}
 	for _, form := range r.AskedAs() {
 		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
 			return outcome, err
 		}
 	}
 	return outcome, nil
+}
+
+// putPod stores the pod that a Binding is of, until the returned function is called.
+func (j *Judge) putPod(ctx context.Context, r *cases.Request) (done func() error, err error) {
+	pod, err := complete.Object(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, r.Namespace, r.Name, map[string]any{})
+	if err != nil {
+		return nil, err
+	}
+	key := registry + "pods/" + r.Namespace + "/" + r.Name
+	if done, err = j.store.keep(ctx, key); err != nil {
+		return nil, err
+	}
+	return done, j.store.put(ctx, key, pod)
 }
 
 // askAs asks until the answer is right, or until it is clear that it is not.
