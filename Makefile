@@ -153,11 +153,16 @@ WRAPPED := write fsync close rename mkdir mkstemp fchmod
 $(FAILING): $(OUT)/tests/cli/failing_calls.o $(CLI_OBJECTS) $(LIBRARY)
 	$(LINK) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-unit-tests: $(UNIT_TESTS) $(FAILING)
+# Prints the tree of a file, for tests/golden.
+SYNTAX := $(OUT)/tests/golden/syntax
+$(SYNTAX): $(OUT)/tests/golden/syntax.o $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+unit-tests: $(UNIT_TESTS) $(FAILING) $(SYNTAX)
 unit: $(UNIT_TESTS)
 	@BUILD=$(BUILD) tests/run unit
 
-golden-update: all
+golden-update: all $(SYNTAX)
 	@BUILD=$(BUILD) tests/golden/run.sh --update
 
 differential: build/oracle
@@ -165,7 +170,7 @@ differential: build/oracle
 
 sanitize:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING))
+	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING) $(SYNTAX))
 	@BUILD=asan tests/run unit golden rows cli docs
 
 fuzz:

@@ -347,7 +347,14 @@ static void index_locks(struct checking *checking) {
             const char *group = scope->targets[j].group ? scope->targets[j].group : "*",
                        *plural = scope->targets[j].name ? scope->targets[j].name : "*";
             names_set(&checking->locked, place(arena, group, plural, ""), checking);
-            if (scope->where != IN_NAMESPACES) names_set(&checking->locked, place(arena, group, plural, "*"), checking);
+            // A lock on some namespaces says nothing of others.
+            const bool named =
+                strcmp(plural, "namespaces") == 0 && lock->selects->kind == IR_NAME && lock->selects->test == TEST_IN;
+            for (size_t k = 0; named && k < lock->selects->value_count; k++)
+                names_set(&checking->locked, place(arena, group, plural, lock->selects->values[k]->as.string),
+                          checking);
+            if (scope->where != IN_NAMESPACES && !named)
+                names_set(&checking->locked, place(arena, group, plural, "*"), checking);
             for (size_t k = 0; scope->where == IN_NAMESPACES && k < scope->namespace_count; k++)
                 names_set(&checking->locked, place(arena, group, plural, scope->namespaces[k]), checking);
         }

@@ -107,11 +107,11 @@ static void lower_custom_resources(struct lowering *lowering, struct unit **unit
 
 static void lower_deployer(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct ir *ir = lowering->ir;
-    for (size_t i = 0; i < ir->deployer_count; i++) {
-        if (strcmp(ir->deployers[i]->policy, unit->policy) != 0) continue;
+    const struct ir_deployer *first = names_get(&lowering->deployers, unit->policy);
+    if (first) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword,
                                                     "policy '%s' has a deployer already", unit->policy);
-        diag_relate(diagnostic, ir->deployers[i]->span, "first said here");
+        diag_relate(diagnostic, first->span, "first said here");
         diag_help(lowering->diags, diagnostic, "join them: deployer A, B");
         return;
     }
@@ -123,6 +123,7 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     deployer->accounts = grant.subjects;
     deployer->account_count = grant.subject_count;
     ARENA_PUSH(lowering->arena, ir->deployers, ir->deployer_count, deployer);
+    names_set(&lowering->deployers, unit->policy, deployer);
 }
 
 static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -189,6 +190,10 @@ static void sort(struct ir *ir) {
 }
 
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    names_init(&lowering->deployers, lowering->arena);
+    names_init(&lowering->roles, lowering->arena);
+    names_init(&lowering->outputs, lowering->arena);
+    names_init(&lowering->granted, lowering->arena);
     lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

@@ -33,6 +33,10 @@ struct lowering {
     bool is_static;   // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;
+    struct names deployers; // policy → struct ir_deployer *
+    struct names roles;     // those behind `may`: POLICY/LOCK/VERB → struct ir_grant *
+    struct names outputs;   // the policies for which RBAC is written
+    struct names granted;   // lower_seal.c: policy and who → struct grants *
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);

@@ -128,12 +128,10 @@ void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys
 }
 
 void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
-    for (size_t i = 0; i < lowering->ir->deployer_count; i++) {
-        const struct ir_deployer *deployer = lowering->ir->deployers[i];
-        if (strcmp(deployer->policy, lock->policy) != 0) continue;
-        lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
-        lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
-    }
+    const struct ir_deployer *deployer = names_get(&lowering->deployers, lock->policy);
+    if (!deployer) return;
+    lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
+    lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
 }
 
 // ---- the roles behind `may VERB` ----
@@ -149,10 +147,8 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
         diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
         return;
     }
-    for (size_t i = 0; i < lowering->ir->grant_count; i++)
-        if (!lowering->ir->grants[i]->subject_count && strcmp(lowering->ir->grants[i]->name, name) == 0 &&
-            strcmp(lowering->ir->grants[i]->policy, lock->policy) == 0)
-            return;
+    const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
+    if (names_get(&lowering->roles, key)) return;
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
     *grant =
         (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
@@ -161,6 +157,7 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
     ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
     ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
     ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+    names_set(&lowering->roles, key, grant);
 }
 
 void derive_roles(struct lowering *lowering, const struct ir_lock *lock) {

@@ -38,6 +38,8 @@ struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr
 
 // lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors.
 void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// Has the grants found by whom they are to; before anything else of this file.
+void lower_index_grants(struct lowering *lowering);
 // The lock's actors, and whoever applies the policy.
 void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock);
 // lower_seal.c: a sealed actor.

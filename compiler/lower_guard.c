@@ -232,9 +232,12 @@ static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *ex
     return copy;
 }
 
+// Plurals are those of built-in resources, which declared ones may share.
 static bool locks_resource(const struct ir_lock *lock, const char *plural) {
-    for (size_t i = 0; i < lock->scope.target_count; i++)
-        if (lock->scope.targets[i].resource && strcmp(lock->scope.targets[i].name, plural) == 0) return true;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        if (target->resource && !is_custom(target) && strcmp(target->name, plural) == 0) return true;
+    }
     return false;
 }
 
@@ -245,8 +248,10 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     struct ir_lock *lock = derive_lock(lowering, locked, part);
     for (size_t i = 0; i < workload_count; i++) {
         bool owns = false;
-        for (size_t j = 0; j < locked->scope.target_count; j++)
-            owns |= locked->scope.targets[j].name && catalog_list_has(workloads[i].owns, locked->scope.targets[j].name);
+        for (size_t j = 0; j < locked->scope.target_count; j++) {
+            const struct ir_target *target = &locked->scope.targets[j];
+            owns |= target->resource && !is_custom(target) && catalog_list_has(workloads[i].owns, target->name);
+        }
         if (owns && strcmp(workloads[i].template_labels, labels) == 0)
             derive_target(lowering, lock, workloads[i].group, workloads[i].plural);
     }
@@ -282,10 +287,11 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     for (size_t i = 0; deny && i < deny->words.count; i++) denies_all |= strcmp(deny->words.items[i].text, "all") == 0;
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *from = guarded->locks[i];
+        if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
         struct ir_lock *lock = derive_lock(lowering, from, "cascade");
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
             bool owns = false;
-            for (size_t j = 0; j < workload_count && !from->scope.subresource; j++)
+            for (size_t j = 0; j < workload_count; j++)
                 owns |= locks_resource(from, workloads[j].plural) && catalog_list_has(workloads[j].owns, owned[k][1]);
             owns |= strcmp(owned[k][1], "jobs") == 0 && locks_resource(from, "cronjobs");
             if (owns && !locks_resource(from, owned[k][1])) derive_target(lowering, lock, owned[k][0], owned[k][1]);
@@ -363,12 +369,10 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
 
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
 
-static bool has_output(const struct ir *ir, const char *policy) {
-    for (size_t i = 0; i < ir->grant_count; i++)
-        if (strcmp(ir->grants[i]->policy, policy) == 0) return true;
-    for (size_t i = 0; i < ir->account_count; i++)
-        if (strcmp(ir->accounts[i]->policy, policy) == 0) return true;
-    return false;
+static void index_outputs(struct lowering *lowering) {
+    const struct ir *ir = lowering->ir;
+    for (size_t i = 0; i < ir->grant_count; i++) names_set(&lowering->outputs, ir->grants[i]->policy, lowering);
+    for (size_t i = 0; i < ir->account_count; i++) names_set(&lowering->outputs, ir->accounts[i]->policy, lowering);
 }
 
 // Everything that is written for the policy carries these labels.
@@ -401,7 +405,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct ir_lock *from = guarded->locks[0];
-    const bool output = has_output(lowering->ir, from->policy);
+    const bool output = names_get(&lowering->outputs, from->policy) != NULL;
     const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
     if (!output && !passed) {
         nothing_to_guard(lowering, word, "nobody may pass",
@@ -456,6 +460,8 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < lowering->guarded_count; i++)
         if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) derive_roles(lowering, lowering->guarded[i]->locks[0]);
+    index_outputs(lowering);
+    lower_index_grants(lowering);
     for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

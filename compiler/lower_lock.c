@@ -773,6 +773,15 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
     }
 }
 
+// `require` reads the new object, and some subresources have none.
+static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
+    if (!piece->subresource || !ir_act_of(piece->subresource)) return;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
+                    "requests for '%s' carry nothing that could be required", piece->subresource);
+    diag_help(lowering->diags, diagnostic, "require it of the objects, in a lock on them");
+}
+
 static size_t count_checks(const struct ir_subjects *subjects) {
     size_t count = 0;
     for (size_t i = 0; i < subjects->other_count; i++) count += ir_count_checks(subjects->others[i]);
@@ -848,6 +857,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         common.denies |= denied.denies;
         common.acts |= denied.acts;
     }
+    for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
     unsigned reached = common.acts;
     for (size_t i = 0; require && i < piece_count; i++)
         for (size_t j = 0; j < pieces[i].count; j++) reached |= acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;

@@ -1,5 +1,6 @@
 // `actor … sealed` and the RBAC part of `guard rbac`: nobody else may become the actor. Each way to become it is a lock
 // of its own.
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -145,16 +146,72 @@ static void forbid(struct lowering *lowering, const struct ast_item *item, struc
     derive_done(lowering, item, lock, why);
 }
 
-static bool is_granted_to(const struct ir_grant *grant, const struct identities *who) {
-    for (size_t i = 0; i < grant->subject_count; i++) {
-        const struct ir_rbac_subject *subject = &grant->subjects[i];
-        const struct texts *names = subject->kind == RBAC_USER ? &who->users : &who->groups;
-        for (size_t j = 0; j < who->account_count && subject->kind == RBAC_SERVICE_ACCOUNT; j++)
-            if (strcmp(who->accounts[j].namespace, subject->namespace) == 0) names = &who->accounts[j].names;
-        for (size_t j = 0; j < names->count; j++)
-            if (strcmp(names->items[j], subject->name) == 0) return true;
+struct grants {
+    const struct ir_grant **items;
+    size_t count;
+};
+
+// What the grants to each of them are found by. Names of policies, namespaces and accounts have no slash.
+static struct texts holder_keys(struct arena *arena, const char *policy, const struct identities *who) {
+    struct texts keys = {0};
+    for (size_t i = 0; i < who->account_count; i++) {
+        const struct account_names *accounts = &who->accounts[i];
+        for (size_t j = 0; j < accounts->names.count; j++)
+            ARENA_PUSH(arena, keys.items, keys.count,
+                       arena_printf(arena, "%s/account/%s/%s", policy, accounts->namespace, accounts->names.items[j]));
     }
-    return false;
+    for (size_t i = 0; i < who->users.count; i++)
+        ARENA_PUSH(arena, keys.items, keys.count, arena_printf(arena, "%s/user/%s", policy, who->users.items[i]));
+    for (size_t i = 0; i < who->groups.count; i++)
+        ARENA_PUSH(arena, keys.items, keys.count, arena_printf(arena, "%s/group/%s", policy, who->groups.items[i]));
+    return keys;
+}
+
+void lower_index_grants(struct lowering *lowering) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < lowering->ir->grant_count; i++) {
+        const struct ir_grant *grant = lowering->ir->grants[i];
+        struct identities who = {0};
+        for (size_t j = 0; j < grant->subject_count; j++) {
+            const struct ir_rbac_subject *subject = &grant->subjects[j];
+            switch (subject->kind) {
+            case RBAC_SERVICE_ACCOUNT:
+                texts_add(arena, &accounts_in(arena, &who, subject->namespace)->names, subject->name);
+                break;
+            case RBAC_USER: add_user(arena, &who, subject->name); break;
+            case RBAC_GROUP: add_group(arena, &who, subject->name); break;
+            }
+        }
+        const struct texts keys = holder_keys(arena, grant->policy, &who);
+        for (size_t j = 0; j < keys.count; j++) {
+            struct grants *grants = names_get(&lowering->granted, keys.items[j]);
+            if (!grants) names_set(&lowering->granted, keys.items[j], grants = ARENA_NEW(arena, struct grants));
+            ARENA_PUSH(arena, grants->items, grants->count, grant);
+        }
+    }
+}
+
+static int compare_grants(const void *a, const void *b) {
+    const struct ir_grant *x = *(const struct ir_grant *const *)a, *y = *(const struct ir_grant *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+// Those to any of them, each once; sorted, so that the order of items and files does not reach the output.
+static struct grants grants_to(const struct lowering *lowering, const char *policy, const struct identities *who) {
+    struct arena *arena = lowering->arena;
+    struct grants found = {0};
+    const struct texts keys = holder_keys(arena, policy, who);
+    for (size_t i = 0; i < keys.count; i++) {
+        const struct grants *grants = names_get(&lowering->granted, keys.items[i]);
+        for (size_t j = 0; grants && j < grants->count; j++)
+            ARENA_PUSH(arena, found.items, found.count, grants->items[j]);
+    }
+    if (found.count) qsort(found.items, found.count, sizeof *found.items, compare_grants);
+    size_t kept = 0;
+    for (size_t i = 0; i < found.count; i++)
+        if (!kept || found.items[kept - 1] != found.items[i]) found.items[kept++] = found.items[i];
+    found.count = kept;
+    return found;
 }
 
 static void forbid_bindings(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
@@ -170,11 +227,11 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
         texts_add(arena, &account_namespaces, who->accounts[i].namespace);
         texts_add(arena, &namespaces, who->accounts[i].namespace);
     }
-    for (size_t i = 0; i < lowering->ir->grant_count; i++) {
-        const struct ir_grant *grant = lowering->ir->grants[i];
-        if (strcmp(grant->policy, from->policy) != 0 || !is_granted_to(grant, who)) continue;
-        texts_add(arena, &own,
-                  names_fitting(arena, arena_printf(arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME));
+    const struct grants grants = grants_to(lowering, from->policy, who);
+    for (size_t i = 0; i < grants.count; i++) {
+        const struct ir_grant *grant = grants.items[i];
+        const char *name = names_fitting(arena, arena_printf(arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
+        ARENA_PUSH(arena, own.items, own.count, name);
         // A ClusterRole can be given out in every namespace.
         anywhere |= grant->scope.where != IN_NAMESPACES;
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)

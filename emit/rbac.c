@@ -135,13 +135,61 @@ static void add_rule(struct arena *arena, struct value *rules, struct value *rul
     value_append(arena, rules, rule);
 }
 
-static bool is_of(const struct manifest_object *object, const char *policy, const char *namespace) {
-    return strcmp(object->policy, policy) == 0 && strcmp(object->namespace, namespace) == 0;
+// What is written of a policy into one namespace, or outside of them.
+struct place {
+    const char *namespace;
+    size_t *objects, count; // indices into the manifest
+};
+
+// What is written of a policy: first what is of the cluster, which is there even when it is nothing.
+struct places {
+    struct place **items;
+    size_t count;
+    const struct plan_policy **by_params;
+    size_t by_params_count;
+};
+
+static struct place *place_of(struct arena *arena, struct names *known, struct places *places, const char *policy,
+                              const char *namespace) {
+    // Names of namespaces have no slash.
+    const char *key = arena_printf(arena, "%s/%s", namespace, policy);
+    struct place *place = names_get(known, key);
+    if (place) return place;
+    place = ARENA_NEW(arena, struct place);
+    place->namespace = namespace;
+    names_set(known, key, place);
+    ARENA_PUSH(arena, places->items, places->count, place);
+    return place;
+}
+
+// By policy, for those that have a deployer.
+static void index_places(const struct manifest *manifest, const struct ir *ir, const struct plan *plan,
+                         struct names *places) {
+    struct names known;
+    names_init(places, manifest->arena);
+    names_init(&known, manifest->arena);
+    for (size_t i = 0; i < ir->deployer_count; i++) {
+        struct places *own = ARENA_NEW(manifest->arena, struct places);
+        names_set(places, ir->deployers[i]->policy, own);
+        (void)place_of(manifest->arena, &known, own, ir->deployers[i]->policy, "");
+    }
+    for (size_t i = 0; i < manifest->count; i++) {
+        const struct manifest_object *object = &manifest->objects[i];
+        struct places *own = names_get(places, object->policy);
+        if (!own) continue;
+        struct place *place = place_of(manifest->arena, &known, own, object->policy, object->namespace);
+        ARENA_PUSH(manifest->arena, place->objects, place->count, i);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_policy *policy = &plan->policies[i];
+        struct places *own = policy->by_params ? names_get(places, policy->policy) : NULL;
+        if (own) ARENA_PUSH(manifest->arena, own->by_params, own->by_params_count, policy);
+    }
 }
 
 // Objects of the kind may be made, and those of these names changed and removed.
-static void add_kind(struct manifest *manifest, size_t count, const char *policy, const char *namespace,
-                     const char *own_name, enum manifest_kind kind, struct value *rules) {
+static void add_kind(struct manifest *manifest, const struct place *place, const char *own_name,
+                     enum manifest_kind kind, struct value *rules) {
     static const struct {
         const char *group, *resource;
     } resources[] = {
@@ -157,12 +205,12 @@ static void add_kind(struct manifest *manifest, size_t count, const char *policy
     struct arena *arena = manifest->arena;
     const char **names = NULL;
     size_t name_count = 0;
-    const bool own = *namespace ? kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING
-                                : kind == MANIFEST_CLUSTER_ROLE || kind == MANIFEST_CLUSTER_ROLE_BINDING;
+    const bool own = *place->namespace ? kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING
+                                       : kind == MANIFEST_CLUSTER_ROLE || kind == MANIFEST_CLUSTER_ROLE_BINDING;
     if (own) ARENA_PUSH(arena, names, name_count, own_name);
-    for (size_t i = 0; i < count; i++)
-        if (manifest->objects[i].kind == kind && is_of(&manifest->objects[i], policy, namespace))
-            ARENA_PUSH(arena, names, name_count, manifest->objects[i].name);
+    for (size_t i = 0; i < place->count; i++)
+        if (manifest->objects[place->objects[i]].kind == kind)
+            ARENA_PUSH(arena, names, name_count, manifest->objects[place->objects[i]].name);
     if (!name_count) return;
     add_rule(arena, rules, names_rule(arena, resources[kind].group, resources[kind].resource, NULL, making, 1));
     add_rule(arena, rules,
@@ -172,21 +220,18 @@ static void add_kind(struct manifest *manifest, size_t count, const char *policy
 
 // RBAC lets nobody write a role with more than the writer has, nor a policy with parameters that the writer cannot
 // read.
-static void add_needed(struct manifest *manifest, size_t count, const struct plan *plan, const char *policy,
-                       const char *namespace, struct value *rules) {
+static void add_needed(struct manifest *manifest, const struct places *places, const struct place *place,
+                       struct value *rules) {
     static const char *const reading[] = {"get", "list"};
     struct arena *arena = manifest->arena;
-    for (size_t i = 0; i < count; i++) {
-        const struct manifest_object *object = &manifest->objects[i];
-        if ((object->kind != MANIFEST_ROLE && object->kind != MANIFEST_CLUSTER_ROLE) ||
-            !is_of(object, policy, namespace))
-            continue;
+    for (size_t i = 0; i < place->count; i++) {
+        const struct manifest_object *object = &manifest->objects[place->objects[i]];
+        if (object->kind != MANIFEST_ROLE && object->kind != MANIFEST_CLUSTER_ROLE) continue;
         const struct value *held = value_get(object->value, "rules");
         for (size_t j = 0; j < held->count; j++) add_rule(arena, rules, value_copy(arena, held->as.items[j]));
     }
-    for (size_t i = 0; i < plan->count && !*namespace; i++) {
-        const struct plan_policy *own = &plan->policies[i];
-        if (!own->by_params || strcmp(own->policy, policy) != 0) continue;
+    for (size_t i = 0; i < places->by_params_count && !*place->namespace; i++) {
+        const struct plan_policy *own = places->by_params[i];
         const char *resource = own->rules[0].resources[own->rules[0].resource_count - 1];
         add_rule(arena, rules,
                  names_rule(arena, own->rules[0].group, arena_copy(arena, resource, strcspn(resource, "/")), NULL,
@@ -196,26 +241,19 @@ static void add_needed(struct manifest *manifest, size_t count, const struct pla
 
 void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const struct plan *plan) {
     struct arena *arena = manifest->arena;
+    struct names known;
+    index_places(manifest, ir, plan, &known);
     for (size_t i = 0; i < ir->deployer_count; i++) {
         const struct ir_deployer *deployer = ir->deployers[i];
         const char *name = names_fitting(arena, arena_printf(arena, "%s-deployer", deployer->policy), LIMIT_NAME);
-        const size_t count = manifest->count;
-        const char **namespaces = NULL;
-        size_t namespace_count = 0;
-        ARENA_PUSH(arena, namespaces, namespace_count, ""); // of the cluster
-        for (size_t j = 0; j < count; j++) {
-            const char *namespace = manifest->objects[j].namespace;
-            bool known = false;
-            for (size_t k = 0; k < namespace_count && !known; k++) known = strcmp(namespaces[k], namespace) == 0;
-            if (!known && is_of(&manifest->objects[j], deployer->policy, namespace))
-                ARENA_PUSH(arena, namespaces, namespace_count, namespace);
-        }
-        for (size_t j = 0; j < namespace_count; j++) {
+        const struct places *places = names_get(&known, deployer->policy);
+        for (size_t j = 0; j < places->count; j++) {
+            const struct place *place = places->items[j];
             struct value *rules = value_list(arena);
             for (enum manifest_kind kind = MANIFEST_SERVICE_ACCOUNT; kind <= MANIFEST_BINDING; kind++)
-                add_kind(manifest, count, deployer->policy, namespaces[j], name, kind, rules);
-            add_needed(manifest, count, plan, deployer->policy, namespaces[j], rules);
-            add_pair(manifest, deployer->policy, namespaces[j], name, deployer->span, rules, deployer->accounts,
+                add_kind(manifest, place, name, kind, rules);
+            add_needed(manifest, places, place, rules);
+            add_pair(manifest, deployer->policy, place->namespace, name, deployer->span, rules, deployer->accounts,
                      deployer->account_count);
         }
     }

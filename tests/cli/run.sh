@@ -136,6 +136,9 @@ fi
 try 0 explain && prints K0203
 try 0 explain K0203 && prints K0203
 try 0 explain k0203 && prints K0203
+for code in $(sed -n 's/^DIAG("\(K[0-9]*\)".*/\1/p' "$root/compiler/diag_codes.def"); do
+	try 0 explain "$code" && prints "$code"
+done
 try 0 explain unknown-name && prints K0101
 refuses 'K9999' explain K9999
 

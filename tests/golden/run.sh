@@ -3,7 +3,8 @@
 #
 #   tests/golden/run.sh [--update]
 #
-# errors/NAME.klock has its diagnostics in NAME.txt; ok/NAME.klock and examples/NAME.klock have their objects in NAME.yaml.
+# errors/NAME.klock has its diagnostics in NAME.txt; syntax/NAME.klock its tree in NAME.ast, or what is wrong in NAME.txt;
+# ok/NAME.klock and examples/NAME.klock have their objects in NAME.yaml.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
@@ -39,6 +40,16 @@ for policy in tests/golden/errors/*.klock; do
 	status=0
 	"$KLOCKC" compile "$policy" >"$work/out" 2>"$work/err" || status=$?
 	if { [ "$status" -eq 1 ] || [ "$status" -eq 2 ]; } && [ ! -s "$work/out" ]; then pass; else fail "$policy: compiles, or writes something"; fi
+done
+
+for policy in tests/golden/syntax/*.klock; do
+	name=$(basename "$policy" .klock) status=0
+	(cd tests/golden/syntax && "$OLDPWD/build/${BUILD:-release}/tests/golden/syntax" "$name.klock") >"$work/out" 2>&1 || status=$?
+	case $status in
+	0) compare "${policy%.klock}.ast" "$work/out" ;;
+	1) compare "${policy%.klock}.txt" "$work/out" ;;
+	*) fail "$policy: status $status" "$(cat "$work/out")" ;;
+	esac
 done
 
 for policy in tests/golden/ok/*.klock examples/*.klock; do

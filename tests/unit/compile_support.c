@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "../../compiler/catalog.h"
 #include "../../compiler/celexpr.h"
 #include "../../emit/yamlio.h"
 
@@ -206,6 +207,86 @@ const char *formula_text(void **state, const struct ir_expr *expr) {
     text_init(&text, arena_of(state));
     if (!expr) return "-";
     add_formula(&text, expr);
+    return text_string(&text);
+}
+
+const struct ir_lock *lock_with_id(const struct compilation *compilation, const char *id) {
+    const struct ir_lock *found = NULL;
+    for (size_t i = 0; i < compilation->ir.lock_count; i++) {
+        const struct ir_lock *lock = compilation->ir.locks[i];
+        if (strcmp(lock->id, id) != 0) continue;
+        if (found) fail_msg("there are two locks with the id '%s'", id);
+        found = lock;
+    }
+    if (found) return found;
+    show(compilation);
+    for (size_t i = 0; i < compilation->ir.lock_count; i++) print_message("  %s\n", compilation->ir.locks[i]->id);
+    fail_msg("there is no lock with the id '%s'", id);
+    return NULL;
+}
+
+const char *derived_ids(void **state, const struct compilation *compilation) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    assert_no_errors(compilation);
+    for (size_t i = 0; i < compilation->ir.lock_count; i++)
+        if (compilation->ir.locks[i]->derived) text_printf(&text, "%s\n", compilation->ir.locks[i]->id);
+    return text_string(&text);
+}
+
+static void add_paths(struct text *text, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->path_count; i++)
+        for (size_t j = 0; j < lock->paths[i].count; j++) {
+            const char *key = lock->paths[i].segments[j].key;
+            text_printf(text, "%s%s", j ? "/" : " ", key ? key : "[*]");
+        }
+}
+
+const char *facts_of(void **state, const struct ir_lock *lock) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        text_printf(&text, "%s%s", i ? " " : "",
+                    target->resource ? catalog_name(arena_of(state), target->resource) : "*");
+    }
+    if (lock->scope.subresource) text_printf(&text, " /%s", lock->scope.subresource);
+    if (lock->scope.where == IN_ANY_NAMESPACE) text_add_string(&text, " in * and");
+    if (lock->scope.where == IN_NAMESPACES) text_add_string(&text, " in");
+    if (lock->scope.where == IN_LABELED_NAMESPACES)
+        text_printf(&text, " in %s", formula_text(state, lock->scope.namespace_selector));
+    for (size_t i = 0; i < lock->scope.namespace_count; i++) text_printf(&text, " %s", lock->scope.namespaces[i]);
+    text_add_char(&text, '\n');
+    if (lock->denies || lock->acts) {
+        text_printf(&text, "denies%s%s%s", lock->denies & OP_CREATE ? " create" : "",
+                    lock->denies & OP_UPDATE ? " update" : "", lock->denies & OP_DELETE ? " delete" : "");
+        if (lock->acts) text_add_string(&text, ", acts");
+        for (size_t i = 0; i < ir_act_count; i++)
+            if (lock->acts & ir_acts[i].act) text_printf(&text, " %s", ir_acts[i].subresource);
+        text_add_char(&text, '\n');
+    }
+    if (lock->selects->kind != IR_TRUE) text_printf(&text, "selects %s\n", formula_text(state, lock->selects));
+    if (lock->requires) text_printf(&text, "requires %s\n", formula_text(state, lock->requires));
+    if (lock->path_count) {
+        text_add_string(&text, "changing");
+        add_paths(&text, lock);
+        text_add_char(&text, '\n');
+    }
+    if (lock->guard_labels || lock->guard_label_in || lock->guard_owners)
+        text_printf(&text, "guards%s%s%s\n", lock->guard_labels ? " labels" : "",
+                    lock->guard_label_in ? " label-in" : "", lock->guard_owners ? " owners" : "");
+    return text_string(&text);
+}
+
+const char *subjects_text(void **state, const struct ir_subjects *subjects) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < subjects->user_count; i++)
+        text_printf(&text, "%suser %s", text.len ? ", " : "", subjects->users[i]);
+    for (size_t i = 0; i < subjects->group_count; i++)
+        text_printf(&text, "%sgroup %s", text.len ? ", " : "", subjects->groups[i]);
+    for (size_t i = 0; i < subjects->other_count; i++)
+        text_printf(&text, "%s%s", text.len ? ", " : "", formula_text(state, subjects->others[i]));
     return text_string(&text);
 }
 

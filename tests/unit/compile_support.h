@@ -61,6 +61,20 @@ void assert_clean(const struct compilation *compilation);
 
 const struct ir_lock *lock_named(const struct compilation *compilation, const char *name);
 const struct ir_grant *grant_named(const struct compilation *compilation, const char *name);
+// The only lock with the id: "l (guard namespace)".
+const struct ir_lock *lock_with_id(const struct compilation *compilation, const char *id);
+// The ids of the locks that nobody wrote, in order, each on a line.
+const char *derived_ids(void **state, const struct compilation *compilation);
+// What the lock is about, on lines that are left out where they say nothing:
+//     pods replicasets.apps in a b
+//     denies delete, acts eviction
+//     selects (label k in v)
+//     requires (not (field spec))
+//     changing spec status/x
+//     guards labels owners
+const char *facts_of(void **state, const struct ir_lock *lock);
+// Exact names, users before groups: "user u, group g", and formulas behind them.
+const char *subjects_text(void **state, const struct ir_subjects *subjects);
 // The formula as text: (and (label aura in red) (not (name in a b))).
 const char *formula_text(void **state, const struct ir_expr *expr);
 

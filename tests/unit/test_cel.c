@@ -127,6 +127,25 @@ static void expressions_are_well_formed_and_have_no_superfluous_parentheses(void
     }
 }
 
+static void shapes_and_guards_are_well_formed_as_well(void **state) {
+    static const char *const policies[] = {
+        "lock l {\n resources pods\n namespace a\n labels k=v\n deny all\n exclusive user u\n guard namespace, owners, "
+        "rbac\n}\n",
+        "lock l {\n resources pods\n namespace labeled e=p\n where not (label k = v or label j in (w, x))\n deny all\n "
+        "exclusive may unlock\n guard namespace, owners\n}\n",
+        "lock l {\n resources deployments, cronjobs\n namespace a\n labels k=v\n deny all\n cascade\n guard "
+        "owners\n}\n",
+        "resource w.example.com namespaced kind W\nlock l {\n resources w\n namespace a\n name n\n deny all\n guard "
+        "crd\n}\n",
+        "lock l {\n resources sa/token, pods/binding, pods/eviction\n namespace a\n name n\n deny all\n}\n",
+        "actor a = sa ns/default, serviceaccounts all, user u, group g, uid x sealed by user d\ngrant g to a2 {\n "
+        "resources "
+        "cm\n namespace c\n allow get\n}\nactor a2 = sa ns/default, user u\ndeployer user boss\n",
+        "actor a = sa one/x sealed\nactor b = sa two/y sealed by user \"it's\"\nactor c = sa three/z sealed\n",
+    };
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) visit(state, policies[i], is_well_formed);
+}
+
 static void maps_are_split_below_the_limit(void **state) {
     struct text text;
     text_init(&text, arena_of(state));
@@ -161,6 +180,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(strings_are_escaped_to_printable_ascii),
         SENTENCE(expressions_are_well_formed_and_have_no_superfluous_parentheses),
+        SENTENCE(shapes_and_guards_are_well_formed_as_well),
         SENTENCE(maps_are_split_below_the_limit),
         SENTENCE(expressions_that_cannot_be_split_are_refused),
         SENTENCE(deep_nesting_is_refused_and_not_emitted),

@@ -6,6 +6,8 @@ struct row {
 };
 
 #define LOCK(clauses) "lock l {\n  namespace a\n" clauses "\n}\n"
+#define OTHER(namespaces)                                                                                              \
+    "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace\n}\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
 
@@ -49,6 +51,8 @@ static const struct row rows[] = {
      LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, crd") WIDGETS},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
      LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace")},
+    {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
+     LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, a")},
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x sealed allow K0220 "
                                                                                   "\"withheld\"\n"},

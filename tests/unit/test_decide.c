@@ -171,6 +171,44 @@ static void lifecycle_is_let_through(void **state) {
                   "as sa kube-system/replicaset-controller\ndelete pods default/n" ALLOWED);
 }
 
+static void acts_are_denied_through_their_subresources(void **state) {
+    assert_judged(state, POD_LOCK("labels aura=red\ndeny exec, evict\nguard none"),
+                  "as user u\n"
+                  "connect pods/exec default/n" RED DENIED "connect pods/attach default/n" RED ALLOWED
+                  "connect pods/exec default/n" BLUE ALLOWED "connect pods/exec other/n" RED ALLOWED
+                  "evict pods default/n" RED DENIED "delete pods default/n" RED ALLOWED "evict pods default/n" ALLOWED);
+    assert_judged(state, POD_LOCK("labels aura=red\ndeny all\ncover connect never"),
+                  "as user u\nconnect pods/exec default/n" RED ALLOWED "evict pods default/n" RED DENIED);
+    assert_judged(state, "lock l {\n  resources deployments\n  namespace default\n  name n\n  deny scale\n}\n",
+                  "as user u\nscale deployments default/n field spec.replicas = 1" DENIED
+                  "scale deployments default/m field spec.replicas = 1" ALLOWED
+                  "update deployments default/n -> labels a=b" ALLOWED);
+    assert_judged(state, "lock l {\n  resources pods/status\n  namespace default\n  name n\n  deny update\n}\n",
+                  "as user u\nupdate pods/status default/n -> field status.x = 1" DENIED
+                  "update pods default/n -> labels a=b" ALLOWED "delete pods default/n" ALLOWED);
+}
+
+static void rights_are_what_the_authorizer_grants(void **state) {
+    assert_judged(state, LOCK("name n\ndeny delete\nexclusive may unlock, jonny"),
+                  "as user u\ndelete cm default/n" DENIED "grants unlock\ndelete cm default/n" ALLOWED
+                  "as user v\ndelete cm default/n" DENIED "grants other\ndelete cm default/n" DENIED
+                  "as jonny\ndelete cm default/n" ALLOWED);
+    assert_judged(state, "actor a = user u and may unlock\n" LOCK("name n\ndeny delete\nexclusive a"),
+                  "as user u\ndelete cm default/n" DENIED "grants unlock\ndelete cm default/n" ALLOWED
+                  "as user v\ngrants unlock\ndelete cm default/n" DENIED);
+}
+
+static void guards_refuse_in_the_name_of_their_lock(void **state) {
+    assert_judged(state, POD_LOCK("labels aura=red\ndeny delete\nexclusive user u\nguard namespace, owners"),
+                  "as user v\n"
+                  "delete namespaces default" DENIED "delete namespaces other" ALLOWED
+                  "create deployments default/d field spec.template.metadata.labels.aura = red" DENIED
+                  "create deployments default/d field spec.template.metadata.labels.aura = blue" ALLOWED
+                  "create deployments other/d field spec.template.metadata.labels.aura = red" ALLOWED
+                  "as sa kube-system/generic-garbage-collector\ndelete pods default/n" RED DENIED
+                  "as user u\ndelete namespaces default" ALLOWED);
+}
+
 static void modes_give_verdicts(void **state) {
     assert_judged(state, LOCK("all objects\ndeny delete\nmode warn"),
                   "as user u\ndelete cm default/n\nexpect warned by l");
@@ -235,6 +273,9 @@ int main(void) {
         SENTENCE(changing_narrows_updates),
         SENTENCE(require_reads_the_new_object),
         SENTENCE(lifecycle_is_let_through),
+        SENTENCE(acts_are_denied_through_their_subresources),
+        SENTENCE(rights_are_what_the_authorizer_grants),
+        SENTENCE(guards_refuse_in_the_name_of_their_lock),
         SENTENCE(modes_give_verdicts),
         SENTENCE(every_lock_must_be_satisfied),
         SENTENCE(absence_and_other_types_are_no_error),

@@ -108,6 +108,25 @@ static void wildcards_are_granted_when_they_are_meant(void **state) {
     assert_string_equal(value_get(rules->as.items[0], "verbs")->as.items[0]->as.string, "*");
 }
 
+static void subresources_are_granted_as_they_are_written(void **state) {
+    const struct compilation *compilation = compile_grant(
+        state, "jonny",
+        "resources pods/exec, deployments/v1/scale, pods/eviction\nnamespace a\nname n\nallow create, update");
+    assert_no_errors(compilation);
+    const struct value *rules = value_get(object_named(compilation, "Role", "a", "test-g"), "rules");
+    const struct value *core = value_get(rules->as.items[0], "resources"),
+                       *apps = value_get(rules->as.items[1], "resources");
+    assert_int_equal(core->count, 2);
+    assert_string_equal(core->as.items[0]->as.string, "pods/eviction");
+    assert_string_equal(core->as.items[1]->as.string, "pods/exec");
+    assert_int_equal(apps->count, 1);
+    assert_string_equal(apps->as.items[0]->as.string, "deployments/scale");
+    // Below a name things are created; beside an object without one they are not.
+    assert_reports(compile_grant(state, "jonny", "resources pods/exec, pods\nnamespace a\nname n\nallow create"),
+                   "K0304", "create");
+    assert_reports(compile_grant(state, "may unlock", "resources pods\nnamespace a\nallow get"), "K0305", "may unlock");
+}
+
 static void two_grants_never_become_one_object(void **state) {
     static const char grant[] = "grant %s to user u {\n  resources configmaps\n  namespace default\n  allow get\n}\n";
     struct arena *arena = arena_of(state);
@@ -143,6 +162,7 @@ int main(void) {
         SENTENCE(a_grant_has_a_role_in_each_namespace),
         SENTENCE(what_has_no_namespace_is_granted_in_the_cluster),
         SENTENCE(wildcards_are_granted_when_they_are_meant),
+        SENTENCE(subresources_are_granted_as_they_are_written),
         SENTENCE(two_grants_never_become_one_object),
         SENTENCE(names_of_roles_are_names_that_kubernetes_takes),
     };

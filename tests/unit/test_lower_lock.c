@@ -81,6 +81,92 @@ static void operations_must_be_those_of_the_resource(void **state) {
     assert_no_errors(compile(state, "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny all\n}\n"));
 }
 
+// Those that carry the whole object are a scope of their own; the others are what is done to the object.
+static void subresources_are_locked_apart_from_their_objects(void **state) {
+    static const struct {
+        const char *resources, *deny, *id, *facts;
+    } rows[] = {
+        {"pods/status", "update", "l (status)",
+         "pods /status in a\ndenies update\nselects (label k in v)\nguards labels\n"},
+        {"pods, pods/status", "update", "l", "pods in a\ndenies update\nselects (label k in v)\nguards labels\n"},
+        {"pods, pods/exec", "write, exec", "l (exec)",
+         "pods in a\ndenies, acts exec\nselects (label k in v)\nguards labels\n"},
+        {"pods/exec, pods/attach", "connect", "l (attach)",
+         "pods in a\ndenies, acts attach\nselects (label k in v)\nguards labels\n"},
+        {"pods/eviction", "create", "l (eviction)",
+         "pods in a\ndenies, acts eviction\nselects (label k in v)\nguards labels\n"},
+        {"pods/binding", "all", "l (binding)",
+         "pods in a\ndenies, acts binding\nselects (label k in v)\nguards labels\n"},
+        {"sa/token", "write", "l (token)",
+         "serviceaccounts in a\ndenies, acts token\nselects (label k in v)\nguards labels\n"},
+        {"deployments/scale", "update", "l (scale)",
+         "deployments.apps in a\ndenies, acts scale\nselects (label k in v)\nguards labels\n"},
+        {"deployments/v1/scale, statefulsets/scale", "scale", "l (scale)",
+         "deployments.apps statefulsets.apps in a\ndenies, acts scale\nselects (label k in v)\nguards labels\n"},
+        {"pods", "evict", "l", "pods in a\ndenies, acts eviction\nselects (label k in v)\nguards labels\n"},
+        {"services", "connect", "l", "services in a\ndenies, acts proxy\nselects (label k in v)\nguards labels\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state),
+                                        "lock l {\n  resources %s\n  namespace a\n  labels k=v\n  deny %s\n}\n",
+                                        rows[i].resources, rows[i].deny));
+        assert_no_errors(compilation);
+        assert_string_equal(facts_of(state, lock_with_id(compilation, rows[i].id)), rows[i].facts);
+    }
+}
+
+static void subresources_take_what_requests_for_them_are(void **state) {
+    static const struct {
+        const char *resources, *clauses, *code, *at;
+    } rows[] = {
+        {"pods/status", "deny delete", "K0407", "delete"},
+        {"pods/exec", "deny write", "K0407", "write"},
+        {"pods/eviction", "deny delete", "K0407", "delete"},
+        {"deployments/scale", "deny create", "K0407", "create"},
+        {"pods/status", "deny exec", "K0407", "exec"},
+        {"pods", "deny scale", "K0407", "scale"},
+        {"deployments/v9/scale", "deny scale", "K0103", "deployments/v9/scale"},
+        {"pods/scale", "deny scale", "K0103", "pods/scale"},
+        {"pods, pods/exec", "deny update, exec\nrequire label x", "K0414", "require"},
+        {"deployments/scale", "deny scale\nrequire label x", "K0414", "require"},
+        {"pods/exec", "deny exec\nchanging spec", "K0414", "changing"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state), "lock l {\n  resources %s\n  namespace a\n  name n\n  %s\n}\n",
+                                        rows[i].resources, rows[i].clauses));
+        if (count_of(compilation, rows[i].code) != 1) print_message("%s %s\n", rows[i].resources, rows[i].clauses);
+        assert_reports_only(compilation, rows[i].code, rows[i].at);
+    }
+    assert_no_errors(
+        compile(state, "lock l {\n  resources pods/status\n  namespace a\n  name n\n  require label x\n}\n"));
+}
+
+static void covers_are_chosen_by_what_selects(void **state) {
+    static const struct {
+        const char *clauses;
+        enum cover evictions, connect;
+    } rows[] = {
+        {"name n\ndeny all", COVER_BY_NAME, COVER_BY_NAME},
+        {"labels k=v\ndeny all", COVER_BY_PARAMS, COVER_BY_PARAMS},
+        {"name n\ndeny all\ncover connect by params", COVER_BY_NAME, COVER_BY_PARAMS},
+        {"labels k=v\ndeny all\ncover evictions never", COVER_NONE, COVER_BY_PARAMS},
+        {"labels k=v\ndeny all\ncover never", COVER_NONE, COVER_NONE},
+        {"name n\ndeny exec", COVER_NONE, COVER_BY_NAME},
+        {"name n\ndeny evict", COVER_BY_NAME, COVER_NONE},
+        {"where cel \"true\"\ndeny all", COVER_NONE, COVER_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state), "lock l {\n  resources pods\n  namespace a\n%s\n}\n",
+                                        rows[i].clauses));
+        assert_no_errors(compilation);
+        assert_int_equal(lock_with_id(compilation, "l")->covers[SHAPE_EVICTIONS], rows[i].evictions);
+        assert_int_equal(lock_with_id(compilation, "l")->covers[SHAPE_CONNECT], rows[i].connect);
+    }
+}
+
 static void dates_decide_on_the_day_of_the_compilation(void **state) {
     static const struct {
         const char *active, *date;
@@ -214,6 +300,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(every_refusal_has_its_code_and_place),
         SENTENCE(operations_must_be_those_of_the_resource),
+        SENTENCE(subresources_are_locked_apart_from_their_objects),
+        SENTENCE(subresources_take_what_requests_for_them_are),
+        SENTENCE(covers_are_chosen_by_what_selects),
         SENTENCE(dates_decide_on_the_day_of_the_compilation),
         SENTENCE(operations_add_up),
         SENTENCE(when_and_unless_are_one_condition),

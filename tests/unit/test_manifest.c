@@ -126,6 +126,94 @@ static void long_policy_names_fit_into_labels(void **state) {
                      63);
 }
 
+// The rules of a role, each on a line: "GROUPS RESOURCES NAMES: VERBS".
+static const char *rules_text(void **state, const struct value *role) {
+    static const char *const lists[] = {"apiGroups", "resources", "resourceNames", "verbs"};
+    struct text text;
+    text_init(&text, arena_of(state));
+    const struct value *rules = value_get(role, "rules");
+    for (size_t i = 0; i < rules->count; i++)
+        for (size_t j = 0; j < 4; j++) {
+            const struct value *list = value_get(rules->as.items[i], lists[j]);
+            for (size_t k = 0; list && k < list->count; k++)
+                text_printf(&text, "%s%s", k ? "," : "", list->as.items[k]->as.string);
+            text_add_char(&text, "|||\n"[j]);
+        }
+    return text_string(&text);
+}
+
+// Enough for what is there, and for nothing else.
+static void deployers_may_write_what_there_is(void **state) {
+    const struct compilation *compilation = compile(
+        state,
+        arena_printf(arena_of(state),
+                     "%sdeployer sa x/y, user d\nlock m {\n  resources pods\n  namespace default\n  labels k=v\n  "
+                     "deny exec\n  guard none\n}\n",
+                     policy));
+    assert_no_errors(compilation);
+    assert_string_equal(rules_text(state, object_named(compilation, "Role", "a", "p-deployer")),
+                        "rbac.authorization.k8s.io|roles||create\n"
+                        "rbac.authorization.k8s.io|roles|p-deployer,p-g|delete,get,patch,update\n"
+                        "rbac.authorization.k8s.io|rolebindings||create\n"
+                        "rbac.authorization.k8s.io|rolebindings|p-deployer,p-g|delete,get,patch,update\n"
+                        "|configmaps||update\n");
+    assert_string_equal(rules_text(state, object_named(compilation, "Role", "default", "p-deployer")),
+                        "|serviceaccounts||create\n|serviceaccounts|x|delete,get,patch,update\n"
+                        "rbac.authorization.k8s.io|roles||create\n"
+                        "rbac.authorization.k8s.io|roles|p-deployer|delete,get,patch,update\n"
+                        "rbac.authorization.k8s.io|rolebindings||create\n"
+                        "rbac.authorization.k8s.io|rolebindings|p-deployer|delete,get,patch,update\n");
+    assert_string_equal(
+        rules_text(state, object_named(compilation, "ClusterRole", "", "p-deployer")),
+        "rbac.authorization.k8s.io|clusterroles||create\n"
+        "rbac.authorization.k8s.io|clusterroles|p-c,p-deployer|delete,get,patch,update\n"
+        "rbac.authorization.k8s.io|clusterrolebindings||create\n"
+        "rbac.authorization.k8s.io|clusterrolebindings|p-c,p-deployer|delete,get,patch,update\n"
+        "admissionregistration.k8s.io|validatingadmissionpolicies||create\n"
+        "admissionregistration.k8s.io|validatingadmissionpolicies|p-connect-pods,p-objects|delete,get,patch,update\n"
+        "admissionregistration.k8s.io|validatingadmissionpolicybindings||create\n"
+        "admissionregistration.k8s.io|validatingadmissionpolicybindings|p-connect-pods,p-objects|delete,get,patch,"
+        "update\n"
+        "|nodes||get\n|pods||get,list\n");
+    const struct value *subjects = value_get(object_named(compilation, "RoleBinding", "b", "p-deployer"), "subjects");
+    assert_int_equal(subjects->count, 2);
+    assert_string_equal(string_at(subjects->as.items[0], "namespace"), "x");
+    assert_string_equal(string_at(subjects->as.items[1], "name"), "d");
+}
+
+static void a_deployer_has_nothing_of_other_policies(void **state) {
+    const struct compilation *compilation = COMPILE_FILES(
+        state, {"p.klock", policy},
+        {"q.klock", "policy q\ndeployer user d\nlock l {\n  resources cm\n  namespace a\n  name n\n  deny "
+                    "delete\n}\n"});
+    assert_no_errors(compilation);
+    assert_null(strstr(rules_text(state, object_named(compilation, "ClusterRole", "", "q-deployer")), "p-"));
+    for (size_t i = 0; i < compilation->manifest.count; i++)
+        if (strcmp(compilation->manifest.objects[i].name, "q-deployer") == 0)
+            assert_string_equal(compilation->manifest.objects[i].namespace, "");
+}
+
+// Its label is shorter than its name, by which its objects are found.
+static void a_deployer_of_a_long_name_has_its_objects(void **state) {
+    char *name = arena_alloc(arena_of(state), 101);
+    memset(name, 'x', 100);
+    const struct compilation *compilation = compile(
+        state,
+        arena_printf(arena_of(state),
+                     "policy %s\ndeployer user d\nlock l {\n resources cm\n namespace a\n name n\n deny delete\n}\n",
+                     name));
+    assert_no_errors(compilation);
+    const char *role = arena_printf(arena_of(state), "%s-deployer", name);
+    assert_non_null(strstr(rules_text(state, object_named(compilation, "ClusterRole", "", role)), "x-objects"));
+}
+
+static void rights_are_roles_without_bindings(void **state) {
+    const struct compilation *compilation = compile_lock(state, "name n\ndeny update\nexclusive may unlock", "");
+    assert_string_equal(rules_text(state, object_named(compilation, "ClusterRole", "", "test-l-unlock")),
+                        "klock.dev|locks|l|unlock\n");
+    assert_int_equal(compilation->manifest.count, 3);
+}
+
 static void nothing_is_emitted_when_anything_is_wrong(void **state) {
     assert_int_equal(compile(state, arena_printf(arena_of(state), "%slock m {\n}\n", policy))->manifest.count, 0);
 }
@@ -140,6 +228,10 @@ int main(void) {
         SENTENCE(break_glass_is_written_to_the_audit_log),
         SENTENCE(static_manifests_have_a_suffix),
         SENTENCE(long_policy_names_fit_into_labels),
+        SENTENCE(deployers_may_write_what_there_is),
+        SENTENCE(a_deployer_has_nothing_of_other_policies),
+        SENTENCE(a_deployer_of_a_long_name_has_its_objects),
+        SENTENCE(rights_are_roles_without_bindings),
         SENTENCE(nothing_is_emitted_when_anything_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

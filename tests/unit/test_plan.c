@@ -300,6 +300,94 @@ static void wildcards_leave_out_what_is_never_locked(void **state) {
     assert_true(leases);
 }
 
+static const char *rules_text(void **state, const struct plan_policy *policy) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct plan_rule *rule = &policy->rules[i];
+        text_printf(&text, "%u %s:", rule->operations, rule->namespaced ? "namespaced" : "cluster");
+        for (size_t j = 0; j < rule->resource_count; j++) text_printf(&text, " %s", rule->resources[j]);
+        text_add_char(&text, ';');
+    }
+    return text_string(&text);
+}
+
+static void every_shape_is_a_policy_of_its_own(void **state) {
+    static const struct {
+        const char *name, *rules, *kind; // NULL: not by params
+    } rows[] = {
+        {"p-evictions", "1 namespaced: pods/eviction;", "Pod"},
+        {"p-evictions-by-name", "1 namespaced: pods/eviction;", NULL},
+        {"p-connect-pods", "8 namespaced: pods/attach pods/exec;", "Pod"},
+        {"p-connect-pods-by-name", "8 namespaced: pods/exec;", NULL},
+        {"p-connect-services-by-name", "8 namespaced: services/proxy;", NULL},
+        {"p-connect-nodes-by-name", "8 cluster: nodes/proxy;", NULL},
+        {"p-scale-deployments.apps", "2 namespaced: deployments/scale;", "Deployment"},
+        {"p-tokens-by-name", "1 namespaced: serviceaccounts/token;", NULL},
+        {"p-tokens", "1 namespaced: serviceaccounts/token;", "ServiceAccount"},
+        {"p-bindings-by-name", "1 namespaced: bindings pods/binding;", NULL},
+    };
+    const struct plan *plan = plan_text(
+        state,
+        "policy p\n"
+        "lock a {\n resources pods\n namespace b, a\n labels k in (w, v)\n deny exec, attach, evict\n guard none\n}\n"
+        "lock b {\n resources pods\n namespace a\n name n\n deny exec, evict\n}\n"
+        "lock c {\n resources services\n namespace a\n name n\n deny proxy\n}\n"
+        "lock d {\n resources nodes\n name n\n deny proxy\n}\n"
+        "lock e {\n resources deployments/scale\n namespace a\n labels k=v\n deny scale\n guard none\n}\n"
+        "lock f {\n resources sa/token\n namespace a\n name n\n deny create\n}\n"
+        "lock g {\n resources sa/token\n namespace a\n labels k=v\n deny create\n guard none\n}\n"
+        "lock h {\n resources pods/binding\n namespace a\n name n\n deny create\n}\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct plan_policy *policy = policy_named(plan, rows[i].name);
+        assert_string_equal(rules_text(state, policy), rows[i].rules);
+        assert_int_equal(policy->by_params, rows[i].kind != NULL);
+        if (rows[i].kind) assert_string_equal(policy->param_kind, rows[i].kind);
+    }
+    assert_int_equal(plan->count, sizeof rows / sizeof *rows);
+    const struct plan_policy *connect = policy_named(plan, "p-connect-pods");
+    assert_string_equal(connect->selector_key, "k");
+    assert_int_equal(connect->selector_value_count, 2);
+    assert_string_equal(connect->selector_values[0], "v");
+    assert_int_equal(connect->namespace_count, 2);
+    assert_string_equal(connect->namespaces[0], "a");
+    assert_string_equal(policy_named(plan, "p-scale-deployments.apps")->param_version, "apps/v1");
+}
+
+// Where one lock holds anywhere, or too many namespaces would be listed, objects are looked up everywhere.
+static void lookups_are_narrowed_to_the_namespaces_of_all_locks(void **state) {
+    static const char one[] = "lock a {\n resources pods\n namespace b\n labels k=v\n deny exec\n}\n";
+    assert_int_equal(policy_named(plan_text(state, one), "test-connect-pods")->namespace_count, 1);
+    const char *everywhere =
+        arena_printf(arena_of(state), "%slock b {\n resources pods\n namespace *\n labels j=v\n deny exec\n}\n", one);
+    const struct plan_policy *policy = policy_named(plan_text(state, everywhere), "test-connect-pods");
+    assert_int_equal(policy->namespace_count, 0);
+    assert_null(policy->selector_key);
+    struct text text;
+    text_init(&text, arena_of(state));
+    text_add_string(&text, one);
+    for (int i = 0; i < 100; i++)
+        text_printf(&text, "lock l%d {\n resources pods\n namespace n%d\n labels k=v\n deny exec\n}\n", i, i);
+    assert_int_equal(policy_named(plan_text(state, text_string(&text)), "test-connect-pods")->namespace_count, 0);
+}
+
+// What derived locks differ in are constants as well.
+static void sealed_actors_share_their_tables(void **state) {
+    static const int counts[] = {2, 20};
+    size_t policies[2], tables[2];
+    for (int c = 0; c < 2; c++) {
+        struct text text;
+        text_init(&text, arena_of(state));
+        for (int i = 0; i < counts[c]; i++) text_printf(&text, "actor a%d = sa ns%d/x sealed by user d\n", i, i);
+        const struct plan *plan = plan_text(state, text_string(&text));
+        policies[c] = plan->count;
+        tables[c] = 0;
+        for (size_t i = 0; i < plan->count; i++) tables[c] += plan->policies[i].table_count;
+    }
+    assert_int_equal(policies[0], policies[1]);
+    assert_int_equal(tables[0], tables[1]);
+}
+
 static void long_policy_names_are_cut_and_stay_apart(void **state) {
     char *name = arena_alloc(arena_of(state), 254);
     memset(name, 'x', 253);
@@ -330,6 +418,9 @@ int main(void) {
         SENTENCE(rules_are_the_union_of_what_locks_need),
         SENTENCE(a_wildcard_stands_alone_in_its_rule),
         SENTENCE(wildcards_leave_out_what_is_never_locked),
+        SENTENCE(every_shape_is_a_policy_of_its_own),
+        SENTENCE(lookups_are_narrowed_to_the_namespaces_of_all_locks),
+        SENTENCE(sealed_actors_share_their_tables),
         SENTENCE(long_policy_names_are_cut_and_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

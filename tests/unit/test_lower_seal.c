@@ -1,0 +1,305 @@
+// Sealed actors: which locks keep others from becoming them, and who passes these.
+#include "compile_support.h"
+
+#define RBAC(kind) kind ".rbac.authorization.k8s.io"
+
+#define ASSERT_FACTS(state, compilation, id, facts)                                                                    \
+    assert_string_equal(facts_of((state), lock_with_id((compilation), (id))), (facts))
+
+// What is kept of one account, however many ways there are.
+static void every_way_to_become_an_account_is_a_lock(void **state) {
+    const struct compilation *compilation = compile(state, "actor a = sa ns/x, sa ns/y sealed\n");
+    assert_string_equal(derived_ids(state, compilation), "a (sealed clusterrolebindings)\n"
+                                                         "a (sealed clusterroles)\n"
+                                                         "a (sealed cronjobs in ns)\n"
+                                                         "a (sealed pods in ns)\n"
+                                                         "a (sealed podtemplates in ns)\n"
+                                                         "a (sealed revisions in ns)\n"
+                                                         "a (sealed rolebindings)\n"
+                                                         "a (sealed roles in ns)\n"
+                                                         "a (sealed secrets in ns)\n"
+                                                         "a (sealed tokens in ns)\n"
+                                                         "a (sealed workloads in ns)\n");
+    ASSERT_FACTS(state, compilation, "a (sealed tokens in ns)",
+                 "serviceaccounts in ns\ndenies, acts token\nselects (name in x y)\n");
+    ASSERT_FACTS(state, compilation, "a (sealed secrets in ns)",
+                 "secrets in ns\nrequires (not (and (field /type in kubernetes.io/service-account-token) (annotation "
+                 "kubernetes.io/service-account.name in x y)))\n"
+                 "changing type metadata/annotations/kubernetes.io/service-account.name\n");
+    ASSERT_FACTS(state, compilation, "a (sealed pods in ns)",
+                 "pods in ns\ndenies create update, acts exec attach portforward proxy\n"
+                 "selects (field /spec/serviceAccountName in x y)\n"
+                 "changing spec/containers/[*]/image spec/initContainers/[*]/image spec/ephemeralContainers\n");
+    ASSERT_FACTS(state, compilation, "a (sealed workloads in ns)",
+                 "daemonsets.apps deployments.apps replicasets.apps statefulsets.apps jobs.batch "
+                 "replicationcontrollers in ns\n"
+                 "requires (not (field /spec/template/spec/serviceAccountName in x y))\nchanging spec/template\n");
+    ASSERT_FACTS(state, compilation, "a (sealed cronjobs in ns)",
+                 "cronjobs.batch in ns\n"
+                 "requires (not (field /spec/jobTemplate/spec/template/spec/serviceAccountName in x y))\n"
+                 "changing spec/jobTemplate/spec/template\n");
+    ASSERT_FACTS(state, compilation, "a (sealed podtemplates in ns)",
+                 "podtemplates in ns\nrequires (not (field /template/spec/serviceAccountName in x y))\n"
+                 "changing template\n");
+}
+
+static void accounts_are_sealed_where_they_are(void **state) {
+    const struct compilation *compilation = compile(state, "actor a = sa one/x, sa two/y, sa one/z sealed\n");
+    ASSERT_FACTS(state, compilation, "a (sealed tokens in one)",
+                 "serviceaccounts in one\ndenies, acts token\nselects (name in x z)\n");
+    ASSERT_FACTS(state, compilation, "a (sealed tokens in two)",
+                 "serviceaccounts in two\ndenies, acts token\nselects (name in y)\n");
+    assert_int_equal(compilation->ir.lock_count, 2 * 8 + 3);
+}
+
+static void all_accounts_of_a_namespace_are_sealed_at_once(void **state) {
+    const struct compilation *compilation = compile(state, "actor a = serviceaccounts ns, sa ns/x sealed\n");
+    ASSERT_FACTS(state, compilation, "a (sealed tokens in ns)", "serviceaccounts in ns\ndenies, acts token\n");
+    ASSERT_FACTS(state, compilation, "a (sealed secrets in ns)",
+                 "secrets in ns\nrequires (not (and (field /type in kubernetes.io/service-account-token) (annotation "
+                 "kubernetes.io/service-account.name)))\n"
+                 "changing type metadata/annotations/kubernetes.io/service-account.name\n");
+    ASSERT_FACTS(state, compilation, "a (sealed pods in ns)",
+                 "pods in ns\ndenies create update, acts exec attach portforward proxy\n"
+                 "selects (field /spec/serviceAccountName)\n"
+                 "changing spec/containers/[*]/image spec/initContainers/[*]/image spec/ephemeralContainers\n");
+    // Whatever its pods run as is one of them, `default` where the template names none.
+    ASSERT_FACTS(state, compilation, "a (sealed podtemplates in ns)",
+                 "podtemplates in ns\nrequires (false)\nchanging template\n");
+    ASSERT_FACTS(state, compilation, "a (sealed cronjobs in ns)",
+                 "cronjobs.batch in ns\nrequires (false)\nchanging spec/jobTemplate/spec/template\n");
+}
+
+static void a_template_that_names_no_account_runs_as_the_default_one(void **state) {
+    const struct compilation *compilation = compile(state, "actor a = sa ns/default, sa ns/x sealed\n");
+    ASSERT_FACTS(state, compilation, "a (sealed podtemplates in ns)",
+                 "podtemplates in ns\nrequires (not (or (not (field /template/spec/serviceAccountName)) (field "
+                 "/template/spec/serviceAccountName in default x )))\nchanging template\n");
+    assert_judged(state, "actor a = sa ns/default sealed\n",
+                  "as user u\n"
+                  "create podtemplates ns/t field template.spec.x = 1\nexpect denied by a\n"
+                  "create deployments ns/t field spec.template.spec.x = 1\nexpect denied by a\n"
+                  "create deployments ns/t field spec.template.spec.serviceAccountName = other\nexpect allowed\n"
+                  "create deployments other/t field spec.template.spec.x = 1\nexpect allowed\n");
+}
+
+// ---- RBAC ----
+
+#define IMPERSONATES(verbs, groups, resources)                                                                         \
+    "(and (field $0/verbs/[*] in " verbs ") (field $0/resources/[*] in " resources                                     \
+    ") (field $0/apiGroups/[*] in " groups ")"
+#define NAMED(names) " (or (not (field $0/resourceNames/[*])) (field $0/resourceNames/[*] in " names ")))"
+#define OF_ACCOUNTS(names)                                                                                             \
+    IMPERSONATES("* impersonate", "* ", "* serviceaccounts")                                                           \
+    names " " IMPERSONATES("* create", "* ", "* serviceaccounts/token */token") names                                  \
+        " " IMPERSONATES("* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts") names
+#define OF_PEOPLE(resource, names)                                                                                     \
+    IMPERSONATES("* impersonate", "* ", "* " resource)                                                                 \
+    NAMED(names) " " IMPERSONATES("* impersonate:user-info", "* authentication.k8s.io", "* " resource) NAMED(names)
+// Who fills the default roles.
+#define AGGREGATION                                                                                                    \
+    "(and (user in system:serviceaccount:kube-system:clusterrole-aggregation-controller "                              \
+    "system:kube-controller-manager) (name in admin edit))"
+#define DEFAULTS                                                                                                       \
+    "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager system:node "                    \
+    "system:controller:clusterrole-aggregation-controller"
+
+static void roles_that_impersonate_are_refused(void **state) {
+    const struct compilation *compilation =
+        compile(state, "actor a = sa ns/x, sa ns/y, user u, user v, group g sealed\n");
+    ASSERT_FACTS(
+        state, compilation, "a (sealed roles in ns)",
+        RBAC("roles") " in ns\nrequires (not (any /rules (or " OF_ACCOUNTS(NAMED("x y")) ")))\nchanging rules\n");
+    ASSERT_FACTS(state, compilation, "a (sealed clusterroles)",
+                 RBAC("clusterroles") "\nrequires (not (any /rules (or " OF_ACCOUNTS(NAMED("x y")) " " OF_PEOPLE(
+                     "users", "u v") " " OF_PEOPLE("groups", "g") ")))\nchanging rules\n");
+}
+
+// No name stands for all of them, so a rule with any names will do.
+static void any_name_is_one_of_all_accounts(void **state) {
+    ASSERT_FACTS(state, compile(state, "actor a = serviceaccounts ns sealed\n"), "a (sealed roles in ns)",
+                 RBAC("roles") " in ns\nrequires (not (any /rules (or " OF_ACCOUNTS(")") ")))\nchanging rules\n");
+}
+
+// Only cluster roles impersonate users and groups.
+static void users_and_groups_have_nothing_in_namespaces(void **state) {
+    assert_string_equal(derived_ids(state, compile(state, "actor a = user u, group g sealed\n")),
+                        "a (sealed clusterrolebindings)\na (sealed clusterroles)\n");
+    assert_string_equal(derived_ids(state, compile(state, "actor a = uid x sealed\n")),
+                        "a (sealed clusterrolebindings)\na (sealed clusterroles)\n");
+}
+
+static void a_part_of_who_it_is_is_sealed_as_well(void **state) {
+    assert_non_null(strstr(derived_ids(state, compile(state, "actor a = sa ns/x and uid u sealed\n")),
+                           "a (sealed tokens in ns)\n"));
+    assert_non_null(
+        strstr(derived_ids(state, compile(state, "actor b = sa ns/x\nactor a = b with extra k = v sealed\n")),
+               "a (sealed tokens in ns)\n"));
+}
+
+static const char grants[] = "grant two to user u {\nresources cm\nnamespace d, c\nallow get\n}\n"
+                             "grant one to a {\nresources cm\nnamespace c\nallow get\n}\n"
+                             "grant other to user v {\nresources cm\nnamespace e\nallow get\n}\n"
+                             "grant nodes to group g {\nresources nodes\nallow get\n}\n";
+
+static void bindings_of_what_the_actor_may_are_refused(void **state) {
+    const struct compilation *compilation = compile(
+        state, arena_printf(arena_of(state), "policy p\nactor a = sa ns/x, user u, group g sealed\n%s", grants));
+    ASSERT_FACTS(state, compilation, "a (sealed clusterrolebindings)",
+                 RBAC("clusterrolebindings") "\nrequires (not (or (field /roleRef/name in " DEFAULTS
+                                             ") (field /roleRef/name in p-nodes p-one p-two)))\nchanging roleRef "
+                                             "subjects\n");
+    ASSERT_FACTS(state, compilation, "a (sealed rolebindings)",
+                 RBAC("rolebindings") " in * and kube-node-lease kube-public kube-system\nrequires (not (or (field "
+                                      "/roleRef/name in p-nodes p-one p-two) (and "
+                                      "(namespace in ns) (field /roleRef/name in " DEFAULTS
+                                      "))))\nchanging roleRef subjects\n");
+    compilation = compile(state, "actor a = sa ns/x sealed\n");
+    ASSERT_FACTS(state, compilation, "a (sealed clusterrolebindings)",
+                 RBAC("clusterrolebindings") "\nrequires (not (field /roleRef/name in " DEFAULTS
+                                             "))\nchanging roleRef subjects\n");
+    ASSERT_FACTS(state, compilation, "a (sealed rolebindings)",
+                 RBAC("rolebindings") " in ns\nrequires (not (and (namespace in ns) (field /roleRef/name in " DEFAULTS
+                                      ")))\nchanging roleRef subjects\n");
+}
+
+static void grants_to_all_accounts_are_those_of_the_actor_that_is_them(void **state) {
+    const char *text = facts_of(
+        state, lock_with_id(compile(state, "policy p\nactor a = serviceaccounts ci sealed\ngrant g to serviceaccounts "
+                                           "ci {\nresources cm\nnamespace c\nallow get\n}\ngrant h to sa other/x "
+                                           "{\nresources cm\nnamespace c\nallow get\n}\n"),
+                            "a (sealed rolebindings)"));
+    assert_non_null(strstr(text, "(field /roleRef/name in p-g)"));
+    assert_non_null(strstr(text, " in c ci\n"));
+}
+
+// Another policy has roles of its own.
+static void grants_of_another_policy_are_not_the_actors(void **state) {
+    const struct compilation *compilation =
+        COMPILE_FILES(state, {"a.klock", "policy a\nactor a = user u sealed\n"},
+                      {"b.klock", "policy b\ngrant g to user u {\nresources cm\nnamespace c\nallow get\n}\n"});
+    assert_string_equal(derived_ids(state, compilation), "a (sealed clusterrolebindings)\na (sealed clusterroles)\n");
+}
+
+// The order of items means nothing, so it does not reach the output.
+static void the_order_of_grants_does_not_matter(void **state) {
+    static const char *const items[] = {"grant one to a {\nresources cm\nnamespace c\nallow get\n}\n",
+                                        "grant two to a {\nresources cm\nnamespace b\nallow get\n}\n",
+                                        "actor a = sa ns/x, user u sealed\n"};
+    const char *facts[2];
+    for (int i = 0; i < 2; i++) {
+        const char *text = arena_printf(arena_of(state), "%s%s%s", items[i ? 2 : 0], items[1], items[i ? 0 : 2]);
+        facts[i] = facts_of(state, lock_with_id(compile(state, text), "a (sealed rolebindings)"));
+    }
+    assert_string_equal(facts[0], facts[1]);
+}
+
+// ---- guard rbac says the same of a lock's actors ----
+
+static void guard_rbac_is_about_everybody_who_passes(void **state) {
+    const struct compilation *compilation = compile(
+        state, "lock l {\nresources cm\nnamespace a\nname n\ndeny delete\nexclusive user u, user v\nbreak-glass "
+               "user b\nexempt user e\nguard rbac\n}\n");
+    ASSERT_FACTS(
+        state, compilation, "l (guard rbac clusterroles)",
+        RBAC("clusterroles") "\nrequires (not (any /rules (or " OF_PEOPLE("users", "e u v b") ")))\nchanging rules\n");
+}
+
+// ---- who passes, and how they are reached ----
+
+static void only_the_actor_and_those_behind_by_pass(void **state) {
+    const struct compilation *compilation =
+        compile(state, "actor a = sa ns/x sealed by user d, ci\nactor ci = group ci, uid 7\ndeployer user boss\n");
+    assert_no_errors(compilation);
+    for (size_t i = 0; i < compilation->ir.lock_count; i++) {
+        const struct ir_lock *lock = compilation->ir.locks[i];
+        const bool rbac = strcmp(lock->scope.targets[0].group, "rbac.authorization.k8s.io") == 0;
+        assert_string_equal(lock->name, "a");
+        assert_true(lock->derived);
+        assert_string_equal(text_of(compilation, lock->span), "a");
+        // The API server's own controller fills the default roles.
+        const bool aggregated = strcmp(lock->id, "a (sealed clusterroles)") == 0;
+        assert_string_equal(subjects_text(state, &lock->exclusive),
+                            rbac ? "user boss, user d, user system:serviceaccount:ns:x, group ci, (uid in 7)"
+                                 : "user d, user system:serviceaccount:ns:x, group ci, (uid in 7)");
+        assert_string_equal(subjects_text(state, &lock->passes),
+                            arena_printf(arena_of(state), "%s%s", subjects_text(state, &lock->exclusive),
+                                         aggregated ? ", " AGGREGATION : ""));
+        assert_string_equal(subjects_text(state, &lock->glass), "");
+        assert_int_equal(lock->exemption, aggregated ? EXEMPT_LIFECYCLE : EXEMPT_CONTROLLERS);
+        assert_int_equal(lock->mode, MODE_DENY);
+        assert_false(lock->fail_open);
+        assert_int_equal(lock->condition->kind, IR_TRUE);
+        assert_non_null(strstr(lock->message, "(actor a of policy test;"));
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
+    }
+}
+
+static void accounts_are_found_by_name_and_their_pods_are_looked_up(void **state) {
+    const struct compilation *compilation = compile(state, "actor a = sa ns/x sealed\n");
+    const struct ir_lock *tokens = lock_with_id(compilation, "a (sealed tokens in ns)"),
+                         *pods = lock_with_id(compilation, "a (sealed pods in ns)");
+    assert_int_equal(tokens->covers[SHAPE_TOKENS], COVER_BY_NAME);
+    assert_int_equal(pods->covers[SHAPE_CONNECT], COVER_BY_PARAMS);
+    // Static manifests have no parameters.
+    compilation = compile_static(state, "actor a = sa ns/x sealed\n");
+    assert_int_equal(lock_with_id(compilation, "a (sealed tokens in ns)")->covers[SHAPE_TOKENS], COVER_BY_NAME);
+    assert_int_equal(lock_with_id(compilation, "a (sealed pods in ns)")->covers[SHAPE_CONNECT], COVER_NONE);
+}
+
+static void sealed_users_are_known(void **state) {
+    const struct compilation *compilation =
+        compile(state, "actor a = sa ns/x, user u, group g sealed by user d\nactor b = sa ns/y\n");
+    assert_int_equal(compilation->ir.sealed_count, 2);
+    assert_string_equal(compilation->ir.sealed[0], "system:serviceaccount:ns:x");
+    assert_string_equal(compilation->ir.sealed[1], "u");
+}
+
+// A lock and an actor of one name do not get into each other's way.
+static void ids_are_unique_in_a_policy(void **state) {
+    const struct compilation *compilation =
+        compile(state, "actor x = sa ns/x, sa other/x, serviceaccounts third sealed\n"
+                       "lock x {\nresources pods\nnamespace a\nlabels k=v\ndeny all\nexclusive x\nguard namespace, "
+                       "owners, rbac\n}\ngrant x to x {\nresources cm\nnamespace a\nallow get\n}\n");
+    assert_no_errors(compilation);
+    for (size_t i = 0; i < compilation->ir.lock_count; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(compilation->ir.locks[i]->id, compilation->ir.locks[j]->id);
+    assert_int_equal(compilation->ir.lock_count, 1 + 1 + 3 + 2 + 3 + 3 + 3 * 8 + 3);
+}
+
+// ---- warnings and refusals ----
+
+static void what_a_seal_leaves_open_is_said_where_it_is_written(void **state) {
+    assert_reports_only(compile(state, "actor a = sa ns/x sealed\n"), "K0220", "sealed");
+    assert_clean(compile(state, "actor a = sa ns/x sealed allow K0220 \"withheld\"\n"));
+    assert_clean(compile(state, "actor a = sa ns/default sealed by user d allow K0220, K0303 \"withheld\"\n"));
+    assert_reports_only(compile(state, "actor a = sa ns/x sealed allow K0220, K0303 \"withheld\"\n"), "K0212", "K0303");
+    assert_reports(compile(state, "actor a = sa ns/x sealed allow K0101\n"), "K0107", "K0101");
+    assert_reports_only(compile(state, "actor a = sa ns/x sealed by nobody allow K0220\n"), "K0101", "nobody");
+    assert_true(compile(state, "actor a = sa ns/x allow K0220\n")->diags.errors > 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SENTENCE(every_way_to_become_an_account_is_a_lock),
+        SENTENCE(accounts_are_sealed_where_they_are),
+        SENTENCE(all_accounts_of_a_namespace_are_sealed_at_once),
+        SENTENCE(a_template_that_names_no_account_runs_as_the_default_one),
+        SENTENCE(roles_that_impersonate_are_refused),
+        SENTENCE(any_name_is_one_of_all_accounts),
+        SENTENCE(users_and_groups_have_nothing_in_namespaces),
+        SENTENCE(a_part_of_who_it_is_is_sealed_as_well),
+        SENTENCE(bindings_of_what_the_actor_may_are_refused),
+        SENTENCE(grants_to_all_accounts_are_those_of_the_actor_that_is_them),
+        SENTENCE(grants_of_another_policy_are_not_the_actors),
+        SENTENCE(the_order_of_grants_does_not_matter),
+        SENTENCE(guard_rbac_is_about_everybody_who_passes),
+        SENTENCE(only_the_actor_and_those_behind_by_pass),
+        SENTENCE(accounts_are_found_by_name_and_their_pods_are_looked_up),
+        SENTENCE(sealed_users_are_known),
+        SENTENCE(ids_are_unique_in_a_policy),
+        SENTENCE(what_a_seal_leaves_open_is_said_where_it_is_written),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
