@@ -104,6 +104,15 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
 
 // lower_lock.c
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// lower_deny.c
+// Reports words that are no operations.
+void lower_check_operations(struct lowering *lowering, const struct ast_clause *deny);
+// Adds what is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
+void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct ir_scope *scope,
+                struct ir_lock *lock);
+// The acts that requests for these resources can be.
+unsigned lower_acts_in(const struct ir_scope *scope);
+// lower_message.c
 // Writes what a refused requester reads. `why` stands for the message of a lock that something else than a lock's own
 // clauses made; NULL otherwise. The item is the lock or the actor; NULL for neither.
 void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);

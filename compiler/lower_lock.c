@@ -12,156 +12,6 @@
 #include "text.h"
 #include "value.h"
 
-// ---- operations ----
-
-// What a word behind `deny` takes in: operations on the object, and acts through subresources. Updating scales and
-// deleting evicts where there is such a thing.
-static const struct {
-    const char *name;
-    unsigned operations, acts;
-    bool by_itself; // the acts were asked for, so that the resource must have them
-} operations[] = {
-    {"create", OP_CREATE, ACT_BIND | ACT_TOKEN, false},
-    {"update", OP_UPDATE, ACT_SCALE, false},
-    {"delete", OP_DELETE, ACT_EVICT, false},
-    {"write", OPS_WRITE, ACT_SCALE | ACT_EVICT | ACT_BIND | ACT_TOKEN, false},
-    {"all", OPS_WRITE, ACT_SCALE | ACT_EVICT | ACT_BIND | ACT_TOKEN | ACTS_CONNECT, false},
-    {"connect", 0, ACTS_CONNECT, true},
-    {"evict", 0, ACT_EVICT, true},
-    {"scale", 0, ACT_SCALE, true},
-    {"exec", 0, ACT_EXEC, true},
-    {"attach", 0, ACT_ATTACH, true},
-    {"portforward", 0, ACT_PORTFORWARD, true},
-    {"proxy", 0, ACT_PROXY, true},
-};
-enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
-
-static bool has_wildcard(const struct ir_scope *scope) {
-    for (size_t i = 0; i < scope->target_count; i++)
-        if (!scope->targets[i].resource) return true;
-    return false;
-}
-
-// The acts that requests for the target can be; a wildcard of the core group takes in pods.
-static unsigned acts_of(const struct ir_target *target) {
-    unsigned acts = 0;
-    for (size_t i = 0; i < ir_act_count; i++) {
-        const bool core = !target->group || !*target->group;
-        const bool has = target->resource ? catalog_list_has(target->resource->subresources, ir_acts[i].subresource)
-                                          : ir_acts[i].act == ACT_SCALE || core;
-        if (has) acts |= ir_acts[i].act;
-    }
-    return acts;
-}
-
-static unsigned acts_in(const struct ir_scope *scope) {
-    unsigned acts = 0;
-    for (size_t i = 0; i < scope->target_count; i++) acts |= acts_of(&scope->targets[i]);
-    // Of what a wildcard takes in outside of namespaces, only nodes have such subresources.
-    return scope->where == IN_CLUSTER && has_wildcard(scope) ? acts & ACT_PROXY : acts;
-}
-
-// Index into the table; OPERATION_COUNT when the word is none of it.
-static size_t operation_index(struct word word) {
-    size_t i = 0;
-    while (i < OPERATION_COUNT && strcmp(word.text, operations[i].name) != 0) i++;
-    return i;
-}
-
-static void unknown_operation(struct lowering *lowering, struct word word) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
-    if (catalog_list_has("get list watch read", word.text)) {
-        diag_help(lowering->diags, diagnostic, "admission never sees reads: withhold get, list and watch by RBAC");
-        return;
-    }
-    const char *names[OPERATION_COUNT];
-    for (size_t i = 0; i < OPERATION_COUNT; i++) names[i] = operations[i].name;
-    const char *near = suggest_nearest(word.text, names, OPERATION_COUNT);
-    diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "say create, update, delete or write%s",
-              near ? near : "");
-}
-
-static void wrong_operation(struct lowering *lowering, struct word word, const struct ir_target *target,
-                            const char *help) {
-    const char *name =
-        target->subresource ? arena_printf(lowering->arena, "%s/%s", target->name, target->subresource) : target->name;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span, "'%s' has no operation '%s'", name, word.text);
-    diag_relate(diagnostic, target->span, "this resource");
-    diag_help(lowering->diags, diagnostic, "%s", help);
-}
-
-// RBAC verbs are what discovery knows of a resource: without them, no such request ever arrives.
-static void check_verbs(struct lowering *lowering, struct word word, size_t operation, const struct ir_scope *scope) {
-    const unsigned asked = operations[operation].operations, acts = operations[operation].acts;
-    if (strcmp(word.text, "write") == 0 || strcmp(word.text, "all") == 0) return;
-    for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
-        if (!target->resource) continue;
-        const char *verbs = target->resource->verbs;
-        const bool has = (asked == OP_CREATE && catalog_list_has(verbs, "create")) ||
-                         (asked == OP_UPDATE && catalog_list_has(verbs, "update")) ||
-                         (asked == OP_DELETE && catalog_list_has(verbs, "delete")) ||
-                         (!asked && (acts_of(target) & acts));
-        if (!has) wrong_operation(lowering, word, target, arena_printf(lowering->arena, "its verbs are: %s", verbs));
-    }
-}
-
-// A subresource as the resource of a lock has the one operation that requests for it are.
-static const char *operation_of_subresource(const char *subresource) {
-    const struct ir_act *act = ir_act_of(subresource);
-    if (!act || act->act == ACT_SCALE) return "update";
-    return act->shape == SHAPE_CONNECT ? "connect" : "create";
-}
-
-static bool denies_subresource(const char *subresource, struct word word, size_t operation) {
-    const char *has = operation_of_subresource(subresource);
-    const struct ir_act *act = ir_act_of(subresource);
-    return strcmp(word.text, has) == 0 || strcmp(word.text, "all") == 0 ||
-           (strcmp(word.text, "write") == 0 && strcmp(has, "connect") != 0) ||
-           (act && operations[operation].by_itself && (operations[operation].acts & act->act));
-}
-
-static void deny_on_subresource(struct lowering *lowering, const struct ast_clause *deny,
-                                const struct ir_target *target, struct ir_lock *lock) {
-    const struct ir_act *act = ir_act_of(target->subresource);
-    bool denied = false;
-    for (size_t i = 0; i < deny->words.count; i++) {
-        const size_t operation = operation_index(deny->words.items[i]);
-        denied |=
-            operation < OPERATION_COUNT && denies_subresource(target->subresource, deny->words.items[i], operation);
-    }
-    if (!denied)
-        wrong_operation(
-            lowering, deny->words.items[0], target,
-            arena_printf(lowering->arena, "requests for it are: %s", operation_of_subresource(target->subresource)));
-    else if (act)
-        lock->acts |= act->act;
-    else
-        lock->denies |= OP_UPDATE;
-}
-
-static void check_operations(struct lowering *lowering, const struct ast_clause *deny) {
-    for (size_t i = 0; i < deny->words.count; i++)
-        if (operation_index(deny->words.items[i]) == OPERATION_COUNT) unknown_operation(lowering, deny->words.items[i]);
-}
-
-// What is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
-static void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct ir_scope *scope,
-                       struct ir_lock *lock) {
-    for (size_t i = 0; i < scope->target_count; i++)
-        if (scope->targets[i].subresource) deny_on_subresource(lowering, deny, &scope->targets[i], lock);
-    if (scope->target_count && scope->targets[0].subresource) return;
-    for (size_t i = 0; i < deny->words.count; i++) {
-        const size_t operation = operation_index(deny->words.items[i]);
-        if (operation == OPERATION_COUNT) continue;
-        check_verbs(lowering, deny->words.items[i], operation, scope);
-        lock->denies |= operations[operation].operations;
-        lock->acts |= operations[operation].acts & acts_in(scope) & ~(unsigned)(ACT_BIND | ACT_TOKEN);
-    }
-}
-
 // ---- words of clauses ----
 
 static void bad_word(struct lowering *lowering, struct word word, const char *help) {
@@ -361,140 +211,6 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
     return active;
 }
 
-// ---- message ----
-
-// The text of a one-line clause, or NULL.
-static const char *one_line(struct lowering *lowering, const struct ast_item *item, enum ast_clause_kind kind) {
-    const struct ast_clause *clause = lower_find_clause(item, kind);
-    if (!clause) return NULL;
-    const struct word word = clause->words.items[0];
-    for (const char *c = word.text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
-                                                        "a line break or control character in a one-line text");
-            diag_help(lowering->diags, diagnostic, "the API server shows one line: join the lines");
-            return NULL;
-        }
-    if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "an empty text");
-    return word.text;
-}
-
-// Source text on one line, as it was written.
-static void add_source(struct text *text, const struct sources *sources, struct span span) {
-    const char *source = sources->items[span.file].text;
-    bool blank = false;
-    for (uint32_t i = span.begin; i < span.end; i++) {
-        const char c = source[i];
-        if (c == '\n' || c == '\t' || c == '\r' || c == ' ') {
-            blank = text->len > 0;
-        } else {
-            if (blank) text_add_char(text, ' ');
-            blank = false;
-            text_add_char(text, c);
-        }
-    }
-}
-
-struct requirement {
-    const char *key, *value;
-    size_t order; // as written
-};
-
-static int by_key_as_written(const void *left, const void *right) {
-    const struct requirement *one = left, *other = right;
-    const int keys = strcmp(one->key, other->key);
-    return keys ? keys : (one->order > other->order) - (one->order < other->order);
-}
-
-// Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
-static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
-                                 struct requirement **list, size_t *count) {
-    if (expr->kind == IR_LABEL) {
-        struct text value;
-        text_init(&value, arena);
-        if (negated) text_add_char(&value, '^');
-        if (expr->test == TEST_EXISTS) text_add_char(&value, '*');
-        if (negated && expr->value_count > 1) text_add_char(&value, '(');
-        for (size_t i = 0; i < expr->value_count; i++) {
-            if (i) text_add_char(&value, '|');
-            if (expr->values[i]->kind == VALUE_STRING)
-                text_add_string(&value, expr->values[i]->as.string);
-            else
-                text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
-        }
-        if (negated && expr->value_count > 1) text_add_char(&value, ')');
-        const struct requirement added = {expr->key, text_string(&value), *count};
-        ARENA_PUSH(arena, *list, *count, added);
-    }
-    for (size_t i = 0; i < expr->operand_count; i++)
-        collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
-}
-
-static void add_subjects(struct text *text, const struct ir_subjects *subjects) {
-    enum { SHOWN = 8 };
-    for (size_t i = 0; i < subjects->label_count && i < SHOWN; i++)
-        text_printf(text, "%s%s", i ? ", " : "", subjects->labels[i]);
-    if (subjects->label_count > SHOWN) text_printf(text, " and %zu more", subjects->label_count - SHOWN);
-}
-
-// Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
-void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
-    const bool of_lock = item && item->kind == AST_ITEM_LOCK;
-    const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
-    const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,
-               *ticket = of_lock ? one_line(lowering, item, AST_CLAUSE_TICKET) : NULL;
-    const struct ast_clause *unless = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_UNLESS) : NULL;
-    const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
-    struct text text;
-    text_init(&text, lowering->arena);
-    text_add_string(&text, "denied, there is a lock: ");
-
-    struct requirement *requirements = NULL;
-    size_t count = 0;
-    collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
-    if (count) {
-        qsort(requirements, count, sizeof *requirements, by_key_as_written);
-        text_add_string(&text, "map[");
-        for (size_t i = 0; i < count; i++)
-            text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
-        text_add_string(&text, "]: ");
-    }
-    if (message) text_printf(&text, "%s ", message);
-    text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
-                lock->policy);
-    if (lock->exclusive.label_count) {
-        text_add_string(&text, "only ");
-        add_subjects(&text, &lock->exclusive);
-        text_add_string(&text, " may");
-    } else {
-        text_add_string(&text, "nobody may");
-    }
-    if (unless || require) {
-        struct text source;
-        text_init(&source, lowering->arena);
-        add_source(&source, lowering->sources, unless ? unless->expr->span : require->expr->span);
-        text_printf(&text, "; %s %s", unless ? "unless" : "required:", text_string(&source));
-    }
-    if (lock->glass.label_count) {
-        text_add_string(&text, "; break-glass: ");
-        add_subjects(&text, &lock->glass);
-    }
-    if (owner) text_printf(&text, "; owner: %s", owner);
-    if (ticket) text_printf(&text, "; ticket: %s", ticket);
-    text_add_char(&text, ')');
-    // Names and conditions may hold line breaks, and the API server refuses a message that does.
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
-    lock->message = text_string(&text);
-    if (text.len > LIMIT_MESSAGE_BYTES) {
-        const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
-                        "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
-        diag_help(lowering->diags, diagnostic, "shorten message, owner, ticket or the expression behind unless");
-    }
-}
-
 // ---- objects ----
 
 static struct ir_expr *resource_formula(struct arena *arena, const struct ir_scope *scope) {
@@ -625,7 +341,7 @@ void lower_cover(struct lowering *lowering, const struct ast_item *item, struct 
     const bool replicas = ir_sees_replicas(lock);
     if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
     const unsigned required =
-        lock->requires && replicas && !lock->scope.subresource ? acts_in(&lock->scope) & ACT_SCALE : 0;
+        lock->requires && replicas && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
     bool named = false;
     for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
     for (size_t i = 0; i < ir_act_count; i++) {
@@ -848,7 +564,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
     }
     for (size_t i = 0; i < part_count; i++) add_to_pieces(arena, &pieces, &piece_count, parts[i]);
-    if (deny) check_operations(lowering, deny);
+    if (deny) lower_check_operations(lowering, deny);
     for (size_t i = 0; deny && i < piece_count; i++) {
         struct ir_lock denied = {0};
         for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
@@ -860,7 +576,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
     unsigned reached = common.acts;
     for (size_t i = 0; require && i < piece_count; i++)
-        for (size_t j = 0; j < pieces[i].count; j++) reached |= acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
+        for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
     if (piece_count) check_cover(lowering, item, reached);
     if (require) common.requires = lower_expr(lowering, &context, require->expr);
     common.condition = ir_new(arena, IR_TRUE);

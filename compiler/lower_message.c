@@ -1,0 +1,145 @@
+// What a refused requester reads.
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "diag.h"
+#include "limits.h"
+#include "lower.h"
+#include "source.h"
+#include "suggest.h"
+#include "text.h"
+#include "value.h"
+
+// The text of a one-line clause, or NULL.
+static const char *one_line(struct lowering *lowering, const struct ast_item *item, enum ast_clause_kind kind) {
+    const struct ast_clause *clause = lower_find_clause(item, kind);
+    if (!clause) return NULL;
+    const struct word word = clause->words.items[0];
+    for (const char *c = word.text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                                                        "a line break or control character in a one-line text");
+            diag_help(lowering->diags, diagnostic, "the API server shows one line: join the lines");
+            return NULL;
+        }
+    if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "an empty text");
+    return word.text;
+}
+
+// Source text on one line, as it was written.
+static void add_source(struct text *text, const struct sources *sources, struct span span) {
+    const char *source = sources->items[span.file].text;
+    bool blank = false;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        const char c = source[i];
+        if (c == '\n' || c == '\t' || c == '\r' || c == ' ') {
+            blank = text->len > 0;
+        } else {
+            if (blank) text_add_char(text, ' ');
+            blank = false;
+            text_add_char(text, c);
+        }
+    }
+}
+
+struct requirement {
+    const char *key, *value;
+    size_t order; // as written
+};
+
+static int by_key_as_written(const void *left, const void *right) {
+    const struct requirement *one = left, *other = right;
+    const int keys = strcmp(one->key, other->key);
+    return keys ? keys : (one->order > other->order) - (one->order < other->order);
+}
+
+// Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
+static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
+                                 struct requirement **list, size_t *count) {
+    if (expr->kind == IR_LABEL) {
+        struct text value;
+        text_init(&value, arena);
+        if (negated) text_add_char(&value, '^');
+        if (expr->test == TEST_EXISTS) text_add_char(&value, '*');
+        if (negated && expr->value_count > 1) text_add_char(&value, '(');
+        for (size_t i = 0; i < expr->value_count; i++) {
+            if (i) text_add_char(&value, '|');
+            if (expr->values[i]->kind == VALUE_STRING)
+                text_add_string(&value, expr->values[i]->as.string);
+            else
+                text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
+        }
+        if (negated && expr->value_count > 1) text_add_char(&value, ')');
+        const struct requirement added = {expr->key, text_string(&value), *count};
+        ARENA_PUSH(arena, *list, *count, added);
+    }
+    for (size_t i = 0; i < expr->operand_count; i++)
+        collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
+}
+
+static void add_subjects(struct text *text, const struct ir_subjects *subjects) {
+    enum { SHOWN = 8 };
+    for (size_t i = 0; i < subjects->label_count && i < SHOWN; i++)
+        text_printf(text, "%s%s", i ? ", " : "", subjects->labels[i]);
+    if (subjects->label_count > SHOWN) text_printf(text, " and %zu more", subjects->label_count - SHOWN);
+}
+
+// Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+    const bool of_lock = item && item->kind == AST_ITEM_LOCK;
+    const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
+    const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,
+               *ticket = of_lock ? one_line(lowering, item, AST_CLAUSE_TICKET) : NULL;
+    const struct ast_clause *unless = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_UNLESS) : NULL;
+    const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
+    struct text text;
+    text_init(&text, lowering->arena);
+    text_add_string(&text, "denied, there is a lock: ");
+
+    struct requirement *requirements = NULL;
+    size_t count = 0;
+    collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
+    if (count) {
+        qsort(requirements, count, sizeof *requirements, by_key_as_written);
+        text_add_string(&text, "map[");
+        for (size_t i = 0; i < count; i++)
+            text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
+        text_add_string(&text, "]: ");
+    }
+    if (message) text_printf(&text, "%s ", message);
+    text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
+                lock->policy);
+    if (lock->exclusive.label_count) {
+        text_add_string(&text, "only ");
+        add_subjects(&text, &lock->exclusive);
+        text_add_string(&text, " may");
+    } else {
+        text_add_string(&text, "nobody may");
+    }
+    if (unless || require) {
+        struct text source;
+        text_init(&source, lowering->arena);
+        add_source(&source, lowering->sources, unless ? unless->expr->span : require->expr->span);
+        text_printf(&text, "; %s %s", unless ? "unless" : "required:", text_string(&source));
+    }
+    if (lock->glass.label_count) {
+        text_add_string(&text, "; break-glass: ");
+        add_subjects(&text, &lock->glass);
+    }
+    if (owner) text_printf(&text, "; owner: %s", owner);
+    if (ticket) text_printf(&text, "; ticket: %s", ticket);
+    text_add_char(&text, ')');
+    // Names and conditions may hold line breaks, and the API server refuses a message that does.
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
+    lock->message = text_string(&text);
+    if (text.len > LIMIT_MESSAGE_BYTES) {
+        const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
+                        "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
+        diag_help(lowering->diags, diagnostic, "shorten message, owner, ticket or the expression behind unless");
+    }
+}

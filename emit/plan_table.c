@@ -1,0 +1,499 @@
+// Locks of one structure: what of them differs, and what finds them; see plan.h.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "celexpr.h"
+#include "limits.h"
+#include "names.h"
+#include "plan_parts.h"
+#include "text.h"
+#include "value.h"
+
+// ---- structure: everything about a lock but its constants, as text ----
+
+// With its length, so that no text can look like two, or like a part of the structure.
+static void add_text(struct text *text, const char *part) {
+    text_printf(text, "%zu:%s", strlen(part), part);
+}
+
+static void add_path(struct text *text, const struct ir_path *path) {
+    text_printf(text, "%d", path->variable);
+    for (size_t i = 0; i < path->count; i++) {
+        text_add_char(text, '/');
+        if (path->segments[i].key)
+            add_text(text, path->segments[i].key);
+        else
+            text_add_char(text, '*');
+    }
+}
+
+static char type_letter(const struct ir_expr *expr) {
+    bool strings = true;
+    for (size_t i = 0; i < expr->value_count; i++) strings &= expr->values[i]->kind == VALUE_STRING;
+    return strings ? 's' : 'n';
+}
+
+static void add_structure(struct text *text, const struct ir_expr *expr) {
+    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen,
+                expr->operations);
+    text_add_char(text, ' ');
+    if (expr->key) add_text(text, expr->key);
+    if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) add_path(text, &expr->path);
+    if (expr->value_count) text_add_char(text, type_letter(expr));
+    if (expr->kind == IR_CEL && expr->cel) add_text(text, cel_text(expr->cel));
+    for (size_t i = 0; i < expr->operand_count; i++) add_structure(text, expr->operands[i]);
+    text_add_char(text, ')');
+}
+
+static void add_targets(struct text *text, const struct ir_target *targets, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, " %s.%s", targets[i].name ? targets[i].name : "*", targets[i].group ? targets[i].group : "*");
+}
+
+static bool has_wildcard(const struct ir_scope *scope) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource) return true;
+    return false;
+}
+
+// Two locks may share a table exactly when their structures are the same text.
+const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
+                (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
+                lock->guard_labels, lock->guard_label_in, lock->guard_owners);
+    if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
+    if (has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
+    text_add_char(&text, '|');
+    add_targets(&text, lock->scope.excepts, lock->scope.except_count);
+    for (size_t i = 0; lock->scope.where == IN_ANY_NAMESPACE && i < lock->scope.namespace_count; i++)
+        text_printf(&text, " %s", lock->scope.namespaces[i]);
+    text_add_char(&text, '|');
+    if (lock->scope.namespace_selector) add_structure(&text, lock->scope.namespace_selector);
+    add_structure(&text, lock->selects);
+    add_structure(&text, lock->condition);
+    if (lock->requires) add_structure(&text, lock->requires);
+    for (size_t i = 0; i < lock->path_count; i++) {
+        text_add_char(&text, ' ');
+        add_path(&text, &lock->paths[i]);
+    }
+    text_add_char(&text, '|');
+    for (size_t i = 0; i < lock->passes.other_count; i++) add_structure(&text, lock->passes.others[i]);
+    text_printf(&text, "|%d", lock->glass.user_count + lock->glass.group_count + lock->glass.other_count > 0);
+    for (size_t i = 0; i < lock->glass.other_count; i++) add_structure(&text, lock->glass.others[i]);
+    return text_string(&text);
+}
+
+static bool path_reads_fields(const struct ir_path *path) {
+    return path->variable < 0 &&
+           !(path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0);
+}
+
+static bool formula_reads_fields(const struct ir_expr *expr) {
+    if (expr->kind == IR_CEL) return true;
+    if ((expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) && path_reads_fields(&expr->path))
+        return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (formula_reads_fields(expr->operands[i])) return true;
+    return false;
+}
+
+bool plan_reads_fields(const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->path_count; i++)
+        if (path_reads_fields(&lock->paths[i])) return true;
+    return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
+           (lock->requires && formula_reads_fields(lock->requires));
+}
+
+// ---- the model ----
+
+static struct ir_expr *copy_expr(struct arena *arena, const struct ir_expr *expr) {
+    if (!expr) return NULL;
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, copy_expr(arena, expr->operands[i]));
+    return copy;
+}
+
+static void copy_subjects(struct arena *arena, struct ir_subjects *subjects) {
+    struct ir_expr **others = subjects->others;
+    const size_t count = subjects->other_count;
+    subjects->others = NULL;
+    subjects->other_count = 0;
+    for (size_t i = 0; i < count; i++)
+        ARENA_PUSH(arena, subjects->others, subjects->other_count, copy_expr(arena, others[i]));
+}
+
+static struct ir_lock *copy_lock(struct arena *arena, const struct ir_lock *lock) {
+    struct ir_lock *copy = ARENA_NEW(arena, struct ir_lock);
+    *copy = *lock;
+    copy->scope.namespace_selector = copy_expr(arena, lock->scope.namespace_selector);
+    copy->selects = copy_expr(arena, lock->selects);
+    copy->condition = copy_expr(arena, lock->condition);
+    copy->requires = copy_expr(arena, lock->requires);
+    copy_subjects(arena, &copy->passes);
+    copy_subjects(arena, &copy->glass);
+    return copy;
+}
+
+struct atoms {
+    struct arena *arena;
+    const struct ir_expr **items;
+    size_t count;
+};
+
+static void collect(struct atoms *atoms, const struct ir_expr *expr) {
+    if (!expr) return;
+    if (expr->value_count) ARENA_PUSH(atoms->arena, atoms->items, atoms->count, expr);
+    for (size_t i = 0; i < expr->operand_count; i++) collect(atoms, expr->operands[i]);
+}
+
+// The atoms with constants, in an order that is the same for all locks of one structure.
+static struct atoms atoms_of(struct arena *arena, const struct ir_lock *lock) {
+    struct atoms atoms = {.arena = arena};
+    collect(&atoms, lock->scope.namespace_selector);
+    collect(&atoms, lock->selects);
+    collect(&atoms, lock->condition);
+    collect(&atoms, lock->requires);
+    for (size_t i = 0; i < lock->passes.other_count; i++) collect(&atoms, lock->passes.others[i]);
+    for (size_t i = 0; i < lock->glass.other_count; i++) collect(&atoms, lock->glass.others[i]);
+    return atoms;
+}
+
+// ---- columns ----
+
+static void init_column(struct arena *arena, struct plan_column *column, const char *name, enum plan_type type,
+                        size_t rows) {
+    *column = (struct plan_column){.name = name, .type = type};
+    column->values = ARENA_ARRAY(arena, const struct value **, rows);
+    column->counts = ARENA_ARRAY(arena, size_t, rows);
+}
+
+static void set_row(struct plan_column *column, size_t row, const struct value **values, size_t count) {
+    column->values[row] = values;
+    column->counts[row] = count;
+}
+
+static void set_texts(struct arena *arena, struct plan_column *column, size_t row, const char *const *texts,
+                      size_t count) {
+    const struct value **values = ARENA_ARRAY(arena, const struct value *, count);
+    for (size_t i = 0; i < count; i++) values[i] = value_string(arena, texts[i]);
+    set_row(column, row, values, count);
+}
+
+static bool same_row(const struct plan_column *column, size_t a, size_t b) {
+    if (column->counts[a] != column->counts[b]) return false;
+    for (size_t i = 0; i < column->counts[a]; i++)
+        if (column->values[a][i]->kind != column->values[b][i]->kind ||
+            !value_equal(column->values[a][i], column->values[b][i]))
+            return false;
+    return true;
+}
+
+static void settle(struct plan_column *column, size_t rows) {
+    column->uniform = true;
+    for (size_t i = 1; i < rows && column->uniform; i++) column->uniform = same_row(column, 0, i);
+}
+
+// Of the objects themselves the operations; of what connects to them the subresources.
+static void set_operations(struct arena *arena, struct plan_column *column, size_t row, const struct ir_lock *lock,
+                           enum shape shape) {
+    const char *texts[4];
+    const unsigned operations = lock->denies;
+    size_t count = 0;
+    if (shape != SHAPE_OBJECTS) {
+        for (size_t i = 0; i < ir_act_count; i++)
+            if (ir_acts[i].shape == shape && (lock->acts & ir_acts[i].act)) texts[count++] = ir_acts[i].subresource;
+        set_texts(arena, column, row, texts, count);
+        return;
+    }
+    if (operations & OP_CREATE) texts[count++] = "CREATE";
+    if (operations & OP_UPDATE) texts[count++] = "UPDATE";
+    if (operations & OP_DELETE) texts[count++] = "DELETE";
+    set_texts(arena, column, row, texts, count);
+}
+
+static void set_resources(struct arena *arena, struct plan_column *column, size_t row, const struct ir_scope *scope) {
+    const char **texts = ARENA_ARRAY(arena, const char *, scope->target_count);
+    size_t count = 0;
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (scope->targets[i].resource) texts[count++] = catalog_name(arena, scope->targets[i].resource);
+    if (count) qsort(texts, count, sizeof *texts, compare_strings);
+    set_texts(arena, column, row, texts, count);
+}
+
+static enum plan_type column_type(const struct ir_expr *atom) {
+    if (atom->test == TEST_IN && (atom->kind != IR_GROUP && atom->kind != IR_EXTRA))
+        return type_letter(atom) == 's' ? PLAN_STRINGS : PLAN_SCALARS;
+    return type_letter(atom) == 's' ? PLAN_STRING : PLAN_NUMBER;
+}
+
+static void fill_columns(struct arena *arena, struct plan_table *table, enum shape shape) {
+    const size_t rows = table->row_count;
+    const struct atoms atoms = atoms_of(arena, table->model);
+    table->atoms = atoms.items;
+    table->atom_count = atoms.count;
+    table->columns = ARENA_ARRAY(arena, struct plan_column, atoms.count);
+    for (size_t i = 0; i < atoms.count; i++)
+        init_column(arena, &table->columns[i], arena_printf(arena, "Values%zu", i + 1), column_type(atoms.items[i]),
+                    rows);
+    init_column(arena, &table->resources, "Resources", PLAN_STRINGS, rows);
+    init_column(arena, &table->namespaces, "Namespaces", PLAN_STRINGS, rows);
+    init_column(arena, &table->operations, "Operations", PLAN_STRINGS, rows);
+    init_column(arena, &table->users, "Users", PLAN_STRINGS, rows);
+    init_column(arena, &table->groups, "Groups", PLAN_STRINGS, rows);
+    init_column(arena, &table->glass_users, "GlassUsers", PLAN_STRINGS, rows);
+    init_column(arena, &table->glass_groups, "GlassGroups", PLAN_STRINGS, rows);
+    init_column(arena, &table->messages, "Messages", PLAN_STRING, rows);
+    for (size_t row = 0; row < rows; row++) {
+        const struct ir_lock *lock = table->locks[row];
+        const struct atoms own = atoms_of(arena, lock);
+        for (size_t i = 0; i < atoms.count; i++)
+            set_row(&table->columns[i], row, own.items[i]->values, own.items[i]->value_count);
+        set_resources(arena, &table->resources, row, &lock->scope);
+        set_texts(arena, &table->namespaces, row, lock->scope.namespaces, lock->scope.namespace_count);
+        set_operations(arena, &table->operations, row, lock, shape);
+        set_texts(arena, &table->users, row, lock->passes.users, lock->passes.user_count);
+        set_texts(arena, &table->groups, row, lock->passes.groups, lock->passes.group_count);
+        set_texts(arena, &table->glass_users, row, lock->glass.users, lock->glass.user_count);
+        set_texts(arena, &table->glass_groups, row, lock->glass.groups, lock->glass.group_count);
+        set_texts(arena, &table->messages, row, &lock->message, 1);
+    }
+    for (size_t i = 0; i < atoms.count; i++) settle(&table->columns[i], rows);
+    struct plan_column *const common[] = {&table->resources,    &table->namespaces, &table->operations,
+                                          &table->users,        &table->groups,     &table->glass_users,
+                                          &table->glass_groups, &table->messages};
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) settle(common[i], rows);
+}
+
+// ---- keys ----
+
+// A lock that names more values than this for one key is found by its other keys.
+enum { MAX_KEYS_OF_LOCK = 256 };
+
+static bool is_plain_text_path(const struct ir_expr *atom) {
+    for (size_t i = 0; i < atom->path.count; i++)
+        if (!atom->path.segments[i].key) return false;
+    return atom->path.variable < 0 && !atom->frozen && type_letter(atom) == 's';
+}
+
+// Atoms that stand alone in the conjunction and name exact texts. Labels, names and namespaces have no slash, so that
+// they join with one; annotations and fields may hold any text, so that one of them can be the last part of a key.
+static bool can_be_key(const struct ir_expr *atom, bool last) {
+    if (atom->test != TEST_IN || atom->state != STATE_SELF || !atom->value_count) return false;
+    if (last) return atom->kind == IR_ANNOTATION || (atom->kind == IR_FIELD && is_plain_text_path(atom));
+    return atom->kind == IR_LABEL || atom->kind == IR_NAME || atom->kind == IR_NAMESPACE_LABEL;
+}
+
+static void add_key_atoms(struct arena *arena, struct plan_table *table, const struct ir_expr *formula, bool last) {
+    const bool chain = formula && formula->kind == IR_AND;
+    for (size_t i = 0; formula && i < (chain ? formula->operand_count : 1); i++) {
+        const struct ir_expr *atom = chain ? formula->operands[i] : formula;
+        if (!can_be_key(atom, last)) continue;
+        ARENA_PUSH(arena, table->key_atoms, table->key_count, atom);
+        if (last) return;
+    }
+}
+
+static const struct plan_column *column_of(const struct plan_table *table, const struct ir_expr *atom) {
+    static const struct plan_column none = {.uniform = true}; // of atoms without constants
+    for (size_t i = 0; i < table->atom_count; i++)
+        if (table->atoms[i] == atom) return &table->columns[i];
+    return &none;
+}
+
+struct key_entry {
+    const char *key;
+    size_t row;
+};
+
+static int compare_keys(const void *a, const void *b) {
+    const struct key_entry *x = a, *y = b;
+    const int order = strcmp(x->key, y->key);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+// Extends each of the keys so far by each value of the column.
+static void extend(struct arena *arena, const char ***keys, size_t *count, const struct plan_column *column,
+                   size_t row) {
+    const char **extended = NULL;
+    size_t extended_count = 0;
+    for (size_t i = 0; i < *count; i++)
+        for (size_t j = 0; j < column->counts[row]; j++)
+            ARENA_PUSH(arena, extended, extended_count,
+                       arena_printf(arena, "%s/%s", (*keys)[i], column->values[row][j]->as.string));
+    *keys = extended;
+    *count = extended_count;
+}
+
+static size_t keys_of_row(const struct plan_table *table, size_t row) {
+    size_t product = table->key_namespace ? table->namespaces.counts[row] : 1;
+    if (table->key_resource) product *= table->resources.counts[row];
+    for (size_t i = 0; i < table->key_count; i++) {
+        product *= column_of(table, table->key_atoms[i])->counts[row];
+        if (product > MAX_KEYS_OF_LOCK) return product;
+    }
+    return product;
+}
+
+static bool too_many_keys(const struct plan_table *table) {
+    for (size_t row = 0; row < table->row_count; row++)
+        if (keys_of_row(table, row) > MAX_KEYS_OF_LOCK) return true;
+    return false;
+}
+
+static void fill_keys(struct arena *arena, struct plan_table *table) {
+    const struct ir_lock *model = table->model;
+    table->key_namespace = model->scope.where == IN_NAMESPACES;
+    add_key_atoms(arena, table, model->scope.namespace_selector, false);
+    add_key_atoms(arena, table, model->selects, false);
+    add_key_atoms(arena, table, model->selects, true);
+    while (table->key_count && too_many_keys(table)) table->key_count--;
+    if (!table->key_count) table->key_resource = !has_wildcard(&model->scope);
+    if (too_many_keys(table)) table->key_resource = false;
+    if (too_many_keys(table)) table->key_namespace = false;
+    if (!table->key_count && !table->key_namespace && !table->key_resource) return;
+
+    struct key_entry *entries = NULL;
+    size_t entry_count = 0;
+    for (size_t row = 0; row < table->row_count; row++) {
+        const char *empty = "";
+        const char **keys = &empty;
+        size_t count = 1;
+        if (table->key_namespace) extend(arena, &keys, &count, &table->namespaces, row);
+        if (table->key_resource) extend(arena, &keys, &count, &table->resources, row);
+        for (size_t i = 0; i < table->key_count; i++)
+            extend(arena, &keys, &count, column_of(table, table->key_atoms[i]), row);
+        for (size_t i = 0; i < count; i++) {
+            const struct key_entry entry = {keys[i], row};
+            ARENA_PUSH(arena, entries, entry_count, entry);
+        }
+    }
+    qsort(entries, entry_count, sizeof *entries, compare_keys);
+    table->keys = ARENA_ARRAY(arena, const char *, entry_count);
+    table->key_rows = ARENA_ARRAY(arena, const size_t *, entry_count);
+    table->key_row_counts = ARENA_ARRAY(arena, size_t, entry_count);
+    for (size_t i = 0; i < entry_count;) {
+        size_t end = i, *rows = NULL, count = 0;
+        while (end < entry_count && strcmp(entries[end].key, entries[i].key) == 0)
+            ARENA_PUSH(arena, rows, count, entries[end++].row);
+        table->keys[table->key_value_count] = entries[i].key;
+        table->key_rows[table->key_value_count] = rows;
+        table->key_row_counts[table->key_value_count++] = count;
+        i = end;
+    }
+}
+
+// A readable prefix for the table's variables, from what its key is made of: namespaceAura, name, resource.
+static const char *name_of(struct arena *arena, const struct plan_table *table) {
+    struct text text;
+    text_init(&text, arena);
+    if (table->key_namespace) text_add_string(&text, "namespace");
+    if (table->key_resource) text_add_string(&text, text.len ? "Resource" : "resource");
+    for (size_t i = 0; i < table->key_count; i++) {
+        const struct ir_expr *atom = table->key_atoms[i];
+        const char *word = atom->kind == IR_NAME ? "name" : atom->kind == IR_FIELD ? "field" : atom->key;
+        bool capital = text.len > 0;
+        for (; *word && text.len < 40; word++) {
+            const bool letter = (*word >= 'a' && *word <= 'z') || (*word >= 'A' && *word <= 'Z');
+            if (!letter && !(*word >= '0' && *word <= '9' && text.len)) {
+                capital = text.len > 0;
+                continue;
+            }
+            text_add_char(&text, capital && *word >= 'a' && *word <= 'z' ? (char)(*word - 'a' + 'A') : *word);
+            capital = false;
+        }
+    }
+    return text.len ? text_string(&text) : "every";
+}
+
+// ---- tables ----
+
+static int compare_tables(const void *a, const void *b) {
+    return strcmp(((const struct plan_table *)a)->locks[0]->id, ((const struct plan_table *)b)->locks[0]->id);
+}
+
+static void name_tables(struct arena *arena, struct plan_policy *policy) {
+    for (size_t i = 0; i < policy->table_count; i++) policy->tables[i].name = name_of(arena, &policy->tables[i]);
+    struct names counts;
+    names_init(&counts, arena);
+    for (size_t i = 0; i < policy->table_count; i++) {
+        struct plan_table *table = &policy->tables[i];
+        if (table->row_count < 2) continue;
+        size_t *count = names_get(&counts, table->name);
+        if (!count) names_set(&counts, table->name, count = ARENA_NEW(arena, size_t));
+        ++*count;
+    }
+    // Only names that two tables would share are told apart, by their structure, so that a new table leaves others
+    // alone.
+    for (size_t i = 0; i < policy->table_count; i++) {
+        struct plan_table *table = &policy->tables[i];
+        const size_t *count = names_get(&counts, table->name);
+        if (table->row_count < 2 || *count < 2) continue;
+        table->name = arena_printf(arena, "%sX%08zx", table->name,
+                                   names_hash(plan_structure(arena, table->locks[0])) & 0xffffffff);
+    }
+}
+
+// A CEL expression that fails refuses only under `on error deny`: with `allow` it must not take other locks with it.
+// And an expression has room for the authorizer checks of one lock only.
+static bool must_be_alone(const struct ir_lock *lock) {
+    return (lock->fail_open && plan_reads_fields(lock)) || ir_asks_authorizer(lock);
+}
+
+void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+                      const char **structures, size_t count) {
+    struct names known;
+    names_init(&known, arena);
+    struct plan_table **tables = NULL;
+    size_t table_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *structure = structures[i];
+        if (must_be_alone(locks[i])) structure = arena_printf(arena, "%s %s", structure, locks[i]->id);
+        struct plan_table *table = names_get(&known, structure);
+        if (!table) {
+            table = ARENA_NEW(arena, struct plan_table);
+            table->model = copy_lock(arena, locks[i]);
+            names_set(&known, structure, table);
+            ARENA_PUSH(arena, tables, table_count, table);
+        }
+        ARENA_PUSH(arena, table->locks, table->row_count, locks[i]);
+    }
+    policy->tables = ARENA_ARRAY(arena, struct plan_table, table_count);
+    policy->table_count = table_count;
+    for (size_t i = 0; i < table_count; i++) {
+        struct plan_table *table = tables[i];
+        table->rows = ARENA_ARRAY(arena, const char *, table->row_count);
+        for (size_t row = 0; row < table->row_count; row++) table->rows[row] = table->locks[row]->id;
+        fill_columns(arena, table, policy->shape);
+        if (table->row_count > 1) fill_keys(arena, table);
+        policy->tables[i] = *table;
+    }
+    qsort(policy->tables, table_count, sizeof *policy->tables, compare_tables);
+    name_tables(arena, policy);
+}
+
+// ---- sizes ----
+
+// About what a lock adds to the text of its policy: its name once a column, its constants, its message.
+size_t plan_weight(struct arena *arena, const struct ir_lock *lock) {
+    enum { COLUMNS = 6, PUNCTUATION = 100 };
+    const struct atoms atoms = atoms_of(arena, lock);
+    size_t bytes = strlen(lock->message) + COLUMNS * strlen(lock->id) + PUNCTUATION;
+    for (size_t i = 0; i < atoms.count; i++)
+        for (size_t j = 0; j < atoms.items[i]->value_count; j++) {
+            const struct value *value = atoms.items[i]->values[j];
+            bytes += value->kind == VALUE_STRING ? 2 * strlen(value->as.string) : 20;
+        }
+    for (size_t i = 0; i < lock->passes.user_count; i++) bytes += strlen(lock->passes.users[i]) + 4;
+    for (size_t i = 0; i < lock->passes.group_count; i++) bytes += strlen(lock->passes.groups[i]) + 4;
+    for (size_t i = 0; i < lock->scope.namespace_count; i++) bytes += strlen(lock->scope.namespaces[i]) + 4;
+    return bytes;
+}
