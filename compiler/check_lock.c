@@ -106,6 +106,8 @@ static void check_subresources(const struct checking *checking, const struct ir_
 
 // ---- what lies around the locked objects ----
 
+#define DEFINITIONS "apiextensions.k8s.io", "customresourcedefinitions"
+
 // Locks on the resource: in the namespace, "*" for those that name none, "" for whichever.
 static const char *place(struct arena *arena, const char *group, const char *plural, const char *namespace) {
     return arena_printf(arena, "%s.%s %s", plural, group, namespace);
@@ -129,35 +131,35 @@ static bool is_locked_elsewhere(const struct checking *checking, const struct ir
            is_locked_as(checking, lock, "*", "*");
 }
 
-static const struct {
-    const char *group, *plural, *owns_group, *owns;
-} owners[] = {
-    {"apps", "deployments", "apps", "replicasets"},
-    {"apps", "deployments", "", "pods"},
-    {"apps", "replicasets", "", "pods"},
-    {"apps", "statefulsets", "", "pods"},
-    {"apps", "daemonsets", "", "pods"},
-    {"batch", "jobs", "", "pods"},
-    {"batch", "cronjobs", "batch", "jobs"},
-    {"batch", "cronjobs", "", "pods"},
-    {"", "replicationcontrollers", "", "pods"},
-};
-enum { OWNER_COUNT = sizeof owners / sizeof *owners };
+// Whether what the list names is held by the lock, or by another where this one is. The last that this one holds is
+// given.
+static bool holds_some(const struct checking *checking, const struct ir_lock *lock, const char *list,
+                       const char **ret_held) {
+    bool any = false;
+    while (*list) {
+        const size_t len = strcspn(list, " ");
+        const char *name = arena_copy(checking->arena, list, len), *dot = strchr(name, '.');
+        const char *plural = dot ? arena_copy(checking->arena, name, (size_t)(dot - name)) : name;
+        const char *group = dot ? dot + 1 : "";
+        const bool held = covers(&lock->scope, group, plural);
+        if (held && ret_held) *ret_held = plural;
+        any |= held || (!ret_held && is_locked_elsewhere(checking, lock, group, plural));
+        list += len + (list[len] == ' ');
+    }
+    return any;
+}
 
 static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
     const char *open_owned = NULL, *open_owner = NULL;
     bool owner_locked = false, owned_locked = false;
-    for (size_t i = 0; i < OWNER_COUNT; i++) {
-        if (covers(&lock->scope, owners[i].owns_group, owners[i].owns)) {
-            owner_locked |= covers(&lock->scope, owners[i].group, owners[i].plural) ||
-                            is_locked_elsewhere(checking, lock, owners[i].group, owners[i].plural);
-            open_owned = owners[i].owns;
-        }
-        if (covers(&lock->scope, owners[i].group, owners[i].plural)) {
-            owned_locked |= covers(&lock->scope, owners[i].owns_group, owners[i].owns) ||
-                            is_locked_elsewhere(checking, lock, owners[i].owns_group, owners[i].owns);
-            open_owner = owners[i].plural;
-        }
+    for (size_t i = 0; i < ir_workload_count; i++) {
+        const struct ir_workload *workload = &ir_workloads[i];
+        if (holds_some(checking, lock, workload->owns, &open_owned))
+            owner_locked |= covers(&lock->scope, workload->group, workload->plural) ||
+                            is_locked_elsewhere(checking, lock, workload->group, workload->plural);
+        if (!covers(&lock->scope, workload->group, workload->plural)) continue;
+        open_owner = workload->plural;
+        owned_locked |= holds_some(checking, lock, workload->owns, NULL);
     }
     if (open_owned && !owner_locked) {
         struct diagnostic *diagnostic =
@@ -179,9 +181,13 @@ static void check_definitions(const struct checking *checking, const struct ir_l
     const struct resource *custom = NULL;
     for (size_t i = 0; i < lock->scope.target_count && !custom; i++) {
         const struct resource *resource = lock->scope.targets[i].resource;
-        if (resource && resource->declared.file != SPAN_NOWHERE) custom = resource;
+        if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
+        const char *name = catalog_name(checking->arena, resource);
+        if (!names_get(&checking->locked, place(checking->arena, DEFINITIONS, name)) &&
+            !names_get(&checking->locked, place(checking->arena, DEFINITIONS, "*")))
+            custom = resource;
     }
-    if (!custom || is_locked_elsewhere(checking, lock, "apiextensions.k8s.io", "customresourcedefinitions")) return;
+    if (!custom) return;
     struct diagnostic *diagnostic = diag_report(
         checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
         "lock '%s' does not keep the definition of %s, with which all of them go", lock->name, custom->plural);
@@ -208,9 +214,14 @@ static void check_deputies(struct checking *checking, const struct ir_lock *lock
     if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
         lock->exemption != EXEMPT_CONTROLLERS)
         return;
-    if (covers(&lock->scope, "autoscaling", "horizontalpodautoscalers") ||
+    // Changing those that are there is one way, making another is the other.
+    if ((covers(&lock->scope, "autoscaling", "horizontalpodautoscalers") && (lock->denies & OP_CREATE)) ||
         is_locked_elsewhere(checking, lock, "autoscaling", "horizontalpodautoscalers"))
         return;
+    // What a guard adds is said once with its lock.
+    const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
+    if (names_get(&checking->scaled, said)) return;
+    names_set(&checking->scaled, said, checking);
     struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
                                                 "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
     diag_help(checking->diags, diagnostic, "lock horizontalpodautoscalers there as well, or accept it: allow %s",
@@ -347,9 +358,9 @@ static void index_locks(struct checking *checking) {
             const char *group = scope->targets[j].group ? scope->targets[j].group : "*",
                        *plural = scope->targets[j].name ? scope->targets[j].name : "*";
             names_set(&checking->locked, place(arena, group, plural, ""), checking);
-            // A lock on some namespaces says nothing of others.
-            const bool named =
-                strcmp(plural, "namespaces") == 0 && lock->selects->kind == IR_NAME && lock->selects->test == TEST_IN;
+            // A lock on some namespaces or definitions says nothing of others.
+            const bool named = catalog_list_has("namespaces customresourcedefinitions", plural) &&
+                               lock->selects->kind == IR_NAME && lock->selects->test == TEST_IN;
             for (size_t k = 0; named && k < lock->selects->value_count; k++)
                 names_set(&checking->locked, place(arena, group, plural, lock->selects->values[k]->as.string),
                           checking);

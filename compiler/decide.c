@@ -519,13 +519,19 @@ static bool is_known_terminating(const struct request *request, const struct ir_
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
 
+static bool is_workload(const char *kind) {
+    for (size_t i = 0; i < ir_workload_count; i++)
+        if (strcmp(ir_workloads[i].kind, kind) == 0) return true;
+    return false;
+}
+
 // Whether a workload made the object and looks after it.
 static bool is_controlled(const struct value *object) {
     const struct value *owners = metadata_field(object, "ownerReferences");
     for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
         const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
         if (controller && controller->kind == VALUE_BOOL && controller->as.boolean &&
-            catalog_list_has(ir_workload_kinds, value_get_string(owner, "kind")))
+            is_workload(value_get_string(owner, "kind")))
             return true;
     }
     return false;

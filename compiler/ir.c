@@ -25,7 +25,12 @@ const size_t ir_never_locked_count = sizeof ir_never_locked / sizeof *ir_never_l
 const char *const ir_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
 const size_t ir_system_namespace_count = sizeof ir_system_namespaces / sizeof *ir_system_namespaces;
 
-const char ir_workload_kinds[] = "CronJob DaemonSet Deployment Job ReplicaSet ReplicationController StatefulSet";
+const struct ir_workload ir_workloads[] = {
+#define WORKLOAD(group, plural, kind, template_labels, owns) {group, plural, kind, template_labels, owns},
+#include "workloads.def"
+#undef WORKLOAD
+};
+const size_t ir_workload_count = sizeof ir_workloads / sizeof *ir_workloads;
 
 const struct ir_exemption ir_exemptions[] = {
 #define EXEMPT(level, user, group, resource_group, resource, subresources, operations, terminating)                    \

@@ -329,8 +329,14 @@ extern const struct ir_exemption ir_exemptions[];
 extern const size_t ir_exemption_count;
 // Clusters whose controllers run without credentials of their own know them all by this name.
 #define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
-// The kinds that make objects and look after them, separated by blanks.
-extern const char ir_workload_kinds[];
+// One line of workloads.def.
+struct ir_workload {
+    const char *group, *plural, *kind;
+    const char *template_labels; // blank-separated keys
+    const char *owns;            // plural[.group], blank-separated
+};
+extern const struct ir_workload ir_workloads[];
+extern const size_t ir_workload_count;
 #define IR_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

@@ -186,21 +186,6 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
 
 // ---- guard owners, cascade: workloads and what they own ----
 
-static const struct {
-    const char *group, *plural;
-    const char *template_labels; // of what it makes
-    const char *owns;            // plurals, directly or through what it owns
-} workloads[] = {
-    {"apps", "deployments", "spec template metadata labels", "replicasets pods"},
-    {"apps", "replicasets", "spec template metadata labels", "pods"},
-    {"apps", "statefulsets", "spec template metadata labels", "pods"},
-    {"apps", "daemonsets", "spec template metadata labels", "pods"},
-    {"batch", "jobs", "spec template metadata labels", "pods"},
-    {"batch", "cronjobs", "spec jobTemplate spec template metadata labels", "pods"},
-    {"", "replicationcontrollers", "spec template metadata labels", "pods"},
-};
-static const size_t workload_count = sizeof workloads / sizeof *workloads;
-
 // Whether the selection is about labels alone, which templates hand on.
 static bool is_by_labels(const struct ir_expr *expr) {
     if (expr->kind == IR_LABEL) return !expr->value_count || expr->values[0]->kind == VALUE_STRING;
@@ -246,14 +231,15 @@ static bool locks_resource(const struct ir_lock *lock, const char *plural) {
 static void guard_workloads(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *locked,
                             const char *labels, const char *part) {
     struct ir_lock *lock = derive_lock(lowering, locked, part);
-    for (size_t i = 0; i < workload_count; i++) {
+    for (size_t i = 0; i < ir_workload_count; i++) {
         bool owns = false;
         for (size_t j = 0; j < locked->scope.target_count; j++) {
             const struct ir_target *target = &locked->scope.targets[j];
-            owns |= target->resource && !is_custom(target) && catalog_list_has(workloads[i].owns, target->name);
+            owns |= target->resource && !is_custom(target) &&
+                    catalog_list_has(ir_workloads[i].owns, catalog_name(lowering->arena, target->resource));
         }
-        if (owns && strcmp(workloads[i].template_labels, labels) == 0)
-            derive_target(lowering, lock, workloads[i].group, workloads[i].plural);
+        if (owns && strcmp(ir_workloads[i].template_labels, labels) == 0)
+            derive_target(lowering, lock, ir_workloads[i].group, ir_workloads[i].plural);
     }
     if (!lock->scope.target_count) return;
     const struct ir_scope targets = lock->scope;
@@ -275,13 +261,26 @@ static void guard_owners(struct lowering *lowering, const struct guarded *guarde
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *lock = guarded->locks[i];
         if (lock->scope.subresource || !lock->denies || !is_by_labels(lock->selects)) continue;
-        guard_workloads(lowering, guarded, lock, workloads[0].template_labels, "guard owners");
-        guard_workloads(lowering, guarded, lock, workloads[5].template_labels, "guard owners cronjobs");
+        // Those with the same path are one lock: cron jobs have a path of their own.
+        guard_workloads(lowering, guarded, lock, ir_workloads[1].template_labels, "guard owners");
+        guard_workloads(lowering, guarded, lock, ir_workloads[0].template_labels, "guard owners cronjobs");
+    }
+}
+
+// The resources of the list that the lock does not hold itself.
+static void add_owned(struct lowering *lowering, const struct ir_lock *from, struct ir_lock *lock, const char *list) {
+    while (*list) {
+        const size_t len = strcspn(list, " "), plural_len = strcspn(list, ". ");
+        const char *plural = arena_copy(lowering->arena, list, plural_len);
+        const char *group =
+            plural_len < len ? arena_copy(lowering->arena, list + plural_len + 1, len - plural_len - 1) : "";
+        if (!locks_resource(from, plural) && !locks_resource(lock, plural))
+            derive_target(lowering, lock, group, plural);
+        list += len + (list[len] == ' ');
     }
 }
 
 static void cascade(struct lowering *lowering, const struct guarded *guarded, const struct ast_clause *clause) {
-    static const char *const owned[][2] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
     const struct ast_clause *deny = lower_find_clause(guarded->item, AST_CLAUSE_DENY);
     bool any = false, denies_all = false;
     for (size_t i = 0; deny && i < deny->words.count; i++) denies_all |= strcmp(deny->words.items[i].text, "all") == 0;
@@ -289,13 +288,8 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         const struct ir_lock *from = guarded->locks[i];
         if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
         struct ir_lock *lock = derive_lock(lowering, from, "cascade");
-        for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) {
-            bool owns = false;
-            for (size_t j = 0; j < workload_count; j++)
-                owns |= locks_resource(from, workloads[j].plural) && catalog_list_has(workloads[j].owns, owned[k][1]);
-            owns |= strcmp(owned[k][1], "jobs") == 0 && locks_resource(from, "cronjobs");
-            if (owns && !locks_resource(from, owned[k][1])) derive_target(lowering, lock, owned[k][0], owned[k][1]);
-        }
+        for (size_t j = 0; j < ir_workload_count; j++)
+            if (locks_resource(from, ir_workloads[j].plural)) add_owned(lowering, from, lock, ir_workloads[j].owns);
         if (!lock->scope.target_count) continue;
         any = true;
         if (!from->denies || from->path_count || from->requires) {

@@ -146,11 +146,7 @@ static const char *controlled(struct printer *printer) {
     text_init(&text, printer->arena);
     text_printf(&text, "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && o.kind in [",
                 USE(owners));
-    for (const char *at = ir_workload_kinds; *at;) {
-        const size_t len = strcspn(at, " ");
-        text_printf(&text, "%s'%.*s'", at == ir_workload_kinds ? "" : ", ", (int)len, at);
-        at += len + (at[len] == ' ');
-    }
+    for (size_t i = 0; i < ir_workload_count; i++) text_printf(&text, "%s'%s'", i ? ", " : "", ir_workloads[i].kind);
     text_add_string(&text, "])");
     return text_string(&text);
 }

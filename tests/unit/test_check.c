@@ -49,6 +49,15 @@ static const struct row rows[] = {
      LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace\ncascade")},
     {"K0217", "l", LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS,
      LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, crd") WIDGETS},
+    // The guard of another definition is none of this one.
+    {"K0217", "l",
+     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
+     "lock m {\n  resources gadgets\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"
+     "resource gadgets.example.com namespaced kind Gadget\n",
+     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
+     "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"},
+    {"K0222", "l", LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners"),
+     LOCK("resources pods, deployments, hpa\nlabels a\ndeny create, update\nexempt controllers\nguard owners")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
      LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
@@ -61,7 +70,7 @@ static const struct row rows[] = {
      "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac")
          GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
-     LOCK("resources deployments, hpa\nlabels a\ndeny update\nexempt controllers")},
+     LOCK("resources deployments, hpa\nlabels a\ndeny create, update\nexempt controllers")},
     {"K0223", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive may unlock"),
      LOCK("resources limitranges\nname n\ndeny create\nexclusive user u\nallow K0205")},
     {"K0307", "g", "grant g to user u {\n  resources validatingadmissionpolicies\n  allow patch\n}\n",

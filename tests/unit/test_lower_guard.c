@@ -112,8 +112,8 @@ static void workloads_whose_pods_are_locked_are_kept(void **state) {
     assert_string_equal(derived_ids(state, compile(state, policy)),
                         "l (bindings)\nl (guard owners cronjobs)\nl (guard owners)\n");
     ASSERT_FACTS(state, policy, "l (guard owners)",
-                 "deployments.apps replicasets.apps statefulsets.apps daemonsets.apps jobs.batch "
-                 "replicationcontrollers in a b\n"
+                 "daemonsets.apps deployments.apps jobs.batch replicasets.apps "
+                 "replicationcontrollers statefulsets.apps in a b\n"
                  "denies create update delete, acts scale\n"
                  "selects (field /spec/template/metadata/labels/k in v)\nchanging spec\nguards label-in owners\n");
     ASSERT_FACTS(state, policy, "l (guard owners cronjobs)",
@@ -162,12 +162,12 @@ static void workloads_are_kept_only_where_labels_tell_them(void **state) {
 static void what_a_workload_owns_is_locked_with_it(void **state) {
     ASSERT_FACTS(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update, delete\ncascade"),
                  "l (cascade)",
-                 "pods replicasets.apps in a\ndenies update delete, acts eviction scale\nselects (label k in v)\n"
+                 "replicasets.apps pods in a\ndenies update delete, acts eviction scale\nselects (label k in v)\n"
                  "guards labels\n");
     ASSERT_FACTS(state,
                  LOCK("resources cronjobs\nnamespace a\nlabels k=v\ndeny delete\nguard owners, label-in\ncascade"),
                  "l (cascade)",
-                 "pods jobs.batch in a\ndenies delete, acts eviction\nselects (label k in v)\nguards labels owners\n");
+                 "jobs.batch pods in a\ndenies delete, acts eviction\nselects (label k in v)\nguards labels owners\n");
     ASSERT_FACTS(state,
                  LOCK("resources statefulsets, pods, deployments\nnamespace a\nlabels k=v\ndeny create\ncascade"),
                  "l (cascade)", "replicasets.apps in a\ndenies create\nselects (label k in v)\n");
@@ -190,7 +190,7 @@ static void a_cascade_is_made_of_the_workloads_once(void **state) {
             arena_printf(arena_of(state), LOCK("resources %s\nnamespace a\nlabels k=v\ndeny update\ncascade"), both[i]);
         assert_string_equal(derived_ids(state, compile(state, policy)), "l (cascade bindings)\nl (cascade)\n");
         ASSERT_FACTS(state, policy, "l (cascade)",
-                     "pods replicasets.apps in a\ndenies update, acts scale\nselects (label k in v)\nguards labels\n");
+                     "replicasets.apps pods in a\ndenies update, acts scale\nselects (label k in v)\nguards labels\n");
     }
 }
 
