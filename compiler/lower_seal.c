@@ -377,13 +377,11 @@ static struct ir_expr *template_is_account(const struct seal *seal, const char *
     return has_default ? ir_or(arena, ir_not(arena, derive_exists(arena, -1, keys)), named) : named;
 }
 
-// What the API server fills in templates by, revisions keep as it was written.
-static struct ir_expr *revision_is_account(const struct seal *seal, const char *template) {
-    struct arena *arena = seal->lowering->arena;
-    return is_account(seal, arena_printf(arena, "%s spec serviceAccount", template));
-}
+// Of templates that are kept as they were written, the API server has not made the older name of the field one with it.
+enum template_form { TEMPLATE_DEFAULTED, TEMPLATE_AS_WRITTEN };
 
-static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
+static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template,
+                          enum template_form form) {
     struct arena *arena = seal->lowering->arena;
     struct ir_lock *lock = seal_part(seal, part);
     const struct texts list = words(arena, resources);
@@ -393,7 +391,8 @@ static void seal_template(const struct seal *seal, const char *part, const char 
                       slash + 1);
     }
     struct ir_expr *runs_as = template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template));
-    if (strncmp(template, "data", 4) == 0) runs_as = ir_or(arena, runs_as, revision_is_account(seal, template));
+    if (form == TEMPLATE_AS_WRITTEN)
+        runs_as = ir_or(arena, runs_as, is_account(seal, arena_printf(arena, "%s spec serviceAccount", template)));
     lock->requires = ir_not(arena, runs_as);
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
@@ -424,10 +423,10 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
         seal_template(&seal, "workloads",
                       "apps/daemonsets apps/deployments apps/replicasets apps/statefulsets batch/jobs "
                       "/replicationcontrollers",
-                      "spec template");
-        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
-        seal_template(&seal, "podtemplates", "/podtemplates", "template");
-        seal_template(&seal, "revisions", "apps/controllerrevisions", "data spec template");
+                      "spec template", TEMPLATE_DEFAULTED);
+        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template", TEMPLATE_DEFAULTED);
+        seal_template(&seal, "podtemplates", "/podtemplates", "template", TEMPLATE_DEFAULTED);
+        seal_template(&seal, "revisions", "apps/controllerrevisions", "data spec template", TEMPLATE_AS_WRITTEN);
     }
     forbid_rbac(lowering, item, &from, &who, "sealed");
 }
