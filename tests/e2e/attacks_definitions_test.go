@@ -192,7 +192,7 @@ lock guarded {
 		policy: redConfigMaps,
 		setup: func(w *world) {
 			w.make(vault)
-			w.make(w.webhook("MutatingWebhookConfiguration", w.ns))
+			w.makeAsIs(w.webhook("MutatingWebhookConfiguration", w.ns))
 			w.asked()
 		},
 		acts: []act{{what: "have a webhook take the label off", do: func(w *world) error {
@@ -287,7 +287,7 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 		policy: redConfigMaps,
 		setup: func(w *world) {
 			w.make(vault)
-			w.make(w.webhook("ValidatingWebhookConfiguration", w.ns))
+			w.makeAsIs(w.webhook("ValidatingWebhookConfiguration", w.ns))
 			w.asked()
 		},
 		acts: []act{{what: "delete what a webhook lets go", do: func(w *world) error { return w.mallory.remove(w.at("configmaps NS/vault")) }}},
