@@ -107,6 +107,12 @@ bool ir_needs_name_only(const struct ir_expr *expr) {
     return true;
 }
 
+bool ir_has_wildcard(const struct ir_scope *scope) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource) return true;
+    return false;
+}
+
 bool ir_has_cel(const struct ir_expr *expr) {
     bool found = expr && expr->kind == IR_CEL;
     for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);

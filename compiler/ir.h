@@ -293,6 +293,9 @@ extern const size_t ir_system_namespace_count;
 enum subresource_class { SUBRESOURCE_OTHER, SUBRESOURCE_META, SUBRESOURCE_BODY };
 enum subresource_class ir_subresource_class(const char *subresource);
 
+// Whether some target is a family of resources.
+bool ir_has_wildcard(const struct ir_scope *scope);
+
 // Whether written CEL is part of the formula; false for NULL.
 bool ir_has_cel(const struct ir_expr *expr);
 

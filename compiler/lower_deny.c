@@ -1,16 +1,12 @@
 // The words behind `deny` → what a lock denies, on objects and through subresources.
-#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
-#include "limits.h"
 #include "lower.h"
 #include "source.h"
 #include "suggest.h"
-#include "text.h"
-#include "value.h"
 
 // What a word behind `deny` takes in: operations on the object, and acts through subresources. Updating scales and
 // deleting evicts where there is such a thing.
@@ -34,12 +30,6 @@ static const struct {
 };
 enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
-static bool has_wildcard(const struct ir_scope *scope) {
-    for (size_t i = 0; i < scope->target_count; i++)
-        if (!scope->targets[i].resource) return true;
-    return false;
-}
-
 // The acts that requests for the target can be; a wildcard of the core group takes in pods.
 static unsigned acts_of(const struct ir_target *target) {
     unsigned acts = 0;
@@ -56,7 +46,7 @@ unsigned lower_acts_in(const struct ir_scope *scope) {
     unsigned acts = 0;
     for (size_t i = 0; i < scope->target_count; i++) acts |= acts_of(&scope->targets[i]);
     // Of what a wildcard takes in outside of namespaces, only nodes have such subresources.
-    return scope->where == IN_CLUSTER && has_wildcard(scope) ? acts & ACT_PROXY : acts;
+    return scope->where == IN_CLUSTER && ir_has_wildcard(scope) ? acts & ACT_PROXY : acts;
 }
 
 // Index into the table; OPERATION_COUNT when the word is none of it.

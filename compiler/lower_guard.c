@@ -7,7 +7,6 @@
 #include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
-#include "text.h"
 #include "value.h"
 
 static const struct word *find_guard(const struct ast_item *item, const char *name) {

@@ -1,15 +1,11 @@
 // A lock's clauses → what it refuses.
-#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
-#include "limits.h"
 #include "lower.h"
 #include "source.h"
-#include "suggest.h"
-#include "text.h"
 #include "value.h"
 
 // ---- words of clauses ----

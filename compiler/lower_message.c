@@ -3,12 +3,10 @@
 #include <string.h>
 
 #include "arena.h"
-#include "catalog.h"
 #include "diag.h"
 #include "limits.h"
 #include "lower.h"
 #include "source.h"
-#include "suggest.h"
 #include "text.h"
 #include "value.h"
 

@@ -4,12 +4,9 @@
 #include <string.h>
 
 #include "arena.h"
-#include "catalog.h"
-#include "diag.h"
 #include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
-#include "text.h"
 #include "value.h"
 
 // Who could be impersonated.

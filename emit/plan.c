@@ -7,12 +7,10 @@
 
 #include "arena.h"
 #include "catalog.h"
-#include "celexpr.h"
 #include "limits.h"
 #include "names.h"
 #include "plan_parts.h"
 #include "text.h"
-#include "value.h"
 
 // ---- policies ----
 

@@ -5,9 +5,6 @@
 
 #include "arena.h"
 #include "catalog.h"
-#include "celexpr.h"
-#include "limits.h"
-#include "names.h"
 #include "plan_parts.h"
 #include "text.h"
 #include "value.h"

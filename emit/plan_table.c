@@ -6,7 +6,6 @@
 #include "arena.h"
 #include "catalog.h"
 #include "celexpr.h"
-#include "limits.h"
 #include "names.h"
 #include "plan_parts.h"
 #include "text.h"
@@ -53,12 +52,6 @@ static void add_targets(struct text *text, const struct ir_target *targets, size
         text_printf(text, " %s.%s", targets[i].name ? targets[i].name : "*", targets[i].group ? targets[i].group : "*");
 }
 
-static bool has_wildcard(const struct ir_scope *scope) {
-    for (size_t i = 0; i < scope->target_count; i++)
-        if (!scope->targets[i].resource) return true;
-    return false;
-}
-
 // Two locks may share a table exactly when their structures are the same text.
 const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
     struct text text;
@@ -67,7 +60,7 @@ const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
                 (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
                 lock->guard_labels, lock->guard_label_in, lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
-    if (has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
+    if (ir_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');
     add_targets(&text, lock->scope.excepts, lock->scope.except_count);
     for (size_t i = 0; lock->scope.where == IN_ANY_NAMESPACE && i < lock->scope.namespace_count; i++)
@@ -356,7 +349,7 @@ static void fill_keys(struct arena *arena, struct plan_table *table) {
     add_key_atoms(arena, table, model->selects, false);
     add_key_atoms(arena, table, model->selects, true);
     while (table->key_count && too_many_keys(table)) table->key_count--;
-    if (!table->key_count) table->key_resource = !has_wildcard(&model->scope);
+    if (!table->key_count) table->key_resource = !ir_has_wildcard(&model->scope);
     if (too_many_keys(table)) table->key_resource = false;
     if (too_many_keys(table)) table->key_namespace = false;
     if (!table->key_count && !table->key_namespace && !table->key_resource) return;
