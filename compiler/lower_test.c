@@ -315,6 +315,14 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
         request->old_object = first;
     }
     if (binds && step->has_arrow) {
+        if (step->after.field_count || step->after.terminating || step->after.object.text) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
+                            "a binding takes nothing to the pod but labels and annotations");
+            diag_help(lowering->diags, diagnostic,
+                      "before the arrow stands the pod, behind it what the binding carries");
+            return false;
+        }
         // What a binding carries goes to the pod.
         struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
         pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
@@ -380,6 +388,11 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
             setting.namespace_terminating = step->namespace_terminating;
             break;
         case AST_STEP_GRANTS:
+            if (!setting.has_user) {
+                struct diagnostic *diagnostic =
+                    diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "nobody asks yet who could hold this");
+                diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
+            }
             for (size_t j = 0; j < step->words.count; j++)
                 ARENA_PUSH(lowering->arena, setting.grants, setting.grant_count, step->words.items[j].text);
             break;

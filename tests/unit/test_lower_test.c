@@ -41,6 +41,8 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"as user u\nevict cm a/n\nexpect allowed", "K0407", "cm"},
         {"as user u\nconnect pods a/n\nexpect allowed", "K0407", "pods"},
         {"as user u\ncreate pods/exec a/n\nexpect allowed", "K0407", "pods/exec"},
+        {"grants unlock\nas user u\ndelete cm a/n\nexpect allowed", "K0601", "grants unlock"},
+        {"as user u\ncreate pods/binding a/n -> field spec.x = y\nexpect allowed", "K0601", "field spec.x = y"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct compilation *compilation = compile_steps(state, rows[i].steps);
