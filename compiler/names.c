@@ -46,5 +46,7 @@ void names_set(struct names *names, const char *name, void *value) {
 
 const char *names_fitting(struct arena *arena, const char *name, size_t limit) {
     if (strlen(name) <= limit) return name;
-    return arena_printf(arena, "%.*s-%08zx", (int)(limit - 9), name, names_hash(name) & 0xffffffff);
+    size_t kept = limit - 9;
+    while (kept && strchr(".-", name[kept - 1])) kept--; // no part of a name may begin or end with a hyphen
+    return arena_printf(arena, "%.*s-%08zx", (int)kept, name, names_hash(name) & 0xffffffff);
 }

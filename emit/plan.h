@@ -55,13 +55,20 @@ struct plan_rule {
     bool namespaced;
 };
 
+// One selector of parameters, which takes a binding of its own.
+struct plan_selector {
+    const char *binding; // its name
+    const char *key;     // those with this label; NULL: all
+    const char **values; // and with one of these values, sorted; none: any
+    size_t value_count;
+};
+
 struct plan_policy {
     enum shape shape;
     bool by_params; // the object is looked up as a parameter of this kind, in the request's namespace
     const char *param_version, *param_kind; // "apps/v1", "Deployment"
-    const char *selector_key;               // the parameters are narrowed to those with this label; NULL: all
-    const char **selector_values;           // and with one of these values; none: any
-    size_t selector_value_count;
+    struct plan_selector *selectors;        // with by_params: what one of these selects is looked at; sorted by key
+    size_t selector_count;
     const char **namespaces; // of all its locks, where looking objects up elsewhere would be for nothing; none: any
     size_t namespace_count;
     const char *policy; // of the source

@@ -5,6 +5,8 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "limits.h"
+#include "names.h"
 #include "plan_parts.h"
 #include "text.h"
 #include "value.h"
@@ -151,42 +153,111 @@ void plan_make_rules(struct arena *arena, struct plan_policy *policy, const stru
 
 // ---- parameters ----
 
-// The atom that asks for the label, where it stands alone in the conjunction.
-static const struct ir_expr *required_label(const struct ir_expr *selects, const char *key) {
-    const bool chain = selects->kind == IR_AND;
-    for (size_t i = 0; i < (chain ? selects->operand_count : 1); i++) {
-        const struct ir_expr *atom = chain ? selects->operands[i] : selects;
-        if (atom->kind == IR_LABEL && (!key || strcmp(atom->key, key) == 0)) return atom;
-    }
+// The i-th condition that an object must meet whatever else holds; NULL: there are no more.
+static const struct ir_expr *condition_of(const struct ir_expr *selects, size_t i) {
+    if (selects->kind == IR_AND) return i < selects->operand_count ? selects->operands[i] : NULL;
+    return i == 0 ? selects : NULL;
+}
+
+static const struct ir_expr *required_label(const struct ir_lock *lock, const char *key) {
+    const struct ir_expr *atom;
+    for (size_t i = 0; (atom = condition_of(lock->selects, i)); i++)
+        if (atom->kind == IR_LABEL && strcmp(atom->key, key) == 0) return atom;
     return NULL;
 }
 
-// One binding serves all locks of the policy: its selector is the label that every one of them asks for, with the
-// values they ask for. It only spares evaluations; what is locked is said by the expression.
-static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
-    enum { MAX_VALUES = 100 };
-    const struct ir_expr *first = required_label(locks[0]->selects, NULL);
-    if (!first) return;
-    bool exact = true;
-    const char **values = NULL;
-    size_t value_count = 0;
+// The label that most of the locks ask for, those for a value twice; the first by name of several, NULL where there is
+// none.
+static const char *common_label(struct arena *arena, const struct ir_lock **locks, size_t count) {
+    struct names weights;
+    names_init(&weights, arena);
+    const char *best = NULL;
+    size_t most = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct ir_expr *atom = required_label(locks[i]->selects, first->key);
-        if (!atom) return;
-        exact = exact && atom->test == TEST_IN;
-        for (size_t j = 0; exact && j < atom->value_count; j++) {
-            bool known = false;
-            for (size_t k = 0; k < value_count && !known; k++)
-                known = strcmp(values[k], atom->values[j]->as.string) == 0;
-            if (!known) ARENA_PUSH(arena, values, value_count, atom->values[j]->as.string);
-            exact = value_count <= MAX_VALUES;
+        const struct ir_expr *atom;
+        for (size_t j = 0; (atom = condition_of(locks[i]->selects, j)); j++) {
+            if (atom->kind != IR_LABEL) continue;
+            size_t *weight = names_get(&weights, atom->key);
+            if (!weight) names_set(&weights, atom->key, weight = ARENA_NEW(arena, size_t));
+            *weight += atom->test == TEST_IN ? 2 : 1;
+            if (*weight < most || (*weight == most && strcmp(atom->key, best) > 0)) continue;
+            best = atom->key;
+            most = *weight;
         }
     }
-    policy->selector_key = first->key;
-    if (!exact) return;
-    qsort(values, value_count, sizeof *values, compare_strings);
-    policy->selector_values = values;
-    policy->selector_value_count = value_count;
+    return best;
+}
+
+// Takes the locks that ask for the label away, and keeps which of its values they ask for.
+static void select_label(struct arena *arena, struct plan_selector *selector, const struct ir_lock **locks,
+                         size_t *count) {
+    enum { MAX_VALUES = 100 };
+    bool exact = true;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++) {
+        const struct ir_expr *atom = required_label(locks[i], selector->key);
+        if (!atom) locks[kept++] = locks[i];
+        if (!atom || !exact) continue;
+        exact = atom->test == TEST_IN;
+        for (size_t j = 0; exact && j < atom->value_count; j++) {
+            bool known = false;
+            for (size_t k = 0; k < selector->value_count && !known; k++)
+                known = strcmp(selector->values[k], atom->values[j]->as.string) == 0;
+            if (!known) ARENA_PUSH(arena, selector->values, selector->value_count, atom->values[j]->as.string);
+            exact = selector->value_count <= MAX_VALUES;
+        }
+    }
+    *count = kept;
+    if (!exact) selector->value_count = 0;
+    if (selector->value_count)
+        qsort(selector->values, selector->value_count, sizeof *selector->values, compare_strings);
+}
+
+// Labels may have letters, and rows of signs, that names of objects may not.
+static const char *name_of_label(struct arena *arena, const char *key) {
+    const size_t len = strlen(key);
+    const bool may_be_name = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-/") == len && !strstr(key, "..") &&
+                             !strstr(key, ".-") && !strstr(key, "-.");
+    if (!may_be_name) return arena_printf(arena, "%08zx", names_hash(key) & 0xffffffff);
+    char *name = arena_copy(arena, key, len), *slash = strchr(name, '/');
+    if (slash) *slash = '.';
+    return name;
+}
+
+// After the policy; of several, with their labels, so that one more changes none of the others.
+static void name_bindings(struct arena *arena, const struct plan_policy *policy) {
+    for (size_t i = 0; i < policy->selector_count; i++) {
+        struct plan_selector *selector = &policy->selectors[i];
+        selector->binding = policy->name;
+        if (policy->selector_count == 1) continue;
+        selector->binding = names_fitting(
+            arena, arena_printf(arena, "%s.%s", policy->name, name_of_label(arena, selector->key)), LIMIT_NAME);
+    }
+}
+
+static int compare_selectors(const void *a, const void *b) {
+    return strcmp(((const struct plan_selector *)a)->key, ((const struct plan_selector *)b)->key);
+}
+
+// A selector for each label, so that few labels cover all locks. They only spare evaluations: what is locked is said by
+// the expression. An object with several of the labels is evaluated once for each, and each binding goes through all
+// objects of the namespace, which is cheaper than to evaluate them as long as there are few.
+static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
+    enum { MAX_SELECTORS = 8 };
+    const struct ir_lock **left = ARENA_ARRAY(arena, const struct ir_lock *, count);
+    memcpy(left, locks, count * sizeof(const struct ir_lock *));
+    while (count) {
+        struct plan_selector selector = {.key = common_label(arena, left, count)};
+        if (selector.key && policy->selector_count < MAX_SELECTORS) {
+            select_label(arena, &selector, left, &count);
+        } else {
+            selector.key = NULL;
+            policy->selector_count = count = 0;
+        }
+        ARENA_PUSH(arena, policy->selectors, policy->selector_count, selector);
+    }
+    name_bindings(arena, policy);
+    qsort(policy->selectors, policy->selector_count, sizeof *policy->selectors, compare_selectors);
 }
 
 // Looking objects up in namespaces where none is locked would be for nothing.

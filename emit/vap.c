@@ -157,21 +157,22 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
 }
 
 // The objects of the request's namespace that can be meant.
-static struct value *params_of(struct arena *arena, const struct plan_policy *policy) {
-    struct value *reference = value_map(arena), *selector = value_map(arena);
+static struct value *params_of(struct arena *arena, const struct plan_selector *selector) {
+    struct value *reference = value_map(arena);
     value_set_string(arena, reference, "parameterNotFoundAction", "Allow");
-    if (policy->selector_key)
-        selector = label_selector(arena, policy->selector_key, policy->selector_values, policy->selector_value_count);
-    value_set(arena, reference, "selector", selector);
+    value_set(arena, reference, "selector",
+              selector->key ? label_selector(arena, selector->key, selector->values, selector->value_count)
+                            : value_map(arena));
     return reference;
 }
 
-static void add_binding(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
+static void add_binding(struct manifest *manifest, const struct plan_policy *policy, const char *policy_name,
+                        const char *name, const struct plan_selector *selector) {
     struct arena *arena = manifest->arena;
     struct value *object = manifest_add(manifest, MANIFEST_BINDING, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *actions = value_list(arena);
-    if (policy->by_params) value_set(arena, spec, "paramRef", params_of(arena, policy));
-    value_set_string(arena, spec, "policyName", name);
+    if (selector) value_set(arena, spec, "paramRef", params_of(arena, selector));
+    value_set_string(arena, spec, "policyName", policy_name);
     if (policy->mode & MODE_DENY) value_append(arena, actions, value_string(arena, "Deny"));
     if (policy->mode & MODE_WARN) value_append(arena, actions, value_string(arena, "Warn"));
     if (policy->mode & MODE_AUDIT) value_append(arena, actions, value_string(arena, "Audit"));
@@ -184,6 +185,8 @@ void vap_emit(struct manifest *manifest, const struct plan *plan, const char *na
         const struct plan_policy *policy = &plan->policies[i];
         const char *name = arena_printf(manifest->arena, "%s%s", policy->name, name_suffix);
         add_policy(manifest, policy, name);
-        add_binding(manifest, policy, name);
+        if (!policy->by_params) add_binding(manifest, policy, name, name, NULL);
+        for (size_t j = 0; j < policy->selector_count; j++)
+            add_binding(manifest, policy, name, policy->selectors[j].binding, &policy->selectors[j]);
     }
 }

@@ -53,11 +53,19 @@ static void hashes_the_same_everywhere(void **state) {
     assert_true(names_hash("foobar") == (size_t)0x85944171f73967e8U);
 }
 
+static void cuts_names_between_their_parts(void **state) {
+    assert_string_equal(names_fitting(arena_of(state), "abcdefghijkl", 12), "abcdefghijkl");
+    const char *cut = names_fitting(arena_of(state), "abcdefghijklm", 12);
+    assert_int_equal(strlen(cut), 12);
+    assert_memory_equal(cut, "abc-", 4);
+    assert_memory_equal(names_fitting(arena_of(state), "a.-defghijklm", 12), "a-", 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(an_empty_map_knows_nothing),      SENTENCE(gives_what_was_set_and_the_last_of_it),
         SENTENCE(compares_text_and_not_addresses), SENTENCE(keeps_everything_while_it_grows),
-        SENTENCE(hashes_the_same_everywhere),
+        SENTENCE(hashes_the_same_everywhere),      SENTENCE(cuts_names_between_their_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -346,12 +346,59 @@ static void every_shape_is_a_policy_of_its_own(void **state) {
     }
     assert_int_equal(plan->count, sizeof rows / sizeof *rows);
     const struct plan_policy *connect = policy_named(plan, "p-connect-pods");
-    assert_string_equal(connect->selector_key, "k");
-    assert_int_equal(connect->selector_value_count, 2);
-    assert_string_equal(connect->selector_values[0], "v");
+    assert_int_equal(connect->selector_count, 1);
+    assert_string_equal(connect->selectors[0].binding, "p-connect-pods");
+    assert_string_equal(connect->selectors[0].key, "k");
+    assert_int_equal(connect->selectors[0].value_count, 2);
+    assert_string_equal(connect->selectors[0].values[0], "v");
     assert_int_equal(connect->namespace_count, 2);
     assert_string_equal(connect->namespaces[0], "a");
     assert_string_equal(policy_named(plan, "p-scale-deployments.apps")->param_version, "apps/v1");
+}
+
+// What the locks' labels are narrowed to, as "BINDING KEY=VALUE|VALUE;" for each binding.
+static const char *selectors_text(void **state, const struct plan_policy *policy) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < policy->selector_count; i++) {
+        const struct plan_selector *selector = &policy->selectors[i];
+        text_printf(&text, "%s %s", selector->binding, selector->key ? selector->key : "*");
+        for (size_t j = 0; j < selector->value_count; j++)
+            text_printf(&text, "%c%s", j ? '|' : '=', selector->values[j]);
+        text_add_string(&text, ";");
+    }
+    return text_string(&text);
+}
+
+static void lookups_take_few_labels(void **state) {
+    static const struct {
+        const char *labels[3], *selectors;
+    } rows[] = {
+        {{"k=w", "k in (v, w)", "k=x"}, "test-connect-pods k=v|w|x;"},
+        {{"k=w", "k", "k=x"}, "test-connect-pods k;"},
+        {{"k=w", "j=v"}, "test-connect-pods.j j=v;test-connect-pods.k k=w;"},
+        // One label serves two of the locks, though the first asks for another one first.
+        {{"j=u, k=w", "k=v", "b=a"}, "test-connect-pods.b b=a;test-connect-pods.k k=v|w;"},
+        {{"a.b/c=w", "D=v"}, "test-connect-pods.86021dd3 D=v;test-connect-pods.a.b.c a.b/c=w;"},
+        {{"a.-b=w", "D"}, "test-connect-pods.86021dd3 D;test-connect-pods.7aaa6e29 a.-b=w;"},
+        {{"k=w", "!j"}, "test-connect-pods *;"},
+        {{"k=w", "j != v"}, "test-connect-pods *;"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text text;
+        text_init(&text, arena_of(state));
+        for (int j = 0; j < 3 && rows[i].labels[j]; j++)
+            text_printf(&text, "lock l%d {\n resources pods\n namespace b\n labels %s\n deny exec\n}\n", j,
+                        rows[i].labels[j]);
+        const struct plan *plan = plan_text(state, text_string(&text));
+        assert_string_equal(selectors_text(state, policy_named(plan, "test-connect-pods")), rows[i].selectors);
+    }
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (int i = 0; i < 9; i++)
+        text_printf(&text, "lock l%d {\n resources pods\n namespace b\n labels k%d=v\n deny exec\n}\n", i, i);
+    const struct plan *many = plan_text(state, text_string(&text));
+    assert_string_equal(selectors_text(state, policy_named(many, "test-connect-pods")), "test-connect-pods *;");
 }
 
 // Where one lock holds anywhere, or too many namespaces would be listed, objects are looked up everywhere.
@@ -362,7 +409,6 @@ static void lookups_are_narrowed_to_the_namespaces_of_all_locks(void **state) {
         arena_printf(arena_of(state), "%slock b {\n resources pods\n namespace *\n labels j=v\n deny exec\n}\n", one);
     const struct plan_policy *policy = policy_named(plan_text(state, everywhere), "test-connect-pods");
     assert_int_equal(policy->namespace_count, 0);
-    assert_null(policy->selector_key);
     struct text text;
     text_init(&text, arena_of(state));
     text_add_string(&text, one);
@@ -419,6 +465,7 @@ int main(void) {
         SENTENCE(a_wildcard_stands_alone_in_its_rule),
         SENTENCE(wildcards_leave_out_what_is_never_locked),
         SENTENCE(every_shape_is_a_policy_of_its_own),
+        SENTENCE(lookups_take_few_labels),
         SENTENCE(lookups_are_narrowed_to_the_namespaces_of_all_locks),
         SENTENCE(sealed_actors_share_their_tables),
         SENTENCE(long_policy_names_are_cut_and_stay_apart),
