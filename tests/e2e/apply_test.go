@@ -19,22 +19,24 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
+	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/live"
 	"klock.dev/e2e/resources"
+	"klock.dev/e2e/stage"
 )
 
 // TestApply shows that a server takes every manifest as it is: dry runs succeed, what is stored is what was emitted, a
 // second apply writes nothing, and the type checker of the controller manager has nothing to say.
 func TestApply(t *testing.T) {
-	needKlockc(t)
+	cases.NeedKlockc(t)
 	all := rows(t)
-	for _, minor := range minors(t) {
+	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true})
-			s := newStage(t, c)
+			s := stage.New(t, c)
 			// The type checker looks into custom resources as well, as far as they are served.
 			var files []*live.File
 			for _, r := range all {
@@ -42,7 +44,7 @@ func TestApply(t *testing.T) {
 					files = append(files, &live.File{Cases: r.cases})
 				}
 			}
-			if err := s.judge.Admit(context.Background(), files); err != nil {
+			if err := s.Judge.Admit(context.Background(), files); err != nil {
 				t.Fatal(err)
 			}
 			checked := map[string]string{}
@@ -54,7 +56,7 @@ func TestApply(t *testing.T) {
 					continue
 				}
 				t.Run(r.name, func(t *testing.T) {
-					n := s.in(t).applyTwice(r.manifest)
+					n := applyTwice(s.In(t), r.manifest)
 					objects += n
 					for _, name := range policiesOf(t, r.manifest) {
 						if before, ok := checked[name]; ok {
@@ -65,7 +67,7 @@ func TestApply(t *testing.T) {
 				})
 			}
 			t.Logf("%d objects applied", objects)
-			s.typesAreRight(checked)
+			typesAreRight(s, checked)
 		})
 	}
 }
@@ -87,62 +89,62 @@ func policiesOf(t *testing.T, manifest []byte) []string {
 
 // applyTwice applies a manifest as GitOps does. All but the policies goes again at once, because it is in the way of
 // other manifests: bindings make policies act, and accounts and roles may be in several.
-func (s *stage) applyTwice(manifest []byte) int {
-	s.t.Helper()
+func applyTwice(s *stage.Stage, manifest []byte) int {
+	s.T.Helper()
 	objects, err := evaluator.Objects(manifest)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	ctx := context.Background()
-	admin := &actor{s: s, dynamic: dynamic.NewForConfigOrDie(s.c.Config)}
+	admin := dynamic.NewForConfigOrDie(s.Cluster.Config)
 	for _, object := range objects {
 		kind := object.GroupVersionKind()
 		what := kind.Kind + " " + object.GetName()
 		if object.GetNamespace() != "" {
-			if err := s.admin.create(fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", object.GetNamespace())); err != nil && !apierrors.IsAlreadyExists(err) {
-				s.t.Fatal(err)
+			if err := s.Admin.Create(fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", object.GetNamespace())); err != nil && !apierrors.IsAlreadyExists(err) {
+				s.T.Fatal(err)
 			}
 		}
-		var client dynamic.ResourceInterface = admin.dynamic.Resource(kind.GroupVersion().WithResource(resources.Plural(kind.GroupKind())))
+		var client dynamic.ResourceInterface = admin.Resource(kind.GroupVersion().WithResource(resources.Plural(kind.GroupKind())))
 		if object.GetNamespace() != "" {
 			client = client.(dynamic.NamespaceableResourceInterface).Namespace(object.GetNamespace())
 		}
 		dry := []string{metav1.DryRunAll}
 		data, err := json.Marshal(object)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		apply := func(dryRun []string) (*unstructured.Unstructured, error) {
 			return client.Patch(ctx, object.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: "klock-e2e", DryRun: dryRun, FieldValidation: "Strict"})
 		}
-		s.allowed("create "+what+" as a dry run", func() error {
+		s.Allowed("create "+what+" as a dry run", func() error {
 			_, err := client.Create(ctx, object.DeepCopy(), metav1.CreateOptions{DryRun: dry, FieldValidation: "Strict"})
 			return err
 		})
 		stored, err := apply(dry)
 		if err != nil {
-			s.t.Errorf("apply %s as a dry run: %v", what, err)
+			s.T.Errorf("apply %s as a dry run: %v", what, err)
 			continue
 		}
-		s.compare(what, object, stored)
+		storedAsEmitted(s, what, object, stored)
 		if strings.HasSuffix(kind.Kind, "WebhookConfiguration") {
 			// It would call a service that is not there.
 			continue
 		}
-		s.allowed("apply "+what, func() (err error) {
+		s.Allowed("apply "+what, func() (err error) {
 			stored, err = apply(nil)
 			return err
 		})
-		s.compare(what, object, stored)
+		storedAsEmitted(s, what, object, stored)
 		again, err := apply(nil)
 		if err != nil {
-			s.t.Errorf("apply %s again: %v", what, err)
+			s.T.Errorf("apply %s again: %v", what, err)
 		} else if again.GetResourceVersion() != stored.GetResourceVersion() && !onlyStatusChanged(stored, again) || again.GetGeneration() != stored.GetGeneration() {
-			s.t.Errorf("the second apply changes %s", what)
+			s.T.Errorf("the second apply changes %s", what)
 		}
 		if kind.Kind != "ValidatingAdmissionPolicy" {
 			if err := client.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); err != nil {
-				s.t.Error(err)
+				s.T.Error(err)
 			}
 		}
 	}
@@ -154,13 +156,13 @@ func onlyStatusChanged(a, b *unstructured.Unstructured) bool {
 	return !equality.Semantic.DeepEqual(a.Object["status"], b.Object["status"]) && equality.Semantic.DeepEqual(withoutServer(a), withoutServer(b))
 }
 
-// compare shows that the server adds nothing to an object and takes nothing away.
-func (s *stage) compare(what string, emitted, stored *unstructured.Unstructured) {
-	s.t.Helper()
+// storedAsEmitted shows that the server adds nothing to an object and takes nothing away.
+func storedAsEmitted(s *stage.Stage, what string, emitted, stored *unstructured.Unstructured) {
+	s.T.Helper()
 	a, b := withoutServer(emitted), withoutServer(stored)
 	for _, key := range slices.Sorted(maps.Keys(union(a, b))) {
 		if !equality.Semantic.DeepEqual(a[key], b[key]) {
-			s.t.Errorf("%s: emitted and stored %s differ:\n%s\n%s", what, key, text(a[key]), text(b[key]))
+			s.T.Errorf("%s: emitted and stored %s differ:\n%s\n%s", what, key, text(a[key]), text(b[key]))
 		}
 	}
 }
@@ -198,17 +200,17 @@ spec:
 `
 
 // typesAreRight waits until every policy was checked.
-func (s *stage) typesAreRight(policies map[string]string) {
-	s.t.Helper()
+func typesAreRight(s *stage.Stage, policies map[string]string) {
+	s.T.Helper()
 	ctx := context.Background()
-	if err := s.admin.create(misspelt); err != nil {
-		s.t.Fatal(err)
+	if err := s.Admin.Create(misspelt); err != nil {
+		s.T.Fatal(err)
 	}
 	var missing []string
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
-		list, err := s.admin.typed.AdmissionregistrationV1().ValidatingAdmissionPolicies().List(ctx, metav1.ListOptions{})
+		list, err := s.Admin.Typed.AdmissionregistrationV1().ValidatingAdmissionPolicies().List(ctx, metav1.ListOptions{})
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		byName := map[string]*admissionv1.ValidatingAdmissionPolicy{}
 		for i := range list.Items {
@@ -218,7 +220,7 @@ func (s *stage) typesAreRight(policies map[string]string) {
 		if p := byName["misspelt"]; p == nil || p.Status.TypeChecking == nil {
 			missing = append(missing, "misspelt")
 		} else if len(p.Status.TypeChecking.ExpressionWarnings) == 0 {
-			s.t.Fatal("the type checker finds nothing at all")
+			s.T.Fatal("the type checker finds nothing at all")
 		}
 		for name := range policies {
 			if p := byName[name]; p == nil || p.Status.TypeChecking == nil || p.Status.ObservedGeneration != p.Generation {
@@ -230,11 +232,11 @@ func (s *stage) typesAreRight(policies map[string]string) {
 		}
 		for name, row := range policies {
 			for _, w := range byName[name].Status.TypeChecking.ExpressionWarnings {
-				s.t.Errorf("%s: %s: %s: %s", row, name, w.FieldRef, w.Warning)
+				s.T.Errorf("%s: %s: %s: %s", row, name, w.FieldRef, w.Warning)
 			}
 		}
-		s.t.Logf("%d policies checked", len(policies))
+		s.T.Logf("%d policies checked", len(policies))
 		return
 	}
-	s.t.Errorf("no types are checked of %v", missing)
+	s.T.Errorf("no types are checked of %v", missing)
 }

@@ -12,14 +12,16 @@ import (
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/complete"
 	"klock.dev/e2e/live"
+	"klock.dev/e2e/stage"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
 // lives are the stories of the examples and of testdata/workloads.klock: what the controllers do to locked objects from their
 // making to their end, while an administrator of the cluster is refused what the policy says.
-var lives = map[string]func(s *stage, manifest []byte){
+var lives = map[string]func(s *stage.Stage, manifest []byte){
 	"payments":          liveWithPayments,
 	"database":          liveWithDatabase,
 	"freeze":            liveWithFreeze,
@@ -44,39 +46,39 @@ func TestExampleLifecycle(t *testing.T) {
 		if lives[name] == nil {
 			t.Errorf("nobody lives under %s", name)
 		}
-		manifests[name] = mustCompile(t, file)
+		manifests[name] = cases.MustCompile(t, file)
 	}
-	for _, minor := range minors(t) {
+	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			shared := minor == sharedMinor
 			c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true, SharedCredentials: shared})
-			outer := newStage(t, c)
-			outer.shared = shared
+			outer := stage.New(t, c)
+			outer.Shared = shared
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			outer.startKubelet(ctx)
-			nodes := outer.startNodes(ctx)
-			outer.namespace("default", "")
+			outer.StartKubelet(ctx)
+			nodes := outer.StartNodes(ctx)
+			outer.Namespace("default", "")
 			// Manifests come and go.
 			var all []*live.File
 			for _, manifest := range manifests {
 				all = append(all, &live.File{Manifest: manifest})
 			}
-			if err := outer.judge.Admit(ctx, all); err != nil {
+			if err := outer.Judge.Admit(ctx, all); err != nil {
 				t.Fatal(err)
 			}
 			log := 0
 			for name, manifest := range manifests {
 				t.Run(name, func(t *testing.T) {
-					s := outer.in(t)
+					s := outer.In(t)
 					lives[name](s, manifest)
-					s.remove(manifest)
-					for _, line := range nodes.takeRefusals() {
+					s.Remove(manifest)
+					for _, line := range nodes.TakeRefusals() {
 						t.Errorf("a node is refused: %s", line)
 					}
 					var lines []string
-					lines, log = s.controllerRefusals(log)
+					lines, log = s.ControllerRefusals(log)
 					for _, line := range lines {
 						if !expectedRefusal(line) {
 							t.Errorf("a controller is refused: %s", line)
@@ -106,157 +108,91 @@ func isCollection(line string) bool {
 	return false
 }
 
-func mustCompile(t *testing.T, args ...string) []byte {
-	t.Helper()
-	needKlockc(t)
-	manifest, _, err := cases.Compile(args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return manifest
-}
-
-// deployment is a Deployment "web" of three pods, with labels of its own and labels of its pods.
-func deployment(namespace, labels, podLabels string) string {
-	return fmt.Sprintf(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: %s, labels: {%s}}
-spec:
-  replicas: 3
-  selector: {matchLabels: {run: web}}
-  template:
-    metadata: {labels: {run: web, %s}}
-    spec:
-      containers: [{name: c, image: "registry.example/image:1"}]
-`, namespace, labels, podLabels)
-}
-
-const newImage = `{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"registry.example/image:2"}]}}}}`
-
-// rolledOut says whether every pod of the Deployment is the newest and ready, and there is none too many.
-func (s *stage) rolledOut(namespace string, replicas int64) func() bool {
-	return func() bool {
-		d := s.admin.get(at("deployments.apps " + namespace + "/web"))
-		status, _ := d.Object["status"].(map[string]any)
-		return status["observedGeneration"] == d.GetGeneration() && status["replicas"] == replicas &&
-			status["updatedReplicas"] == replicas && status["availableReplicas"] == replicas &&
-			s.admin.count(at("pods "+namespace), "run=web") == int(replicas)
-	}
-}
-
-// replaced says whether a deleted pod is gone and another has come.
-func (s *stage) replaced(pod at, namespace string, replicas int64) func() bool {
-	return func() bool { return !s.admin.exists(pod) && s.rolledOut(namespace, replicas)() }
-}
-
 // collected says whether what the Deployment owned is gone.
-func (s *stage) collected(namespace string) func() bool {
+func collected(s *stage.Stage, namespace string) func() bool {
 	return func() bool {
-		return s.admin.count(at("pods "+namespace), "run=web") == 0 && s.admin.count(at("replicasets.apps "+namespace), "run=web") == 0
+		return s.Admin.Count(stage.At("pods "+namespace), "run=web") == 0 && s.Admin.Count(stage.At("replicasets.apps "+namespace), "run=web") == 0
 	}
-}
-
-// owned is a ConfigMap that a ConfigMap "owner" owns.
-func (s *stage) owned(kind, namespace, name, labels string) {
-	s.t.Helper()
-	if !s.admin.exists(at("configmaps " + namespace + "/owner")) {
-		s.allowed("the owner is made", func() error {
-			return s.admin.create(fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: owner, namespace: %s}}", namespace))
-		})
-	}
-	uid := s.admin.get(at("configmaps " + namespace + "/owner")).GetUID()
-	s.allowed("the dependent is made", func() error {
-		return s.admin.create(fmt.Sprintf(`
-apiVersion: v1
-kind: %s
-metadata:
-  name: %s
-  namespace: %s
-  labels: {%s}
-  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: owner, uid: %s, blockOwnerDeletion: true}]
-`, kind, name, namespace, labels, uid))
-	})
 }
 
 // outlives deletes the owner of an object that `guard owners` keeps then. The garbage collector is refused, again and again.
-func (s *stage) outlives(lock, policy string, object at) {
-	s.t.Helper()
-	if err := s.admin.patch(object, `{"metadata":{"ownerReferences":null}}`); err == nil || !strings.Contains(err.Error(), policyRefusal) {
-		s.t.Errorf("the owner is taken off: %v", err)
+func outlives(s *stage.Stage, lock, policy string, object stage.At) {
+	s.T.Helper()
+	if err := s.Admin.Patch(object, `{"metadata":{"ownerReferences":null}}`); err == nil || !strings.Contains(err.Error(), stage.PolicyRefusal) {
+		s.T.Errorf("the owner is taken off: %v", err)
 	}
 	what, where, _ := strings.Cut(string(object), " ")
 	namespace, name, _ := strings.Cut(where, "/")
-	s.allowed("the owner is deleted", func() error { return s.admin.remove(at("configmaps " + namespace + "/owner")) })
-	s.until("the garbage collector is refused "+what, func() bool {
-		lines, _ := s.controllerRefusals(0)
+	s.Allowed("the owner is deleted", func() error { return s.Admin.Remove(stage.At("configmaps " + namespace + "/owner")) })
+	s.Until("the garbage collector is refused "+what, func() bool {
+		lines, _ := s.ControllerRefusals(0)
 		return slices.ContainsFunc(lines, func(line string) bool {
 			return isCollection(line) && strings.Contains(line, name) && strings.Contains(line, "(lock "+lock+" of policy "+policy)
 		})
 	})
-	if !s.admin.exists(object) {
-		s.t.Errorf("%s is gone with its owner", object)
+	if !s.Admin.Exists(object) {
+		s.T.Errorf("%s is gone with its owner", object)
 	}
 }
 
 // The lock is on pods and ConfigMaps of `default`. That namespace has no end: the server itself keeps it.
-func liveWithPayments(s *stage, manifest []byte) {
-	s.apply(manifest)
-	jonny := s.account("default", "jonny-op")
+func liveWithPayments(s *stage.Stage, manifest []byte) {
+	s.Apply(manifest)
+	jonny := s.Account("default", "jonny-op")
 
 	// The lock's actor may have such a Deployment, whoever gave it the right to.
-	owner := s.account("default", "jonny-op", cluster.Testers)
-	s.refused("lockred", "make a Deployment of locked pods", s.admin.create(deployment("default", "", "aura: red")))
-	s.allowed("a Deployment of locked pods is made", func() error { return owner.create(deployment("default", "", "aura: red")) })
-	s.until("the Deployment rolls out", s.rolledOut("default", 3))
-	pod := at("pods default/" + s.admin.first("pods default", "run=web"))
-	s.refused("lockred", "relabel a pod", s.admin.patch(pod, `{"metadata":{"labels":{"aura":"blue"}}}`))
-	s.refused("lockred", "annotate a pod", s.admin.patch(pod, `{"metadata":{"annotations":{"a":"b"}}}`))
-	s.refused("lockred", "annotate a pod through its status", s.admin.patch(pod+"/status", `{"metadata":{"labels":{"aura":"blue"}}}`))
-	s.refused("lockred", "delete a pod", s.admin.remove(pod))
-	s.allowed("jonny annotates a pod", func() error { return jonny.patch(pod, `{"metadata":{"annotations":{"here":"was-jonny"}}}`) })
-	s.allowed("jonny deletes a pod", func() error { return jonny.remove(pod) })
-	s.until("the pod is replaced", s.replaced(pod, "default", 3))
-	released := at("pods default/" + s.admin.first("pods default", "run=web"))
-	s.allowed("jonny takes a pod out of its ReplicaSet", func() error { return jonny.patch(released, `{"metadata":{"labels":{"run":null}}}`) })
-	s.until("the pod is released and replaced", func() bool {
-		return len(s.admin.get(released).GetOwnerReferences()) == 0 && s.rolledOut("default", 3)()
+	owner := s.Account("default", "jonny-op", cluster.Testers)
+	s.Refused("lockred", "make a Deployment of locked pods", s.Admin.Create(stage.Deployment("default", "", "aura: red")))
+	s.Allowed("a Deployment of locked pods is made", func() error { return owner.Create(stage.Deployment("default", "", "aura: red")) })
+	s.Until("the Deployment rolls out", s.RolledOut("default", 3))
+	pod := stage.At("pods default/" + s.Admin.First("pods default", "run=web"))
+	s.Refused("lockred", "relabel a pod", s.Admin.Patch(pod, `{"metadata":{"labels":{"aura":"blue"}}}`))
+	s.Refused("lockred", "annotate a pod", s.Admin.Patch(pod, `{"metadata":{"annotations":{"a":"b"}}}`))
+	s.Refused("lockred", "annotate a pod through its status", s.Admin.Patch(pod+"/status", `{"metadata":{"labels":{"aura":"blue"}}}`))
+	s.Refused("lockred", "delete a pod", s.Admin.Remove(pod))
+	s.Allowed("jonny annotates a pod", func() error { return jonny.Patch(pod, `{"metadata":{"annotations":{"here":"was-jonny"}}}`) })
+	s.Allowed("jonny deletes a pod", func() error { return jonny.Remove(pod) })
+	s.Until("the pod is replaced", s.Replaced(pod, "default", 3))
+	released := stage.At("pods default/" + s.Admin.First("pods default", "run=web"))
+	s.Allowed("jonny takes a pod out of its ReplicaSet", func() error { return jonny.Patch(released, `{"metadata":{"labels":{"run":null}}}`) })
+	s.Until("the pod is released and replaced", func() bool {
+		return len(s.Admin.Get(released).GetOwnerReferences()) == 0 && s.RolledOut("default", 3)()
 	})
 
-	const web = at("deployments.apps default/web")
-	s.refused("lockred", "change the Deployment", s.admin.patch(web, newImage))
-	s.refused("lockred", "scale it", s.admin.patch(web+"/scale", `{"spec":{"replicas":0}}`))
-	s.refused("lockred", "delete it", s.admin.remove(web))
-	s.allowed("a new image rolls out", func() error { return owner.patch(web, newImage) })
-	s.until("the rollout ends", s.rolledOut("default", 3))
-	s.allowed("the Deployment is scaled down", func() error { return owner.patch(web, `{"spec":{"replicas":1}}`) })
-	s.until("it is scaled down", s.rolledOut("default", 1))
+	const web = stage.At("deployments.apps default/web")
+	s.Refused("lockred", "change the Deployment", s.Admin.Patch(web, stage.NewImage))
+	s.Refused("lockred", "scale it", s.Admin.Patch(web+"/scale", `{"spec":{"replicas":0}}`))
+	s.Refused("lockred", "delete it", s.Admin.Remove(web))
+	s.Allowed("a new image rolls out", func() error { return owner.Patch(web, stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("default", 3))
+	s.Allowed("the Deployment is scaled down", func() error { return owner.Patch(web, `{"spec":{"replicas":1}}`) })
+	s.Until("it is scaled down", s.RolledOut("default", 1))
 
-	s.owned("ConfigMap", "default", "dependent", "aura: red")
-	s.refused("lockred", "change a ConfigMap", s.admin.patch("configmaps default/dependent", `{"data":{"k":"v"}}`))
-	s.refused("lockred", "delete a ConfigMap", s.admin.remove("configmaps default/dependent"))
-	s.allowed("jonny changes it", func() error { return jonny.patch("configmaps default/dependent", `{"data":{"k":"v"}}`) })
-	s.outlives("lockred", "payments", "configmaps default/dependent")
-	s.allowed("jonny deletes it", func() error { return jonny.remove("configmaps default/dependent") })
+	s.Owned("ConfigMap", "default", "dependent", "aura: red")
+	s.Refused("lockred", "change a ConfigMap", s.Admin.Patch("configmaps default/dependent", `{"data":{"k":"v"}}`))
+	s.Refused("lockred", "delete a ConfigMap", s.Admin.Remove("configmaps default/dependent"))
+	s.Allowed("jonny changes it", func() error { return jonny.Patch("configmaps default/dependent", `{"data":{"k":"v"}}`) })
+	outlives(s, "lockred", "payments", "configmaps default/dependent")
+	s.Allowed("jonny deletes it", func() error { return jonny.Remove("configmaps default/dependent") })
 
-	s.allowed("the Deployment is deleted", func() error { return owner.remove(web) })
-	s.until("what it owned is collected", s.collected("default"))
-	s.allowed("the released pod goes", func() error { return jonny.remove(released) })
-	if err := s.admin.remove("namespaces default"); err == nil {
-		s.t.Error("the namespace default is deleted")
+	s.Allowed("the Deployment is deleted", func() error { return owner.Remove(web) })
+	s.Until("what it owned is collected", collected(s, "default"))
+	s.Allowed("the released pod goes", func() error { return jonny.Remove(released) })
+	if err := s.Admin.Remove("namespaces default"); err == nil {
+		s.T.Error("the namespace default is deleted")
 	}
 }
 
 // Nobody deletes the StatefulSet, so its pods end with the namespace, which on-call deletes.
-func liveWithDatabase(s *stage, manifest []byte) {
+func liveWithDatabase(s *stage.Stage, manifest []byte) {
 	const labels = "app.kubernetes.io/instance: orders-db"
-	s.namespace("orders", "")
-	s.apply(manifest)
-	gitops := s.account("flux-system", "kustomize-controller")
+	s.Namespace("orders", "")
+	s.Apply(manifest)
+	gitops := s.Account("flux-system", "kustomize-controller")
 
 	for i := range 3 {
-		s.allowed("a volume is made", func() error {
-			return s.admin.create(fmt.Sprintf(`
+		s.Allowed("a volume is made", func() error {
+			return s.Admin.Create(fmt.Sprintf(`
 apiVersion: v1
 kind: PersistentVolume
 metadata: {name: orders-%d}
@@ -264,8 +200,8 @@ spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], storageClassName:
 `, i))
 		})
 	}
-	s.allowed("gitops makes the database", func() error {
-		return gitops.create(`
+	s.Allowed("gitops makes the database", func() error {
+		return gitops.Create(`
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: orders-db, namespace: orders, labels: {` + labels + `}}
@@ -284,16 +220,16 @@ spec:
 	})
 	ready := func(replicas int64) func() bool {
 		return func() bool {
-			object := s.admin.get("statefulsets.apps orders/orders-db")
+			object := s.Admin.Get("statefulsets.apps orders/orders-db")
 			status, _ := object.Object["status"].(map[string]any)
-			count := s.admin.count("pods orders", "run=db")
+			count := s.Admin.Count("pods orders", "run=db")
 			return status["observedGeneration"] == object.GetGeneration() && status["readyReplicas"] == replicas && status["updatedReplicas"] == replicas && count == int(replicas)
 		}
 	}
-	s.until("the StatefulSet has its pods", ready(2))
-	s.until("the volumes are bound", func() bool {
-		for _, name := range []at{"persistentvolumeclaims orders/data-orders-db-0", "persistentvolumeclaims orders/data-orders-db-1"} {
-			status, _ := s.admin.get(name).Object["status"].(map[string]any)
+	s.Until("the StatefulSet has its pods", ready(2))
+	s.Until("the volumes are bound", func() bool {
+		for _, name := range []stage.At{"persistentvolumeclaims orders/data-orders-db-0", "persistentvolumeclaims orders/data-orders-db-1"} {
+			status, _ := s.Admin.Get(name).Object["status"].(map[string]any)
 			if status["phase"] != "Bound" {
 				return false
 			}
@@ -301,53 +237,53 @@ spec:
 		return true
 	})
 
-	const set, claim = at("statefulsets.apps orders/orders-db"), at("persistentvolumeclaims orders/data-orders-db-0")
-	s.refused("never-deleted", "delete the StatefulSet", s.admin.remove(set))
-	s.refused("never-deleted", "gitops deletes it", gitopsWithRights(s).remove(set))
-	s.refused("never-deleted", "delete a volume claim", s.admin.remove(claim))
-	s.refused("never-deleted", "gitops takes the label off", gitops.patch(claim, `{"metadata":{"labels":{"app.kubernetes.io/instance":null}}}`))
-	s.refused("changed-by-merge", "scale by hand", s.admin.patch(set, `{"spec":{"replicas":0}}`))
-	s.refused("changed-by-merge", "annotate a claim by hand", s.admin.patch(claim, `{"metadata":{"annotations":{"a":"b"}}}`))
+	const set, claim = stage.At("statefulsets.apps orders/orders-db"), stage.At("persistentvolumeclaims orders/data-orders-db-0")
+	s.Refused("never-deleted", "delete the StatefulSet", s.Admin.Remove(set))
+	s.Refused("never-deleted", "gitops deletes it", gitopsWithRights(s).Remove(set))
+	s.Refused("never-deleted", "delete a volume claim", s.Admin.Remove(claim))
+	s.Refused("never-deleted", "gitops takes the label off", gitops.Patch(claim, `{"metadata":{"labels":{"app.kubernetes.io/instance":null}}}`))
+	s.Refused("changed-by-merge", "scale by hand", s.Admin.Patch(set, `{"spec":{"replicas":0}}`))
+	s.Refused("changed-by-merge", "annotate a claim by hand", s.Admin.Patch(claim, `{"metadata":{"annotations":{"a":"b"}}}`))
 
-	s.allowed("gitops scales up", func() error { return gitops.patch(set, `{"spec":{"replicas":3}}`) })
-	s.until("it is scaled up", ready(3))
-	s.allowed("gitops changes the image", func() error { return gitops.patch(set, newImage) })
-	s.until("the update rolls out", ready(3))
-	s.allowed("a pod is restarted by hand", func() error { return s.admin.remove("pods orders/orders-db-0") })
-	s.until("it comes back", ready(3))
-	s.allowed("gitops scales down", func() error { return gitops.patch(set, `{"spec":{"replicas":2}}`) })
-	s.until("it is scaled down", ready(2))
-	if !s.admin.exists("persistentvolumeclaims orders/data-orders-db-2") {
-		s.t.Error("the claim of the third pod is gone")
+	s.Allowed("gitops scales up", func() error { return gitops.Patch(set, `{"spec":{"replicas":3}}`) })
+	s.Until("it is scaled up", ready(3))
+	s.Allowed("gitops changes the image", func() error { return gitops.Patch(set, stage.NewImage) })
+	s.Until("the update rolls out", ready(3))
+	s.Allowed("a pod is restarted by hand", func() error { return s.Admin.Remove("pods orders/orders-db-0") })
+	s.Until("it comes back", ready(3))
+	s.Allowed("gitops scales down", func() error { return gitops.Patch(set, `{"spec":{"replicas":2}}`) })
+	s.Until("it is scaled down", ready(2))
+	if !s.Admin.Exists("persistentvolumeclaims orders/data-orders-db-2") {
+		s.T.Error("the claim of the third pod is gone")
 	}
 
-	s.owned("Secret", "orders", "dependent", labels)
-	s.refused("never-deleted", "delete a Secret", s.admin.remove("secrets orders/dependent"))
-	s.outlives("never-deleted", "database", "secrets orders/dependent")
+	s.Owned("Secret", "orders", "dependent", labels)
+	s.Refused("never-deleted", "delete a Secret", s.Admin.Remove("secrets orders/dependent"))
+	outlives(s, "never-deleted", "database", "secrets orders/dependent")
 
-	s.refused("never-deleted", "delete the namespace", s.admin.remove("namespaces orders"))
-	s.removeNamespaceAs(s.user("carol", "on-call", cluster.Testers), "orders")
+	s.Refused("never-deleted", "delete the namespace", s.Admin.Remove("namespaces orders"))
+	s.RemoveNamespaceAs(s.User("carol", "on-call", cluster.Testers), "orders")
 	for i := range 3 {
-		s.allowed("a volume goes", func() error { return s.admin.remove(at(fmt.Sprintf("persistentvolumes orders-%d", i))) })
+		s.Allowed("a volume goes", func() error { return s.Admin.Remove(stage.At(fmt.Sprintf("persistentvolumes orders-%d", i))) })
 	}
 }
 
-func gitopsWithRights(s *stage) *actor {
-	return s.account("flux-system", "kustomize-controller", cluster.Testers)
+func gitopsWithRights(s *stage.Stage) *stage.Actor {
+	return s.Account("flux-system", "kustomize-controller", cluster.Testers)
 }
 
 // Everything in `shop` is frozen, and only a captain creates, changes and deletes. The namespace is made under the freeze.
-func liveWithFreeze(s *stage, manifest []byte) {
-	s.apply(manifest)
-	s.namespace("shop", "")
-	captain := s.user("carol", "release-captains", cluster.Testers)
-	s.until("the namespace has the certificates", func() bool { return s.admin.exists("configmaps shop/kube-root-ca.crt") })
+func liveWithFreeze(s *stage.Stage, manifest []byte) {
+	s.Apply(manifest)
+	s.Namespace("shop", "")
+	captain := s.User("carol", "release-captains", cluster.Testers)
+	s.Until("the namespace has the certificates", func() bool { return s.Admin.Exists("configmaps shop/kube-root-ca.crt") })
 
-	web := deployment("shop", "", "")
-	s.refused("frozen", "make a Deployment", s.admin.create(web))
-	s.allowed("a captain makes it", func() error { return captain.create(web) })
-	s.allowed("a captain makes a Service, a quota and a budget", func() error {
-		return captain.create(`
+	web := stage.Deployment("shop", "", "")
+	s.Refused("frozen", "make a Deployment", s.Admin.Create(web))
+	s.Allowed("a captain makes it", func() error { return captain.Create(web) })
+	s.Allowed("a captain makes a Service, a quota and a budget", func() error {
+		return captain.Create(`
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: shop}
@@ -383,71 +319,71 @@ metadata: {name: often, namespace: shop}
 spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}
 `)
 	})
-	s.until("the Deployment rolls out", s.rolledOut("shop", 3))
-	s.until("the endpoints follow", func() bool {
-		return s.admin.count("endpointslices.discovery.k8s.io shop", "kubernetes.io/service-name=web") == 1
+	s.Until("the Deployment rolls out", s.RolledOut("shop", 3))
+	s.Until("the endpoints follow", func() bool {
+		return s.Admin.Count("endpointslices.discovery.k8s.io shop", "kubernetes.io/service-name=web") == 1
 	})
-	s.until("the quota is counted", func() bool {
-		status, _ := s.admin.get("resourcequotas shop/quota").Object["status"].(map[string]any)
+	s.Until("the quota is counted", func() bool {
+		status, _ := s.Admin.Get("resourcequotas shop/quota").Object["status"].(map[string]any)
 		return status["used"] != nil
 	})
-	s.until("the budget is counted", func() bool {
-		status, _ := s.admin.get("poddisruptionbudgets.policy shop/web").Object["status"].(map[string]any)
+	s.Until("the budget is counted", func() bool {
+		status, _ := s.Admin.Get("poddisruptionbudgets.policy shop/web").Object["status"].(map[string]any)
 		return status["expectedPods"] == int64(3)
 	})
-	s.until("the Job ends and is taken away", func() bool { return !s.admin.exists("jobs.batch shop/once") })
+	s.Until("the Job ends and is taken away", func() bool { return !s.Admin.Exists("jobs.batch shop/once") })
 
-	pod := at("pods shop/" + s.admin.first("pods shop", "run=web"))
-	s.refused("frozen", "delete a pod", s.admin.remove(pod))
-	s.refused("frozen", "change the Deployment", s.admin.patch("deployments.apps shop/web", newImage))
-	s.refused("frozen", "delete the Service", s.admin.remove("services shop/web"))
-	s.refused("frozen", "make a ConfigMap", s.admin.create("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop}}"))
-	pipeline := s.account("cicd", "deployer", cluster.Testers)
-	s.refused("frozen", "deploy by a pipeline", pipeline.patch("deployments.apps shop/web", newImage))
+	pod := stage.At("pods shop/" + s.Admin.First("pods shop", "run=web"))
+	s.Refused("frozen", "delete a pod", s.Admin.Remove(pod))
+	s.Refused("frozen", "change the Deployment", s.Admin.Patch("deployments.apps shop/web", stage.NewImage))
+	s.Refused("frozen", "delete the Service", s.Admin.Remove("services shop/web"))
+	s.Refused("frozen", "make a ConfigMap", s.Admin.Create("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop}}"))
+	pipeline := s.Account("cicd", "deployer", cluster.Testers)
+	s.Refused("frozen", "deploy by a pipeline", pipeline.Patch("deployments.apps shop/web", stage.NewImage))
 
-	s.allowed("a captain deletes a pod", func() error { return captain.remove(pod) })
-	s.until("the pod is replaced", s.replaced(pod, "shop", 3))
-	s.allowed("a captain rolls out", func() error { return captain.patch("deployments.apps shop/web", newImage) })
-	s.until("the rollout ends", s.rolledOut("shop", 3))
-	s.allowed("a captain scales down", func() error { return captain.patch("deployments.apps shop/web", `{"spec":{"replicas":1}}`) })
-	s.until("it is scaled down", s.rolledOut("shop", 1))
-	s.allowed("a captain deletes the Deployment", func() error { return captain.remove("deployments.apps shop/web") })
-	s.until("what it owned is collected", s.collected("shop"))
+	s.Allowed("a captain deletes a pod", func() error { return captain.Remove(pod) })
+	s.Until("the pod is replaced", s.Replaced(pod, "shop", 3))
+	s.Allowed("a captain rolls out", func() error { return captain.Patch("deployments.apps shop/web", stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("shop", 3))
+	s.Allowed("a captain scales down", func() error { return captain.Patch("deployments.apps shop/web", `{"spec":{"replicas":1}}`) })
+	s.Until("it is scaled down", s.RolledOut("shop", 1))
+	s.Allowed("a captain deletes the Deployment", func() error { return captain.Remove("deployments.apps shop/web") })
+	s.Until("what it owned is collected", collected(s, "shop"))
 
-	s.allowed("a captain makes it again", func() error { return captain.create(web) })
-	s.until("the Deployment rolls out again", s.rolledOut("shop", 3))
-	s.refused("frozen", "delete the namespace", s.admin.remove("namespaces shop"))
-	s.removeNamespaceAs(captain, "shop")
+	s.Allowed("a captain makes it again", func() error { return captain.Create(web) })
+	s.Until("the Deployment rolls out again", s.RolledOut("shop", 3))
+	s.Refused("frozen", "delete the namespace", s.Admin.Remove("namespaces shop"))
+	s.RemoveNamespaceAs(captain, "shop")
 }
 
 // The locked kinds are custom resources: nothing rolls out, but there are owners, finalizers and a namespace to delete.
-func liveWithOperator(s *stage, manifest []byte) {
+func liveWithOperator(s *stage.Stage, manifest []byte) {
 	for _, kind := range []string{"Database", "DatabaseShard"} {
 		gvk := schema.GroupVersionKind{Group: "db.example.com", Version: "v1", Kind: kind}
 		text, err := yaml.Marshal(complete.Definition(gvk, strings.ToLower(kind)+"s", true, "status"))
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
-		if err := s.admin.create(string(text)); err != nil {
-			s.t.Fatal(err)
+		if err := s.Admin.Create(string(text)); err != nil {
+			s.T.Fatal(err)
 		}
-		s.until("the custom resource is served", func() bool {
-			client, _, _ := s.admin.find(at(strings.ToLower(kind) + "s.db.example.com team-a"))
-			_, err := client.List(context.Background(), listOptions)
+		s.Until("the custom resource is served", func() bool {
+			client, _, _ := s.Admin.Find(stage.At(strings.ToLower(kind) + "s.db.example.com team-a"))
+			_, err := client.List(context.Background(), metav1.ListOptions{})
 			return err == nil
 		})
 	}
-	s.namespace("db-system", "")
-	s.namespace("team-a", "")
-	s.apply(manifest)
+	s.Namespace("db-system", "")
+	s.Namespace("team-a", "")
+	s.Apply(manifest)
 	// Its rights are those of the grants.
-	operator := s.account("db-system", "database-operator")
+	operator := s.Account("db-system", "database-operator")
 
 	database := func(name, finalizers string) string {
 		return fmt.Sprintf("{apiVersion: db.example.com/v1, kind: Database, metadata: {name: %s, namespace: team-a, finalizers: [%s]}, spec: {replicas: 2}}", name, finalizers)
 	}
 	shard := func(of string) string {
-		uid := s.admin.get(at("databases.db.example.com team-a/" + of)).GetUID()
+		uid := s.Admin.Get(stage.At("databases.db.example.com team-a/" + of)).GetUID()
 		return fmt.Sprintf(`
 apiVersion: db.example.com/v1
 kind: DatabaseShard
@@ -458,99 +394,99 @@ metadata:
 spec: {primary: true}
 `, of, uid)
 	}
-	const orders, part = at("databases.db.example.com team-a/orders"), at("databaseshards.db.example.com team-a/orders-0")
-	s.allowed("a Database is made", func() error { return s.admin.create(database("orders", "db.example.com/release-volumes")) })
-	s.refused("shards-are-the-operators", "make a shard", s.admin.create(shard("orders")))
-	s.allowed("the operator makes a shard", func() error { return operator.create(shard("orders")) })
-	s.allowed("the operator writes a status", func() error {
-		return s.account("db-system", "database-operator", cluster.Testers).patch(orders, `{"spec":{"seen":true}}`)
+	const orders, part = stage.At("databases.db.example.com team-a/orders"), stage.At("databaseshards.db.example.com team-a/orders-0")
+	s.Allowed("a Database is made", func() error { return s.Admin.Create(database("orders", "db.example.com/release-volumes")) })
+	s.Refused("shards-are-the-operators", "make a shard", s.Admin.Create(shard("orders")))
+	s.Allowed("the operator makes a shard", func() error { return operator.Create(shard("orders")) })
+	s.Allowed("the operator writes a status", func() error {
+		return s.Account("db-system", "database-operator", cluster.Testers).Patch(orders, `{"spec":{"seen":true}}`)
 	})
-	s.refused("shards-are-the-operators", "change a shard", s.admin.patch(part, `{"spec":{"primary":false}}`))
-	s.refused("shards-are-the-operators", "delete a shard", s.admin.remove(part))
-	s.refused("finalizers", "force the finalizer off", s.admin.patch(orders, `{"metadata":{"finalizers":null}}`))
-	s.refused("databases-need-consent", "delete the Database", s.admin.remove(orders))
-	s.allowed("the Database is edited", func() error { return s.admin.patch(orders, `{"spec":{"replicas":3}}`) })
-	s.allowed("the operator edits its shard", func() error { return operator.patch(part, `{"spec":{"primary":false}}`) })
+	s.Refused("shards-are-the-operators", "change a shard", s.Admin.Patch(part, `{"spec":{"primary":false}}`))
+	s.Refused("shards-are-the-operators", "delete a shard", s.Admin.Remove(part))
+	s.Refused("finalizers", "force the finalizer off", s.Admin.Patch(orders, `{"metadata":{"finalizers":null}}`))
+	s.Refused("databases-need-consent", "delete the Database", s.Admin.Remove(orders))
+	s.Allowed("the Database is edited", func() error { return s.Admin.Patch(orders, `{"spec":{"replicas":3}}`) })
+	s.Allowed("the operator edits its shard", func() error { return operator.Patch(part, `{"spec":{"primary":false}}`) })
 
-	s.allowed("consent is given", func() error {
-		return s.admin.patch(orders, `{"metadata":{"annotations":{"db.example.com/allow-deletion":"yes"}}}`)
+	s.Allowed("consent is given", func() error {
+		return s.Admin.Patch(orders, `{"metadata":{"annotations":{"db.example.com/allow-deletion":"yes"}}}`)
 	})
-	s.allowed("the Database is deleted", func() error { return s.admin.remove(orders) })
-	s.until("the Database waits for its operator", func() bool { return s.admin.get(orders).GetDeletionTimestamp() != nil })
-	s.allowed("the operator lets it go", func() error { return operator.patch(orders, `{"metadata":{"finalizers":null}}`) })
-	s.until("the shard is collected", func() bool { return !s.admin.exists(part) && !s.admin.exists(orders) })
+	s.Allowed("the Database is deleted", func() error { return s.Admin.Remove(orders) })
+	s.Until("the Database waits for its operator", func() bool { return s.Admin.Get(orders).GetDeletionTimestamp() != nil })
+	s.Allowed("the operator lets it go", func() error { return operator.Patch(orders, `{"metadata":{"finalizers":null}}`) })
+	s.Until("the shard is collected", func() bool { return !s.Admin.Exists(part) && !s.Admin.Exists(orders) })
 
-	s.allowed("another Database is made", func() error { return s.admin.create(database("mail", "")) })
-	s.allowed("the operator makes its shard", func() error { return operator.create(shard("mail")) })
-	s.removeNamespace("team-a")
-	s.removeNamespace("db-system")
-	const databases, shards = at("customresourcedefinitions.apiextensions.k8s.io databases.db.example.com"), at("customresourcedefinitions.apiextensions.k8s.io databaseshards.db.example.com")
-	s.refused("databases-need-consent", "delete the definition", s.admin.remove(databases))
-	s.refused("shards-are-the-operators", "delete the definition of shards", s.admin.remove(shards))
-	s.refused("shards-are-the-operators", "take the version off", s.admin.patch(shards, `{"spec":{"names":{"shortNames":["mine"]}}}`))
-	for _, definition := range []at{databases, shards} {
-		s.allowed("the definition goes", func() error { return s.account("db-system", "database-operator", cluster.Testers).remove(definition) })
+	s.Allowed("another Database is made", func() error { return s.Admin.Create(database("mail", "")) })
+	s.Allowed("the operator makes its shard", func() error { return operator.Create(shard("mail")) })
+	s.RemoveNamespace("team-a")
+	s.RemoveNamespace("db-system")
+	const databases, shards = stage.At("customresourcedefinitions.apiextensions.k8s.io databases.db.example.com"), stage.At("customresourcedefinitions.apiextensions.k8s.io databaseshards.db.example.com")
+	s.Refused("databases-need-consent", "delete the definition", s.Admin.Remove(databases))
+	s.Refused("shards-are-the-operators", "delete the definition of shards", s.Admin.Remove(shards))
+	s.Refused("shards-are-the-operators", "take the version off", s.Admin.Patch(shards, `{"spec":{"names":{"shortNames":["mine"]}}}`))
+	for _, definition := range []stage.At{databases, shards} {
+		s.Allowed("the definition goes", func() error { return s.Account("db-system", "database-operator", cluster.Testers).Remove(definition) })
 	}
 }
 
 // A protected pod is not deleted by anybody, its ReplicaSet included: that is what the example says of everything that
 // carries the label, so the label belongs on owners and not on the pods that they replace.
-func liveWithDeleteProtection(s *stage, manifest []byte) {
-	s.namespace("team-a", "protected-against-deletion: 'yes'")
-	s.apply(manifest)
-	oncall := s.user("carol", "platform-oncall", cluster.Testers)
+func liveWithDeleteProtection(s *stage.Stage, manifest []byte) {
+	s.Namespace("team-a", "protected-against-deletion: 'yes'")
+	s.Apply(manifest)
+	oncall := s.User("carol", "platform-oncall", cluster.Testers)
 
-	s.allowed("a Deployment is made", func() error { return s.admin.create(deployment("default", "", "")) })
-	s.until("the Deployment rolls out", s.rolledOut("default", 3))
-	pod := at("pods default/" + s.admin.first("pods default", "run=web"))
-	s.refused("pods-need-consent", "delete a pod", s.admin.remove(pod))
-	s.allowed("a pod is labelled", func() error { return s.admin.patch(pod, `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
-	s.allowed("the pod is deleted", func() error { return s.admin.remove(pod) })
-	s.until("the pod is replaced", s.replaced(pod, "default", 3))
-	s.allowed("a new image rolls out", func() error { return s.admin.patch("deployments.apps default/web", newImage) })
-	s.until("the rollout ends", s.rolledOut("default", 3))
-	s.allowed("the Deployment is scaled down", func() error { return s.admin.patch("deployments.apps default/web", `{"spec":{"replicas":1}}`) })
-	s.until("it is scaled down", s.rolledOut("default", 1))
-	s.allowed("the Deployment is deleted", func() error { return s.admin.remove("deployments.apps default/web") })
-	s.until("what it owned is collected", s.collected("default"))
+	s.Allowed("a Deployment is made", func() error { return s.Admin.Create(stage.Deployment("default", "", "")) })
+	s.Until("the Deployment rolls out", s.RolledOut("default", 3))
+	pod := stage.At("pods default/" + s.Admin.First("pods default", "run=web"))
+	s.Refused("pods-need-consent", "delete a pod", s.Admin.Remove(pod))
+	s.Allowed("a pod is labelled", func() error { return s.Admin.Patch(pod, `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
+	s.Allowed("the pod is deleted", func() error { return s.Admin.Remove(pod) })
+	s.Until("the pod is replaced", s.Replaced(pod, "default", 3))
+	s.Allowed("a new image rolls out", func() error { return s.Admin.Patch("deployments.apps default/web", stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("default", 3))
+	s.Allowed("the Deployment is scaled down", func() error { return s.Admin.Patch("deployments.apps default/web", `{"spec":{"replicas":1}}`) })
+	s.Until("it is scaled down", s.RolledOut("default", 1))
+	s.Allowed("the Deployment is deleted", func() error { return s.Admin.Remove("deployments.apps default/web") })
+	s.Until("what it owned is collected", collected(s, "default"))
 
-	s.allowed("a Node is made", func() error { return s.admin.create("{apiVersion: v1, kind: Node, metadata: {name: n2}}") })
-	s.refused("nodes-need-consent", "delete a Node", s.admin.remove("nodes n2"))
-	s.allowed("the Node is labelled", func() error { return s.admin.patch("nodes n2", `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
-	s.allowed("the Node is deleted", func() error { return s.admin.remove("nodes n2") })
+	s.Allowed("a Node is made", func() error { return s.Admin.Create("{apiVersion: v1, kind: Node, metadata: {name: n2}}") })
+	s.Refused("nodes-need-consent", "delete a Node", s.Admin.Remove("nodes n2"))
+	s.Allowed("the Node is labelled", func() error { return s.Admin.Patch("nodes n2", `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
+	s.Allowed("the Node is deleted", func() error { return s.Admin.Remove("nodes n2") })
 
 	const protected = "protected-against-deletion: 'yes'"
-	s.allowed("a protected Deployment is made", func() error { return s.admin.create(deployment("team-a", protected, "")) })
-	s.until("the Deployment rolls out", s.rolledOut("team-a", 3))
-	s.refused("protected", "delete the Deployment", s.admin.remove("deployments.apps team-a/web"))
-	s.refused("protected", "take the label off", s.admin.patch("deployments.apps team-a/web", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
-	s.allowed("a new image rolls out", func() error { return s.admin.patch("deployments.apps team-a/web", newImage) })
-	s.until("the rollout ends", s.rolledOut("team-a", 3))
-	s.allowed("the Deployment is scaled down", func() error { return s.admin.patch("deployments.apps team-a/web", `{"spec":{"replicas":1}}`) })
-	s.until("it is scaled down", s.rolledOut("team-a", 1))
+	s.Allowed("a protected Deployment is made", func() error { return s.Admin.Create(stage.Deployment("team-a", protected, "")) })
+	s.Until("the Deployment rolls out", s.RolledOut("team-a", 3))
+	s.Refused("protected", "delete the Deployment", s.Admin.Remove("deployments.apps team-a/web"))
+	s.Refused("protected", "take the label off", s.Admin.Patch("deployments.apps team-a/web", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
+	s.Allowed("a new image rolls out", func() error { return s.Admin.Patch("deployments.apps team-a/web", stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("team-a", 3))
+	s.Allowed("the Deployment is scaled down", func() error { return s.Admin.Patch("deployments.apps team-a/web", `{"spec":{"replicas":1}}`) })
+	s.Until("it is scaled down", s.RolledOut("team-a", 1))
 
-	s.allowed("on-call deletes it", func() error { return oncall.remove("deployments.apps team-a/web") })
-	s.until("what it owned is collected", s.collected("team-a"))
+	s.Allowed("on-call deletes it", func() error { return oncall.Remove("deployments.apps team-a/web") })
+	s.Until("what it owned is collected", collected(s, "team-a"))
 
-	if s.shared {
+	if s.Shared {
 		// The garbage collector passes, and here every controller has its name.
-		s.allowed("on-call deletes the namespace", func() error { return oncall.remove("namespaces team-a") })
-		s.until("the namespace is gone", func() bool { return !s.admin.exists("namespaces team-a") })
+		s.Allowed("on-call deletes the namespace", func() error { return oncall.Remove("namespaces team-a") })
+		s.Until("the namespace is gone", func() bool { return !s.Admin.Exists("namespaces team-a") })
 		return
 	}
-	s.allowed("a Deployment of protected pods is made", func() error { return s.admin.create(deployment("team-a", "", protected)) })
-	s.until("the Deployment rolls out", s.rolledOut("team-a", 3))
-	s.allowed("it is told to scale down", func() error { return s.admin.patch("deployments.apps team-a/web", `{"spec":{"replicas":0}}`) })
-	s.until("its controller is refused", func() bool {
-		log, err := s.c.Log("kube-controller-manager")
+	s.Allowed("a Deployment of protected pods is made", func() error { return s.Admin.Create(stage.Deployment("team-a", "", protected)) })
+	s.Until("the Deployment rolls out", s.RolledOut("team-a", 3))
+	s.Allowed("it is told to scale down", func() error { return s.Admin.Patch("deployments.apps team-a/web", `{"spec":{"replicas":0}}`) })
+	s.Until("its controller is refused", func() bool {
+		log, err := s.Cluster.Log("kube-controller-manager")
 		return err == nil && strings.Contains(string(log), "(lock protected of policy delete-protection")
 	})
-	if pods := s.admin.count("pods team-a", "run=web"); pods != 3 {
-		s.t.Errorf("%d of 3 protected pods are left", pods)
+	if pods := s.Admin.Count("pods team-a", "run=web"); pods != 3 {
+		s.T.Errorf("%d of 3 protected pods are left", pods)
 	}
 
-	s.refused("protected-cluster", "delete the namespace", s.admin.remove("namespaces team-a"))
-	s.refused("protected-cluster", "take its label off", s.admin.patch("namespaces team-a", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
-	s.allowed("on-call deletes the namespace", func() error { return oncall.remove("namespaces team-a") })
-	s.until("the namespace is gone, with everything that was protected in it", func() bool { return !s.admin.exists("namespaces team-a") })
+	s.Refused("protected-cluster", "delete the namespace", s.Admin.Remove("namespaces team-a"))
+	s.Refused("protected-cluster", "take its label off", s.Admin.Patch("namespaces team-a", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
+	s.Allowed("on-call deletes the namespace", func() error { return oncall.Remove("namespaces team-a") })
+	s.Until("the namespace is gone, with everything that was protected in it", func() bool { return !s.Admin.Exists("namespaces team-a") })
 }

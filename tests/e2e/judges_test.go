@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/live"
@@ -76,7 +77,7 @@ var mutations = []mutation{
 // TestJudgesNotice breaks every manifest in ways that a compiler could, and shows that cases fail. A mistake that no row
 // notices is a hole in the rows.
 func TestJudgesNotice(t *testing.T) {
-	needKlockc(t)
+	cases.NeedKlockc(t)
 	all := slices.DeleteFunc(rows(t), func(r *row) bool { return r.err != nil || r.byHand || r.manifest == nil })
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
@@ -117,7 +118,7 @@ func notices(r *row, manifest []byte) bool {
 
 // TestLiveJudgeNotices shows the same of a running server, for the example of the beginning.
 func TestLiveJudgeNotices(t *testing.T) {
-	needKlockc(t)
+	cases.NeedKlockc(t)
 	r := compiled("examples/payments.klock")
 	if r.err != nil {
 		t.Fatal(r.err)

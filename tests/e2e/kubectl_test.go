@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/stage"
 )
 
 // TestKubectl does with kubectl what somebody who reads the example of the beginning does.
 func TestKubectl(t *testing.T) {
-	needKlockc(t)
-	for _, minor := range minors(t) {
+	cases.NeedKlockc(t)
+	for _, minor := range cluster.MinorsForTest(t) {
 		// The newest kubectl serves every server.
 		path := kubectl(t)
 		t.Run(minor, func(t *testing.T) {
@@ -25,10 +27,10 @@ func TestKubectl(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := newStage(t, c)
-			s.namespace("default", "")
+			s := stage.New(t, c)
+			s.Namespace("default", "")
 			manifest := filepath.Join(t.TempDir(), "payments.yaml")
-			if err := os.WriteFile(manifest, mustCompile(t, "examples/payments.klock"), 0o600); err != nil {
+			if err := os.WriteFile(manifest, cases.MustCompile(t, "examples/payments.klock"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			// run returns what kubectl says, on whatever stream, and its exit status.
@@ -87,11 +89,11 @@ func TestKubectl(t *testing.T) {
 			// From here on the team needs no other rights than the policy gives it.
 			deployer := []string{"--as=dana", "--as-group=platform-team"}
 			changed := filepath.Join(t.TempDir(), "changed.yaml")
-			other := bytes.ReplaceAll(mustCompile(t, "examples/payments.klock"), []byte("#payments"), []byte("#payments-team"))
+			other := bytes.ReplaceAll(cases.MustCompile(t, "examples/payments.klock"), []byte("#payments"), []byte("#payments-team"))
 			if err := os.WriteFile(changed, other, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s.until("the deployer has its rights", func() bool {
+			s.Until("the deployer has its rights", func() bool {
 				_, code := run(append([]string{"diff", "-f", manifest}, deployer...)...)
 				return code == 0
 			})
@@ -107,7 +109,7 @@ func TestKubectl(t *testing.T) {
 			admin := []string{"--as=kubernetes-admin", "--as-group=system:masters"}
 			jonny := []string{"--as=system:serviceaccount:default:jonny-op"}
 			as := func(who []string, args ...string) []string { return append(args, who...) }
-			s.until("the lock acts", func() bool {
+			s.Until("the lock acts", func() bool {
 				_, code := run(as(admin, "label", "pod/my-pod", "aura=blue", "--overwrite", "--dry-run=server")...)
 				return code != 0
 			})

@@ -7,19 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/live"
+	"klock.dev/e2e/stage"
 )
 
 // renderings are the hand-written manifest of a policy in testdata and, when there is a klockc, the one that it prints.
@@ -78,22 +77,22 @@ func testLifecycle(t *testing.T, c *cluster.Cluster, manifest []byte) {
 	if err := live.Apply(ctx, c, manifest); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the namespace has its ServiceAccount", func() bool {
+	stage.Until(t, "the namespace has its ServiceAccount", func() bool {
 		_, err := admin.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
 		return err == nil
 	})
 
 	deploy(t, admin, namespace)
-	until(t, "the Deployment rolls out", func() bool { return pods() == 3 })
+	stage.Until(t, "the Deployment rolls out", func() bool { return pods() == 3 })
 	err := admin.AppsV1().Deployments(namespace).Delete(ctx, "web", metav1.DeleteOptions{})
 	if err == nil || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy '") {
 		t.Fatalf("the administrator deletes the locked Deployment: %v", err)
 	}
 
 	update(t, owner, namespace, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "registry.example/image:2" })
-	until(t, "a second ReplicaSet appears", func() bool { return replicaSets() == 2 })
+	stage.Until(t, "a second ReplicaSet appears", func() bool { return replicaSets() == 2 })
 	update(t, owner, namespace, func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(1)) })
-	until(t, "the Deployment scales down", func() bool {
+	stage.Until(t, "the Deployment scales down", func() bool {
 		d, err := admin.AppsV1().Deployments(namespace).Get(ctx, "web", metav1.GetOptions{})
 		return err == nil && d.Status.ObservedGeneration == d.Generation && pods() <= 2
 	})
@@ -101,14 +100,14 @@ func testLifecycle(t *testing.T, c *cluster.Cluster, manifest []byte) {
 	if err := owner.AppsV1().Deployments(namespace).Delete(ctx, "web", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "what the Deployment owned is collected", func() bool { return pods() == 0 && replicaSets() == 0 })
+	stage.Until(t, "what the Deployment owned is collected", func() bool { return pods() == 0 && replicaSets() == 0 })
 
 	deploy(t, admin, namespace)
-	until(t, "the Deployment rolls out again", func() bool { return pods() == 3 })
+	stage.Until(t, "the Deployment rolls out again", func() bool { return pods() == 3 })
 	if err := admin.CoreV1().Namespaces().Delete(ctx, namespace, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the namespace is gone", func() bool {
+	stage.Until(t, "the namespace is gone", func() bool {
 		_, err := admin.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
 	})
@@ -137,7 +136,7 @@ func deploy(t *testing.T, client kubernetes.Interface, namespace string) {
 func update(t *testing.T, client kubernetes.Interface, namespace string, change func(*appsv1.Deployment)) {
 	t.Helper()
 	ctx := context.Background()
-	until(t, "the owner changes the Deployment", func() bool {
+	stage.Until(t, "the owner changes the Deployment", func() bool {
 		d, err := client.AppsV1().Deployments(namespace).Get(ctx, "web", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -149,23 +148,4 @@ func update(t *testing.T, client kubernetes.Interface, namespace string, change 
 		}
 		return err == nil
 	})
-}
-
-var listOptions = metav1.ListOptions{}
-
-func needKlockc(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
-		t.Skipf("no klockc at %s", cases.Klockc())
-	}
-}
-
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	err := wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		return condition(), nil
-	})
-	if err != nil {
-		t.Fatalf("it does not happen that %s", what)
-	}
 }

@@ -19,7 +19,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/stage"
 )
 
 var rewriteRefusals = flag.Bool("refusals.rewrite", false, "write what kubectl prints into docs/refusals.md")
@@ -27,7 +29,7 @@ var rewriteRefusals = flag.Bool("refusals.rewrite", false, "write what kubectl p
 // TestRefusals does what docs/refusals.md shows, as the people of that page, and compares what kubectl prints. Without the
 // policy, everything that it refuses works.
 func TestRefusals(t *testing.T) {
-	needKlockc(t)
+	cases.NeedKlockc(t)
 	kubectl := kubectl(t)
 	path := filepath.Join(cluster.Root(), "docs", "refusals.md")
 	page := readPage(t, path)
@@ -35,8 +37,8 @@ func TestRefusals(t *testing.T) {
 	if err := os.WriteFile(policy, []byte(page.policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	manifest := mustCompile(t, policy)
-	all := minors(t)
+	manifest := cases.MustCompile(t, policy)
+	all := cluster.MinorsForTest(t)
 	built := cluster.Minors()
 	newest := built[len(built)-1]
 	if *rewriteRefusals {
@@ -48,14 +50,14 @@ func TestRefusals(t *testing.T) {
 			o := newOffice(t, minor, kubectl)
 			free, printed := map[*command]string{}, map[*command]string{}
 			for _, section := range page.sections {
-				t.Run("free/"+section.title, func(t *testing.T) { o.in(t).do(section, free) })
+				t.Run("free/"+section.title, func(t *testing.T) { o.In(t).do(section, free) })
 			}
 			o.reset()
-			o.allowed("the policy brings its own account", func() error { return o.admin.remove("serviceaccounts payments/operator") })
-			o.apply(manifest)
+			o.Allowed("the policy brings its own account", func() error { return o.Admin.Remove("serviceaccounts payments/operator") })
+			o.Apply(manifest)
 			for _, section := range page.sections {
 				t.Run("locked/"+section.title, func(t *testing.T) {
-					o.in(t).do(section, printed)
+					o.In(t).do(section, printed)
 					compare(t, section, free, printed, minor == newest)
 				})
 			}
@@ -70,12 +72,12 @@ func TestRefusals(t *testing.T) {
 
 // office is where the people of the page work.
 type office struct {
-	*stage
+	*stage.Stage
 	kubectl string
 	// dir is where kubectl runs.
 	dir string
 	// operator is the account that the policy lets pass.
-	operator *actor
+	operator *stage.Actor
 }
 
 func newOffice(t *testing.T, minor, kubectl string) *office {
@@ -83,22 +85,22 @@ func newOffice(t *testing.T, minor, kubectl string) *office {
 	c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true, Users: map[string][]string{
 		"alice": {"cluster-admins"}, "bob": {"developers"}, "carol": {"auditors"},
 	}})
-	o := &office{stage: newStage(t, c), kubectl: kubectl, dir: t.TempDir()}
-	o.operator = o.account("payments", "operator", cluster.Testers)
+	o := &office{Stage: stage.New(t, c), kubectl: kubectl, dir: t.TempDir()}
+	o.operator = o.Account("payments", "operator", cluster.Testers)
 	if err := os.WriteFile(filepath.Join(o.dir, "limits.yaml"), []byte(strings.Replace(limits, `"100"`, `"1000"`, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	o.startKubelet(ctx)
-	o.startNodes(ctx)
-	o.allowed("people get their roles", func() error { return o.admin.create(clusterAdmins) })
+	o.StartKubelet(ctx)
+	o.StartNodes(ctx)
+	o.Allowed("people get their roles", func() error { return o.Admin.Create(clusterAdmins) })
 	return o
 }
 
-func (o *office) in(t *testing.T) *office {
+func (o *office) In(t *testing.T) *office {
 	inner := *o
-	inner.stage = o.stage.in(t)
+	inner.Stage = o.Stage.In(t)
 	return &inner
 }
 
@@ -155,20 +157,20 @@ spec: {terminationGracePeriodSeconds: 0, containers: [{name: scratch, image: "re
 
 // reset makes everything anew. The operator does it, so that it works under the policy, too.
 func (o *office) reset() {
-	o.t.Helper()
+	o.T.Helper()
 	ctx := context.Background()
-	o.namespace("payments", "")
-	for _, place := range []at{"statefulsets.apps payments", "pods payments", "configmaps payments"} {
-		o.until(string(place)+" are gone", func() bool {
-			client, _, _ := o.operator.find(place)
+	o.Namespace("payments", "")
+	for _, place := range []stage.At{"statefulsets.apps payments", "pods payments", "configmaps payments"} {
+		o.Until(string(place)+" are gone", func() bool {
+			client, _, _ := o.operator.Find(place)
 			list, err := client.List(ctx, metav1.ListOptions{FieldSelector: "metadata.name!=kube-root-ca.crt"})
 			if err != nil {
-				o.t.Fatal(err)
+				o.T.Fatal(err)
 			}
 			for _, item := range list.Items {
 				err := client.Delete(ctx, item.GetName(), metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
 				if err != nil && !apierrors.IsNotFound(err) {
-					o.t.Fatalf("%s/%s: %v", place, item.GetName(), err)
+					o.T.Fatalf("%s/%s: %v", place, item.GetName(), err)
 				}
 			}
 			return len(list.Items) == 0
@@ -178,21 +180,21 @@ func (o *office) reset() {
 		who := o.operator
 		if strings.Contains(text, "RoleBinding") {
 			// A new one would be refused, even if there is one.
-			if o.admin.count("rolebindings.rbac.authorization.k8s.io payments", "") >= 3 {
+			if o.Admin.Count("rolebindings.rbac.authorization.k8s.io payments", "") >= 3 {
 				continue
 			}
-			who = o.admin
+			who = o.Admin
 		}
-		if err := who.create(text); err != nil && !apierrors.IsAlreadyExists(err) {
-			o.t.Fatal(err)
+		if err := who.Create(text); err != nil && !apierrors.IsAlreadyExists(err) {
+			o.T.Fatal(err)
 		}
 	}
-	if err := o.admin.patch("nodes n1", `{"spec":{"unschedulable":null}}`); err != nil {
-		o.t.Fatal(err)
+	if err := o.Admin.Patch("nodes n1", `{"spec":{"unschedulable":null}}`); err != nil {
+		o.T.Fatal(err)
 	}
 	for _, name := range []string{"ledger-0", "scratch"} {
-		o.until(name+" runs", func() bool {
-			pod, err := o.admin.typed.CoreV1().Pods("payments").Get(ctx, name, metav1.GetOptions{})
+		o.Until(name+" runs", func() bool {
+			pod, err := o.Admin.Typed.CoreV1().Pods("payments").Get(ctx, name, metav1.GetOptions{})
 			return err == nil && pod.Status.Phase == corev1.PodRunning
 		})
 	}
@@ -211,14 +213,14 @@ func (o *office) do(s *section, printed map[*command]string) {
 func compare(t *testing.T, s *section, free, printed map[*command]string, newest bool) {
 	for _, c := range s.commands {
 		same := printed[c] == c.output
-		if !newest && !strings.Contains(c.output, policyRefusal) {
-			same = !strings.Contains(printed[c], policyRefusal) && failed(printed[c]) == failed(c.output)
+		if !newest && !strings.Contains(c.output, stage.PolicyRefusal) {
+			same = !strings.Contains(printed[c], stage.PolicyRefusal) && failed(printed[c]) == failed(c.output)
 		}
 		if !*rewriteRefusals && !same {
 			t.Errorf("docs/refusals.md:%d: %s$ %s prints\n%sand on the page stands\n%s", c.at+1, c.user, c.line, printed[c], c.output)
 		}
 		// What the policy brings along is not there without it.
-		if strings.Contains(printed[c], policyRefusal) && failed(free[c]) && !strings.Contains(free[c], "(NotFound)") {
+		if strings.Contains(printed[c], stage.PolicyRefusal) && failed(free[c]) && !strings.Contains(free[c], "(NotFound)") {
 			t.Errorf("docs/refusals.md:%d: %s$ %s fails without the policy:\n%s", c.at+1, c.user, c.line, free[c])
 		}
 	}
@@ -226,31 +228,31 @@ func compare(t *testing.T, s *section, free, printed map[*command]string, newest
 
 // run returns what kubectl prints, with its exit status unless that is 0.
 func (o *office) run(c *command) string {
-	o.t.Helper()
+	o.T.Helper()
 	var kubeconfig string
 	var err error
 	if c.user == "operator" {
-		kubeconfig, err = o.c.AccountKubeconfig(context.Background(), "payments", c.user)
+		kubeconfig, err = o.Cluster.AccountKubeconfig(context.Background(), "payments", c.user)
 	} else {
-		kubeconfig, err = o.c.UserKubeconfig(c.user, "payments")
+		kubeconfig, err = o.Cluster.UserKubeconfig(c.user, "payments")
 	}
 	if err != nil {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	args, ok := strings.CutPrefix(c.line, "kubectl ")
 	if !ok {
-		o.t.Fatalf("docs/refusals.md:%d: not kubectl: %s", c.at+1, c.line)
+		o.T.Fatalf("docs/refusals.md:%d: not kubectl: %s", c.at+1, c.line)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+o.kubectl+" "+args)
 	cmd.Dir = o.dir
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(o.c.Dir, "cache-"+c.user))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(o.Cluster.Dir, "cache-"+c.user))
 	out := &forever{until: []byte("Forwarding from"), stop: func() { cmd.Process.Kill() }}
 	cmd.Stdout, cmd.Stderr = out, out
 	err = cmd.Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	text := sortEvictions(out.text.String())
 	if code := cmd.ProcessState.ExitCode(); code != 0 && !out.stopped {

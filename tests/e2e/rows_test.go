@@ -169,7 +169,7 @@ func TestRowsEvaluator(t *testing.T) {
 }
 
 func TestRowsLive(t *testing.T) {
-	for _, minor := range minors(t) {
+	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			c := cluster.ForTest(t, cluster.Options{Minor: minor})
@@ -257,16 +257,4 @@ func checkAccess(t *testing.T, judge *live.Judge, line string) {
 	} else if allowed != expected {
 		t.Errorf("RBAC answers otherwise: %s", line)
 	}
-}
-
-// minors are those of KLOCK_MINORS, or all that are built.
-func minors(t *testing.T) []string {
-	if wanted := strings.Fields(os.Getenv("KLOCK_MINORS")); len(wanted) > 0 {
-		return wanted
-	}
-	built := cluster.Minors()
-	if len(built) == 0 {
-		t.Skipf("no servers in %s: run tests/e2e/servers/build.sh", cluster.Servers())
-	}
-	return built
 }

@@ -24,7 +24,8 @@ if ! tests/e2e/servers/build.sh $KLOCK_MINORS; then
 fi
 
 status=0
-(cd tests/e2e && go test -count=1 -timeout 60m -json ./...) >"$work/events" 2>"$work/errors" || status=$?
+# One package after the other: each runs as many control planes at once as there are processors.
+(cd tests/e2e && go test -p 1 -count=1 -timeout 60m -json ./...) >"$work/events" 2>"$work/errors" || status=$?
 # One result for each test that has no subtests, and one for a package that failed without one of its tests doing so.
 # What the tests wrote is shown for those that failed.
 awk '

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,28 +18,15 @@ import (
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/live"
+	"klock.dev/e2e/stage"
 )
-
-// staticMinor is the first minor whose servers are tested with static manifests.
-const staticMinor = "1.37"
-
-func staticCluster(t *testing.T, manifests map[string][]byte) *cluster.Cluster {
-	t.Helper()
-	dir := t.TempDir()
-	for name, manifest := range manifests {
-		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), manifest, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cluster.ForTest(t, cluster.Options{Minor: staticMinor, StaticPolicies: dir})
-}
 
 // TestStatic shows that a server enforces static manifests from its first request on.
 func TestStatic(t *testing.T) {
 	for name, manifest := range renderings(t, "static", "--target", "static") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := staticCluster(t, map[string][]byte{"policies": manifest})
+			c := cluster.StaticForTest(t, map[string][]byte{"policies": manifest})
 			ctx := context.Background()
 			maps := kubernetes.NewForConfigOrDie(c.Config).CoreV1().ConfigMaps("default")
 			for _, name := range []string{"keep", "other"} {
@@ -48,7 +34,7 @@ func TestStatic(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := maps.Delete(ctx, "keep", metav1.DeleteOptions{}); err == nil || !strings.Contains(err.Error(), policyRefusal) {
+			if err := maps.Delete(ctx, "keep", metav1.DeleteOptions{}); err == nil || !strings.Contains(err.Error(), stage.PolicyRefusal) {
 				t.Errorf("the locked ConfigMap is deleted: %v", err)
 			}
 			if err := maps.Delete(ctx, "other", metav1.DeleteOptions{}); err != nil {
@@ -61,9 +47,9 @@ func TestStatic(t *testing.T) {
 // TestStaticRows asks the cases of examples and rows under static manifests: those of all files whose locks do not meet
 // the cases of the others, at once on one server, and each of the other examples on a server of its own.
 func TestStaticRows(t *testing.T) {
-	needKlockc(t)
-	if !slices.Contains(cluster.Minors(), staticMinor) {
-		t.Skipf("no servers for Kubernetes %s", staticMinor)
+	cases.NeedKlockc(t)
+	if !slices.Contains(cluster.Minors(), cluster.StaticMinor) {
+		t.Skipf("no servers for Kubernetes %s", cluster.StaticMinor)
 	}
 	var files []*static
 	for _, pattern := range []string{"examples/*.klock", "tests/rows/*.klock"} {
@@ -91,7 +77,7 @@ func TestStaticRows(t *testing.T) {
 	}
 
 	// Objects are completed where no policy is in the way.
-	plain, err := live.New(cluster.ForTest(t, cluster.Options{Minor: staticMinor}))
+	plain, err := live.New(cluster.ForTest(t, cluster.Options{Minor: cluster.StaticMinor}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +100,7 @@ func TestStaticRows(t *testing.T) {
 				manifests[f.name] = f.Manifest
 				own = append(own, f.File)
 			}
-			judge, err := live.New(staticCluster(t, manifests))
+			judge, err := live.New(cluster.StaticForTest(t, manifests))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,9 +210,9 @@ func (s *static) meets(other *static) bool {
 
 // TestStaticNames shows that a name of a static policy is refused by the API, so that nobody doubles one.
 func TestStaticNames(t *testing.T) {
-	manifest := mustCompile(t, "--target", "static", "examples/payments.klock")
-	s := newStage(t, cluster.ForTest(t, cluster.Options{Minor: staticMinor}))
-	err := s.admin.create(string(manifest))
+	manifest := cases.MustCompile(t, "--target", "static", "examples/payments.klock")
+	s := stage.New(t, cluster.ForTest(t, cluster.Options{Minor: cluster.StaticMinor}))
+	err := s.Admin.Create(string(manifest))
 	if status := apierrors.APIStatus(nil); !errors.As(err, &status) || status.Status().Code != 422 {
 		t.Errorf("a static manifest is created through the API: %v", err)
 	}

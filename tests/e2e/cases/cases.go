@@ -1,14 +1,16 @@
-// Package cases reads the test cases that klockc prints.
+// Package cases runs klockc and reads the test cases that it prints.
 package cases
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -253,6 +255,14 @@ func Klockc() string {
 	return filepath.Join(cluster.Root(), "build", "klockc")
 }
 
+// NeedKlockc skips a test when there is no klockc.
+func NeedKlockc(t testing.TB) {
+	t.Helper()
+	if _, err := os.Stat(Klockc()); errors.Is(err, os.ErrNotExist) {
+		t.Skipf("no klockc at %s", Klockc())
+	}
+}
+
 // Load asks klockc for the cases of files. Paths are relative to the repository.
 func Load(files ...string) ([]*Case, error) {
 	out, _, err := run(append([]string{"test", "--print-cases"}, files...)...)
@@ -265,6 +275,17 @@ func Load(files ...string) ([]*Case, error) {
 // Compile asks klockc for the manifests of files. The diagnostics are there with and without an error.
 func Compile(args ...string) (manifest []byte, diagnostics string, err error) {
 	return run(append([]string{"compile"}, args...)...)
+}
+
+// MustCompile is Compile for a test that is nothing without a manifest.
+func MustCompile(t testing.TB, args ...string) []byte {
+	t.Helper()
+	NeedKlockc(t)
+	manifest, _, err := Compile(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifest
 }
 
 func run(args ...string) ([]byte, string, error) {

@@ -45,6 +45,9 @@ const (
 	// LocksGroup is the API group whose authorizer checks stand for the permission to unlock.
 	LocksGroup = "klock.dev"
 
+	// StaticMinor is the first minor whose servers are tested with static manifests.
+	StaticMinor = "1.37"
+
 	adminToken   = "admin"
 	startTimeout = 90 * time.Second
 )
@@ -112,6 +115,21 @@ func Minors() []string {
 	return minors
 }
 
+// MinorsForTest are those of KLOCK_MINORS, or all that are built.
+func MinorsForTest(t testing.TB) []string {
+	if wanted := strings.Fields(os.Getenv("KLOCK_MINORS")); len(wanted) > 0 {
+		return wanted
+	}
+	built := Minors()
+	if len(built) == 0 {
+		t.Skipf("no servers in %s: run tests/e2e/servers/build.sh", Servers())
+	}
+	return built
+}
+
+// AtLeast says whether a minor is not older than another.
+func AtLeast(minor, since string) bool { return minorNumber(minor) >= minorNumber(since) }
+
 func minorNumber(minor string) int {
 	n, _ := strconv.Atoi(strings.TrimPrefix(minor, "1."))
 	return n
@@ -142,6 +160,18 @@ func ForTest(t testing.TB, o Options) *Cluster {
 		os.RemoveAll(c.Dir)
 	})
 	return c
+}
+
+// StaticForTest is ForTest with manifests that the API server loads at start, by name.
+func StaticForTest(t testing.TB, manifests map[string][]byte) *Cluster {
+	t.Helper()
+	dir := t.TempDir()
+	for name, manifest := range manifests {
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), manifest, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ForTest(t, Options{Minor: StaticMinor, StaticPolicies: dir})
 }
 
 // Start starts a cluster and waits until it is ready. A port that somebody else takes between its choice and its use

@@ -1,4 +1,5 @@
-package e2e
+// Package attacks goes the ways around locks that docs/ways-around.md tells of.
+package attacks
 
 import (
 	"context"
@@ -9,16 +10,17 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/live"
+	"klock.dev/e2e/stage"
 )
 
 // A way leads around a lock on the objects of namespace NS, to which sa NS/keeper alone has a key. It is gone twice, in
@@ -75,17 +77,17 @@ const (
 
 // world is the stage on which a way is gone.
 type world struct {
-	*stage
+	*stage.Stage
 	ns      string
 	policy  string
 	locked  bool
-	mallory *actor
-	keeper  *actor
+	mallory *stage.Actor
+	keeper  *stage.Actor
 	// machine stands in for kubelets, pods and webhooks.
 	machine *machine
 }
 
-// ways are all ways, in their order. The files attacks_*_test.go hold them.
+// ways are all ways, in their order. The other files of the package hold them.
 func ways() []way {
 	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysOutside)
 	slices.SortStableFunc(all, func(a, b way) int { return a.number - b.number })
@@ -96,8 +98,8 @@ func (v *way) id() string { return fmt.Sprintf("%02d-%s", v.number, v.name) }
 
 // TestAttacks goes every way around a lock on a running control plane: docs/ways-around.md.
 func TestAttacks(t *testing.T) {
-	needKlockc(t)
-	for _, minor := range minors(t) {
+	cases.NeedKlockc(t)
+	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			options := cluster.Options{
@@ -105,15 +107,15 @@ func TestAttacks(t *testing.T) {
 				APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
 				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s"},
 			}
-			if atLeast(minor, unsafeDeletes) {
+			if cluster.AtLeast(minor, unsafeDeletes) {
 				options.APIServerFlags = append(options.APIServerFlags, "--feature-gates=AllowUnsafeMalformedObjectDeletion=true")
 			}
-			s := newStage(t, cluster.ForTest(t, options))
+			s := stage.New(t, cluster.ForTest(t, options))
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			machine := startMachine(t)
 			machine.join(s, "n1")
-			nodes := s.startNodes(ctx)
+			nodes := s.StartNodes(ctx)
 			var first, last []way
 			for _, v := range ways() {
 				if v.early == nil {
@@ -122,79 +124,71 @@ func TestAttacks(t *testing.T) {
 				}
 				last = append(last, v)
 				for _, suffix := range []string{"open", "shut"} {
-					v.early(s.world(v, machine, suffix))
+					v.early(newWorld(s, v, machine, suffix))
 				}
 			}
 			for _, v := range slices.Concat(first, last) {
-				t.Run(v.id(), func(t *testing.T) { s.in(t).goes(v, machine) })
+				t.Run(v.id(), func(t *testing.T) { goes(s.In(t), v, machine) })
 			}
-			s.deputiesRest(nodes)
+			deputiesRest(s, nodes)
 		})
 	}
 }
 
 // deputiesRest fails if a policy refused what is no part of a way.
-func (s *stage) deputiesRest(n *nodes) {
-	s.t.Helper()
-	for _, line := range n.takeRefusals() {
-		s.t.Errorf("a node is refused: %s", line)
+func deputiesRest(s *stage.Stage, n *stage.Nodes) {
+	s.T.Helper()
+	for _, line := range n.TakeRefusals() {
+		s.T.Errorf("a node is refused: %s", line)
 	}
-	lines, _ := s.controllerRefusals(0)
+	lines, _ := s.ControllerRefusals(0)
 	for _, line := range lines {
 		if !slices.ContainsFunc(ways(), func(v way) bool {
 			return v.deputy != nil && strings.Contains(line, " of policy w"+v.id()+";")
 		}) {
-			s.t.Errorf("a controller is refused: %s", line)
+			s.T.Errorf("a controller is refused: %s", line)
 		}
 	}
 }
 
-func atLeast(minor, since string) bool {
-	number := func(s string) int {
-		n, _ := strconv.Atoi(strings.TrimPrefix(s, "1."))
-		return n
+func goes(s *stage.Stage, v way, m *machine) {
+	if !cluster.AtLeast(s.Cluster.Minor, v.since) {
+		s.T.Skipf("Kubernetes %s has it, %s does not", v.since, s.Cluster.Minor)
 	}
-	return number(minor) >= number(since)
-}
-
-func (s *stage) goes(v way, m *machine) {
-	if !atLeast(s.c.Minor, v.since) {
-		s.t.Skipf("Kubernetes %s has it, %s does not", v.since, s.c.Minor)
-	}
-	open := s.world(v, m, "open")
+	open := newWorld(s, v, m, "open")
 	defer open.ends(v)
 	open.begin(v)
 	for _, a := range v.acts {
-		if atLeast(s.c.Minor, a.since) {
-			open.allowed("without a lock: "+a.what, func() error { return a.do(open) })
+		if cluster.AtLeast(s.Cluster.Minor, a.since) {
+			open.Allowed("without a lock: "+a.what, func() error { return a.do(open) })
 		}
 	}
 	if v.done != nil {
-		open.until("without a lock the way leads to its end", func() bool { return v.done(open) })
+		open.Until("without a lock the way leads to its end", func() bool { return v.done(open) })
 	}
 
-	w := s.world(v, m, "shut")
+	w := newWorld(s, v, m, "shut")
 	w.locked = true
 	defer w.ends(v)
 	w.begin(v)
 	if v.policy != "" {
 		manifest, diagnostics := w.compile(v)
-		s.warned(v.warns, diagnostics)
+		w.warned(v.warns, diagnostics)
 		if v.unguarded != "" {
 			bare := v
 			bare.policy = closing.ReplaceAllString(v.policy, "")
 			_, diagnostics := w.compile(bare)
-			s.warned(v.unguarded, diagnostics)
+			w.warned(v.unguarded, diagnostics)
 		}
 		// What policies know of parameters must not end with each of them: see live.
-		if err := s.judge.Admit(context.Background(), []*live.File{{Manifest: manifest}}); err != nil {
-			s.t.Fatal(err)
+		if err := s.Judge.Admit(context.Background(), []*live.File{{Manifest: manifest}}); err != nil {
+			s.T.Fatal(err)
 		}
-		s.apply(manifest)
-		defer s.withdraw(manifest, v.alone)
+		s.Apply(manifest)
+		defer w.withdraw(manifest, v.alone)
 	}
 	for _, a := range v.acts {
-		if atLeast(s.c.Minor, a.since) {
+		if cluster.AtLeast(s.Cluster.Minor, a.since) {
 			w.attempt(a)
 		}
 	}
@@ -202,7 +196,7 @@ func (s *stage) goes(v way, m *machine) {
 		v.deputy(w)
 	}
 	if v.done != nil && v.done(w) {
-		s.t.Error("the way leads to its end under the lock")
+		s.T.Error("the way leads to its end under the lock")
 	}
 	if v.after != nil {
 		v.after(w)
@@ -212,23 +206,23 @@ func (s *stage) goes(v way, m *machine) {
 // closing are the clauses that close ways which klockc warns of.
 var closing = regexp.MustCompile(`(?m)^  (guard|cascade).*$| sealed`)
 
-func (s *stage) warned(code, diagnostics string) {
-	s.t.Helper()
+func (w *world) warned(code, diagnostics string) {
+	w.T.Helper()
 	if !strings.Contains(diagnostics, code) {
-		s.t.Errorf("klockc does not warn with %s:\n%s", code, diagnostics)
+		w.T.Errorf("klockc does not warn with %s:\n%s", code, diagnostics)
 	}
 }
 
-func (s *stage) world(v way, m *machine, suffix string) *world {
-	w := &world{stage: s, ns: "w" + v.id() + "-" + suffix, policy: "w" + v.id(), machine: m}
-	w.mallory = s.user("mallory", "system:masters")
-	w.keeper = s.account(w.ns, "keeper", cluster.Testers)
+func newWorld(s *stage.Stage, v way, m *machine, suffix string) *world {
+	w := &world{Stage: s, ns: "w" + v.id() + "-" + suffix, policy: "w" + v.id(), machine: m}
+	w.mallory = s.User("mallory", "system:masters")
+	w.keeper = s.Account(w.ns, "keeper", cluster.Testers)
 	return w
 }
 
 func (w *world) begin(v way) {
-	w.t.Helper()
-	w.namespace(w.ns, "way: "+w.ns)
+	w.T.Helper()
+	w.Namespace(w.ns, "way: "+w.ns)
 	w.make(`{apiVersion: v1, kind: ServiceAccount, metadata: {name: keeper, namespace: NS}}`)
 	if v.setup != nil {
 		v.setup(w)
@@ -242,32 +236,32 @@ func (w *world) ends(v way) {
 }
 
 func (w *world) compile(v way) (manifest []byte, diagnostics string) {
-	w.t.Helper()
-	file := filepath.Join(w.t.TempDir(), "way.klock")
+	w.T.Helper()
+	file := filepath.Join(w.T.TempDir(), "way.klock")
 	if err := os.WriteFile(file, []byte("policy "+w.policy+"\n"+w.text(v.policy)), 0o600); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	manifest, diagnostics, err := cases.Compile(file)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return manifest, diagnostics
 }
 
-func (s *stage) withdraw(manifest []byte, wait bool) {
-	s.t.Helper()
-	remove := s.judge.Withdraw
+func (w *world) withdraw(manifest []byte, wait bool) {
+	w.T.Helper()
+	remove := w.Judge.Withdraw
 	if wait {
-		remove = s.judge.Remove
+		remove = w.Judge.Remove
 	}
 	if err := remove(context.Background(), manifest); err != nil {
-		s.t.Error(err)
+		w.T.Error(err)
 	}
 }
 
 // attempt goes a part of the way under the lock.
 func (w *world) attempt(a act) {
-	w.t.Helper()
+	w.T.Helper()
 	by := a.by
 	if by == "" {
 		by = guarded
@@ -279,21 +273,21 @@ func (w *world) attempt(a act) {
 		case by == nobody && err == nil:
 			return
 		case by == nobody && !apierrors.IsConflict(err):
-			w.t.Fatalf("%s: %v", a.what, err)
+			w.T.Fatalf("%s: %v", a.what, err)
 		case err == nil:
-			w.t.Errorf("under the lock somebody may %s", a.what)
+			w.T.Errorf("under the lock somebody may %s", a.what)
 			return
 		case w.refuses(by, err):
 			return
 		case time.Now().After(deadline) || !apierrors.IsConflict(err) && !isPolicyRefusal(err):
-			w.t.Errorf("%s does not refuse to %s: %v", by, a.what, err)
+			w.T.Errorf("%s does not refuse to %s: %v", by, a.what, err)
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-func isPolicyRefusal(err error) bool { return strings.Contains(err.Error(), policyRefusal) }
+func isPolicyRefusal(err error) bool { return strings.Contains(err.Error(), stage.PolicyRefusal) }
 
 func (w *world) refuses(by string, err error) bool {
 	text := err.Error()
@@ -303,39 +297,39 @@ func (w *world) refuses(by string, err error) bool {
 	case itself:
 		return !isPolicyRefusal(err)
 	case failure:
-		return strings.Contains(text, policyRefusal+w.policy+"-") && !strings.Contains(text, " of policy ")
+		return strings.Contains(text, stage.PolicyRefusal+w.policy+"-") && !strings.Contains(text, " of policy ")
 	}
-	return strings.Contains(text, policyRefusal+w.policy+"-") && strings.Contains(text, "("+by+" of policy "+w.policy+";")
+	return strings.Contains(text, stage.PolicyRefusal+w.policy+"-") && strings.Contains(text, "("+by+" of policy "+w.policy+";")
 }
 
 // refusedBy fails unless somebody is refused what is not an act of the way.
 func (w *world) refusedBy(by, what string, err error) {
-	w.t.Helper()
+	w.T.Helper()
 	if err == nil || !w.refuses(by, err) {
-		w.t.Errorf("%s does not refuse to %s: %v", by, what, err)
+		w.T.Errorf("%s does not refuse to %s: %v", by, what, err)
 	}
 }
 
 // passes fails unless somebody may do it under the lock.
 func (w *world) passes(what string, request func() error) {
-	w.t.Helper()
-	w.allowed("under the lock: "+what, request)
+	w.T.Helper()
+	w.Allowed("under the lock: "+what, request)
 }
 
-// until is the stage's, and shows the pods of the namespace when it waits in vain.
-func (w *world) until(what string, condition func() bool) {
-	w.t.Helper()
+// Until is the stage's, and shows the pods of the namespace when it waits in vain.
+func (w *world) Until(what string, condition func() bool) {
+	w.T.Helper()
 	defer func() {
-		if !w.t.Failed() {
+		if !w.T.Failed() {
 			return
 		}
-		if list, err := w.admin.typed.CoreV1().Pods(w.ns).List(context.Background(), listOptions); err == nil {
+		if list, err := w.Admin.Typed.CoreV1().Pods(w.ns).List(context.Background(), metav1.ListOptions{}); err == nil {
 			for _, p := range list.Items {
-				w.t.Logf("pod %s on %q: %s, deleted %v", p.Name, p.Spec.NodeName, p.Status.Phase, p.DeletionTimestamp)
+				w.T.Logf("pod %s on %q: %s, deleted %v", p.Name, p.Spec.NodeName, p.Status.Phase, p.DeletionTimestamp)
 			}
 		}
 	}()
-	w.stage.until(what, condition)
+	w.Stage.Until(what, condition)
 }
 
 // text is written for one namespace.
@@ -343,31 +337,31 @@ func (w *world) text(s string) string {
 	return strings.NewReplacer("NS", w.ns, "POLICY", w.policy, "TOKEN", fmt.Sprintf("%06x", crc32.ChecksumIEEE([]byte(w.ns))&0xffffff)).Replace(s)
 }
 
-func (w *world) at(place string) at { return at(w.text(place)) }
+func (w *world) at(place string) stage.At { return stage.At(w.text(place)) }
 
 // make creates objects as an administrator.
 func (w *world) make(text string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.makeAsIs(w.text(text))
 }
 
 // makeAsIs makes objects that hold what only looks like the names that text fills in, such as certificates.
 func (w *world) makeAsIs(text string) {
-	w.t.Helper()
-	w.allowed("an object is made", func() error {
-		if err := w.admin.create(text); !apierrors.IsAlreadyExists(err) {
+	w.T.Helper()
+	w.Allowed("an object is made", func() error {
+		if err := w.Admin.Create(text); !apierrors.IsAlreadyExists(err) {
 			return err
 		}
 		return nil
 	})
 }
 
-func (w *world) gone(place string) bool { return !w.admin.exists(w.at(place)) }
+func (w *world) gone(place string) bool { return !w.Admin.Exists(w.at(place)) }
 
 // field is a value in an object, nil where there is none.
 func (w *world) field(place string, path ...string) any {
-	w.t.Helper()
-	var value any = w.admin.get(w.at(place)).Object
+	w.T.Helper()
+	var value any = w.Admin.Get(w.at(place)).Object
 	for _, key := range path {
 		object, _ := value.(map[string]any)
 		value = object[key]
@@ -377,10 +371,10 @@ func (w *world) field(place string, path ...string) any {
 
 // logged says whether the controller manager was refused by a lock of the policy.
 func (w *world) logged(by string) bool {
-	w.t.Helper()
-	log, err := w.c.Log("kube-controller-manager")
+	w.T.Helper()
+	log, err := w.Cluster.Log("kube-controller-manager")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return strings.Contains(string(log), "("+by+" of policy "+w.policy+";")
 }
@@ -388,8 +382,8 @@ func (w *world) logged(by string) bool {
 // deputyRefused waits until a controller is refused.
 func deputyRefused(by string) func(*world) {
 	return func(w *world) {
-		w.t.Helper()
-		w.until("a controller is refused", func() bool { return w.logged(by) })
+		w.T.Helper()
+		w.Until("a controller is refused", func() bool { return w.logged(by) })
 	}
 }
 
@@ -400,15 +394,15 @@ func gone(place string) func(*world) bool {
 // The acts of many ways.
 
 func removes(place string) act {
-	return act{what: "delete " + place, do: func(w *world) error { return w.mallory.remove(w.at(place)) }}
+	return act{what: "delete " + place, do: func(w *world) error { return w.mallory.Remove(w.at(place)) }}
 }
 
 func patches(place, patch string) act {
-	return act{what: "patch " + place + " with " + patch, do: func(w *world) error { return w.mallory.patch(w.at(place), w.text(patch)) }}
+	return act{what: "patch " + place + " with " + patch, do: func(w *world) error { return w.mallory.Patch(w.at(place), w.text(patch)) }}
 }
 
 func creates(what, text string) act {
-	return act{what: "create " + what, do: func(w *world) error { return w.mallory.create(w.text(text)) }}
+	return act{what: "create " + what, do: func(w *world) error { return w.mallory.Create(w.text(text)) }}
 }
 
 func (a act) refusedBy(by string) act {
@@ -431,7 +425,7 @@ const app = `{apiVersion: v1, kind: Pod, metadata: {name: app, namespace: NS, la
 
 func makes(texts ...string) func(*world) {
 	return func(w *world) {
-		w.t.Helper()
+		w.T.Helper()
 		for _, text := range texts {
 			w.make(text)
 		}
@@ -440,8 +434,8 @@ func makes(texts ...string) func(*world) {
 
 // running waits for a pod.
 func (w *world) running(place string) {
-	w.t.Helper()
-	w.until(place+" runs", func() bool { return w.field(place, "status", "phase") == "Running" })
+	w.T.Helper()
+	w.Until(place+" runs", func() bool { return w.field(place, "status", "phase") == "Running" })
 }
 
 var errNothing = errors.New("nothing came of it")

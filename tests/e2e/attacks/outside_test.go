@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/stage"
 )
 
 // unsafeDeletes is the first minor with deletions of what cannot be read.
@@ -24,10 +26,10 @@ var waysOutside = []way{
 		done:   gone("configmaps NS/vault"),
 		after: func(w *world) {
 			const binding = "validatingadmissionpolicybindings.admissionregistration.k8s.io POLICY-objects"
-			w.refusedBy(authorizer, "delete the binding without the right", w.dev().remove(w.at(binding)))
+			w.refusedBy(authorizer, "delete the binding without the right", w.dev().Remove(w.at(binding)))
 			// The API applies no policy to policies: this stays open to whoever has the right.
-			w.passes("whoever has the right deletes the binding", func() error { return w.mallory.remove(w.at(binding)) })
-			w.until("the lock is no more", func() bool { return w.mallory.remove(w.at("configmaps NS/vault")) == nil })
+			w.passes("whoever has the right deletes the binding", func() error { return w.mallory.Remove(w.at(binding)) })
+			w.Until("the lock is no more", func() bool { return w.mallory.Remove(w.at("configmaps NS/vault")) == nil })
 		},
 	},
 	{
@@ -37,12 +39,12 @@ var waysOutside = []way{
 		acts: []act{
 			// This stays open.
 			{what: "delete the object's key in etcd", by: nobody, do: func(w *world) error {
-				_, err := w.c.Etcd.Delete(context.Background(), w.text("/registry/configmaps/NS/vault"))
+				_, err := w.Cluster.Etcd.Delete(context.Background(), w.text("/registry/configmaps/NS/vault"))
 				return err
 			}},
 		},
 		after: func(w *world) {
-			w.until("the vault is gone", func() bool { return w.gone("configmaps NS/vault") })
+			w.Until("the vault is gone", func() bool { return w.gone("configmaps NS/vault") })
 		},
 	},
 	{
@@ -51,27 +53,27 @@ var waysOutside = []way{
 		policy: strings.Replace(redConfigMaps, "configmaps", "podtemplates", 1),
 		setup: func(w *world) {
 			makes(`{apiVersion: v1, kind: PodTemplate, metadata: {name: vault, namespace: NS, labels: {aura: red}}, template: {spec: {containers: [{name: c, image: i}]}}}`, dev, editor)(w)
-			if _, err := w.c.Etcd.Put(context.Background(), w.text("/registry/podtemplates/NS/vault"), "no object"); err != nil {
-				w.t.Fatal(err)
+			if _, err := w.Cluster.Etcd.Put(context.Background(), w.text("/registry/podtemplates/NS/vault"), "no object"); err != nil {
+				w.T.Fatal(err)
 			}
 		},
 		acts: []act{
 			{what: "delete it as others do", by: itself, do: func(w *world) error {
 				if w.locked {
-					return w.mallory.remove(w.at("podtemplates NS/vault"))
+					return w.mallory.Remove(w.at("podtemplates NS/vault"))
 				}
 				return nil
 			}},
 			// Whoever holds the verb passes by admission: this stays open.
 			{what: "delete it unsafely", by: nobody, do: func(w *world) error {
 				const path = "/api/v1/namespaces/NS/podtemplates/vault?ignoreStoreReadErrorWithClusterBreakingPotential=true"
-				w.refusedBy(authorizer, "delete unsafely without the verb", w.dev().ask(http.MethodDelete, w.text(path)))
-				return w.mallory.ask(http.MethodDelete, w.text(path))
+				w.refusedBy(authorizer, "delete unsafely without the verb", ask(w.dev(), http.MethodDelete, w.text(path)))
+				return ask(w.mallory, http.MethodDelete, w.text(path))
 			}},
 		},
 		after: func(w *world) {
 			if !w.gone("podtemplates NS/vault") {
-				w.t.Error("the vault is still there")
+				w.T.Error("the vault is still there")
 			}
 		},
 	},
@@ -108,28 +110,28 @@ lock guarded {
 	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files := mustCompile(t, "--target", "static", file)
-	s := newStage(t, staticCluster(t, map[string][]byte{"policies": files}))
+	files := cases.MustCompile(t, "--target", "static", file)
+	s := stage.New(t, cluster.StaticForTest(t, map[string][]byte{"policies": files}))
 	vault := strings.ReplaceAll(vault, "NS", "default")
 
 	t.Run("45-first-request", func(t *testing.T) {
-		s := s.in(t)
-		s.allowed("the vault is made", func() error { return s.admin.create(vault) })
-		s.refused("guarded", "delete the vault", s.admin.remove("configmaps default/vault"))
+		s := s.In(t)
+		s.Allowed("the vault is made", func() error { return s.Admin.Create(vault) })
+		s.Refused("guarded", "delete the vault", s.Admin.Remove("configmaps default/vault"))
 	})
 	t.Run("16-policy-binding", func(t *testing.T) {
-		s := s.in(t)
-		s.apply(mustCompile(t, file))
+		s := s.In(t)
+		s.Apply(cases.MustCompile(t, file))
 		const (
-			policy  = at("validatingadmissionpolicies.admissionregistration.k8s.io static-attacks-objects")
-			binding = at("validatingadmissionpolicybindings.admissionregistration.k8s.io static-attacks-objects")
+			policy  = stage.At("validatingadmissionpolicies.admissionregistration.k8s.io static-attacks-objects")
+			binding = stage.At("validatingadmissionpolicybindings.admissionregistration.k8s.io static-attacks-objects")
 			lock    = "admission-configuration"
 		)
-		s.refused(lock, "delete the binding", s.admin.remove(binding))
-		s.refused(lock, "delete the policy", s.admin.remove(policy))
-		s.refused(lock, "let the binding only warn", s.admin.patch(binding, `{"spec":{"validationActions":["Warn"]}}`))
-		s.refused(lock, "take the label off", s.admin.patch(binding, `{"metadata":{"labels":{"klock.dev/policy":null}}}`))
-		s.allowed("the deployer deletes the binding", func() error { return s.user("deployer", cluster.Testers).remove(binding) })
-		s.refused("guarded", "delete the vault even then", s.admin.remove("configmaps default/vault"))
+		s.Refused(lock, "delete the binding", s.Admin.Remove(binding))
+		s.Refused(lock, "delete the policy", s.Admin.Remove(policy))
+		s.Refused(lock, "let the binding only warn", s.Admin.Patch(binding, `{"spec":{"validationActions":["Warn"]}}`))
+		s.Refused(lock, "take the label off", s.Admin.Patch(binding, `{"metadata":{"labels":{"klock.dev/policy":null}}}`))
+		s.Allowed("the deployer deletes the binding", func() error { return s.User("deployer", cluster.Testers).Remove(binding) })
+		s.Refused("guarded", "delete the vault even then", s.Admin.Remove("configmaps default/vault"))
 	})
 }

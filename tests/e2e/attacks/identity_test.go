@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/stage"
 )
 
 const (
@@ -53,10 +54,10 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 `, name, kind, role)
 }
 
-// token mints one as the API gives it, with the powers of an account.
-func (a *actor) token(namespace, account string, bound *authenticationv1.BoundObjectReference) (string, error) {
+// mint gets a token from the API, with the powers of an account.
+func mint(who *stage.Actor, namespace, account string, bound *authenticationv1.BoundObjectReference) (string, error) {
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: bound}}
-	request, err := a.typed.CoreV1().ServiceAccounts(namespace).CreateToken(context.Background(), account, request, metav1.CreateOptions{})
+	request, err := who.Typed.CoreV1().ServiceAccounts(namespace).CreateToken(context.Background(), account, request, metav1.CreateOptions{})
 	if err != nil {
 		return "", err
 	}
@@ -64,39 +65,39 @@ func (a *actor) token(namespace, account string, bound *authenticationv1.BoundOb
 }
 
 // dev asks with a token of its own, so that it may impersonate.
-func (w *world) dev() *actor {
-	w.t.Helper()
-	token, err := w.admin.token(w.ns, "dev", nil)
+func (w *world) dev() *stage.Actor {
+	w.T.Helper()
+	token, err := mint(w.Admin, w.ns, "dev", nil)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	return w.holder("dev", w.c.WithToken(token))
+	return w.Holder("dev", w.Cluster.WithToken(token))
 }
 
 // as is somebody who says to be somebody else.
-func (a *actor) as(name string) *actor {
-	config := rest.CopyConfig(a.config)
+func (w *world) as(who *stage.Actor, name string) *stage.Actor {
+	config := rest.CopyConfig(who.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: name}
-	return a.s.holder(name, config)
+	return w.Holder(name, config)
 }
 
 func (w *world) keeperName() string { return "system:serviceaccount:" + w.ns + ":keeper" }
 
 // robs deletes the vault with stolen credentials.
-func (w *world) robs(thief *actor) error { return thief.remove(w.at("configmaps NS/vault")) }
+func (w *world) robs(thief *stage.Actor) error { return thief.Remove(w.at("configmaps NS/vault")) }
 
 // mintsAndRobs is what whoever may mint the keeper's token does.
-func mintsAndRobs(who func(w *world) *actor) func(w *world) error {
+func mintsAndRobs(who func(w *world) *stage.Actor) func(w *world) error {
 	return func(w *world) error {
-		token, err := who(w).token(w.ns, "keeper", nil)
+		token, err := mint(who(w), w.ns, "keeper", nil)
 		if err != nil {
 			return err
 		}
-		return w.robs(w.holder("thief", w.c.WithToken(token)))
+		return w.robs(w.Holder("thief", w.Cluster.WithToken(token)))
 	}
 }
 
-func mallory(w *world) *actor { return w.mallory }
+func mallory(w *world) *stage.Actor { return w.mallory }
 
 // asKeeper are the built-in objects whose pods run as the keeper.
 var asKeeper = map[string]string{
@@ -131,17 +132,17 @@ func actsAsKeeper() []act {
 
 // operator makes a Deployment whose pods run as the keeper.
 func operator(w *world) {
-	w.t.Helper()
-	w.make(strings.Replace(deployment("NS", "", ""), "    spec:\n", "    spec:\n      serviceAccountName: keeper\n      initContainers: [{name: first, image: i}]\n", 1))
-	w.until("the keeper's Deployment rolls out", w.rolledOut(w.ns, 3))
+	w.T.Helper()
+	w.make(strings.Replace(stage.Deployment("NS", "", ""), "    spec:\n", "    spec:\n      serviceAccountName: keeper\n      initContainers: [{name: first, image: i}]\n", 1))
+	w.Until("the keeper's Deployment rolls out", w.RolledOut(w.ns, 3))
 }
 
 // calm waits until nobody has written an object for a while: its controller must not look in the middle of an act.
 func (w *world) calm(place string) {
-	w.t.Helper()
+	w.T.Helper()
 	version, since := "", time.Now()
-	w.until(place+" is left alone", func() bool {
-		if now := w.admin.get(w.at(place)).GetResourceVersion(); now != version {
+	w.Until(place+" is left alone", func() bool {
+		if now := w.Admin.Get(w.at(place)).GetResourceVersion(); now != version {
 			version, since = now, time.Now()
 		}
 		return time.Since(since) > time.Second
@@ -150,14 +151,14 @@ func (w *world) calm(place string) {
 
 // accountOf is that of a pod, empty where there is none, or one that ends.
 func (w *world) accountOf(pod string) string {
-	object, err := w.admin.typed.CoreV1().Pods(w.ns).Get(context.Background(), pod, metav1.GetOptions{})
+	object, err := w.Admin.Typed.CoreV1().Pods(w.ns).Get(context.Background(), pod, metav1.GetOptions{})
 	if err != nil || object.DeletionTimestamp != nil {
 		return ""
 	}
 	return object.Spec.ServiceAccountName
 }
 
-func aPodOf(w *world) string { return w.admin.first(w.at("pods NS"), "run=web") }
+func aPodOf(w *world) string { return w.Admin.First(w.at("pods NS"), "run=web") }
 
 // The ways on which somebody becomes the actor.
 var waysByIdentity = []way{
@@ -200,7 +201,7 @@ kind: Role
 metadata: {name: anything, namespace: NS}
 rules: [{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}]
 `).refusedBy(keeper),
-			{what: "delete the vault as the keeper", by: authorizer, do: func(w *world) error { return w.robs(w.dev().as(w.keeperName())) }},
+			{what: "delete the vault as the keeper", by: authorizer, do: func(w *world) error { return w.robs(w.as(w.dev(), w.keeperName())) }},
 		},
 		done:  gone("configmaps NS/vault"),
 		alone: true,
@@ -220,11 +221,11 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 		},
 		acts: []act{
 			// Admission sees the keeper: this stays open.
-			{what: "delete the vault as the keeper", by: nobody, do: func(w *world) error { return w.robs(w.dev().as(w.keeperName())) }},
+			{what: "delete the vault as the keeper", by: nobody, do: func(w *world) error { return w.robs(w.as(w.dev(), w.keeperName())) }},
 		},
 		after: func(w *world) {
 			if !w.gone("configmaps NS/vault") {
-				w.t.Error("the vault is still there")
+				w.T.Error("the vault is still there")
 			}
 		},
 		alone: true,
@@ -253,14 +254,14 @@ rules: []
 			// The controller that fills such a role has no key.
 			deputyRefused(keeper)(w)
 			w.passes("something harmless is given to editors", func() error {
-				return w.mallory.create(w.text(`
+				return w.mallory.Create(w.text(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: NS-harmless, labels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}
 rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 `))
 			})
-			w.until("editors have it", func() bool {
+			w.Until("editors have it", func() bool {
 				return strings.Contains(fmt.Sprint(w.field("clusterroles.rbac.authorization.k8s.io edit", "rules")), w.group())
 			})
 		},
@@ -280,16 +281,16 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 		done: gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("the kubelet mints one for the keeper's pod", func() error {
-				pod := w.admin.get(w.at("pods NS/own"))
-				_, err := w.node("n1").token(w.ns, "keeper", &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: "own", UID: pod.GetUID()})
+				pod := w.Admin.Get(w.at("pods NS/own"))
+				_, err := mint(w.Node("n1"), w.ns, "keeper", &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: "own", UID: pod.GetUID()})
 				return err
 			})
 			w.passes("the keeper mints one", func() error {
-				_, err := w.keeper.token(w.ns, "keeper", nil)
+				_, err := mint(w.keeper, w.ns, "keeper", nil)
 				return err
 			})
 			w.passes("tokens of others are minted", func() error {
-				_, err := w.mallory.token(w.ns, "default", nil)
+				_, err := mint(w.mallory, w.ns, "default", nil)
 				return err
 			})
 		},
@@ -302,7 +303,7 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 		setup: func(w *world) {
 			makes(vault, keeperMay)(w)
 			w.make(`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: other, namespace: NS, annotations: {kubernetes.io/service-account.name: default}}}`)
-			w.until("the other Secret has its token", func() bool { return w.field("secrets NS/other", "data", "token") != nil })
+			w.Until("the other Secret has its token", func() bool { return w.field("secrets NS/other", "data", "token") != nil })
 		},
 		acts: []act{
 			creates("a token Secret of the keeper", `{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: thief, namespace: NS, annotations: {kubernetes.io/service-account.name: keeper}}}`).refusedBy(keeper),
@@ -311,20 +312,20 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 				if w.gone("secrets NS/thief") {
 					return errNothing
 				}
-				w.until("the Secret has its token", func() bool { return w.field("secrets NS/thief", "data", "token") != nil })
+				w.Until("the Secret has its token", func() bool { return w.field("secrets NS/thief", "data", "token") != nil })
 				token, err := base64.StdEncoding.DecodeString(w.field("secrets NS/thief", "data", "token").(string))
 				if err != nil {
 					return err
 				}
-				return w.robs(w.holder("thief", w.c.WithToken(string(token))))
+				return w.robs(w.Holder("thief", w.Cluster.WithToken(string(token))))
 			}},
 		},
 		done: gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("token Secrets of others are made", func() error {
-				return w.mallory.create(w.text(`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: third, namespace: NS, annotations: {kubernetes.io/service-account.name: default}}}`))
+				return w.mallory.Create(w.text(`{apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token, metadata: {name: third, namespace: NS, annotations: {kubernetes.io/service-account.name: default}}}`))
 			})
-			w.until("and get their tokens", func() bool { return w.field("secrets NS/third", "data", "token") != nil })
+			w.Until("and get their tokens", func() bool { return w.field("secrets NS/third", "data", "token") != nil })
 		},
 		alone: true,
 	},
@@ -334,7 +335,7 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 		unguarded: "K0219",
 		setup: func(w *world) {
 			operator(w)
-			w.make(strings.ReplaceAll(renamed(deployment("NS", "", ""), "other"), "replicas: 3", "replicas: 0"))
+			w.make(strings.ReplaceAll(renamed(stage.Deployment("NS", "", ""), "other"), "replicas: 3", "replicas: 0"))
 			w.make(`
 apiVersion: apps/v1
 kind: ReplicaSet
@@ -348,7 +349,7 @@ spec: {schedule: "0 0 1 1 *", jobTemplate: {spec: {template: {spec: {restartPoli
 `)
 		},
 		acts: actsAsKeeper(),
-		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "a=d") > 0 },
+		done: func(w *world) bool { return w.Admin.Count(w.at("pods NS"), "a=d") > 0 },
 		end: func(w *world) {
 			// These would go on for as long as the cluster.
 			ending("daemonsets.apps NS/thief")(w)
@@ -356,15 +357,15 @@ spec: {schedule: "0 0 1 1 *", jobTemplate: {spec: {template: {spec: {restartPoli
 		},
 		after: func(w *world) {
 			w.passes("the keeper's Deployment is scaled", func() error {
-				return w.mallory.patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`)
+				return w.mallory.Patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`)
 			})
-			w.until("its controllers follow", w.rolledOut(w.ns, 1))
-			w.passes("the keeper rolls itself out", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), newImage) })
-			w.until("its controllers follow", w.rolledOut(w.ns, 1))
+			w.Until("its controllers follow", w.RolledOut(w.ns, 1))
+			w.passes("the keeper rolls itself out", func() error { return w.keeper.Patch(w.at("deployments.apps NS/web"), stage.NewImage) })
+			w.Until("its controllers follow", w.RolledOut(w.ns, 1))
 			w.passes("others deploy", func() error {
-				return w.mallory.patch(w.at("deployments.apps NS/other"), `{"spec":{"replicas":1}}`)
+				return w.mallory.Patch(w.at("deployments.apps NS/other"), `{"spec":{"replicas":1}}`)
 			})
-			w.until("their controllers follow", func() bool { return w.admin.count(w.at("pods NS"), "run=other") == 1 })
+			w.Until("their controllers follow", func() bool { return w.Admin.Count(w.at("pods NS"), "run=other") == 1 })
 		},
 		alone: true,
 	},
@@ -381,11 +382,11 @@ lock guarded {
 }
 `,
 		acts: []act{
-			creates("a Deployment that names no account", deployment("NS", "", "")).refusedBy(keeper),
+			creates("a Deployment that names no account", stage.Deployment("NS", "", "")).refusedBy(keeper),
 			creates("a pod that names no account", `{apiVersion: v1, kind: Pod, metadata: {name: thief, namespace: NS}, spec: {containers: [{name: c, image: i}]}}`).refusedBy(keeper),
 			creates("a CronJob that names no account", strings.ReplaceAll(asKeeper["a CronJob"], "SPEC", "{restartPolicy: Never, containers: [{name: c, image: i}]}")).refusedBy(keeper),
 		},
-		done:  func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") > 0 },
+		done:  func(w *world) bool { return w.Admin.Count(w.at("pods NS"), "run=web") > 0 },
 		alone: true,
 	},
 	{
@@ -404,19 +405,19 @@ spec:
   selector: {matchLabels: {run: web}}
   template: {metadata: {labels: {run: web}}, spec: {containers: [{name: c, image: "registry.example/image:1"}]}}
 `)
-			w.until("its pod runs", func() bool { return w.accountOf("thief-0") != "" })
-			w.until("the first revision is current", func() bool { return w.field("statefulsets.apps NS/thief", "status", "currentRevision") != nil })
+			w.Until("its pod runs", func() bool { return w.accountOf("thief-0") != "" })
+			w.Until("the first revision is current", func() bool { return w.field("statefulsets.apps NS/thief", "status", "currentRevision") != nil })
 		},
 		acts: []act{
 			patches("statefulsets.apps NS/thief", `{"spec":{"template":{"metadata":{"annotations":{"a":"b"}}}}}`).refusedBy(nobody),
 			{what: "write the account into the revision", by: keeper, do: func(w *world) error {
-				w.until("there are two revisions", func() bool {
+				w.Until("there are two revisions", func() bool {
 					return w.field("statefulsets.apps NS/thief", "status", "updateRevision") != w.field("statefulsets.apps NS/thief", "status", "currentRevision")
 				})
 				w.calm("statefulsets.apps NS/thief")
 				place := w.at("controllerrevisions.apps NS/" + w.field("statefulsets.apps NS/thief", "status", "currentRevision").(string))
-				revision := w.mallory.get(place)
-				if err := w.mallory.remove(place); err != nil {
+				revision := w.mallory.Get(place)
+				if err := w.mallory.Remove(place); err != nil {
 					return err
 				}
 				if err := unstructured.SetNestedField(revision.Object, "keeper", "data", "spec", "template", "spec", "serviceAccountName"); err != nil {
@@ -424,7 +425,7 @@ spec:
 				}
 				revision.SetResourceVersion("")
 				revision.SetUID("")
-				client, _, _ := w.mallory.find(w.at("controllerrevisions.apps NS"))
+				client, _, _ := w.mallory.Find(w.at("controllerrevisions.apps NS"))
 				_, err := client.Create(context.Background(), revision, metav1.CreateOptions{})
 				return err
 			}},
@@ -434,7 +435,7 @@ spec:
 			return w.accountOf("thief-0") == "keeper"
 		},
 		deputy: func(w *world) {
-			w.until("the pod is back", func() bool {
+			w.Until("the pod is back", func() bool {
 				return !w.gone("pods NS/thief-0") && w.field("pods NS/thief-0", "metadata", "deletionTimestamp") == nil
 			})
 		},
@@ -448,19 +449,19 @@ spec:
 		acts: []act{
 			{what: "run a command in it", by: keeper, do: func(w *world) error { return enters("exec", aPodOf(w)).do(w) }},
 			{what: "forward a port to it", by: keeper, do: func(w *world) error { return enters("portforward", aPodOf(w)).do(w) }},
-			{what: "put a container into it", by: keeper, do: func(w *world) error { return w.mallory.debug(w.ns, aPodOf(w)) }},
+			{what: "put a container into it", by: keeper, do: func(w *world) error { return debug(w.mallory, w.ns, aPodOf(w)) }},
 			{what: "change the image of what runs first in it", by: keeper, do: func(w *world) error {
 				patch := []byte(`{"spec":{"initContainers":[{"name":"first","image":"evil.example/image"}]}}`)
-				_, err := w.mallory.typed.CoreV1().Pods(w.ns).Patch(context.Background(), aPodOf(w), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+				_, err := w.mallory.Typed.CoreV1().Pods(w.ns).Patch(context.Background(), aPodOf(w), types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 				return err
 			}},
-			{what: "change its image", by: keeper, do: func(w *world) error { return w.mallory.reimage(w.ns, aPodOf(w)) }},
+			{what: "change its image", by: keeper, do: func(w *world) error { return reimage(w.mallory, w.ns, aPodOf(w)) }},
 		},
 		done: func(w *world) bool { return w.machine.saw("/exec/", w.ns) || w.machine.saw("/portForward/", w.ns) },
 		after: func(w *world) {
 			pod := aPodOf(w)
-			w.passes("its pod is deleted", func() error { return w.mallory.remove(at("pods " + w.ns + "/" + pod)) })
-			w.until("and replaced", w.replaced(at("pods "+w.ns+"/"+pod), w.ns, 3))
+			w.passes("its pod is deleted", func() error { return w.mallory.Remove(stage.At("pods " + w.ns + "/" + pod)) })
+			w.Until("and replaced", w.Replaced(stage.At("pods "+w.ns+"/"+pod), w.ns, 3))
 		},
 		alone: true,
 	},
@@ -521,15 +522,15 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:
 subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 `),
 			{what: "mint a token of the keeper", by: authorizer, do: func(w *world) error {
-				_, err := w.dev().token(w.ns, "keeper", nil)
+				_, err := mint(w.dev(), w.ns, "keeper", nil)
 				return err
 			}},
 		},
 		after: func(w *world) {
 			w.passes("other roles are made", func() error {
-				return w.mallory.create(w.text(`{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reader, namespace: NS}, rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]}`))
+				return w.mallory.Create(w.text(`{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: reader, namespace: NS}, rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]}`))
 			})
-			w.passes("and bound", func() error { return w.mallory.create(w.text(binding("reader", "Role", "reader"))) })
+			w.passes("and bound", func() error { return w.mallory.Create(w.text(binding("reader", "Role", "reader"))) })
 		},
 		alone: true,
 	},
@@ -570,24 +571,24 @@ stringData: {token-id: TOKEN, token-secret: 0123456789abcdef, usage-bootstrap-au
 		acts: []act{
 			// Names are all that admission sees: this stays open.
 			{what: "delete the vault with a certificate that the authority itself signed", by: nobody, do: func(w *world) error {
-				certificate, key, err := w.c.Issue(w.keeperName())
+				certificate, key, err := w.Cluster.Issue(w.keeperName())
 				if err != nil {
 					return err
 				}
-				config, err := w.c.WithCertificate(certificate, key)
+				config, err := w.Cluster.WithCertificate(certificate, key)
 				if err != nil {
 					return err
 				}
-				return w.robs(w.holder("thief", config))
+				return w.robs(w.Holder("thief", config))
 			}},
 		},
 		after: func(w *world) {
 			if !w.gone("configmaps NS/vault") {
-				w.t.Error("the vault is still there")
+				w.T.Error("the vault is still there")
 			}
-			anonymous := rest.CopyConfig(w.c.Config)
+			anonymous := rest.CopyConfig(w.Cluster.Config)
 			anonymous.BearerToken = "made up"
-			w.refusedBy(authorizer, "ask with a token that nobody signed", w.holder("thief", anonymous).ask(http.MethodGet, w.text("/api/v1/namespaces/NS/configmaps/vault")))
+			w.refusedBy(authorizer, "ask with a token that nobody signed", ask(w.Holder("thief", anonymous), http.MethodGet, w.text("/api/v1/namespaces/NS/configmaps/vault")))
 		},
 		alone: true,
 	},
@@ -600,7 +601,7 @@ func (w *world) certify() error {
 		return err
 	}
 	ctx := context.Background()
-	requests := w.mallory.typed.CertificatesV1().CertificateSigningRequests()
+	requests := w.mallory.Typed.CertificatesV1().CertificateSigningRequests()
 	object, err := requests.Get(ctx, w.ns, metav1.GetOptions{})
 	if err != nil {
 		object, err = requests.Create(ctx, &certificatesv1.CertificateSigningRequest{
@@ -619,13 +620,13 @@ func (w *world) certify() error {
 	if _, err := requests.UpdateApproval(ctx, w.ns, object, metav1.UpdateOptions{}); err != nil {
 		return err
 	}
-	w.until("the certificate is signed", func() bool {
+	w.Until("the certificate is signed", func() bool {
 		object, err = requests.Get(ctx, w.ns, metav1.GetOptions{})
 		return err == nil && len(object.Status.Certificate) > 0
 	})
-	config, err := w.c.WithCertificate(object.Status.Certificate, key)
+	config, err := w.Cluster.WithCertificate(object.Status.Certificate, key)
 	if err != nil {
 		return err
 	}
-	return w.robs(w.holder("thief", config))
+	return w.robs(w.Holder("thief", config))
 }

@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"os"
@@ -23,7 +23,8 @@ func TestWaysAreDocumented(t *testing.T) {
 	for _, v := range ways() {
 		tests[v.number] = append(tests[v.number], v.id())
 	}
-	functions := testFunctions(t, filepath.Join(root, "tests", "e2e"))
+	e2e := filepath.Join(root, "tests", "e2e")
+	functions := testFunctions(t, e2e, filepath.Join(e2e, "attacks"))
 	// Number, way, what closes it, tests.
 	row := regexp.MustCompile(`(?m)^\| (\d+) \| (.+) \| (.+) \| (.+) \|$`)
 	quoted := regexp.MustCompile("`([^`]+)`")
@@ -63,12 +64,16 @@ func TestWaysAreDocumented(t *testing.T) {
 	}
 }
 
-// testFunctions are the names of all tests of a package.
-func testFunctions(t *testing.T, dir string) map[string]bool {
+// testFunctions are the names of all tests in directories.
+func testFunctions(t *testing.T, dirs ...string) map[string]bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, dir := range dirs {
+		found, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	found := map[string]bool{}
 	for _, file := range files {

@@ -1,4 +1,4 @@
-package e2e
+package stage
 
 import (
 	"context"
@@ -17,16 +17,16 @@ import (
 	"k8s.io/streaming/pkg/httpstream/spdy"
 )
 
-// startKubelet gives the cluster its Node n1, keeps it alive, and answers exec, attach and port-forward at its address as far
-// as an API server and kubectl can tell. What happens to the pods is startNodes' work.
-func (s *stage) startKubelet(ctx context.Context) {
-	s.t.Helper()
+// StartKubelet gives the cluster its Node n1, keeps it alive, and answers exec, attach and port-forward at its address as far
+// as an API server and kubectl can tell. What happens to the pods is StartNodes' work.
+func (s *Stage) StartKubelet(ctx context.Context) {
+	s.T.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/exec/", runCommand)
 	mux.HandleFunc("/attach/", runCommand)
 	mux.HandleFunc("/portForward/", forwardPorts)
 	server := httptest.NewTLSServer(mux)
-	s.t.Cleanup(server.Close)
+	s.T.Cleanup(server.Close)
 
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
@@ -36,15 +36,15 @@ func (s *stage) startKubelet(ctx context.Context) {
 		DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(number)}},
 		Conditions:      []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}},
 	}
-	if _, err := s.admin.typed.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
-		s.t.Fatal(err)
+	if _, err := s.Admin.Typed.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
+		s.T.Fatal(err)
 	}
-	leases := s.admin.typed.CoordinationV1().Leases("kube-node-lease")
+	leases := s.Admin.Typed.CoordinationV1().Leases("kube-node-lease")
 	lease := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Name: "n1"},
 		Spec:       coordinationv1.LeaseSpec{HolderIdentity: new("n1"), LeaseDurationSeconds: new(int32(40)), RenewTime: new(metav1.NowMicro())},
 	}
-	s.until("the Node has a Lease", func() bool {
+	s.Until("the Node has a Lease", func() bool {
 		_, err := leases.Create(ctx, lease, metav1.CreateOptions{})
 		return err == nil
 	})

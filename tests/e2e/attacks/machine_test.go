@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -23,6 +23,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+
+	"klock.dev/e2e/stage"
 )
 
 // machine is an HTTPS server in the place of kubelets, pods and webhooks. It remembers what the API server asks of it.
@@ -122,26 +124,26 @@ func (m *machine) answer(path string, f http.HandlerFunc) {
 }
 
 // join makes a node of the cluster with the machine as its kubelet.
-func (m *machine) join(s *stage, name string) {
-	s.t.Helper()
+func (m *machine) join(s *stage.Stage, name string) {
+	s.T.Helper()
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"aura": "red"}}}
-	nodes := s.admin.typed.CoreV1().Nodes()
+	nodes := s.Admin.Typed.CoreV1().Nodes()
 	node, err := nodes.Create(context.Background(), node, metav1.CreateOptions{})
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	patch := fmt.Sprintf(`{"status":{"addresses":[{"type":"InternalIP","address":%q}],"daemonEndpoints":{"kubeletEndpoint":{"Port":%d}},"conditions":[{"type":"Ready","status":"True"}],"capacity":{"cpu":"99","memory":"99Gi","pods":"999"},"allocatable":{"cpu":"99","memory":"99Gi","pods":"999"}}}`, m.ip, m.port)
-	if err := s.admin.patch(at("nodes "+node.Name+"/status"), patch); err != nil {
-		s.t.Fatal(err)
+	if err := s.Admin.Patch(stage.At("nodes "+node.Name+"/status"), patch); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
 // becomes lets a pod have the machine's address.
 func (m *machine) becomes(w *world, pod string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.running(pod)
-	w.allowed("the pod has the address of the machine", func() error {
-		return w.admin.patch(w.at(pod+"/status"), fmt.Sprintf(`{"status":{"podIP":%q,"podIPs":[{"ip":%[1]q}]}}`, m.ip))
+	w.Allowed("the pod has the address of the machine", func() error {
+		return w.Admin.Patch(w.at(pod+"/status"), fmt.Sprintf(`{"status":{"podIP":%q,"podIPs":[{"ip":%[1]q}]}}`, m.ip))
 	})
 }
 
@@ -151,8 +153,8 @@ func (m *machine) text(s string) string {
 }
 
 // connect asks for an upgrade as kubectl exec does. Nothing is upgraded: it is enough that the kubelet hears of it.
-func (a *actor) connect(path string) error {
-	config := rest.CopyConfig(a.config)
+func connect(who *stage.Actor, path string) error {
+	config := rest.CopyConfig(who.Config)
 	// HTTP/2 knows no upgrades.
 	config.NextProtos = []string{"http/1.1"}
 	transport, err := rest.TransportFor(config)
@@ -169,12 +171,12 @@ func (a *actor) connect(path string) error {
 }
 
 // ask gets a path, for what needs no upgrade.
-func (a *actor) ask(method, path string) error {
-	transport, err := rest.TransportFor(a.config)
+func ask(who *stage.Actor, method, path string) error {
+	transport, err := rest.TransportFor(who.Config)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(method, a.config.Host+path, nil)
+	request, err := http.NewRequest(method, who.Config.Host+path, nil)
 	if err != nil {
 		return err
 	}

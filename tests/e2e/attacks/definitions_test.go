@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"encoding/base64"
@@ -68,13 +68,13 @@ webhooks:
 
 // asked waits until the API server sends requests to the machine.
 func (w *world) asked() {
-	w.t.Helper()
+	w.T.Helper()
 	w.make(`{apiVersion: v1, kind: ConfigMap, metadata: {name: probe, namespace: NS}}`)
 	n := 0
-	w.until("the webhook acts", func() bool {
+	w.Until("the webhook acts", func() bool {
 		n++
-		w.allowed("a probe is written", func() error {
-			return w.admin.patch(w.at("configmaps NS/probe"), fmt.Sprintf(`{"data":{"n":"%d"}}`, n))
+		w.Allowed("a probe is written", func() error {
+			return w.Admin.Patch(w.at("configmaps NS/probe"), fmt.Sprintf(`{"data":{"n":"%d"}}`, n))
 		})
 		return w.machine.saw("/webhook/" + w.ns)
 	})
@@ -83,9 +83,9 @@ func (w *world) asked() {
 // ending removes an object, if it is still there.
 func ending(place string) func(*world) {
 	return func(w *world) {
-		w.t.Helper()
+		w.T.Helper()
 		if !w.gone(place) {
-			w.allowed("an object goes", func() error { return w.admin.remove(w.at(place)) })
+			w.Allowed("an object goes", func() error { return w.Admin.Remove(w.at(place)) })
 		}
 	}
 }
@@ -106,10 +106,10 @@ var waysByDefinition = []way{
 		done:      gone(definition),
 		after: func(w *world) {
 			if w.gone("widgets.NS.example.com NS/vault") {
-				w.t.Error("the widget is gone")
+				w.T.Error("the widget is gone")
 			}
-			w.passes("the keeper deletes the definition", func() error { return w.keeper.remove(w.at(definition)) })
-			w.until("it goes with its objects", func() bool { return w.gone(definition) })
+			w.passes("the keeper deletes the definition", func() error { return w.keeper.Remove(w.at(definition)) })
+			w.Until("it goes with its objects", func() bool { return w.gone(definition) })
 		},
 		alone: true,
 	},
@@ -129,33 +129,33 @@ spec: {group: NS.example.com, version: v9, groupPriorityMinimum: 9999, versionPr
 			patches(definition+"/status", `{"status":{"storedVersions":["v1","v1beta1"]}}`),
 			patches(definition, `{"spec":{"conversion":{"strategy":"Webhook","webhook":{"conversionReviewVersions":["v1"],"clientConfig":{"url":"https://127.0.0.1:1/"}}}}}`),
 			{what: "unserve the version", do: func(w *world) error {
-				object := w.mallory.get(w.at(definition))
+				object := w.mallory.Get(w.at(definition))
 				versions := object.Object["spec"].(map[string]any)["versions"].([]any)
 				versions[0].(map[string]any)["served"] = false
 				text, err := json.Marshal(map[string]any{"spec": map[string]any{"versions": versions}})
 				if err != nil {
 					return err
 				}
-				return w.mallory.patch(w.at(definition), string(text))
+				return w.mallory.Patch(w.at(definition), string(text))
 			}},
 		},
 		done: func(w *world) bool {
-			return w.admin.ask(http.MethodGet, w.text("/apis/NS.example.com/v1/namespaces/NS/widgets/vault")) != nil
+			return ask(w.Admin, http.MethodGet, w.text("/apis/NS.example.com/v1/namespaces/NS/widgets/vault")) != nil
 		},
 		after: func(w *world) {
-			w.passes("widgets are made", func() error { return w.mallory.create(w.text(strings.Replace(widget, "vault", "other", 1))) })
+			w.passes("widgets are made", func() error { return w.mallory.Create(w.text(strings.Replace(widget, "vault", "other", 1))) })
 			w.passes("the keeper changes the definition", func() error {
-				return w.keeper.patch(w.at(definition), `{"spec":{"names":{"shortNames":["wd"]}}}`)
+				return w.keeper.Patch(w.at(definition), `{"spec":{"names":{"shortNames":["wd"]}}}`)
 			})
-			w.until("the API server follows", func() bool {
+			w.Until("the API server follows", func() bool {
 				return strings.Contains(fmt.Sprint(w.field(definition, "status", "acceptedNames")), "wd")
 			})
 		},
 		end: func(w *world) {
 			ending("apiservices.apiregistration.k8s.io v9.NS.example.com")(w)
 			// What cannot be converted cannot be deleted, and namespaces wait for it.
-			w.allowed("nothing is converted", func() error {
-				return w.admin.patch(w.at(definition), `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
+			w.Allowed("nothing is converted", func() error {
+				return w.Admin.Patch(w.at(definition), `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
 			})
 		},
 		alone: true,
@@ -173,13 +173,13 @@ lock guarded {
 		setup: makes(vault),
 		acts: []act{
 			{what: "make a webhook that takes the label off", do: func(w *world) error {
-				return w.mallory.create(w.webhook("MutatingWebhookConfiguration", w.ns))
+				return w.mallory.Create(w.webhook("MutatingWebhookConfiguration", w.ns))
 			}},
 			{what: "have it do so", by: nobody, do: func(w *world) error {
 				if !w.locked {
 					w.asked()
 				}
-				return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
+				return w.mallory.Patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 			}},
 		},
 		done:  func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
@@ -196,7 +196,7 @@ lock guarded {
 			w.asked()
 		},
 		acts: []act{{what: "have a webhook take the label off", do: func(w *world) error {
-			return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
+			return w.mallory.Patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 		}}},
 		done: func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
 		end:  ending(mutating),
@@ -225,14 +225,14 @@ metadata: {name: NS}
 spec: {policyName: NS}
 `)
 			n := 0
-			w.until("the policy acts", func() bool {
+			w.Until("the policy acts", func() bool {
 				n++
-				w.admin.patch(w.at("configmaps NS/probe"), fmt.Sprintf(`{"data":{"n":"%d"}}`, n))
+				w.Admin.Patch(w.at("configmaps NS/probe"), fmt.Sprintf(`{"data":{"n":"%d"}}`, n))
 				return w.field("configmaps NS/probe", "metadata", "labels", "aura") == nil
 			})
 		},
 		acts: []act{{what: "have a policy take the label off", do: func(w *world) error {
-			return w.mallory.patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
+			return w.mallory.Patch(w.at("configmaps NS/vault"), `{"data":{"a":"b"}}`)
 		}}},
 		done: func(w *world) bool { return w.field("configmaps NS/vault", "metadata", "labels", "aura") == nil },
 		end:  ending("mutatingadmissionpolicybindings.admissionregistration.k8s.io NS"),
@@ -266,17 +266,17 @@ kind: APIService
 metadata: {name: v1.NS.example.org}
 spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPriority: 100, insecureSkipTLSVerify: true, service: {namespace: NS, name: api, port: PORT}}
 `))
-			w.until("the aggregated server answers", func() bool {
-				return w.admin.ask(http.MethodGet, w.text("/apis/NS.example.org/v1")) == nil && w.machine.saw(w.text("/apis/NS.example.org/v1"))
+			w.Until("the aggregated server answers", func() bool {
+				return ask(w.Admin, http.MethodGet, w.text("/apis/NS.example.org/v1")) == nil && w.machine.saw(w.text("/apis/NS.example.org/v1"))
 			})
 		},
 		acts: []act{
 			// Such a server admits for itself: this stays open.
 			{what: "delete what another server keeps", by: nobody, do: func(w *world) error {
-				if err := w.mallory.ask(http.MethodDelete, w.text("/apis/NS.example.org/v1/namespaces/NS/gold/vault")); err != nil {
+				if err := ask(w.mallory, http.MethodDelete, w.text("/apis/NS.example.org/v1/namespaces/NS/gold/vault")); err != nil {
 					return err
 				}
-				w.refusedBy(authorizer, "do so without the right", w.account(w.ns, "dev").ask(http.MethodDelete, w.text("/apis/NS.example.org/v1/namespaces/NS/gold/vault")))
+				w.refusedBy(authorizer, "do so without the right", ask(w.Account(w.ns, "dev"), http.MethodDelete, w.text("/apis/NS.example.org/v1/namespaces/NS/gold/vault")))
 				return w.heard(w.text("/namespaces/NS/gold/vault"))
 			}},
 		},
@@ -290,7 +290,7 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 			w.makeAsIs(w.webhook("ValidatingWebhookConfiguration", w.ns))
 			w.asked()
 		},
-		acts: []act{{what: "delete what a webhook lets go", do: func(w *world) error { return w.mallory.remove(w.at("configmaps NS/vault")) }}},
+		acts: []act{{what: "delete what a webhook lets go", do: func(w *world) error { return w.mallory.Remove(w.at("configmaps NS/vault")) }}},
 		done: gone("configmaps NS/vault"),
 		end:  ending(validating),
 	},

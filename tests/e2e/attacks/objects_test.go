@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/stage"
 )
 
 const (
@@ -33,9 +34,9 @@ var waysByObject = []way{
 		done:   gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("somebody adds another label", func() error {
-				return w.mallory.patch(w.at("configmaps NS/vault"), `{"metadata":{"labels":{"other":"label"}}}`)
+				return w.mallory.Patch(w.at("configmaps NS/vault"), `{"metadata":{"labels":{"other":"label"}}}`)
 			})
-			w.passes("the keeper relabels it", func() error { return w.keeper.patch(w.at("configmaps NS/vault"), unlabel) })
+			w.passes("the keeper relabels it", func() error { return w.keeper.Patch(w.at("configmaps NS/vault"), unlabel) })
 		},
 	},
 	{
@@ -51,7 +52,7 @@ lock noted {
 `,
 		setup: func(w *world) {
 			w.make(app)
-			w.make(strings.Replace(deployment("NS", "", ""), "labels: {}", "annotations: {keep: 'yes'}", 1))
+			w.make(strings.Replace(stage.Deployment("NS", "", ""), "labels: {}", "annotations: {keep: 'yes'}", 1))
 		},
 		acts: []act{
 			patches("pods NS/app/status", unlabel),
@@ -86,7 +87,7 @@ lock held {
 		done: func(w *world) bool { return w.field("pods NS/held", "metadata", "finalizers") == nil },
 		after: func(w *world) {
 			w.passes("the kubelet writes the status", func() error {
-				return w.node("n1").patch(w.at("pods NS/app/status"), `{"status":{"message":"well"}}`)
+				return w.Node("n1").Patch(w.at("pods NS/app/status"), `{"status":{"message":"well"}}`)
 			})
 		},
 	},
@@ -106,15 +107,15 @@ lock guarded {
 `,
 		setup: func(w *world) {
 			w.make(`{apiVersion: v1, kind: ConfigMap, metadata: {name: vault, namespace: NS, labels: {aura: red}, finalizers: [klock.dev/hold]}}`)
-			w.allowed("its deletion is permitted", func() error { return w.admin.remove(w.at("configmaps NS/vault")) })
+			w.Allowed("its deletion is permitted", func() error { return w.Admin.Remove(w.at("configmaps NS/vault")) })
 		},
 		acts: []act{patches("configmaps NS/vault", `{"metadata":{"finalizers":null}}`)},
 		done: gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("the keeper lets it go", func() error {
-				return w.keeper.patch(w.at("configmaps NS/vault"), `{"metadata":{"finalizers":null}}`)
+				return w.keeper.Patch(w.at("configmaps NS/vault"), `{"metadata":{"finalizers":null}}`)
 			})
-			w.until("it is gone", func() bool { return w.gone("configmaps NS/vault") })
+			w.Until("it is gone", func() bool { return w.gone("configmaps NS/vault") })
 		},
 	},
 	{
@@ -136,7 +137,7 @@ lock guarded {
 				if err != nil {
 					return err
 				}
-				client, _, _ := w.mallory.find(w.at("configmaps NS"))
+				client, _, _ := w.mallory.Find(w.at("configmaps NS"))
 				_, err = client.Apply(context.Background(), "vault", object[0], metav1.ApplyOptions{FieldManager: "mallory", Force: true})
 				return err
 			}},
@@ -145,8 +146,8 @@ lock guarded {
 		},
 		done: func(w *world) bool { return w.field("configmaps NS/vault", "data", "gold") == "0" },
 		after: func(w *world) {
-			w.passes("the keeper deletes it", func() error { return w.keeper.remove(w.at("configmaps NS/vault")) })
-			w.refusedBy(guarded, "take the name when it is free", w.mallory.create(w.text(vault)))
+			w.passes("the keeper deletes it", func() error { return w.keeper.Remove(w.at("configmaps NS/vault")) })
+			w.refusedBy(guarded, "take the name when it is free", w.mallory.Create(w.text(vault)))
 		},
 	},
 	{
@@ -161,7 +162,7 @@ lock guarded {
 }
 `,
 		acts: []act{creates("one with a generated name", `{apiVersion: v1, kind: ConfigMap, metadata: {generateName: vault-, namespace: NS, labels: {a: b}}}`)},
-		done: func(w *world) bool { return w.admin.count(w.at("configmaps NS"), "a=b") > 0 },
+		done: func(w *world) bool { return w.Admin.Count(w.at("configmaps NS"), "a=b") > 0 },
 	},
 	{
 		number: 35, name: "other-version",
@@ -177,12 +178,12 @@ lock guarded {
 		setup: makes(hpa("web", 1)),
 		acts: []act{
 			{what: "patch it as autoscaling/v1", do: func(w *world) error {
-				client := w.mallory.dynamic.Resource(gvr("autoscaling", "v1", "horizontalpodautoscalers")).Namespace(w.ns)
+				client := w.mallory.Dynamic.Resource(gvr("autoscaling", "v1", "horizontalpodautoscalers")).Namespace(w.ns)
 				_, err := client.Patch(context.Background(), "web", mergePatch, []byte(`{"spec":{"maxReplicas":9}}`), metav1.PatchOptions{})
 				return err
 			}},
 			{what: "delete it as autoscaling/v1", do: func(w *world) error {
-				client := w.mallory.dynamic.Resource(gvr("autoscaling", "v1", "horizontalpodautoscalers")).Namespace(w.ns)
+				client := w.mallory.Dynamic.Resource(gvr("autoscaling", "v1", "horizontalpodautoscalers")).Namespace(w.ns)
 				return client.Delete(context.Background(), "web", metav1.DeleteOptions{})
 			}},
 		},
@@ -216,7 +217,7 @@ lock loose {
 		acts: []act{removes("configmaps NS/vault"), removes("configmaps NS/empty").refusedBy(failure)},
 		done: func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("configmaps NS/empty") },
 		after: func(w *world) {
-			w.passes("`on error allow` lets through what fails", func() error { return w.mallory.remove(w.at("configmaps NS/loose")) })
+			w.passes("`on error allow` lets through what fails", func() error { return w.mallory.Remove(w.at("configmaps NS/loose")) })
 		},
 	},
 	{
@@ -240,8 +241,8 @@ lock long-values {
 		},
 		done: func(w *world) bool { return !w.gone("pods NS/bad") || !w.gone("configmaps NS/bad") },
 		after: func(w *world) {
-			w.passes("a large pod that is right", func() error { return w.mallory.create(w.text(manyContainers("good", 600, "registry.example/image"))) })
-			w.passes("a large ConfigMap that is right", func() error { return w.mallory.create(w.text(bigConfigMap("good", "silver"))) })
+			w.passes("a large pod that is right", func() error { return w.mallory.Create(w.text(manyContainers("good", 600, "registry.example/image"))) })
+			w.passes("a large ConfigMap that is right", func() error { return w.mallory.Create(w.text(bigConfigMap("good", "silver"))) })
 		},
 	},
 	{
@@ -292,7 +293,7 @@ lock guarded {
 `,
 		setup: makes(vault),
 		acts: []act{{what: "delete the collection", do: func(w *world) error {
-			client, _, _ := w.mallory.find(w.at("configmaps NS"))
+			client, _, _ := w.mallory.Find(w.at("configmaps NS"))
 			return client.DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: "aura=red"})
 		}}},
 		done: gone("configmaps NS/vault"),
@@ -311,7 +312,7 @@ lock guarded {
 `,
 		setup: func(w *world) {
 			w.make(app)
-			w.make(strings.ReplaceAll(deployment("NS", "", ""), "name: web", "name: app"))
+			w.make(strings.ReplaceAll(stage.Deployment("NS", "", ""), "name: web", "name: app"))
 			w.running("pods NS/app")
 		},
 		acts: []act{
@@ -337,7 +338,7 @@ lock guarded {
 `,
 		setup: func(w *world) { w.define("status"); w.make(widget) },
 		acts: []act{{what: "delete it as v1beta1", do: func(w *world) error {
-			return w.mallory.dynamic.Resource(gvr(w.group(), "v1beta1", "widgets")).Namespace(w.ns).Delete(context.Background(), "vault", metav1.DeleteOptions{})
+			return w.mallory.Dynamic.Resource(gvr(w.group(), "v1beta1", "widgets")).Namespace(w.ns).Delete(context.Background(), "vault", metav1.DeleteOptions{})
 		}}},
 		done: func(w *world) bool { return w.gone("widgets." + w.group() + " NS/vault") },
 	},
@@ -387,13 +388,13 @@ lock guarded {
 		setup: makes(`{apiVersion: v1, kind: Secret, metadata: {name: vault, namespace: NS}, stringData: {gold: "1"}}`),
 		acts: []act{
 			{what: "read it with the right to", by: nobody, do: func(w *world) error {
-				_, err := w.mallory.typed.CoreV1().Secrets(w.ns).Get(context.Background(), "vault", metav1.GetOptions{})
+				_, err := w.mallory.Typed.CoreV1().Secrets(w.ns).Get(context.Background(), "vault", metav1.GetOptions{})
 				return err
 			}},
 		},
 		after: func(w *world) {
-			dev := w.account(w.ns, "dev")
-			_, err := dev.typed.CoreV1().Secrets(w.ns).Get(context.Background(), "vault", metav1.GetOptions{})
+			dev := w.Account(w.ns, "dev")
+			_, err := dev.Typed.CoreV1().Secrets(w.ns).Get(context.Background(), "vault", metav1.GetOptions{})
 			w.refusedBy(authorizer, "read without the right", err)
 		},
 	},
@@ -432,7 +433,7 @@ const widget = `{apiVersion: NS.example.com/v1, kind: Widget, metadata: {name: v
 
 // define makes widgets, which are served as v1 and v1beta1.
 func (w *world) define(subresources ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	served := ""
 	for _, name := range subresources {
 		fields := map[string]string{"scale": "specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas"}[name]
@@ -450,9 +451,9 @@ spec:
   scope: Namespaced
   names: {plural: widgets, singular: widget, kind: Widget}
   versions: [` + version("v1", true) + ", " + version("v1beta1", false) + "]\n")
-	w.until("widgets are served", func() bool {
-		client, _, _ := w.admin.find(w.at("widgets.NS.example.com NS"))
-		_, err := client.List(context.Background(), listOptions)
+	w.Until("widgets are served", func() bool {
+		client, _, _ := w.Admin.Find(w.at("widgets.NS.example.com NS"))
+		_, err := client.List(context.Background(), metav1.ListOptions{})
 		return err == nil
 	})
 }

@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"klock.dev/e2e/stage"
 )
 
 // renamed is the Deployment "web" of the examples under another name.
@@ -15,14 +17,14 @@ func renamed(text, name string) string {
 
 // dependent is a ConfigMap that the ConfigMap "owner" owns.
 func (w *world) dependent(name, labels string) {
-	w.t.Helper()
-	w.owned("ConfigMap", w.ns, name, labels)
+	w.T.Helper()
+	w.Owned("ConfigMap", w.ns, name, labels)
 }
 
 // collected waits until the garbage collector has taken an object that is not locked, and so has seen the locked one.
 func (w *world) seenByCollector() {
-	w.t.Helper()
-	w.until("the garbage collector takes what is not locked", func() bool { return w.gone("configmaps NS/twin") })
+	w.T.Helper()
+	w.Until("the garbage collector takes what is not locked", func() bool { return w.gone("configmaps NS/twin") })
 }
 
 // The ways on which somebody else does the last part: a controller, or whoever has a node's or the scheduler's name.
@@ -46,8 +48,8 @@ lock scalers {
 }
 `,
 		setup: func(w *world) {
-			w.make(deployment("NS", "aura: red", ""))
-			w.make(renamed(deployment("NS", "aura: red", ""), "side"))
+			w.make(stage.Deployment("NS", "aura: red", ""))
+			w.make(renamed(stage.Deployment("NS", "aura: red", ""), "side"))
 		},
 		acts: []act{
 			creates("a scaler of the Deployment", hpa("web", 4)).refusedBy("lock scalers"),
@@ -72,12 +74,12 @@ lock guarded {
 }
 `,
 		warns: "K0222",
-		setup: func(w *world) { w.make(deployment("NS", "aura: red", "")) },
+		setup: func(w *world) { w.make(stage.Deployment("NS", "aura: red", "")) },
 		acts:  []act{patches("deployments.apps NS/web", `{"spec":{"replicas":2}}`)},
 		done:  func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(2) },
 		after: func(w *world) {
-			w.passes("a scaler is made", func() error { return w.mallory.create(w.text(hpa("web", 4))) })
-			w.until("the autoscaler, which is exempt, scales", func() bool {
+			w.passes("a scaler is made", func() error { return w.mallory.Create(w.text(hpa("web", 4))) })
+			w.Until("the autoscaler, which is exempt, scales", func() bool {
 				return w.field("deployments.apps NS/web", "spec", "replicas") == int64(4)
 			})
 		},
@@ -104,8 +106,8 @@ lock scalers {
 }
 `,
 		setup: func(w *world) {
-			w.make(deployment("NS", "", "aura: red"))
-			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+			w.make(stage.Deployment("NS", "", "aura: red"))
+			w.Until("the Deployment rolls out", w.RolledOut(w.ns, 3))
 		},
 		acts: []act{creates("a scaler that leaves one pod", strings.Replace(hpa("web", 1), "maxReplicas: 5", "maxReplicas: 1", 1)).refusedBy("lock scalers")},
 		done: func(w *world) bool { return w.field("deployments.apps NS/web", "spec", "replicas") == int64(1) },
@@ -127,8 +129,8 @@ lock guarded {
 		acts:      []act{removes("namespaces NS")},
 		done:      gone("configmaps NS/vault"),
 		after: func(w *world) {
-			w.passes("the keeper deletes the namespace", func() error { return w.keeper.remove(w.at("namespaces NS")) })
-			w.until("it goes with all that is locked in it", func() bool { return w.gone("namespaces NS") })
+			w.passes("the keeper deletes the namespace", func() error { return w.keeper.Remove(w.at("namespaces NS")) })
+			w.Until("it goes with all that is locked in it", func() bool { return w.gone("namespaces NS") })
 		},
 	},
 	{
@@ -165,7 +167,7 @@ lock guarded {
 `,
 		setup: func(w *world) { w.dependent("vault", "aura: red"); w.dependent("twin", "") },
 		acts: []act{{what: "delete the owner after its dependents", by: nobody, do: func(w *world) error {
-			client, name, _ := w.mallory.find(w.at("configmaps NS/owner"))
+			client, name, _ := w.mallory.Find(w.at("configmaps NS/owner"))
 			return client.Delete(context.Background(), name, metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationForeground)})
 		}}},
 		done: gone("configmaps NS/vault"),
@@ -173,7 +175,7 @@ lock guarded {
 			w.seenByCollector()
 			deputyRefused(guarded)(w)
 			if w.gone("configmaps NS/owner") {
-				w.t.Error("the owner does not wait for what is locked")
+				w.T.Error("the owner does not wait for what is locked")
 			}
 		},
 	},
@@ -192,24 +194,24 @@ lock guarded {
 `,
 		unguarded: "K0215",
 		setup: func(w *world) {
-			w.make(deployment("NS", "", "aura: red"))
-			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+			w.make(stage.Deployment("NS", "", "aura: red"))
+			w.Until("the Deployment rolls out", w.RolledOut(w.ns, 3))
 		},
 		acts: []act{
 			{what: "delete the ReplicaSet", do: func(w *world) error {
-				return w.mallory.remove(w.at("replicasets.apps NS/" + w.admin.first(w.at("replicasets.apps NS"), "run=web")))
+				return w.mallory.Remove(w.at("replicasets.apps NS/" + w.Admin.First(w.at("replicasets.apps NS"), "run=web")))
 			}},
-			patches("deployments.apps NS/web", newImage),
+			patches("deployments.apps NS/web", stage.NewImage),
 			patches("deployments.apps NS/web/scale", `{"spec":{"replicas":1}}`),
 			removes("deployments.apps NS/web"),
 		},
-		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") == 0 },
+		done: func(w *world) bool { return w.Admin.Count(w.at("pods NS"), "run=web") == 0 },
 		after: func(w *world) {
-			w.refusedBy(guarded, "make a workload of such pods", w.mallory.create(w.text(renamed(deployment("NS", "", "aura: red"), "other"))))
-			w.passes("the keeper rolls out", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), newImage) })
-			w.until("the controllers follow", w.rolledOut(w.ns, 3))
-			w.passes("the keeper scales down", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`) })
-			w.until("the controllers follow", w.rolledOut(w.ns, 1))
+			w.refusedBy(guarded, "make a workload of such pods", w.mallory.Create(w.text(renamed(stage.Deployment("NS", "", "aura: red"), "other"))))
+			w.passes("the keeper rolls out", func() error { return w.keeper.Patch(w.at("deployments.apps NS/web"), stage.NewImage) })
+			w.Until("the controllers follow", w.RolledOut(w.ns, 3))
+			w.passes("the keeper scales down", func() error { return w.keeper.Patch(w.at("deployments.apps NS/web"), `{"spec":{"replicas":1}}`) })
+			w.Until("the controllers follow", w.RolledOut(w.ns, 1))
 		},
 	},
 	{
@@ -227,22 +229,22 @@ lock guarded {
 `,
 		unguarded: "K0216",
 		setup: func(w *world) {
-			w.make(deployment("NS", "aura: red", "aura: red"))
-			w.until("the Deployment rolls out", w.rolledOut(w.ns, 3))
+			w.make(stage.Deployment("NS", "aura: red", "aura: red"))
+			w.Until("the Deployment rolls out", w.RolledOut(w.ns, 3))
 		},
 		acts: []act{
 			{what: "delete a pod", do: func(w *world) error {
-				return w.mallory.remove(w.at("pods NS/" + w.admin.first(w.at("pods NS"), "run=web")))
+				return w.mallory.Remove(w.at("pods NS/" + w.Admin.First(w.at("pods NS"), "run=web")))
 			}},
 			{what: "delete the ReplicaSet", do: func(w *world) error {
-				return w.mallory.remove(w.at("replicasets.apps NS/" + w.admin.first(w.at("replicasets.apps NS"), "run=web")))
+				return w.mallory.Remove(w.at("replicasets.apps NS/" + w.Admin.First(w.at("replicasets.apps NS"), "run=web")))
 			}},
 			removes("deployments.apps NS/web"),
 		},
-		done: func(w *world) bool { return w.admin.count(w.at("pods NS"), "run=web") == 0 },
+		done: func(w *world) bool { return w.Admin.Count(w.at("pods NS"), "run=web") == 0 },
 		after: func(w *world) {
-			w.passes("the keeper rolls out", func() error { return w.keeper.patch(w.at("deployments.apps NS/web"), newImage) })
-			w.until("the controllers follow", w.rolledOut(w.ns, 3))
+			w.passes("the keeper rolls out", func() error { return w.keeper.Patch(w.at("deployments.apps NS/web"), stage.NewImage) })
+			w.Until("the controllers follow", w.RolledOut(w.ns, 3))
 		},
 	},
 	{
@@ -257,11 +259,11 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: func(w *world) { makes(vault, deployment("NS", "aura: red", ""))(w) },
+		setup: func(w *world) { makes(vault, stage.Deployment("NS", "aura: red", ""))(w) },
 		acts:  []act{patches("configmaps NS/vault", orphaned), patches("deployments.apps NS/web/status", orphaned)},
 		done:  func(w *world) bool { return w.gone("configmaps NS/vault") && w.gone("deployments.apps NS/web") },
 		deputy: func(w *world) {
-			w.passes("the keeper gives it an owner", func() error { return w.keeper.patch(w.at("configmaps NS/vault"), orphaned) })
+			w.passes("the keeper gives it an owner", func() error { return w.keeper.Patch(w.at("configmaps NS/vault"), orphaned) })
 			// Even then the garbage collector has no key.
 			deputyRefused(guarded)(w)
 		},
@@ -294,7 +296,7 @@ kind: Job
 metadata: {name: %s, namespace: NS, labels: {aura: red}}
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}
 `, name))
-				w.until("the Job ends", func() bool { return w.field("jobs.batch NS/"+name, "status", "succeeded") == int64(1) })
+				w.Until("the Job ends", func() bool { return w.field("jobs.batch NS/"+name, "status", "succeeded") == int64(1) })
 			}
 		},
 		acts: []act{
@@ -318,7 +320,7 @@ lock taints {
 `,
 		setup: func(w *world) {
 			for _, name := range []string{w.ns, w.ns + "-2"} {
-				w.machine.join(w.stage, name)
+				w.machine.join(w.Stage, name)
 			}
 			for pod, node := range map[string]string{"app": w.ns, "side": w.ns + "-2"} {
 				w.make(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: NS, labels: {aura: red}}, spec: {nodeName: %s, containers: [{name: c, image: i}]}}`, pod, node))
@@ -344,7 +346,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: func(w *world) { w.machine.join(w.stage, w.ns) },
+		setup: func(w *world) { w.machine.join(w.Stage, w.ns) },
 		acts:  []act{removes("nodes NS")},
 		done:  gone("nodes NS"),
 	},
@@ -362,7 +364,7 @@ lock priorities {
 		acts: []act{
 			creates("a class above all others", `{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: NS}, value: 1000000}`).refusedBy("lock priorities"),
 			// There is no scheduler here: this is what it does to make room.
-			{what: "delete the pod as the scheduler", do: func(w *world) error { return w.user("system:kube-scheduler").remove(w.at("pods NS/app")) }},
+			{what: "delete the pod as the scheduler", do: func(w *world) error { return w.User("system:kube-scheduler").Remove(w.at("pods NS/app")) }},
 		},
 		done:  gone("pods NS/app"),
 		alone: true,
@@ -380,8 +382,8 @@ lock guarded {
 }
 `,
 		acts: []act{{what: "show the pod that a kubelet has from a file", do: func(w *world) error {
-			uid := w.admin.get("nodes n1").GetUID()
-			return w.node("n1").create(w.text(fmt.Sprintf(`
+			uid := w.Admin.Get("nodes n1").GetUID()
+			return w.Node("n1").Create(w.text(fmt.Sprintf(`
 apiVersion: v1
 kind: Pod
 metadata:
@@ -407,12 +409,12 @@ lock guarded {
 }
 `,
 		setup: runningApp,
-		acts:  []act{{what: "delete the pod as its node", do: func(w *world) error { return w.node("n1").remove(w.at("pods NS/app")) }}},
+		acts:  []act{{what: "delete the pod as its node", do: func(w *world) error { return w.Node("n1").Remove(w.at("pods NS/app")) }}},
 		done:  gone("pods NS/app"),
 		after: func(w *world) {
-			err := w.node("n2").remove(w.at("pods NS/app"))
+			err := w.Node("n2").Remove(w.at("pods NS/app"))
 			if err == nil || !strings.Contains(err.Error(), "node") || isPolicyRefusal(err) {
-				w.t.Errorf("NodeRestriction does not keep other nodes away: %v", err)
+				w.T.Errorf("NodeRestriction does not keep other nodes away: %v", err)
 			}
 		},
 	},
@@ -437,8 +439,8 @@ lock guarded {
 		done:   gone("pods NS/app"),
 		deputy: deputyRefused(guarded),
 		after: func(w *world) {
-			if owners := w.admin.get(w.at("pods NS/app")).GetOwnerReferences(); len(owners) > 0 {
-				w.t.Errorf("the pod was taken in: %v", owners)
+			if owners := w.Admin.Get(w.at("pods NS/app")).GetOwnerReferences(); len(owners) > 0 {
+				w.T.Errorf("the pod was taken in: %v", owners)
 			}
 		},
 	},

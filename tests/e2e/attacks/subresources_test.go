@@ -1,4 +1,4 @@
-package e2e
+package attacks
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"klock.dev/e2e/stage"
 )
 
 const (
@@ -32,35 +34,35 @@ func gvr(group, version, resource string) schema.GroupVersionResource {
 
 // runningApp makes the locked pod and waits for it.
 func runningApp(w *world) {
-	w.t.Helper()
+	w.T.Helper()
 	w.make(app)
 	w.running("pods NS/app")
 }
 
 // evict is what kubectl drain does.
-func (a *actor) evict(namespace, pod string) error {
-	return a.typed.PolicyV1().Evictions(namespace).Evict(context.Background(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod, Namespace: namespace}})
+func evict(who *stage.Actor, namespace, pod string) error {
+	return who.Typed.PolicyV1().Evictions(namespace).Evict(context.Background(), &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod, Namespace: namespace}})
 }
 
 // debug is what kubectl debug does.
-func (a *actor) debug(namespace, pod string) error {
+func debug(who *stage.Actor, namespace, pod string) error {
 	patch := []byte(`{"spec":{"ephemeralContainers":[{"name":"debug","image":"evil.example/image"}]}}`)
-	_, err := a.typed.CoreV1().Pods(namespace).Patch(context.Background(), pod, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "ephemeralcontainers")
+	_, err := who.Typed.CoreV1().Pods(namespace).Patch(context.Background(), pod, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "ephemeralcontainers")
 	return err
 }
 
 func evicts(pod string) act {
-	return act{what: "evict " + pod, do: func(w *world) error { return w.mallory.evict(w.ns, pod) }}
+	return act{what: "evict " + pod, do: func(w *world) error { return evict(w.mallory, w.ns, pod) }}
 }
 
 func debugs(pod string) act {
-	return act{what: "put a container into " + pod, do: func(w *world) error { return w.mallory.debug(w.ns, pod) }}
+	return act{what: "put a container into " + pod, do: func(w *world) error { return debug(w.mallory, w.ns, pod) }}
 }
 
 // reimage gives a running pod another image.
-func (a *actor) reimage(namespace, pod string) error {
+func reimage(who *stage.Actor, namespace, pod string) error {
 	patch := []byte(`{"spec":{"containers":[{"name":"c","image":"evil.example/image"}]}}`)
-	_, err := a.typed.CoreV1().Pods(namespace).Patch(context.Background(), pod, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	_, err := who.Typed.CoreV1().Pods(namespace).Patch(context.Background(), pod, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
 	return err
 }
 
@@ -70,7 +72,7 @@ func enters(subresource, pod string) act {
 	heard := map[string]string{"exec": "/exec/", "attach": "/attach/", "portforward": "/portForward/"}[subresource]
 	return act{what: subresource + " " + pod, do: func(w *world) error {
 		path := w.text(fmt.Sprintf("/api/v1/namespaces/NS/pods/%s/%s%s", pod, subresource, query))
-		err := w.mallory.connect(path)
+		err := connect(w.mallory, path)
 		if w.machine.saw(heard, w.ns, pod) {
 			// No kubelet answers, but it was asked.
 			return nil
@@ -83,7 +85,7 @@ func enters(subresource, pod string) act {
 // what the machine sees.
 func visits(what, path, last string) act {
 	return act{what: what, do: func(w *world) error {
-		if err := w.mallory.ask(http.MethodGet, w.machine.text(w.text(path+last))); err != nil {
+		if err := ask(w.mallory, http.MethodGet, w.machine.text(w.text(path+last))); err != nil {
 			return err
 		}
 		return w.heard(w.text(last))
@@ -119,8 +121,8 @@ lock named {
 }
 `,
 		setup: func(w *world) {
-			w.make(deployment("NS", "aura: red", ""))
-			w.make(renamed(deployment("NS", "", ""), "other"))
+			w.make(stage.Deployment("NS", "aura: red", ""))
+			w.make(renamed(stage.Deployment("NS", "", ""), "other"))
 		},
 		acts: []act{
 			patches("deployments.apps NS/web/scale", `{"spec":{"replicas":0}}`),
@@ -130,10 +132,10 @@ lock named {
 			return w.field("deployments.apps NS/web", "spec", "replicas") == int64(0) && w.field("deployments.apps NS/other", "spec", "replicas") == int64(0)
 		},
 		after: func(w *world) {
-			w.passes("the keeper scales", func() error { return w.keeper.patch(w.at("deployments.apps NS/web/scale"), `{"spec":{"replicas":1}}`) })
-			w.until("its controller follows", func() bool { return w.field("deployments.apps NS/web", "status", "replicas") == int64(1) })
+			w.passes("the keeper scales", func() error { return w.keeper.Patch(w.at("deployments.apps NS/web/scale"), `{"spec":{"replicas":1}}`) })
+			w.Until("its controller follows", func() bool { return w.field("deployments.apps NS/web", "status", "replicas") == int64(1) })
 			w.passes("`deny scale` leaves other changes alone", func() error {
-				return w.mallory.patch(w.at("deployments.apps NS/other"), `{"metadata":{"labels":{"a":"b"}}}`)
+				return w.mallory.Patch(w.at("deployments.apps NS/other"), `{"metadata":{"labels":{"a":"b"}}}`)
 			})
 		},
 	},
@@ -160,7 +162,7 @@ lock guarded {
 		done: func(w *world) bool { return w.field("widgets.NS.example.com NS/vault", "spec", "replicas") == int64(7) },
 		after: func(w *world) {
 			w.passes("another one is scaled", func() error {
-				return w.mallory.patch(w.at("widgets.NS.example.com NS/other/scale"), `{"spec":{"replicas":7}}`)
+				return w.mallory.Patch(w.at("widgets.NS.example.com NS/other/scale"), `{"spec":{"replicas":7}}`)
 			})
 		},
 	},
@@ -183,8 +185,8 @@ lock named {
 		acts: []act{evicts("app"), evicts("other").refusedBy("lock named")},
 		done: func(w *world) bool { return w.gone("pods NS/app") && w.gone("pods NS/other") },
 		after: func(w *world) {
-			w.passes("the keeper evicts", func() error { return w.keeper.evict(w.ns, "app") })
-			w.passes("`deny evict` leaves deletion alone", func() error { return w.mallory.remove(w.at("pods NS/other")) })
+			w.passes("the keeper evicts", func() error { return evict(w.keeper, w.ns, "app") })
+			w.passes("`deny evict` leaves deletion alone", func() error { return w.mallory.Remove(w.at("pods NS/other")) })
 		},
 	},
 	{
@@ -198,13 +200,13 @@ lock named {
 			debugs("app"),
 			{what: "resize app", since: "1.33", do: func(w *world) error {
 				patch := []byte(`{"spec":{"containers":[{"name":"c","resources":{"requests":{"cpu":"2"}}}]}}`)
-				_, err := w.mallory.typed.CoreV1().Pods(w.ns).Patch(context.Background(), "app", types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
+				_, err := w.mallory.Typed.CoreV1().Pods(w.ns).Patch(context.Background(), "app", types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "resize")
 				return err
 			}},
 		},
 		done: func(w *world) bool { return w.field("pods NS/app", "spec", "ephemeralContainers") != nil },
 		after: func(w *world) {
-			w.passes("the keeper debugs", func() error { return w.keeper.debug(w.ns, "app") })
+			w.passes("the keeper debugs", func() error { return debug(w.keeper, w.ns, "app") })
 		},
 	},
 	{
@@ -236,9 +238,9 @@ kind: Service
 metadata: {name: web, namespace: NS, labels: {aura: red}}
 spec: {selector: {aura: red}, ports: [{port: 443, targetPort: PORT}]}
 `))
-			w.until("the service has its endpoints", func() bool {
-				client, _, _ := w.admin.find(w.at("endpointslices.discovery.k8s.io NS"))
-				list, err := client.List(context.Background(), listOptions)
+			w.Until("the service has its endpoints", func() bool {
+				client, _, _ := w.Admin.Find(w.at("endpointslices.discovery.k8s.io NS"))
+				list, err := client.List(context.Background(), metav1.ListOptions{})
 				return err == nil && strings.Contains(fmt.Sprint(list.Items), w.machine.ip)
 			})
 		},
@@ -252,7 +254,7 @@ spec: {selector: {aura: red}, ports: [{port: 443, targetPort: PORT}]}
 		after: func(w *world) {
 			w.passes("`deny exec` leaves attach alone", func() error { return enters("attach", "other").do(w) })
 			w.passes("the keeper enters", func() error {
-				err := w.keeper.connect(w.text("/api/v1/namespaces/NS/pods/app/exec?command=keeper&stdout=true"))
+				err := connect(w.keeper, w.text("/api/v1/namespaces/NS/pods/app/exec?command=keeper&stdout=true"))
 				if w.machine.saw("/exec/", w.ns, "app") {
 					return nil
 				}
@@ -270,7 +272,7 @@ lock guarded {
   exclusive  sa NS/keeper
 }
 `,
-		setup: func(w *world) { w.machine.join(w.stage, w.ns) },
+		setup: func(w *world) { w.machine.join(w.Stage, w.ns) },
 		acts: []act{
 			visits("run a command through the kubelet's API", "/api/v1/nodes/NS/proxy", "/run/NS/app/c"),
 			visits("ask another port of the node", "/api/v1/nodes/https:NS:PORT/proxy", "/NS/other"),
@@ -278,7 +280,7 @@ lock guarded {
 		done: func(w *world) bool { return w.machine.saw(w.ns) },
 		after: func(w *world) {
 			// Whoever reaches a kubelet past the API server is judged by RBAC alone: the kubelet asks for this right.
-			w.refusedBy(authorizer, "use the proxy without the right", w.account(w.ns, "dev").ask(http.MethodGet, w.text("/api/v1/nodes/NS/proxy/pods")))
+			w.refusedBy(authorizer, "use the proxy without the right", ask(w.Account(w.ns, "dev"), http.MethodGet, w.text("/api/v1/nodes/NS/proxy/pods")))
 		},
 	},
 	{
@@ -298,11 +300,11 @@ lock guarded {
 				w.make(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: NS, labels: {aura: red}}, spec: {schedulerName: by-hand, containers: [{name: c, image: i}]}}`, name))
 			}
 		},
-		acts: []act{{what: "place it", do: func(w *world) error { return w.mallory.bind(w.ns, "app") }}},
+		acts: []act{{what: "place it", do: func(w *world) error { return bind(w.mallory, w.ns, "app") }}},
 		done: func(w *world) bool { return w.field("pods NS/app", "spec", "nodeName") == "n1" },
 		after: func(w *world) {
-			w.passes("the scheduler places it", func() error { return w.user("system:kube-scheduler").bind(w.ns, "later") })
-			w.passes("the keeper places it", func() error { return w.keeper.bind(w.ns, "own") })
+			w.passes("the scheduler places it", func() error { return bind(w.User("system:kube-scheduler"), w.ns, "later") })
+			w.passes("the keeper places it", func() error { return bind(w.keeper, w.ns, "own") })
 		},
 	},
 	{
@@ -317,11 +319,11 @@ lock guarded {
 `,
 		setup: func(w *world) {
 			w.make(`{apiVersion: v1, kind: ConfigMap, metadata: {name: vault, namespace: NS, finalizers: [klock.dev/hold]}}`)
-			w.allowed("the namespace is deleted", func() error { return w.admin.remove(w.at("namespaces NS")) })
-			w.until("it waits for its content", func() bool { return w.field("namespaces NS", "status", "conditions") != nil })
+			w.Allowed("the namespace is deleted", func() error { return w.Admin.Remove(w.at("namespaces NS")) })
+			w.Until("it waits for its content", func() bool { return w.field("namespaces NS", "status", "conditions") != nil })
 		},
 		acts: []act{{what: "force it to its end", do: func(w *world) error {
-			namespaces := w.mallory.typed.CoreV1().Namespaces()
+			namespaces := w.mallory.Typed.CoreV1().Namespaces()
 			object, err := namespaces.Get(context.Background(), w.ns, metav1.GetOptions{})
 			if err != nil {
 				return err
@@ -333,9 +335,9 @@ lock guarded {
 		done: gone("namespaces NS"),
 		after: func(w *world) {
 			w.passes("its content may go", func() error {
-				return w.mallory.patch(w.at("configmaps NS/vault"), `{"metadata":{"finalizers":null}}`)
+				return w.mallory.Patch(w.at("configmaps NS/vault"), `{"metadata":{"finalizers":null}}`)
 			})
-			w.until("the namespace ends as it should", func() bool { return w.gone("namespaces NS") })
+			w.Until("the namespace ends as it should", func() bool { return w.gone("namespaces NS") })
 		},
 	},
 	{
@@ -356,7 +358,7 @@ lock guarded {
 			patches("namespaces NS", `{"metadata":{"labels":{"way":"other"}}}`),
 			patches("namespaces NS/status", `{"metadata":{"labels":{"way":null}}}`),
 			{what: "take it off through finalize", do: func(w *world) error {
-				namespaces := w.mallory.typed.CoreV1().Namespaces()
+				namespaces := w.mallory.Typed.CoreV1().Namespaces()
 				object, err := namespaces.Get(context.Background(), w.ns, metav1.GetOptions{})
 				if err != nil {
 					return err
@@ -371,18 +373,18 @@ lock guarded {
 		done: gone("configmaps NS/vault"),
 		after: func(w *world) {
 			w.passes("other labels of the namespace change", func() error {
-				return w.mallory.patch(w.at("namespaces NS"), `{"metadata":{"labels":{"a":"b"}}}`)
+				return w.mallory.Patch(w.at("namespaces NS"), `{"metadata":{"labels":{"a":"b"}}}`)
 			})
 			w.passes("the keeper takes it off", func() error {
-				return w.keeper.patch(w.at("namespaces NS"), `{"metadata":{"labels":{"way":null}}}`)
+				return w.keeper.Patch(w.at("namespaces NS"), `{"metadata":{"labels":{"way":null}}}`)
 			})
 		},
 	},
 }
 
 // bind puts a pod on n1 and writes an annotation.
-func (a *actor) bind(namespace, pod string) error {
-	return a.typed.CoreV1().Pods(namespace).Bind(context.Background(), &corev1.Binding{
+func bind(who *stage.Actor, namespace, pod string) error {
+	return who.Typed.CoreV1().Pods(namespace).Bind(context.Background(), &corev1.Binding{
 		ObjectMeta: metav1.ObjectMeta{Name: pod, Namespace: namespace, Annotations: map[string]string{"by": "hand"}},
 		Target:     corev1.ObjectReference{Kind: "Node", Name: "n1"},
 	}, metav1.CreateOptions{})

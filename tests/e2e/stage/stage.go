@@ -1,0 +1,358 @@
+// Package stage is a cluster on which several people and the control plane act. Scheduler and kubelets are played.
+package stage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/live"
+	"klock.dev/e2e/resources"
+)
+
+// PolicyRefusal is in every refusal of a policy.
+const PolicyRefusal = "ValidatingAdmissionPolicy '"
+
+// Stage is a cluster on which several people and the control plane act.
+type Stage struct {
+	T       *testing.T
+	Cluster *cluster.Cluster
+	Judge   *live.Judge
+	// Admin is an administrator of the cluster as kubeadm makes one. No lock knows it.
+	Admin *Actor
+	// Shared says that all controllers are one user.
+	Shared bool
+}
+
+func New(t *testing.T, c *cluster.Cluster) *Stage {
+	t.Helper()
+	judge, err := live.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Stage{T: t, Cluster: c, Judge: judge}
+	s.Admin = s.User("kubernetes-admin", "system:masters")
+	return s
+}
+
+// In is the stage for a subtest.
+func (s *Stage) In(t *testing.T) *Stage {
+	inner := &Stage{T: t, Cluster: s.Cluster, Judge: s.Judge, Shared: s.Shared}
+	inner.Admin = inner.User("kubernetes-admin", "system:masters")
+	return inner
+}
+
+// Apply makes the objects of a manifest and waits until its policies act.
+func (s *Stage) Apply(manifest []byte) {
+	s.T.Helper()
+	if err := s.Judge.Apply(context.Background(), manifest); err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// Remove takes them away again and waits until none of the policies acts.
+func (s *Stage) Remove(manifest []byte) {
+	s.T.Helper()
+	if err := s.Judge.Remove(context.Background(), manifest); err != nil {
+		s.T.Fatal(err)
+	}
+}
+
+// Actor is somebody who asks.
+type Actor struct {
+	Config  *rest.Config
+	Typed   kubernetes.Interface
+	Dynamic dynamic.Interface
+
+	s    *Stage
+	name string
+}
+
+// User has no other rights than those of its groups.
+func (s *Stage) User(name string, groups ...string) *Actor {
+	return s.Holder(name, s.Cluster.As(rest.ImpersonationConfig{UserName: name, Groups: append(groups, "system:authenticated")}))
+}
+
+// Holder asks with credentials.
+func (s *Stage) Holder(name string, config *rest.Config) *Actor {
+	return &Actor{Config: config, Typed: kubernetes.NewForConfigOrDie(config), Dynamic: dynamic.NewForConfigOrDie(config), s: s, name: name}
+}
+
+func (s *Stage) Account(namespace, name string, groups ...string) *Actor {
+	return s.User("system:serviceaccount:"+namespace+":"+name, append(groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)...)
+}
+
+// Node is a kubelet, with more rights than the node authorizer would give it.
+func (s *Stage) Node(name string) *Actor {
+	return s.User("system:node:"+name, "system:nodes", cluster.Testers)
+}
+
+// At is an object's place: "deployments.apps shop/web", "nodes n1", with "/scale" after the name for a subresource.
+type At string
+
+// Find is the client for a place, with the names of the object and of the subresource there.
+func (a *Actor) Find(place At) (dynamic.ResourceInterface, string, []string) {
+	what, where, _ := strings.Cut(string(place), " ")
+	resource, group, _ := strings.Cut(what, ".")
+	gvr := schema.GroupVersionResource{Group: group, Resource: resource, Version: "v1"}
+	if versions := resources.Versions(gvr.GroupResource()); len(versions) > 0 {
+		gvr.Version = versions[0]
+	}
+	namespaced := strings.HasSuffix(gvr.Group, ".example.com")
+	for _, r := range resources.All() {
+		if r.Plural == resource && r.Group == group {
+			namespaced = r.Namespaced
+		}
+	}
+	client := a.Dynamic.Resource(gvr)
+	parts := strings.Split(where, "/")
+	if !namespaced {
+		return client, parts[0], parts[1:]
+	}
+	if len(parts) == 1 {
+		return client.Namespace(parts[0]), "", nil
+	}
+	return client.Namespace(parts[0]), parts[1], parts[2:]
+}
+
+func (a *Actor) Create(text string) error {
+	objects, err := evaluator.Objects([]byte(text))
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		kind := object.GroupVersionKind()
+		plural := resources.Plural(kind.GroupKind())
+		if plural == "" {
+			plural = strings.ToLower(kind.Kind) + "s"
+		}
+		var client dynamic.ResourceInterface = a.Dynamic.Resource(kind.GroupVersion().WithResource(plural))
+		if object.GetNamespace() != "" {
+			client = a.Dynamic.Resource(kind.GroupVersion().WithResource(plural)).Namespace(object.GetNamespace())
+		}
+		if _, err := client.Create(context.Background(), object, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Patch merges the patch into an object.
+func (a *Actor) Patch(place At, patch string) error {
+	client, name, sub := a.Find(place)
+	_, err := client.Patch(context.Background(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{}, sub...)
+	return err
+}
+
+func (a *Actor) Remove(place At) error {
+	client, name, sub := a.Find(place)
+	return client.Delete(context.Background(), name, metav1.DeleteOptions{}, sub...)
+}
+
+// Get is an object that must be there.
+func (a *Actor) Get(place At) *unstructured.Unstructured {
+	a.s.T.Helper()
+	client, name, sub := a.Find(place)
+	object, err := client.Get(context.Background(), name, metav1.GetOptions{}, sub...)
+	if err != nil {
+		a.s.T.Fatalf("%s: %v", place, err)
+	}
+	return object
+}
+
+// Count is the number of objects with the labels at "pods shop".
+func (a *Actor) Count(place At, selector string) int {
+	a.s.T.Helper()
+	client, _, _ := a.Find(place)
+	list, err := client.List(context.Background(), metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		a.s.T.Fatalf("%s: %v", place, err)
+	}
+	return len(list.Items)
+}
+
+// First is the name of an object with the labels.
+func (a *Actor) First(place At, selector string) string {
+	a.s.T.Helper()
+	client, _, _ := a.Find(place)
+	list, err := client.List(context.Background(), metav1.ListOptions{LabelSelector: selector})
+	if err != nil || len(list.Items) == 0 {
+		a.s.T.Fatalf("%s: nothing found, error %v", place, err)
+	}
+	return list.Items[0].GetName()
+}
+
+func (a *Actor) Exists(place At) bool {
+	a.s.T.Helper()
+	client, name, _ := a.Find(place)
+	_, err := client.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		a.s.T.Fatalf("%s: %v", place, err)
+	}
+	return err == nil
+}
+
+// Allowed fails unless the request succeeds. It is asked again while somebody else writes, or while RBAC's caches are
+// behind.
+func (s *Stage) Allowed(what string, request func() error) {
+	s.T.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := request()
+		if err == nil {
+			return
+		}
+		behind := apierrors.IsConflict(err) || apierrors.IsForbidden(err) && !strings.Contains(err.Error(), PolicyRefusal)
+		if !behind || time.Now().After(deadline) {
+			s.T.Fatalf("%s: %v", what, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// Refused fails unless the lock refuses.
+func (s *Stage) Refused(lock, what string, err error) {
+	s.T.Helper()
+	if err == nil || !strings.Contains(err.Error(), PolicyRefusal) || !strings.Contains(err.Error(), "(lock "+lock+" of policy ") {
+		s.T.Errorf("the lock %s does not refuse: %s: %v", lock, what, err)
+	}
+}
+
+// Namespace makes one, unless it is there, and waits until pods can be made in it.
+func (s *Stage) Namespace(name, labels string) {
+	s.T.Helper()
+	text := fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {%s}}}", name, labels)
+	if err := s.Admin.Create(text); err != nil && !apierrors.IsAlreadyExists(err) {
+		s.T.Fatal(err)
+	}
+	s.Until("the namespace has its ServiceAccount", func() bool { return s.Admin.Exists(At("serviceaccounts " + name + "/default")) })
+}
+
+// RemoveNamespace shows that a namespace goes to its end.
+func (s *Stage) RemoveNamespace(name string) {
+	s.T.Helper()
+	s.RemoveNamespaceAs(s.Admin, name)
+}
+
+func (s *Stage) RemoveNamespaceAs(who *Actor, name string) {
+	s.T.Helper()
+	s.Allowed(who.name+" deletes the namespace", func() error { return who.Remove(At("namespaces " + name)) })
+	s.Until("the namespace "+name+" is gone", func() bool { return !s.Admin.Exists(At("namespaces " + name)) })
+}
+
+// Nodes stands in for the scheduler and the kubelets, with their names: it binds pods, runs them and ends them. What a
+// policy refuses it is an error.
+type Nodes struct {
+	scheduler *Actor
+	// kubelet is that of n1, on which the scheduler puts everything.
+	kubelet  *Actor
+	mutex    sync.Mutex
+	refusals []string
+}
+
+// StartNodes lets pods go their way until the context ends.
+func (s *Stage) StartNodes(ctx context.Context) *Nodes {
+	s.T.Helper()
+	n := &Nodes{scheduler: s.User("system:kube-scheduler"), kubelet: s.Node("n1")}
+	go func() {
+		for ctx.Err() == nil {
+			list, err := n.kubelet.Typed.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+			if err == nil {
+				for i := range list.Items {
+					n.note(n.move(ctx, &list.Items[i]))
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	return n
+}
+
+// move takes a pod one step on.
+func (n *Nodes) move(ctx context.Context, pod *corev1.Pod) error {
+	kubelet := n.kubelet
+	if pod.Spec.NodeName != "" && pod.Spec.NodeName != "n1" {
+		kubelet = kubelet.s.Node(pod.Spec.NodeName)
+	}
+	pods := kubelet.Typed.CoreV1().Pods(pod.Namespace)
+	ready := len(pod.Status.Conditions) > 0 && pod.Status.Phase == corev1.PodRunning
+	switch {
+	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
+		return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+	case pod.Spec.NodeName == "" && pod.Spec.SchedulerName != corev1.DefaultSchedulerName:
+		return nil
+	case pod.DeletionTimestamp == nil && pod.Spec.NodeName == "":
+		return n.scheduler.Typed.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
+			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeFor(pod)},
+		}, metav1.CreateOptions{})
+	case pod.Labels["batch.kubernetes.io/job-name"] != "" && pod.Status.Phase != corev1.PodSucceeded:
+		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Succeeded","containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`), metav1.PatchOptions{}, "status")
+		return err
+	case pod.Status.Phase == corev1.PodPending && !ready && pod.DeletionTimestamp == nil:
+		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Running","podIP":"10.1.2.3","podIPs":[{"ip":"10.1.2.3"}],"conditions":[{"type":"Ready","status":"True"}]}}`), metav1.PatchOptions{}, "status")
+		return err
+	}
+	return nil
+}
+
+// nodeFor is n1, but a DaemonSet has a node for each of its pods, and replaces those that are elsewhere.
+func nodeFor(pod *corev1.Pod) string {
+	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
+		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+			for _, field := range term.MatchFields {
+				return field.Values[0]
+			}
+		}
+	}
+	return "n1"
+}
+
+func (n *Nodes) note(err error) {
+	if err == nil || !strings.Contains(err.Error(), PolicyRefusal) {
+		return
+	}
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	n.refusals = append(n.refusals, err.Error())
+}
+
+// TakeRefusals are those since it was last asked for them.
+func (n *Nodes) TakeRefusals() []string {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	taken := n.refusals
+	n.refusals = nil
+	return taken
+}
+
+// ControllerRefusals are the lines, after the offset, in which a controller complains about a policy.
+func (s *Stage) ControllerRefusals(offset int) (lines []string, end int) {
+	s.T.Helper()
+	log, err := s.Cluster.Log("kube-controller-manager")
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	for line := range bytes.Lines(log[offset:]) {
+		if bytes.Contains(line, []byte(PolicyRefusal)) {
+			lines = append(lines, string(bytes.TrimSpace(line)))
+		}
+	}
+	return lines, len(log)
+}
