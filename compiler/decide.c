@@ -525,9 +525,14 @@ static bool is_workload(const char *kind) {
     return false;
 }
 
-// Whether a workload made the object and looks after it.
-static bool is_controlled(const struct value *object) {
-    const struct value *owners = metadata_field(object, "ownerReferences");
+static bool is_claim(const struct request *request) {
+    return !*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0;
+}
+
+// Whether a workload made the object and looks after it. A claim that is there can be given to one.
+static bool is_controlled(const struct request *request) {
+    const struct value *owners = metadata_field(request->old_object, "ownerReferences");
+    if (is_claim(request)) return false;
     for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
         const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
         if (controller && controller->kind == VALUE_BOOL && controller->as.boolean &&
@@ -549,8 +554,7 @@ static bool owns(const struct value *object, const struct value *uid) {
 // Whether an object that is there gets another owner. Claims get theirs from the controller of stateful sets.
 static bool is_adopted(const struct request *request) {
     const struct value *owners = metadata_field(request->object, "ownerReferences");
-    const bool claim = !*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0;
-    if (request->operation != OP_UPDATE || claim) return false;
+    if (request->operation != OP_UPDATE || is_claim(request)) return false;
     for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
         const struct value *uid = value_get(owners->as.items[i], "uid");
         if (uid && !owns(request->old_object, uid)) return true;
@@ -565,8 +569,7 @@ static unsigned exempt_operations(const struct ir_exemption *exemption, const st
     const bool collector = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
     if (!collector || !lock->guard_owners) return exemption->operations;
     const bool known = cover_of(lock, request) == COVER_BY_PARAMS;
-    if (lock->exemption == EXEMPT_CONTROLLERS && known && is_controlled(request->old_object))
-        return exemption->operations;
+    if (lock->exemption == EXEMPT_CONTROLLERS && known && is_controlled(request)) return exemption->operations;
     return exemption->operations & ~(unsigned)OP_DELETE;
 }
 

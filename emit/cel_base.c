@@ -144,6 +144,8 @@ static void add_action(struct arena *arena, struct text *list, const char *user,
 static const char *controlled(struct printer *printer) {
     struct text text;
     text_init(&text, printer->arena);
+    if (rules_have(printer->policy, "", "persistentvolumeclaims"))
+        text_printf(&text, "%s != 'persistentvolumeclaims' && ", USE(resource));
     text_printf(&text, "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && o.kind in [",
                 USE(owners));
     for (size_t i = 0; i < ir_workload_count; i++) text_printf(&text, "%s'%s'", i ? ", " : "", ir_workloads[i].kind);

@@ -213,15 +213,15 @@ static void select_label(struct arena *arena, struct plan_selector *selector, co
         qsort(selector->values, selector->value_count, sizeof *selector->values, compare_strings);
 }
 
-// Labels may have letters, and rows of signs, that names of objects may not.
+// Labels may have letters, and rows of signs, that names of objects may not; and no two may come out as one.
 static const char *name_of_label(struct arena *arena, const char *key) {
     const size_t len = strlen(key);
-    const bool may_be_name = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-/") == len && !strstr(key, "..") &&
+    const bool may_be_name = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len && !strstr(key, "..") &&
                              !strstr(key, ".-") && !strstr(key, "-.");
-    if (!may_be_name) return arena_printf(arena, "%08zx", names_hash(key) & 0xffffffff);
-    char *name = arena_copy(arena, key, len), *slash = strchr(name, '/');
-    if (slash) *slash = '.';
-    return name;
+    if (may_be_name) return key;
+    const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;
+    const size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789");
+    return arena_printf(arena, "%.*s%s%08zx", (int)plain, name, plain ? "-" : "", names_hash(key) & 0xffffffff);
 }
 
 // After the policy; of several, with their labels, so that one more changes none of the others.

@@ -379,8 +379,9 @@ static void lookups_take_few_labels(void **state) {
         {{"k=w", "j=v"}, "test-connect-pods.j j=v;test-connect-pods.k k=w;"},
         // One label serves two of the locks, though the first asks for another one first.
         {{"j=u, k=w", "k=v", "b=a"}, "test-connect-pods.b b=a;test-connect-pods.k k=v|w;"},
-        {{"a.b/c=w", "D=v"}, "test-connect-pods.86021dd3 D=v;test-connect-pods.a.b.c a.b/c=w;"},
-        {{"a.-b=w", "D"}, "test-connect-pods.86021dd3 D;test-connect-pods.7aaa6e29 a.-b=w;"},
+        {{"a.b/c=w", "D=v"}, "test-connect-pods.86021dd3 D=v;test-connect-pods.c-1322704e a.b/c=w;"},
+        {{"a.-b=w", "D"}, "test-connect-pods.86021dd3 D;test-connect-pods.a-7aaa6e29 a.-b=w;"},
+        {{"a/b=w", "a.b"}, "test-connect-pods.a.b a.b;test-connect-pods.b-0468cf61 a/b=w;"},
         {{"k=w", "!j"}, "test-connect-pods *;"},
         {{"k=w", "j != v"}, "test-connect-pods *;"},
     };

@@ -436,7 +436,8 @@ spec:
 		},
 		deputy: func(w *world) {
 			w.Until("the pod is back", func() bool {
-				return !w.gone("pods NS/thief-0") && w.field("pods NS/thief-0", "metadata", "deletionTimestamp") == nil
+				pod, err := w.Admin.Typed.CoreV1().Pods(w.ns).Get(context.Background(), "thief-0", metav1.GetOptions{})
+				return err == nil && pod.DeletionTimestamp == nil
 			})
 		},
 		alone: true,
