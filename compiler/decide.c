@@ -399,15 +399,16 @@ static bool differs(struct arena *arena, const struct value *old, const struct v
 }
 
 static const char *const metadata_fields[] = {"labels", "annotations", "ownerReferences", "finalizers"};
+enum { CONTENT = 2, ALL_BUT_FINALIZERS, ALL_FIELDS }; // how many of them
 
-// An object with only those parts of its metadata that are anybody's to change.
-static struct value *changeable(struct arena *arena, const struct value *object, bool finalizers) {
+// An object with only those parts of its metadata that are anybody's to change, or the first of them.
+static struct value *changeable(struct arena *arena, const struct value *object, size_t fields) {
     struct value *result = value_map(arena), *metadata = value_map(arena);
     for (size_t i = 0; object && i < object->count; i++) {
         const struct value_entry *entry = &object->as.entries[i];
         if (strcmp(entry->key, "metadata") != 0) value_set(arena, result, entry->key, entry->value);
     }
-    for (size_t i = 0; i < 3 + (size_t)finalizers; i++) {
+    for (size_t i = 0; i < fields; i++) {
         const struct value *field = metadata_field(object, metadata_fields[i]);
         if (field) value_set(arena, metadata, metadata_fields[i], value_copy(arena, field));
     }
@@ -449,8 +450,8 @@ static struct value *with_metadata_of(struct arena *arena, const struct value *o
 static bool changes(const struct view *view, const struct ir_lock *lock, bool metadata_only) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
-    const struct value *old = changeable(arena, request->old_object, true),
-                       *new = changeable(arena, request->object, true);
+    const struct value *old = changeable(arena, request->old_object, ALL_FIELDS),
+                       *new = changeable(arena, request->object, ALL_FIELDS);
     if (metadata_only) new = with_metadata_of(arena, old, new);
     if (!lock->path_count) return !value_equal(old, new);
     if (lock->all_but_paths) {
@@ -478,9 +479,14 @@ static bool list_has(const struct value *list, const struct value *item) {
     return false;
 }
 
+static bool keeps(const struct view *view, size_t fields) {
+    return value_equal(changeable(view->arena, view->request->old_object, fields),
+                       changeable(view->arena, view->request->object, fields));
+}
+
 static bool only_removes_finalizers(const struct view *view) {
     const struct value *old = view->request->old_object, *new = view->request->object;
-    if (!value_equal(changeable(view->arena, old, false), changeable(view->arena, new, false))) return false;
+    if (!keeps(view, ALL_BUT_FINALIZERS)) return false;
     const struct value *kept = metadata_field(new, "finalizers");
     for (size_t i = 0; kept && kept->kind == VALUE_LIST && i < kept->count; i++)
         if (!list_has(metadata_field(old, "finalizers"), kept->as.items[i])) return false;
@@ -593,7 +599,8 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
             (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                       strcmp(exemption->resource_group, request->group) == 0)) &&
             covers_subresource(exemption->subresources, request->subresource) &&
-            (!exemption->namespace_terminating || namespace_terminating))
+            (exemption->limit != ONLY_TERMINATING || namespace_terminating) &&
+            (exemption->limit != ONLY_OWNERSHIP || request->operation != OP_UPDATE || keeps(view, CONTENT)))
             return true;
     }
     return false;

@@ -33,8 +33,8 @@ const struct ir_workload ir_workloads[] = {
 const size_t ir_workload_count = sizeof ir_workloads / sizeof *ir_workloads;
 
 const struct ir_exemption ir_exemptions[] = {
-#define EXEMPT(level, user, group, resource_group, resource, subresources, operations, terminating)                    \
-    {EXEMPT_##level, user, group, resource_group, resource, subresources, operations, terminating},
+#define EXEMPT(level, user, group, resource_group, resource, subresources, operations, limit)                          \
+    {EXEMPT_##level, user, group, resource_group, resource, subresources, operations, limit},
 #include "exemptions.def"
 #undef EXEMPT
 };

@@ -319,6 +319,12 @@ bool ir_asks_authorizer(const struct ir_lock *lock);
 // mode is, so that locks that refuse nobody leave it out when one of their CEL expressions could fail.
 bool ir_records_glass(const struct ir_lock *lock);
 
+enum exemption_limit {
+    NO_LIMIT,
+    ONLY_TERMINATING, // while the namespace is being deleted
+    ONLY_OWNERSHIP,   // of updates those that change no more than owner references and finalizers
+};
+
 struct ir_exemption {
     enum exemption level;
     const char *user;                      // exact, or a prefix when `group` is given
@@ -326,7 +332,7 @@ struct ir_exemption {
     const char *resource_group, *resource; // NULL: every resource
     const char *subresources;              // blank-separated; "" is the main resource, "*" all
     unsigned operations;
-    bool namespace_terminating; // only while the namespace is being deleted
+    enum exemption_limit limit;
 };
 extern const struct ir_exemption ir_exemptions[];
 extern const size_t ir_exemption_count;

@@ -111,7 +111,8 @@ static struct piece lifecycle(struct printer *printer, bool of_owned) {
         if (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource))
             continue;
         struct piece one = piece_always;
-        if (exemption->namespace_terminating) one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
+        if (exemption->limit == ONLY_TERMINATING)
+            one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
         if (exemption->resource) one = piece_and(arena, one, of_resources(printer, &i));
         if (exemption->group)
             one = piece_and(arena, one,
@@ -123,11 +124,15 @@ static struct piece lifecycle(struct printer *printer, bool of_owned) {
                                         exemption->user));
         else
             one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
-        if (strcmp(exemption->subresources, "*") != 0 && printer->policy->shape == SHAPE_OBJECTS) continue;
+        const bool covering = printer->policy->shape != SHAPE_OBJECTS, limited = exemption->limit == ONLY_OWNERSHIP;
+        if (strcmp(exemption->subresources, "*") != 0 && !covering) continue;
         const bool kept = of_owned && strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
-        const unsigned operations = kept ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
-        if (operations != OPS_WRITE || printer->policy->shape != SHAPE_OBJECTS)
-            one = piece_and(arena, one, cel_operations(printer, operations));
+        unsigned operations = exemption->operations;
+        if (kept) operations &= ~(unsigned)OP_DELETE;
+        if (limited && covering) operations &= ~(unsigned)OP_UPDATE;
+        if (operations != OPS_WRITE || covering) one = piece_and(arena, one, cel_operations(printer, operations));
+        if (limited && !covering)
+            one = piece_and(arena, one, piece_print(arena, LEVEL_UNARY, "!%s", USE(contentChanged)));
         result = piece_or(arena, result, one);
     }
     return result;
