@@ -374,11 +374,7 @@ static struct ir_expr *template_is_account(const struct seal *seal, const char *
     return has_default ? ir_or(arena, ir_not(arena, derive_exists(arena, -1, keys)), named) : named;
 }
 
-// Of templates that are kept as they were written, the API server has not made the older name of the field one with it.
-enum template_form { TEMPLATE_DEFAULTED, TEMPLATE_AS_WRITTEN };
-
-static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template,
-                          enum template_form form) {
+static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
     struct arena *arena = seal->lowering->arena;
     struct ir_lock *lock = seal_part(seal, part);
     const struct texts list = words(arena, resources);
@@ -387,12 +383,20 @@ static void seal_template(const struct seal *seal, const char *part, const char 
         derive_target(seal->lowering, lock, arena_copy(arena, list.items[i], (size_t)(slash - list.items[i])),
                       slash + 1);
     }
-    struct ir_expr *runs_as = template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template));
-    if (form == TEMPLATE_AS_WRITTEN)
-        runs_as = ir_or(arena, runs_as, is_account(seal, arena_printf(arena, "%s spec serviceAccount", template)));
-    lock->requires = ir_not(arena, runs_as);
+    lock->requires =
+        ir_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
+}
+
+// What a revision holds is kept as it was written, and read by controllers to whom the case of letters is all one. So
+// nobody can tell whose pods would be made of it.
+static void seal_revisions(const struct seal *seal) {
+    struct ir_lock *lock = seal_part(seal, "revisions");
+    derive_target(seal->lowering, lock, "apps", "controllerrevisions");
+    lock->denies = OP_CREATE | OP_UPDATE;
+    derive_changing(seal->lowering->arena, lock, "data");
+    derive_done(seal->lowering, seal->item, lock, "pods that are made of it could run as the actor");
 }
 
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -420,10 +424,10 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
         seal_template(&seal, "workloads",
                       "apps/daemonsets apps/deployments apps/replicasets apps/statefulsets batch/jobs "
                       "/replicationcontrollers",
-                      "spec template", TEMPLATE_DEFAULTED);
-        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template", TEMPLATE_DEFAULTED);
-        seal_template(&seal, "podtemplates", "/podtemplates", "template", TEMPLATE_DEFAULTED);
-        seal_template(&seal, "revisions", "apps/controllerrevisions", "data spec template", TEMPLATE_AS_WRITTEN);
+                      "spec template");
+        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
+        seal_template(&seal, "podtemplates", "/podtemplates", "template");
+        seal_revisions(&seal);
     }
     forbid_rbac(lowering, item, &from, &who, "sealed");
 }
