@@ -156,6 +156,28 @@ static void add_carried(struct arena *arena, const struct ir_expr *expr, struct 
     ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
 }
 
+static bool takes_in_pods(const struct ir_scope *scope) {
+    for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        if (target->resource ? catalog_list_has(target->resource->subresources, "binding")
+                             : !target->group || !*target->group)
+            return true;
+    }
+    return false;
+}
+
+// A lock of its own on the pods of the scope.
+static struct ir_lock *derive_pod_lock(struct lowering *lowering, const struct ir_lock *from,
+                                       const struct ir_scope *scope, const char *part) {
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    lock->scope.where = scope->where;
+    lock->scope.namespaces = scope->namespaces;
+    lock->scope.namespace_count = scope->namespace_count;
+    lock->scope.namespace_selector = scope->namespace_selector;
+    derive_target(lowering, lock, "", "pods");
+    return lock;
+}
+
 // Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
 static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
                            const struct ir_scope *scope, const struct ir_expr *selects, const char *part) {
@@ -163,24 +185,33 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     struct ir_expr *carried = ir_new(arena, IR_OR);
     struct names known;
     names_init(&known, arena);
-    bool pods = false;
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
-    for (size_t i = 0; i < scope->target_count && !pods; i++) {
-        const struct ir_target *target = &scope->targets[i];
-        pods = target->resource ? catalog_list_has(target->resource->subresources, "binding")
-                                : !target->group || !*target->group;
-    }
-    if (!carried->operand_count || !pods || scope->where == IN_CLUSTER) return;
-    struct ir_lock *lock = derive_lock(lowering, from, part);
-    lock->scope.where = scope->where;
-    lock->scope.namespaces = scope->namespaces;
-    lock->scope.namespace_count = scope->namespace_count;
-    lock->scope.namespace_selector = scope->namespace_selector;
-    derive_target(lowering, lock, "", "pods");
+    if (!carried->operand_count || !takes_in_pods(scope)) return;
+    struct ir_lock *lock = derive_pod_lock(lowering, from, scope, part);
     lock->acts = ACT_BIND;
     lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
     lock->condition = ir_and(arena, lock->condition, carried);
     derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
+}
+
+// ---- the state of pods: one that is said to have ended is ended by its kubelet, and deleted by its controller ----
+
+static void guard_pod_phase(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                            const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
+    struct arena *arena = lowering->arena;
+    static const char *ends[] = {"Failed", "Succeeded"};
+    const struct texts ended = {ends, sizeof ends / sizeof *ends};
+    if (!(from->denies & OP_DELETE) || find_guard(guarded->item, "none") || !takes_in_pods(scope)) return;
+    struct ir_lock *lock = derive_pod_lock(lowering, from, scope, part);
+    lock->scope.subresource = "status";
+    lock->selects = selects;
+    lock->denies = OP_UPDATE;
+    derive_changing(arena, lock, "status phase");
+    struct ir_expr *phase = derive_field_in(arena, -1, "status phase", &ended);
+    phase->state = STATE_NEW;
+    lock->condition = ir_and(arena, lock->condition, phase);
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
+    derive_done(lowering, guarded->item, lock, "a pod that has ended is deleted");
 }
 
 // ---- guard owners, cascade: workloads and what they own ----
@@ -322,6 +353,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
         guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
+        guard_pod_phase(lowering, guarded, lock, &lock->scope, lock->selects, "cascade status");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -445,9 +477,14 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
-    for (size_t i = 0; i < guarded->part_count; i++)
-        guard_bindings(lowering, guarded, guarded->locks[0], &guarded->parts[i]->scope, guarded->parts[i]->selects,
-                       i ? arena_printf(lowering->arena, "bindings %zu", i + 1) : "bindings");
+    for (size_t i = 0; i < guarded->part_count; i++) {
+        const struct object_meaning *part = guarded->parts[i];
+        const char *number = i ? arena_printf(lowering->arena, " %zu", i + 1) : "";
+        guard_bindings(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
+                       arena_printf(lowering->arena, "bindings%s", number));
+        guard_pod_phase(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
+                        arena_printf(lowering->arena, "status%s", number));
+    }
 }
 
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {

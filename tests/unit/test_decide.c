@@ -80,7 +80,9 @@ static void the_guard_does_not_count_status_or_conditions(void **state) {
     assert_judged(state, POD_LOCK("labels aura=red\nwhere field status.phase = Running\ndeny delete"),
                   "as user u\n"
                   "update pods/status default/n" RED
-                  "field status.phase = Running -> labels aura=red field status.phase = Failed" ALLOWED
+                  "field status.phase = Running -> labels aura=red field status.phase = Pending" ALLOWED
+                  "update pods/status default/n" RED
+                  "field status.phase = Running -> labels aura=red field status.phase = Failed" DENIED
                   "update pods default/n" RED "field status.phase = Running ->" BLUE
                   "field status.phase = Running" DENIED);
     assert_judged(state, LOCK("labels aura=red\ndeny delete\nunless label free"),

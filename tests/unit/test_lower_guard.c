@@ -29,13 +29,25 @@ static void nothing_is_guarded_that_is_not_asked_for(void **state) {
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard none"))), "");
     // The label guard of pods is about what their bindings carry as well.
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard labels, label-in"))),
-                        "l (bindings)\n");
+                        "l (bindings)\nl (status)\n");
     const struct compilation *compilation = compile(state, pods_with(state, ""));
-    assert_string_equal(derived_ids(state, compilation), "l (bindings)\n");
+    assert_string_equal(derived_ids(state, compilation), "l (bindings)\nl (status)\n");
     assert_string_equal(facts_of(state, lock_with_id(compilation, "l (bindings)")),
                         "pods in a b\ndenies, acts binding\n");
     assert_string_equal(formula_text(state, lock_with_id(compilation, "l (bindings)")->condition),
                         "(or (new-label k))");
+}
+
+static void pods_are_not_said_to_have_ended(void **state) {
+    const struct compilation *compilation = compile(state, pods_with(state, "exempt none"));
+    const struct ir_lock *lock = lock_with_id(compilation, "l (status)");
+    assert_string_equal(facts_of(state, lock),
+                        "pods /status in a b\ndenies update\nselects (label k in v)\nchanging status/phase\n");
+    assert_string_equal(formula_text(state, lock->condition), "(new-field /status/phase in Failed Succeeded)");
+    assert_int_equal(lock->exemption, EXEMPT_LIFECYCLE);
+    // What does not keep pods from being deleted leaves this alone.
+    assert_string_equal(derived_ids(state, compile(state, LOCK("resources pods\nnamespace a\nname n\ndeny update"))),
+                        "");
 }
 
 // ---- namespace ----
@@ -58,7 +70,7 @@ static void namespaces_are_kept_by_name_and_by_label(void **state) {
 static void a_lock_of_several_parts_guards_once(void **state) {
     assert_string_equal(derived_ids(state, compile(state, LOCK("resources pods, pods/status, pods/exec\nnamespace "
                                                                "a\nlabels k=v\ndeny all\nguard namespace"))),
-                        "l (bindings)\nl (guard namespace)\n");
+                        "l (bindings)\nl (guard namespace)\nl (status)\n");
     assert_string_equal(derived_ids(state, compile(state, "object x {\nresources nodes\nname n\n}\n"
                                                           "object y {\nresources cm\nnamespace a\nname n\n}\n"
                                                           "lock l on x, y {\ndeny delete\nguard namespace\n}\n")),
@@ -73,7 +85,7 @@ static void definitions_and_api_services_are_kept(void **state) {
     static const char policy[] =
         WIDGETS LOCK("resources widgets, pods\nnamespace a\nlabels k=v\ndeny delete\nguard crd");
     assert_string_equal(derived_ids(state, compile(state, policy)),
-                        "l (bindings)\nl (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\n");
+                        "l (bindings)\nl (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\nl (status)\n");
     ASSERT_FACTS(state, policy, "l (guard crd)",
                  "customresourcedefinitions.apiextensions.k8s.io\ndenies update delete\n"
                  "selects (name in widgets.example.com)\nchanging spec\nguards owners\n");
@@ -110,7 +122,7 @@ static void the_api_server_passes_the_guard_of_definitions(void **state) {
 static void workloads_whose_pods_are_locked_are_kept(void **state) {
     const char *policy = pods_with(state, "guard owners");
     assert_string_equal(derived_ids(state, compile(state, policy)),
-                        "l (bindings)\nl (guard owners cronjobs)\nl (guard owners)\n");
+                        "l (bindings)\nl (guard owners cronjobs)\nl (guard owners)\nl (status)\n");
     ASSERT_FACTS(state, policy, "l (guard owners)",
                  "daemonsets.apps deployments.apps jobs.batch replicasets.apps "
                  "replicationcontrollers statefulsets.apps in a b\n"
@@ -218,7 +230,7 @@ static void what_is_written_for_the_policy_is_kept(void **state) {
                                                                           pods_with(state, "guard rbac")))),
                            "l (guard rbac of the cluster)\n"));
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard rbac"))),
-                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
+                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\nl (status)\n");
 }
 
 // Grants of another policy are not this one's output.
@@ -227,7 +239,7 @@ static void each_policy_keeps_its_own(void **state) {
     const struct compilation *compilation =
         COMPILE_FILES(state, {"one.klock", lock}, {"two.klock", "policy two\n" GRANT});
     assert_string_equal(derived_ids(state, compilation),
-                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\n");
+                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\nl (status)\n");
 }
 
 // The label of the objects is cut where the policy's name is too long for one.
@@ -276,7 +288,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_null(strstr(lock->message, "of pods"));
         for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
     }
-    assert_int_equal(count, 9);
+    assert_int_equal(count, 10);
 }
 
 // A condition is kept when it can be asked of any request, and left out when it is about the object: then the derived
@@ -309,7 +321,7 @@ static void conditions_about_the_request_are_kept(void **state) {
 static void static_manifests_keep_the_policies_of_the_api(void **state) {
     const char *policy = pods_with(state, "");
     assert_string_equal(derived_ids(state, compile_static(state, policy)),
-                        "admission-configuration (static)\nl (bindings)\n");
+                        "admission-configuration (static)\nl (bindings)\nl (status)\n");
     const struct compilation *compilation =
         compile_static(state, arena_printf(arena_of(state), "%sdeployer user d\n", policy));
     const struct ir_lock *lock = lock_with_id(compilation, "admission-configuration (static)");
@@ -474,6 +486,7 @@ static void every_refusal_has_its_code_and_place(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(nothing_is_guarded_that_is_not_asked_for),
+        SENTENCE(pods_are_not_said_to_have_ended),
         SENTENCE(namespaces_are_kept_by_name_and_by_label),
         SENTENCE(a_lock_of_several_parts_guards_once),
         SENTENCE(definitions_and_api_services_are_kept),

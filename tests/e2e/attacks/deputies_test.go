@@ -307,6 +307,30 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]
 		deputy: deputyRefused(guarded),
 	},
 	{
+		number: 28, name: "status",
+		policy: `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(ledger)
+			w.Until("there is a pod", func() bool { return !w.gone("pods NS/ledger-0") })
+			w.running("pods NS/ledger-0")
+			w.passes("the first pod is marked", func() error {
+				return w.Admin.Patch(w.at("pods NS/ledger-0"), `{"metadata":{"labels":{"generation":"first"}}}`)
+			})
+		},
+		acts: []act{patches("pods NS/ledger-0/status", `{"status":{"phase":"Failed"}}`)},
+		done: func(w *world) bool { return w.Admin.Count(w.at("pods NS"), "generation=first") == 0 },
+	},
+	{
 		number: 28, name: "taint",
 		policy: fmt.Sprintf(redPods, "delete") + `
 lock taints {
@@ -465,9 +489,60 @@ lock guarded {
 		done:   gone("pods NS/app"),
 		deputy: deputyRefused(guarded),
 	},
+	{
+		number: 47, name: "adoption-of-a-claim",
+		policy: `
+lock guarded {
+  resources  persistentvolumeclaims
+  namespace  NS
+  labels     aura=red
+  deny       update, delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`,
+		setup: makes(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data-ledger-0, namespace: NS, labels: {aura: red}}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+`),
+		acts: []act{
+			creates("a StatefulSet that takes its claims with it", ledger+`
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+`).refusedBy(nobody),
+			{what: "delete it", by: nobody, do: func(w *world) error {
+				w.Until("the claim has an owner", func() bool {
+					owners, _ := w.field("persistentvolumeclaims NS/data-ledger-0", "metadata", "ownerReferences").([]any)
+					return len(owners) > 0
+				})
+				return w.mallory.Remove(w.at("statefulsets.apps NS/ledger"))
+			}},
+		},
+		// A claim that somebody uses waits for that to end.
+		done: func(w *world) bool {
+			return w.gone("persistentvolumeclaims NS/data-ledger-0") ||
+				w.field("persistentvolumeclaims NS/data-ledger-0", "metadata", "deletionTimestamp") != nil
+		},
+		deputy: deputyRefused(guarded),
+	},
 }
 
 const (
+	ledger = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: ledger, namespace: NS}
+spec:
+  serviceName: ledger
+  replicas: 1
+  selector: {matchLabels: {run: ledger}}
+  template: {metadata: {labels: {run: ledger, aura: red}}, spec: {containers: [{name: c, image: i}]}}
+`
 	orphaned  = `{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
 	noExecute = `{"spec":{"taints":[{"key":"klock.dev/away","effect":"NoExecute"}]}}`
 	adopter   = `

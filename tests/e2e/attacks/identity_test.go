@@ -420,7 +420,8 @@ spec:
 				if err := w.mallory.Remove(place); err != nil {
 					return err
 				}
-				if err := unstructured.SetNestedField(revision.Object, "keeper", "data", "spec", "template", "spec", "serviceAccountName"); err != nil {
+				// The controller reads it without regard to case.
+				if err := unstructured.SetNestedField(revision.Object, "keeper", "data", "spec", "template", "spec", "serviceaccountname"); err != nil {
 					return err
 				}
 				revision.SetResourceVersion("")
@@ -435,10 +436,7 @@ spec:
 			return w.accountOf("thief-0") == "keeper"
 		},
 		deputy: func(w *world) {
-			w.Until("the pod is back", func() bool {
-				pod, err := w.Admin.Typed.CoreV1().Pods(w.ns).Get(context.Background(), "thief-0", metav1.GetOptions{})
-				return err == nil && pod.DeletionTimestamp == nil
-			})
+			w.Until("the pod is back", func() bool { return w.accountOf("thief-0") != "" })
 		},
 		alone: true,
 	},
