@@ -525,9 +525,11 @@ static bool is_known_terminating(const struct request *request, const struct ir_
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
 
-static bool is_workload(const char *kind) {
-    for (size_t i = 0; i < ir_workload_count; i++)
-        if (strcmp(ir_workloads[i].kind, kind) == 0) return true;
+// Kinds of other groups may have the same names.
+static bool is_workload(const struct value *owner) {
+    const char *version = value_get_string(owner, "apiVersion"), *kind = value_get_string(owner, "kind");
+    for (size_t i = 0; version && kind && i < ir_workload_count; i++)
+        if (strcmp(ir_workloads[i].api_version, version) == 0 && strcmp(ir_workloads[i].kind, kind) == 0) return true;
     return false;
 }
 
@@ -541,9 +543,7 @@ static bool is_controlled(const struct request *request) {
     if (is_claim(request)) return false;
     for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
         const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
-        if (controller && controller->kind == VALUE_BOOL && controller->as.boolean &&
-            is_workload(value_get_string(owner, "kind")))
-            return true;
+        if (controller && controller->kind == VALUE_BOOL && controller->as.boolean && is_workload(owner)) return true;
     }
     return false;
 }

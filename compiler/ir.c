@@ -26,7 +26,8 @@ const char *const ir_system_namespaces[] = {"kube-node-lease", "kube-public", "k
 const size_t ir_system_namespace_count = sizeof ir_system_namespaces / sizeof *ir_system_namespaces;
 
 const struct ir_workload ir_workloads[] = {
-#define WORKLOAD(group, plural, kind, template_labels, owns) {group, plural, kind, template_labels, owns},
+#define WORKLOAD(group, api_version, plural, kind, template_labels, owns)                                              \
+    {group, api_version, plural, kind, template_labels, owns},
 #include "workloads.def"
 #undef WORKLOAD
 };

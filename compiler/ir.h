@@ -340,7 +340,7 @@ extern const size_t ir_exemption_count;
 #define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
 // One line of workloads.def.
 struct ir_workload {
-    const char *group, *plural, *kind;
+    const char *group, *api_version, *plural, *kind;
     const char *template_labels; // blank-separated keys
     const char *owns;            // plural[.group], blank-separated
 };

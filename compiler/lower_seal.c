@@ -93,6 +93,14 @@ static struct ir_expr *either(struct arena *arena, struct ir_expr *a, struct ir_
     return a ? ir_or(arena, a, b) : b;
 }
 
+static bool has_node(const struct identities *who) {
+    static const char prefix[] = "system:node:";
+    bool any = false;
+    for (size_t i = 0; i < who->users.count; i++) any |= strncmp(who->users.items[i], prefix, sizeof prefix - 1) == 0;
+    for (size_t i = 0; i < who->groups.count; i++) any |= strcmp(who->groups.items[i], "system:nodes") == 0;
+    return any;
+}
+
 // Impersonation in all its forms, and tokens of the accounts.
 static struct ir_expr *rule_impersonates(struct arena *arena, const struct identities *who,
                                          const struct account_names *accounts) {
@@ -107,6 +115,10 @@ static struct ir_expr *rule_impersonates(struct arena *arena, const struct ident
             arena, rule,
             rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
     }
+    if (!accounts && has_node(who))
+        rule = either(arena, rule,
+                      rule_allows(arena, "* impersonate:arbitrary-node impersonate:associated-node",
+                                  "* authentication.k8s.io", "* nodes", &anybody));
     // These are of the cluster, so no role of a namespace impersonates them.
     const struct {
         const struct texts *names;

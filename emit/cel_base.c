@@ -101,6 +101,12 @@ static struct piece of_resources(struct printer *printer, size_t *at) {
     return piece_print(arena, LEVEL_RELATION, "%s in %s", USE(resource), text_string(&list));
 }
 
+// Whose name begins with the user, and who is in the group.
+static struct piece is_member(struct printer *printer, const char *user, const char *group) {
+    return piece_print(printer->arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user), user, group,
+                       USE(groups));
+}
+
 // Where owners are guarded, what the garbage collector does to objects is `of_owned` and no longer let through whole.
 static struct piece lifecycle(struct printer *printer, bool of_owned) {
     struct arena *arena = printer->arena;
@@ -115,9 +121,7 @@ static struct piece lifecycle(struct printer *printer, bool of_owned) {
             one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
         if (exemption->resource) one = piece_and(arena, one, of_resources(printer, &i));
         if (exemption->group)
-            one = piece_and(arena, one,
-                            piece_print(arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user),
-                                        exemption->user, exemption->group, USE(groups)));
+            one = piece_and(arena, one, is_member(printer, exemption->user, exemption->group));
         else if (is_account(exemption))
             one = piece_and(arena, one,
                             piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user),
@@ -151,9 +155,12 @@ static const char *controlled(struct printer *printer) {
     text_init(&text, printer->arena);
     if (rules_have(printer->policy, "", "persistentvolumeclaims"))
         text_printf(&text, "%s != 'persistentvolumeclaims' && ", USE(resource));
-    text_printf(&text, "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && o.kind in [",
+    text_printf(&text,
+                "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && has(o.apiVersion)"
+                " && o.apiVersion + ' ' + o.kind in [",
                 USE(owners));
-    for (size_t i = 0; i < ir_workload_count; i++) text_printf(&text, "%s'%s'", i ? ", " : "", ir_workloads[i].kind);
+    for (size_t i = 0; i < ir_workload_count; i++)
+        text_printf(&text, "%s'%s %s'", i ? ", " : "", ir_workloads[i].api_version, ir_workloads[i].kind);
     text_add_string(&text, "])");
     return text_string(&text);
 }
@@ -165,12 +172,15 @@ static bool reaches_shape(const struct ir_exemption *exemption, enum shape shape
     return false;
 }
 
-// Who does what, as one constant list: the cost of a lookup does not grow with it.
+// Who does what, as one constant list: the cost of a lookup does not grow with it. Nodes are the one identity that is a
+// group.
 static struct piece controllers(struct printer *printer, bool of_owned) {
+    static const char nodes[] = "system:nodes", node_prefix[] = "system:node:";
     struct arena *arena = printer->arena;
-    struct text by_user, by_manager;
+    struct text by_user, by_manager, by_node;
     text_init(&by_user, arena);
     text_init(&by_manager, arena);
+    text_init(&by_node, arena);
     for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_OBJECTS; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
         if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource ||
@@ -193,7 +203,10 @@ static struct piece controllers(struct printer *printer, bool of_owned) {
                 if (!(exemption->operations & operations[k].bit) || (len && operations[k].bit != OP_UPDATE)) continue;
                 const char *action =
                     arena_printf(arena, "%s%s%s %s", resource, len ? "/" : "", subresource, operations[k].name);
-                add_action(arena, &by_user, exemption->user, action);
+                if (exemption->group)
+                    add_action(arena, &by_node, NULL, action);
+                else
+                    add_action(arena, &by_user, exemption->user, action);
                 if (is_account(exemption)) add_action(arena, &by_manager, NULL, action);
             }
         } while (*at);
@@ -218,6 +231,11 @@ static struct piece controllers(struct printer *printer, bool of_owned) {
                                       : piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user);
         result = piece_or(arena, result, piece_and(arena, user, cel_operations(printer, exemption->operations)));
     }
+    if (by_node.len)
+        result = piece_or(
+            arena, result,
+            piece_and(arena, is_member(printer, node_prefix, nodes),
+                      piece_print(arena, LEVEL_RELATION, "%s in [\n  %s\n]", USE(action), text_string(&by_node))));
     if (!by_user.len) return result;
     result = piece_or(arena, result,
                       piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action),
