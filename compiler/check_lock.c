@@ -106,6 +106,7 @@ static void check_subresources(const struct checking *checking, const struct ir_
 
 // ---- what lies around the locked objects ----
 
+#define RBAC_BINDINGS "rbac.authorization.k8s.io", "clusterrolebindings"
 #define DEFINITIONS "apiextensions.k8s.io", "customresourcedefinitions"
 
 // Locks on the resource: in the namespace, "*" for those that name none, "" for whichever.
@@ -372,6 +373,35 @@ static void index_locks(struct checking *checking) {
     }
 }
 
+static bool is_before(struct span a, struct span b) {
+    return a.file < b.file || (a.file == b.file && a.begin < b.begin);
+}
+
+// Said once a policy, at the first of its locks that let controllers pass, where others are kept from becoming actors.
+static void check_controllers(const struct checking *checking) {
+    const struct ir *ir = checking->ir;
+    struct names firsts, told;
+    names_init(&firsts, checking->arena);
+    names_init(&told, checking->arena);
+    for (size_t i = 0; i < ir->lock_count; i++) {
+        struct ir_lock *lock = ir->locks[i];
+        const struct ir_lock *first = names_get(&firsts, lock->policy);
+        if (lock->derived || lock->exemption == EXEMPT_NONE || !(lock->mode & MODE_DENY)) continue;
+        if (!first || is_before(lock->span, first->span)) names_set(&firsts, lock->policy, lock);
+    }
+    for (size_t i = 0; i < ir->lock_count && !names_get(&checking->sealed, IR_GARBAGE_COLLECTOR); i++) {
+        const struct ir_lock *lock = ir->locks[i], *first = names_get(&firsts, lock->policy);
+        const bool keeps_identities = lock->derived && lock->requires && covers(&lock->scope, RBAC_BINDINGS);
+        if (!keeps_identities || !first || names_get(&told, lock->policy)) continue;
+        names_set(&told, lock->policy, ir->locks[i]);
+        struct diagnostic *diagnostic = diag_report(
+            checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, first->span,
+            "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
+        diag_help(checking->diags, diagnostic, "add 'guard controllers' to one of them, or accept it: allow %s",
+                  diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
+    }
+}
+
 void check_locks(struct checking *checking) {
     index_locks(checking);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
@@ -385,4 +415,5 @@ void check_locks(struct checking *checking) {
         check_surroundings(checking, lock);
     }
     check_contradictions(checking);
+    check_controllers(checking);
 }

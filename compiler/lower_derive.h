@@ -36,8 +36,10 @@ struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *ke
 // Some element of the list, which is variable 0 there, satisfies the formula.
 struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula);
 
-// lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors.
-void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors, or controllers.
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers);
+// lower_seal.c: keeps everybody from becoming a controller that locks let through, except by such RBAC.
+void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
 // Has the grants found by whom they are to; before anything else of this file.
 void lower_index_grants(struct lowering *lowering);
 // The lock's actors, and whoever applies the policy.

@@ -441,7 +441,37 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (passed) derive_rbac(lowering, guarded->item, from);
+    if (passed) derive_rbac(lowering, guarded->item, from, find_guard(guarded->item, "controllers") != NULL);
+}
+
+// ---- guard controllers: who becomes one passes every lock that lets it through ----
+
+// They are the same for all locks of a policy, so the lock whose name comes first speaks for those of its mode.
+static void guard_controllers(struct lowering *lowering) {
+    struct arena *arena = lowering->arena;
+    struct names known;
+    names_init(&known, arena);
+    const struct guarded **firsts = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < lowering->guarded_count; i++) {
+        const struct guarded *guarded = lowering->guarded[i], **first;
+        const struct ir_lock *lock = guarded->locks[0];
+        if (!find_guard(guarded->item, "controllers")) continue;
+        const char *key = arena_printf(arena, "%s %u", lock->policy, lock->mode);
+        if (!(first = names_get(&known, key))) {
+            ARENA_PUSH(arena, firsts, count, guarded);
+            first = ARENA_NEW(arena, const struct guarded *);
+            names_set(&known, key, first);
+        } else if (strcmp((*first)->locks[0]->name, lock->name) <= 0) {
+            continue;
+        }
+        *first = guarded;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_lock *lock = firsts[i]->locks[0];
+        const struct guarded *const *first = names_get(&known, arena_printf(arena, "%s %u", lock->policy, lock->mode));
+        derive_controllers(lowering, (*first)->item, (*first)->locks[0]);
+    }
 }
 
 // ---- static manifests: they alone see requests for policies ----
@@ -493,6 +523,7 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
     index_outputs(lowering);
     lower_index_grants(lowering);
     for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);
+    guard_controllers(lowering);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))

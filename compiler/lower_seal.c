@@ -305,10 +305,18 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
     forbid_bindings(lowering, item, from, who, part);
 }
 
-void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
+// Controllers that locks let through.
+static void add_controllers(struct arena *arena, struct identities *who) {
+    for (size_t i = 0; i < ir_exemption_count; i++)
+        if (strncmp(ir_exemptions[i].user, "system:serviceaccount:", 22) == 0)
+            add_user(arena, who, ir_exemptions[i].user);
+}
+
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers) {
     struct identities who = {0};
     gather(lowering->arena, &from->passes, &who);
     gather(lowering->arena, &from->glass, &who);
+    if (controllers) add_controllers(lowering->arena, &who);
     forbid_rbac(lowering, item, from, &who, "guard rbac");
 }
 
@@ -319,12 +327,13 @@ struct seal {
     const struct ast_item *item;
     const struct ir_lock *from;
     const struct account_names *accounts;
+    const char *reason; // the clause
 };
 
 static struct ir_lock *seal_part(const struct seal *seal, const char *part) {
     struct arena *arena = seal->lowering->arena;
-    struct ir_lock *lock = derive_lock(seal->lowering, seal->from,
-                                       arena_printf(arena, "sealed %s in %s", part, seal->accounts->namespace));
+    struct ir_lock *lock = derive_lock(
+        seal->lowering, seal->from, arena_printf(arena, "%s %s in %s", seal->reason, part, seal->accounts->namespace));
     derive_namespaces(seal->lowering, lock, &seal->accounts->namespace, 1);
     return lock;
 }
@@ -411,6 +420,36 @@ static void seal_revisions(const struct seal *seal) {
     derive_done(seal->lowering, seal->item, lock, "pods that are made of it could run as the actor");
 }
 
+static void seal_accounts(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+                          const struct identities *who, const char *reason) {
+    for (size_t i = 0; i < who->account_count; i++) {
+        const struct seal seal = {lowering, item, from, &who->accounts[i], reason};
+        seal_tokens(&seal);
+        seal_pods(&seal);
+        seal_template(&seal, "workloads",
+                      "apps/daemonsets apps/deployments apps/replicasets apps/statefulsets batch/jobs "
+                      "/replicationcontrollers",
+                      "spec template");
+        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
+        seal_template(&seal, "podtemplates", "/podtemplates", "template");
+        seal_revisions(&seal);
+    }
+}
+
+void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
+    const struct ir_lock nobody = {.policy = from->policy,
+                                   .name = from->name,
+                                   .span = from->span,
+                                   .condition = ir_new(lowering->arena, IR_TRUE),
+                                   .exemption = EXEMPT_CONTROLLERS,
+                                   .mode = from->mode};
+    struct identities who = {0};
+    add_controllers(lowering->arena, &who);
+    for (size_t i = 0; i < ir_exemption_count; i++)
+        ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, ir_exemptions[i].user);
+    seal_accounts(lowering, item, &nobody, &who, "guard controllers");
+}
+
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct ir_lock from = {.policy = unit->policy,
                            .name = item->name.text,
@@ -429,17 +468,6 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
         ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.users[i]);
     struct identities who = {0};
     gather(lowering->arena, &self, &who);
-    for (size_t i = 0; i < who.account_count; i++) {
-        const struct seal seal = {lowering, item, &from, &who.accounts[i]};
-        seal_tokens(&seal);
-        seal_pods(&seal);
-        seal_template(&seal, "workloads",
-                      "apps/daemonsets apps/deployments apps/replicasets apps/statefulsets batch/jobs "
-                      "/replicationcontrollers",
-                      "spec template");
-        seal_template(&seal, "cronjobs", "batch/cronjobs", "spec jobTemplate spec template");
-        seal_template(&seal, "podtemplates", "/podtemplates", "template");
-        seal_revisions(&seal);
-    }
+    seal_accounts(lowering, item, &from, &who, "sealed");
     forbid_rbac(lowering, item, &from, &who, "sealed");
 }

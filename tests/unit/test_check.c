@@ -9,6 +9,7 @@ struct row {
 #define OTHER(namespaces)                                                                                              \
     "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace\n}\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
+#define SEALED "actor x = sa a/x sealed allow K0220 \"withheld\"\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
 
 static const struct row rows[] = {
@@ -63,11 +64,12 @@ static const struct row rows[] = {
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
      LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, a")},
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
-     LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x sealed allow K0220 "
-                                                                                  "\"withheld\"\n"},
+     LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nguard controllers\nallow K0205") SEALED},
+    {"K0224", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") SEALED,
+     LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nexempt none\nallow K0205") SEALED},
     {"K0221", "l",
      LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac") GRANT("resources cm\nallow get"),
-     "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac")
+     "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac, controllers")
          GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
      LOCK("resources deployments, hpa\nlabels a\ndeny create, update\nexempt controllers")},

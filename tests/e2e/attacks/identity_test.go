@@ -297,6 +297,27 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 		alone: true,
 	},
 	{
+		number: 51, name: "token-of-a-controller",
+		policy:    strings.Replace(sealedKeeper, "deny       delete\n", "deny       delete\n  guard      labels, controllers\n", 1),
+		unguarded: "K0219",
+		setup:     makes(vault),
+		acts: []act{{what: "mint a token of the garbage collector", by: guarded, do: func(w *world) error {
+			token, err := mint(w.mallory, "kube-system", "generic-garbage-collector", nil)
+			if err != nil {
+				return err
+			}
+			return w.robs(w.Holder("thief", w.Cluster.WithToken(token)))
+		}}},
+		done: gone("configmaps NS/vault"),
+		after: func(w *world) {
+			w.passes("tokens of other accounts are minted", func() error {
+				_, err := mint(w.mallory, "kube-system", "default", nil)
+				return err
+			})
+		},
+		alone: true,
+	},
+	{
 		number: 23, name: "token-secret",
 		policy:    sealedKeeper,
 		unguarded: "K0219",
