@@ -235,18 +235,21 @@ static struct ir_expr *without_rows(struct printer *printer, const struct ir_exp
     return copy;
 }
 
-// A list of the requester's making is gone through once, and once more for each row only if it could matter.
+// A list of the requester's making is gone through once for all rows, and once more for each only if its constants
+// matter.
 static struct piece screened(struct printer *printer, const struct ir_expr *expr, struct piece test) {
     const struct plan_table *table = printer->table;
-    if (printer->depth || table->row_count < 2 || !varies(printer, expr)) return test;
     struct arena *arena = printer->arena;
-    const char *screen = cel_formula(printer, without_rows(printer, expr, true)).text;
-    const char *name = arena_printf(arena, "%sScreen%08zx", table->name, names_hash(screen) & 0xffffffff);
+    if (printer->depth || table->row_count < 2) return test;
+    if (varies(printer, expr))
+        return expr->kind == IR_ANY ? piece_and(arena, cel_formula(printer, without_rows(printer, expr, true)), test)
+                                    : test;
+    const char *name = arena_printf(arena, "%sScreen%08zx", table->name, names_hash(test.text) & 0xffffffff);
     bool known = false;
     for (size_t i = 0; i < printer->cel->variable_count && !known; i++)
         known = strcmp(printer->cel->variables[i].name, name) == 0;
-    if (!known) cel_add_variable(printer, name, screen);
-    return piece_and(arena, piece_print(arena, LEVEL_UNARY, "variables.%s", name), test);
+    if (!known) cel_add_variable(printer, name, test.text);
+    return piece_print(arena, LEVEL_UNARY, "variables.%s", name);
 }
 
 static struct piece quantifier(struct printer *printer, const struct ir_expr *expr) {
@@ -256,7 +259,7 @@ static struct piece quantifier(struct printer *printer, const struct ir_expr *ex
     if (expr->kind == IR_ALL)
         test = piece_or(printer->arena, piece_not(printer->arena, walk(printer, expr, cel_list_end)), test);
     printer->depth--;
-    return expr->kind == IR_ANY ? screened(printer, expr, test) : test;
+    return screened(printer, expr, test);
 }
 
 static bool is_key_atom(const struct printer *printer, const struct ir_expr *expr) {

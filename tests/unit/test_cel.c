@@ -176,6 +176,24 @@ static void deep_nesting_is_refused_and_not_emitted(void **state) {
     assert_true(compile(state, text_string(&text))->diags.errors > 0);
 }
 
+// Roles with many rules must not cost more with every sealed actor.
+static void lists_are_gone_through_once_for_all_rows(void **state) {
+    const struct plan *plan = plan_of(state, compile(state, "actor a = sa one/x sealed\nactor b = sa two/x sealed\n"));
+    bool any = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        struct cel_policy cel = {0};
+        cel_print_policy(arena_of(state), &plan->policies[i], &cel);
+        for (size_t j = 0; j < cel.variable_count; j++) {
+            const char *expression = cel.variables[j].expression;
+            if (!strstr(cel.variables[j].name, "Refusing") || !strstr(expression, "new.rules")) continue;
+            any = true;
+            assert_non_null(strstr(expression, "Screen"));
+            assert_null(strstr(expression, "new.rules.exists"));
+        }
+    }
+    assert_true(any);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(strings_are_escaped_to_printable_ascii),
@@ -184,6 +202,7 @@ int main(void) {
         SENTENCE(maps_are_split_below_the_limit),
         SENTENCE(expressions_that_cannot_be_split_are_refused),
         SENTENCE(deep_nesting_is_refused_and_not_emitted),
+        SENTENCE(lists_are_gone_through_once_for_all_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
