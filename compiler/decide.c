@@ -304,9 +304,17 @@ static enum truth holds(const struct view *view, const struct ir_expr *formula, 
 
 // ---- scope ----
 
+// The API server has events in two groups, which are one for it.
+static bool is_same_group(const struct ir_target *target, const struct request *request) {
+    static const char groups[] = "events.k8s.io";
+    if (!target->group || strcmp(target->group, request->group) == 0) return true;
+    return target->name && strcmp(target->name, "events") == 0 &&
+           ((!*target->group && strcmp(request->group, groups) == 0) ||
+            (!*request->group && strcmp(target->group, groups) == 0));
+}
+
 static bool matches_target(const struct ir_target *target, const struct request *request) {
-    return (!target->group || strcmp(target->group, request->group) == 0) &&
-           (!target->name || strcmp(target->name, request->resource) == 0);
+    return is_same_group(target, request) && (!target->name || strcmp(target->name, request->resource) == 0);
 }
 
 static bool is_never_locked(const struct request *request) {

@@ -135,7 +135,13 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
 
 // ---- guard labels: what a binding carries goes to the pod, without any update of it ----
 
-// One of the labels and annotations that the selection reads is in the new metadata.
+// The API server itself puts these into bindings: they are the node's.
+static bool is_of_node(const struct ir_expr *expr) {
+    return expr->kind == IR_LABEL &&
+           catalog_list_has("topology.kubernetes.io/zone topology.kubernetes.io/region", expr->key);
+}
+
+// One of the labels and annotations that the formula reads is in the new metadata.
 static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
     for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
     if (expr->kind == IR_FIELD && ir_is_metadata_path(&expr->path)) {
@@ -145,7 +151,7 @@ static void add_carried(struct arena *arena, const struct ir_expr *expr, struct 
         field->path = expr->path;
         ARENA_PUSH(arena, carried->operands, carried->operand_count, field);
     }
-    if (expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) return;
+    if ((expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) || is_of_node(expr)) return;
     const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
     if (names_get(known, name)) return;
     names_set(known, name, carried);
@@ -186,6 +192,9 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     struct names known;
     names_init(&known, arena);
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
+    // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
+    if (!find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
+    if (from->requires) add_carried(arena, from->requires, &known, carried);
     if (!carried->operand_count || !takes_in_pods(scope)) return;
     struct ir_lock *lock = derive_pod_lock(lowering, from, scope, part);
     lock->acts = ACT_BIND;
@@ -284,16 +293,18 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
-    derive_done(lowering, guarded->item, lock, "its pods are locked");
+    derive_done(lowering, guarded->item, lock, "what it makes is locked");
 }
 
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *lock = guarded->locks[i];
         if (lock->scope.subresource || !lock->denies || !is_by_labels(lock->selects)) continue;
-        // Those with the same path are one lock: cron jobs have a path of their own.
-        guard_workloads(lowering, guarded, lock, ir_workloads[1].template_labels, "guard owners");
-        guard_workloads(lowering, guarded, lock, ir_workloads[0].template_labels, "guard owners cronjobs");
+        // Those with the same path are one lock: cron jobs have paths of their own.
+        guard_workloads(lowering, guarded, lock, "spec template metadata labels", "guard owners");
+        guard_workloads(lowering, guarded, lock, "spec jobTemplate spec template metadata labels",
+                        "guard owners cronjobs");
+        guard_workloads(lowering, guarded, lock, "spec jobTemplate metadata labels", "guard owners of jobs");
     }
 }
 

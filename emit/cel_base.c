@@ -160,7 +160,8 @@ static const char *controlled(struct printer *printer) {
                 " && o.apiVersion + ' ' + o.kind in [",
                 USE(owners));
     for (size_t i = 0; i < ir_workload_count; i++)
-        text_printf(&text, "%s'%s %s'", i ? ", " : "", ir_workloads[i].api_version, ir_workloads[i].kind);
+        if (!i || strcmp(ir_workloads[i].kind, ir_workloads[i - 1].kind) != 0)
+            text_printf(&text, "%s'%s %s'", i ? ", " : "", ir_workloads[i].api_version, ir_workloads[i].kind);
     text_add_string(&text, "])");
     return text_string(&text);
 }
