@@ -162,25 +162,25 @@ static void add_carried(struct arena *arena, const struct ir_expr *expr, struct 
     ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
 }
 
-static bool takes_in_pods(const struct ir_scope *scope) {
+static bool takes_in(const struct ir_scope *scope, const char *group, const char *plural) {
     for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++) {
         const struct ir_target *target = &scope->targets[i];
-        if (target->resource ? catalog_list_has(target->resource->subresources, "binding")
-                             : !target->group || !*target->group)
+        if ((!target->group || strcmp(target->group, group) == 0) &&
+            (target->resource ? strcmp(target->name, plural) == 0 : true))
             return true;
     }
     return false;
 }
 
-// A lock of its own on the pods of the scope.
-static struct ir_lock *derive_pod_lock(struct lowering *lowering, const struct ir_lock *from,
-                                       const struct ir_scope *scope, const char *part) {
+// A lock of its own on what is of the resource in the scope.
+static struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
+                                   const char *group, const char *plural, const char *part) {
     struct ir_lock *lock = derive_lock(lowering, from, part);
     lock->scope.where = scope->where;
     lock->scope.namespaces = scope->namespaces;
     lock->scope.namespace_count = scope->namespace_count;
     lock->scope.namespace_selector = scope->namespace_selector;
-    derive_target(lowering, lock, "", "pods");
+    derive_target(lowering, lock, group, plural);
     return lock;
 }
 
@@ -195,32 +195,52 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
     if (!find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);
-    if (!carried->operand_count || !takes_in_pods(scope)) return;
-    struct ir_lock *lock = derive_pod_lock(lowering, from, scope, part);
+    if (!carried->operand_count || !takes_in(scope, "", "pods")) return;
+    struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
     lock->acts = ACT_BIND;
     lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
     lock->condition = ir_and(arena, lock->condition, carried);
     derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
 }
 
-// ---- the state of pods: one that is said to have ended is ended by its kubelet, and deleted by its controller ----
+// ---- states: a pod or job that is said to have ended is ended ----
 
-static void guard_pod_phase(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
-                            const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
-    struct arena *arena = lowering->arena;
-    static const char *ends[] = {"Failed", "Succeeded"};
-    const struct texts ended = {ends, sizeof ends / sizeof *ends};
-    if (!(from->denies & OP_DELETE) || find_guard(guarded->item, "none") || !takes_in_pods(scope)) return;
-    struct ir_lock *lock = derive_pod_lock(lowering, from, scope, part);
+static void guard_status(struct lowering *lowering, const struct guarded *guarded, struct ir_lock *lock,
+                         struct ir_expr *selects, const char *why) {
     lock->scope.subresource = "status";
     lock->selects = selects;
     lock->denies = OP_UPDATE;
-    derive_changing(arena, lock, "status phase");
-    struct ir_expr *phase = derive_field_in(arena, -1, "status phase", &ended);
-    phase->state = STATE_NEW;
-    lock->condition = ir_and(arena, lock->condition, phase);
-    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
-    derive_done(lowering, guarded->item, lock, "a pod that has ended is deleted");
+    derive_done(lowering, guarded->item, lock, why);
+}
+
+static void guard_states(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                         const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
+    static const char *phases[] = {"Failed", "Succeeded"},
+                      *conditions[] = {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"};
+    const struct texts ends_pod = {phases, sizeof phases / sizeof *phases},
+                       ends_job = {conditions, sizeof conditions / sizeof *conditions};
+    struct arena *arena = lowering->arena;
+    if (!(from->denies & OP_DELETE) || find_guard(guarded->item, "none")) return;
+    if (takes_in(scope, "", "pods")) {
+        struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
+        struct ir_expr *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
+        phase->state = STATE_NEW;
+        lock->condition = ir_and(arena, lock->condition, phase);
+        derive_changing(arena, lock, "status phase");
+        if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
+        guard_status(lowering, guarded, lock, selects, "a pod that has ended is deleted");
+    }
+    if (takes_in(scope, "batch", "jobs")) {
+        struct ir_lock *lock =
+            derive_part(lowering, from, scope, "batch", "jobs", arena_printf(arena, "%s of jobs", part));
+        struct ir_expr *condition =
+            derive_any(arena, "status conditions", derive_field_in(arena, 0, "type", &ends_job));
+        condition->state = STATE_NEW;
+        lock->condition = ir_and(arena, lock->condition, condition);
+        derive_changing(arena, lock, "status conditions");
+        lock->exemption = EXEMPT_CONTROLLERS;
+        guard_status(lowering, guarded, lock, selects, "the pods of a job that has ended are deleted");
+    }
 }
 
 // ---- guard owners, cascade: workloads and what they own ----
@@ -364,7 +384,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
         guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
-        guard_pod_phase(lowering, guarded, lock, &lock->scope, lock->selects, "cascade status");
+        guard_states(lowering, guarded, lock, &lock->scope, lock->selects, "cascade status");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -523,8 +543,8 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
         const char *number = i ? arena_printf(lowering->arena, " %zu", i + 1) : "";
         guard_bindings(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
                        arena_printf(lowering->arena, "bindings%s", number));
-        guard_pod_phase(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
-                        arena_printf(lowering->arena, "status%s", number));
+        guard_states(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
+                     arena_printf(lowering->arena, "status%s", number));
     }
 }
 
