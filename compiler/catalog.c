@@ -100,3 +100,32 @@ bool catalog_list_has(const char *list, const char *word) {
     }
     return false;
 }
+
+static const struct since {
+    const char *group, *plural;
+    unsigned minor;
+    const char *older;
+} served_since[] = {
+#define SERVED_SINCE(group, plural, minor, older) {group, plural, minor, older},
+#include "served_since.def"
+#undef SERVED_SINCE
+};
+
+static const struct since *since_of(const struct resource *resource) {
+    if (resource->declared.file != SPAN_NOWHERE) return NULL;
+    for (size_t i = 0; i < sizeof served_since / sizeof *served_since; i++)
+        if (strcmp(served_since[i].plural, resource->plural) == 0 &&
+            strcmp(served_since[i].group, resource->group) == 0)
+            return &served_since[i];
+    return NULL;
+}
+
+unsigned catalog_served_since(const struct resource *resource) {
+    const struct since *since = since_of(resource);
+    return since ? since->minor : 0;
+}
+
+bool catalog_has_version(const struct resource *resource, const char *version) {
+    const struct since *since = since_of(resource);
+    return catalog_list_has(resource->versions, version) || (since && catalog_list_has(since->older, version));
+}

@@ -37,6 +37,11 @@ const struct resource *catalog_find(const struct catalog *catalog, const char *w
 // By exact group and plural.
 const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural);
 bool catalog_knows_group(const struct catalog *catalog, const char *group);
+// The minor since which servers have a built-in resource in the version that is preferred; 0: every server that there
+// is.
+unsigned catalog_served_since(const struct resource *resource);
+// Whether some server has the resource in that version.
+bool catalog_has_version(const struct resource *resource, const char *version);
 // Whether the blank-separated list has the word.
 bool catalog_list_has(const char *list, const char *word);
 // plural.group, or plural for the core group.

@@ -92,8 +92,8 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
 }
 
 void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
-           bool is_static) {
-    struct checking checking = {.arena = arena, .diags = diags, .ir = ir, .is_static = is_static};
+           bool is_static, unsigned minor) {
+    struct checking checking = {.arena = arena, .diags = diags, .ir = ir, .is_static = is_static, .minor = minor};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
     check_locks(&checking);

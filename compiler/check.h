@@ -13,6 +13,6 @@ struct unit;
 
 // Takes away the warnings that their block accepts with `allow CODE`, and reports acceptances of nothing.
 void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
-           bool is_static);
+           bool is_static, unsigned minor);
 
 #endif

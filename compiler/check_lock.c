@@ -373,6 +373,21 @@ static void index_locks(struct checking *checking) {
     }
 }
 
+static void check_versions(const struct checking *checking, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->scope.target_count && ir_reads_fields(lock); i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        const unsigned since = target->resource ? catalog_served_since(target->resource) : 0;
+        if (since <= checking->minor || (target->version && strcmp(target->version, target->resource->version) != 0))
+            continue;
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
+                        "lock '%s' sees nothing of %s/%s on servers before 1.%u", lock->name,
+                        catalog_name(checking->arena, target->resource), target->resource->version, since);
+        diag_help(checking->diags, diagnostic, "name the version that they have, or compile with --kubernetes 1.%u",
+                  since);
+    }
+}
+
 static bool is_before(struct span a, struct span b) {
     return a.file < b.file || (a.file == b.file && a.begin < b.begin);
 }
@@ -412,6 +427,7 @@ void check_locks(struct checking *checking) {
         check_reads(checking, lock);
         check_starvation(checking, lock);
         check_policies(checking, lock);
+        check_versions(checking, lock);
         check_surroundings(checking, lock);
     }
     check_contradictions(checking);

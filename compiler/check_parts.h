@@ -11,6 +11,7 @@ struct checking {
     struct diags *diags;
     const struct ir *ir;
     bool is_static;
+    unsigned minor;      // the oldest server
     struct names locked; // of check_locks: where which resources are locked
     struct names sealed; // users that nobody else can become
     struct names scaled; // locks of which it is said that autoscalers pass them

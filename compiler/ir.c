@@ -160,3 +160,23 @@ bool ir_records_glass(const struct ir_lock *lock) {
     if (lock->mode & MODE_DENY) return true;
     return !ir_has_cel(lock->selects) && !ir_has_cel(lock->condition) && !ir_has_cel(lock->requires);
 }
+
+static bool path_reads_fields(const struct ir_path *path) {
+    return path->variable < 0 && !ir_is_metadata_path(path);
+}
+
+static bool formula_reads_fields(const struct ir_expr *expr) {
+    if (expr->kind == IR_CEL) return true;
+    if ((expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) && path_reads_fields(&expr->path))
+        return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (formula_reads_fields(expr->operands[i])) return true;
+    return false;
+}
+
+bool ir_reads_fields(const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->path_count; i++)
+        if (path_reads_fields(&lock->paths[i])) return true;
+    return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
+           (lock->requires && formula_reads_fields(lock->requires));
+}

@@ -66,7 +66,7 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     }
     if (slash) {
         *ret_version = slash + 1;
-        if (!catalog_list_has(resource->versions, slash + 1)) {
+        if (!catalog_has_version(resource, slash + 1)) {
             struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
                                                         "'%s' has no version '%s'", name, slash + 1);
             diag_help(lowering->diags, diagnostic, "it is served as %s", resource->versions);

@@ -92,7 +92,4 @@ struct plan {
 // Never fails; what is beyond the API server's limits is found when the text is there.
 void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan);
 
-// Whether the lock selects by, or looks at changes of, anything but metadata.
-bool plan_reads_fields(const struct ir_lock *lock);
-
 #endif

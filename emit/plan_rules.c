@@ -29,9 +29,9 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     const bool guards = lock->guard_labels || lock->guard_label_in || lock->guard_owners;
     const char *group = target->group ? target->group : "*", *name = target->name ? target->name : "*";
     const bool namespaced = lock->scope.where != IN_CLUSTER;
-    const char *version = target->version                               ? target->version
-                          : target->resource && plan_reads_fields(lock) ? target->resource->version
-                                                                        : "*";
+    const char *version = target->version                             ? target->version
+                          : target->resource && ir_reads_fields(lock) ? target->resource->version
+                                                                      : "*";
     const char *subresource = lock->scope.subresource;
     unsigned operations = subresource ? 0 : lock->denies;
     if (guards) operations |= OP_UPDATE;

@@ -81,27 +81,6 @@ const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
     return text_string(&text);
 }
 
-static bool path_reads_fields(const struct ir_path *path) {
-    return path->variable < 0 &&
-           !(path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0);
-}
-
-static bool formula_reads_fields(const struct ir_expr *expr) {
-    if (expr->kind == IR_CEL) return true;
-    if ((expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) && path_reads_fields(&expr->path))
-        return true;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (formula_reads_fields(expr->operands[i])) return true;
-    return false;
-}
-
-bool plan_reads_fields(const struct ir_lock *lock) {
-    for (size_t i = 0; i < lock->path_count; i++)
-        if (path_reads_fields(&lock->paths[i])) return true;
-    return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
-           (lock->requires && formula_reads_fields(lock->requires));
-}
-
 // ---- the model ----
 
 static struct ir_expr *copy_expr(struct arena *arena, const struct ir_expr *expr) {
@@ -438,7 +417,7 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
 // A CEL expression that fails refuses only under `on error deny`: with `allow` it must not take other locks with it.
 // And an expression has room for the authorizer checks of one lock only.
 static bool must_be_alone(const struct ir_lock *lock) {
-    return (lock->fail_open && plan_reads_fields(lock)) || ir_asks_authorizer(lock);
+    return (lock->fail_open && ir_reads_fields(lock)) || ir_asks_authorizer(lock);
 }
 
 void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
