@@ -49,6 +49,7 @@ const (
 	StaticMinor = "1.37"
 
 	adminToken   = "admin"
+	managerToken = "controller-manager"
 	startTimeout = 90 * time.Second
 )
 
@@ -264,6 +265,7 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 	}
 	tokens := filepath.Join(c.Dir, "tokens.csv")
 	text := fmt.Appendln(nil, adminToken+`,klock:admin,,"system:masters"`)
+	text = fmt.Appendln(text, managerToken+",system:kube-controller-manager,")
 	for name, groups := range o.Users {
 		text = fmt.Appendf(text, "%s,%s,,%q\n", userToken(name), name, strings.Join(groups, ","))
 	}
@@ -334,18 +336,18 @@ plugins:
 }
 
 func (c *Cluster) startControllerManager(port int, o Options) error {
-	kubeconfig, err := c.Kubeconfig()
+	kubeconfig, err := c.writeKubeconfig("kube-controller-manager", managerToken, "default")
 	if err != nil {
 		return err
 	}
 	if o.SharedCredentials {
+		// Then it needs the rights of all controllers.
 		text, err := os.ReadFile(kubeconfig)
 		if err != nil {
 			return err
 		}
-		user := fmt.Sprintf("{token: %q", adminToken)
-		text = bytes.Replace(text, []byte(user), []byte(user+", as: system:kube-controller-manager, as-groups: [system:masters]"), 1)
-		kubeconfig = filepath.Join(c.Dir, "kube-controller-manager.kubeconfig")
+		shared := fmt.Sprintf("{token: %q, as: system:kube-controller-manager, as-groups: [system:masters]", adminToken)
+		text = bytes.Replace(text, fmt.Appendf(nil, "{token: %q", managerToken), []byte(shared), 1)
 		if err := os.WriteFile(kubeconfig, text, 0o600); err != nil {
 			return err
 		}
