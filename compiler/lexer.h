@@ -56,6 +56,7 @@ struct parser {
 
     struct token last;             // delivered to the grammar
     struct lexer start_of_last;    // where it was read
+    struct token before;           // the one before it
     int previous[PREVIOUS_TOKENS]; // kinds delivered before it, newest first
     bool closes_block;             // the last `}` did
     bool recovering;               // skip to where the grammar can go on

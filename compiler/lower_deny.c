@@ -7,6 +7,7 @@
 #include "lower.h"
 #include "source.h"
 #include "suggest.h"
+#include "text.h"
 
 // What a word behind `deny` takes in: operations on the object, and acts through subresources. Updating scales and
 // deleting evicts where there is such a thing.
@@ -66,6 +67,10 @@ static void unknown_operation(struct lowering *lowering, struct word word) {
     const char *names[OPERATION_COUNT];
     for (size_t i = 0; i < OPERATION_COUNT; i++) names[i] = operations[i].name;
     const char *near = suggest_nearest(word.text, names, OPERATION_COUNT);
+    if (strcmp(word.text, "drain") == 0) near = "evict";
+    if (strcmp(word.text, "*") == 0) near = "all";
+    if (strcmp(word.text, "patch") == 0) near = "update";
+    if (near) diag_fix(diagnostic, word.span, near);
     diag_help(lowering->diags, diagnostic, near ? "did you mean '%s'?" : "say create, update, delete or write%s",
               near ? near : "");
 }
@@ -80,6 +85,22 @@ static void wrong_operation(struct lowering *lowering, struct word word, const s
     diag_help(lowering->diags, diagnostic, "%s", help);
 }
 
+// The words behind `deny` that the resource takes, separated by commas.
+static const char *operations_of(struct arena *arena, const struct ir_target *target) {
+    struct text text;
+    text_init(&text, arena);
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        const char *verb = operations[i].operations == OP_CREATE   ? "create"
+                           : operations[i].operations == OP_UPDATE ? "update"
+                           : operations[i].operations == OP_DELETE ? "delete"
+                                                                   : NULL;
+        const bool has = verb ? catalog_list_has(target->resource->verbs, verb)
+                              : !operations[i].operations && (acts_of(target) & operations[i].acts);
+        if (has) text_printf(&text, "%s%s", text.len ? ", " : "", operations[i].name);
+    }
+    return text.len ? text_string(&text) : "none that a lock could see";
+}
+
 // RBAC verbs are what discovery knows of a resource: without them, no such request ever arrives.
 static void check_verbs(struct lowering *lowering, struct word word, size_t operation, const struct ir_scope *scope) {
     const unsigned asked = operations[operation].operations, acts = operations[operation].acts;
@@ -92,7 +113,14 @@ static void check_verbs(struct lowering *lowering, struct word word, size_t oper
                          (asked == OP_UPDATE && catalog_list_has(verbs, "update")) ||
                          (asked == OP_DELETE && catalog_list_has(verbs, "delete")) ||
                          (!asked && (acts_of(target) & acts));
-        if (!has) wrong_operation(lowering, word, target, arena_printf(lowering->arena, "its verbs are: %s", verbs));
+        if (has) continue;
+        const bool scale = acts == ACT_SCALE && target->resource->declared.file != SPAN_NOWHERE;
+        wrong_operation(
+            lowering, word, target,
+            scale ? arena_printf(lowering->arena,
+                                 "if it has, say so where it is declared: resource %s … subresources scale",
+                                 catalog_name(lowering->arena, target->resource))
+                  : arena_printf(lowering->arena, "its operations are: %s", operations_of(lowering->arena, target)));
     }
 }
 

@@ -371,6 +371,7 @@ int klock_yylex(union KLOCK_YYSTYPE *value, struct span *location, struct parser
     const struct token token = next_token(p);
     memmove(&p->previous[1], &p->previous[0], (PREVIOUS_TOKENS - 1) * sizeof *p->previous);
     p->previous[0] = p->last.kind;
+    p->before = p->last;
     p->last = token;
     value->TOK_WORD = token.word;
     *location = token.span;
@@ -469,7 +470,7 @@ static const char *join_list(struct parser *p, const struct list *list) {
 
 // The keyword that was probably meant, where only keywords can stand.
 static const char *meant(const struct parser *p, const struct parse_expected *expected) {
-    if (p->last.kind != TOK_WORD || expects(expected, TOK_WORD)) return NULL;
+    if (!is_name(p->last.kind) || p->last.kind == TOK_STRING || expects(expected, TOK_WORD)) return NULL;
     const char *candidates[PARSE_MAX_EXPECTED];
     size_t count = 0;
     for (size_t i = 0; i < expected->count; i++)
@@ -478,9 +479,47 @@ static const char *meant(const struct parser *p, const struct parse_expected *ex
     return suggest_nearest(p->last.word.text, candidates, count);
 }
 
+// Where a path was read that was to be a predicate (`lable tier`): what it was to begin with.
+static const char *meant_predicate(const struct parser *p, const struct parse_expected *expected) {
+    static const char *const words[] = {"label", "annotation", "name", "namespace", "field", "user",      "group",
+                                        "actor", "old",        "new",  "any",       "all",   "operation", "cel"};
+    // A selector goes on with a comma, and begins with any key.
+    if (p->before.kind != TOK_WORD || !expects(expected, TOK_EQUALS_EQUALS) || !expects(expected, TOK_DOT) ||
+        expects(expected, TOK_COMMA))
+        return NULL;
+    return suggest_nearest(p->before.word.text, words, sizeof words / sizeof *words);
+}
+
+// What may help where no keyword was meant; NULL if nothing is known to.
+static const char *syntax_help(const struct parser *p, const struct parse_expected *expected) {
+    const int kind = p->last.kind;
+    if (kind == TOK_STAR && p->previous[0] == TOK_DENY) return "every operation is: deny all";
+    if (p->in_block && p->head == HEAD_STEPS && kind == TOK_WORD && expects(expected, TOK_EXPECT)) {
+        if (strcmp(p->last.word.text, "patch") == 0) return "a patch is an update: update pods default/p";
+        if (strcmp(p->last.word.text, "exec") == 0) return "write: connect pods/exec default/p";
+    }
+    if (!expects(expected, TOK_COMMA) || p->last.first_on_line || !is_name(kind)) return NULL;
+    // The last parts of `pods, services,` and what stands on the next line.
+    if (is_clause_keyword(p->previous[0]) && p->previous[1] == TOK_COMMA && p->before.first_on_line)
+        return "the ',' at the end of the line above goes on with its list: leave it out";
+    const struct token next = peek(p, 0);
+    const bool ends =
+        next.first_on_line || next.kind == TOK_COMMA || next.kind == TOK_CLOSE_BRACE || next.kind == TOK_EQUALS;
+    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "a reason is written in quotes";
+    return ends ? "the parts of a list have ',' between them" : NULL;
+}
+
 static void report_unexpected(struct parser *p, const struct parse_expected *expected) {
     if (p->diags->count >= DIAG_MAX_REPORTED) {
         diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected token");
+        return;
+    }
+    const char *predicate = meant_predicate(p, expected);
+    if (predicate) {
+        struct diagnostic *diagnostic =
+            diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' begins no condition", p->before.word.text);
+        diag_help(p->diags, diagnostic, "did you mean '%s'?", predicate);
+        diag_fix(diagnostic, p->before.span, predicate);
         return;
     }
     struct list list = {0};
@@ -497,9 +536,8 @@ static void report_unexpected(struct parser *p, const struct parse_expected *exp
     if (keyword) {
         diag_help(p->diags, diagnostic, "did you mean '%s'?", keyword);
         diag_fix(diagnostic, p->last.span, keyword);
-    } else if (expects(expected, TOK_COMMA) && !p->last.first_on_line &&
-               (p->last.kind == TOK_WORD || p->last.kind == TOK_STRING)) {
-        diag_help(p->diags, diagnostic, "the parts of a list have ',' between them");
+    } else if (syntax_help(p, expected)) {
+        diag_help(p->diags, diagnostic, "%s", syntax_help(p, expected));
     }
 }
 

@@ -94,6 +94,25 @@ static const char *nearest(struct scope *scope, struct unit *unit, enum ast_item
     return suggest_nearest(name, candidates, count);
 }
 
+// What is no actor was probably meant as a subject: `user/alice`, `default/jonny-op`, or just `alice`.
+static void help_actor(struct scope *scope, struct diagnostic *diagnostic, const char *name) {
+    static const char *const forms[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid"};
+    const char *slash = strchr(name, '/');
+    if (!slash) {
+        diag_help(scope->diags, diagnostic, "say what it is, such as: user %s; or declare it: actor %s = SUBJECT", name,
+                  name);
+        return;
+    }
+    const char *first = arena_copy(scope->arena, name, (size_t)(slash - name));
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strcmp(first, forms[i]) != 0) continue;
+        const bool account = i < 2 && !strchr(slash + 1, '/');
+        diag_help(scope->diags, diagnostic, "write: %s %s%s", first, account ? "NAMESPACE/" : "", slash + 1);
+        return;
+    }
+    diag_help(scope->diags, diagnostic, "say what it is, such as: sa %s", name);
+}
+
 bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {
     for (struct declaration *known = names_get(&scope->kinds[kind], name); known; known = known->next)
         if (is_visible(scope, unit, known)) return true;
@@ -121,6 +140,8 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
     if (near) {
         diag_help(scope->diags, diagnostic, "did you mean '%s'?", near);
         diag_fix(diagnostic, name.span, near);
+    } else if (kind == AST_ITEM_ACTOR) {
+        help_actor(scope, diagnostic, name.text);
     } else {
         diag_help(scope->diags, diagnostic, "declare it: %s %s …", scope_kind_name(kind), name.text);
     }

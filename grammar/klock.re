@@ -27,6 +27,35 @@ static const char *around(struct lexer *lexer, const char *before, const unsigne
     return arena_printf(lexer->arena, "%s'%.*s'%s", before, (int)len, (const char *)from, behind);
 }
 
+// Whether a terminal shows nothing for it, or a blank.
+static bool is_invisible(uint32_t c) {
+    return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c >= 0x2000 && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x3000 || c == 0xfeff;
+}
+
+static uint32_t code_point_at(const struct lexer *lexer, const unsigned char *at) {
+    size_t begin = 0;
+    return utf8_next((const char *)at, (size_t)(lexer->limit - at), &begin);
+}
+
+static const char *bad_character(struct lexer *lexer, const unsigned char *start) {
+    const uint32_t c = code_point_at(lexer, start);
+    if (is_invisible(c)) return arena_printf(lexer->arena, "unexpected character U+%04X, which is not seen", (unsigned)c);
+    return around(lexer, "unexpected ", start, lexer->cursor, "");
+}
+
+static const char *help_with(const struct lexer *lexer, const unsigned char *start) {
+    const uint32_t c = code_point_at(lexer, start);
+    if (is_invisible(c)) return "take it out, or write a blank for it";
+    if (c >= 0x2018 && c <= 0x201f) return "strings are written with plain quotes: \"…\"";
+    if (*start == '&') return "conditions are joined by 'and', the parts of a list by ','";
+    if (*start == '|') return "conditions are joined by 'or', the parts of a list by ','";
+    if (*start == ';') return "nothing stands at the end of a clause: leave it out";
+    if (lexer->cursor < lexer->limit && *lexer->cursor == '*')
+        return "a pattern is a string behind 'like': where name like \"web-*\"";
+    return "everything but letters, digits and _ . - : / is written as a string";
+}
+
 static struct token plain(const struct lexer *lexer, const unsigned char *start, int kind, bool first_on_line) {
     return (struct token){
         .kind = kind,
@@ -159,6 +188,10 @@ struct token lexer_next(struct lexer *lexer) {
         "\n"                { first_on_line = true; continue; }
         [ \t\r]+            { continue; }
         "#" [^\n]*          { continue; }
+        "//" [^\n]*         {
+            report(lexer, span_of(lexer, start, start + 2), "a comment begins with '#'", "unexpected '//'");
+            continue;
+        }
 
         "policy"            { return finish(lexer, start, TOK_POLICY, first_on_line); }
         "include"           { return finish(lexer, start, TOK_INCLUDE, first_on_line); }
@@ -286,6 +319,7 @@ struct token lexer_next(struct lexer *lexer) {
         "\"\"\""            { return raw_string(lexer, start, first_on_line); }
 
         [\x80-\xff]+        { break; }
+        "&&" | "||"         { break; }
         [:-] [.:-]*         { break; }
         "." [.:-]+          { break; }
         */
@@ -294,7 +328,6 @@ struct token lexer_next(struct lexer *lexer) {
     struct token token = plain(lexer, start, TOK_KLOCK_YYerror, first_on_line);
     token.reported_already = true;
     if (!lexer->quiet)
-        report(lexer, token.span, "everything but letters, digits and _ . - : / is written as a string",
-               around(lexer, "unexpected ", start, lexer->cursor, ""));
+        report(lexer, token.span, help_with(lexer, start), bad_character(lexer, start));
     return token;
 }
