@@ -9,7 +9,7 @@
 #define NAMESPACED true
 #define CLUSTER false
 #define RESOURCE(plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources)                 \
-    {plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources, {SPAN_NOWHERE, 0, 0}},
+    {plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources, {SPAN_NOWHERE, 0, 0}, false},
 #define SUBRESOURCE(parent, group, name, kind, kind_group, kind_version, verbs)
 static const struct resource built_in[] = {
 #include "resources.def"
@@ -30,13 +30,20 @@ const char *catalog_name(struct arena *arena, const struct resource *resource) {
 }
 
 // The table is sorted by group, so the core group's word is there before another group's.
+// What is declared does not take a word away from what is built in.
 static void add_word(struct catalog *catalog, const char *word, const struct resource *resource) {
-    if (*word && !names_get(&catalog->words, word)) {
-        const struct resource **entry = ARENA_NEW(catalog->arena, const struct resource *);
-        *entry = resource;
+    if (!*word) return;
+    struct resources *entry = names_get(&catalog->words, word);
+    if (!entry) {
+        entry = ARENA_NEW(catalog->arena, struct resources);
         names_set(&catalog->words, word, entry);
         ARENA_PUSH(catalog->arena, catalog->known, catalog->known_count, word);
+    } else if (entry->items[0]->declared.file == SPAN_NOWHERE) {
+        return;
     }
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->items[i] == resource) return;
+    ARENA_PUSH(catalog->arena, entry->items, entry->count, resource);
 }
 
 static void add_qualified(struct catalog *catalog, const char *word, const struct resource *resource) {
@@ -68,13 +75,29 @@ const struct resource *catalog_declare(struct catalog *catalog, const struct res
     return NULL;
 }
 
+static bool is_named(const struct resource *resource, const char *name) {
+    const size_t len = strlen(resource->plural);
+    if (!*resource->group) return strcmp(resource->plural, name) == 0;
+    return strncmp(resource->plural, name, len) == 0 && name[len] == '.' &&
+           strcmp(resource->group, name + len + 1) == 0;
+}
+
+// What is called plural.group is that, whatever else has the word as its kind.
 static const struct resource *lookup(const struct catalog *catalog, const char *word) {
-    const struct resource *const *entry = names_get(&catalog->words, word);
-    return entry ? *entry : NULL;
+    const struct resources *entry = names_get(&catalog->words, word);
+    for (size_t i = 0; entry && i < entry->count; i++)
+        if (is_named(entry->items[i], word)) return entry->items[i];
+    return entry ? entry->items[0] : NULL;
 }
 
 const struct resource *catalog_find(const struct catalog *catalog, const char *word) {
     return lookup(catalog, lower(catalog->arena, word));
+}
+
+const struct resources *catalog_others(const struct catalog *catalog, const char *word) {
+    const char *name = lower(catalog->arena, word);
+    const struct resources *entry = names_get(&catalog->words, name);
+    return entry && entry->count > 1 && !is_named(lookup(catalog, name), name) ? entry : NULL;
 }
 
 const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural) {
@@ -85,10 +108,24 @@ const struct resource *catalog_get(const struct catalog *catalog, const char *gr
 
 bool catalog_knows_group(const struct catalog *catalog, const char *group) {
     for (size_t i = 0; i < catalog->known_count; i++) {
-        const struct resource *known = lookup(catalog, catalog->known[i]);
-        if (known && strcmp(known->group, group) == 0) return true;
+        const struct resources *known = names_get(&catalog->words, catalog->known[i]);
+        for (size_t j = 0; known && j < known->count; j++)
+            if (strcmp(known->items[j]->group, group) == 0) return true;
     }
     return false;
+}
+
+enum name_rule catalog_name_rule(const struct resource *resource) {
+    // Addresses, signers, groups and the names of RBAC hold colons and more; reviews have no name.
+    static const char *const other_groups[] = {"rbac.authorization.k8s.io", "authorization.k8s.io",
+                                               "authentication.k8s.io", "apiregistration.k8s.io"};
+    if (resource->declared.file != SPAN_NOWHERE) return NAMES_ARE_SEGMENTS;
+    for (size_t i = 0; i < sizeof other_groups / sizeof *other_groups; i++)
+        if (strcmp(resource->group, other_groups[i]) == 0) return NAMES_ARE_SEGMENTS;
+    if (catalog_list_has("clustertrustbundles ipaddresses componentstatuses", resource->plural))
+        return NAMES_ARE_SEGMENTS;
+    if (!*resource->group && catalog_list_has("namespaces services", resource->plural)) return NAMES_ARE_LABELS;
+    return NAMES_ARE_SUBDOMAINS;
 }
 
 bool catalog_list_has(const char *list, const char *word) {

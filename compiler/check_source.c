@@ -186,7 +186,8 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     if (!why) return;
     struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span,
                                                 "'%s' is nobody in particular", subject->name.text);
-    diag_help(checking->diags, diagnostic, "%s; use an identity of its own", why);
+    diag_help(checking->diags, diagnostic, "%s; use an identity of its own, or accept it here: allow %s", why,
+              diag_info(DIAG_DEFAULT_SUBJECT)->code);
 }
 
 static void check_subjects(const struct checking *checking, const struct ast_subjects *subjects) {

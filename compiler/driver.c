@@ -57,6 +57,19 @@ static void emit(struct compilation *compilation) {
     manifest_sort(&compilation->manifest);
 }
 
+// Applied with pruning, or written to a directory, nothing at all takes away what was there. Locks whose days are over
+// do just that, and a lock that reaches no request is a warning of its own.
+static void check_output(struct compilation *compilation, const struct lowering *lowering) {
+    if (compilation->manifest.count || lowering->inactive || compilation->ir.lock_count) return;
+    if (!compilation->sources.count) return;
+    const struct span start = {0, 0, 0};
+    struct diagnostic *diagnostic = diag_report(&compilation->diags, DIAG_NO_POLICY, start, "no object comes of this");
+    diag_help(&compilation->diags, diagnostic,
+              compilation->options.target == KLOCK_TARGET_STATIC
+                  ? "static manifests have at least one lock; grants and accounts are applied through the API"
+                  : "a policy has at least one lock or grant; what only declares is included by another file");
+}
+
 void driver_compile(struct compilation *compilation) {
     struct arena *arena = compilation->arena;
     struct diags *diags = &compilation->diags;
@@ -84,6 +97,7 @@ void driver_compile(struct compilation *compilation) {
         check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
               compilation->options.kubernetes_minor);
     if (!diags->errors) emit(compilation);
+    if (!diags->errors) check_output(compilation, &lowering);
 
     if (compilation->options.warnings_as_errors) diags_promote_warnings(diags);
     diags_sort(diags);

@@ -52,12 +52,13 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
         .kind = item->as.resource.kind.text ? item->as.resource.kind.text : plural,
         .group = dot + 1,
         .version = version ? version : "*",
-        .versions = version ? version : "v1",
+        .versions = version ? version : "",
         .namespaced = item->as.resource.namespaced,
         .short_names = "",
         .verbs = "create delete deletecollection get list patch update watch",
         .subresources = text_string(&subresources),
         .declared = name.span,
+        .kind_unsaid = !item->as.resource.kind.text,
     };
     const struct resource *known = catalog_declare(lowering->catalog, resource);
     if (!known) return;
@@ -85,7 +86,7 @@ bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *it
     return false;
 }
 
-// A short word that several resources have means the one whose group comes first, so the order of files must not count.
+// By name, so that the order of files does not count where several resources have a word.
 static int compare_resources(const void *a, const void *b) {
     const struct ast_item *x = *(const struct ast_item *const *)a, *y = *(const struct ast_item *const *)b;
     const char *x_group = strchr(x->name.text, '.'), *y_group = strchr(y->name.text, '.');
@@ -103,6 +104,37 @@ static void lower_custom_resources(struct lowering *lowering, struct unit **unit
             if (item->kind == AST_ITEM_RESOURCE) ARENA_PUSH(lowering->arena, items, count, item);
     if (count) qsort(items, count, sizeof *items, compare_resources);
     for (size_t i = 0; i < count; i++) lower_custom_resource(lowering, items[i]);
+}
+
+// The kind that a lock's parameters are of cannot be guessed: the API server refuses every request while it finds none.
+static void check_parameters(struct lowering *lowering) {
+    struct names known;
+    names_init(&known, lowering->arena);
+    for (size_t i = 0; i < lowering->ir->lock_count; i++) {
+        const struct ir_lock *lock = lowering->ir->locks[i];
+        if (lock->covers[SHAPE_SCALE] != COVER_BY_PARAMS) continue;
+        for (size_t j = 0; j < lock->scope.target_count; j++) {
+            const struct resource *resource = lock->scope.targets[j].resource;
+            if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
+            if (!catalog_list_has(resource->subresources, "scale")) continue;
+            if (*resource->versions && !resource->kind_unsaid) continue;
+            const char *name = catalog_name(lowering->arena, resource);
+            const char *subresources = catalog_list_has(resource->subresources, "status") ? "scale, status" : "scale";
+            if (names_get(&known, name)) continue;
+            names_set(&known, name, lowering);
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, resource->declared,
+                                                        "'%s' is declared without its %s", name,
+                                                        *resource->versions     ? "kind"
+                                                        : resource->kind_unsaid ? "version and kind"
+                                                                                : "version");
+            diag_relate(diagnostic, lock->span, "this lock has it looked up when it is scaled");
+            diag_help(lowering->diags, diagnostic,
+                      "write: resource %s/%s %s kind %s subresources %s; or leave it open: cover scale never", name,
+                      *resource->versions ? resource->versions : "VERSION",
+                      resource->namespaced ? "namespaced" : "cluster", resource->kind_unsaid ? "KIND" : resource->kind,
+                      subresources);
+        }
+    }
 }
 
 static void lower_deployer(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -199,6 +231,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             lower_item(lowering, units[i], item);
     lower_guards(lowering, units, unit_count);
+    check_parameters(lowering);
     // Tests name locks, so they come last.
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

@@ -37,6 +37,7 @@ struct lowering {
     struct names roles;     // those behind `may`: POLICY/LOCK/VERB → struct ir_grant *
     struct names outputs;   // the policies for which RBAC is written
     struct names granted;   // lower_seal.c: policy and who → struct grants *
+    size_t inactive;        // locks that are left out because of their dates
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
@@ -72,6 +73,8 @@ void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const
 struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name);
 void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *subjects,
                     struct ir_subjects *ret_subjects);
+// Whether a user, group or uid can be called so; false after reporting.
+bool lower_check_identity(struct lowering *lowering, struct word word, const char *what);
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 // Splits NS/NAME; false after reporting.
 bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
@@ -101,6 +104,12 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
 // RESOURCE[/VERSION][/SUBRESOURCE]; the subresource is NULL where none is written.
 const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
                                            const char **ret_subresource);
+
+// lower_name.c
+// Whether an object of some kind can have the name; false after reporting. In a grant, nothing selects by a pattern.
+bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
+// Reports the names in the item's clauses that no object of these resources can have.
+void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct ir_scope *scope);
 
 // lower_lock.c
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);

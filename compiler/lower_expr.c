@@ -147,10 +147,8 @@ static void check_operand(struct lowering *lowering, enum ast_expr_kind kind, st
         if (!kube_is_dns_label(word.text))
             bad_value(lowering, word, DIAG_BAD_NAME, "namespace name", "at most 63 lower-case letters, digits and '-'");
         break;
-    case AST_EXPR_NAME:
-        if (!kube_is_path_segment(word.text))
-            bad_value(lowering, word, DIAG_BAD_NAME, "object name", "at most 253 characters, no '/' and no '%'");
-        break;
+    case AST_EXPR_NAME: (void)lower_check_name(lowering, word, false); break;
+    case AST_EXPR_USER: (void)lower_check_identity(lowering, word, "user"); break;
     default: break;
     }
 }
@@ -306,7 +304,9 @@ struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context 
         result->path = lower_path(lowering, context, &expr->path);
         result->frozen = is_below_status(&result->path);
         break;
-    case AST_EXPR_GROUP: return ir_is(arena, IR_GROUP, NULL, expr->key.text);
+    case AST_EXPR_GROUP:
+        (void)lower_check_identity(lowering, expr->key, "group");
+        return ir_is(arena, IR_GROUP, NULL, expr->key.text);
     case AST_EXPR_ACTOR: return lower_actor_formula(lowering, context->unit, expr->key);
     case AST_EXPR_OPERATION: return lower_operations(lowering, expr);
     case AST_EXPR_ANY:

@@ -20,13 +20,32 @@ static bool is_verb(const char *word) {
     return false;
 }
 
+// 'wildcard' says that a '*' is meant; it gives nothing by itself.
+static void check_wildcard(struct lowering *lowering, const struct word *wildcard, const struct word *star,
+                           const struct ir_grant *grant) {
+    bool any = star != NULL;
+    for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
+    if (!grant->verb_count) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
+        diag_help(lowering->diags, diagnostic,
+                  "name the verbs beside it: allow wildcard, get; every verb is: allow wildcard, *");
+    } else if (!any) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, wildcard->span, "'wildcard' in a grant without '*'");
+        diag_help(lowering->diags, diagnostic, "it says that '*' is meant, and there is none: leave it out");
+    }
+}
+
 static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct ir_grant *grant,
                       bool *ret_wildcard) {
-    const struct word *star = NULL;
+    const struct word *star = NULL, *wildcard = NULL;
+    bool unknown = false;
     for (size_t i = 0; i < allow->words.count; i++) {
         const struct word *word = &allow->words.items[i];
         if (strcmp(word->text, "wildcard") == 0) {
             *ret_wildcard = true;
+            wildcard = word;
             continue;
         }
         if (strcmp(word->text, "*") == 0) {
@@ -39,6 +58,7 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
                       near ? "did you mean '%s'?"
                            : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
                       near ? near : "");
+            unknown = true;
             continue;
         }
         bool known = false;
@@ -50,6 +70,7 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
             diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
         diag_help(lowering->diags, diagnostic, "name the verbs, or say: allow wildcard, *");
     }
+    if (wildcard && !unknown) check_wildcard(lowering, wildcard, star, grant);
     if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
 }
 
@@ -84,7 +105,7 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
                             "RBAC knows users, groups and service accounts, and nothing finer");
-            diag_help(lowering->diags, diagnostic, "grant to an actor without 'uid', 'and' and 'with extra'");
+            diag_help(lowering->diags, diagnostic, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
         }
         for (size_t j = 0; j < subjects.user_count; j++) {
             const char *user = subjects.users[j], *rest = user + sizeof prefix - 1;
@@ -199,6 +220,7 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
     if (!meaning || !allow) return;
 
     grant->scope = meaning->scope;
+    if (!own->has_scope) lower_check_names(lowering, item, &meaning->scope);
     grant->names = own->name_count ? own->names : meaning->names;
     grant->name_count = own->name_count ? own->name_count : meaning->name_count;
     bool wildcard = false;

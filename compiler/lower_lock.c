@@ -6,6 +6,7 @@
 #include "diag.h"
 #include "lower.h"
 #include "source.h"
+#include "suggest.h"
 #include "value.h"
 
 // ---- words of clauses ----
@@ -65,6 +66,20 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
     if (none) lock->guard_labels = false;
 }
 
+// Whether the word is no actor, but nearly a level of exemption; reports it then.
+static bool report_level(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    static const char *const levels[] = {"lifecycle", "controllers", "none"};
+    if (subject->kind != AST_SUBJECT_ACTOR || scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, subject->name.text))
+        return false;
+    const char *near = suggest_nearest(subject->name.text, levels, sizeof levels / sizeof *levels);
+    if (!near) return false;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
+    diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
+    diag_fix(diagnostic, subject->span, near);
+    return true;
+}
+
 static void lower_exemptions(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
                              struct ir_lock *lock) {
     lock->exemption = EXEMPT_LIFECYCLE;
@@ -83,7 +98,11 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
         diag_help(lowering->diags, diagnostic, "keep one of them");
     }
     if (none) lock->exemption = EXEMPT_NONE;
-    lower_subjects(lowering, unit, &clause->subjects, &lock->passes);
+    struct ast_subjects subjects = {0};
+    for (size_t i = 0; i < clause->subjects.count; i++)
+        if (!report_level(lowering, unit, clause->subjects.items[i]))
+            ARENA_PUSH(lowering->arena, subjects.items, subjects.count, clause->subjects.items[i]);
+    lower_subjects(lowering, unit, &subjects, &lock->passes);
 }
 
 // metadata holds what the server keeps for itself as well; only these four are anybody's to change.
@@ -160,21 +179,29 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     for (size_t i = 0; i < clause->paths.count; i++) add_path(lowering, &clause->paths.items[i], lock);
 }
 
-// YYYY-MM-DD, or with a time behind a T: bytes compare as times do.
+// YYYY-MM-DD: bytes compare as days do.
 static bool is_date(const char *text) {
-    static const char pattern[] = "dddd-dd-ddTdd:dd:ddZ";
-    const size_t len = strlen(text);
-    if (len != 10 && len != sizeof pattern - 1) return false;
-    for (size_t i = 0; i < len; i++)
+    static const char pattern[] = "dddd-dd-dd";
+    if (strlen(text) != sizeof pattern - 1) return false;
+    for (size_t i = 0; pattern[i]; i++)
         if (pattern[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i]) return false;
     static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     const int month = (text[5] - '0') * 10 + text[6] - '0', day = (text[8] - '0') * 10 + text[9] - '0';
     return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
 }
 
-static int compare_dates(const char *a, const char *b) {
-    const size_t len = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
-    return strncmp(a, b, len);
+// --at knows days, so a time of day could only be ignored.
+static void bad_date(struct lowering *lowering, struct word word) {
+    const char *time = strpbrk(word.text, "Tt");
+    const char *day = time ? arena_copy(lowering->arena, word.text, (size_t)(time - word.text)) : "";
+    if (is_date(day)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
+        diag_help(lowering->diags, diagnostic,
+                  "only days are known: write %s; both days belong to the time of the lock", day);
+    } else {
+        bad_word(lowering, word, "a date is a day, such as 2026-01-31");
+    }
 }
 
 // Whether the lock is in force on the day of the compilation.
@@ -183,7 +210,7 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
     if (!clause) return true;
     for (size_t i = 0; i < clause->words.count; i++)
         if (clause->words.items[i].text && !is_date(clause->words.items[i].text)) {
-            bad_word(lowering, clause->words.items[i], "a date is 2026-01-31 or 2026-01-31T18:00:00Z");
+            bad_date(lowering, clause->words.items[i]);
             return true;
         }
     if (!lowering->date) {
@@ -193,13 +220,16 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
         return true;
     }
     const char *from = clause->words.items[0].text, *until = clause->words.items[1].text;
-    if (from && until && compare_dates(from, until) > 0) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
+    if (from && until && strcmp(from, until) > 0) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
+        diag_help(lowering->diags, diagnostic, "the earlier day stands behind 'from': active from %s until %s", until,
+                  from);
         return true;
     }
-    const bool active =
-        !(from && compare_dates(lowering->date, from) < 0) && !(until && compare_dates(lowering->date, until) > 0);
+    const bool active = !(from && strcmp(lowering->date, from) < 0) && !(until && strcmp(lowering->date, until) > 0);
     if (!active) {
+        lowering->inactive++;
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_INACTIVE, clause->span,
                                                     "lock '%s' is left out on %s", item->name.text, lowering->date);
         diag_help(lowering->diags, diagnostic, "it is in force only between its dates");
@@ -595,6 +625,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
 
     check_narrowed(lowering, item, own, parts, part_count);
+    if (part_count == 1 && !own->has_scope) lower_check_names(lowering, item, &parts[0]->scope);
     check_checks(lowering, item, &common);
     if (!active) return;
     struct ir_expr *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;

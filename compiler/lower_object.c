@@ -35,18 +35,78 @@ void lower_check_repeated(struct lowering *lowering, const struct ast_item *item
     }
 }
 
+// The declaration that the unknown name stands for, with capitals where something is to be filled in.
+static const char *declaration_of(struct arena *arena, const char *name) {
+    const bool kind = *name >= 'A' && *name <= 'Z';
+    const char *dot = strchr(name, '.');
+    const char *first = dot ? arena_copy(arena, name, (size_t)(dot - name)) : name;
+    return arena_printf(arena, "resource %s.%s/VERSION namespaced kind %s", kind ? "PLURAL" : first,
+                        dot ? dot + 1 : "GROUP", kind ? first : "KIND");
+}
+
 static void unknown_resource(struct lowering *lowering, struct word word, const char *name) {
     const struct catalog *catalog = lowering->catalog;
+    struct arena *arena = lowering->arena;
     struct diagnostic *diagnostic =
         diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
     const char *near = suggest_nearest(name, catalog->known, catalog->known_count);
-    if (near) {
-        diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
+    const char *dot = strchr(name, '.');
+    // GROUP/PLURAL, GROUP/VERSION/PLURAL, as manifests have it.
+    const char *last = strrchr(word.text, '/');
+    const struct resource *turned =
+        last && !catalog_list_has("status scale", last + 1)
+            ? catalog_find(catalog, dot ? arena_printf(arena, "%s.%s", last + 1, name) : last + 1)
+            : NULL;
+    const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
+    if (turned) {
+        near = catalog_name(arena, turned);
+        diag_help(lowering->diags, diagnostic, "the group stands behind a dot: did you mean '%s'?", near);
         diag_fix(diagnostic, word.span, near);
+    } else if (word.quoted && strchr(name, '*')) {
+        diag_help(lowering->diags, diagnostic, "a wildcard stands without quotes: %s", name);
+    } else if (near) {
+        // What stands behind the name, a version or a subresource, stays.
+        struct span span = word.span;
+        if (!word.quoted) span.end = span.begin + (uint32_t)strlen(name);
+        diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
+        diag_fix(diagnostic, span, near);
+    } else if (other) {
+        diag_help(lowering->diags, diagnostic, "did you mean '%s'? If not, declare it: %s", catalog_name(arena, other),
+                  declaration_of(arena, name));
+    } else if (kube_is_dns_subdomain(name) || (*name >= 'A' && *name <= 'Z')) {
+        diag_help(lowering->diags, diagnostic, "declare it: %s", declaration_of(arena, name));
     } else {
-        diag_help(lowering->diags, diagnostic, "declare it: resource %s%s namespaced", name,
-                  strchr(name, '.') ? "" : ".GROUP");
+        diag_help(lowering->diags, diagnostic, "a resource is its plural, PLURAL.GROUP, or its kind");
     }
+}
+
+static void ambiguous_resource(struct lowering *lowering, struct word word, const char *name,
+                               const struct resources *resources) {
+    struct text list;
+    text_init(&list, lowering->arena);
+    for (size_t i = 0; i < resources->count; i++)
+        text_printf(&list, "%s%s", i ? i + 1 == resources->count ? " or " : ", " : "",
+                    catalog_name(lowering->arena, resources->items[i]));
+    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                "'%s' may be any of %zu resources", name, resources->count);
+    diag_relate(diagnostic, resources->items[0]->declared, "one is declared here");
+    diag_help(lowering->diags, diagnostic, "say which: %s", text_string(&list));
+}
+
+static void unknown_version(struct lowering *lowering, struct word word, const char *name,
+                            const struct resource *resource, const char *version) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
+    if (resource->declared.file == SPAN_NOWHERE) {
+        diag_help(lowering->diags, diagnostic, "it is served as %s", resource->versions);
+        return;
+    }
+    diag_relate(diagnostic, resource->declared, "declared here");
+    if (*resource->versions)
+        diag_help(lowering->diags, diagnostic, "it is declared as %s", resource->versions);
+    else
+        diag_help(lowering->diags, diagnostic, "say the version where it is declared: resource %s/%s …",
+                  catalog_name(lowering->arena, resource), version);
 }
 
 const struct resource *lower_resource(struct lowering *lowering, struct word word, const char **ret_version) {
@@ -64,13 +124,14 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
         unknown_resource(lowering, word, name);
         return NULL;
     }
+    const struct resources *others = catalog_others(lowering->catalog, name);
+    if (others) {
+        ambiguous_resource(lowering, word, name, others);
+        return NULL;
+    }
     if (slash) {
         *ret_version = slash + 1;
-        if (!catalog_has_version(resource, slash + 1)) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
-                                                        "'%s' has no version '%s'", name, slash + 1);
-            diag_help(lowering->diags, diagnostic, "it is served as %s", resource->versions);
-        }
+        if (!catalog_has_version(resource, slash + 1)) unknown_version(lowering, word, name, resource, slash + 1);
     }
     return resource;
 }
@@ -82,6 +143,12 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
     if (!slash || kube_is_version(slash + 1)) return lower_resource(lowering, word, ret_version);
     struct word parent = word;
     parent.text = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
+    const char *before = strchr(parent.text, '/');
+    const char *name = before ? arena_copy(lowering->arena, parent.text, (size_t)(before - parent.text)) : parent.text;
+    if (!catalog_find(lowering->catalog, name)) {
+        unknown_resource(lowering, word, name);
+        return NULL;
+    }
     const struct resource *resource = lower_resource(lowering, parent, ret_version);
     if (!resource) return NULL;
     if (!catalog_list_has(resource->subresources, slash + 1)) {
@@ -175,17 +242,13 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
         qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
 }
 
-static void add_names(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
+static void add_names(struct lowering *lowering, const struct ast_clause *clause, bool for_grant,
+                      struct object_meaning *meaning) {
     struct ir_expr *atom = ir_new(lowering->arena, IR_NAME);
     atom->test = TEST_IN;
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
-        if (!kube_is_path_segment(word.text)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is no object name", word.text);
-            diag_help(lowering->diags, diagnostic, "names have at most 253 characters, no '/' and no '%%'");
-            meaning->failed = true;
-        }
+        if (!lower_check_name(lowering, word, for_grant)) meaning->failed = true;
         bool known = false;
         for (size_t j = 0; j < meaning->name_count && !known; j++) known = strcmp(meaning->names[j], word.text) == 0;
         if (known) continue;
@@ -285,7 +348,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
         case AST_CLAUSE_NAME:
             meaning->name_clause = clause;
             meaning->narrowed = true;
-            add_names(lowering, clause, meaning);
+            add_names(lowering, clause, item->kind == AST_ITEM_GRANT, meaning);
             break;
         case AST_CLAUSE_LABELS:
         case AST_CLAUSE_ANNOTATIONS:
@@ -321,6 +384,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
         meaning->failed = true;
     }
     if (meaning->has_scope && !meaning->failed) settle_scope(lowering, item, meaning);
+    if (meaning->has_scope && !meaning->failed) lower_check_names(lowering, item, &meaning->scope);
 }
 
 const struct object_meaning *lower_object(struct lowering *lowering, struct unit *unit, struct word name) {

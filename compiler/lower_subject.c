@@ -30,13 +30,25 @@ static bool is_one_of(const char *word, const char *const *list, size_t count) {
 }
 #define IS_ONE_OF(word, list) is_one_of((word), (list), sizeof(list) / sizeof *(list))
 
+// NAMESPACE/NAME as it was probably meant: system:serviceaccount:NS:NAME and NS:NAME name the account as well.
+static const char *meant_account(struct arena *arena, const char *text) {
+    static const char prefix[] = "system:serviceaccount:";
+    const char *rest = strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
+    const char *colon = strchr(rest, ':');
+    if (!colon || colon == rest || !colon[1]) return NULL;
+    return arena_printf(arena, "%.*s/%s", (int)(colon - rest), rest, colon + 1);
+}
+
 bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
                            const char **ret_name) {
     const char *slash = strchr(word.text, '/');
     if (!slash) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, word.span,
                                                     "service account '%s' without a namespace", word.text);
-        diag_help(lowering->diags, diagnostic, "write NAMESPACE/NAME, for example default/%s", word.text);
+        const char *meant = meant_account(lowering->arena, word.text);
+        diag_help(lowering->diags, diagnostic,
+                  meant ? "write NAMESPACE/NAME: %s" : "write NAMESPACE/NAME, for example default/%s",
+                  meant ? meant : word.text);
         return false;
     }
     const char *namespace = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
@@ -49,6 +61,24 @@ bool lower_service_account(struct lowering *lowering, struct word word, const ch
     *ret_namespace = namespace;
     *ret_name = slash + 1;
     return true;
+}
+
+// A '*' in the middle may be part of a name; at an end it is meant for whatever stands there.
+bool lower_check_identity(struct lowering *lowering, struct word word, const char *what) {
+    const size_t len = strlen(word.text);
+    const bool pattern = len && (word.text[0] == '*' || word.text[len - 1] == '*');
+    const char *problem = !len ? "is empty" : pattern ? "is a pattern" : NULL;
+    if (!problem) return true;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "this %s name %s", what, problem);
+    if (!*word.text)
+        diag_help(lowering->diags, diagnostic, "name the %s that is meant", what);
+    else if (strcmp(what, "user") == 0)
+        diag_help(lowering->diags, diagnostic,
+                  "names are compared whole; a condition takes a pattern: unless user like \"%s\"", word.text);
+    else
+        diag_help(lowering->diags, diagnostic, "names are compared whole: name each %s", what);
+    return false;
 }
 
 static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
@@ -77,10 +107,7 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
     case AST_SUBJECT_UID: {
         const bool user = subject->kind == AST_SUBJECT_USER, group = subject->kind == AST_SUBJECT_GROUP;
         const char *word = user ? "user" : group ? "group" : "uid";
-        if (!*name) {
-            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "an empty %s name", word);
-            break;
-        }
+        if (!lower_check_identity(lowering, subject->name, word)) break;
         *ret_label = arena_printf(arena, "%s %s", word, name);
         return ir_is(arena, user ? IR_USER : group ? IR_GROUP : IR_UID, NULL, name);
     }

@@ -175,8 +175,8 @@ create:
   | "new subject"
   ;
 sealing:
-    %empty
-        { $$ = build_sealed(false, @$, (struct ast_subjects){0}, (struct ast_clauses){0}); }
+    acceptances
+        { $$ = build_sealed(false, @$, (struct ast_subjects){0}, $acceptances); }
   | "sealed" acceptances
         { $$ = build_sealed(true, @1, (struct ast_subjects){0}, $acceptances); }
   | "sealed" "by" subjects acceptances

@@ -63,8 +63,8 @@ static void knows_groups(void **state) {
 
 static void takes_declared_resources_once(void **state) {
     struct catalog *catalog = catalog_of(state);
-    const struct resource widgets = {"widgets", "",    "Widget", "example.com",       "v1", "v1", true,
-                                     "",        "get", "",       {SPAN_NOWHERE, 0, 0}};
+    const struct resource widgets = {"widgets", "",    "Widget", "example.com", "v1", "v1", true,
+                                     "",        "get", "",       {0, 0, 1},     false};
     struct resource pods = widgets;
     assert_null(catalog_declare(catalog, &widgets));
     assert_finds(catalog, "widgets", "example.com", "widgets");
@@ -77,7 +77,40 @@ static void takes_declared_resources_once(void **state) {
     pods.kind = "Pod";
     assert_null(catalog_declare(catalog, &pods));
     assert_finds(catalog, "pods", "", "pods");
+    assert_null(catalog_others(catalog, "pods"));
     assert_finds(catalog, "pods.example.com", "example.com", "pods");
+}
+
+static void a_word_of_several_declared_resources_is_none_of_theirs(void **state) {
+    struct catalog *catalog = catalog_of(state);
+    const struct resource one = {"clusters", "",    "Cluster", "one.example.com", "v1", "v1", true,
+                                 "",         "get", "",        {0, 0, 1},         false};
+    struct resource two = one, other = one;
+    two.group = "two.example.com";
+    assert_null(catalog_declare(catalog, &one));
+    assert_null(catalog_others(catalog, "clusters"));
+    assert_null(catalog_declare(catalog, &two));
+    assert_int_equal(catalog_others(catalog, "clusters")->count, 2);
+    assert_int_equal(catalog_others(catalog, "Cluster")->count, 2);
+    assert_null(catalog_others(catalog, "clusters.two.example.com"));
+    assert_finds(catalog, "clusters.two.example.com", "two.example.com", "clusters");
+    assert_ptr_equal(catalog_get(catalog, "two.example.com", "clusters"), &two);
+
+    // A kind that is the plural of another resource.
+    other.plural = "others";
+    other.kind = "Clusters";
+    assert_null(catalog_declare(catalog, &other));
+    assert_finds(catalog, "clusters.one.example.com", "one.example.com", "clusters");
+    assert_null(catalog_others(catalog, "clusters.one.example.com"));
+}
+
+static void names_are_what_the_api_server_takes(void **state) {
+    struct catalog *catalog = catalog_of(state);
+    assert_int_equal(catalog_name_rule(catalog_find(catalog, "pods")), NAMES_ARE_SUBDOMAINS);
+    assert_int_equal(catalog_name_rule(catalog_find(catalog, "ns")), NAMES_ARE_LABELS);
+    assert_int_equal(catalog_name_rule(catalog_find(catalog, "clusterroles")), NAMES_ARE_SEGMENTS);
+    assert_int_equal(catalog_name_rule(catalog_find(catalog, "ipaddresses")), NAMES_ARE_SEGMENTS);
+    assert_int_equal(catalog_name_rule(catalog_find(catalog, "apiservices")), NAMES_ARE_SEGMENTS);
 }
 
 static void lists_are_compared_word_by_word(void **state) {
@@ -105,6 +138,8 @@ int main(void) {
         SENTENCE(knows_scope_and_subresources),
         SENTENCE(knows_groups),
         SENTENCE(takes_declared_resources_once),
+        SENTENCE(a_word_of_several_declared_resources_is_none_of_theirs),
+        SENTENCE(names_are_what_the_api_server_takes),
         SENTENCE(lists_are_compared_word_by_word),
         SENTENCE(names_have_their_group_unless_it_is_core),
     };

@@ -145,6 +145,26 @@ static void an_acceptance_of_nothing_is_reported(void **state) {
                         "K0212", "K0201");
 }
 
+static void actors_accept_warnings_sealed_or_not(void **state) {
+    static const char lock[] = "lock l {\n  resources limitranges\n  namespace a\n  name n\n  deny create\n  exclusive "
+                               "a\n  allow K0205%s\n}\n";
+    struct arena *arena = arena_of(state);
+    const char *plain = arena_printf(arena, lock, ""), *unsealed = arena_printf(arena, lock, ", K0219");
+    assert_clean(
+        compile(state, arena_printf(arena, "actor a = group system:authenticated allow K0303 \"r\"\n%s", plain)));
+    assert_clean(compile(state, arena_printf(arena, "actor a = sa a/default\n  allow K0303\n%s", unsealed)));
+    assert_reports_only(compile(state, arena_printf(arena, "actor a = sa a/default\n%s", unsealed)), "K0303",
+                        "sa a/default");
+    assert_reports_only(compile(state, arena_printf(arena, "actor a = user u allow K0303\n%s", plain)), "K0212",
+                        "K0303");
+    assert_reports_only(compile(state, arena_printf(arena, "actor a = sa a/b allow K0220\n%s", unsealed)), "K0212",
+                        "K0220");
+    // An actor may be called like the word.
+    assert_reports_only(
+        compile(state, arena_printf(arena, "actor allow = user u\nactor a = allow allow K0303\n%s", plain)), "K0212",
+        "K0303");
+}
+
 static void an_acceptance_is_for_its_own_block(void **state) {
     const char *other = "lock m {\n  resources secrets\n  namespace a\n  name n\n  deny create\n}\n";
     assert_reports_only(
@@ -233,6 +253,7 @@ int main(void) {
         SENTENCE(every_warning_arises_and_the_case_beside_it_is_quiet),
         SENTENCE(every_warning_in_a_block_can_be_accepted),
         SENTENCE(an_acceptance_of_nothing_is_reported),
+        SENTENCE(actors_accept_warnings_sealed_or_not),
         SENTENCE(an_acceptance_is_for_its_own_block),
         SENTENCE(locks_of_one_actor_are_accepted_one_by_one),
         SENTENCE(thousands_of_warnings_can_be_accepted),

@@ -131,12 +131,50 @@ static void the_order_of_files_and_items_does_not_matter(void **state) {
 
 static void declared_resources_mean_the_same_in_any_order(void **state) {
     static const struct file a = {"a.klock", "resource widgets.a.example.com namespaced\n"};
-    static const struct file b = {"b.klock", "resource widgets.b.example.com namespaced\n"};
+    static const struct file b = {"b.klock", "resource gadgets.b.example.com namespaced\n"};
     static const struct file use = {
-        "c.klock", "lock l {\n  resources widgets\n  namespace default\n  all objects\n  deny update\n}\n"};
+        "c.klock", "lock l {\n  resources widgets, gadgets\n  namespace default\n  all objects\n  deny update\n}\n"};
     const char *expected = output_text(state, COMPILE_FILES(state, a, b, use));
     assert_string_equal(output_text(state, COMPILE_FILES(state, b, a, use)), expected);
     assert_string_equal(output_text(state, COMPILE_FILES(state, use, b, a)), expected);
+}
+
+static void a_plural_of_two_groups_is_written_with_its_group(void **state) {
+    static const struct file a = {"a.klock", "resource widgets.a.example.com/v1 namespaced kind Widget\n"};
+    static const struct file b = {"b.klock", "resource widgets.b.example.com/v1 namespaced kind Widget\n"};
+    static const char *const words[] = {"widgets", "Widget", "widget"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *text =
+            arena_printf(arena_of(state),
+                         "lock l {\n  resources %s\n  namespace default\n  all objects\n  deny update\n}\n", words[i]);
+        assert_reports_only(COMPILE_FILES(state, a, b, {"c.klock", text}), "K0103", words[i]);
+    }
+    assert_no_errors(COMPILE_FILES(
+        state, a, b,
+        {"c.klock",
+         "lock l {\n  resources widgets.b.example.com\n  namespace default\n  all objects\n  deny update\n}\n"}));
+    // What is built in keeps its words: the core group has no other.
+    assert_no_errors(compile(state,
+                             "resource pods.metrics.example.com/v1 namespaced kind PodMetrics\nlock l {\n  resources "
+                             "pods\n  namespace default\n  all objects\n  deny update\n}\n"));
+}
+
+static void what_makes_no_object_is_an_error(void **state) {
+    static const char *const texts[] = {"policy x\n", "actor a = user u\n",
+                                        "object o {\n  resources pods\n  namespace a\n}\n",
+                                        "resource widgets.example.com/v1 namespaced kind Widget\n",
+                                        "test \"t\" {\n  as user u\n  delete pods a/b\n  expect allowed\n}\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_reports_only(compile(state, texts[i]), "K0005", "");
+    assert_reports(compile_static(state, "grant g to user u {\n  resources pods\n  namespace a\n  allow get\n}\n"),
+                   "K0005", "");
+    assert_silent(compile(state, "actor a = new sa a/b\n"), "K0005");
+    // Locks whose days are over leave nothing, and that is meant.
+    assert_silent(compile_at(state,
+                             "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active until "
+                             "2026-02-01\n}\n",
+                             "2026-02-02"),
+                  "K0005");
 }
 
 static void resources_may_be_declared_again_only_alike(void **state) {
@@ -177,6 +215,8 @@ int main(void) {
         SENTENCE(two_policies_are_apart),
         SENTENCE(the_order_of_files_and_items_does_not_matter),
         SENTENCE(declared_resources_mean_the_same_in_any_order),
+        SENTENCE(a_plural_of_two_groups_is_written_with_its_group),
+        SENTENCE(what_makes_no_object_is_an_error),
         SENTENCE(resources_may_be_declared_again_only_alike),
         SENTENCE(a_file_that_declares_nothing_is_an_error),
     };

@@ -177,7 +177,9 @@ static void dates_decide_on_the_day_of_the_compilation(void **state) {
         {"until 2026-02-01", "2026-02-01", true},
         {"until 2026-02-01", "2026-02-02", false},
         {"from 2026-02-01 until 2026-02-03", "2026-02-02", true},
-        {"from 2026-02-01T12:00:00Z until 2026-02-03", "2026-02-01", true},
+        {"from 2026-02-01 until 2026-02-03", "2026-02-01", true},
+        {"from 2026-02-01 until 2026-02-03", "2026-02-03", true},
+        {"from 2026-02-01 until 2026-02-01", "2026-02-01", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *text =
@@ -194,6 +196,43 @@ static void dates_decide_on_the_day_of_the_compilation(void **state) {
                               "2026-02-02 until 2026-02-01\n}\n",
                               "2026-01-01"),
                    "K0403", "active from 2026-02-02 until 2026-02-01");
+    static const char *const times[] = {"2026-02-01T12:00:00Z", "2026-02-01T12:00", "2026-02-01Z", "2026-02"};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        assert_reports(compile_at(state,
+                                  arena_printf(arena_of(state),
+                                               "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny "
+                                               "update\n  active until %s\n}\n",
+                                               times[i]),
+                                  "2026-01-01"),
+                       "K0408", times[i]);
+}
+
+static void what_is_looked_up_has_a_version_and_a_kind(void **state) {
+    static const struct {
+        const char *declared, *clauses;
+        bool fine;
+    } rows[] = {
+        {" namespaced", "labels a\n  deny update", false},
+        {" namespaced kind Rollout", "labels a\n  deny update", false},
+        {"/v1alpha1 namespaced", "labels a\n  deny scale", false},
+        {"/v1alpha1 namespaced", "labels a\n  require field spec.replicas < 9", false},
+        {"/v1alpha1 namespaced kind Rollout", "labels a\n  deny update", true},
+        {" namespaced", "name n\n  deny update", true},
+        {" namespaced", "name n\n  deny update\n  cover scale by params", false},
+        {" namespaced", "labels a\n  deny update\n  cover scale never", true},
+        {" namespaced", "labels a\n  deny delete", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation = compile(
+            state, arena_printf(arena_of(state),
+                                "resource rollouts.argoproj.io%s subresources scale\nlock l {\n  resources rollouts\n  "
+                                "namespace a\n  %s\n}\n",
+                                rows[i].declared, rows[i].clauses));
+        if (rows[i].fine)
+            assert_no_errors(compilation);
+        else
+            assert_reports(compilation, "K0401", "rollouts.argoproj.io");
+    }
 }
 
 static void operations_add_up(void **state) {
@@ -304,6 +343,7 @@ int main(void) {
         SENTENCE(subresources_take_what_requests_for_them_are),
         SENTENCE(covers_are_chosen_by_what_selects),
         SENTENCE(dates_decide_on_the_day_of_the_compilation),
+        SENTENCE(what_is_looked_up_has_a_version_and_a_kind),
         SENTENCE(operations_add_up),
         SENTENCE(when_and_unless_are_one_condition),
         SENTENCE(a_condition_narrows_enough),

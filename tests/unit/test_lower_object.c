@@ -49,6 +49,40 @@ static void names_must_exist(void **state) {
     ASSERT_ROWS(state, rows);
 }
 
+static void names_are_those_that_objects_can_have(void **state) {
+    static const struct row rows[] = {
+        {"resources pods\nnamespace a\nname \"web-*\"", "K0104", "\"web-*\""},
+        {"resources pods\nnamespace a\nname \"web-?\"", "K0104", "\"web-?\""},
+        {"resources pods\nnamespace a\nname \".\"", "K0104", "\".\""},
+        {"resources pods\nnamespace a\nname \"..\"", "K0104", "\"..\""},
+        {"resources pods\nnamespace a\nname \"a%b\"", "K0104", "\"a%b\""},
+        {"resources pods\nnamespace a\nname Web", "K0104", "Web"},
+        {"resources pods\nnamespace a\nname a_b", "K0104", "a_b"},
+        {"resources pods\nnamespace a\nwhere name = \"web-*\"", "K0104", "\"web-*\""},
+        {"resources pods\nnamespace a\nwhere not (name in (Web, web) or label x)", "K0104", "Web"},
+        {"resources pods\nnamespace a\nall objects\nwhen name != a_b", "K0104", "a_b"},
+        {"resources ns\nname \"team-*\"", "K0104", "\"team-*\""},
+        {"resources ns\nname a.b", "K0104", "a.b"},
+        {"resources clusterroles\nname \"system:*\"", "K0104", "\"system:*\""},
+    };
+    ASSERT_ROWS(state, rows);
+    static const char *const fine[] = {
+        "resources clusterroles\nname system:controller:x, A_b",  "resources *\nnamespace a\nname A_b",
+        "resources pods, roles\nnamespace a\nname A_b",           "resources ipaddresses\nname \"2001:db8::1\"",
+        "resources pods\nnamespace a\nwhere name like \"web-*\"", "resources pods\nnamespace a\nname a.b"};
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        assert_no_errors(compile(state, arena_printf(arena_of(state), "lock l {\n%s\n  deny update\n}\n", fine[i])));
+    // Resources that are declared need not be custom ones, whose names are known.
+    assert_no_errors(compile(state, "resource images.image.openshift.io/v1 cluster kind Image\nlock l {\n  resources "
+                                    "images\n  name \"sha256:A_b\"\n  deny update\n}\n"));
+    assert_reports(compile(state, "object o {\n  resources pods\n  namespace a\n}\nlock l on o {\n  name A\n  deny "
+                                  "update\n}\n"),
+                   "K0104", "A");
+    assert_reports(compile(state, "object o {\n  resources pods\n  namespace a\n  name A\n}\nlock l on o {\n  deny "
+                                  "update\n}\n"),
+                   "K0104", "A");
+}
+
 static void clauses_that_say_nothing_are_refused(void **state) {
     static const struct row rows[] = {
         {"namespace a\nname n", "K0401", "l"},
@@ -138,10 +172,15 @@ static void several_objects_are_selected_one_by_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(resources_and_namespaces_belong_together),     SENTENCE(names_must_exist),
-        SENTENCE(clauses_that_say_nothing_are_refused),         SENTENCE(objects_take_object_clauses_only),
-        SENTENCE(a_lock_on_an_object_does_not_say_where_again), SENTENCE(scopes_are_what_was_said),
-        SENTENCE(versions_are_kept_as_they_are_written),        SENTENCE(several_objects_are_selected_one_by_one),
+        SENTENCE(resources_and_namespaces_belong_together),
+        SENTENCE(names_must_exist),
+        SENTENCE(names_are_those_that_objects_can_have),
+        SENTENCE(clauses_that_say_nothing_are_refused),
+        SENTENCE(objects_take_object_clauses_only),
+        SENTENCE(a_lock_on_an_object_does_not_say_where_again),
+        SENTENCE(scopes_are_what_was_said),
+        SENTENCE(versions_are_kept_as_they_are_written),
+        SENTENCE(several_objects_are_selected_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@ package differential
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,7 +110,7 @@ func (m *maker) textFor(kind, key string) string {
 	case "annotation":
 		value = pick(m.c, m.w.texts)
 	case "name":
-		value = pick(m.c, m.w.names)
+		value = pick(m.c, m.writable())
 	case "namespace":
 		value = pick(m.c, m.w.namespaces)
 	case "user":
@@ -533,6 +534,20 @@ func split(list []resource, namespaced bool) []resource {
 	return out
 }
 
+// writable gives the names that a policy may write of what it is about: klockc refuses what no object can be called.
+func (m *maker) writable() []string {
+	var out []string
+	for _, name := range m.w.names {
+		if m.wildcard || slices.ContainsFunc(m.aim.resources, func(r resource) bool { return r.takes(name) }) {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		out = []string{"web"}
+	}
+	return out
+}
+
 // where writes the clauses that say which objects could be meant.
 func (m *maker) where(wildcards bool) []string {
 	var clauses []string
@@ -566,7 +581,7 @@ func (m *maker) where(wildcards bool) []string {
 		text := names(chosen)
 		if through := m.subresources(chosen); through != "" {
 			text = through
-		} else if r := chosen[0]; len(chosen) == 1 && chance(m.s, 10) {
+		} else if r := chosen[0]; len(chosen) == 1 && r.hasVersion() && chance(m.s, 10) {
 			text = r.plural
 			if r.group != "" {
 				text += "." + r.group
@@ -602,7 +617,7 @@ func (m *maker) where(wildcards bool) []string {
 // which writes the clauses that select among the objects.
 func (m *maker) which() (clauses []string, movable bool) {
 	if chance(m.s, 20) {
-		m.aim.names = some(m.c, m.w.names, 3)
+		m.aim.names = some(m.c, m.writable(), 3)
 		var texts []string
 		for _, name := range m.aim.names {
 			texts = append(texts, word(name))

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,6 +60,27 @@ var podActs = []string{"eviction", "exec", "attach", "portforward", "proxy", "bi
 func named(plural string) resource {
 	i := slices.IndexFunc(builtin, func(r resource) bool { return r.plural == plural })
 	return builtin[i]
+}
+
+// hasVersion is whether the resource can be written with its version: one that is declared without has none.
+func (r resource) hasVersion() bool {
+	return r.declaration == "" || strings.Contains(r.declaration, "/v1")
+}
+
+var (
+	dnsLabel     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+)
+
+// takes is whether klockc takes the name for one of the resource.
+func (r resource) takes(name string) bool {
+	switch {
+	case r.declaration != "", r.group == "rbac.authorization.k8s.io", r.group == "apiregistration.k8s.io":
+		return true
+	case r.plural == "services", r.plural == "namespaces":
+		return dnsLabel.MatchString(name)
+	}
+	return dnsSubdomain.MatchString(name)
 }
 
 var custom = []resource{
