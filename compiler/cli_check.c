@@ -11,10 +11,11 @@ int cli_check(const struct cli *cli) {
     int status = CLI_USAGE;
     struct klock_compiler *compiler = policy_compile(cli, &status);
     if (compiler == NULL) return status;
-    if (cli->output == NULL)
-        policy_show_diagnostics(cli, compiler);
-    else if (!policy_print(klock_diagnostics_text(compiler, cli->output, cli_wants_color(cli, STDOUT_FILENO))))
-        status = CLI_USAGE;
+    // Diagnostics are the result of this verb, wherever they go.
+    bool shown = cli->output == NULL
+                     ? policy_show_diagnostics(cli, compiler)
+                     : policy_print(klock_diagnostics_text(compiler, cli->output, cli_wants_color(cli, STDOUT_FILENO)));
+    if (!shown) status = CLI_USAGE;
     klock_free(compiler);
     return status;
 }

@@ -243,9 +243,14 @@ static int write_changes(struct wanted_files *files) {
     return fine ? CLI_FINE : CLI_USAGE;
 }
 
+// "-" is standard output, as it is standard input among the paths.
+static bool is_standard_output(const struct cli *cli) {
+    return cli->output_file != NULL && strcmp(cli->output_file, "-") == 0;
+}
+
 static bool usable(const struct cli *cli) {
     const char *problem = NULL;
-    bool somewhere = cli->output_file != NULL || cli->output_dir != NULL;
+    bool somewhere = (cli->output_file != NULL && !is_standard_output(cli)) || cli->output_dir != NULL;
     if (cli->output_file != NULL && cli->output_dir != NULL)
         problem = "--output-file and --output-dir exclude each other";
     if (cli->output_dir != NULL && cli->output != NULL && strcmp(cli->output, "yaml") != 0)
@@ -288,11 +293,11 @@ int cli_compile(const struct cli *cli) {
     int status = CLI_USAGE;
     struct klock_compiler *compiler = policy_compile(cli, &status);
     if (compiler == NULL) return status;
-    policy_show_diagnostics(cli, compiler);
+    (void)policy_show_diagnostics(cli, compiler);
     if (status == CLI_FINE) {
         const char *text = klock_output_text(compiler, cli->output != NULL ? cli->output : "yaml");
         if (text == NULL) cli_out_of_memory();
-        if (cli->output_file != NULL || cli->output_dir != NULL)
+        if ((cli->output_file != NULL && !is_standard_output(cli)) || cli->output_dir != NULL)
             status = to_disk(cli, compiler, text);
         else
             status = policy_print(text) ? CLI_FINE : CLI_USAGE;

@@ -58,9 +58,9 @@ static bool walk(const char *directory, struct strings *files) {
         if (entry->d_name[0] == '.') continue;
         char *path = join(directory, entry->d_name);
         struct stat status;
-        if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode))
-            fine = walk(path, files);
-        else if (has_suffix(entry->d_name, ".klock") && !files_is_directory(path))
+        if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode)) fine = walk(path, files);
+        // Nobody meant a pipe or a device that lies there; a link to nothing is added, and said to be unreadable.
+        else if (has_suffix(entry->d_name, ".klock") && (stat(path, &status) != 0 || S_ISREG(status.st_mode)))
             strings_add(files, path);
         free(path);
     }

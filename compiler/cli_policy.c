@@ -70,18 +70,19 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     cli_out_of_memory();
 }
 
-void policy_show_diagnostics(const struct cli *cli, struct klock_compiler *compiler) {
-    if (klock_diagnostic_count(compiler) == 0) return;
+bool policy_show_diagnostics(const struct cli *cli, struct klock_compiler *compiler) {
+    if (klock_diagnostic_count(compiler) == 0) return true;
     const char *text = klock_diagnostics_text(compiler, "human", cli_wants_color(cli, STDERR_FILENO));
     if (text == NULL) cli_out_of_memory();
-    // Nobody is left to tell when standard error fails, and the exit status says enough.
+    // Nobody is left to tell when standard error fails, but for the exit status.
     size_t len = strlen(text);
     while (len > 0) {
         ssize_t written = write(STDERR_FILENO, text, len);
-        if (written <= 0) return;
+        if (written <= 0) return false;
         text += written;
         len -= (size_t)written;
     }
+    return true;
 }
 
 bool policy_print(const char *text) {

@@ -196,7 +196,7 @@ int cli_test(const struct cli *cli) {
     int status = CLI_USAGE;
     struct klock_compiler *compiler = policy_compile(cli, &status);
     if (compiler != NULL) {
-        policy_show_diagnostics(cli, compiler);
+        (void)policy_show_diagnostics(cli, compiler);
         if (status == CLI_FINE && cli->print_cases) {
             status = policy_print(klock_test_cases(compiler)) ? CLI_FINE : CLI_USAGE;
         } else if (status == CLI_FINE) {

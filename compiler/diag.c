@@ -137,8 +137,8 @@ void diags_sort(struct diags *diags) {
     for (size_t i = 1; i < diags->count; i++) {
         if (compare_diagnostics(&diags->items[kept - 1], &diags->items[i]) != 0) {
             diags->items[kept++] = diags->items[i];
-        } else if (infos[diags->items[i].code].severity == SEVERITY_ERROR) {
-            diags->errors--;
+        } else if (diags->items[i].severity == SEVERITY_ERROR) {
+            diags->errors--; // a promoted warning has been counted as well
         }
     }
     const size_t distinct = kept;

@@ -28,7 +28,7 @@ static bool is_somewhere(const struct sources *sources, struct span span) {
 
 static size_t beyond_cap(const struct diags *diags) {
     size_t errors = 0;
-    for (size_t i = 0; i < diags->count; i++) errors += diag_info(diags->items[i].code)->severity == SEVERITY_ERROR;
+    for (size_t i = 0; i < diags->count; i++) errors += diags->items[i].severity == SEVERITY_ERROR;
     return diags->errors > errors ? diags->errors - errors : 0;
 }
 

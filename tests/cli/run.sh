@@ -242,6 +242,10 @@ try 0 compile good.klock --output-file link.yaml
 judge 'a link stays a link' test -L link.yaml
 judge 'a link is followed' cmp -s one.yaml good.yaml
 try 0 compile good.klock --output-file one.json -o json
+try 0 compile good.klock --output-file -
+judge '--output-file -: standard output' cmp -s out good.yaml
+judge '--output-file -: no file of that name' test ! -e ./-
+refuses 'output-file or --output-dir' compile --check --output-file - good.klock
 try 1 compile bad.klock --output-file one.yaml
 judge 'a failed compile leaves the file alone' cmp -s one.yaml good.yaml
 try 1 compile bad.klock --output-file new.yaml
@@ -291,6 +295,13 @@ ls deploy >before
 try 1 compile bad.klock --output-dir deploy
 ls deploy >after
 judge 'a failed compile leaves the directory alone' cmp -s before after
+printf 'policy nothing\n' >nothing.klock
+try 1 compile nothing.klock --output-dir deploy
+says 'K0005'
+ls deploy >after
+judge 'what makes no object leaves the directory alone' cmp -s before after
+try 1 compile nothing.klock --output-file one.yaml
+judge 'what makes no object leaves the file alone' test -s one.yaml
 try 1 compile bad.klock --output-dir fresh
 judge 'a failed compile makes no directory' test ! -e fresh
 try 1 compile good.klock --output-dir fresh --check
@@ -310,6 +321,12 @@ judge 'make reads the depfile' "${MAKE_PROGRAM:-make}" -s -f top.mk top.yaml
 try 0 compile top.klock --output-dir top --depfile top.d
 judge 'depfile: every object is a target' grep -q '^top/validatingadmissionpolicy.*top/validating.*:' top.d
 
+# ---- directories ----
+mkdir piped && cp good.klock piped/ && mkfifo piped/pipe.klock
+status=0
+timeout 20 "$KLOCKC" check piped >out 2>err || status=$?
+judge 'a pipe in a directory is left out' test "$status" -eq 0
+
 # ---- check ----
 try 0 check good.klock && silent check
 try 1 check bad.klock && silent 'check bad'
@@ -317,6 +334,7 @@ says '^bad.klock:3:14: error:.*\[K0103 '
 try 0 check warned.klock
 says 'warning'
 try 1 check warned.klock --warnings-as-errors
+judge 'every promoted warning is shown' test "$(grep -c 'more errors' err)" -eq 0
 for form in human json sarif github junit; do
 	try 1 check bad.klock -o $form && prints K0103
 	quiet "check -o $form"
@@ -379,6 +397,10 @@ if [ -e /dev/full ]; then
 		judge "$words on a full disk" test "$status" -eq 2
 		says 'No space left' "$words"
 	done
+	status=0
+	"$KLOCKC" check warned.klock >out 2>/dev/full || status=$?
+	: >err
+	judge 'check: warnings that are lost' test "$status" -eq 2
 	try 2 compile good.klock --output-file /dev/full
 	says 'No space left'
 else

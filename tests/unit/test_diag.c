@@ -65,6 +65,20 @@ static void keeps_a_bounded_number(void **state) {
     assert_non_null(strstr(text_string(&text), "500 more errors"));
 }
 
+static void warnings_that_became_errors_are_shown_and_counted_once(void **state) {
+    struct fixture *fixture = *state;
+    for (uint32_t i = 0; i < 4; i++) diag_report(&fixture->diags, DIAG_FULL_SELECTOR, at(0, i / 2, 9), "same");
+    diag_report(&fixture->diags, DIAG_SYNTAX, at(0, 1, 2), "an error");
+    diags_promote_warnings(&fixture->diags);
+    diags_sort(&fixture->diags);
+    assert_int_equal(fixture->diags.count, 3);
+    assert_int_equal(fixture->diags.errors, 3);
+    struct text text;
+    text_init(&text, &fixture->arena);
+    diag_print(&text, &fixture->diags, &fixture->sources, DIAG_FORMAT_HUMAN, false);
+    assert_null(strstr(text_string(&text), "more errors"));
+}
+
 static void messages_are_one_clean_line(void **state) {
     struct fixture *fixture = *state;
     char *huge = arena_alloc(&fixture->arena, 100001);
@@ -274,6 +288,7 @@ int main(void) {
         TEST(codes_and_names_are_unique),
         TEST(sorts_and_drops_what_is_said_twice),
         TEST(keeps_a_bounded_number),
+        TEST(warnings_that_became_errors_are_shown_and_counted_once),
         TEST(messages_are_one_clean_line),
         TEST(prints_for_people),
         TEST(marks_the_first_line_only_and_cuts_long_ones),
