@@ -364,10 +364,14 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
             return;
         }
         if (!is_by_labels(from->selects)) {
+            const bool all = from->selects->kind == IR_TRUE;
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                            "'cascade' on a lock that selects by more than labels, which alone are handed on");
-            diag_help(lowering->diags, diagnostic, "select by the labels that are in the pod template as well");
+                            "'cascade' on a lock that selects by %s, and labels alone are handed on",
+                            all ? "nothing" : "something else than labels");
+            diag_help(lowering->diags, diagnostic, "%s",
+                      all ? "name what they own among the resources: replicasets, jobs, pods"
+                          : "select by the labels that are in the pod template as well");
             return;
         }
         const struct ir_scope targets = lock->scope;
