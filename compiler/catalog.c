@@ -106,6 +106,11 @@ const struct resource *catalog_get(const struct catalog *catalog, const char *gr
     return resource && strcmp(resource->group, group) == 0 && strcmp(resource->plural, plural) == 0 ? resource : NULL;
 }
 
+const struct resource *catalog_built_in(size_t *ret_count) {
+    *ret_count = sizeof built_in / sizeof *built_in;
+    return built_in;
+}
+
 bool catalog_knows_group(const struct catalog *catalog, const char *group) {
     for (size_t i = 0; i < catalog->known_count; i++) {
         const struct resources *known = names_get(&catalog->words, catalog->known[i]);

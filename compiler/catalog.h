@@ -53,6 +53,8 @@ const struct resource *catalog_find(const struct catalog *catalog, const char *w
 const struct resources *catalog_others(const struct catalog *catalog, const char *word);
 // By exact group and plural.
 const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural);
+// The API server's own resources.
+const struct resource *catalog_built_in(size_t *ret_count);
 bool catalog_knows_group(const struct catalog *catalog, const char *group);
 // The minor since which servers have a built-in resource in the version that is preferred; 0: every server that there
 // is.

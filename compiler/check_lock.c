@@ -26,6 +26,22 @@ static void check_reads(const struct checking *checking, const struct ir_lock *l
               diag_info(DIAG_READS_STAY_OPEN)->code);
 }
 
+// Whether the lock refuses some of what the controller has to do.
+static bool refuses_work(const struct checking *checking, const struct ir_lock *lock, size_t index) {
+    const struct ir_exemption *exemption = &ir_exemptions[index];
+    const struct resource *resource = checking->around.exempted[index];
+    const char *own = lock->scope.subresource;
+    const bool about = own ? catalog_list_has(exemption->subresources, own)
+                           : !*exemption->subresources || *exemption->subresources == ' ';
+    if (exemption->level != EXEMPT_CONTROLLERS || !about || !resource || !check_takes_in(&lock->scope, resource))
+        return false;
+    const char *name = strrchr(exemption->user, ':') + 1;
+    // These write one object of a fixed name in each namespace: a lock that selects hardly means it.
+    if (catalog_list_has("root-ca-cert-publisher service-account-controller", name) && lock->selects->kind != IR_TRUE)
+        return false;
+    return (exemption->operations & lock->denies) != 0;
+}
+
 // Controllers whose own work on the locked resources the lock would refuse.
 static void check_starvation(const struct checking *checking, const struct ir_lock *lock) {
     if (lock->exemption == EXEMPT_CONTROLLERS || !(lock->mode & MODE_DENY) || lock->path_count) return;
@@ -33,18 +49,8 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
     text_init(&names, checking->arena);
     size_t count = 0;
     for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        const char *own = lock->scope.subresource;
-        const bool about = own ? catalog_list_has(exemption->subresources, own)
-                               : !*exemption->subresources || *exemption->subresources == ' ';
-        if (exemption->level != EXEMPT_CONTROLLERS || !about || !(exemption->operations & lock->denies) ||
-            !covers(&lock->scope, exemption->resource_group, exemption->resource))
-            continue;
-        const char *colon = strrchr(exemption->user, ':'), *name = colon + 1;
-        // These write one object of a fixed name in each namespace: a lock that selects hardly means it.
-        if (catalog_list_has("root-ca-cert-publisher service-account-controller", name) &&
-            lock->selects->kind != IR_TRUE)
-            continue;
+        if (!refuses_work(checking, lock, i)) continue;
+        const char *name = strrchr(ir_exemptions[i].user, ':') + 1;
         if (strstr(text_string(&names), name)) continue;
         if (count++ < 3) text_printf(&names, "%s%s", names.len ? ", " : "", name);
     }
@@ -107,125 +113,221 @@ static void check_subresources(const struct checking *checking, const struct ir_
 // ---- what lies around the locked objects ----
 
 #define RBAC_BINDINGS "rbac.authorization.k8s.io", "clusterrolebindings"
-#define DEFINITIONS "apiextensions.k8s.io", "customresourcedefinitions"
 
-// Locks on the resource: in the namespace, "*" for those that name none, "" for whichever.
-static const char *place(struct arena *arena, const char *group, const char *plural, const char *namespace) {
-    return arena_printf(arena, "%s.%s %s", plural, group, namespace);
+// Labels that controllers put on what they make; the template of whoever wrote the workload lacks them.
+static const char added_labels[] =
+    "apps.kubernetes.io/pod-index batch.kubernetes.io/controller-uid batch.kubernetes.io/job-completion-index "
+    "batch.kubernetes.io/job-name controller-revision-hash controller-uid job-name pod-template-generation "
+    "pod-template-hash statefulset.kubernetes.io/pod-name";
+
+// Such a label without which nothing is selected; NULL where there is none.
+static const char *needed_label(const struct ir_expr *expr) {
+    if (expr->kind == IR_LABEL) return catalog_list_has(added_labels, expr->key) ? expr->key : NULL;
+    if (expr->kind != IR_AND && expr->kind != IR_OR) return NULL;
+    const char *needed = NULL;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        const char *label = needed_label(expr->operands[i]);
+        if (!label && expr->kind == IR_OR) return NULL;
+        if (label) needed = label;
+    }
+    return needed;
 }
 
-// Whether some lock keeps others from deleting such objects where this one holds, at least in one of its namespaces.
-static bool is_locked_as(const struct checking *checking, const struct ir_lock *lock, const char *group,
-                         const char *plural) {
-    struct arena *arena = checking->arena;
-    if (lock->scope.where != IN_NAMESPACES) return names_get(&checking->locked, place(arena, group, plural, ""));
-    if (names_get(&checking->locked, place(arena, group, plural, "*"))) return true;
-    for (size_t i = 0; i < lock->scope.namespace_count; i++)
-        if (names_get(&checking->locked, place(arena, group, plural, lock->scope.namespaces[i]))) return true;
+// Whether the workloads that own such objects of the part are held. Where labels say which are meant, one kind of them
+// is taken for the right one; else it may be any kind.
+static bool is_owner_held(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                          const struct resource *owned) {
+    // Jobs have owners in cron jobs alone, whose templates are elsewhere.
+    static const char *const guards[] = {"guard owners", "guard owners cronjobs", "guard owners of jobs"};
+    const bool by_template = check_is_by_labels(part->selects) && !needed_label(part->selects);
+    for (size_t i = 0; i < sizeof guards / sizeof *guards && by_template; i++)
+        if (check_has_derived(checking, lock, guards[i])) return true;
+    size_t owners = 0, held = 0;
+    for (size_t i = 0; i < ir_workload_count; i++) {
+        const struct surrounding *workload = &checking->around.workloads[i];
+        bool owns = false;
+        for (size_t j = 0; j < workload->owned_count; j++) owns |= workload->owned[j] == owned;
+        owners += owns;
+        held += owns && check_holds_alike(checking, lock, part, workload->itself, by_template);
+    }
+    return by_template ? held > 0 : held == owners;
+}
+
+static bool has_wildcard_for(const struct ir_scope *scope, const struct resource *resource) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (scope->targets[i].resource == resource) return false;
+    return true;
+}
+
+static void report_owners(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                          const struct resource *owned) {
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                    "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
+    const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code, *label = needed_label(part->selects);
+    if (label)
+        diag_help(checking->diags, diagnostic,
+                  "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
+                  "allow %s",
+                  label, code);
+    else if (check_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
+        diag_help(checking->diags, diagnostic,
+                  lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
+                                   : "add 'guard owners', lock the workloads, or accept it: allow %s",
+                  code);
+    else if (part->selects->kind == IR_TRUE)
+        diag_help(checking->diags, diagnostic,
+                  "lock every kind of workload there as well, all objects; or accept it: allow %s", code);
+    else
+        diag_help(checking->diags, diagnostic,
+                  "lock the workloads that own them, by their names or labels, and accept it: allow %s", code);
+}
+
+// Whose pods, jobs or replica sets go with a workload that nobody locks.
+static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < ir_workload_count; j++) {
+            const struct surrounding *workload = &checking->around.workloads[j];
+            for (size_t k = 0; k < workload->owned_count; k++)
+                if (check_takes_in(&part.scope, workload->owned[k]) &&
+                    !is_owner_held(checking, lock, &part, workload->owned[k])) {
+                    report_owners(checking, lock, &part, workload->owned[k]);
+                    return;
+                }
+        }
+    }
+}
+
+static void report_children(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                            const struct surrounding *workload, const struct resource *owned) {
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
+                                                "lock '%s' holds %s, and nothing holds the %s that they own",
+                                                lock->name, workload->itself->plural, owned->plural);
+    const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
+    if (part->selects->kind == IR_TRUE) {
+        struct text all;
+        text_init(&all, checking->arena);
+        for (size_t i = 0; i < workload->owned_count; i++)
+            text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
+        diag_help(checking->diags, diagnostic, "lock all %s there as well, or accept it: allow %s", text_string(&all),
+                  code);
+    } else if (!check_is_by_labels(part->selects)) {
+        diag_help(checking->diags, diagnostic,
+                  "lock what they own by its labels, in a lock of its own, and accept it: allow %s", code);
+    } else {
+        const bool cascades = !lock->part_count && !lock->path_count && !lock->requires &&
+                              !has_wildcard_for(&part->scope, workload->itself);
+        diag_help(checking->diags, diagnostic, "%s, or accept it: allow %s",
+                  cascades ? "add 'cascade'" : "lock what they own by the same labels", code);
+    }
+}
+
+static void check_children(const struct checking *checking, const struct ir_lock *lock) {
+    if (check_has_derived(checking, lock, "cascade")) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < ir_workload_count; j++) {
+            const struct surrounding *workload = &checking->around.workloads[j];
+            const bool by_labels = check_is_by_labels(part.selects);
+            if (!check_takes_in(&part.scope, workload->itself)) continue;
+            for (size_t k = 0; k < workload->owned_count; k++)
+                if (!check_holds_alike(checking, lock, &part, workload->owned[k], by_labels)) {
+                    report_children(checking, lock, &part, workload, workload->owned[k]);
+                    return;
+                }
+        }
+    }
+}
+
+// Whether the group is one of the API server's own, which has no definitions.
+static bool is_built_in(const char *group) {
+    size_t count;
+    const struct resource *resources = catalog_built_in(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(resources[i].group, group) == 0) return true;
     return false;
 }
 
-// By name or by a wildcard.
-static bool is_locked_elsewhere(const struct checking *checking, const struct ir_lock *lock, const char *group,
-                                const char *plural) {
-    return is_locked_as(checking, lock, group, plural) || is_locked_as(checking, lock, group, "*") ||
-           is_locked_as(checking, lock, "*", "*");
-}
-
-// Whether what the list names is held by the lock, or by another where this one is. The last that this one holds is
-// given.
-static bool holds_some(const struct checking *checking, const struct ir_lock *lock, const char *list,
-                       const char **ret_held) {
-    bool any = false;
-    while (*list) {
-        const size_t len = strcspn(list, " ");
-        const char *name = arena_copy(checking->arena, list, len), *dot = strchr(name, '.');
-        const char *plural = dot ? arena_copy(checking->arena, name, (size_t)(dot - name)) : name;
-        const char *group = dot ? dot + 1 : "";
-        const bool held = covers(&lock->scope, group, plural);
-        if (held && ret_held) *ret_held = plural;
-        any |= held || (!ret_held && is_locked_elsewhere(checking, lock, group, plural));
-        list += len + (list[len] == ' ');
-    }
-    return any;
-}
-
-static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
-    const char *open_owned = NULL, *open_owner = NULL;
-    bool owner_locked = false, owned_locked = false;
-    for (size_t i = 0; i < ir_workload_count; i++) {
-        const struct ir_workload *workload = &ir_workloads[i];
-        if (holds_some(checking, lock, workload->owns, &open_owned))
-            owner_locked |= covers(&lock->scope, workload->group, workload->plural) ||
-                            is_locked_elsewhere(checking, lock, workload->group, workload->plural);
-        if (!covers(&lock->scope, workload->group, workload->plural)) continue;
-        open_owner = workload->plural;
-        owned_locked |= holds_some(checking, lock, workload->owns, NULL);
-    }
-    if (open_owned && !owner_locked) {
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                        "lock '%s' holds %s, and nothing holds the workloads that own them", lock->name, open_owned);
-        diag_help(checking->diags, diagnostic, "add 'guard owners', lock the workloads, or accept it: allow %s",
-                  diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
-    }
-    if (open_owner && !owned_locked) {
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
-                        "lock '%s' holds %s, and nothing holds what they own", lock->name, open_owner);
-        diag_help(checking->diags, diagnostic, "add 'cascade', or accept it: allow %s",
-                  diag_info(DIAG_CHILDREN_NOT_LOCKED)->code);
-    }
+// What has definitions that nobody keeps; NULL where there is nothing of the kind.
+static const char *open_definition(const struct checking *checking, const struct ir_target *target) {
+    struct arena *arena = checking->arena;
+    const struct resource *definitions = checking->around.definitions;
+    if (target->resource ? target->resource->declared.file == SPAN_NOWHERE
+                         : !target->group || is_built_in(target->group))
+        return NULL;
+    if (check_holds_object(checking, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
+    if (!target->resource) return arena_printf(arena, "*.%s", target->group);
+    const char *name = arena_printf(arena, "name %s", catalog_name(arena, target->resource));
+    return check_holds_object(checking, definitions, name) ? NULL : target->resource->plural;
 }
 
 static void check_definitions(const struct checking *checking, const struct ir_lock *lock) {
-    const struct resource *custom = NULL;
-    for (size_t i = 0; i < lock->scope.target_count && !custom; i++) {
-        const struct resource *resource = lock->scope.targets[i].resource;
-        if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
-        const char *name = catalog_name(checking->arena, resource);
-        if (!names_get(&checking->locked, place(checking->arena, DEFINITIONS, name)) &&
-            !names_get(&checking->locked, place(checking->arena, DEFINITIONS, "*")))
-            custom = resource;
-    }
-    if (!custom) return;
-    struct diagnostic *diagnostic = diag_report(
-        checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
-        "lock '%s' does not keep the definition of %s, with which all of them go", lock->name, custom->plural);
+    const char *open = NULL;
+    if (check_has_derived(checking, lock, "guard crd")) return;
+    for (size_t i = 0; i < lock->scope.target_count && !open; i++)
+        open = open_definition(checking, &lock->scope.targets[i]);
+    if (!open) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
+                    "lock '%s' does not keep the definition of %s, with which all of them go", lock->name, open);
     diag_help(checking->diags, diagnostic, "add 'guard crd', or accept it: allow %s",
               diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
 }
 
+// The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
+static const char *open_namespace(const struct checking *checking, const struct ir_scope *scope) {
+    switch (scope->where) {
+    case IN_CLUSTER: return NULL;
+    case IN_ANY_NAMESPACE: return check_holds_object(checking, checking->around.namespaces, NULL) ? NULL : "";
+    case IN_LABELED_NAMESPACES: return check_holds_labeled(checking, scope->namespace_selector) ? NULL : "";
+    case IN_NAMESPACES: break;
+    }
+    for (size_t i = 0; i < scope->namespace_count; i++)
+        if (!check_holds_namespace(checking, scope->namespaces[i])) return scope->namespaces[i];
+    return NULL;
+}
+
 static void check_namespaces(const struct checking *checking, const struct ir_lock *lock) {
-    // The API server itself lets nobody delete these.
-    bool kept = lock->scope.where == IN_NAMESPACES;
-    for (size_t i = 0; i < lock->scope.namespace_count && kept; i++)
-        kept = catalog_list_has("default kube-public kube-system", lock->scope.namespaces[i]);
-    if (kept || lock->scope.where == IN_CLUSTER || is_locked_elsewhere(checking, lock, "", "namespaces")) return;
+    const char *open = NULL;
+    bool any = false;
+    if (check_has_derived(checking, lock, "guard namespace")) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        if (!open) open = open_namespace(checking, &part.scope);
+        any |= part.scope.where == IN_ANY_NAMESPACE;
+    }
+    if (!open) return;
+    const char *which = *open ? arena_printf(checking->arena, " '%s'", open) : "";
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
-                    "lock '%s' does not keep the namespace, with which its objects go", lock->name);
+                    "lock '%s' does not keep the namespace%s, with which its objects go", lock->name, which);
     diag_help(checking->diags, diagnostic,
-              lock->scope.where == IN_ANY_NAMESPACE ? "lock the namespaces, or accept it: allow %s"
-                                                    : "add 'guard namespace', or accept it: allow %s",
+              any ? "lock the namespaces, all objects, or accept it: allow %s"
+                  : "add 'guard namespace', or accept it: allow %s",
               diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
 }
 
 static void check_deputies(struct checking *checking, const struct ir_lock *lock) {
     if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
-        lock->exemption != EXEMPT_CONTROLLERS)
+        lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, "autoscalers"))
         return;
-    // Changing those that are there is one way, making another is the other.
-    if ((covers(&lock->scope, "autoscaling", "horizontalpodautoscalers") && (lock->denies & OP_CREATE)) ||
-        is_locked_elsewhere(checking, lock, "autoscaling", "horizontalpodautoscalers"))
-        return;
+    // Changing those that are there is one way, making another is the other. One scales in its own namespace alone.
+    bool held = true;
+    for (size_t i = 0; i < check_part_count(lock) && held; i++) {
+        const struct ir_part part = check_part(lock, i);
+        held =
+            part.scope.where == IN_CLUSTER || check_holds_writes(checking, lock, &part, checking->around.autoscalers);
+    }
+    if (held) return;
     // What a guard adds is said once with its lock.
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
     if (names_get(&checking->scaled, said)) return;
     names_set(&checking->scaled, said, checking);
     struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
                                                 "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
-    diag_help(checking->diags, diagnostic, "lock horizontalpodautoscalers there as well, or accept it: allow %s",
+    diag_help(checking->diags, diagnostic,
+              "lock all horizontalpodautoscalers there as well, create and update, or accept it: allow %s",
               diag_info(DIAG_SCALED_BY_DEPUTY)->code);
 }
 
@@ -256,6 +358,7 @@ static void check_surroundings(const struct checking *checking, const struct ir_
     check_rights(checking, lock);
     if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
     check_owners(checking, lock);
+    check_children(checking, lock);
     check_definitions(checking, lock);
     check_namespaces(checking, lock);
 }
@@ -267,19 +370,6 @@ static bool share_name(const char **a, size_t a_count, const char **b, size_t b_
         for (size_t j = 0; j < b_count; j++)
             if (strcmp(a[i], b[j]) == 0) return true;
     return false;
-}
-
-static void add_values(struct text *text, const struct ir_expr *expr) {
-    text_printf(text, "(%d %d %s", (int)expr->kind, (int)expr->test, expr->key ? expr->key : "");
-    for (size_t i = 0; i < expr->path.count; i++)
-        text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "*");
-    for (size_t i = 0; i < expr->value_count; i++)
-        if (expr->values[i]->kind == VALUE_STRING)
-            text_printf(text, " '%s'", expr->values[i]->as.string);
-        else
-            text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
-    for (size_t i = 0; i < expr->operand_count; i++) add_values(text, expr->operands[i]);
-    text_add_char(text, ')');
 }
 
 // NULL stands for everything.
@@ -321,11 +411,9 @@ static void check_contradictions(const struct checking *checking) {
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
         if (lock->derived || !lock->exclusive.user_count) continue;
-        struct text key;
-        text_init(&key, checking->arena);
-        add_values(&key, lock->selects);
-        struct bucket *bucket = names_get(&buckets, text_string(&key));
-        if (!bucket) names_set(&buckets, text_string(&key), bucket = ARENA_NEW(checking->arena, struct bucket));
+        const char *key = check_formula(checking->arena, lock->selects);
+        struct bucket *bucket = names_get(&buckets, key);
+        if (!bucket) names_set(&buckets, key, bucket = ARENA_NEW(checking->arena, struct bucket));
         for (size_t j = 0; j < bucket->count && j < COMPARED; j++) {
             const struct ir_lock *other = bucket->locks[j];
             if (!contradict(lock, other)) continue;
@@ -340,36 +428,6 @@ static void check_contradictions(const struct checking *checking) {
             break;
         }
         ARENA_PUSH(checking->arena, bucket->locks, bucket->count, lock);
-    }
-}
-
-// Where which resources are kept from being deleted, or made and changed where that is what leads around a lock.
-static void index_locks(struct checking *checking) {
-    const struct ir *ir = checking->ir;
-    struct arena *arena = checking->arena;
-    names_init(&checking->locked, arena);
-    names_init(&checking->sealed, arena);
-    names_init(&checking->scaled, arena);
-    for (size_t i = 0; i < ir->sealed_count; i++) names_set(&checking->sealed, ir->sealed[i], checking);
-    for (size_t i = 0; i < ir->lock_count; i++) {
-        const struct ir_lock *lock = ir->locks[i];
-        const struct ir_scope *scope = &lock->scope;
-        if (!(lock->mode & MODE_DENY) || !(lock->denies & (OP_DELETE | OP_CREATE)) || scope->subresource) continue;
-        for (size_t j = 0; j < scope->target_count; j++) {
-            const char *group = scope->targets[j].group ? scope->targets[j].group : "*",
-                       *plural = scope->targets[j].name ? scope->targets[j].name : "*";
-            names_set(&checking->locked, place(arena, group, plural, ""), checking);
-            // A lock on some namespaces or definitions says nothing of others.
-            const bool named = catalog_list_has("namespaces customresourcedefinitions", plural) &&
-                               lock->selects->kind == IR_NAME && lock->selects->test == TEST_IN;
-            for (size_t k = 0; named && k < lock->selects->value_count; k++)
-                names_set(&checking->locked, place(arena, group, plural, lock->selects->values[k]->as.string),
-                          checking);
-            if (scope->where != IN_NAMESPACES && !named)
-                names_set(&checking->locked, place(arena, group, plural, "*"), checking);
-            for (size_t k = 0; scope->where == IN_NAMESPACES && k < scope->namespace_count; k++)
-                names_set(&checking->locked, place(arena, group, plural, scope->namespaces[k]), checking);
-        }
     }
 }
 
@@ -418,7 +476,11 @@ static void check_controllers(const struct checking *checking) {
 }
 
 void check_locks(struct checking *checking) {
-    index_locks(checking);
+    check_index_holds(checking);
+    names_init(&checking->sealed, checking->arena);
+    names_init(&checking->scaled, checking->arena);
+    for (size_t i = 0; i < checking->ir->sealed_count; i++)
+        names_set(&checking->sealed, checking->ir->sealed[i], checking);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
         check_subresources(checking, lock);

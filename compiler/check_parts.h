@@ -6,21 +6,68 @@
 #include "ir.h"
 #include "scope.h"
 
+struct resource;
+struct text;
+
+// A built-in workload and what it owns.
+struct surrounding {
+    const struct resource *itself, **owned;
+    size_t owned_count;
+};
+
+// Resources that lead to locked objects of others.
+struct surroundings {
+    const struct resource *namespaces, *definitions, *autoscalers;
+    struct surrounding *workloads;    // as in ir_workloads
+    const struct resource **exempted; // as in ir_exemptions; NULL where one is about every resource
+    const struct resource **resources;
+    size_t count;
+};
+
 struct checking {
     struct arena *arena;
     struct diags *diags;
     const struct ir *ir;
     bool is_static;
-    unsigned minor;      // the oldest server
-    struct names locked; // of check_locks: where which resources are locked
-    struct names sealed; // users that nobody else can become
-    struct names scaled; // locks of which it is said that autoscalers pass them
+    unsigned minor; // the oldest server
+    struct surroundings around;
+    struct names held;    // of check_holds.c: what is denied, of which objects, and where
+    struct text *entry;   // room for one of them
+    struct names derived; // the locks that guards and cascades made
+    struct names sealed;  // users that nobody else can become
+    struct names scaled;  // locks of which it is said that autoscalers pass them
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
 void check_item(const struct checking *checking, const struct ast_item *item);
 // check_lock.c: what a lock leaves open or starves, and locks against each other.
 void check_locks(struct checking *checking);
+
+// check_holds.c: what other locks, or the same one, hold around a lock. Only what is denied to all but actors counts,
+// and only where no lock can be seen to let something through.
+void check_index_holds(struct checking *checking);
+bool check_takes_in(const struct ir_scope *scope, const struct resource *resource);
+// The objects that the lock is on, one by one.
+size_t check_part_count(const struct ir_lock *lock);
+struct ir_part check_part(const struct ir_lock *lock, size_t index);
+// The formula as a text that is the same only for the same formula, but for what CEL says; "" for what always holds.
+const char *check_formula(struct arena *arena, const struct ir_expr *expr);
+// Whether the selection asks for labels, and for nothing else.
+bool check_is_by_labels(const struct ir_expr *expr);
+// Whether a guard or cascade, "guard owners", made a lock of this one.
+bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part);
+// Whether deleting is denied: of a cluster-scoped object that is told by "name NAME", "group GROUP" or not at all; of a
+// namespace; of the namespaces with these labels.
+bool check_holds_object(const struct checking *checking, const struct resource *resource, const char *what);
+bool check_holds_namespace(const struct checking *checking, const char *name);
+bool check_holds_labeled(const struct checking *checking, const struct ir_expr *selector);
+// The same of objects of the resource wherever the part is: of all, or also of those alike that the part selects.
+bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource, bool alike);
+// Whether making and changing such objects is denied there, whatever they are like.
+bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource);
+
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);
 

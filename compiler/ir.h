@@ -170,6 +170,12 @@ enum cover {
 
 enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
+// One of the objects that a lock is on.
+struct ir_part {
+    struct ir_scope scope;
+    struct ir_expr *selects;
+};
+
 struct ir_lock {
     const char *policy, *name;
     bool keeps_output; // what the policy itself emits is under it
@@ -180,6 +186,8 @@ struct ir_lock {
     unsigned denies;           // operations on the object; 0 with a bare `require`
     unsigned acts;             // what is denied through subresources that carry nothing of it
     struct ir_expr *selects;   // the object clauses
+    struct ir_part *parts;     // of a lock on several objects, each by itself; they are joined in scope and selects
+    size_t part_count;         // 0 where there is but one
     struct ir_expr *condition; // `when` and not `unless`
     struct ir_expr *requires;  // NULL if none; its SELF is the new object
     struct ir_path *paths;     // of `changing` / `except changing`

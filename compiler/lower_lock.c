@@ -291,6 +291,8 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
         }
         struct ir_expr *part = ir_and(arena, resource_formula(arena, scope), namespace_formula(arena, scope));
         selects = ir_or(arena, selects, ir_and(arena, part, parts[i]->selects));
+        const struct ir_part apart = {*scope, parts[i]->selects};
+        ARENA_PUSH(arena, lock->parts, lock->part_count, apart);
     }
     lock->selects = selects;
 }
@@ -452,6 +454,8 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
         join_objects(lowering, piece->parts, piece->count, item->as.block.objects.items[0].span, lock);
     }
     if (narrowing) lock->selects = ir_and(lowering->arena, lock->selects, narrowing);
+    for (size_t i = 0; i < lock->part_count && narrowing; i++)
+        lock->parts[i].selects = ir_and(lowering->arena, lock->parts[i].selects, narrowing);
 
     const bool movable = !ir_is_immutable(lock->selects);
     const struct word *guard = asked_guard(item);

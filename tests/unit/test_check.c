@@ -6,8 +6,11 @@ struct row {
 };
 
 #define LOCK(clauses) "lock l {\n  namespace a\n" clauses "\n}\n"
+#define LOCK_AS(name, clauses) "lock " name " {\n  namespace a\n" clauses "\n}\n"
 #define OTHER(namespaces)                                                                                              \
     "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace\n}\n"
+#define SCALERS(namespaces)                                                                                            \
+    "lock scalers {\n  resources hpa\n  namespace " namespaces "\n  all objects\n  deny create, update\n}\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
 #define SEALED "actor x = sa a/x sealed allow K0220 \"withheld\"\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
@@ -37,7 +40,7 @@ static const struct row rows[] = {
     {"K0209", "status.phase", LOCK("resources services\nwhere field status.phase = x\ndeny create"),
      LOCK("resources services\nwhere field spec.phase = x\ndeny create")},
     {"K0210", "l", "lock l {\n  resources *.admissionregistration.k8s.io\n  cluster\n  all objects\n  deny create\n}\n",
-     "lock l {\n  resources *.storage.k8s.io\n  cluster\n  all objects\n  deny create\n}\n"},
+     "lock l {\n  resources *.scheduling.k8s.io\n  cluster\n  all objects\n  deny create\n}\n"},
     {"K0211", "l", LOCK("resources pods\nname n\ndeny delete\nexempt controllers\ncover evictions never"),
      LOCK("resources pods\nname n\ndeny delete\nexempt controllers\nguard namespace\nallow K0215")},
     {"K0211", "l", LOCK("resources pods\nwhere cel \"\"\"true\"\"\"\ndeny connect\nallow K0214"),
@@ -58,7 +61,7 @@ static const struct row rows[] = {
      LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
      "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"},
     {"K0222", "l", LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners"),
-     LOCK("resources pods, deployments, hpa\nlabels a\ndeny create, update\nexempt controllers\nguard owners")},
+     LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners") SCALERS("a")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
      LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
@@ -75,7 +78,7 @@ static const struct row rows[] = {
      "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac, controllers")
          GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
-     LOCK("resources deployments, hpa\nlabels a\ndeny create, update\nexempt controllers")},
+     LOCK("resources deployments, hpa\nall objects\ndeny create, update\nexempt controllers")},
     {"K0223", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive may unlock"),
      LOCK("resources limitranges\nname n\ndeny create\nexclusive user u\nallow K0205")},
     {"K0307", "g", "grant g to user u {\n  resources validatingadmissionpolicies\n  allow patch\n}\n",
@@ -120,6 +123,117 @@ static void every_warning_arises_and_the_case_beside_it_is_quiet(void **state) {
             state,
             "grant g to group \"system:authenticated\" {\n  resources limitranges\n  namespace a\n  allow get\n}\n"),
         "K0303", "group \"system:authenticated\"");
+}
+
+// What another lock closes, it must close for all that the lock holds.
+static const struct {
+    const char *code;
+    bool arises;
+    const char *text;
+} surroundings[] = {
+#define CMS LOCK("resources cm\nall objects\ndeny delete")
+#define NAMESPACES(clauses) "lock b {\n  resources namespaces\n" clauses "\n}\n"
+    {"K0218", true, CMS NAMESPACES("all objects\ndeny create")},
+    {"K0218", true, CMS NAMESPACES("all objects\ndeny update")},
+    {"K0218", true, CMS NAMESPACES("all objects\ndeny delete\nmode warn")},
+    {"K0218", true, CMS NAMESPACES("all objects\ndeny delete\nunless label free")},
+    {"K0218", true, CMS NAMESPACES("labels prot\ndeny delete")},
+    {"K0218", true, CMS NAMESPACES("name b\ndeny delete")},
+    {"K0218", true, CMS "lock b {\n  resources *\n  cluster\n  labels prot\n  deny delete\n}\n"},
+    {"K0218", true, CMS "lock b {\n  resources *\n  except resources ns\n  cluster\n  all objects\n  deny delete\n}\n"},
+    {"K0218", true, CMS LOCK_AS("b", "resources *\nall objects\ndeny delete")},
+    {"K0218", true, LOCK("resources *\nall objects\ndeny write\nexempt controllers")},
+    {"K0218", true, "lock l {\n  resources cm\n  namespace *\n  all objects\n  deny delete\n}\n" OTHER("b")},
+    {"K0218", true, "lock l {\n  resources cm\n  namespace labeled x=y\n  all objects\n  deny delete\n}\n" OTHER("b")},
+    {"K0218", true, "lock l {\n  resources cm\n  namespace a, b\n  all objects\n  deny delete\n}\n" OTHER("b")},
+    {"K0218", true,
+     "object o {\n  resources cm\n  namespace a\n}\nobject p {\n  resources secrets\n  namespace b\n}\n"
+     "lock l on o, p {\n  all objects\n  deny delete\n}\n" OTHER("b")},
+    {"K0218", false,
+     "object o {\n  resources cm\n  namespace a\n}\nobject p {\n  resources secrets\n  namespace b\n}\n"
+     "lock l on o, p {\n  all objects\n  deny delete\n}\n" OTHER("a, b")},
+    {"K0218", false,
+     "object o {\n  resources cm\n  namespace default\n}\nobject p {\n  resources secrets\n  namespace kube-public\n}\n"
+     "lock l on o, p {\n  all objects\n  deny delete\n}\n"},
+    {"K0218", false, CMS NAMESPACES("all objects\ndeny delete")},
+    {"K0218", false, CMS NAMESPACES("name a, b\ndeny delete")},
+    {"K0218", false, CMS NAMESPACES("where name = a or label prot\ndeny delete")},
+    {"K0218", false, CMS "lock b {\n  resources *\n  cluster\n  all objects\n  deny delete\n}\n"},
+    {"K0218", false,
+     "lock l {\n  resources cm\n  namespace labeled x=y\n  all objects\n  deny delete\n}\n" NAMESPACES(
+         "labels x=y\ndeny delete")},
+#define PODS LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers")
+    {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels b\ndeny delete")},
+    {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny update")},
+    {"K0215", true, PODS "lock b {\n  resources *\n  cluster\n  all objects\n  deny delete\n}\n"},
+    {"K0215", true, PODS LOCK_AS("b", "resources *\nlabels b\ndeny delete")},
+    {"K0215", true, PODS "lock b {\n  resources deployments\n  namespace b\n  all objects\n  deny delete\n}\n"},
+    // Replica sets are owned themselves.
+    {"K0215", true, LOCK("resources pods, replicasets\nlabels a\ndeny delete\nexempt controllers")},
+    {"K0215", true,
+     LOCK("resources *\nexcept resources *.apps, *.batch, rc\nlabels a\ndeny delete\nexempt controllers")},
+    {"K0215", true, LOCK("resources pods\nall objects\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", true,
+     LOCK("resources pods\nlabels statefulset.kubernetes.io/pod-name=db-0\ndeny delete\nexempt controllers\nguard "
+          "owners")},
+    {"K0215", true, LOCK("resources pods\nlabels a, pod-template-hash\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", false, LOCK("resources pods\nlabels a or job-name=b\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", false, LOCK("resources pods\nlabels a, !job-name\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny delete")},
+    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nall objects\ndeny delete")},
+    {"K0215", false, PODS "lock b {\n  resources *\n  namespace *\n  all objects\n  deny delete\n}\n"},
+    {"K0215", true, LOCK("resources jobs\nlabels a\ndeny delete\nexempt controllers")},
+    {"K0215", false, LOCK("resources jobs\nlabels a\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", false, LOCK("resources replicasets\nlabels a\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0215", true, LOCK("resources pods, deployments\nall objects\ndeny delete\nexempt controllers")},
+    {"K0215", true, LOCK("resources *\nname n\ndeny delete\nexempt controllers")},
+    {"K0215", false, LOCK("resources *\nall objects\ndeny delete\nexempt controllers")},
+#define SETS LOCK("resources statefulsets\nlabels a\ndeny delete\nexempt controllers")
+    {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels b\ndeny delete")},
+    {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny update")},
+    {"K0216", true, LOCK("resources *.apps\nall objects\ndeny delete\nexempt controllers")},
+    {"K0216", false, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny delete")},
+    {"K0216", false, SETS LOCK_AS("b", "resources pods\nall objects\ndeny delete")},
+#define GADGETS WIDGETS LOCK("resources widgets\nlabels a\ndeny delete")
+    {"K0217", true, GADGETS "lock b {\n  resources crds\n  labels a\n  deny delete\n}\n"},
+    {"K0217", true, GADGETS "lock b {\n  resources crds\n  name x.example.com\n  deny delete\n}\n"},
+    {"K0217", true, GADGETS "lock b {\n  resources crds\n  all objects\n  deny create\n}\n"},
+    {"K0217", true, WIDGETS LOCK("resources *.example.com\nall objects\ndeny delete")},
+    {"K0217", false, LOCK("resources *.apps\nall objects\ndeny delete")},
+    {"K0217", false, GADGETS "lock b {\n  resources crds\n  name widgets.example.com\n  deny delete\n}\n"},
+    {"K0217", false, GADGETS "lock b {\n  resources crds\n  all objects\n  deny delete\n}\n"},
+#define WEB LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers")
+    {"K0222", true, LOCK("resources deployments, hpa\nall objects\ndeny update, delete\nexempt controllers")},
+    {"K0222", true, LOCK("resources deployments, hpa\nlabels a\ndeny write\nexempt controllers")},
+    {"K0222", true, WEB SCALERS("b")},
+    {"K0222", true, WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create")},
+    {"K0222", true, WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create, update\nchanging spec.minReplicas")},
+    {"K0222", true, WEB "lock b {\n  resources *\n  cluster\n  all objects\n  deny write\n}\n"},
+    {"K0222", false, LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
+    {"K0222", false, WEB SCALERS("a, b")},
+    {"K0222", false, WEB SCALERS("*")},
+    {"K0222", false, WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create, update\nchanging spec")},
+    {"K0222", false,
+     WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create")
+         LOCK_AS("c", "resources hpa\nall objects\ndeny update")},
+    {"K0207", true, LOCK("resources *\nall objects\ndeny delete")},
+    {"K0207", true, LOCK("resources *.apps\nall objects\ndeny update")},
+    {"K0207", false, LOCK("resources *.autoscaling\nall objects\ndeny delete")},
+};
+
+static void a_way_is_closed_only_by_a_lock_that_closes_it(void **state) {
+    for (size_t i = 0; i < sizeof surroundings / sizeof *surroundings; i++) {
+        const struct compilation *compilation = compile(state, surroundings[i].text);
+        assert_no_errors(compilation);
+        size_t count = 0;
+        for (size_t j = 0; j < compilation->diags.count; j++) {
+            const struct diagnostic *diagnostic = &compilation->diags.items[j];
+            count += strcmp(diag_info(diagnostic->code)->code, surroundings[i].code) == 0 &&
+                     strstr(diagnostic->message, "'l'");
+        }
+        if (count != surroundings[i].arises) print_message("%s %s", surroundings[i].code, surroundings[i].text);
+        assert_int_equal(count, surroundings[i].arises);
+    }
 }
 
 // Every warning can be accepted in the block it points into.
@@ -251,6 +365,7 @@ static void static_manifests_hold_no_rbac(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(every_warning_arises_and_the_case_beside_it_is_quiet),
+        SENTENCE(a_way_is_closed_only_by_a_lock_that_closes_it),
         SENTENCE(every_warning_in_a_block_can_be_accepted),
         SENTENCE(an_acceptance_of_nothing_is_reported),
         SENTENCE(actors_accept_warnings_sealed_or_not),

@@ -1,0 +1,331 @@
+// Which objects around a lock are held by some lock. All that is asked is put into one map of texts beforehand, so that
+// thousands of locks find each other at once. Where it cannot be told, the answer is no: a warning can be accepted.
+#include <string.h>
+
+#include "arena.h"
+#include "catalog.h"
+#include "check_parts.h"
+#include "names.h"
+#include "text.h"
+#include "value.h"
+
+// ---- what surrounds locks ----
+
+static const struct resource *find_resource(const char *group, const char *plural, size_t len) {
+    size_t count;
+    const struct resource *resources = catalog_built_in(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strlen(resources[i].plural) == len && strncmp(resources[i].plural, plural, len) == 0 &&
+            strcmp(resources[i].group, group) == 0)
+            return &resources[i];
+    return NULL;
+}
+
+static const struct resource *find_plural(const char *group, const char *plural) {
+    return find_resource(group, plural, strlen(plural));
+}
+
+static void add_owned(struct arena *arena, struct surrounding *surrounding, const char *list) {
+    while (*list) {
+        const size_t len = strcspn(list, " "), plural = strcspn(list, ". ");
+        const char *group = plural < len ? arena_copy(arena, list + plural + 1, len - plural - 1) : "";
+        const struct resource *owned = find_resource(group, list, plural);
+        ARENA_PUSH(arena, surrounding->owned, surrounding->owned_count, owned);
+        list += len + (list[len] == ' ');
+    }
+}
+
+static void find_surroundings(struct checking *checking) {
+    struct arena *arena = checking->arena;
+    struct surroundings *around = &checking->around;
+    around->namespaces = find_plural("", "namespaces");
+    around->definitions = find_plural("apiextensions.k8s.io", "customresourcedefinitions");
+    around->autoscalers = find_plural("autoscaling", "horizontalpodautoscalers");
+    around->workloads = ARENA_ARRAY(arena, struct surrounding, ir_workload_count);
+    for (size_t i = 0; i < ir_workload_count; i++) {
+        around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);
+        add_owned(arena, &around->workloads[i], ir_workloads[i].owns);
+    }
+    around->exempted = ARENA_ARRAY(arena, const struct resource *, ir_exemption_count);
+    for (size_t i = 0; i < ir_exemption_count; i++)
+        if (ir_exemptions[i].resource)
+            around->exempted[i] = find_plural(ir_exemptions[i].resource_group, ir_exemptions[i].resource);
+}
+
+static bool is_of(const struct ir_target *target, const struct resource *resource) {
+    return target->resource ? target->resource == resource
+                            : !target->name && (!target->group || strcmp(target->group, resource->group) == 0);
+}
+
+static bool is_never_locked(const struct resource *resource) {
+    for (size_t i = 0; i < ir_never_locked_count; i++)
+        if (strcmp(ir_never_locked[i].group, resource->group) == 0 &&
+            strcmp(ir_never_locked[i].name, resource->plural) == 0)
+            return true;
+    return false;
+}
+
+bool check_takes_in(const struct ir_scope *scope, const struct resource *resource) {
+    for (size_t i = 0; i < scope->except_count; i++)
+        if (is_of(&scope->excepts[i], resource)) return false;
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        if (!is_of(target, resource)) continue;
+        // A wildcard takes in what is of its own scope alone.
+        if (target->resource || ((scope->where != IN_CLUSTER) == resource->namespaced && !is_never_locked(resource)))
+            return true;
+    }
+    return false;
+}
+
+size_t check_part_count(const struct ir_lock *lock) {
+    return lock->part_count ? lock->part_count : 1;
+}
+
+struct ir_part check_part(const struct ir_lock *lock, size_t index) {
+    return lock->part_count ? lock->parts[index] : (struct ir_part){lock->scope, lock->selects};
+}
+
+// ---- formulas as text ----
+
+static void add_formula(struct text *text, const struct ir_expr *expr) {
+    text_printf(text, "(%d %d %d %u %s", (int)expr->kind, (int)expr->state, (int)expr->test, expr->operations,
+                expr->key ? expr->key : "");
+    for (size_t i = 0; i < expr->path.count; i++)
+        text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "*");
+    for (size_t i = 0; i < expr->value_count; i++)
+        if (expr->values[i]->kind == VALUE_STRING)
+            text_printf(text, " '%s'", expr->values[i]->as.string);
+        else
+            text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
+    for (size_t i = 0; i < expr->operand_count; i++) add_formula(text, expr->operands[i]);
+    text_add_char(text, ')');
+}
+
+const char *check_formula(struct arena *arena, const struct ir_expr *expr) {
+    if (expr->kind == IR_TRUE) return "";
+    struct text text;
+    text_init(&text, arena);
+    add_formula(&text, expr);
+    return text_string(&text);
+}
+
+bool check_is_by_labels(const struct ir_expr *expr) {
+    if (expr->kind == IR_LABEL) return true;
+    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (!check_is_by_labels(expr->operands[i])) return false;
+    return true;
+}
+
+// The labels of a namespace in a selection, asked of the Namespace itself.
+static struct ir_expr *of_namespace(struct arena *arena, const struct ir_expr *expr) {
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    if (copy->kind == IR_NAMESPACE_LABEL) copy->kind = IR_LABEL;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_namespace(arena, expr->operands[i]));
+    return copy;
+}
+
+// ---- the map ----
+
+// Valid until the next one is asked for.
+static const char *entry(const struct checking *checking, const struct resource *resource, unsigned operation,
+                         const char *place, const char *selection, const char *condition) {
+    const char *const words[] = {resource->plural, resource->group, place, selection, condition};
+    struct text *room = checking->entry;
+    room->len = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        text_add_string(room, words[i]);
+        text_add_char(room, '\n');
+    }
+    for (; operation; operation >>= 1) text_add_char(room, '.');
+    return text_string(room);
+}
+
+static bool has(const struct checking *checking, const struct resource *resource, unsigned operation, const char *place,
+                const char *selection, const char *condition) {
+    return names_get(&checking->held, entry(checking, resource, operation, place, selection, condition)) != NULL;
+}
+
+struct texts_of {
+    const char **items;
+    size_t count;
+};
+
+static void add_text(struct arena *arena, struct texts_of *texts, const char *text) {
+    ARENA_PUSH(arena, texts->items, texts->count, text);
+}
+
+static struct texts_of places_of(struct arena *arena, const struct ir_scope *scope) {
+    struct texts_of places = {0};
+    if (scope->where == IN_CLUSTER) add_text(arena, &places, "-");
+    if (scope->where == IN_ANY_NAMESPACE) add_text(arena, &places, "*");
+    if (scope->where == IN_LABELED_NAMESPACES)
+        add_text(arena, &places, arena_printf(arena, "labeled %s", check_formula(arena, scope->namespace_selector)));
+    for (size_t i = 0; i < scope->namespace_count; i++) add_text(arena, &places, scope->namespaces[i]);
+    return places;
+}
+
+// What a lock with this selection holds: whatever satisfies the whole of it, or one side of an `or`; and what can be
+// asked for by name: objects, and the definitions of a group.
+static void add_selections(struct arena *arena, const struct ir_expr *expr, struct texts_of *selections) {
+    if (ir_has_cel(expr)) return;
+    add_text(arena, selections, check_formula(arena, expr));
+    for (size_t i = 0; i < expr->operand_count && expr->kind == IR_OR; i++)
+        add_selections(arena, expr->operands[i], selections);
+    const bool is_group = expr->kind == IR_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
+                          expr->path.segments[0].key && strcmp(expr->path.segments[0].key, "spec") == 0 &&
+                          expr->path.segments[1].key && strcmp(expr->path.segments[1].key, "group") == 0;
+    for (size_t i = 0; i < expr->value_count && expr->test == TEST_IN && (is_group || expr->kind == IR_NAME); i++)
+        if (expr->values[i]->kind == VALUE_STRING)
+            add_text(arena, selections,
+                     arena_printf(arena, "%s %s", is_group ? "group" : "name", expr->values[i]->as.string));
+}
+
+static bool is_path_of_spec(const struct ir_path *path) {
+    return path->count == 1 && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+}
+
+static unsigned held_operations(const struct ir_lock *lock) {
+    bool spec = !lock->path_count;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++) spec |= is_path_of_spec(&lock->paths[i]);
+    return spec ? lock->denies : lock->denies & ~(unsigned)OP_UPDATE;
+}
+
+static void add_entries(struct checking *checking, const struct resource *resource, unsigned operations,
+                        const struct texts_of *places, const struct texts_of *selections, const char *condition) {
+    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+        for (size_t j = 0; j < places->count && (operations & single[i]); j++)
+            for (size_t k = 0; k < selections->count; k++) {
+                const char *key =
+                    entry(checking, resource, single[i], places->items[j], selections->items[k], condition);
+                names_set(&checking->held, arena_copy(checking->arena, key, strlen(key)), checking);
+            }
+}
+
+static void index_part(struct checking *checking, const struct ir_lock *lock, const struct ir_part *part) {
+    struct arena *arena = checking->arena;
+    const struct surroundings *around = &checking->around;
+    const unsigned operations = held_operations(lock);
+    const char *condition = check_formula(arena, lock->condition);
+    const struct texts_of places = places_of(arena, &part->scope);
+    struct texts_of selections = {0};
+    add_selections(arena, part->selects, &selections);
+    for (size_t i = 0; i < around->count; i++)
+        if (operations && check_takes_in(&part->scope, around->resources[i]))
+            add_entries(checking, around->resources[i], operations, &places, &selections, condition);
+}
+
+void check_index_holds(struct checking *checking) {
+    struct arena *arena = checking->arena;
+    struct surroundings *around = &checking->around;
+    find_surroundings(checking);
+    ARENA_PUSH(arena, around->resources, around->count, around->namespaces);
+    ARENA_PUSH(arena, around->resources, around->count, around->definitions);
+    ARENA_PUSH(arena, around->resources, around->count, around->autoscalers);
+    // Each kind of pods' owners is a workload itself; pods are what all of them own.
+    ARENA_PUSH(arena, around->resources, around->count, find_plural("", "pods"));
+    for (size_t i = 0; i < ir_workload_count; i++)
+        ARENA_PUSH(arena, around->resources, around->count, around->workloads[i].itself);
+    names_init(&checking->held, arena);
+    checking->entry = ARENA_NEW(arena, struct text);
+    text_init(checking->entry, arena);
+    names_init(&checking->derived, arena);
+    for (size_t i = 0; i < checking->ir->lock_count; i++) {
+        const struct ir_lock *lock = checking->ir->locks[i];
+        if (lock->derived)
+            names_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
+        if (!(lock->mode & MODE_DENY) || lock->scope.subresource || ir_has_cel(lock->condition)) continue;
+        for (size_t j = 0; j < check_part_count(lock); j++) {
+            const struct ir_part part = check_part(lock, j);
+            index_part(checking, lock, &part);
+        }
+    }
+}
+
+// ---- questions ----
+
+bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part) {
+    return names_get(&checking->derived, arena_printf(checking->arena, "%s %s (%s)", lock->policy, lock->name, part)) !=
+           NULL;
+}
+
+bool check_holds_object(const struct checking *checking, const struct resource *resource, const char *what) {
+    return has(checking, resource, OP_DELETE, "-", "", "") ||
+           (what && has(checking, resource, OP_DELETE, "-", what, ""));
+}
+
+bool check_holds_namespace(const struct checking *checking, const char *name) {
+    // The API server lets nobody delete these.
+    return catalog_list_has("default kube-public kube-system", name) ||
+           check_holds_object(checking, checking->around.namespaces, arena_printf(checking->arena, "name %s", name));
+}
+
+bool check_holds_labeled(const struct checking *checking, const struct ir_expr *selector) {
+    struct arena *arena = checking->arena;
+    return check_holds_object(checking, checking->around.namespaces,
+                              check_formula(arena, of_namespace(arena, selector)));
+}
+
+static bool holds_at(const struct checking *checking, const struct resource *resource, unsigned operation,
+                     const char *place, const char *selection, const char *condition) {
+    const char *const selections[] = {"", selection}, *const conditions[] = {"", condition};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (selections[i] && conditions[j] &&
+                has(checking, resource, operation, place, selections[i], conditions[j]))
+                return true;
+    return false;
+}
+
+static bool is_system(const char *namespace) {
+    for (size_t i = 0; i < ir_system_namespace_count; i++)
+        if (strcmp(ir_system_namespaces[i], namespace) == 0) return true;
+    return false;
+}
+
+// In each of the places where the part is. `*` leaves out the system namespaces, which labels may take in.
+static bool holds(const struct checking *checking, const struct ir_part *part, const struct resource *resource,
+                  unsigned operation, const char *selection, const char *condition) {
+    const struct texts_of places = places_of(checking->arena, &part->scope);
+    const enum ir_where where = part->scope.where;
+    for (size_t i = 0; i < places.count; i++) {
+        const char *place = places.items[i];
+        if (holds_at(checking, resource, operation, place, selection, condition)) continue;
+        const bool wide = where == IN_LABELED_NAMESPACES || (where == IN_NAMESPACES && !is_system(place));
+        if (!wide || !holds_at(checking, resource, operation, "*", selection, condition)) return false;
+        for (size_t j = 0; j < ir_system_namespace_count && where == IN_LABELED_NAMESPACES; j++)
+            if (!holds_at(checking, resource, operation, ir_system_namespaces[j], selection, condition)) return false;
+    }
+    return true;
+}
+
+static const char *condition_of(const struct checking *checking, const struct ir_lock *lock) {
+    return ir_has_cel(lock->condition) ? NULL : check_formula(checking->arena, lock->condition);
+}
+
+bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource, bool alike) {
+    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    return holds(checking, part, resource, OP_DELETE, selection, condition_of(checking, lock));
+}
+
+// Whether the formula asks nothing but who and where.
+static bool is_of_requester(const struct ir_expr *expr) {
+    bool only =
+        ir_needs_name_only(expr) && expr->kind != IR_NAME && expr->kind != IR_RESOURCE && expr->kind != IR_OPERATION;
+    for (size_t i = 0; i < expr->operand_count && only; i++) only = is_of_requester(expr->operands[i]);
+    return only;
+}
+
+bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource) {
+    const char *condition = is_of_requester(lock->condition) ? condition_of(checking, lock) : NULL;
+    return holds(checking, part, resource, OP_CREATE, NULL, condition) &&
+           holds(checking, part, resource, OP_UPDATE, NULL, condition);
+}
