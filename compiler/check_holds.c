@@ -132,6 +132,8 @@ static struct ir_expr *of_namespace(struct arena *arena, const struct ir_expr *e
 
 // ---- the map ----
 
+enum { ACT_OF_SCALING = 256 }; // beside the operations
+
 // Valid until the next one is asked for.
 static const char *entry(const struct checking *checking, const struct resource *resource, unsigned operation,
                          const char *place, const char *selection, const char *condition) {
@@ -198,7 +200,7 @@ static unsigned held_operations(const struct ir_lock *lock) {
 
 static void add_entries(struct checking *checking, const struct resource *resource, unsigned operations,
                         const struct texts_of *places, const struct texts_of *selections, const char *condition) {
-    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE};
+    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
         for (size_t j = 0; j < places->count && (operations & single[i]); j++)
             for (size_t k = 0; k < selections->count; k++) {
@@ -219,6 +221,11 @@ static void index_part(struct checking *checking, const struct ir_lock *lock, co
     for (size_t i = 0; i < around->count; i++)
         if (operations && check_takes_in(&part->scope, around->resources[i]))
             add_entries(checking, around->resources[i], operations, &places, &selections, condition);
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        const struct resource *resource = part->scope.targets[i].resource;
+        if (resource && (lock->acts & ACT_SCALE) && lock->covers[SHAPE_SCALE])
+            add_entries(checking, resource, ACT_OF_SCALING, &places, &selections, condition);
+    }
 }
 
 void check_index_holds(struct checking *checking) {
@@ -328,4 +335,10 @@ bool check_holds_writes(const struct checking *checking, const struct ir_lock *l
     const char *condition = is_of_requester(lock->condition) ? condition_of(checking, lock) : NULL;
     return holds(checking, part, resource, OP_CREATE, NULL, condition) &&
            holds(checking, part, resource, OP_UPDATE, NULL, condition);
+}
+
+bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource) {
+    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    return holds(checking, part, resource, ACT_OF_SCALING, selection, condition_of(checking, lock));
 }

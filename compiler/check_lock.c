@@ -110,6 +110,55 @@ static void check_subresources(const struct checking *checking, const struct ir_
               diag_info(DIAG_SUBRESOURCES_OPEN)->code);
 }
 
+// ---- /scale of custom resources, which writes the field that their definition names ----
+
+static bool is_below_spec(const struct ir_path *path) {
+    return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+}
+
+static bool is_replicas(const struct ir_path *path) {
+    return path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0;
+}
+
+static bool reads_spec(const struct ir_expr *expr) {
+    bool reads = expr && is_below_spec(&expr->path) && !is_replicas(&expr->path);
+    for (size_t i = 0; expr && i < expr->operand_count && !reads; i++) reads = reads_spec(expr->operands[i]);
+    return reads;
+}
+
+// Whether the lock is about a field that might be the one, and lets /scale be written all the same.
+static bool misses_scale(const struct ir_lock *lock) {
+    if (!(lock->mode & MODE_DENY) || lock->scope.subresource || (lock->acts & ACT_SCALE)) return false;
+    if (reads_spec(lock->requires)) return true;
+    bool names = false;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths && !names; i++)
+        names = is_below_spec(&lock->paths[i]) && !is_replicas(&lock->paths[i]);
+    return names && (lock->denies & OP_UPDATE);
+}
+
+static void check_scale_of_custom(const struct checking *checking, const struct ir_lock *lock) {
+    if (!misses_scale(lock)) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < part.scope.target_count; j++) {
+            const struct resource *resource = part.scope.targets[j].resource;
+            if (!resource || resource->declared.file == SPAN_NOWHERE || part.scope.targets[j].subresource ||
+                !catalog_list_has(resource->subresources, "scale") ||
+                check_holds_scale(checking, lock, &part, resource))
+                continue;
+            struct diagnostic *diagnostic =
+                diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
+                            "lock '%s' does not see requests for %s/scale, which may write another field than "
+                            "spec.replicas",
+                            lock->name, resource->plural);
+            diag_help(checking->diags, diagnostic,
+                      "deny scale as well, in a lock of its own; or if its definition names spec.replicas: allow %s",
+                      diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+            return;
+        }
+    }
+}
+
 // ---- what lies around the locked objects ----
 
 #define RBAC_BINDINGS "rbac.authorization.k8s.io", "clusterrolebindings"
@@ -484,6 +533,7 @@ void check_locks(struct checking *checking) {
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct ir_lock *lock = checking->ir->locks[i];
         check_subresources(checking, lock);
+        check_scale_of_custom(checking, lock);
         check_deputies(checking, lock);
         if (lock->derived) continue;
         check_reads(checking, lock);

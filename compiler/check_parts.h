@@ -67,6 +67,9 @@ bool check_holds_alike(const struct checking *checking, const struct ir_lock *lo
 // Whether making and changing such objects is denied there, whatever they are like.
 bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                         const struct resource *resource);
+// Whether writing the scale subresource of the part's own objects is denied.
+bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource);
 
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);

@@ -11,6 +11,7 @@ struct row {
     "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace\n}\n"
 #define SCALERS(namespaces)                                                                                            \
     "lock scalers {\n  resources hpa\n  namespace " namespaces "\n  all objects\n  deny create, update\n}\n"
+#define SCALED "resource widgets.example.com/v1 namespaced kind Widget subresources scale\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
 #define SEALED "actor x = sa a/x sealed allow K0220 \"withheld\"\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
@@ -47,6 +48,11 @@ static const struct row rows[] = {
      LOCK("resources pods\nlabels a\ndeny connect")},
     {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers\ncover scale never"),
      LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
+    {"K0211", "l", SCALED LOCK("resources widgets\nname n\ndeny update\nchanging spec.size"),
+     SCALED LOCK("resources widgets\nname n\ndeny update\nchanging spec.size")
+         LOCK_AS("m", "resources widgets\nname n\ndeny scale")},
+    {"K0211", "l", SCALED LOCK("resources widgets\nlabels a\nrequire field spec.size <= 3"),
+     SCALED LOCK("resources widgets\nlabels a\ndeny scale\nrequire field spec.size <= 3")},
     {"K0215", "l", LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace"),
      LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners\nallow K0222")},
     {"K0216", "l", LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace"),
