@@ -26,6 +26,48 @@ static void check_reads(const struct checking *checking, const struct ir_lock *l
               diag_info(DIAG_READS_STAY_OPEN)->code);
 }
 
+// Fields that controllers write, where `changing` names them. What is not here is not asked for.
+static const struct {
+    const char *controller, *plural, *path;
+} written[] = {
+    {"node-controller", "nodes", "spec taints"},
+    {"persistent-volume-binder", "persistentvolumeclaims", "spec volumeName"},
+    {"persistent-volume-binder", "persistentvolumes", "spec claimRef"},
+    {"job-controller", "pods", "metadata finalizers"},
+    {"deployment-controller", "replicasets", "spec replicas"},
+    {"endpoint-controller", "endpoints", "subsets"},
+    {"endpointslice-controller", "endpointslices", "endpoints"},
+    {"clusterrole-aggregation-controller", "clusterroles", "rules"},
+};
+
+// Whether one of the two leads to the other: changing either changes both.
+static bool paths_meet(const struct ir_path *path, const char *keys) {
+    for (size_t i = 0; i < path->count && *keys; i++) {
+        const size_t len = strcspn(keys, " ");
+        const char *key = path->segments[i].key;
+        if (key && (strlen(key) != len || strncmp(key, keys, len) != 0)) return false;
+        keys += len + (keys[len] == ' ');
+    }
+    return true;
+}
+
+// Whether an update by the controller changes what the lock is about.
+static bool is_written(const struct ir_lock *lock, const char *controller, const char *plural) {
+    if (!lock->path_count) return true;
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        if (strcmp(written[i].controller, controller) != 0 || strcmp(written[i].plural, plural) != 0) continue;
+        bool meet = false;
+        for (size_t j = 0; j < lock->path_count && !meet; j++) meet = paths_meet(&lock->paths[j], written[i].path);
+        if (meet != lock->all_but_paths) return true;
+    }
+    return false;
+}
+
+// A name that is told by its group is that of some node.
+static const char *controller_of(const struct ir_exemption *exemption) {
+    return exemption->group ? "kubelet" : strrchr(exemption->user, ':') + 1;
+}
+
 // Whether the lock refuses some of what the controller has to do.
 static bool refuses_work(const struct checking *checking, const struct ir_lock *lock, size_t index) {
     const struct ir_exemption *exemption = &ir_exemptions[index];
@@ -35,22 +77,24 @@ static bool refuses_work(const struct checking *checking, const struct ir_lock *
                            : !*exemption->subresources || *exemption->subresources == ' ';
     if (exemption->level != EXEMPT_CONTROLLERS || !about || !resource || !check_takes_in(&lock->scope, resource))
         return false;
-    const char *name = strrchr(exemption->user, ':') + 1;
+    const char *name = controller_of(exemption);
     // These write one object of a fixed name in each namespace: a lock that selects hardly means it.
     if (catalog_list_has("root-ca-cert-publisher service-account-controller", name) && lock->selects->kind != IR_TRUE)
         return false;
-    return (exemption->operations & lock->denies) != 0;
+    unsigned operations = exemption->operations & lock->denies;
+    if (!is_written(lock, name, resource->plural)) operations &= ~(unsigned)OP_UPDATE;
+    return operations != 0;
 }
 
 // Controllers whose own work on the locked resources the lock would refuse.
 static void check_starvation(const struct checking *checking, const struct ir_lock *lock) {
-    if (lock->exemption == EXEMPT_CONTROLLERS || !(lock->mode & MODE_DENY) || lock->path_count) return;
+    if (lock->exemption == EXEMPT_CONTROLLERS || !(lock->mode & MODE_DENY)) return;
     struct text names;
     text_init(&names, checking->arena);
     size_t count = 0;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         if (!refuses_work(checking, lock, i)) continue;
-        const char *name = strrchr(ir_exemptions[i].user, ':') + 1;
+        const char *name = controller_of(&ir_exemptions[i]);
         if (strstr(text_string(&names), name)) continue;
         if (count++ < 3) text_printf(&names, "%s%s", names.len ? ", " : "", name);
     }

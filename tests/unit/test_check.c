@@ -36,6 +36,10 @@ static const struct row rows[] = {
     {"K0206", "l", LOCK("resources secrets\nname n\ndeny create"), LOCK("resources limitranges\nname n\ndeny create")},
     {"K0207", "l", LOCK("resources deployments\nname n\ndeny update"),
      LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
+    {"K0207", "l", "lock l {\n  resources nodes\n  name n\n  deny update\n  changing spec.taints\n}\n",
+     "lock l {\n  resources nodes\n  name n\n  deny update\n  changing spec.unschedulable\n}\n"},
+    {"K0207", "l", "lock l {\n  resources nodes\n  name n\n  deny update\n  except changing spec.unschedulable\n}\n",
+     "lock l {\n  resources nodes\n  name n\n  deny update\n  except changing spec\n}\n"},
     {"K0208", "kube-system", "lock l {\n  resources limitranges\n  namespace kube-system\n  name n\n  deny create\n}\n",
      LOCK("resources limitranges\nname n\ndeny create")},
     {"K0209", "status.phase", LOCK("resources services\nwhere field status.phase = x\ndeny create"),
@@ -224,6 +228,7 @@ static const struct {
          LOCK_AS("c", "resources hpa\nall objects\ndeny update")},
     {"K0207", true, LOCK("resources *\nall objects\ndeny delete")},
     {"K0207", true, LOCK("resources *.apps\nall objects\ndeny update")},
+    {"K0207", true, "lock l {\n  resources csinodes\n  name n\n  deny update\n}\n"},
     {"K0207", false, LOCK("resources *.autoscaling\nall objects\ndeny delete")},
 };
 
