@@ -41,6 +41,8 @@ static void find_surroundings(struct checking *checking) {
     around->namespaces = find_plural("", "namespaces");
     around->definitions = find_plural("apiextensions.k8s.io", "customresourcedefinitions");
     around->autoscalers = find_plural("autoscaling", "horizontalpodautoscalers");
+    around->volumes = find_plural("", "persistentvolumes");
+    around->claims = find_plural("", "persistentvolumeclaims");
     around->workloads = ARENA_ARRAY(arena, struct surrounding, ir_workload_count);
     for (size_t i = 0; i < ir_workload_count; i++) {
         around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);

@@ -424,16 +424,44 @@ static void check_deputies(struct checking *checking, const struct ir_lock *lock
               diag_info(DIAG_SCALED_BY_DEPUTY)->code);
 }
 
-// An actor is said once, at the first of its locks that does not accept it; check sees to that.
+#define ACCOUNT "system:serviceaccount:"
+#define ACCOUNTS "system:serviceaccounts:"
+
+// An account, or all of a namespace, is said once, at the first of its locks that does not accept it; check sees to
+// that.
+static void check_seal(const struct checking *checking, const struct ir_lock *lock, const char *name) {
+    const bool group = strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
+    if ((!group && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) || names_get(&checking->sealed, name)) return;
+    const char *namespace = name + (group ? sizeof ACCOUNTS : sizeof ACCOUNT) - 1;
+    const char *all = arena_printf(checking->arena, ACCOUNTS "%.*s", (int)strcspn(namespace, ":"), namespace);
+    if (names_get(&checking->sealed, all)) return;
+    struct diagnostic *diagnostic = diag_report(
+        checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
+        group ? "whoever can become one of '%s' passes as it does" : "whoever can become '%s' passes as it does", name);
+    diag_help(checking->diags, diagnostic, "declare it an actor that is 'sealed', or accept it: allow %s",
+              diag_info(DIAG_ACTOR_NOT_SEALED)->code);
+}
+
+// Those that the formula asks for.
+static void check_seals_in(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *expr) {
+    const bool names = (expr->kind == IR_USER && expr->test == TEST_IN) || expr->kind == IR_GROUP;
+    for (size_t i = 0; names && i < expr->value_count; i++) check_seal(checking, lock, expr->values[i]->as.string);
+    for (size_t i = 0; i < expr->operand_count && expr->kind != IR_NOT; i++)
+        check_seals_in(checking, lock, expr->operands[i]);
+}
+
+static void check_seals_of(const struct checking *checking, const struct ir_lock *lock,
+                           const struct ir_subjects *subjects) {
+    for (size_t i = 0; i < subjects->user_count; i++) check_seal(checking, lock, subjects->users[i]);
+    for (size_t i = 0; i < subjects->group_count; i++) check_seal(checking, lock, subjects->groups[i]);
+    for (size_t i = 0; i < subjects->other_count; i++) check_seals_in(checking, lock, subjects->others[i]);
+}
+
+// Of derived locks those on RBAC, whom those behind `sealed by` and deployers pass as well.
 static void check_seals(const struct checking *checking, const struct ir_lock *lock) {
-    for (size_t i = 0; i < lock->exclusive.user_count; i++) {
-        const char *user = lock->exclusive.users[i];
-        if (strncmp(user, "system:serviceaccount:", 22) != 0 || names_get(&checking->sealed, user)) continue;
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
-                                                    "whoever can become '%s' passes as it does", user);
-        diag_help(checking->diags, diagnostic, "declare it an actor that is 'sealed', or accept it: allow %s",
-                  diag_info(DIAG_ACTOR_NOT_SEALED)->code);
-    }
+    if (!(lock->mode & MODE_DENY) || (lock->derived && !covers(&lock->scope, RBAC_BINDINGS))) return;
+    check_seals_of(checking, lock, &lock->passes);
+    check_seals_of(checking, lock, &lock->glass);
 }
 
 static void check_rights(const struct checking *checking, const struct ir_lock *lock) {
@@ -445,15 +473,31 @@ static void check_rights(const struct checking *checking, const struct ir_lock *
               diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
+// Whether claims are kept where the volumes are used, nobody can tell: some must be.
+static void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
+    const struct surroundings *around = &checking->around;
+    if (!check_takes_in(&lock->scope, around->volumes)) return;
+    for (size_t i = 0; i < checking->ir->lock_count; i++) {
+        const struct ir_lock *other = checking->ir->locks[i];
+        if ((other->mode & MODE_DENY) && (other->denies & OP_DELETE) && check_takes_in(&other->scope, around->claims))
+            return;
+    }
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
+                    "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
+    diag_help(checking->diags, diagnostic, "lock persistentvolumeclaims, or accept it: allow %s",
+              diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
+}
+
 static void check_surroundings(const struct checking *checking, const struct ir_lock *lock) {
     if (!(lock->mode & MODE_DENY)) return;
-    check_seals(checking, lock);
     check_rights(checking, lock);
     if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
     check_owners(checking, lock);
     check_children(checking, lock);
     check_definitions(checking, lock);
     check_namespaces(checking, lock);
+    check_volumes(checking, lock);
 }
 
 // ---- locks against each other ----
@@ -579,6 +623,7 @@ void check_locks(struct checking *checking) {
         check_subresources(checking, lock);
         check_scale_of_custom(checking, lock);
         check_deputies(checking, lock);
+        check_seals(checking, lock);
         if (lock->derived) continue;
         check_reads(checking, lock);
         check_starvation(checking, lock);

@@ -17,7 +17,7 @@ struct surrounding {
 
 // Resources that lead to locked objects of others.
 struct surroundings {
-    const struct resource *namespaces, *definitions, *autoscalers;
+    const struct resource *namespaces, *definitions, *autoscalers, *volumes, *claims;
     struct surrounding *workloads;    // as in ir_workloads
     const struct resource **exempted; // as in ir_exemptions; NULL where one is about every resource
     const struct resource **resources;

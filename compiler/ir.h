@@ -281,7 +281,7 @@ struct ir {
     size_t lock_count, grant_count, account_count, test_count;
     struct ir_deployer **deployers; // by policy
     size_t deployer_count;
-    const char **sealed; // users that nobody else can become
+    const char **sealed; // users that nobody else can become, and groups of accounts
     size_t sealed_count;
 };
 

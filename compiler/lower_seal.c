@@ -466,6 +466,8 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     derive_roles(lowering, &from);
     for (size_t i = 0; i < self.user_count; i++)
         ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.users[i]);
+    for (size_t i = 0; i < self.group_count; i++)
+        ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.groups[i]);
     struct identities who = {0};
     gather(lowering->arena, &self, &who);
     seal_accounts(lowering, item, &from, &who, "sealed");

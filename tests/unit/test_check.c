@@ -13,6 +13,7 @@ struct row {
     "lock scalers {\n  resources hpa\n  namespace " namespaces "\n  all objects\n  deny create, update\n}\n"
 #define SCALED "resource widgets.example.com/v1 namespaced kind Widget subresources scale\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
+#define LOCK_CLAIMS "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\n}\n"
 #define SEALED "actor x = sa a/x sealed allow K0220 \"withheld\"\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
 
@@ -58,7 +59,8 @@ static const struct row rows[] = {
     {"K0211", "l", SCALED LOCK("resources widgets\nlabels a\nrequire field spec.size <= 3"),
      SCALED LOCK("resources widgets\nlabels a\ndeny scale\nrequire field spec.size <= 3")},
     {"K0215", "l", LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace"),
-     LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners\nallow K0222")},
+     LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners\nallow "
+          "K0222")},
     {"K0216", "l", LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace"),
      LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace\ncascade")},
     {"K0217", "l", LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS,
@@ -69,7 +71,8 @@ static const struct row rows[] = {
      "lock m {\n  resources gadgets\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"
      "resource gadgets.example.com namespaced kind Gadget\n",
      LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
-     "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"},
+     "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, "
+     "crd\n}\n"},
     {"K0222", "l", LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners"),
      LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners") SCALERS("a")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
@@ -78,9 +81,22 @@ static const struct row rows[] = {
      LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, a")},
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nguard controllers\nallow K0205") SEALED},
+    {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nbreak-glass sa a/x"),
+     LOCK("resources limitranges\nname n\ndeny create\nbreak-glass sa a/x\nguard controllers") SEALED},
+    {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexempt lifecycle, serviceaccounts a"),
+     LOCK("resources limitranges\nname n\ndeny create\nguard controllers\nexempt lifecycle, "
+          "serviceaccounts a") "actor x = serviceaccounts a sealed allow K0220 \"withheld\"\n"},
+    {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive sa a/x with extra k = v"),
+     LOCK("resources limitranges\nname n\ndeny create\nguard controllers\nexclusive sa a/x with extra k = "
+          "v") SEALED},
+    {"K0219", "x", "actor x = sa a/x sealed by sa b/y allow K0220 \"withheld\"\n",
+     "actor x = sa a/x sealed by user y allow K0220 \"withheld\"\n"},
+    {"K0226", "l", "lock l {\nresources pv\nlabels a\ndeny delete\nexempt controllers\n}\n",
+     "lock l {\nresources pv\nlabels a\ndeny delete\nexempt controllers\n}\n" LOCK_CLAIMS},
     {"K0225", "resourceclaims",
      LOCK("resources resourceclaims\nname n\ndeny update\nchanging spec\nexempt controllers"),
-     LOCK("resources resourceclaims.resource.k8s.io/v1beta1\nname n\ndeny update\nchanging spec\nexempt controllers")},
+     LOCK("resources resourceclaims.resource.k8s.io/v1beta1\nname n\ndeny update\nchanging spec\nexempt "
+          "controllers")},
     {"K0224", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") SEALED,
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nexempt none\nallow K0205") SEALED},
     {"K0221", "l",
@@ -108,7 +124,9 @@ static const struct row rows[] = {
      LOCK("resources limitranges\nname n\ndeny create\nexclusive sa a/default\nallow K0205, K0219"),
      LOCK("resources limitranges\nname n\ndeny create\nexclusive sa a/other\nallow K0205, K0219")},
     {"K0303", "group system:authenticated",
-     "grant g to group \"system:authenticated\" {\n  resources limitranges\n  namespace a\n  allow get\n}\n", ""},
+     "grant g to group \"system:authenticated\" {\n  resources limitranges\n  namespace a\n  allow "
+     "get\n}\n",
+     ""},
     {"K0306", "g",
      LOCK("resources secrets\nname n\ndeny create\nexclusive user v\nallow K0205\nallow K0206")
          GRANT("resources secrets\nallow get"),

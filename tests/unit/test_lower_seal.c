@@ -250,9 +250,10 @@ static void accounts_are_found_by_name_and_their_pods_are_looked_up(void **state
 static void sealed_users_are_known(void **state) {
     const struct compilation *compilation =
         compile(state, "actor a = sa ns/x, user u, group g sealed by user d\nactor b = sa ns/y\n");
-    assert_int_equal(compilation->ir.sealed_count, 2);
+    assert_int_equal(compilation->ir.sealed_count, 3);
     assert_string_equal(compilation->ir.sealed[0], "system:serviceaccount:ns:x");
     assert_string_equal(compilation->ir.sealed[1], "u");
+    assert_string_equal(compilation->ir.sealed[2], "g");
 }
 
 // A lock and an actor of one name do not get into each other's way.

@@ -490,6 +490,53 @@ lock guarded {
 		deputy: deputyRefused(guarded),
 	},
 	{
+		number: 52, name: "volume",
+		policy: `
+lock volumes {
+  resources  persistentvolumes
+  labels     aura=red
+  deny       update, delete
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+lock guarded {
+  resources  persistentvolumeclaims
+  namespace  NS
+  name       data
+  deny       delete
+  exclusive  sa NS/keeper
+}
+`,
+		setup: func(w *world) {
+			w.make(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: NS, labels: {aura: red}}
+spec:
+  storageClassName: ""
+  accessModes: [ReadWriteOnce]
+  capacity: {storage: 1Gi}
+  persistentVolumeReclaimPolicy: Delete
+  hostPath: {path: /tmp/klock-e2e-volume-NS}
+  claimRef: {namespace: NS, name: data}
+`)
+			w.make(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: NS}
+spec: {storageClassName: "", volumeName: NS, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+`)
+			w.Until("the claim is bound", func() bool { return w.field("persistentvolumeclaims NS/data", "status", "phase") == "Bound" })
+		},
+		acts: []act{
+			removes("persistentvolumeclaims NS/data"),
+		},
+		done: gone("persistentvolumes NS"),
+		after: func(w *world) {
+			w.refusedBy("lock volumes", "delete the volume", w.mallory.Remove(w.at("persistentvolumes NS")))
+		},
+	},
+	{
 		number: 47, name: "adoption-of-a-claim",
 		policy: `
 lock guarded {
