@@ -120,18 +120,6 @@ bool check_is_by_labels(const struct ir_expr *expr) {
     return true;
 }
 
-// The labels of a namespace in a selection, asked of the Namespace itself.
-static struct ir_expr *of_namespace(struct arena *arena, const struct ir_expr *expr) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
-    *copy = *expr;
-    if (copy->kind == IR_NAMESPACE_LABEL) copy->kind = IR_LABEL;
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_namespace(arena, expr->operands[i]));
-    return copy;
-}
-
 // ---- the map ----
 
 enum { ACT_OF_SCALING = 256 }; // beside the operations
@@ -278,7 +266,7 @@ bool check_holds_namespace(const struct checking *checking, const char *name) {
 bool check_holds_labeled(const struct checking *checking, const struct ir_expr *selector) {
     struct arena *arena = checking->arena;
     return check_holds_object(checking, checking->around.namespaces,
-                              check_formula(arena, of_namespace(arena, selector)));
+                              check_formula(arena, ir_of_namespace(arena, selector)));
 }
 
 static bool holds_at(const struct checking *checking, const struct resource *resource, unsigned operation,

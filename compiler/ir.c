@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "arena.h"
 #include "catalog.h"
 
 const struct ir_resource_name ir_never_locked[] = {
@@ -179,4 +180,15 @@ bool ir_reads_fields(const struct ir_lock *lock) {
         if (path_reads_fields(&lock->paths[i])) return true;
     return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
            (lock->requires && formula_reads_fields(lock->requires));
+}
+
+struct ir_expr *ir_of_namespace(struct arena *arena, const struct ir_expr *expr) {
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    if (copy->kind == IR_NAMESPACE_LABEL) copy->kind = IR_LABEL;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, ir_of_namespace(arena, expr->operands[i]));
+    return copy;
 }

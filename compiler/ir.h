@@ -8,6 +8,7 @@
 
 #include "span.h"
 
+struct arena;
 struct cel_expr;
 struct regex;
 struct value;
@@ -316,6 +317,8 @@ bool ir_is_immutable(const struct ir_expr *expr);
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool ir_sees_replicas(const struct ir_lock *lock);
 bool ir_is_metadata_path(const struct ir_path *path); // metadata itself or something below it
+// The formula about the labels of a namespace, asked of the Namespace itself. A copy in the arena.
+struct ir_expr *ir_of_namespace(struct arena *arena, const struct ir_expr *expr);
 // Whether the lock selects by, or looks at changes of, anything but metadata.
 bool ir_reads_fields(const struct ir_lock *lock);
 // Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.

@@ -24,18 +24,6 @@ static void nothing_to_guard(struct lowering *lowering, const struct word *word,
 
 // ---- guard namespace: deleting it deletes everything in it ----
 
-// The selector of namespaces, asked of a Namespace itself.
-static struct ir_expr *of_namespace(struct arena *arena, const struct ir_expr *expr) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
-    *copy = *expr;
-    if (copy->kind == IR_NAMESPACE_LABEL) copy->kind = IR_LABEL;
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_namespace(arena, expr->operands[i]));
-    return copy;
-}
-
 static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     struct texts names = {0};
     struct ir_expr *selector = NULL;
@@ -44,7 +32,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
         for (size_t j = 0; scope->where == IN_NAMESPACES && j < scope->namespace_count; j++)
             texts_add(lowering->arena, &names, scope->namespaces[j]);
         if (scope->where == IN_LABELED_NAMESPACES) {
-            struct ir_expr *labels = of_namespace(lowering->arena, scope->namespace_selector);
+            struct ir_expr *labels = ir_of_namespace(lowering->arena, scope->namespace_selector);
             selector = selector ? ir_or(lowering->arena, selector, labels) : labels;
         }
         if (scope->where == IN_ANY_NAMESPACE) {
