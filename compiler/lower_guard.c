@@ -191,6 +191,45 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
 }
 
+// ---- guard labels: a selection by the replicas, which /scale writes without any update of the object ----
+
+static bool reads_replicas(const struct ir_expr *expr) {
+    const struct ir_path *path = &expr->path;
+    if (expr->kind == IR_FIELD && path->variable < 0 && path->count == 2 && path->segments[0].key &&
+        path->segments[1].key && strcmp(path->segments[0].key, "spec") == 0 &&
+        strcmp(path->segments[1].key, "replicas") == 0)
+        return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (reads_replicas(expr->operands[i])) return true;
+    return false;
+}
+
+static struct ir_expr *of_new(struct arena *arena, const struct ir_expr *expr) {
+    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    *copy = *expr;
+    copy->state = STATE_NEW;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_new(arena, expr->operands[i]));
+    return copy;
+}
+
+static void guard_replicas(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                           const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
+    struct arena *arena = lowering->arena;
+    if (!from->guard_labels || (from->acts & ACT_SCALE) || !(lower_acts_in(scope) & ACT_SCALE) ||
+        !reads_replicas(selects))
+        return;
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    lock->scope = *scope;
+    lock->scope.subresource = NULL;
+    lock->selects = selects;
+    lock->acts = ACT_SCALE;
+    lock->condition = ir_and(arena, lock->condition, ir_not(arena, of_new(arena, selects)));
+    derive_done(lowering, guarded->item, lock, "the lock would no longer select it");
+}
+
 // ---- states: a pod or job that is said to have ended is ended ----
 
 static void guard_status(struct lowering *lowering, const struct guarded *guarded, struct ir_lock *lock,
@@ -535,6 +574,8 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
         const char *number = i ? arena_printf(lowering->arena, " %zu", i + 1) : "";
         guard_bindings(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
                        arena_printf(lowering->arena, "bindings%s", number));
+        guard_replicas(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
+                       arena_printf(lowering->arena, "scale%s", number));
         guard_states(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
                      arena_printf(lowering->arena, "status%s", number));
     }
