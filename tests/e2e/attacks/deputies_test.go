@@ -181,17 +181,7 @@ lock guarded {
 	},
 	{
 		number: 12, name: "workload",
-		policy: `
-lock guarded {
-  resources  pods
-  namespace  NS
-  labels     aura=red
-  deny       delete
-  guard      owners
-  exempt     controllers
-  exclusive  sa NS/keeper
-}
-`,
+		policy:    ownedPods,
 		unguarded: "K0215",
 		setup: func(w *world) {
 			w.make(stage.Deployment("NS", "", "aura: red"))
@@ -308,17 +298,7 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]
 	},
 	{
 		number: 28, name: "status",
-		policy: `
-lock guarded {
-  resources  pods
-  namespace  NS
-  labels     aura=red
-  deny       delete
-  guard      owners
-  exempt     controllers
-  exclusive  sa NS/keeper
-}
-`,
+		policy: ownedPods,
 		setup: func(w *world) {
 			w.make(ledger)
 			w.Until("there is a pod", func() bool { return !w.gone("pods NS/ledger-0") })
@@ -470,17 +450,7 @@ lock guarded {
 	},
 	{
 		number: 47, name: "adoption-with-controllers",
-		policy: `
-lock guarded {
-  resources  pods
-  namespace  NS
-  labels     aura=red
-  deny       delete
-  guard      owners
-  exempt     controllers
-  exclusive  sa NS/keeper
-}
-`,
+		policy: ownedPods,
 		setup: func(w *world) {
 			w.make(strings.Replace(app, "aura: red", "aura: red, run: web", 1))
 			w.running("pods NS/app")
@@ -580,6 +550,18 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 }
 
 const (
+	// ownedPods is a lock on pods that go with nothing, and whose controllers go on.
+	ownedPods = `
+lock guarded {
+  resources  pods
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  guard      owners
+  exempt     controllers
+  exclusive  sa NS/keeper
+}
+`
 	ledger = `
 apiVersion: apps/v1
 kind: StatefulSet
