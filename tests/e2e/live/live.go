@@ -439,8 +439,9 @@ func (j *Judge) putPod(ctx context.Context, r *cases.Request) (done func() error
 // askAs asks until the answer is right, or until it is clear that it is not.
 func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
 	deadline := time.Now().Add(j.Patience)
+	arrange := j.arrange
 	for {
-		full, err := j.arrange(ctx, q, key)
+		full, err := arrange(ctx, q, key)
 		if err != nil {
 			return err
 		}
@@ -451,6 +452,10 @@ func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key st
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
 		if outcome.Problem != "" && r.Asked != "" {
 			outcome.Problem += "\n\tasked as " + r.Asked
+		}
+		if answer.code == http.StatusConflict && q.stored != nil {
+			// A controller has written the object, as it would after each arrangement: it stays as it is now.
+			arrange = j.shown
 		}
 		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
 		if done || time.Now().After(deadline) {
@@ -473,6 +478,11 @@ func (j *Judge) arrange(ctx context.Context, q *question, key string) (map[strin
 	if err := j.store.put(ctx, key, q.stored); err != nil {
 		return nil, err
 	}
+	return j.shown(ctx, q, key)
+}
+
+// shown is the stored object as the server shows it.
+func (j *Judge) shown(ctx context.Context, q *question, key string) (map[string]any, error) {
 	answer, err := j.client.do(ctx, http.MethodGet, itemOf(&q.Request), nil, nil, nil)
 	if err != nil {
 		return nil, err
