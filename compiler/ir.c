@@ -125,13 +125,17 @@ bool ir_is_metadata_path(const struct ir_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
 }
 
+bool ir_is_replicas_path(const struct ir_path *path) {
+    return path->variable < 0 && path->count == 2 && path->segments[0].key && path->segments[1].key &&
+           strcmp(path->segments[0].key, "spec") == 0 && strcmp(path->segments[1].key, "replicas") == 0;
+}
+
 bool ir_sees_replicas(const struct ir_lock *lock) {
     bool named = false;
     for (size_t i = 0; i < lock->path_count && !named; i++) {
         const struct ir_path *path = &lock->paths[i];
         const bool spec = path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
-        named = spec && (path->count == 1 ||
-                         (path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0));
+        named = (spec && path->count == 1) || ir_is_replicas_path(path);
     }
     return !lock->path_count || named != lock->all_but_paths;
 }

@@ -316,6 +316,7 @@ bool ir_is_immutable(const struct ir_expr *expr);
 
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool ir_sees_replicas(const struct ir_lock *lock);
+bool ir_is_replicas_path(const struct ir_path *path); // spec.replicas itself
 bool ir_is_metadata_path(const struct ir_path *path); // metadata itself or something below it
 // The formula about the labels of a namespace, asked of the Namespace itself. A copy in the arena.
 struct ir_expr *ir_of_namespace(struct arena *arena, const struct ir_expr *expr);

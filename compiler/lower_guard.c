@@ -154,7 +154,7 @@ static bool takes_in(const struct ir_scope *scope, const char *group, const char
     for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++) {
         const struct ir_target *target = &scope->targets[i];
         if ((!target->group || strcmp(target->group, group) == 0) &&
-            (target->resource ? strcmp(target->name, plural) == 0 : true))
+            (!target->resource || strcmp(target->name, plural) == 0))
             return true;
     }
     return false;
@@ -194,11 +194,7 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
 // ---- guard labels: a selection by the replicas, which /scale writes without any update of the object ----
 
 static bool reads_replicas(const struct ir_expr *expr) {
-    const struct ir_path *path = &expr->path;
-    if (expr->kind == IR_FIELD && path->variable < 0 && path->count == 2 && path->segments[0].key &&
-        path->segments[1].key && strcmp(path->segments[0].key, "spec") == 0 &&
-        strcmp(path->segments[1].key, "replicas") == 0)
-        return true;
+    if (expr->kind == IR_FIELD && ir_is_replicas_path(&expr->path)) return true;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (reads_replicas(expr->operands[i])) return true;
     return false;

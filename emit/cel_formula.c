@@ -181,11 +181,8 @@ static const char *root_of(struct printer *printer, const struct ir_expr *atom) 
 
 // spec.replicas of the new object, which a write to scale carries by itself.
 static bool is_new_replicas(const struct printer *printer, const struct ir_expr *atom) {
-    const struct ir_path *path = &atom->path;
     const bool new = atom->state == STATE_NEW || (atom->state == STATE_SELF && cel_reads_new(printer));
-    return printer->policy->shape == SHAPE_SCALE && new && path->variable < 0 && path->count == 2 &&
-           path->segments[0].key && path->segments[1].key &&strcmp(path->segments[0].key, "spec") == 0 &&
-           strcmp(path->segments[1].key, "replicas") == 0;
+    return printer->policy->shape == SHAPE_SCALE && new &&ir_is_replicas_path(&atom->path);
 }
 
 static struct piece walk(struct printer *printer, const struct ir_expr *atom, cel_path_end finish) {
