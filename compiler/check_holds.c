@@ -1,5 +1,6 @@
 // Which objects around a lock are held by some lock. All that is asked is put into one map of texts beforehand, so that
-// thousands of locks find each other at once. Where it cannot be told, the answer is no: a warning can be accepted.
+// thousands of locks find each other at once. One lock closes a way for another only if everybody whom it lets through
+// passes the other as well. Where it cannot be told, the answer is no: a warning can be accepted.
 #include <string.h>
 
 #include "arena.h"
@@ -123,6 +124,17 @@ bool check_is_by_labels(const struct ir_expr *expr) {
 // ---- the map ----
 
 enum { ACT_OF_SCALING = 256 }; // beside the operations
+#define SOME "?"               // some place, and some of the objects
+
+// Locks that hold the same thing: found by who passes them, where they are many.
+struct holders {
+    struct holder {
+        const struct ir_lock *lock;
+        enum exemption level; // up to which it lets controllers do it
+    } * items;
+    size_t count;
+    struct names by_passer; // struct holders *
+};
 
 // Valid until the next one is asked for.
 static const char *entry(const struct checking *checking, const struct resource *resource, unsigned operation,
@@ -138,9 +150,33 @@ static const char *entry(const struct checking *checking, const struct resource 
     return text_string(room);
 }
 
-static bool has(const struct checking *checking, const struct resource *resource, unsigned operation, const char *place,
-                const char *selection, const char *condition) {
-    return names_get(&checking->held, entry(checking, resource, operation, place, selection, condition)) != NULL;
+// Who asks: the lock that something else may close a way for, and up to which level what closes it may let controllers
+// pass.
+struct asking {
+    const struct ir_lock *lock;
+    enum exemption level;
+};
+
+enum { LOOKED_AT = 32 }; // of those who have a passer in common
+
+static bool some_holds(const struct holders *holders, const struct asking *asking) {
+    for (size_t i = 0; holders && i < holders->count && i < LOOKED_AT; i++)
+        if (holders->items[i].level <= asking->level && check_lets_fewer_pass(holders->items[i].lock, asking->lock))
+            return true;
+    return false;
+}
+
+static bool has(const struct checking *checking, const struct asking *asking, const struct resource *resource,
+                unsigned operation, const char *place, const char *selection, const char *condition) {
+    const struct holders *holders =
+        names_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
+    if (!holders) return false;
+    if (holders->count <= LOOKED_AT) return some_holds(holders, asking);
+    const struct passers passers = check_passers(checking, asking->lock);
+    bool held = some_holds(names_get(&holders->by_passer, ""), asking);
+    for (size_t i = 0; i < passers.count && !held; i++)
+        held = some_holds(names_get(&holders->by_passer, passers.keys[i]), asking);
+    return held;
 }
 
 struct texts_of {
@@ -188,33 +224,91 @@ static unsigned held_operations(const struct ir_lock *lock) {
     return spec ? lock->denies : lock->denies & ~(unsigned)OP_UPDATE;
 }
 
-static void add_entries(struct checking *checking, const struct resource *resource, unsigned operations,
-                        const struct texts_of *places, const struct texts_of *selections, const char *condition) {
-    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING};
-    for (size_t i = 0; i < sizeof single / sizeof *single; i++)
-        for (size_t j = 0; j < places->count && (operations & single[i]); j++)
-            for (size_t k = 0; k < selections->count; k++) {
-                const char *key =
-                    entry(checking, resource, single[i], places->items[j], selections->items[k], condition);
-                names_set(&checking->held, arena_copy(checking->arena, key, strlen(key)), checking);
-            }
+static struct holders *holders_in(struct arena *arena, struct names *map, const char *key) {
+    struct holders *holders = names_get(map, key);
+    if (holders) return holders;
+    holders = ARENA_NEW(arena, struct holders);
+    names_init(&holders->by_passer, arena);
+    names_set(map, arena_copy(arena, key, strlen(key)), holders);
+    return holders;
 }
 
-static void index_part(struct checking *checking, const struct ir_lock *lock, const struct ir_part *part) {
+// Up to which level the lock lets controllers do it: what a level adds for others is nothing here.
+static enum exemption level_of(const struct ir_lock *lock, const struct resource *resource, unsigned operation) {
+    enum exemption level = EXEMPT_NONE;
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        const bool scaling = operation == ACT_OF_SCALING, collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+        const bool reaches =
+            scaling ? catalog_list_has(exemption->subresources, "scale")
+                    : *exemption->subresources == '*' || *exemption->subresources == ' ' || !*exemption->subresources;
+        if (exemption->level > lock->exemption || exemption->level <= level || !reaches ||
+            !(exemption->operations & (scaling ? OP_UPDATE : operation)) || exemption->limit == ONLY_TERMINATING ||
+            (exemption->resource && (strcmp(exemption->resource, resource->plural) != 0 ||
+                                     strcmp(exemption->resource_group, resource->group) != 0)) ||
+            (collects && (lock->guard_owners || operation != OP_DELETE)))
+            continue;
+        level = exemption->level;
+    }
+    return level;
+}
+
+// A lock that is put into the map.
+struct indexed {
+    const struct ir_lock *lock;
+    const char *condition, *passer; // the rarest one
+};
+
+static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
+                        unsigned operations, const struct texts_of *places, const struct texts_of *selections) {
+    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+        if (!(operations & single[i])) continue;
+        const struct holder holder = {indexed->lock, level_of(indexed->lock, resource, single[i])};
+        for (size_t j = 0; j < places->count; j++)
+            for (size_t k = 0; k < selections->count; k++) {
+                struct holders *holders = holders_in(
+                    checking->arena, &checking->held,
+                    entry(checking, resource, single[i], places->items[j], selections->items[k], indexed->condition));
+                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
+                holders = holders_in(checking->arena, &holders->by_passer, indexed->passer);
+                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
+            }
+    }
+}
+
+// Whether an object could be taken out of the selection first.
+static bool can_be_left(const struct ir_lock *lock, const struct ir_expr *selects) {
+    const bool changes = (lock->denies & OP_UPDATE) && !lock->path_count;
+    return !lock->derived && !lock->guard_labels && !changes && !ir_is_immutable(selects);
+}
+
+// Of a right that is asked for, each lock has its own.
+static const char *condition_of(struct arena *arena, const struct ir_lock *lock) {
+    const char *condition = check_formula(arena, lock->condition);
+    return ir_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
+}
+
+static void index_part(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
     struct arena *arena = checking->arena;
+    const struct ir_lock *lock = indexed->lock;
     const struct surroundings *around = &checking->around;
     const unsigned operations = held_operations(lock);
-    const char *condition = check_formula(arena, lock->condition);
     const struct texts_of places = places_of(arena, &part->scope);
     struct texts_of selections = {0};
+    if (can_be_left(lock, part->selects)) return;
     add_selections(arena, part->selects, &selections);
     for (size_t i = 0; i < around->count; i++)
         if (operations && check_takes_in(&part->scope, around->resources[i]))
-            add_entries(checking, around->resources[i], operations, &places, &selections, condition);
+            add_entries(checking, indexed, around->resources[i], operations, &places, &selections);
+    static const char *some = SOME;
+    const struct texts_of somewhere = {&some, 1};
+    if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
+        add_entries(checking, indexed, around->claims, OP_DELETE, &somewhere, &somewhere);
     for (size_t i = 0; i < part->scope.target_count; i++) {
         const struct resource *resource = part->scope.targets[i].resource;
         if (resource && (lock->acts & ACT_SCALE) && lock->covers[SHAPE_SCALE])
-            add_entries(checking, resource, ACT_OF_SCALING, &places, &selections, condition);
+            add_entries(checking, indexed, resource, ACT_OF_SCALING, &places, &selections);
     }
 }
 
@@ -230,6 +324,7 @@ void check_index_holds(struct checking *checking) {
     for (size_t i = 0; i < ir_workload_count; i++)
         ARENA_PUSH(arena, around->resources, around->count, around->workloads[i].itself);
     names_init(&checking->held, arena);
+    check_count_passers(checking);
     checking->entry = ARENA_NEW(arena, struct text);
     text_init(checking->entry, arena);
     names_init(&checking->derived, arena);
@@ -238,9 +333,10 @@ void check_index_holds(struct checking *checking) {
         if (lock->derived)
             names_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
         if (!(lock->mode & MODE_DENY) || lock->scope.subresource || ir_has_cel(lock->condition)) continue;
+        const struct indexed indexed = {lock, condition_of(arena, lock), check_rarest_passer(checking, lock)};
         for (size_t j = 0; j < check_part_count(lock); j++) {
             const struct ir_part part = check_part(lock, j);
-            index_part(checking, lock, &part);
+            index_part(checking, &indexed, &part);
         }
     }
 }
@@ -252,30 +348,33 @@ bool check_has_derived(const struct checking *checking, const struct ir_lock *lo
            NULL;
 }
 
-bool check_holds_object(const struct checking *checking, const struct resource *resource, const char *what) {
-    return has(checking, resource, OP_DELETE, "-", "", "") ||
-           (what && has(checking, resource, OP_DELETE, "-", what, ""));
+bool check_holds_object(const struct checking *checking, const struct ir_lock *lock, const struct resource *resource,
+                        const char *what) {
+    const struct asking asking = {lock, lock->exemption};
+    return has(checking, &asking, resource, OP_DELETE, "-", "", "") ||
+           (what && has(checking, &asking, resource, OP_DELETE, "-", what, ""));
 }
 
-bool check_holds_namespace(const struct checking *checking, const char *name) {
+bool check_holds_namespace(const struct checking *checking, const struct ir_lock *lock, const char *name) {
     // The API server lets nobody delete these.
     return catalog_list_has("default kube-public kube-system", name) ||
-           check_holds_object(checking, checking->around.namespaces, arena_printf(checking->arena, "name %s", name));
+           check_holds_object(checking, lock, checking->around.namespaces,
+                              arena_printf(checking->arena, "name %s", name));
 }
 
-bool check_holds_labeled(const struct checking *checking, const struct ir_expr *selector) {
+bool check_holds_labeled(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *selector) {
     struct arena *arena = checking->arena;
-    return check_holds_object(checking, checking->around.namespaces,
+    return check_holds_object(checking, lock, checking->around.namespaces,
                               check_formula(arena, ir_of_namespace(arena, selector)));
 }
 
-static bool holds_at(const struct checking *checking, const struct resource *resource, unsigned operation,
-                     const char *place, const char *selection, const char *condition) {
+static bool holds_at(const struct checking *checking, const struct asking *asking, const struct resource *resource,
+                     unsigned operation, const char *place, const char *selection, const char *condition) {
     const char *const selections[] = {"", selection}, *const conditions[] = {"", condition};
     for (size_t i = 0; i < 2; i++)
         for (size_t j = 0; j < 2; j++)
             if (selections[i] && conditions[j] &&
-                has(checking, resource, operation, place, selections[i], conditions[j]))
+                has(checking, asking, resource, operation, place, selections[i], conditions[j]))
                 return true;
     return false;
 }
@@ -287,29 +386,32 @@ static bool is_system(const char *namespace) {
 }
 
 // In each of the places where the part is. `*` leaves out the system namespaces, which labels may take in.
-static bool holds(const struct checking *checking, const struct ir_part *part, const struct resource *resource,
-                  unsigned operation, const char *selection, const char *condition) {
+static bool holds(const struct checking *checking, const struct asking *asking, const struct ir_part *part,
+                  const struct resource *resource, unsigned operation, const char *selection, const char *condition) {
     const struct texts_of places = places_of(checking->arena, &part->scope);
     const enum ir_where where = part->scope.where;
     for (size_t i = 0; i < places.count; i++) {
         const char *place = places.items[i];
-        if (holds_at(checking, resource, operation, place, selection, condition)) continue;
+        if (holds_at(checking, asking, resource, operation, place, selection, condition)) continue;
         const bool wide = where == IN_LABELED_NAMESPACES || (where == IN_NAMESPACES && !is_system(place));
-        if (!wide || !holds_at(checking, resource, operation, "*", selection, condition)) return false;
+        if (!wide || !holds_at(checking, asking, resource, operation, "*", selection, condition)) return false;
         for (size_t j = 0; j < ir_system_namespace_count && where == IN_LABELED_NAMESPACES; j++)
-            if (!holds_at(checking, resource, operation, ir_system_namespaces[j], selection, condition)) return false;
+            if (!holds_at(checking, asking, resource, operation, ir_system_namespaces[j], selection, condition))
+                return false;
     }
     return true;
 }
 
-static const char *condition_of(const struct checking *checking, const struct ir_lock *lock) {
-    return ir_has_cel(lock->condition) ? NULL : check_formula(checking->arena, lock->condition);
+static const char *known_condition(const struct checking *checking, const struct ir_lock *lock) {
+    return ir_has_cel(lock->condition) ? NULL : condition_of(checking->arena, lock);
 }
 
 bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource, bool alike) {
+    // Controllers go on with what they own, as under `guard owners` and `cascade`.
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
     const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
-    return holds(checking, part, resource, OP_DELETE, selection, condition_of(checking, lock));
+    return holds(checking, &asking, part, resource, OP_DELETE, selection, known_condition(checking, lock));
 }
 
 // Whether the formula asks nothing but who and where.
@@ -322,13 +424,20 @@ static bool is_of_requester(const struct ir_expr *expr) {
 
 bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                         const struct resource *resource) {
-    const char *condition = is_of_requester(lock->condition) ? condition_of(checking, lock) : NULL;
-    return holds(checking, part, resource, OP_CREATE, NULL, condition) &&
-           holds(checking, part, resource, OP_UPDATE, NULL, condition);
+    const char *condition = is_of_requester(lock->condition) ? known_condition(checking, lock) : NULL;
+    const struct asking asking = {lock, lock->exemption};
+    return holds(checking, &asking, part, resource, OP_CREATE, NULL, condition) &&
+           holds(checking, &asking, part, resource, OP_UPDATE, NULL, condition);
 }
 
 bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource) {
     const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
-    return holds(checking, part, resource, ACT_OF_SCALING, selection, condition_of(checking, lock));
+    const struct asking asking = {lock, lock->exemption};
+    return holds(checking, &asking, part, resource, ACT_OF_SCALING, selection, known_condition(checking, lock));
+}
+
+bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, lock->exemption};
+    return holds_at(checking, &asking, checking->around.claims, OP_DELETE, SOME, SOME, known_condition(checking, lock));
 }

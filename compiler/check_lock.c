@@ -343,23 +343,24 @@ static bool is_built_in(const char *group) {
 }
 
 // What has definitions that nobody keeps; NULL where there is nothing of the kind.
-static const char *open_definition(const struct checking *checking, const struct ir_target *target) {
+static const char *open_definition(const struct checking *checking, const struct ir_lock *lock,
+                                   const struct ir_target *target) {
     struct arena *arena = checking->arena;
     const struct resource *definitions = checking->around.definitions;
     if (target->resource ? target->resource->declared.file == SPAN_NOWHERE
                          : !target->group || is_built_in(target->group))
         return NULL;
-    if (check_holds_object(checking, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
+    if (check_holds_object(checking, lock, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
     if (!target->resource) return arena_printf(arena, "*.%s", target->group);
     const char *name = arena_printf(arena, "name %s", catalog_name(arena, target->resource));
-    return check_holds_object(checking, definitions, name) ? NULL : target->resource->plural;
+    return check_holds_object(checking, lock, definitions, name) ? NULL : target->resource->plural;
 }
 
 static void check_definitions(const struct checking *checking, const struct ir_lock *lock) {
     const char *open = NULL;
     if (check_has_derived(checking, lock, "guard crd")) return;
     for (size_t i = 0; i < lock->scope.target_count && !open; i++)
-        open = open_definition(checking, &lock->scope.targets[i]);
+        open = open_definition(checking, lock, &lock->scope.targets[i]);
     if (!open) return;
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
@@ -369,15 +370,16 @@ static void check_definitions(const struct checking *checking, const struct ir_l
 }
 
 // The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
-static const char *open_namespace(const struct checking *checking, const struct ir_scope *scope) {
+static const char *open_namespace(const struct checking *checking, const struct ir_lock *lock,
+                                  const struct ir_scope *scope) {
     switch (scope->where) {
     case IN_CLUSTER: return NULL;
-    case IN_ANY_NAMESPACE: return check_holds_object(checking, checking->around.namespaces, NULL) ? NULL : "";
-    case IN_LABELED_NAMESPACES: return check_holds_labeled(checking, scope->namespace_selector) ? NULL : "";
+    case IN_ANY_NAMESPACE: return check_holds_object(checking, lock, checking->around.namespaces, NULL) ? NULL : "";
+    case IN_LABELED_NAMESPACES: return check_holds_labeled(checking, lock, scope->namespace_selector) ? NULL : "";
     case IN_NAMESPACES: break;
     }
     for (size_t i = 0; i < scope->namespace_count; i++)
-        if (!check_holds_namespace(checking, scope->namespaces[i])) return scope->namespaces[i];
+        if (!check_holds_namespace(checking, lock, scope->namespaces[i])) return scope->namespaces[i];
     return NULL;
 }
 
@@ -387,7 +389,7 @@ static void check_namespaces(const struct checking *checking, const struct ir_lo
     if (check_has_derived(checking, lock, "guard namespace")) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct ir_part part = check_part(lock, i);
-        if (!open) open = open_namespace(checking, &part.scope);
+        if (!open) open = open_namespace(checking, lock, &part.scope);
         any |= part.scope.where == IN_ANY_NAMESPACE;
     }
     if (!open) return;
@@ -473,15 +475,8 @@ static void check_rights(const struct checking *checking, const struct ir_lock *
               diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
-// Whether claims are kept where the volumes are used, nobody can tell: some must be.
 static void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
-    const struct surroundings *around = &checking->around;
-    if (!check_takes_in(&lock->scope, around->volumes)) return;
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *other = checking->ir->locks[i];
-        if ((other->mode & MODE_DENY) && (other->denies & OP_DELETE) && check_takes_in(&other->scope, around->claims))
-            return;
-    }
+    if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
                     "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);

@@ -31,7 +31,8 @@ struct checking {
     bool is_static;
     unsigned minor; // the oldest server
     struct surroundings around;
-    struct names held;    // of check_holds.c: what is denied, of which objects, and where
+    struct names held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
+    struct names passers; // of check_passers.c: of how many locks
     struct text *entry;   // room for one of them
     struct names derived; // the locks that guards and cascades made
     struct names sealed;  // users that nobody else can become
@@ -43,8 +44,21 @@ void check_item(const struct checking *checking, const struct ast_item *item);
 // check_lock.c: what a lock leaves open or starves, and locks against each other.
 void check_locks(struct checking *checking);
 
-// check_holds.c: what other locks, or the same one, hold around a lock. Only what is denied to all but actors counts,
-// and only where no lock can be seen to let something through.
+// check_passers.c: whether everybody whom a lock lets through passes another as well; the levels of exemption are the
+// caller's to compare.
+bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *other);
+// Those who pass, each as a text.
+struct passers {
+    const char **keys;
+    size_t count;
+};
+struct passers check_passers(const struct checking *checking, const struct ir_lock *lock);
+// Counts them, for the one who passes the fewest locks; "" where nobody does.
+void check_count_passers(struct checking *checking);
+const char *check_rarest_passer(const struct checking *checking, const struct ir_lock *lock);
+
+// check_holds.c: what other locks, or the same one, hold around a lock. Only what is denied to everybody whom the lock
+// that asks does not let through counts.
 void check_index_holds(struct checking *checking);
 bool check_takes_in(const struct ir_scope *scope, const struct resource *resource);
 // The objects that the lock is on, one by one.
@@ -58,9 +72,10 @@ bool check_is_by_labels(const struct ir_expr *expr);
 bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part);
 // Whether deleting is denied: of a cluster-scoped object that is told by "name NAME", "group GROUP" or not at all; of a
 // namespace; of the namespaces with these labels.
-bool check_holds_object(const struct checking *checking, const struct resource *resource, const char *what);
-bool check_holds_namespace(const struct checking *checking, const char *name);
-bool check_holds_labeled(const struct checking *checking, const struct ir_expr *selector);
+bool check_holds_object(const struct checking *checking, const struct ir_lock *lock, const struct resource *resource,
+                        const char *what);
+bool check_holds_namespace(const struct checking *checking, const struct ir_lock *lock, const char *name);
+bool check_holds_labeled(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *selector);
 // The same of objects of the resource wherever the part is: of all, or also of those alike that the part selects.
 bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource, bool alike);
@@ -70,6 +85,8 @@ bool check_holds_writes(const struct checking *checking, const struct ir_lock *l
 // Whether writing the scale subresource of the part's own objects is denied.
 bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource);
+// Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell.
+bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock);
 
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);

@@ -57,7 +57,7 @@ judge() { # FILE
 }
 
 # The table and the directory are the same.
-sed -n 's/^| \([A-Z][0-9][0-9]\) | \[\([^]]*\)\](\([^)]*\)) .*/\1 \2 \3/p' tests/rows/README.md >"$work/table"
+sed -n 's/^| \([A-Z][0-9][0-9]\|[a-z][a-z-]*\) | \[\([^]]*\)\](\([^)]*\)) .*/\1 \2 \3/p' tests/rows/README.md >"$work/table"
 awk '$2 != $3 || index($2, $1) != 1 { print "the line of " $1 " in README.md links " $3 }' "$work/table" >"$work/problems"
 awk '{ print $2 }' "$work/table" | sort >"$work/listed"
 (cd tests/rows && ls -- *.klock) | sort >"$work/present"

@@ -14,6 +14,9 @@ struct row {
 #define SCALED "resource widgets.example.com/v1 namespaced kind Widget subresources scale\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
 #define LOCK_CLAIMS "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\n}\n"
+#define LOCK_CLAIMS_FOR(actor)                                                                                         \
+    "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\nexclusive " actor "\n}" \
+    "\n"
 #define SEALED "actor x = sa a/x sealed allow K0220 \"withheld\"\n"
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
 
@@ -190,9 +193,36 @@ static const struct {
     {"K0218", false,
      "lock l {\n  resources cm\n  namespace labeled x=y\n  all objects\n  deny delete\n}\n" NAMESPACES(
          "labels x=y\ndeny delete")},
+// Everybody who passes the other lock must pass this one.
+#define KEPT(clauses) LOCK("resources cm\nall objects\ndeny delete\n" clauses)
+#define SPACES(clauses) NAMESPACES("all objects\ndeny delete\n" clauses)
+    {"K0218", true, KEPT("exclusive user u") SPACES("exclusive user v")},
+    {"K0218", true, KEPT("exclusive user u") SPACES("exclusive user u, user v")},
+    {"K0218", true, KEPT("exclusive user u") SPACES("exclusive user u\nexempt user v")},
+    {"K0218", true, KEPT("exclusive user u") SPACES("break-glass group u")},
+    {"K0218", true, KEPT("break-glass user u") SPACES("exclusive user u")},
+    {"K0218", true, KEPT("exclusive user u") SPACES("exclusive may unlock")},
+    {"K0218", true, KEPT("exclusive may unlock") SPACES("exclusive may unlock")},
+    {"K0218", true, KEPT("exclusive sa b/x") SPACES("exclusive serviceaccounts b")},
+    {"K0218", true, KEPT("exempt none") SPACES("")},
+    {"K0218", true, KEPT("") SPACES("on error allow")},
+    {"K0218", true, KEPT("exclusive user u and group g") SPACES("exclusive user u")},
+    {"K0218", true, KEPT("") NAMESPACES("labels kept\ndeny delete\nguard none")},
+    {"K0218", false, KEPT("exclusive user u, user v") SPACES("exclusive user v")},
+    {"K0218", false, KEPT("exclusive user u") SPACES("break-glass user u")},
+    {"K0218", false, KEPT("exclusive serviceaccounts b") SPACES("exclusive sa b/x")},
+    {"K0218", false, KEPT("exclusive user u") SPACES("exclusive user u and group g")},
+    {"K0218", false, KEPT("exempt none") SPACES("guard owners\nexempt controllers")},
+    {"K0218", false, KEPT("on error allow") SPACES("on error allow")},
+    {"K0226", true,
+     "lock l {\n  resources pv\n  all objects\n  deny delete\n  exclusive user u\n}\n" LOCK_CLAIMS_FOR("user v")},
+    {"K0226", false,
+     "lock l {\n  resources pv\n  all objects\n  deny delete\n  exclusive user u\n  exempt controllers\n}\n" //
+     LOCK_CLAIMS_FOR("user u")},
 #define PODS LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers")
     {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels b\ndeny delete")},
     {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny update")},
+    {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny delete\nexclusive user u")},
     {"K0215", true, PODS "lock b {\n  resources *\n  cluster\n  all objects\n  deny delete\n}\n"},
     {"K0215", true, PODS LOCK_AS("b", "resources *\nlabels b\ndeny delete")},
     {"K0215", true, PODS "lock b {\n  resources deployments\n  namespace b\n  all objects\n  deny delete\n}\n"},
@@ -219,6 +249,7 @@ static const struct {
 #define SETS LOCK("resources statefulsets\nlabels a\ndeny delete\nexempt controllers")
     {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels b\ndeny delete")},
     {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny update")},
+    {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny delete\nbreak-glass user u")},
     {"K0216", true, LOCK("resources *.apps\nall objects\ndeny delete\nexempt controllers")},
     {"K0216", false, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny delete")},
     {"K0216", false, SETS LOCK_AS("b", "resources pods\nall objects\ndeny delete")},
@@ -226,6 +257,7 @@ static const struct {
     {"K0217", true, GADGETS "lock b {\n  resources crds\n  labels a\n  deny delete\n}\n"},
     {"K0217", true, GADGETS "lock b {\n  resources crds\n  name x.example.com\n  deny delete\n}\n"},
     {"K0217", true, GADGETS "lock b {\n  resources crds\n  all objects\n  deny create\n}\n"},
+    {"K0217", true, GADGETS "lock b {\n  resources crds\n  all objects\n  deny delete\n  exclusive user u\n}\n"},
     {"K0217", true, WIDGETS LOCK("resources *.example.com\nall objects\ndeny delete")},
     {"K0217", false, LOCK("resources *.apps\nall objects\ndeny delete")},
     {"K0217", false, GADGETS "lock b {\n  resources crds\n  name widgets.example.com\n  deny delete\n}\n"},
@@ -234,6 +266,7 @@ static const struct {
     {"K0222", true, LOCK("resources deployments, hpa\nall objects\ndeny update, delete\nexempt controllers")},
     {"K0222", true, LOCK("resources deployments, hpa\nlabels a\ndeny write\nexempt controllers")},
     {"K0222", true, WEB SCALERS("b")},
+    {"K0222", true, WEB SCALERS("a\n  exclusive user u")},
     {"K0222", true, WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create")},
     {"K0222", true, WEB LOCK_AS("b", "resources hpa\nall objects\ndeny create, update\nchanging spec.minReplicas")},
     {"K0222", true, WEB "lock b {\n  resources *\n  cluster\n  all objects\n  deny write\n}\n"},
