@@ -1,5 +1,5 @@
 // Package cluster runs a Kubernetes control plane of loopback processes: etcd, kube-apiserver and, when asked for,
-// kube-controller-manager. There are no nodes.
+// kube-controller-manager and kube-scheduler. There are no nodes.
 package cluster
 
 import (
@@ -48,8 +48,10 @@ const (
 	// StaticMinor is the first minor whose servers are tested with static manifests.
 	StaticMinor = "1.37"
 
-	adminToken   = "admin"
-	managerToken = "controller-manager"
+	adminToken     = "admin"
+	managerToken   = "controller-manager"
+	schedulerToken = "scheduler"
+	// An API server whose first writes fail gives up after a minute at most.
 	startTimeout = 90 * time.Second
 )
 
@@ -62,6 +64,10 @@ type Options struct {
 	// SharedCredentials lets all controllers be the user system:kube-controller-manager, as in a cluster that runs
 	// them without --use-service-account-credentials.
 	SharedCredentials bool
+	// Scheduler starts kube-scheduler too.
+	Scheduler bool
+	// Audit lets the API server note every write: see Cluster.Audit.
+	Audit bool
 	// Sync lets etcd wait for the disk, as it does where its data matter.
 	Sync bool
 	// Users are people with a token of their own, and their groups.
@@ -85,11 +91,17 @@ type Cluster struct {
 	// Etcd is the store behind the API server.
 	Etcd *clientv3.Client
 
+	options Options
+	etcdURL string
+	ports   ports
 	// allowed are the rules that groups have been given.
 	allowed   map[string][]rbacv1.PolicyRule
 	apiserver *process
 	processes []*process
 }
+
+// ports are those on which the components listen.
+type ports struct{ etcd, peer, apiserver, manager, scheduler int }
 
 // Servers is the directory that servers/build.sh fills.
 func Servers() string {
@@ -149,7 +161,7 @@ func ForTest(t testing.TB, o Options) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ended := c.ended()
+		ended := c.Ended()
 		c.Stop()
 		if t.Failed() {
 			if ended != nil {
@@ -200,57 +212,71 @@ func start(o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Minor: o.Minor, Dir: dir}
+	c := &Cluster{Minor: o.Minor, Dir: dir, options: o}
 	defer func() {
 		if err != nil {
 			c.Stop()
 			os.RemoveAll(dir)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-
-	ports, err := freePorts(4)
+	free, err := freePorts(5)
 	if err != nil {
 		return nil, err
 	}
-	etcdURL := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
-	peerURL := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	if err := c.startEtcd(etcdURL, peerURL, o.Sync); err != nil {
+	c.ports = ports{etcd: free[0], peer: free[1], apiserver: free[2], manager: free[3], scheduler: free[4]}
+	c.etcdURL = fmt.Sprintf("http://127.0.0.1:%d", c.ports.etcd)
+	c.Config = &rest.Config{
+		Host:            fmt.Sprintf("https://127.0.0.1:%d", c.ports.apiserver),
+		BearerToken:     adminToken,
+		TLSClientConfig: rest.TLSClientConfig{Insecure: true},
+		QPS:             -1,
+	}
+	if err := c.writeCredentials(); err != nil {
 		return nil, err
 	}
-	if err := c.startAPIServer(etcdURL, ports[2], o); err != nil {
+	if err := c.startEtcd(); err != nil {
 		return nil, err
 	}
-	if err := c.waitReady(ctx); err != nil {
+	if err := c.startAPIServer(); err != nil {
 		return nil, err
 	}
 	if c.Etcd, err = clientv3.New(clientv3.Config{
-		Endpoints: []string{etcdURL},
+		Endpoints: []string{c.etcdURL},
 		Logger:    zap.NewNop(),
 	}); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
 	if err := c.allowTesters(ctx); err != nil {
 		return nil, err
 	}
-	if o.ControllerManager {
-		if err := c.startControllerManager(ports[3], o); err != nil {
-			return nil, err
+	return c, c.startControllers()
+}
+
+// startControllers starts what acts through the API server.
+func (c *Cluster) startControllers() error {
+	if c.options.ControllerManager {
+		if err := c.startControllerManager(); err != nil {
+			return err
 		}
 	}
-	return c, nil
+	if c.options.Scheduler {
+		return c.startScheduler()
+	}
+	return nil
 }
 
 // startEtcd uses the etcd of the newest minor: it serves every API server.
-func (c *Cluster) startEtcd(client, peer string, sync bool) error {
+func (c *Cluster) startEtcd() error {
 	minors := Minors()
+	peer := fmt.Sprintf("http://127.0.0.1:%d", c.ports.peer)
 	return c.start("etcd", filepath.Join(Servers(), minors[len(minors)-1], "etcd"),
 		"--name=e2e",
 		"--data-dir="+filepath.Join(c.Dir, "etcd"),
-		"--unsafe-no-fsync="+strconv.FormatBool(!sync),
-		"--listen-client-urls="+client,
-		"--advertise-client-urls="+client,
+		"--unsafe-no-fsync="+strconv.FormatBool(!c.options.Sync),
+		"--listen-client-urls="+c.etcdURL,
+		"--advertise-client-urls="+c.etcdURL,
 		"--listen-peer-urls="+peer,
 		"--initial-advertise-peer-urls="+peer,
 		"--initial-cluster=e2e="+peer,
@@ -258,31 +284,41 @@ func (c *Cluster) startEtcd(client, peer string, sync bool) error {
 	)
 }
 
-func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
-	key := filepath.Join(c.Dir, "service-account.key")
-	if err := writeKey(key); err != nil {
+// writeCredentials writes what the components know each other and their users by.
+func (c *Cluster) writeCredentials() error {
+	if err := writeKey(c.accountKey()); err != nil {
 		return err
 	}
-	tokens := filepath.Join(c.Dir, "tokens.csv")
 	text := fmt.Appendln(nil, adminToken+`,klock:admin,,"system:masters"`)
 	text = fmt.Appendln(text, managerToken+",system:kube-controller-manager,")
-	for name, groups := range o.Users {
+	text = fmt.Appendln(text, schedulerToken+",system:kube-scheduler,")
+	for name, groups := range c.options.Users {
 		text = fmt.Appendf(text, "%s,%s,,%q\n", userToken(name), name, strings.Join(groups, ","))
 	}
-	if err := os.WriteFile(tokens, text, 0o600); err != nil {
+	if err := os.WriteFile(c.tokens(), text, 0o600); err != nil || !c.options.Certificates {
 		return err
 	}
+	return c.writeCA()
+}
+
+func (c *Cluster) accountKey() string { return filepath.Join(c.Dir, "service-account.key") }
+
+func (c *Cluster) tokens() string { return filepath.Join(c.Dir, "tokens.csv") }
+
+// startAPIServer waits until it is ready: by then it has written everything without which it would give up.
+func (c *Cluster) startAPIServer() error {
+	o := &c.options
 	args := []string{
-		"--etcd-servers=" + etcd,
+		"--etcd-servers=" + c.etcdURL,
 		"--bind-address=127.0.0.1",
-		"--secure-port=" + strconv.Itoa(port),
+		"--secure-port=" + strconv.Itoa(c.ports.apiserver),
 		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
-		"--service-account-key-file=" + key,
-		"--service-account-signing-key-file=" + key,
+		"--service-account-key-file=" + c.accountKey(),
+		"--service-account-signing-key-file=" + c.accountKey(),
 		"--service-account-issuer=https://e2e.klock.dev",
 		"--service-cluster-ip-range=10.0.0.0/16",
 		"--authorization-mode=RBAC",
-		"--token-auth-file=" + tokens,
+		"--token-auth-file=" + c.tokens(),
 		"--allow-privileged=true",
 		"--advertise-address=127.0.0.1",
 		"--endpoint-reconciler-type=none",
@@ -299,23 +335,23 @@ func (c *Cluster) startAPIServer(etcd string, port int, o Options) error {
 		args = append(args, "--admission-control-config-file="+config)
 	}
 	if o.Certificates {
-		if err := c.writeCA(); err != nil {
-			return err
-		}
 		args = append(args, "--client-ca-file="+c.caFile())
 	}
+	if o.Audit {
+		flags, err := c.auditFlags()
+		if err != nil {
+			return err
+		}
+		args = append(args, flags...)
+	}
 	args = append(args, o.APIServerFlags...)
-	c.Config = &rest.Config{
-		Host:            fmt.Sprintf("https://127.0.0.1:%d", port),
-		BearerToken:     adminToken,
-		TLSClientConfig: rest.TLSClientConfig{Insecure: true},
-		QPS:             -1,
+	if err := c.start("kube-apiserver", filepath.Join(Servers(), c.Minor, "kube-apiserver"), args...); err != nil {
+		return err
 	}
-	err := c.start("kube-apiserver", filepath.Join(Servers(), c.Minor, "kube-apiserver"), args...)
-	if err == nil {
-		c.apiserver = c.processes[len(c.processes)-1]
-	}
-	return err
+	c.apiserver = c.processes[len(c.processes)-1]
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	return c.waitReady(ctx)
 }
 
 func (c *Cluster) writeAdmissionConfig(manifests string) (string, error) {
@@ -335,7 +371,8 @@ plugins:
 `, manifests), 0o600)
 }
 
-func (c *Cluster) startControllerManager(port int, o Options) error {
+func (c *Cluster) startControllerManager() error {
+	o := &c.options
 	kubeconfig, err := c.writeKubeconfig("kube-controller-manager", managerToken, "default")
 	if err != nil {
 		return err
@@ -356,11 +393,11 @@ func (c *Cluster) startControllerManager(port int, o Options) error {
 		"--kubeconfig=" + kubeconfig,
 		"--authentication-kubeconfig=" + kubeconfig,
 		"--authorization-kubeconfig=" + kubeconfig,
-		"--service-account-private-key-file=" + filepath.Join(c.Dir, "service-account.key"),
+		"--service-account-private-key-file=" + c.accountKey(),
 		"--use-service-account-credentials=" + strconv.FormatBool(!o.SharedCredentials),
 		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
-		"--secure-port=" + strconv.Itoa(port),
+		"--secure-port=" + strconv.Itoa(c.ports.manager),
 		"--cert-dir=" + filepath.Join(c.Dir, "certs"),
 		"--concurrent-gc-syncs=2",
 	}
@@ -369,6 +406,22 @@ func (c *Cluster) startControllerManager(port int, o Options) error {
 	}
 	args = append(args, o.ControllerManagerFlags...)
 	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
+}
+
+func (c *Cluster) startScheduler() error {
+	kubeconfig, err := c.writeKubeconfig("kube-scheduler", schedulerToken, "default")
+	if err != nil {
+		return err
+	}
+	return c.start("kube-scheduler", filepath.Join(Servers(), c.Minor, "kube-scheduler"),
+		"--kubeconfig="+kubeconfig,
+		"--authentication-kubeconfig="+kubeconfig,
+		"--authorization-kubeconfig="+kubeconfig,
+		"--leader-elect=false",
+		"--bind-address=127.0.0.1",
+		"--secure-port="+strconv.Itoa(c.ports.scheduler),
+		"--cert-dir="+filepath.Join(c.Dir, "certs"),
+	)
 }
 
 // Log is what a process has written so far.
@@ -448,7 +501,7 @@ func (c *Cluster) Stop() {
 		c.Etcd.Close()
 	}
 	for _, p := range slices.Backward(c.processes) {
-		p.stop()
+		p.stop(2 * time.Second)
 	}
 	c.processes = nil
 }
@@ -463,7 +516,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if err := c.ended(); err != nil {
+		if err := c.Ended(); err != nil {
 			return err
 		}
 		select {
@@ -474,8 +527,8 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 	}
 }
 
-// ended says which process has ended by itself, and what it said last. It is nil while all of them run.
-func (c *Cluster) ended() error {
+// Ended says which process has ended by itself, and what it said last. It is nil while all of them run.
+func (c *Cluster) Ended() error {
 	for _, p := range c.processes {
 		select {
 		case <-p.done:
@@ -586,7 +639,8 @@ type process struct {
 
 func (c *Cluster) start(name, path string, args ...string) error {
 	p := &process{name: name, log: filepath.Join(c.Dir, name+".log"), done: make(chan struct{})}
-	log, err := os.Create(p.log)
+	// What a process has written before it was started again stays.
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -619,11 +673,12 @@ func (c *Cluster) start(name, path string, args ...string) error {
 	return nil
 }
 
-func (p *process) stop() {
+// stop kills a process that does not end by itself.
+func (p *process) stop(patience time.Duration) {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(2 * time.Second):
+	case <-time.After(patience):
 		p.cmd.Process.Kill()
 		<-p.done
 	}
