@@ -89,7 +89,7 @@ type world struct {
 
 // ways are all ways, in their order. The other files of the package hold them.
 func ways() []way {
-	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysByCondition, waysOutside)
+	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysOutside)
 	slices.SortStableFunc(all, func(a, b way) int { return a.number - b.number })
 	return all
 }
@@ -103,7 +103,7 @@ func TestAttacks(t *testing.T) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			options := cluster.Options{
-				Minor: minor, ControllerManager: true, Certificates: true,
+				Minor: minor, ControllerManager: true, Scheduler: realScheduler, Certificates: true,
 				APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
 				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s"},
 			}
@@ -369,10 +369,10 @@ func (w *world) field(place string, path ...string) any {
 	return value
 }
 
-// logged says whether the controller manager was refused by a lock of the policy.
-func (w *world) logged(by string) bool {
+// logged says whether the log of the controller manager, or of another process, tells of a refusal by a lock of the policy.
+func (w *world) logged(by, process string) bool {
 	w.T.Helper()
-	log, err := w.Cluster.Log("kube-controller-manager")
+	log, err := w.Cluster.Log(process)
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -383,7 +383,7 @@ func (w *world) logged(by string) bool {
 func deputyRefused(by string) func(*world) {
 	return func(w *world) {
 		w.T.Helper()
-		w.Until("a controller is refused", func() bool { return w.logged(by) })
+		w.Until("a controller is refused", func() bool { return w.logged(by, "kube-controller-manager") })
 	}
 }
 

@@ -27,6 +27,27 @@ func (w *world) seenByCollector() {
 	w.Until("the garbage collector takes what is not locked", func() bool { return w.gone("configmaps NS/twin") })
 }
 
+// realScheduler is the name by which pods ask for kube-scheduler. The others are put on n1 by the stage, where most ways need
+// them.
+const realScheduler = "real"
+
+// onPort is a pod that wants a port of n1 for itself, with more fields of its spec.
+func onPort(w *world, name, labels, spec string) string {
+	port := 8081
+	if w.locked {
+		port = 8082
+	}
+	return fmt.Sprintf(`
+apiVersion: v1
+kind: Pod
+metadata: {name: %s, namespace: NS, labels: {%s}}
+spec:
+  {containers: [{name: c, image: i, ports: [{containerPort: 80, hostPort: %d}]}],
+  affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [n1]}]}]}}},
+  %s}
+`, name, labels, port, spec)
+}
+
 // The ways on which somebody else does the last part: a controller, or whoever has a node's or the scheduler's name.
 var waysByDeputy = []way{
 	{
@@ -364,13 +385,24 @@ lock priorities {
   exclusive  sa NS/keeper
 }
 `,
-		setup: runningApp,
+		setup: func(w *world) {
+			w.make(onPort(w, "app", "aura: red", ""))
+			w.running("pods NS/app")
+		},
 		acts: []act{
 			creates("a class above all others", `{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: NS}, value: 1000000}`).refusedBy("lock priorities"),
-			// There is no scheduler here: this is what it does to make room.
-			{what: "delete the pod as the scheduler", do: func(w *world) error { return w.User("system:kube-scheduler").Remove(w.at("pods NS/app")) }},
+			{what: "run a pod of this class", by: itself, do: func(w *world) error {
+				return w.mallory.Create(w.text(onPort(w, "urgent", "", "priorityClassName: NS, schedulerName: "+realScheduler)))
+			}},
+			// A class that every cluster has. The scheduler is refused then.
+			{what: "run a pod of another class", by: nobody, do: func(w *world) error {
+				return w.mallory.Create(w.text(onPort(w, "critical", "", "priorityClassName: system-cluster-critical, schedulerName: "+realScheduler)))
+			}},
 		},
-		done:  gone("pods NS/app"),
+		done: gone("pods NS/app"),
+		deputy: func(w *world) {
+			w.Until("the scheduler is refused", func() bool { return w.logged(guarded, "kube-scheduler") })
+		},
 		alone: true,
 	},
 	{

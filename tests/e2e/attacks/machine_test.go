@@ -123,7 +123,7 @@ func (m *machine) answer(path string, f http.HandlerFunc) {
 	m.answers[path] = f
 }
 
-// join makes a node of the cluster with the machine as its kubelet.
+// join makes a node of the cluster with the machine as its kubelet, which stays alive as long as the test.
 func (m *machine) join(s *stage.Stage, name string) {
 	s.T.Helper()
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"aura": "red"}}}
@@ -136,6 +136,7 @@ func (m *machine) join(s *stage.Stage, name string) {
 	if err := s.Admin.Patch(stage.At("nodes "+node.Name+"/status"), patch); err != nil {
 		s.T.Fatal(err)
 	}
+	s.Heartbeat(s.T.Context(), name, 10*time.Second)
 }
 
 // becomes lets a pod have the machine's address.

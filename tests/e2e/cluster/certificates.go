@@ -45,12 +45,12 @@ func (c *Cluster) writeCA() error {
 	return os.WriteFile(c.caFile(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
 }
 
-// SignRequest returns the PEM of a request for a client certificate, and its key.
-func SignRequest(name string) (request []byte, key *ecdsa.PrivateKey, err error) {
+// SignRequest returns the PEM of a request for a client certificate of a member of the groups, and its key.
+func SignRequest(name string, groups ...string) (request []byte, key *ecdsa.PrivateKey, err error) {
 	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, nil, err
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name, Organization: groups}}, key)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), key, err
 }
 

@@ -64,8 +64,10 @@ type Options struct {
 	// SharedCredentials lets all controllers be the user system:kube-controller-manager, as in a cluster that runs
 	// them without --use-service-account-credentials.
 	SharedCredentials bool
-	// Scheduler starts kube-scheduler too.
-	Scheduler bool
+	// Scheduler is the name by which pods ask for kube-scheduler. Empty starts none.
+	Scheduler string
+	// NodeAuthorizer gives kubelets the rights that they have in a cluster, and no others.
+	NodeAuthorizer bool
 	// Audit lets the API server note every write: see Cluster.Audit.
 	Audit bool
 	// Sync lets etcd wait for the disk, as it does where its data matter.
@@ -261,7 +263,7 @@ func (c *Cluster) startControllers() error {
 			return err
 		}
 	}
-	if c.options.Scheduler {
+	if c.options.Scheduler != "" {
 		return c.startScheduler()
 	}
 	return nil
@@ -336,6 +338,9 @@ func (c *Cluster) startAPIServer() error {
 	}
 	if o.Certificates {
 		args = append(args, "--client-ca-file="+c.caFile())
+	}
+	if o.NodeAuthorizer {
+		args = append(args, "--authorization-mode=Node", "--enable-admission-plugins=NodeRestriction")
 	}
 	if o.Audit {
 		flags, err := c.auditFlags()
@@ -413,11 +418,19 @@ func (c *Cluster) startScheduler() error {
 	if err != nil {
 		return err
 	}
+	config := filepath.Join(c.Dir, "scheduler.yaml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, `apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection: {kubeconfig: %q}
+leaderElection: {leaderElect: false}
+profiles: [{schedulerName: %q}]
+`, kubeconfig, c.options.Scheduler), 0o600); err != nil {
+		return err
+	}
 	return c.start("kube-scheduler", filepath.Join(Servers(), c.Minor, "kube-scheduler"),
-		"--kubeconfig="+kubeconfig,
+		"--config="+config,
 		"--authentication-kubeconfig="+kubeconfig,
 		"--authorization-kubeconfig="+kubeconfig,
-		"--leader-elect=false",
 		"--bind-address=127.0.0.1",
 		"--secure-port="+strconv.Itoa(c.ports.scheduler),
 		"--cert-dir="+filepath.Join(c.Dir, "certs"),
@@ -472,6 +485,9 @@ contexts:
   context: {cluster: e2e, user: %[2]q, namespace: %[4]q}
 `, c.Config.Host, user, token, namespace), 0o600)
 }
+
+// Options are those that the cluster was started with.
+func (c *Cluster) Options() Options { return c.options }
 
 // As is the configuration of an impersonated user.
 func (c *Cluster) As(user rest.ImpersonationConfig) *rest.Config {

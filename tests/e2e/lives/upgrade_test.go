@@ -14,7 +14,7 @@ import (
 func TestUpgrade(t *testing.T) {
 	minors := cluster.MinorsForTest(t)
 	c := cluster.ForTest(t, cluster.Options{
-		Minor: minors[0], ControllerManager: true, Scheduler: true, Audit: true,
+		Minor: minors[0], ControllerManager: true, Scheduler: "default-scheduler", Audit: true,
 		APIServerFlags: []string{"--advertise-address=192.0.2.1", "--endpoint-reconciler-type=lease"},
 	})
 	s := stage.New(t, c)

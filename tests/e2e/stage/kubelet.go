@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/streaming/pkg/httpstream"
@@ -39,23 +38,7 @@ func (s *Stage) StartKubelet(ctx context.Context) {
 	if _, err := s.Admin.Typed.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil {
 		s.T.Fatal(err)
 	}
-	leases := s.Admin.Typed.CoordinationV1().Leases("kube-node-lease")
-	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Name: "n1"},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: new("n1"), LeaseDurationSeconds: new(int32(40)), RenewTime: new(metav1.NowMicro())},
-	}
-	s.Until("the Node has a Lease", func() bool {
-		_, err := leases.Create(ctx, lease, metav1.CreateOptions{})
-		return err == nil
-	})
-	go func() {
-		for tick := time.NewTicker(10 * time.Second); ctx.Err() == nil; <-tick.C {
-			if stored, err := leases.Get(ctx, "n1", metav1.GetOptions{}); err == nil {
-				stored.Spec.RenewTime = new(metav1.NowMicro())
-				leases.Update(ctx, stored, metav1.UpdateOptions{})
-			}
-		}
-	}()
+	s.Heartbeat(ctx, "n1", 10*time.Second)
 }
 
 // runCommand is a command that says hello and ends well, whatever it was.

@@ -1,4 +1,5 @@
-// Package stage is a cluster on which several people and the control plane act. Scheduler and kubelets are played.
+// Package stage is a cluster on which several people and the control plane act. Kubelets are played, and the
+// default scheduler where the cluster does not run it.
 package stage
 
 import (
@@ -6,11 +7,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -98,9 +97,13 @@ func (s *Stage) Account(namespace, name string, groups ...string) *Actor {
 	return s.User("system:serviceaccount:"+namespace+":"+name, append(groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)...)
 }
 
-// Node is a kubelet, with more rights than the node authorizer would give it.
+// Node is a kubelet, with more rights than the node authorizer would give it unless there is one.
 func (s *Stage) Node(name string) *Actor {
-	return s.User("system:node:"+name, "system:nodes", cluster.Testers)
+	groups := []string{"system:nodes"}
+	if !s.Cluster.Options().NodeAuthorizer {
+		groups = append(groups, cluster.Testers)
+	}
+	return s.User("system:node:"+name, groups...)
 }
 
 // At is an object's place: "deployments.apps shop/web", "nodes n1", with "/scale" after the name for a subresource.
@@ -254,92 +257,6 @@ func (s *Stage) RemoveNamespaceAs(who *Actor, name string) {
 	s.T.Helper()
 	s.Allowed(who.name+" deletes the namespace", func() error { return who.Remove(At("namespaces " + name)) })
 	s.Until("the namespace "+name+" is gone", func() bool { return !s.Admin.Exists(At("namespaces " + name)) })
-}
-
-// Nodes stands in for the scheduler and the kubelets, with their names: it binds pods, runs them and ends them. What a
-// policy refuses it is an error.
-type Nodes struct {
-	scheduler *Actor
-	// kubelet is that of n1, on which the scheduler puts everything.
-	kubelet  *Actor
-	mutex    sync.Mutex
-	refusals []string
-}
-
-// StartNodes lets pods go their way until the context ends.
-func (s *Stage) StartNodes(ctx context.Context) *Nodes {
-	s.T.Helper()
-	n := &Nodes{scheduler: s.User("system:kube-scheduler"), kubelet: s.Node("n1")}
-	go func() {
-		for ctx.Err() == nil {
-			list, err := n.kubelet.Typed.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-			if err == nil {
-				for i := range list.Items {
-					n.note(n.move(ctx, &list.Items[i]))
-				}
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-	}()
-	return n
-}
-
-// move takes a pod one step on.
-func (n *Nodes) move(ctx context.Context, pod *corev1.Pod) error {
-	kubelet := n.kubelet
-	if pod.Spec.NodeName != "" && pod.Spec.NodeName != "n1" {
-		kubelet = kubelet.s.Node(pod.Spec.NodeName)
-	}
-	pods := kubelet.Typed.CoreV1().Pods(pod.Namespace)
-	ready := len(pod.Status.Conditions) > 0 && pod.Status.Phase == corev1.PodRunning
-	switch {
-	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
-		return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &pod.UID}})
-	case pod.Spec.NodeName == "" && pod.Spec.SchedulerName != corev1.DefaultSchedulerName:
-		return nil
-	case pod.DeletionTimestamp == nil && pod.Spec.NodeName == "":
-		return n.scheduler.Typed.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
-			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
-			Target:     corev1.ObjectReference{Kind: "Node", Name: nodeFor(pod)},
-		}, metav1.CreateOptions{})
-	case pod.Labels["batch.kubernetes.io/job-name"] != "" && pod.Status.Phase != corev1.PodSucceeded:
-		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Succeeded","containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`), metav1.PatchOptions{}, "status")
-		return err
-	case pod.Status.Phase == corev1.PodPending && !ready && pod.DeletionTimestamp == nil:
-		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Running","podIP":"10.1.2.3","podIPs":[{"ip":"10.1.2.3"}],"conditions":[{"type":"Ready","status":"True"}]}}`), metav1.PatchOptions{}, "status")
-		return err
-	}
-	return nil
-}
-
-// nodeFor is n1, but a DaemonSet has a node for each of its pods, and replaces those that are elsewhere.
-func nodeFor(pod *corev1.Pod) string {
-	if a := pod.Spec.Affinity; a != nil && a.NodeAffinity != nil && a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution != nil {
-		for _, term := range a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
-			for _, field := range term.MatchFields {
-				return field.Values[0]
-			}
-		}
-	}
-	return "n1"
-}
-
-func (n *Nodes) note(err error) {
-	if err == nil || !strings.Contains(err.Error(), PolicyRefusal) {
-		return
-	}
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	n.refusals = append(n.refusals, err.Error())
-}
-
-// TakeRefusals are those since it was last asked for them.
-func (n *Nodes) TakeRefusals() []string {
-	n.mutex.Lock()
-	defer n.mutex.Unlock()
-	taken := n.refusals
-	n.refusals = nil
-	return taken
 }
 
 // ControllerRefusals are the lines, after the offset, in which a controller complains about a policy.
