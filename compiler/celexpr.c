@@ -15,15 +15,37 @@
 
 int cel_yyparse(struct cel_parser *p);
 
+__attribute__((format(printf, 2, 0))) static const char *message_of(struct cel_parser *p, const char *format,
+                                                                    va_list args) {
+    char message[256];
+    vsnprintf(message, sizeof message, format, args);
+    // The cut may have gone through a character.
+    return arena_copy(p->arena, message, utf8_valid_prefix(message, strlen(message)));
+}
+
 _Noreturn void cel_fail(struct cel_parser *p, size_t offset, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    char message[256];
-    vsnprintf(message, sizeof message, format, args);
+    *p->problem = (struct cel_problem){.offset = offset, .refusal = CEL_INVALID, .text = message_of(p, format, args)};
     va_end(args);
-    // The cut may have gone through a character.
-    p->error = arena_copy(p->arena, message, utf8_valid_prefix(message, strlen(message)));
-    p->error_offset = offset;
+    longjmp(p->failed, 1);
+}
+
+_Noreturn void cel_fail_newer(struct cel_parser *p, size_t offset, unsigned since, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    *p->problem = (struct cel_problem){
+        .offset = offset, .refusal = CEL_NEWER, .since = since, .text = message_of(p, format, args)};
+    va_end(args);
+    longjmp(p->failed, 1);
+}
+
+_Noreturn void cel_fail_unsupported(struct cel_parser *p, size_t offset, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    *p->problem =
+        (struct cel_problem){.offset = offset, .refusal = CEL_UNSUPPORTED, .text = message_of(p, format, args)};
+    va_end(args);
     longjmp(p->failed, 1);
 }
 
@@ -37,7 +59,9 @@ static struct cel_node *new_node(struct cel_parser *p, enum cel_node_kind kind, 
 
 static void deepen(struct cel_parser *p, struct cel_node *node, const struct cel_node *child) {
     if (child && child->depth >= node->depth) node->depth = child->depth + 1;
-    if (node->depth > LIMIT_EXPR_DEPTH) cel_fail(p, node->span.begin, "the expression is nested too deeply");
+    if (node->depth > LIMIT_EXPR_DEPTH)
+        cel_fail_unsupported(p, node->span.begin, "the expression is nested too deeply: klockc evaluates %d levels",
+                             LIMIT_EXPR_DEPTH);
 }
 
 // ---- literals ----
@@ -121,10 +145,27 @@ static uint32_t read_escape(struct cel_parser *p, const char **at) {
     }
 }
 
+// In bytes, \x and octal escapes are bytes, and there are no escapes of characters.
+static void add_escape(struct cel_parser *p, struct text *text, const char **at, bool is_bytes) {
+    const char kind = **at;
+    const size_t offset = (size_t)(*at - p->text) - 1;
+    if (is_bytes && (kind == 'u' || kind == 'U')) cel_fail(p, offset, "bytes have no escapes of characters");
+    const uint32_t code_point = read_escape(p, at);
+    if (is_bytes) {
+        text_add_char(text, (char)code_point);
+        return;
+    }
+    char bytes[4];
+    text_add(text, bytes, utf8_encode(code_point, bytes));
+}
+
 struct cel_node *cel_literal_string(struct cel_parser *p, struct span span) {
     const char *at = p->text + span.begin, *end = p->text + span.end;
-    const bool raw = *at == 'r' || *at == 'R';
-    if (raw) at++;
+    bool raw = false, is_bytes = false;
+    for (; *at != '\'' && *at != '"'; at++) {
+        raw = raw || *at == 'r' || *at == 'R';
+        is_bytes = is_bytes || *at == 'b' || *at == 'B';
+    }
     const size_t quotes = end - at >= 6 && at[1] == at[0] && at[2] == at[0] ? 3 : 1;
     at += quotes;
     end -= quotes;
@@ -133,9 +174,7 @@ struct cel_node *cel_literal_string(struct cel_parser *p, struct span span) {
     while (at < end) {
         char c = *at++;
         if (c == '\\' && !raw) {
-            char bytes[4];
-            const size_t len = utf8_encode(read_escape(p, &at), bytes);
-            text_add(&text, bytes, len);
+            add_escape(p, &text, &at, is_bytes);
             continue;
         }
         if (c == '\r') {
@@ -146,7 +185,8 @@ struct cel_node *cel_literal_string(struct cel_parser *p, struct span span) {
         text_add_char(&text, c);
     }
     const struct cel_string string = {text_string(&text), text.len};
-    return new_literal(p, span, (struct cel_value){.kind = CEL_KIND_STRING, .as.string = string});
+    const enum cel_kind kind = is_bytes ? CEL_KIND_BYTES : CEL_KIND_STRING;
+    return new_literal(p, span, (struct cel_value){.kind = kind, .as.string = string});
 }
 
 // ---- builders ----
@@ -175,10 +215,12 @@ struct cel_node *cel_ident(struct cel_parser *p, struct span span, const char *n
     return node;
 }
 
-struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name) {
+struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                            bool is_optional) {
     struct cel_node *node = new_node(p, CEL_NODE_SELECT, span);
     node->target = target;
     node->name = name;
+    node->optional_field = is_optional;
     deepen(p, node, target);
     return node;
 }
@@ -265,6 +307,12 @@ struct cel_node *cel_map(struct cel_parser *p, struct span span, struct cel_node
     return new_aggregate(p, span, CEL_NODE_MAP, entries);
 }
 
+struct cel_node *cel_optional_item(struct cel_parser *p, struct cel_node *item) {
+    (void)p;
+    item->optional_item = true;
+    return item;
+}
+
 struct cel_nodes cel_nodes_of(struct cel_parser *p, struct cel_node *node) {
     return cel_nodes_with(p, (struct cel_nodes){0}, node);
 }
@@ -281,15 +329,17 @@ struct cel_nodes cel_nodes_with_entry(struct cel_parser *p, struct cel_nodes nod
 
 // ---- text ----
 
-static void add_escaped(struct text *out, struct cel_string string) {
-    text_add_char(out, '\'');
+static void add_escaped(struct text *out, const struct cel_value *literal) {
+    const bool is_bytes = literal->kind == CEL_KIND_BYTES;
+    const struct cel_string string = literal->as.string;
+    text_add_string(out, is_bytes ? "b'" : "'");
     for (size_t at = 0; at < string.len;) {
         const size_t begin = at;
-        const uint32_t c = utf8_next(string.bytes, string.len, &at);
+        const uint32_t c = is_bytes ? (unsigned char)string.bytes[at++] : utf8_next(string.bytes, string.len, &at);
         if (c == '\'' || c == '\\') text_add_char(out, '\\');
         if (c == '\n')
             text_add_string(out, "\\n");
-        else if (c < 0x20 || c == 0x7f)
+        else if (c < 0x20 || c == 0x7f || (is_bytes && c > 0x7f))
             text_printf(out, "\\x%02x", (unsigned)c);
         else
             text_add(out, string.bytes + begin, at - begin);
@@ -306,7 +356,7 @@ static const char *one_line(const struct cel_parser *p) {
         if (i && p->tokens[i - 1].end < token->begin) text_add_char(&out, ' ');
         const bool breaks = memchr(p->text + token->begin, '\n', len) || memchr(p->text + token->begin, '\r', len);
         if (breaks)
-            add_escaped(&out, token->literal->literal.as.string);
+            add_escaped(&out, &token->literal->literal);
         else
             text_add(&out, p->text + token->begin, len);
     }
@@ -325,19 +375,18 @@ static void parse(struct cel_parser *p) {
     p->expr->text = one_line(p);
 }
 
-struct cel_expr *cel_parse(struct arena *arena, const char *text, const char **ret_error, size_t *ret_offset) {
+struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem) {
     struct cel_parser *p = ARENA_NEW(arena, struct cel_parser);
     p->arena = arena;
+    p->minor = minor;
+    p->problem = ret_problem;
     p->text = text;
     p->len = strlen(text);
     p->cursor = (const unsigned char *)text;
     p->limit = p->cursor + p->len;
     p->expr = ARENA_NEW(arena, struct cel_expr);
-    if (setjmp(p->failed)) {
-        *ret_error = p->error;
-        *ret_offset = p->error_offset;
-        return NULL;
-    }
+    p->expr->minor = minor;
+    if (setjmp(p->failed)) return NULL;
     parse(p);
     return p->expr;
 }

@@ -1,6 +1,6 @@
 // The escape hatch: a CEL expression written in a policy. It is checked as the API server checks a validation when the
-// policy is created, and evaluated offline over request data. What is accepted here is accepted by Kubernetes 1.30 and
-// later; some of what they accept is refused with a message that says "not supported".
+// policy is created, and evaluated offline over request data. What is accepted here is accepted by the server that is
+// named and by later ones.
 #ifndef KLOCK_CELEXPR_H
 #define KLOCK_CELEXPR_H
 
@@ -11,9 +11,22 @@ struct arena;
 struct cel_expr;
 struct value;
 
-// NULL with *ret_error and the byte offset of the mistake when the expression cannot be used. The expression keeps
-// pointers into the arena, none into the text.
-struct cel_expr *cel_parse(struct arena *arena, const char *text, const char **ret_error, size_t *ret_offset);
+enum cel_refusal {
+    CEL_INVALID,     // the API server refuses it
+    CEL_NEWER,       // servers before 1.`since` refuse it
+    CEL_UNSUPPORTED, // the API server may take it, klockc does not evaluate it
+};
+
+struct cel_problem {
+    enum cel_refusal refusal;
+    const char *text;
+    size_t offset; // the byte of the mistake
+    unsigned since;
+};
+
+// NULL with *ret_problem when the expression cannot be used on servers from 1.`minor` on. The expression keeps pointers
+// into the arena, none into the text.
+struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem);
 
 // What an expression sees; NULL means null. Fields that are absent from a request are absent from its map.
 struct cel_env {

@@ -10,6 +10,7 @@
 #include "span.h"
 
 struct arena;
+struct cel_problem;
 struct regex;
 struct value;
 
@@ -23,9 +24,19 @@ enum cel_kind {
     CEL_KIND_UINT,
     CEL_KIND_DOUBLE,
     CEL_KIND_STRING,
+    CEL_KIND_BYTES,
     CEL_KIND_LIST,
     CEL_KIND_MAP,
     CEL_KIND_TYPE,
+    CEL_KIND_TIMESTAMP,
+    CEL_KIND_DURATION,
+    CEL_KIND_OPTIONAL,
+    CEL_KIND_QUANTITY,
+    CEL_KIND_URL,
+    CEL_KIND_IP,
+    CEL_KIND_CIDR,
+    CEL_KIND_SEMVER,
+    CEL_KIND_FORMAT,
 };
 
 struct cel_string {
@@ -33,21 +44,40 @@ struct cel_string {
     size_t len;
 };
 
+struct cel_time {
+    int64_t seconds; // since 1970, UTC
+    int32_t nanos;   // 0 to 999999999
+    int32_t offset;  // seconds east of UTC in which it is written
+};
+
+struct cel_address {
+    unsigned char bytes[16]; // the first four, or all of them
+    bool is_v6;
+    unsigned char bits; // of the prefix; not for a single address
+};
+
 struct cel_value {
     enum cel_kind kind;
     union {
         const char *error;
         bool boolean;
-        int64_t integer;
+        int64_t integer; // a duration in nanoseconds as well
         uint64_t natural;
         double number;
-        struct cel_string string;
+        struct cel_string string; // bytes as well, which need not be UTF-8
         // Lists: items. Maps: keys and values in turn, count is twice the number of entries.
         struct {
             struct cel_value *items;
             size_t count;
         } list;
         enum cel_kind type;
+        struct cel_time time;
+        const struct cel_value *inner; // of an optional; NULL for none
+        const struct cel_quantity *quantity;
+        const struct cel_url *url;
+        struct cel_address address;
+        const struct cel_semver *semver;
+        size_t format; // celexpr_named.c
     } as;
     const struct value *data; // a list or map of the request; then `as` is not used
 };
@@ -83,13 +113,13 @@ struct cel_type {
     const struct cel_type *first, *second; // list, type, optional: of what; map: key and value
     const struct cel_type **bound;         // var: holds what it stands for, or NULL
     const char *name;                      // struct
-    const struct cel_field *fields;        // struct; ends with a NULL name
+    const struct cel_field *fields;        // struct; ends with a NULL name; tells one type from the other
 };
 
 // ---- functions: one row per overload; see celexpr_functions.def ----
 
 enum cel_function {
-#define FUNCTION(function, name) CEL_FN_##function,
+#define FUNCTION(function, name, since, implementation) CEL_FN_##function,
 #define OVERLOAD(function, style, signature)
 #include "celexpr_functions.def"
 #undef FUNCTION
@@ -102,17 +132,28 @@ enum cel_function {
 enum cel_node_kind {
     CEL_NODE_LITERAL,
     CEL_NODE_IDENT,  // name
-    CEL_NODE_SELECT, // target.name
+    CEL_NODE_SELECT, // target.name, target.?name
     CEL_NODE_HAS,    // has(target.name)
     CEL_NODE_CALL,   // name(args) or target.name(args); operators are named as _+_
     CEL_NODE_AND,    // args: chains are flat, as they may be long
     CEL_NODE_OR,
     CEL_NODE_LIST,  // args
     CEL_NODE_MAP,   // args: keys and values in turn
-    CEL_NODE_MACRO, // target.name(variable, args)
+    CEL_NODE_MACRO, // target.name(variable, args) or target.name(variable, second_variable, args)
 };
 
-enum cel_macro { CEL_MACRO_ALL, CEL_MACRO_EXISTS, CEL_MACRO_EXISTS_ONE, CEL_MACRO_MAP, CEL_MACRO_FILTER };
+enum cel_macro {
+    CEL_MACRO_ALL,
+    CEL_MACRO_EXISTS,
+    CEL_MACRO_EXISTS_ONE,
+    CEL_MACRO_MAP, // transformList, with two variables
+    CEL_MACRO_FILTER,
+    CEL_MACRO_TRANSFORM_MAP,
+    CEL_MACRO_TRANSFORM_ENTRY,
+    CEL_MACRO_SORT_BY,
+    CEL_MACRO_OPT_MAP,
+    CEL_MACRO_OPT_FLAT_MAP,
+};
 
 enum cel_variable { CEL_OBJECT, CEL_OLD_OBJECT, CEL_REQUEST, CEL_NAMESPACE_OBJECT, CEL_VARIABLES };
 
@@ -121,7 +162,9 @@ struct cel_node {
     struct span span;
     unsigned depth;
     bool in_parentheses;
-    bool beyond_int; // the literal 9223372036854775808, which needs its minus sign
+    bool beyond_int;     // the literal 9223372036854775808, which needs its minus sign
+    bool optional_field; // SELECT with a question mark
+    bool optional_item;  // behind a question mark in a list or, as a value, in a map
     struct cel_value literal;
     const char *name;
     struct cel_node *target;
@@ -134,7 +177,9 @@ struct cel_node {
     const struct regex *regex; // of a literal pattern
     enum cel_macro macro;
     const char *variable;          // of a macro
+    const char *second_variable;   // the same, or NULL
     const struct cel_node *binder; // IDENT: the macro that binds it, or NULL
+    bool is_second;                // IDENT: that it is the second variable
     enum cel_variable global;      // IDENT without a binder and without literal type
     bool is_type;                  // IDENT: the name of a type, held in literal
 };
@@ -152,6 +197,7 @@ struct cel_token {
 struct cel_expr {
     struct cel_node *root;
     const char *text;
+    unsigned minor; // the oldest server
     bool reads[CEL_VARIABLES];
 };
 
@@ -164,12 +210,18 @@ struct cel_parser {
     size_t token_count;
     struct cel_node *root;
     struct cel_expr *expr;
+    unsigned minor; // the oldest server, 30 for 1.30
     jmp_buf failed;
-    const char *error;
-    size_t error_offset;
+    struct cel_problem *problem;
 };
 
+// The ways out of an expression that cannot be used: the API server refuses it, so does the oldest one, it cannot be
+// evaluated here. What newer servers take is said by its name alone.
 _Noreturn void cel_fail(struct cel_parser *p, size_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+_Noreturn void cel_fail_newer(struct cel_parser *p, size_t offset, unsigned since, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+_Noreturn void cel_fail_unsupported(struct cel_parser *p, size_t offset, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 // ---- literals, for the lexer: the bytes of the token ----
@@ -185,7 +237,9 @@ struct cel_node *cel_literal_string(struct cel_parser *p, struct span span);
 
 void cel_set_root(struct cel_parser *p, struct cel_node *root);
 struct cel_node *cel_ident(struct cel_parser *p, struct span span, const char *name);
-struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name);
+struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                            bool is_optional);
+struct cel_node *cel_optional_item(struct cel_parser *p, struct cel_node *item);
 // Macros are calls until they are checked.
 struct cel_node *cel_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
                           struct cel_nodes args);
@@ -210,10 +264,12 @@ struct cel_nodes cel_nodes_with_entry(struct cel_parser *p, struct cel_nodes nod
 
 // Gives every node its type and meaning, or leaves through cel_fail.
 void cel_check(struct cel_parser *p, struct cel_node *root);
+// A literal pattern of format() and the types of its arguments, which are checked already.
+void cel_check_format(struct cel_parser *p, const struct cel_node *call);
 
 // ---- evaluator ----
 
-// dyn(), bool(), int(), uint(), double() or string() of a value.
+// Of the functions that are named by types.
 struct cel_value cel_convert(enum cel_function function, struct cel_value value, struct arena *arena);
 
 #endif

@@ -1,9 +1,6 @@
-// Values of CEL: how they are made, taken apart, compared, reckoned with and converted, as cel-go does it: values of
-// different kinds are unequal, and numbers of different kinds compare by what they are worth.
-#include <errno.h>
+// Values of CEL: how they are made, taken apart, compared and reckoned with, as cel-go does it: values of different
+// kinds are unequal, and numbers of different kinds compare by what they are worth.
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
@@ -41,6 +38,24 @@ val val_of_string(const char *bytes, size_t len) {
     return (val){.kind = CEL_KIND_STRING, .as.string = {bytes, len}};
 }
 
+val val_of_bytes(const char *bytes, size_t len) {
+    return (val){.kind = CEL_KIND_BYTES, .as.string = {bytes, len}};
+}
+
+val val_of_duration(int64_t nanos) {
+    return (val){.kind = CEL_KIND_DURATION, .as.integer = nanos};
+}
+
+val val_some(struct evaluation *e, val inner) {
+    val *held = ARENA_NEW(e->arena, val);
+    *held = inner;
+    return (val){.kind = CEL_KIND_OPTIONAL, .as.inner = held};
+}
+
+val val_none(void) {
+    return (val){.kind = CEL_KIND_OPTIONAL};
+}
+
 val val_of_text(const struct text *text) {
     return val_of_string(text_string(text), text->len);
 }
@@ -63,7 +78,11 @@ bool val_is_number(val v) {
     return v.kind == CEL_KIND_INT || v.kind == CEL_KIND_UINT || v.kind == CEL_KIND_DOUBLE;
 }
 
+// Items weigh more than steps, as they take memory.
+enum { STEPS_PER_ITEM = 8 };
+
 void val_push(struct evaluation *e, val *list, val item) {
+    if (!cel_spend(e, STEPS_PER_ITEM)) return; // the evaluation is over
     ARENA_PUSH(e->arena, list->as.list.items, list->as.list.count, item);
 }
 
@@ -140,14 +159,18 @@ static bool is_nan(val v) {
     return v.kind == CEL_KIND_DOUBLE && isnan(v.as.number);
 }
 
-static int compare_text(struct cel_string a, struct cel_string b) {
+int val_compare_text(struct cel_string a, struct cel_string b) {
     const size_t len = a.len < b.len ? a.len : b.len;
     const int result = len ? memcmp(a.bytes, b.bytes, len) : 0;
     return result ? order(result<0, result> 0) : order(a.len<b.len, a.len> b.len);
 }
 
 bool val_same_text(struct cel_string a, struct cel_string b) {
-    return a.len == b.len && compare_text(a, b) == 0;
+    return a.len == b.len && val_compare_text(a, b) == 0;
+}
+
+bool val_text_is(struct cel_string a, const char *b) {
+    return val_same_text(a, (struct cel_string){b, strlen(b)});
 }
 
 bool val_map_find(struct evaluation *e, val map, val key, val *ret_value) {
@@ -157,6 +180,30 @@ bool val_map_find(struct evaluation *e, val map, val key, val *ret_value) {
         return true;
     }
     return false;
+}
+
+// The place of the key among keys of its own kind, or SIZE_MAX.
+static size_t place_of(struct evaluation *e, val map, val key) {
+    for (size_t i = 0; i < map.as.list.count; i += 2)
+        if (map.as.list.items[i].kind == key.kind && val_equal(e, map.as.list.items[i], key)) return i;
+    return SIZE_MAX;
+}
+
+void val_set(struct evaluation *e, val *map, val key, val value) {
+    const size_t place = place_of(e, *map, key);
+    if (place != SIZE_MAX) {
+        map->as.list.items[place + 1] = value;
+        return;
+    }
+    val_push(e, map, key);
+    val_push(e, map, value);
+}
+
+void val_remove(struct evaluation *e, val *map, val key) {
+    const size_t place = place_of(e, *map, key);
+    if (place == SIZE_MAX) return;
+    map->as.list.count -= 2;
+    for (size_t i = place; i < map->as.list.count; i++) map->as.list.items[i] = map->as.list.items[i + 2];
 }
 
 static bool equal_lists(struct evaluation *e, val a, val b) {
@@ -183,16 +230,33 @@ bool val_equal(struct evaluation *e, val a, val b) {
     switch (a.kind) {
     case CEL_KIND_NULL: return true;
     case CEL_KIND_BOOL: return a.as.boolean == b.as.boolean;
-    case CEL_KIND_STRING: return val_same_text(a.as.string, b.as.string);
+    case CEL_KIND_STRING:
+    case CEL_KIND_BYTES: return val_same_text(a.as.string, b.as.string);
     case CEL_KIND_LIST: return equal_lists(e, a, b);
     case CEL_KIND_MAP: return equal_maps(e, a, b);
     case CEL_KIND_TYPE: return a.as.type == b.as.type;
+    case CEL_KIND_TIMESTAMP: return a.as.time.seconds == b.as.time.seconds && a.as.time.nanos == b.as.time.nanos;
+    case CEL_KIND_DURATION: return a.as.integer == b.as.integer;
+    case CEL_KIND_OPTIONAL:
+        if (!a.as.inner || !b.as.inner) return a.as.inner == b.as.inner;
+        return val_equal(e, *a.as.inner, *b.as.inner);
+    case CEL_KIND_QUANTITY: return val_compare_quantities(e, a.as.quantity, b.as.quantity) == 0;
+    case CEL_KIND_URL: return val_equal_urls(e, a.as.url, b.as.url);
+    case CEL_KIND_IP:
+    case CEL_KIND_CIDR: return val_equal_addresses(a.as.address, b.as.address);
+    case CEL_KIND_SEMVER: return val_compare_semvers(a.as.semver, b.as.semver) == 0;
+    case CEL_KIND_FORMAT: return a.as.format == b.as.format;
     case CEL_KIND_INT:
     case CEL_KIND_UINT:
     case CEL_KIND_DOUBLE:
     case CEL_KIND_ERROR: break;
     }
     return false;
+}
+
+static int compare_times(struct cel_time a, struct cel_time b) {
+    if (a.seconds != b.seconds) return order(a.seconds<b.seconds, a.seconds> b.seconds);
+    return order(a.nanos<b.nanos, a.nanos> b.nanos);
 }
 
 bool val_compare(val a, val b, int *ret_order) {
@@ -202,13 +266,14 @@ bool val_compare(val a, val b, int *ret_order) {
         return true;
     }
     if (a.kind != b.kind) return false;
-    if (a.kind == CEL_KIND_BOOL) {
-        *ret_order = order(!a.as.boolean && b.as.boolean, a.as.boolean && !b.as.boolean);
-        return true;
+    switch ((int)a.kind) {
+    case CEL_KIND_BOOL: *ret_order = order(!a.as.boolean && b.as.boolean, a.as.boolean && !b.as.boolean); return true;
+    case CEL_KIND_STRING:
+    case CEL_KIND_BYTES: *ret_order = val_compare_text(a.as.string, b.as.string); return true;
+    case CEL_KIND_TIMESTAMP: *ret_order = compare_times(a.as.time, b.as.time); return true;
+    case CEL_KIND_DURATION: *ret_order = order(a.as.integer<b.as.integer, a.as.integer> b.as.integer); return true;
+    default: return false;
     }
-    if (a.kind != CEL_KIND_STRING) return false;
-    *ret_order = compare_text(a.as.string, b.as.string);
-    return true;
 }
 
 val val_ordered(enum cel_function function, val a, val b) {
@@ -278,14 +343,14 @@ static val double_arithmetic(enum cel_function function, double a, double b) {
 }
 
 static val concatenate(struct evaluation *e, val a, val b) {
-    if (a.kind == CEL_KIND_STRING) {
+    if (a.kind != CEL_KIND_LIST) {
         const size_t len = a.as.string.len + b.as.string.len;
         if (!cel_spend(e, len)) return cel_too_long();
         struct text text;
         text_init(&text, e->arena);
         text_add(&text, a.as.string.bytes, a.as.string.len);
         text_add(&text, b.as.string.bytes, b.as.string.len);
-        return val_of_text(&text);
+        return a.kind == CEL_KIND_BYTES ? val_of_bytes(text_string(&text), len) : val_of_text(&text);
     }
     if (!cel_spend(e, val_list_count(a) + val_list_count(b))) return cel_too_long();
     val joined = {.kind = CEL_KIND_LIST};
@@ -295,198 +360,17 @@ static val concatenate(struct evaluation *e, val a, val b) {
 }
 
 val val_arithmetic(struct evaluation *e, enum cel_function function, val a, val b) {
+    if (a.kind == CEL_KIND_TIMESTAMP || a.kind == CEL_KIND_DURATION) return val_time_arithmetic(function, a, b);
     if (a.kind != b.kind) return val_no_overload();
     if (a.kind == CEL_KIND_INT) return int_arithmetic(function, a.as.integer, b.as.integer);
     if (a.kind == CEL_KIND_UINT) return uint_arithmetic(function, a.as.natural, b.as.natural);
     if (a.kind == CEL_KIND_DOUBLE) return double_arithmetic(function, a.as.number, b.as.number);
-    if (function == CEL_FN_ADD && (a.kind == CEL_KIND_STRING || a.kind == CEL_KIND_LIST)) return concatenate(e, a, b);
-    return val_no_overload();
+    const bool is_text = a.kind == CEL_KIND_STRING || a.kind == CEL_KIND_BYTES;
+    return function == CEL_FN_ADD && (is_text || a.kind == CEL_KIND_LIST) ? concatenate(e, a, b) : val_no_overload();
 }
 
 val val_negate(val v) {
     if (v.kind == CEL_KIND_DOUBLE) return val_of_double(-v.as.number);
     if (v.kind != CEL_KIND_INT) return val_no_overload();
     return v.as.integer == INT64_MIN ? overflow() : val_of_int(-v.as.integer);
-}
-
-// ---- conversions ----
-
-// A NUL-terminated copy, or NULL when the text holds a NUL or a blank, which no number does.
-static const char *number_text(struct evaluation *e, struct cel_string string) {
-    for (size_t i = 0; i < string.len; i++)
-        if (string.bytes[i] == '\0' || strchr(" \t\n\v\f\r", string.bytes[i])) return NULL;
-    return string.len ? arena_copy(e->arena, string.bytes, string.len) : NULL;
-}
-
-static bool all_digits(const char *text) {
-    for (const char *c = text; *c; c++)
-        if (*c < '0' || *c > '9') return false;
-    return *text;
-}
-
-static val int_of_string(struct evaluation *e, struct cel_string string) {
-    const char *text = number_text(e, string);
-    if (!text || !all_digits(text + (*text == '-' || *text == '+'))) return val_error("type conversion error");
-    errno = 0;
-    const long long number = strtoll(text, NULL, 10);
-    return errno ? val_error("type conversion error") : val_of_int(number);
-}
-
-static val uint_of_string(struct evaluation *e, struct cel_string string) {
-    const char *text = number_text(e, string);
-    if (!text || !all_digits(text)) return val_error("type conversion error");
-    errno = 0;
-    const unsigned long long number = strtoull(text, NULL, 10);
-    return errno ? val_error("type conversion error") : val_of_uint(number);
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-// Go reads underscores between digits, and no underscores elsewhere; NULL for those.
-static const char *without_underscores(struct evaluation *e, const char *text) {
-    struct text out;
-    text_init(&out, e->arena);
-    for (const char *c = text; *c; c++) {
-        if (*c != '_')
-            text_add_char(&out, *c);
-        else if (c == text || !is_digit(c[-1]) || !is_digit(c[1]))
-            return NULL;
-    }
-    return text_string(&out);
-}
-
-static val double_of_string(struct evaluation *e, struct cel_string string) {
-    const val refused = val_error("type conversion error");
-    const char *text = number_text(e, string);
-    if (text) text = without_underscores(e, text);
-    // nan(…), a signed nan and hexadecimal digits without an exponent are C's alone.
-    if (!text || strchr(text, '(')) return refused;
-    const bool is_signed = *text == '-' || *text == '+';
-    if (is_signed && strpbrk(text, "aA") && !strpbrk(text, "xX")) return refused;
-    if (strpbrk(text, "xX") && !strpbrk(text, "pP")) return refused;
-    char *end = NULL;
-    const double number = strtod(text, &end);
-    const bool written = strpbrk(text, "iI") != NULL;
-    return *end || end == text || (isinf(number) && !written) ? refused : val_of_double(number);
-}
-
-static val bool_of_string(struct cel_string string) {
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-        if (val_same_text(string, (struct cel_string){yes[i], strlen(yes[i])})) return val_of_bool(true);
-        if (val_same_text(string, (struct cel_string){no[i], strlen(no[i])})) return val_of_bool(false);
-    }
-    return val_error("type conversion error");
-}
-
-static val to_int(struct evaluation *e, val v) {
-    switch (v.kind) {
-    case CEL_KIND_INT: return v;
-    case CEL_KIND_UINT: return v.as.natural > INT64_MAX ? overflow() : val_of_int((int64_t)v.as.natural);
-    case CEL_KIND_DOUBLE:
-        // cel-go leaves out both ends of the range, as they are not exact.
-        if (!(v.as.number > -9223372036854775808.0 && v.as.number < 9223372036854775808.0)) return overflow();
-        return val_of_int((int64_t)v.as.number);
-    case CEL_KIND_STRING: return int_of_string(e, v.as.string);
-    case CEL_KIND_ERROR:
-    case CEL_KIND_NULL:
-    case CEL_KIND_BOOL:
-    case CEL_KIND_LIST:
-    case CEL_KIND_MAP:
-    case CEL_KIND_TYPE: break;
-    }
-    return val_no_overload();
-}
-
-static val to_uint(struct evaluation *e, val v) {
-    switch (v.kind) {
-    case CEL_KIND_UINT: return v;
-    case CEL_KIND_INT: return v.as.integer < 0 ? overflow() : val_of_uint((uint64_t)v.as.integer);
-    case CEL_KIND_DOUBLE:
-        if (!(v.as.number >= 0 && v.as.number < 18446744073709551616.0)) return overflow();
-        return val_of_uint((uint64_t)v.as.number);
-    case CEL_KIND_STRING: return uint_of_string(e, v.as.string);
-    case CEL_KIND_ERROR:
-    case CEL_KIND_NULL:
-    case CEL_KIND_BOOL:
-    case CEL_KIND_LIST:
-    case CEL_KIND_MAP:
-    case CEL_KIND_TYPE: break;
-    }
-    return val_no_overload();
-}
-
-static val to_double(struct evaluation *e, val v) {
-    switch (v.kind) {
-    case CEL_KIND_DOUBLE: return v;
-    case CEL_KIND_INT: return val_of_double((double)v.as.integer);
-    case CEL_KIND_UINT: return val_of_double((double)v.as.natural);
-    case CEL_KIND_STRING: return double_of_string(e, v.as.string);
-    case CEL_KIND_ERROR:
-    case CEL_KIND_NULL:
-    case CEL_KIND_BOOL:
-    case CEL_KIND_LIST:
-    case CEL_KIND_MAP:
-    case CEL_KIND_TYPE: break;
-    }
-    return val_no_overload();
-}
-
-// As Go's %g writes it: the fewest digits that read back as the same number, with an exponent when it is below -4 or
-// above 5.
-static val string_of_double(struct evaluation *e, double number) {
-    if (isnan(number)) return val_of_string("NaN", 3);
-    if (isinf(number)) return number > 0 ? val_of_string("+Inf", 4) : val_of_string("-Inf", 4);
-    char text[40];
-    int digits = 1;
-    for (; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*e", digits - 1, number);
-        const double back = strtod(text, NULL);
-        if (!(back < number) && !(back > number)) break;
-    }
-    const int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (exponent >= -4 && exponent < 6) {
-        const int decimals = digits - 1 - exponent;
-        snprintf(text, sizeof text, "%.*f", decimals > 0 ? decimals : 0, number);
-    }
-    return val_of_string(arena_copy(e->arena, text, strlen(text)), strlen(text));
-}
-
-static val to_string(struct evaluation *e, val v) {
-    char text[32];
-    switch (v.kind) {
-    case CEL_KIND_STRING: return v;
-    case CEL_KIND_BOOL: return v.as.boolean ? val_of_string("true", 4) : val_of_string("false", 5);
-    case CEL_KIND_DOUBLE: return string_of_double(e, v.as.number);
-    case CEL_KIND_INT: snprintf(text, sizeof text, "%lld", (long long)v.as.integer); break;
-    case CEL_KIND_UINT: snprintf(text, sizeof text, "%llu", (unsigned long long)v.as.natural); break;
-    case CEL_KIND_ERROR:
-    case CEL_KIND_NULL:
-    case CEL_KIND_LIST:
-    case CEL_KIND_MAP:
-    case CEL_KIND_TYPE: return val_no_overload();
-    }
-    return val_of_string(arena_copy(e->arena, text, strlen(text)), strlen(text));
-}
-
-val val_convert(struct evaluation *e, enum cel_function function, val v) {
-    switch ((int)function) {
-    case CEL_FN_DYN: return v;
-    case CEL_FN_BOOL:
-        if (v.kind == CEL_KIND_BOOL) return v;
-        return v.kind == CEL_KIND_STRING ? bool_of_string(v.as.string) : val_no_overload();
-    case CEL_FN_INT: return to_int(e, v);
-    case CEL_FN_UINT: return to_uint(e, v);
-    case CEL_FN_DOUBLE: return to_double(e, v);
-    case CEL_FN_STRING: return to_string(e, v);
-    default: return val_no_overload();
-    }
-}
-
-struct cel_value cel_convert(enum cel_function function, struct cel_value value, struct arena *arena) {
-    struct evaluation e = {.arena = arena};
-    return val_convert(&e, function, value);
 }

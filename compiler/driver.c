@@ -87,6 +87,7 @@ void driver_compile(struct compilation *compilation) {
         .catalog = &catalog,
         .ir = &compilation->ir,
         .date = compilation->options.date,
+        .minor = compilation->options.kubernetes_minor,
         .is_static = compilation->options.target == KLOCK_TARGET_STATIC,
         .read_yaml = yaml_read,
     };

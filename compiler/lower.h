@@ -30,6 +30,7 @@ struct lowering {
     struct scope scope;
     struct ir *ir;
     const char *date; // of --at; NULL if none
+    unsigned minor;   // the oldest server, 30 for 1.30
     bool is_static;   // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;

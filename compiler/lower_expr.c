@@ -244,13 +244,26 @@ static struct ir_expr *lower_operations(struct lowering *lowering, const struct 
     return atom;
 }
 
+static void refuse_cel(struct lowering *lowering, struct span span, const struct cel_problem *problem) {
+    struct diags *diags = lowering->diags;
+    static const enum diag_code codes[] = {
+        [CEL_INVALID] = DIAG_BAD_CEL, [CEL_NEWER] = DIAG_NEWER_CEL, [CEL_UNSUPPORTED] = DIAG_UNSUPPORTED_CEL};
+    const enum diag_code code = codes[problem->refusal];
+    if (problem->refusal != CEL_NEWER) {
+        diag_report(diags, code, span, "%s (at byte %zu of the expression)", problem->text, problem->offset);
+        return;
+    }
+    struct diagnostic *diagnostic =
+        diag_report(diags, code, span, "%s needs Kubernetes 1.%u; compiled for 1.%u (at byte %zu of the expression)",
+                    problem->text, problem->since, lowering->minor, problem->offset);
+    diag_help(diags, diagnostic, "if no server is older, say so: --kubernetes 1.%u", problem->since);
+}
+
 static struct ir_expr *lower_cel(struct lowering *lowering, const struct ast_expr *expr) {
     struct ir_expr *atom = ir_new(lowering->arena, IR_CEL);
-    const char *error = NULL;
-    size_t offset = 0;
-    atom->cel = cel_parse(lowering->arena, expr->key.text, &error, &offset);
-    if (!atom->cel)
-        diag_report(lowering->diags, DIAG_BAD_CEL, expr->key.span, "%s (at byte %zu of the expression)", error, offset);
+    struct cel_problem problem;
+    atom->cel = cel_parse(lowering->arena, expr->key.text, lowering->minor, &problem);
+    if (!atom->cel) refuse_cel(lowering, expr->key.span, &problem);
     return atom;
 }
 

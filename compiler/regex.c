@@ -13,7 +13,7 @@ enum { MAX_PROGRAM = 100000 }; // instructions
 
 enum opcode {
     OP_CLASS,  // one code point of the class
-    OP_SPLIT,  // goes on at pc + 1 and at target
+    OP_SPLIT,  // goes on at pc + 1 and at target, and would rather at pc + 1, unless prefers_target
     OP_JUMP,   // goes on at target
     OP_ASSERT, // goes on when the assertion holds here
     OP_MATCH,
@@ -22,6 +22,7 @@ enum opcode {
 struct instruction {
     enum opcode opcode;
     enum assertion assertion;
+    bool prefers_target;
     uint32_t target;
     struct class class;
 };
@@ -74,6 +75,44 @@ static void emit_alternatives(struct emitter *e, const struct node *node) {
     patch(e, ends);
 }
 
+static size_t emit_choice(struct emitter *e, size_t target, bool prefers_target) {
+    return emit(e,
+                (struct instruction){.opcode = OP_SPLIT, .target = (uint32_t)target, .prefers_target = prefers_target});
+}
+
+// Whether the node may match without a character. Recursion is bounded by the height of the tree.
+static bool may_be_empty(const struct node *node) {
+    switch (node->kind) {
+    case NODE_CLASS: return false;
+    case NODE_REPEAT: return node->min == 0 || may_be_empty(node->items[0]);
+    case NODE_ALTERNATE:
+        for (size_t i = 0; i < node->count; i++)
+            if (may_be_empty(node->items[i])) return true;
+        return false;
+    case NODE_CONCAT:
+    case NODE_CAPTURE:
+        for (size_t i = 0; i < node->count; i++)
+            if (!may_be_empty(node->items[i])) return false;
+        return true;
+    case NODE_EMPTY:
+    case NODE_ASSERT:
+    case NODE_LEFT_PAREN:
+    case NODE_BAR: break;
+    }
+    return true;
+}
+
+static void emit_star(struct emitter *e, const struct node *item, bool is_lazy) {
+    const size_t split = emit_choice(e, 0, is_lazy);
+    emit_node(e, item);
+    // x* is (x+)? where x may be empty, so that an empty round counts as one that was made.
+    if (may_be_empty(item))
+        emit_choice(e, split + 1, !is_lazy);
+    else
+        emit_op(e, OP_JUMP, split);
+    e->code[split].target = (uint32_t)e->count;
+}
+
 static void emit_repeat(struct emitter *e, const struct node *node) {
     const struct node *item = node->items[0];
     size_t begin = e->count;
@@ -82,16 +121,13 @@ static void emit_repeat(struct emitter *e, const struct node *node) {
         emit_node(e, item);
     }
     if (node->max < 0 && node->min == 0) {
-        const size_t split = emit_op(e, OP_SPLIT, 0);
-        emit_node(e, item);
-        emit_op(e, OP_JUMP, split);
-        e->code[split].target = (uint32_t)e->count;
+        emit_star(e, item, node->is_lazy);
     } else if (node->max < 0) {
-        emit_op(e, OP_SPLIT, begin);
+        emit_choice(e, begin, !node->is_lazy);
     } else {
         size_t ends = 0;
         for (int i = node->min; i < node->max; i++) {
-            ends = emit_op(e, OP_SPLIT, ends) + 1;
+            ends = emit_choice(e, ends, node->is_lazy) + 1;
             emit_node(e, item);
         }
         patch(e, ends);
@@ -247,6 +283,113 @@ bool regex_match(const struct regex *regex, const char *text, size_t len, struct
         now = next;
         next = swapped;
         next.count = 0;
+    }
+}
+
+// ---- finding ----
+
+// Threads of the automaton in the order in which they are preferred, each with the byte where its match began.
+struct threads {
+    struct states states;
+    size_t *begins; // by state
+};
+
+struct regex_finder {
+    const struct regex *regex;
+    struct threads now, next;
+    uint32_t *stack;
+};
+
+size_t regex_size(const struct regex *regex) {
+    return regex->count;
+}
+
+static struct threads new_threads(struct arena *arena, size_t count) {
+    return (struct threads){new_states(arena, count), ARENA_ARRAY(arena, size_t, count)};
+}
+
+struct regex_finder *regex_finder(const struct regex *regex, struct arena *arena) {
+    struct regex_finder *finder = ARENA_NEW(arena, struct regex_finder);
+    finder->regex = regex;
+    finder->now = new_threads(arena, regex->count);
+    finder->next = new_threads(arena, regex->count);
+    // Each state is taken from the stack once, and leaves at most two there.
+    finder->stack = ARENA_ARRAY(arena, uint32_t, regex->count * 2 + 1);
+    return finder;
+}
+
+// Adds the state and all that can be reached from it without a character, the preferred ones first.
+static void spawn(const struct regex_finder *finder, struct threads *threads, uint32_t pc, size_t begin,
+                  struct place place) {
+    uint32_t *stack = finder->stack;
+    size_t depth = 0;
+    stack[depth++] = pc;
+    while (depth) {
+        pc = stack[--depth];
+        if (states_has(&threads->states, pc)) continue;
+        states_add(&threads->states, pc);
+        threads->begins[pc] = begin;
+        const struct instruction *instruction = &finder->regex->code[pc];
+        switch (instruction->opcode) {
+        case OP_MATCH:
+        case OP_CLASS: break;
+        case OP_SPLIT:
+            stack[depth++] = instruction->prefers_target ? pc + 1 : instruction->target;
+            stack[depth++] = instruction->prefers_target ? instruction->target : pc + 1;
+            break;
+        case OP_JUMP: stack[depth++] = instruction->target; break;
+        case OP_ASSERT:
+            if (holds(instruction->assertion, place)) stack[depth++] = pc + 1;
+            break;
+        }
+    }
+}
+
+// Moves the threads over the character. Threads behind one that has matched are worth less than its match.
+static bool advance(struct regex_finder *finder, uint32_t c, size_t at, struct place behind,
+                    struct regex_found *ret_found) {
+    const struct threads *now = &finder->now;
+    for (size_t i = 0; i < now->states.count; i++) {
+        const uint32_t pc = now->states.dense[i];
+        const struct instruction *instruction = &finder->regex->code[pc];
+        if (instruction->opcode == OP_MATCH) {
+            *ret_found = (struct regex_found){now->begins[pc], at};
+            return true;
+        }
+        if (instruction->opcode == OP_CLASS && c != NO_CHARACTER && class_has(&instruction->class, c))
+            spawn(finder, &finder->next, pc + 1, now->begins[pc], behind);
+    }
+    return false;
+}
+
+static uint32_t rune_before(const char *text, size_t at) {
+    if (!at) return NO_CHARACTER;
+    size_t begin = at - 1;
+    while (begin && ((unsigned char)text[begin] & 0xc0) == 0x80) begin--;
+    return utf8_next(text, at, &begin);
+}
+
+bool regex_find(struct regex_finder *finder, const char *text, size_t len, size_t from, struct regex_found *ret_found) {
+    bool is_found = false;
+    size_t at = from, next = from;
+    struct place place = {rune_before(text, from), from < len ? utf8_next(text, len, &next) : NO_CHARACTER};
+    finder->now.states.count = 0;
+    for (;;) {
+        // A match that begins later is worth less than any that was begun.
+        if (!is_found) spawn(finder, &finder->now, 0, at, place);
+        if (!finder->now.states.count) return is_found;
+        const uint32_t c = place.after;
+        size_t behind = next;
+        const struct place after = {c, next < len ? utf8_next(text, len, &behind) : NO_CHARACTER};
+        finder->next.states.count = 0;
+        is_found = advance(finder, c, at, after, ret_found) || is_found;
+        if (c == NO_CHARACTER) return is_found;
+        const struct threads swapped = finder->now;
+        finder->now = finder->next;
+        finder->next = swapped;
+        place = after;
+        at = next;
+        next = behind;
     }
 }
 

@@ -17,6 +17,19 @@ struct regex *regex_compile(struct arena *arena, const char *pattern, const char
 // Whether the pattern matches anywhere in the text, which must be valid UTF-8.
 bool regex_match(const struct regex *regex, const char *text, size_t len, struct arena *scratch);
 
+// How many instructions the pattern became: what one character of a text costs at most.
+size_t regex_size(const struct regex *regex);
+
+struct regex_found {
+    size_t begin, end; // bytes
+};
+
+// What it takes to find matches of one pattern again and again.
+struct regex_finder;
+struct regex_finder *regex_finder(const struct regex *regex, struct arena *arena);
+// The leftmost match that begins at the byte `from` or behind it; of those the one that Go's regexp prefers.
+bool regex_find(struct regex_finder *finder, const char *text, size_t len, size_t from, struct regex_found *ret_found);
+
 // The pattern of a glob that must match the whole text: `*` is any run of characters, `?` is one, the rest is literal.
 char *regex_from_glob(struct arena *arena, const char *glob);
 

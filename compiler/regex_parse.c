@@ -368,7 +368,8 @@ static bool repeat_is_valid(const struct node *node, int budget) {
 
 // The operator was read already; `begin` is where it was written.
 static void repeat(struct parser *p, int min, int max, bool counted, size_t begin, bool behind_repeat) {
-    if (peek(p, 0) == '?') p->at++; // lazy: which match is found does not matter, only whether
+    const bool is_marked = peek(p, 0) == '?';
+    if (is_marked) p->at++;
     if (behind_repeat) regex_fail(p, begin, "a repetition cannot follow a repetition");
     if (!p->depth || p->stack[p->depth - 1]->kind >= NODE_LEFT_PAREN) regex_fail(p, begin, "nothing to repeat");
     struct node **items = ARENA_NEW(p->arena, struct node *);
@@ -377,6 +378,7 @@ static void repeat(struct parser *p, int min, int max, bool counted, size_t begi
     node->min = min;
     node->max = max;
     node->counted = counted;
+    node->is_lazy = is_marked != ((p->flags & FLAG_UNGREEDY) != 0);
     if (counted && (min >= 2 || max >= 2) && !repeat_is_valid(node, MAX_REPEAT))
         regex_fail(p, begin, "repetitions of repetitions go beyond 1000");
     push(p, node);

@@ -42,6 +42,7 @@ struct node {
     size_t count;
     int min, max;  // NODE_REPEAT; max is -1 for no limit
     bool counted;  // NODE_REPEAT written with braces
+    bool is_lazy;  // NODE_REPEAT that would rather stop than go on
     bool captures; // NODE_LEFT_PAREN
     unsigned flags;
 };

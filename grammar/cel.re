@@ -92,12 +92,10 @@ again:
     digit+ "." digit+ exponent? | digit+ exponent | "." digit+ exponent? {
         return literal(&value->CEL_TOK_LITERAL, cel_literal_double(p, HERE));
     }
-    string { return literal(&value->CEL_TOK_LITERAL, cel_literal_string(p, HERE)); }
+    [bB]? string { return literal(&value->CEL_TOK_LITERAL, cel_literal_string(p, HERE)); }
 
-    [bB] string { cel_fail(p, HERE.begin, "bytes are not supported in cel"); }
-    "`" [^`\n\x00]* "`" { cel_fail(p, HERE.begin, "names in backticks are not supported in cel: say a['b']"); }
-    ("." | "[" | "{" | ",") blank* "?" { cel_fail(p, HERE.begin, "optional syntax is not supported in cel"); }
-    [rRbB]? ["'] { cel_fail(p, HERE.begin, "a string that does not end, or with an escape that does not exist"); }
+    "`" [^`\n\x00]* "`" { cel_fail_unsupported(p, HERE.begin, "only newer servers have names in backticks: say a['b']"); }
+    [bB]? [rR]? ["'] { cel_fail(p, HERE.begin, "a string that does not end, or with an escape that does not exist"); }
     $ { TOKEN(EOF); }
     * { cel_fail(p, HERE.begin, "a character that CEL does not know"); }
     */

@@ -41,8 +41,8 @@ static void cel_yyerror(const struct span *span, struct cel_parser *p, const cha
 %token <const char *> NAME "a name"
 %token <struct cel_node *> LITERAL "a literal"
 
-%nterm <struct cel_node *> expr or and relation sum product unary member primary
-%nterm <struct cel_nodes> exprs arguments items entries entry_list
+%nterm <struct cel_node *> expr item or and relation sum product unary member primary
+%nterm <struct cel_nodes> exprs arguments items item_list entries entry_list entry
 %nterm <const char *> relation_operator
 %nterm <size_t> nots minuses
 
@@ -105,14 +105,16 @@ minuses: "-" { $$ = 1; } | minuses[before] "-" { $$ = $before + 1; };
 
 member
   : primary
-  | member[target] "." NAME { $$ = cel_select(p, @$, $target, $NAME); }
+  | member[target] "." NAME { $$ = cel_select(p, @$, $target, $NAME, false); }
+  | member[target] "." "?" NAME { $$ = cel_select(p, @$, $target, $NAME, true); }
   | member[target] "." NAME "(" arguments ")" { $$ = cel_call(p, @$, $target, $NAME, $arguments); }
   | member[target] "[" expr[index] "]" { $$ = cel_operator(p, @$, "_[_]", $target, $index); }
+  | member[target] "[" "?" expr[index] "]" { $$ = cel_operator(p, @$, "_[?_]", $target, $index); }
   ;
 
 primary
   : NAME { $$ = cel_ident(p, @$, $NAME); }
-  | "." { cel_fail(p, @1.begin, "a dot in front of a name is not supported in cel"); } NAME { $$ = NULL; }
+  | "." { cel_fail_unsupported(p, @1.begin, "klockc does not evaluate a dot in front of a name"); } NAME { $$ = NULL; }
   | NAME "(" arguments ")" { $$ = cel_call(p, @$, NULL, $NAME, $arguments); }
   | "(" expr ")" { $$ = cel_parentheses(p, $expr); }
   | "[" items "]" { $$ = cel_list(p, @$, $items); }
@@ -130,9 +132,16 @@ arguments: %empty { $$ = (struct cel_nodes){0}; } | exprs;
 items
   : %empty { $$ = (struct cel_nodes){0}; }
   | "," { $$ = (struct cel_nodes){0}; }
-  | exprs
-  | exprs "," { $$ = $exprs; }
+  | item_list
+  | item_list "," { $$ = $item_list; }
   ;
+
+item_list
+  : item { $$ = cel_nodes_of(p, $item); }
+  | item_list[before] "," item { $$ = cel_nodes_with(p, $before, $item); }
+  ;
+
+item: expr | "?" expr { $$ = cel_optional_item(p, $expr); };
 
 entries
   : %empty { $$ = (struct cel_nodes){0}; }
@@ -142,8 +151,15 @@ entries
   ;
 
 entry_list
+  : entry
+  | entry_list[before] "," entry { $$ = cel_nodes_with_entry(p, $before, $entry.items[0], $entry.items[1]); }
+  ;
+
+entry
   : expr[key] ":" expr[value] { $$ = cel_nodes_with_entry(p, (struct cel_nodes){0}, $key, $value); }
-  | entry_list[before] "," expr[key] ":" expr[value] { $$ = cel_nodes_with_entry(p, $before, $key, $value); }
+  | "?" expr[key] ":" expr[value] {
+      $$ = cel_nodes_with_entry(p, (struct cel_nodes){0}, $key, cel_optional_item(p, $value));
+    }
   ;
 
 %%
@@ -163,5 +179,5 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct cel_parser 
 // Called only when the stack is full.
 static void cel_yyerror(const struct span *span, struct cel_parser *p, const char *message) {
     (void)message;
-    cel_fail(p, span->begin, "the expression is nested too deeply");
+    cel_fail_unsupported(p, span->begin, "the expression is nested too deeply");
 }

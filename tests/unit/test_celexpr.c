@@ -62,11 +62,12 @@ static int tear_down(void **state) {
     return 0;
 }
 
+enum { OLDEST = 30, NEWEST = 37 };
+
 static const struct cel_expr *parsed(struct fixture *fixture, const char *text) {
-    const char *error = NULL;
-    size_t offset = 0;
-    const struct cel_expr *expr = cel_parse(&fixture->arena, text, &error, &offset);
-    if (!expr) fail_msg("%s is refused at %zu: %s", text, offset, error);
+    struct cel_problem problem;
+    const struct cel_expr *expr = cel_parse(&fixture->arena, text, NEWEST, &problem);
+    if (!expr) fail_msg("%s is refused at %zu: %s", text, problem.offset, problem.text);
     return expr;
 }
 
@@ -76,12 +77,30 @@ static void assert_result(struct fixture *fixture, enum cel_result expected, con
     if (result != expected) fail_msg("%s is %d and not %d: %s", text, (int)result, (int)expected, error);
 }
 
+static struct cel_problem refusal(struct fixture *fixture, const char *text, unsigned minor) {
+    struct cel_problem problem = {0};
+    if (cel_parse(&fixture->arena, text, minor, &problem)) fail_msg("%s is accepted", text);
+    return problem;
+}
+
 static void assert_refused(struct fixture *fixture, const char *text, size_t at, const char *part) {
-    const char *error = NULL;
-    size_t offset = SIZE_MAX;
-    if (cel_parse(&fixture->arena, text, &error, &offset)) fail_msg("%s is accepted", text);
-    if (offset != at) fail_msg("%s is refused at %zu: %s", text, offset, error);
-    if (!strstr(error, part)) fail_msg("%s is refused for another reason: %s", text, error);
+    const struct cel_problem problem = refusal(fixture, text, NEWEST);
+    if (problem.offset != at) fail_msg("%s is refused at %zu: %s", text, problem.offset, problem.text);
+    if (!strstr(problem.text, part)) fail_msg("%s is refused for another reason: %s", text, problem.text);
+    assert_int_equal(problem.refusal, CEL_INVALID);
+}
+
+static void assert_unsupported(struct fixture *fixture, const char *text) {
+    assert_int_equal(refusal(fixture, text, NEWEST).refusal, CEL_UNSUPPORTED);
+}
+
+static void assert_since(struct fixture *fixture, unsigned since, const char *text) {
+    struct cel_problem problem;
+    assert_non_null(cel_parse(&fixture->arena, text, since, &problem));
+    if (since == OLDEST) return;
+    problem = refusal(fixture, text, since - 1);
+    assert_int_equal(problem.refusal, CEL_NEWER);
+    assert_int_equal(problem.since, since);
 }
 
 static void evaluates_what_is_there(void **state) {
@@ -157,14 +176,54 @@ static void refuses_what_the_server_refuses(void **state) {
     assert_refused(*state, "", 0, "the end of the expression");
 }
 
-static void says_what_is_not_supported(void **state) {
-    assert_refused(*state, "params.x == 1", 0, "not supported");
-    assert_refused(*state, "true || variables.x", 8, "not supported");
-    assert_refused(*state, "authorizer.group('').check('x').allowed()", 0, "not supported");
-    assert_refused(*state, "b'a' == b'a'", 0, "not supported");
-    assert_refused(*state, "object.?a == 1", 6, "not supported");
-    assert_refused(*state, "quantity('1') == quantity('2')", 0, "not supported");
-    assert_refused(*state, "[1].all(i, x, true)", 0, "not supported");
+static void says_what_is_not_evaluated(void **state) {
+    assert_unsupported(*state, "params.x == 1");
+    assert_unsupported(*state, "true || variables.x");
+    assert_unsupported(*state, "authorizer.group('').check('x').allowed()");
+    assert_unsupported(*state, "google.protobuf.Struct == int");
+    assert_unsupported(*state, ".object == null");
+    assert_unsupported(*state, "object.`a` == 1");
+    assert_unsupported(*state, "'a'.matches('\\\\pL')");
+}
+
+static void knows_since_when_there_is_what(void **state) {
+    assert_since(*state, 30, "object.?spec.replicas.orValue(0) > 0");
+    assert_since(*state, 30, "'%s %d'.format(['a', 1]) == 'a 1'");
+    assert_since(*state, 30, "sets.contains([1], [1]) && quantity('1').isInteger() && isURL('a')");
+    assert_since(*state, 31, "isIP('::1')");
+    assert_since(*state, 31, "type(object) == net.IP");
+    assert_since(*state, 32, "format.uuid().validate('').hasValue()");
+    assert_since(*state, 32, "optional.none().optMap(x, 1).hasValue()");
+    assert_since(*state, 33, "[1].all(i, v, true)");
+    assert_since(*state, 33, "[1].first().hasValue()");
+    assert_since(*state, 34, "isSemver('1')");
+    assert_since(*state, 35, "[1].sort() == [1]");
+    assert_since(*state, 35, "[1].sortBy(x, x) == [1]");
+    assert_since(*state, 38, "[1].includes(1)");
+}
+
+static void optionals_are_there_or_not(void **state) {
+    assert_result(*state, CEL_TRUE, "object.?spec.replicas.orValue(0) == 3 && object.?x.y.z.orValue(1) == 1");
+    assert_result(*state, CEL_TRUE, "[?object.?x, ?object.spec.?replicas] == [dyn(3)]");
+    assert_result(*state, CEL_TRUE, "{?'a': object.?x, 'b': dyn(1)} == {'b': dyn(1)}");
+    assert_result(*state, CEL_TRUE, "object.spec.mixed[?5].orValue('no') == 'no'");
+    assert_result(*state, CEL_TRUE, "optional.of(2).optMap(x, x * 2).value() == 4");
+    assert_result(*state, CEL_ERROR, "optional.none().value() == 1");
+    assert_refused(*state, "[?1] == [1]", 2, "stands an optional");
+}
+
+static void libraries_have_their_values(void **state) {
+    assert_result(*state, CEL_TRUE, "timestamp('2024-02-29T12:00:00+02:00') == timestamp('2024-02-29T10:00:00Z')");
+    assert_result(*state, CEL_TRUE, "timestamp('2024-07-01T12:00:00Z').getHours('Europe/Berlin') == 14");
+    assert_result(*state, CEL_TRUE, "duration('1h30m').getMinutes() == 90");
+    assert_result(*state, CEL_TRUE, "quantity('1.5Gi').add(quantity('512Mi')) == quantity('2Gi')");
+    assert_result(*state, CEL_TRUE, "cidr('10.0.0.0/8').containsIP('10.1.2.3')");
+    assert_result(*state, CEL_TRUE, "url('https://a.b:8/c?d=e').getPort() == '8'");
+    assert_result(*state, CEL_TRUE, "semver('1.2.3').isLessThan(semver('1.10.0'))");
+    assert_result(*state, CEL_TRUE, "format.dns1123Label().validate('A.b').value().size() == 1");
+    assert_result(*state, CEL_TRUE, "'a1b22'.findAll('[0-9]+') == ['1', '22']");
+    assert_result(*state, CEL_ERROR, "format.uri().validate('').value()[0] == 'x'");
+    assert_result(*state, CEL_ERROR, "quantity('1e999999999').isGreaterThan(quantity('1e999999999999'))");
 }
 
 static void repeated(char *out, const char *part, size_t times) {
@@ -175,14 +234,11 @@ static void repeated(char *out, const char *part, size_t times) {
 static void depth_is_bounded(void **state) {
     static char text[100000];
     repeated(text, "(", 50000);
-    const char *error = NULL;
-    size_t offset = 0;
     struct fixture *fixture = *state;
-    assert_null(cel_parse(&fixture->arena, text, &error, &offset));
-    assert_non_null(strstr(error, "nested too deeply"));
+    assert_non_null(strstr(refusal(fixture, text, NEWEST).text, "nested too deeply"));
     repeated(text, "1 + ", 101);
     strcat(text, "1 == 1");
-    assert_refused(fixture, text, 0, "nested too deeply");
+    assert_unsupported(fixture, text);
 }
 
 static void long_chains_are_no_depth(void **state) {
@@ -221,7 +277,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(macros_bind_their_variable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strings_are_read_as_cel_reads_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_the_server_refuses, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(says_what_is_not_supported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(says_what_is_not_evaluated, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(knows_since_when_there_is_what, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(optionals_are_there_or_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(libraries_have_their_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(depth_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_chains_are_no_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(runaway_evaluations_end, set_up, tear_down),

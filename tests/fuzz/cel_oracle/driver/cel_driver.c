@@ -1,6 +1,7 @@
-// Reads environments and expressions and prints one line per expression: a digit per environment (1, 0, or X for an
-// error) and the expression on one line, or E (U if it is not supported) with offset and message. The input is a
-// sequence of words that end with NUL: the number of environments, four values for each, then the expressions.
+// Reads environments and expressions and prints one line per expression: a digit per environment (1, 0, X for an error,
+// D where releases differ) and the expression on one line, or E (N if it needs a newer server, U if it is not evaluated here) with offset and
+// message. The input is a sequence of words that end with NUL: the server's minor, the number of environments, four values
+// for each, then the expressions.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,19 +53,20 @@ static struct value *read_value(struct arena *arena) {
     }
 }
 
-static void judge(struct arena *arena, const char *text, const struct cel_env *envs, size_t count) {
-    const char *error = NULL;
-    size_t offset = 0;
-    const struct cel_expr *expr = cel_parse(arena, text, &error, &offset);
+static void judge(struct arena *arena, const char *text, unsigned minor, const struct cel_env *envs, size_t count) {
+    struct cel_problem problem;
+    const struct cel_expr *expr = cel_parse(arena, text, minor, &problem);
     if (!expr) {
-        if (offset > strlen(text)) abort();
-        const bool ours = strstr(error, "not supported") || strstr(error, "too deeply");
-        printf("%c%zu: %s\n", ours ? 'U' : 'E', offset, error);
+        if (problem.offset > strlen(text)) abort();
+        static const char letters[] = {[CEL_INVALID] = 'E', [CEL_NEWER] = 'N', [CEL_UNSUPPORTED] = 'U'};
+        printf("%c%zu: %s\n", letters[problem.refusal], problem.offset, problem.text);
         return;
     }
+    const char *error = NULL;
     for (size_t i = 0; i < count; i++) {
         const enum cel_result result = cel_evaluate(expr, &envs[i], arena, &error);
-        putchar(result == CEL_ERROR ? 'X' : result == CEL_TRUE ? '1' : '0');
+        const bool differs = result == CEL_ERROR && strstr(error, "different releases");
+        putchar(differs ? 'D' : result == CEL_ERROR ? 'X' : result == CEL_TRUE ? '1' : '0');
     }
     printf(" %s\n", cel_text(expr));
 }
@@ -74,6 +76,7 @@ int main(void) {
     jmp_buf exhausted;
     if (setjmp(exhausted)) return 1;
     arena_init(&data, &exhausted);
+    const unsigned minor = (unsigned)strtoul(need_word(), NULL, 10);
     const size_t count = (size_t)strtoul(need_word(), NULL, 10);
     struct cel_env envs[MAX_ENVIRONMENTS];
     if (count > MAX_ENVIRONMENTS) return 2;
@@ -85,7 +88,7 @@ int main(void) {
     }
     while (next_word()) {
         arena_init(&scratch, &exhausted);
-        judge(&scratch, word, envs, count);
+        judge(&scratch, word, minor, envs, count);
         arena_release(&scratch);
     }
     arena_release(&data);

@@ -1,4 +1,4 @@
-// Functions of CEL on strings and lists, those of cel-go's extensions among them.
+// Functions of CEL on strings, those of cel-go's extensions among them.
 #include <string.h>
 
 #include "arena.h"
@@ -38,7 +38,18 @@ static val out_of_range(void) {
     return val_error("index out of range");
 }
 
-static val string_index_of(struct cel_string string, struct cel_string what, int64_t from) {
+// cel-go answered differently before some releases: for an empty text outside of the other one, and at its end.
+enum { EMPTY_IS_CLAMPED_SINCE = 37, SHORT_IS_NO_ERROR_SINCE = 34, END_IS_NO_ERROR_SINCE = 33 };
+
+static bool index_differs(const struct evaluation *e, struct cel_string string, struct cel_string what, int64_t from) {
+    const size_t count = characters(string);
+    const bool is_outside = from < 0 || (uint64_t)from > count;
+    if (!what.len) return is_outside && e->minor < EMPTY_IS_CLAMPED_SINCE;
+    return from >= 0 && (uint64_t)from >= count && e->minor < END_IS_NO_ERROR_SINCE;
+}
+
+static val string_index_of(const struct evaluation *e, struct cel_string string, struct cel_string what, int64_t from) {
+    if (index_differs(e, string, what, from)) return cel_differs();
     if (from < 0) return out_of_range();
     const size_t count = characters(string);
     const size_t begin = (uint64_t)from > count ? count : (size_t)from;
@@ -47,7 +58,9 @@ static val string_index_of(struct cel_string string, struct cel_string what, int
     return val_of_int(found == SIZE_MAX ? -1 : (int64_t)characters(part(string, 0, found)));
 }
 
-static val string_last_index_of(struct cel_string string, struct cel_string what, int64_t from) {
+static val string_last_index_of(const struct evaluation *e, struct cel_string string, struct cel_string what,
+                                int64_t from) {
+    if (index_differs(e, string, what, from)) return cel_differs();
     if (from < 0) return out_of_range();
     const size_t count = characters(string);
     if (!what.len) return val_of_int((uint64_t)from > count ? (int64_t)count : from);
@@ -142,90 +155,67 @@ static val split(struct evaluation *e, struct cel_string string, struct cel_stri
     return list;
 }
 
-static val join(struct evaluation *e, val list, struct cel_string separator) {
-    struct text text;
-    text_init(&text, e->arena);
-    for (size_t i = 0, count = val_list_count(list); i < count; i++) {
-        const val item = val_list_item(list, i);
-        if (item.kind != CEL_KIND_STRING) return val_no_overload();
-        if (!cel_spend(e, item.as.string.len + separator.len)) return cel_too_long();
-        if (i) text_add(&text, separator.bytes, separator.len);
-        text_add(&text, item.as.string.bytes, item.as.string.len);
-    }
-    return val_of_text(&text);
+// A character of a text may cost a step in each instruction of the pattern.
+static bool spend_matching(struct evaluation *e, const struct regex *regex, size_t len) {
+    enum { INSTRUCTIONS_PER_STEP = 16 };
+    return cel_spend(e, (len + 1) * (regex_size(regex) / INSTRUCTIONS_PER_STEP + 1));
+}
+
+// The pattern of the call, compiled; NULL with an error.
+static const struct regex *regex_of(struct evaluation *e, const struct cel_node *node, struct cel_string pattern,
+                                    val *ret_error) {
+    const struct regex *regex = node->regex;
+    const char *why = "a pattern with a NUL";
+    size_t offset = 0;
+    if (!regex && (!pattern.len || !memchr(pattern.bytes, '\0', pattern.len)))
+        regex = regex_compile(e->arena, arena_copy(e->arena, pattern.bytes, pattern.len), &why, &offset);
+    *ret_error = val_error(why);
+    if (!regex) return NULL;
+    *ret_error = cel_too_long();
+    return cel_spend(e, pattern.len + regex_size(regex)) ? regex : NULL;
 }
 
 static val matches(struct evaluation *e, const struct cel_node *node, struct cel_string string,
                    struct cel_string pattern) {
-    const struct regex *regex = node->regex;
-    if (!regex) {
-        const char *why = NULL;
-        size_t offset = 0;
-        if (pattern.len && memchr(pattern.bytes, '\0', pattern.len)) return val_error("a pattern with a NUL");
-        regex = regex_compile(e->arena, arena_copy(e->arena, pattern.bytes, pattern.len), &why, &offset);
-        if (!regex) return val_error(why);
-    }
-    if (!cel_spend(e, string.len)) return cel_too_long();
+    val error;
+    const struct regex *regex = regex_of(e, node, pattern, &error);
+    if (!regex) return error;
+    if (!spend_matching(e, regex, string.len)) return cel_too_long();
     return val_of_bool(regex_match(regex, string.bytes, string.len, e->arena));
 }
 
-// ---- lists ----
-
-static val list_index_of(struct evaluation *e, val list, val item, bool last) {
-    int64_t found = -1;
-    for (size_t i = 0, count = val_list_count(list); i < count; i++) {
-        if (!val_equal(e, val_list_item(list, i), item)) continue;
-        found = (int64_t)i;
-        if (!last) break;
-    }
-    return val_of_int(found);
-}
-
-static bool has_order(val v) {
-    return val_is_number(v) || v.kind == CEL_KIND_BOOL || v.kind == CEL_KIND_STRING;
-}
-
-// min, max and isSorted: items that have no order among each other are passed over, as the API server does.
-static val by_order(enum cel_function function, val list) {
-    const size_t count = val_list_count(list);
-    if (!count)
-        return function == CEL_FN_IS_SORTED
-                   ? val_of_bool(true)
-                   : val_error(function == CEL_FN_MIN ? "min called on empty list" : "max called on empty list");
-    val best = val_list_item(list, 0);
-    if (!has_order(best)) return val_no_overload();
-    for (size_t i = 1; i < count; i++) {
-        const val item = val_list_item(list, i);
-        int result = 0;
-        if (!has_order(item)) return val_no_overload();
-        const bool known = val_compare(best, item, &result);
-        if (function == CEL_FN_IS_SORTED) {
-            if (known && result > 0) return val_of_bool(false);
-            best = item;
-        } else if (known && (function == CEL_FN_MIN ? result > 0 : result < 0)) {
-            best = item;
+static val find_all(struct evaluation *e, const struct regex *regex, struct cel_string string, int64_t limit) {
+    val list = {.kind = CEL_KIND_LIST};
+    struct regex_finder *finder = regex_finder(regex, e->arena);
+    struct regex_found found = {0, 0};
+    for (size_t from = 0, last_end = SIZE_MAX; from <= string.len && limit != 0;) {
+        if (!spend_matching(e, regex, string.len - from)) return cel_too_long();
+        if (!regex_find(finder, string.bytes, string.len, from, &found)) break;
+        // Nothing right behind what was found is not found again.
+        const bool again = found.begin == found.end && found.begin == last_end;
+        if (!again) {
+            val_push(e, &list, val_of_string(string.bytes + found.begin, found.end - found.begin));
+            limit--;
         }
+        last_end = found.end;
+        from = found.end;
+        if (found.begin != found.end) continue;
+        if (from == string.len) break;
+        utf8_next(string.bytes, string.len, &from);
     }
-    return function == CEL_FN_IS_SORTED ? val_of_bool(true) : best;
+    return list;
 }
 
-static val sum(struct evaluation *e, const struct cel_node *node, val list) {
-    val total = val_of_int(0);
-    const size_t count = val_list_count(list);
-    // What the sum of nothing is, the static type tells.
-    if (!count && node->type->kind == CEL_TYPE_DOUBLE) total = val_of_double(0);
-    if (!count && node->type->kind == CEL_TYPE_UINT) total = val_of_uint(0);
-    for (size_t i = 0; i < count; i++) {
-        const val item = val_list_item(list, i);
-        if (!val_is_number(item)) return val_no_overload();
-        if (i == 0) {
-            total = item;
-            continue;
-        }
-        total = val_arithmetic(e, CEL_FN_ADD, total, item);
-        if (total.kind == CEL_KIND_ERROR) return total;
-    }
-    return total;
+val cel_call_find(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    if (args[0].kind != CEL_KIND_STRING || args[1].kind != CEL_KIND_STRING) return val_no_overload();
+    if (count == 3 && args[2].kind != CEL_KIND_INT) return val_no_overload();
+    val error;
+    const struct regex *regex = regex_of(e, node, args[1].as.string, &error);
+    if (!regex) return error;
+    const bool all = node->function == CEL_FN_FIND_ALL;
+    const val list = find_all(e, regex, args[0].as.string, !all ? 1 : count == 3 ? args[2].as.integer : -1);
+    if (all || list.kind == CEL_KIND_ERROR) return list;
+    return val_list_count(list) ? val_list_item(list, 0) : val_of_string("", 0);
 }
 
 // ---- calls ----
@@ -238,6 +228,7 @@ static bool all_strings(const val *args, size_t count) {
 
 // Functions of strings: the kinds of the arguments beyond the count of strings are one integer.
 val cel_call_string(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    if (args[0].kind != CEL_KIND_STRING) return val_no_overload();
     const struct cel_string s = args[0].as.string;
     const bool has_int = count > 1 && args[count - 1].kind == CEL_KIND_INT;
     const int64_t last = has_int ? args[count - 1].as.integer : -1;
@@ -262,11 +253,12 @@ val cel_call_string(struct evaluation *e, const struct cel_node *node, const val
     switch ((int)node->function) {
     case CEL_FN_REPLACE: return strings < 3 ? val_no_overload() : replace(e, s, t, args[2].as.string, last);
     case CEL_FN_SPLIT: return split(e, s, t, last);
-    case CEL_FN_INDEX_OF: return string_index_of(s, t, has_int ? last : 0);
+    case CEL_FN_INDEX_OF: return string_index_of(e, s, t, has_int ? last : 0);
     case CEL_FN_LAST_INDEX_OF: {
         const int64_t end = (int64_t)characters(s);
         if (!has_int && !t.len) return val_of_int(end);
-        return !has_int && s.len < t.len ? val_of_int(-1) : string_last_index_of(s, t, has_int ? last : end - 1);
+        if (!has_int && !end && e->minor < SHORT_IS_NO_ERROR_SINCE) return cel_differs();
+        return !has_int && s.len < t.len ? val_of_int(-1) : string_last_index_of(e, s, t, has_int ? last : end - 1);
     }
     default: break;
     }
@@ -276,23 +268,6 @@ val cel_call_string(struct evaluation *e, const struct cel_node *node, const val
     case CEL_FN_STARTS_WITH: return val_of_bool(starts_with(s, t));
     case CEL_FN_ENDS_WITH: return val_of_bool(t.len <= s.len && val_same_text(part(s, s.len - t.len, s.len), t));
     case CEL_FN_MATCHES: return matches(e, node, s, t);
-    default: return val_no_overload();
-    }
-}
-
-val cel_call_list(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
-    switch ((int)node->function) {
-    case CEL_FN_INDEX_OF:
-    case CEL_FN_LAST_INDEX_OF:
-        return count == 2 ? list_index_of(e, args[0], args[1], node->function == CEL_FN_LAST_INDEX_OF)
-                          : val_no_overload();
-    case CEL_FN_JOIN:
-        if (count == 2 && args[1].kind != CEL_KIND_STRING) return val_no_overload();
-        return join(e, args[0], count == 2 ? args[1].as.string : (struct cel_string){"", 0});
-    case CEL_FN_IS_SORTED:
-    case CEL_FN_MIN:
-    case CEL_FN_MAX: return by_order(node->function, args[0]);
-    case CEL_FN_SUM: return sum(e, node, args[0]);
     default: return val_no_overload();
     }
 }
