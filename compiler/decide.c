@@ -41,6 +41,7 @@ struct view {
     const struct request *request;
     const struct value *self, *stored; // `self` is what STATE_SELF reads; `stored` what decides membership
     const struct binding *binding;
+    bool exempt; // what controllers write is read as it is stored
 };
 
 // ---- atoms ----
@@ -129,9 +130,24 @@ static bool test_path(const struct view *view, const struct ir_expr *expr, const
     return false;
 }
 
+// Of what is selected by fields controllers move most; pods are what they are made as.
+static bool is_controllers(const struct request *request, const struct ir_expr *expr) {
+    const bool pods = !*request->group && strcmp(request->resource, "pods") == 0;
+    switch (expr->kind) {
+    case IR_LABEL: return ir_is_controllers_key(expr->key) || ir_has_taken_labels(request->group, request->resource);
+    case IR_ANNOTATION:
+        return ir_is_controllers_key(expr->key) || ir_has_taken_annotations(request->group, request->resource);
+    case IR_FIELD:
+    case IR_ANY:
+    case IR_ALL: return !pods || ir_is_metadata_path(&expr->path);
+    default: return false;
+    }
+}
+
 static const struct value *state_of(const struct view *view, const struct ir_expr *expr) {
     switch (expr->state) {
-    case STATE_SELF: return expr->frozen ? view->stored : view->self;
+    case STATE_SELF:
+        return expr->frozen || (view->exempt && is_controllers(view->request, expr)) ? view->stored : view->self;
     case STATE_OLD: return view->request->old_object;
     case STATE_NEW: return view->request->object;
     }
@@ -647,6 +663,12 @@ static bool changes_owners(const struct request *request) {
                  metadata_field(request->object, "ownerReferences"));
 }
 
+// Whether the lock would no longer hold the object.
+static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
+    const struct value *object = view->request->object;
+    return negate(both(holds(view, lock->selects, object), holds(view, lock->condition, object)));
+}
+
 static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     const struct ir_act *act = ir_act_of(request->subresource);
@@ -662,8 +684,7 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
         if (lock->requires && request->object && about)
             result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));
     }
-    if (update && lock->guard_labels)
-        result = either(result, both(stored, negate(holds(view, lock->selects, request->object))));
+    if (update && lock->guard_labels) result = either(result, both(stored, leaves(view, lock)));
     if (update && lock->guard_owners && changes_owners(request)) result = either(result, stored);
     if (update && lock->guard_label_in)
         result = either(result, both(negate(stored), holds(view, lock->selects, request->object)));
@@ -672,10 +693,17 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
 
 // Everything but who asks.
 static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
-    if (!in_resources(&lock->scope, view->request) || is_exempt(view, lock)) return NO;
+    const struct request *request = view->request;
+    if (!in_resources(&lock->scope, request)) return NO;
     const enum truth where = in_namespaces(view, &lock->scope);
     if (where == NO) return NO;
-    return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
+    const enum truth refused = both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
+    if (!is_exempt(view, lock)) return refused;
+    // Somebody else may have added to the request of whoever is exempt.
+    if (!lock->guard_labels || request->operation != OP_UPDATE || ir_act_of(request->subresource)) return NO;
+    struct view exempt = *view;
+    exempt.exempt = true;
+    return both(refused, both(holds(view, lock->selects, view->stored), leaves(&exempt, lock)));
 }
 
 // A request for a subresource that carries nothing of the object stands for one about the object itself: an eviction

@@ -66,6 +66,40 @@ enum subresource_class ir_subresource_class(const char *subresource) {
     return SUBRESOURCE_OTHER;
 }
 
+// By their domains, and those without one. From the code of the controllers, kubelets and the API server.
+static const char controllers_domains[] =
+    "alpha.kubernetes.io apf.kubernetes.io apps.kubernetes.io batch.kubernetes.io beta.kubernetes.io "
+    "control-plane.alpha.kubernetes.io csi.volume.kubernetes.io deployment.kubernetes.io endpoints.kubernetes.io "
+    "endpointslice.kubernetes.io failure-domain.beta.kubernetes.io kube-aggregator.kubernetes.io kubernetes.io "
+    "node.alpha.kubernetes.io node.kubernetes.io pv.kubernetes.io rbac.authorization.k8s.io "
+    "rbac.authorization.kubernetes.io resource.kubernetes.io service.kubernetes.io statefulset.kubernetes.io "
+    "topology.kubernetes.io volume.beta.kubernetes.io volume.kubernetes.io volumes.kubernetes.io";
+static const char controllers_keys[] = "controller-revision-hash controller-uid job-name pod-template-generation "
+                                       "pod-template-hash";
+
+bool ir_is_controllers_key(const char *key) {
+    const char *slash = strchr(key, '/');
+    if (!slash) return catalog_list_has(controllers_keys, key);
+    const size_t len = (size_t)(slash - key);
+    for (const char *at = controllers_domains; *at;) {
+        const size_t word = strcspn(at, " ");
+        if (word == len && strncmp(at, key, len) == 0) return true;
+        at += word + (at[word] == ' ');
+    }
+    return false;
+}
+
+// Those of endpoints are those of their service.
+bool ir_has_taken_labels(const char *group, const char *resource) {
+    return (!*group && strcmp(resource, "endpoints") == 0) ||
+           (strcmp(group, "discovery.k8s.io") == 0 && strcmp(resource, "endpointslices") == 0);
+}
+
+// And those of replica sets are those of their deployment.
+bool ir_has_taken_annotations(const char *group, const char *resource) {
+    return ir_has_taken_labels(group, resource) || (strcmp(group, "apps") == 0 && strcmp(resource, "replicasets") == 0);
+}
+
 // Whether an atom of this kind reads what an object holds beside its name.
 static bool reads_content(enum ir_kind kind) {
     switch (kind) {

@@ -119,7 +119,8 @@ struct ir_expr {
     const struct cel_expr *cel; // IR_CEL
     struct ir_expr **operands;
     size_t operand_count;
-    bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move
+    bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move, and
+                 // what `unless` reads, which is there to be changed
 };
 
 // ---- who ----
@@ -198,7 +199,8 @@ struct ir_lock {
     struct ir_subjects passes;    // exclusive and exempt actors
     struct ir_subjects glass;     // break-glass actors
     enum exemption exemption;
-    bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection
+    bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
+                                    // nor may that of an exempt one, but by what it is there to write
     bool guard_label_in;            // nor put somebody else's object into it
     bool guard_owners;              // nor change its owners; and the garbage collector may not delete it
     enum cover covers[SHAPE_COUNT]; // how each shape is reached; the objects themselves always are
@@ -313,6 +315,12 @@ bool ir_needs_name_only(const struct ir_expr *expr);
 
 // Whether the formula reads no state of the object that an UPDATE could change, so that it can never cease to hold.
 bool ir_is_immutable(const struct ir_expr *expr);
+
+// Whether the label or annotation is one of those that the control plane itself writes on objects that are there: what
+// is selected by it moves with it. Of the labels and annotations of such resources all are taken from elsewhere.
+bool ir_is_controllers_key(const char *key);
+bool ir_has_taken_labels(const char *group, const char *resource);
+bool ir_has_taken_annotations(const char *group, const char *resource);
 
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool ir_sees_replicas(const struct ir_lock *lock);

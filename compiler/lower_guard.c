@@ -203,7 +203,7 @@ static bool reads_replicas(const struct ir_expr *expr) {
 static struct ir_expr *of_new(struct arena *arena, const struct ir_expr *expr) {
     struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
     *copy = *expr;
-    copy->state = STATE_NEW;
+    if (!expr->frozen) copy->state = STATE_NEW;
     copy->operands = NULL;
     copy->operand_count = 0;
     for (size_t i = 0; i < expr->operand_count; i++)
@@ -215,14 +215,15 @@ static void guard_replicas(struct lowering *lowering, const struct guarded *guar
                            const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
     struct arena *arena = lowering->arena;
     if (!from->guard_labels || (from->acts & ACT_SCALE) || !(lower_acts_in(scope) & ACT_SCALE) ||
-        !reads_replicas(selects))
+        !(reads_replicas(selects) || reads_replicas(from->condition)))
         return;
     struct ir_lock *lock = derive_lock(lowering, from, part);
     lock->scope = *scope;
     lock->scope.subresource = NULL;
     lock->selects = selects;
     lock->acts = ACT_SCALE;
-    lock->condition = ir_and(arena, lock->condition, ir_not(arena, of_new(arena, selects)));
+    struct ir_expr *holds = ir_and(arena, selects, from->condition);
+    lock->condition = ir_and(arena, from->condition, ir_not(arena, of_new(arena, holds)));
     derive_done(lowering, guarded->item, lock, "the lock would no longer select it");
 }
 

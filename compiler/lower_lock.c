@@ -465,7 +465,7 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
                         "'guard %s' on a lock that selects by nothing an update changes", guard->text);
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
-    lock->guard_labels = lock->guard_labels && movable;
+    lock->guard_labels = lock->guard_labels && (movable || !ir_is_immutable(lock->condition));
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock, NULL);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
@@ -552,6 +552,15 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
     }
 }
 
+// What `unless` reads is there to be changed by whoever may change the object.
+static struct ir_expr *freeze(struct ir_expr *expr) {
+    const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_FIELD ||
+                       expr->kind == IR_ANY || expr->kind == IR_ALL;
+    expr->frozen |= reads && expr->path.variable < 0;
+    for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
+    return expr;
+}
+
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
     const struct expr_context context = {.unit = unit};
@@ -612,7 +621,8 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     common.condition = ir_new(arena, IR_TRUE);
     if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
     if (unless)
-        common.condition = ir_and(arena, common.condition, ir_not(arena, lower_expr(lowering, &context, unless->expr)));
+        common.condition =
+            ir_and(arena, common.condition, ir_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
     lower_changing(lowering, item, &common);
     lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
     if (exclusive) {

@@ -26,6 +26,21 @@ static struct piece is_exempt(struct printer *printer) {
     return piece_never;
 }
 
+// Nor may an exempt request take an object out of the lock: somebody else may have added to it.
+static struct piece is_let_through(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct piece exempt = is_exempt(printer);
+    if (!printer->table->model->guard_labels || printer->policy->shape != SHAPE_OBJECTS ||
+        piece_is(exempt, piece_never))
+        return exempt;
+    const struct piece held = cel_still_held_by_exempt(printer);
+    if (piece_is(held, piece_always)) return exempt;
+    struct piece stays = piece_or(arena, piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'"), held);
+    if (printer->table->model->guard_label_in)
+        stays = piece_or(arena, stays, piece_not(arena, cel_selection(printer, false)));
+    return piece_and(arena, exempt, stays);
+}
+
 static bool is_empty(const struct plan_column *column) {
     return column->uniform && !column->counts[0];
 }
@@ -211,7 +226,7 @@ static struct piece trigger(struct printer *printer) {
     struct piece refused = body_trigger(printer);
     if (printer->policy->shape != SHAPE_OBJECTS) return piece_and(arena, stored, refused);
     if (model->guard_labels) {
-        const struct piece leaves = piece_not(arena, cel_selection(printer, true));
+        const struct piece leaves = piece_not(arena, cel_still_held(printer));
         refused =
             piece_or(arena, refused,
                      piece_and(arena, piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'"), leaves));
@@ -328,7 +343,7 @@ static void print_single(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *lock = printer->table->locks[0];
     const struct refusal_pieces pieces = pieces_of(printer);
-    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_exempt(printer);
+    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_let_through(printer);
     const bool records = ir_records_glass(lock);
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
     const char *text = refusal(printer, &pieces, trigger, not_glass, piece_not(arena, exempt));
@@ -437,7 +452,7 @@ static void print_table(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
     const char *held_name = named(printer, records ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
-    const struct piece not_exempt = piece_not(arena, is_exempt(printer));
+    const struct piece not_exempt = piece_not(arena, is_let_through(printer));
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
     struct text text;
     text_init(&text, arena);

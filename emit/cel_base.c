@@ -74,6 +74,10 @@ static bool rules_have(const struct plan_policy *policy, const char *group, cons
     return false;
 }
 
+bool cel_sees(const struct printer *printer, const char *group, const char *resource) {
+    return rules_have(printer->policy, group, resource);
+}
+
 static bool is_same_job(const struct ir_exemption *a, const struct ir_exemption *b) {
     return b->level == a->level && strcmp(a->user, b->user) == 0 && b->resource &&
            strcmp(a->subresources, b->subresources) == 0 && a->operations == b->operations;

@@ -169,6 +169,28 @@ struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, 
                      piece_print(arena, LEVEL_UNARY, "%s.exists(%s, %s)", subject, element, rest.text));
 }
 
+static const char *fields_of_exempt(struct printer *printer, const struct ir_expr *atom) {
+    if (!cel_sees(printer, "", "pods") || ir_is_metadata_path(&atom->path)) return USE(stored);
+    return USE(ownFields);
+}
+
+static bool sees_endpoints(const struct printer *printer) {
+    return cel_sees(printer, "", "endpoints") || cel_sees(printer, "discovery.k8s.io", "endpointslices");
+}
+
+static const char *labels_of_new(struct printer *printer, const char *key) {
+    if (!printer->exempt) return USE(newLabels);
+    if (ir_is_controllers_key(key)) return USE(labels);
+    return sees_endpoints(printer) ? USE(ownLabels) : USE(newLabels);
+}
+
+static const char *annotations_of_new(struct printer *printer, const char *key) {
+    if (!printer->exempt) return USE(newAnnotations);
+    if (ir_is_controllers_key(key)) return USE(annotations);
+    return sees_endpoints(printer) || cel_sees(printer, "apps", "replicasets") ? USE(ownAnnotations)
+                                                                               : USE(newAnnotations);
+}
+
 static const char *root_of(struct printer *printer, const struct ir_expr *atom) {
     if (atom->path.variable >= 0) return arena_printf(printer->arena, "v%d", atom->path.variable);
     switch (atom->state) {
@@ -176,7 +198,8 @@ static const char *root_of(struct printer *printer, const struct ir_expr *atom) 
     case STATE_NEW: return USE(new);
     case STATE_SELF: break;
     }
-    return cel_reads_new(printer) && !atom->frozen ? USE(new) : USE(stored);
+    if (!cel_reads_new(printer) || atom->frozen) return USE(stored);
+    return printer->exempt ? fields_of_exempt(printer, atom) : USE(new);
 }
 
 // spec.replicas of the new object, which a write to scale carries by itself.
@@ -284,9 +307,17 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
 }
 
-// Only what guards add says of labels and annotations which state it means.
-static bool reads_new(const struct printer *printer, const struct ir_expr *expr) {
-    return expr->state == STATE_NEW || (expr->state == STATE_SELF && cel_reads_new(printer));
+static const char *labels_of(struct printer *printer, const struct ir_expr *expr) {
+    // Only what guards add says of labels and annotations which state it means.
+    if (expr->state == STATE_NEW) return USE(newLabels);
+    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? labels_of_new(printer, expr->key)
+                                                                                : USE(labels);
+}
+
+static const char *annotations_of(struct printer *printer, const struct ir_expr *expr) {
+    if (expr->state == STATE_NEW) return USE(newAnnotations);
+    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? annotations_of_new(printer, expr->key)
+                                                                                : USE(annotations);
 }
 
 // A variable, so that locks which ask the same, as guards do, ask once.
@@ -322,9 +353,8 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
             result = piece_or(arena, result, cel_formula(printer, expr->operands[i]));
         return result;
     case IR_NOT: return piece_not(arena, cel_formula(printer, expr->operands[0]));
-    case IR_LABEL: return test_key(printer, expr, reads_new(printer, expr) ? USE(newLabels) : USE(labels));
-    case IR_ANNOTATION:
-        return test_key(printer, expr, reads_new(printer, expr) ? USE(newAnnotations) : USE(annotations));
+    case IR_LABEL: return test_key(printer, expr, labels_of(printer, expr));
+    case IR_ANNOTATION: return test_key(printer, expr, annotations_of(printer, expr));
     case IR_NAME: return test_optional(printer, expr, USE(name));
     case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
     case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));
@@ -362,4 +392,61 @@ struct piece cel_selection(struct printer *printer, bool of_new) {
     printer->skip_keys = false;
     cel_read_stored(printer);
     return piece_and(arena, found, rest);
+}
+
+static struct piece condition_of_new(struct printer *printer) {
+    const struct ir_expr *condition = printer->table->model->condition;
+    if (ir_is_immutable(condition)) return piece_always;
+    cel_read_new(printer);
+    const struct piece piece = cel_formula(printer, condition);
+    cel_read_stored(printer);
+    return piece;
+}
+
+struct piece cel_still_held(struct printer *printer) {
+    return piece_and(printer->arena, cel_selection(printer, true), condition_of_new(printer));
+}
+
+// Whether the formula reads anything of the new object that is not for controllers to write.
+static bool reads_of_others(const struct printer *printer, const struct ir_expr *expr) {
+    bool reads = false;
+    if (expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION)
+        reads = !expr->frozen && expr->state == STATE_SELF && !ir_is_controllers_key(expr->key);
+    else if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL)
+        reads = !expr->frozen && expr->state == STATE_SELF && expr->path.variable < 0 &&
+                !ir_is_metadata_path(&expr->path) && cel_sees(printer, "", "pods");
+    for (size_t i = 0; i < expr->operand_count && !reads; i++) reads = reads_of_others(printer, expr->operands[i]);
+    return reads;
+}
+
+// Whether the new object's key is made of nothing that an exempt request is asked about in another way.
+static bool has_plain_key(const struct printer *printer) {
+    const struct plan_table *table = printer->table;
+    bool plain = !sees_endpoints(printer);
+    for (size_t i = 0; i < table->key_count && plain; i++) {
+        const struct ir_expr *atom = table->key_atoms[i];
+        if (atom->kind == IR_LABEL) plain = !ir_is_controllers_key(atom->key);
+        if (atom->kind == IR_ANNOTATION)
+            plain = !ir_is_controllers_key(atom->key) && !cel_sees(printer, "apps", "replicasets");
+        if (atom->kind == IR_FIELD) plain = false;
+    }
+    return plain;
+}
+
+struct piece cel_still_held_by_exempt(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    if (!reads_of_others(printer, model->selects) && !reads_of_others(printer, model->condition)) return piece_always;
+    printer->exempt = true;
+    struct piece selection;
+    if (has_plain_key(printer)) {
+        selection = cel_selection(printer, true);
+    } else {
+        cel_read_new(printer);
+        selection = cel_formula(printer, model->selects);
+        cel_read_stored(printer);
+    }
+    const struct piece held = piece_and(arena, selection, condition_of_new(printer));
+    printer->exempt = false;
+    return held;
 }

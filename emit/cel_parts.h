@@ -53,6 +53,7 @@ struct printer {
     bool used[BASE_COUNT];
     const char *self; // "stored" or "new": what STATE_SELF reads at the moment
     bool skip_keys;   // atoms of the key are known to hold
+    bool exempt;      // of the new object, what controllers write is read as it is stored
     int depth;        // of any / all and [*]
 };
 
@@ -73,6 +74,8 @@ static inline bool cel_reads_new(const struct printer *printer) {
 // The variable as an expression; it is written because it was asked for.
 const char *cel_use(struct printer *printer, enum base base);
 #define USE(name) cel_use(printer, BASE_##name)
+// Whether some request that the policy sees may be about the resource.
+bool cel_sees(const struct printer *printer, const char *group, const char *resource);
 // Adds the variables that are used, and those that they use.
 void cel_add_base_variables(struct printer *printer, struct cel_variable **variables, size_t *count);
 
@@ -106,6 +109,9 @@ const struct plan_column *cel_column_of(const struct printer *printer, const str
 struct piece cel_formula(struct printer *printer, const struct ir_expr *expr);
 // The selection, read from the stored or the new object. With a table, the key's part of it is that the lock is found.
 struct piece cel_selection(struct printer *printer, bool of_new);
+// That the lock would hold the new object as well; that it would but for what controllers write of it.
+struct piece cel_still_held(struct printer *printer);
+struct piece cel_still_held_by_exempt(struct printer *printer);
 struct piece cel_operations(struct printer *printer, unsigned operations);
 // The subject equals one of the column's constants.
 struct piece cel_is_in(struct printer *printer, const char *subject, const struct plan_column *column);

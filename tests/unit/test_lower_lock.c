@@ -243,7 +243,8 @@ static void operations_add_up(void **state) {
 
 static void when_and_unless_are_one_condition(void **state) {
     const struct ir_lock *lock = lock_with(state, "name n\ndeny delete\nwhen label a\nunless label b or label c");
-    assert_string_equal(formula_text(state, lock->condition), "(and (label a) (not (or (label b) (label c))))");
+    assert_string_equal(formula_text(state, lock->condition),
+                        "(and (label a) (not (or (label b frozen) (label c frozen))))");
     assert_string_equal(formula_text(state, lock_with(state, "name n\ndeny delete")->condition), "(true)");
 }
 
