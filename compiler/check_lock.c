@@ -63,9 +63,42 @@ static bool is_written(const struct ir_lock *lock, const char *controller, const
     return false;
 }
 
-// A name that is told by its group is that of some node.
+// A user that is a prefix is that of some node.
 static const char *controller_of(const struct ir_exemption *exemption) {
-    return exemption->group ? "kubelet" : strrchr(exemption->user, ':') + 1;
+    const char *name = strrchr(exemption->user, ':') + 1;
+    return *name ? name : "kubelet";
+}
+
+// Who writes nothing but objects of this name, or where it is NULL of a kind that no lock can tell: tokens that were
+// made for accounts, pods that empty volumes.
+static const struct {
+    const char *controller, *plural, *name;
+} particular[] = {
+    {"bootstrap-signer", "configmaps", "cluster-info"},
+    {"root-ca-cert-publisher", "configmaps", "kube-root-ca.crt"},
+    {"service-account-controller", "serviceaccounts", "default"},
+    {"kube-controller-manager", "serviceaccounts", NULL},
+    {"legacy-service-account-token-cleaner", "secrets", NULL},
+    {"token-cleaner", "secrets", NULL},
+    {"persistent-volume-binder", "pods", NULL},
+};
+
+static bool has_value(const struct ir_expr *expr, const char *string) {
+    for (size_t i = 0; i < expr->value_count; i++)
+        if (strcmp(expr->values[i]->as.string, string) == 0) return true;
+    return false;
+}
+
+// Whether the lock hardly means what the controller writes.
+static bool misses(const struct ir_lock *lock, const char *controller, const char *plural) {
+    const struct ir_expr *selects = lock->selects;
+    for (size_t i = 0; i < sizeof particular / sizeof *particular; i++) {
+        if (strcmp(particular[i].controller, controller) != 0 || strcmp(particular[i].plural, plural) != 0) continue;
+        const bool named = particular[i].name && selects->kind == IR_NAME && selects->test == TEST_IN &&
+                           has_value(selects, particular[i].name);
+        return selects->kind != IR_TRUE && !named;
+    }
+    return false;
 }
 
 // Whether the lock refuses some of what the controller has to do.
@@ -77,10 +110,9 @@ static bool refuses_work(const struct checking *checking, const struct ir_lock *
                            : !*exemption->subresources || *exemption->subresources == ' ';
     if (exemption->level != EXEMPT_CONTROLLERS || !about || !resource || !check_takes_in(&lock->scope, resource))
         return false;
+    if (exemption->namespace && !ir_may_be_in(&lock->scope, exemption->namespace)) return false;
     const char *name = controller_of(exemption);
-    // These write one object of a fixed name in each namespace: a lock that selects hardly means it.
-    if (catalog_list_has("root-ca-cert-publisher service-account-controller", name) && lock->selects->kind != IR_TRUE)
-        return false;
+    if (misses(lock, name, resource->plural)) return false;
     unsigned operations = exemption->operations & lock->denies;
     if (!is_written(lock, name, resource->plural)) operations &= ~(unsigned)OP_UPDATE;
     return operations != 0;

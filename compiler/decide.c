@@ -524,12 +524,18 @@ static bool covers_subresource(const char *subresources, const char *subresource
 }
 
 static bool is_identity(const struct ir_exemption *exemption, const struct request *request) {
-    if (exemption->group)
-        return strncmp(request->user, exemption->user, strlen(exemption->user)) == 0 &&
-               in_group(request, exemption->group);
-    if (strcmp(request->user, exemption->user) == 0) return true;
-    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0 &&
-           strcmp(request->user, IR_CONTROLLER_MANAGER) == 0;
+    const size_t len = strlen(exemption->user);
+    if (exemption->group && !in_group(request, exemption->group)) return false;
+    if (exemption->user[len - 1] == ':') return strncmp(request->user, exemption->user, len) == 0;
+    return strcmp(request->user, exemption->user) == 0 ||
+           (ir_is_shared(exemption) && strcmp(request->user, IR_CONTROLLER_MANAGER) == 0);
+}
+
+static bool is_work(const struct ir_exemption *exemption, const struct request *request) {
+    if (exemption->namespace && strcmp(exemption->namespace, request->namespace) != 0) return false;
+    if (!covers_subresource(exemption->subresources, request->subresource)) return false;
+    return !exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
+                                    strcmp(exemption->resource_group, request->group) == 0);
 }
 
 static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
@@ -603,26 +609,24 @@ static unsigned exempt_operations(const struct ir_exemption *exemption, const st
     return exemption->operations & ~(unsigned)OP_DELETE;
 }
 
-static bool is_exempt(const struct view *view, const struct ir_lock *lock) {
+static bool is_exempt(const struct view *view, const struct ir_lock *lock, enum exemption level) {
     const struct request *request = view->request;
-    enum exemption level = lock->exemption;
-    if (level == EXEMPT_NONE) return false;
     // Nor do controllers take objects in, which they could then delete.
-    if (lock->guard_owners && is_adopted(request)) level = EXEMPT_LIFECYCLE;
-    if (is_known_terminating(request, lock)) {
+    if (level == EXEMPT_CONTROLLERS && lock->guard_owners && is_adopted(request)) level = EXEMPT_LIFECYCLE;
+    if (level != EXEMPT_NONE && is_known_terminating(request, lock)) {
         if (request->operation == OP_DELETE) return true;
         if (request->operation == OP_UPDATE && only_removes_finalizers(view)) return true;
     }
     const bool is_namespace = !*request->group && strcmp(request->resource, "namespaces") == 0;
     const bool namespace_terminating = value_dig(is_namespace ? request->old_object : request->namespace_object,
                                                  "metadata", "deletionTimestamp", NULL) != NULL;
+    // Rights are to make an eviction, not to delete the pod.
+    const struct ir_act *act = ir_act_of(request->subresource);
+    const unsigned operation = act ? act->operation : request->operation;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level <= level && (exempt_operations(exemption, request, lock) & request->operation) &&
-            is_identity(exemption, request) &&
-            (!exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
-                                      strcmp(exemption->resource_group, request->group) == 0)) &&
-            covers_subresource(exemption->subresources, request->subresource) &&
+        if (exemption->level <= level && (exempt_operations(exemption, request, lock) & operation) &&
+            is_identity(exemption, request) && is_work(exemption, request) &&
             (exemption->limit != ONLY_TERMINATING || namespace_terminating) &&
             (exemption->limit != ONLY_OWNERSHIP || request->operation != OP_UPDATE || keeps(view, CONTENT)))
             return true;
@@ -698,7 +702,9 @@ static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
     const enum truth where = in_namespaces(view, &lock->scope);
     if (where == NO) return NO;
     const enum truth refused = both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
-    if (!is_exempt(view, lock)) return refused;
+    // Whatever comes of it, the control plane lives.
+    if (is_exempt(view, lock, EXEMPT_ALWAYS)) return NO;
+    if (!is_exempt(view, lock, lock->exemption)) return refused;
     // Somebody else may have added to the request of whoever is exempt.
     if (!lock->guard_labels || request->operation != OP_UPDATE || ir_act_of(request->subresource)) return NO;
     struct view exempt = *view;

@@ -35,12 +35,33 @@ const struct ir_workload ir_workloads[] = {
 const size_t ir_workload_count = sizeof ir_workloads / sizeof *ir_workloads;
 
 const struct ir_exemption ir_exemptions[] = {
-#define EXEMPT(level, user, group, resource_group, resource, subresources, operations, limit)                          \
-    {EXEMPT_##level, user, group, resource_group, resource, subresources, operations, limit},
+#define EXEMPT(level, user, group, namespace, resource_group, resource, subresources, operations, limit, source)       \
+    {EXEMPT_##level, user, group, namespace, resource_group, resource, subresources, operations, limit},
 #include "exemptions.def"
 #undef EXEMPT
 };
 const size_t ir_exemption_count = sizeof ir_exemptions / sizeof *ir_exemptions;
+
+bool ir_is_account(const struct ir_exemption *exemption) {
+    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
+}
+
+bool ir_is_shared(const struct ir_exemption *exemption) {
+    return ir_is_account(exemption) && exemption->limit != ONLY_AS_ITSELF;
+}
+
+bool ir_may_be_in(const struct ir_scope *scope, const char *namespace) {
+    bool named = false, system = false;
+    for (size_t i = 0; i < scope->namespace_count && !named; i++) named = strcmp(scope->namespaces[i], namespace) == 0;
+    for (size_t i = 0; i < ir_system_namespace_count; i++) system |= strcmp(ir_system_namespaces[i], namespace) == 0;
+    switch (scope->where) {
+    case IN_CLUSTER: return false;
+    case IN_NAMESPACES: return named;
+    case IN_ANY_NAMESPACE: return named || !system;
+    case IN_LABELED_NAMESPACES: break;
+    }
+    return true;
+}
 
 const struct ir_act ir_acts[] = {
     {ACT_EVICT, SHAPE_EVICTIONS, "eviction", OP_CREATE, OP_DELETE},

@@ -134,8 +134,8 @@ struct ir_subjects {
     size_t label_count;
 };
 
-// One line of exemptions.def: a system identity and what its job needs.
-enum exemption { EXEMPT_NONE, EXEMPT_LIFECYCLE, EXEMPT_CONTROLLERS };
+// What a lock lets through of the lines of exemptions.def: those of its own level, and of lower ones.
+enum exemption { EXEMPT_ALWAYS, EXEMPT_NONE = EXEMPT_ALWAYS, EXEMPT_LIFECYCLE, EXEMPT_CONTROLLERS };
 
 // ---- what ----
 
@@ -345,21 +345,30 @@ enum exemption_limit {
     NO_LIMIT,
     ONLY_TERMINATING, // while the namespace is being deleted
     ONLY_OWNERSHIP,   // of updates those that change no more than owner references and finalizers
+    ONLY_AS_ITSELF,   // not in the name of the controller manager, which the garbage collector may have as well
 };
 
+// One line of exemptions.def: an identity of the control plane, and what of its work nobody keeps from it.
 struct ir_exemption {
     enum exemption level;
-    const char *user;                      // exact, or a prefix when `group` is given
+    const char *user;                      // exact, or a prefix where it ends with a colon
     const char *group;                     // the group that must be there as well; NULL if none
+    const char *namespace;                 // NULL: every namespace
     const char *resource_group, *resource; // NULL: every resource
     const char *subresources;              // blank-separated; "" is the main resource, "*" all
-    unsigned operations;
+    unsigned operations;                   // of the request, so that an eviction is a create
     enum exemption_limit limit;
 };
 extern const struct ir_exemption ir_exemptions[];
 extern const size_t ir_exemption_count;
+// Whether the identity is a service account, which may have the controller manager's name instead of its own.
+bool ir_is_account(const struct ir_exemption *exemption);
+bool ir_is_shared(const struct ir_exemption *exemption);
+// Whether something in the namespace can be in the scope.
+bool ir_may_be_in(const struct ir_scope *scope, const char *namespace);
 // Clusters whose controllers run without credentials of their own know them all by this name.
 #define IR_CONTROLLER_MANAGER "system:kube-controller-manager"
+#define IR_CONTROLLERS "system:serviceaccount:kube-system:"
 // One line of workloads.def.
 struct ir_workload {
     const char *group, *api_version, *plural, *kind;

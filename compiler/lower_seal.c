@@ -305,10 +305,10 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
     forbid_bindings(lowering, item, from, who, part);
 }
 
-// Controllers that locks let through.
+// Controllers that locks let through, if they say so.
 static void add_controllers(struct arena *arena, struct identities *who) {
     for (size_t i = 0; i < ir_exemption_count; i++)
-        if (strncmp(ir_exemptions[i].user, "system:serviceaccount:", 22) == 0)
+        if (ir_is_account(&ir_exemptions[i]) && ir_exemptions[i].level != EXEMPT_ALWAYS)
             add_user(arena, who, ir_exemptions[i].user);
 }
 

@@ -15,7 +15,7 @@
 static struct piece is_exempt(struct printer *printer) {
     const bool owned = printer->table->model->guard_owners;
     switch (printer->table->model->exemption) {
-    case EXEMPT_NONE: return piece_never;
+    case EXEMPT_NONE: return cel_always_exempt(printer);
     case EXEMPT_LIFECYCLE:
         return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(lifecycleOfOwned) : USE(lifecycle));
     case EXEMPT_CONTROLLERS:
@@ -30,15 +30,15 @@ static struct piece is_exempt(struct printer *printer) {
 static struct piece is_let_through(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct piece exempt = is_exempt(printer);
-    if (!printer->table->model->guard_labels || printer->policy->shape != SHAPE_OBJECTS ||
-        piece_is(exempt, piece_never))
+    const struct ir_lock *model = printer->table->model;
+    if (!model->guard_labels || printer->policy->shape != SHAPE_OBJECTS || model->exemption == EXEMPT_NONE)
         return exempt;
     const struct piece held = cel_still_held_by_exempt(printer);
     if (piece_is(held, piece_always)) return exempt;
     struct piece stays = piece_or(arena, piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'"), held);
-    if (printer->table->model->guard_label_in)
-        stays = piece_or(arena, stays, piece_not(arena, cel_selection(printer, false)));
-    return piece_and(arena, exempt, stays);
+    if (model->guard_label_in) stays = piece_or(arena, stays, piece_not(arena, cel_selection(printer, false)));
+    // Whatever comes of it, the control plane lives.
+    return piece_or(arena, cel_always_exempt(printer), piece_and(arena, exempt, stays));
 }
 
 static bool is_empty(const struct plan_column *column) {

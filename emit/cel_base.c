@@ -1,10 +1,12 @@
 // Variables that say the same in every policy, and who is exempt from locks.
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
 #include "catalog.h"
 #include "cel.h"
 #include "cel_parts.h"
+#include "names.h"
 #include "text.h"
 
 static const char *const base_names[] = {
@@ -54,8 +56,48 @@ const char *cel_use(struct printer *printer, enum base base) {
 
 // ---- exemptions ----
 
-static bool is_account(const struct ir_exemption *exemption) {
-    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
+// Whether the rule takes in the resource or, where the subresource is not "", that of it.
+static bool rule_names(const char *rule, const char *resource, const char *subresource) {
+    const char *slash = strchr(rule, '/');
+    const size_t len = slash ? (size_t)(slash - rule) : strlen(rule);
+    if (strcmp(slash ? slash + 1 : "", subresource) != 0) return false;
+    return *rule == '*' || (strlen(resource) == len && strncmp(rule, resource, len) == 0);
+}
+
+// Of a resource that servers serve only when they are told to, nobody knows where it is.
+static bool may_be_scoped(const char *group, const char *resource, bool namespaced) {
+    size_t count;
+    const struct resource *resources = catalog_built_in(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(resources[i].group, group) == 0 && strcmp(resources[i].plural, resource) == 0)
+            return resources[i].namespaced == namespaced;
+    return true;
+}
+
+// Whether a wildcard of the policy takes the resource in where it is not named.
+static bool is_excluded(const struct plan_policy *policy, const char *group, const char *resource) {
+    for (size_t i = 0; i < policy->excluded_count; i++)
+        for (size_t j = 0; j < policy->excluded[i].resource_count; j++)
+            if (strcmp(policy->excluded[i].group, group) == 0 &&
+                strcmp(policy->excluded[i].resources[j], resource) == 0)
+                return true;
+    return false;
+}
+
+// Whether requests for it reach the policy. Where rules name nothing, only what is in their scope does.
+static bool reaches(const struct plan_policy *policy, const char *group, const char *resource, const char *subresource,
+                    unsigned operations) {
+    if (is_excluded(policy, group, resource)) return false;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct plan_rule *rule = &policy->rules[i];
+        if (!(rule->operations & operations)) continue;
+        if (strcmp(rule->group, "*") != 0 && strcmp(rule->group, group) != 0) continue;
+        for (size_t j = 0; j < rule->resource_count; j++)
+            if (rule_names(rule->resources[j], resource, subresource) &&
+                (*rule->resources[j] != '*' || may_be_scoped(group, resource, rule->namespaced)))
+                return true;
+    }
+    return false;
 }
 
 // Whether the resource of the rule is this one or a subresource of it.
@@ -78,80 +120,173 @@ bool cel_sees(const struct printer *printer, const char *group, const char *reso
     return rules_have(printer->policy, group, resource);
 }
 
-static bool is_same_job(const struct ir_exemption *a, const struct ir_exemption *b) {
-    return b->level == a->level && strcmp(a->user, b->user) == 0 && b->resource &&
-           strcmp(a->subresources, b->subresources) == 0 && a->operations == b->operations;
+static bool is_prefix(const char *user) {
+    return user[strlen(user) - 1] == ':';
 }
 
-// The resources of the exemption and of those behind it that differ in nothing else, which are then done with.
-static struct piece of_resources(struct printer *printer, size_t *at) {
+// Who the line is about. Where controllers have no accounts of their own, they are all the controller manager.
+static struct piece identity(struct printer *printer, const struct ir_exemption *exemption) {
     struct arena *arena = printer->arena;
-    const struct ir_exemption *first = &ir_exemptions[*at];
-    const char **names = NULL;
-    size_t count = 0;
-    for (size_t i = *at; i < ir_exemption_count && is_same_job(first, &ir_exemptions[i]); i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        *at = i;
-        if (!rules_have(printer->policy, exemption->resource_group, exemption->resource)) continue;
-        const char *name = *exemption->resource_group
-                               ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
-                               : exemption->resource;
-        ARENA_PUSH(arena, names, count, name);
-    }
-    if (count == 1) return piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(resource), names[0]);
+    const char *user = USE(user);
+    struct piece result =
+        ir_is_shared(exemption)
+            ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", user, exemption->user)
+        : is_prefix(exemption->user) ? piece_print(arena, LEVEL_UNARY, "%s.startsWith('%s')", user, exemption->user)
+                                     : piece_print(arena, LEVEL_RELATION, "%s == '%s'", user, exemption->user);
+    if (exemption->group)
+        result =
+            piece_and(arena, result, piece_print(arena, LEVEL_RELATION, "'%s' in %s", exemption->group, USE(groups)));
+    return result;
+}
+
+// Lines that differ in the work alone.
+static bool is_same_pass(const struct ir_exemption *a, const struct ir_exemption *b) {
+    const bool same_place =
+        a->namespace && b->namespace ? strcmp(a->namespace, b->namespace) == 0 : a->namespace == b->namespace;
+    return a->level == b->level && strcmp(a->user, b->user) == 0 && same_place && a->limit == b->limit && a->resource &&
+           b->resource;
+}
+
+// Whether some lock of the policy can hold something there.
+static bool may_be_in(const struct plan_policy *policy, const char *namespace) {
+    for (size_t i = 0; i < policy->table_count; i++)
+        for (size_t j = 0; j < policy->tables[i].row_count; j++)
+            if (ir_may_be_in(&policy->tables[i].locks[j]->scope, namespace)) return true;
+    return false;
+}
+
+static bool is_met(const struct plan_policy *policy, const struct ir_exemption *exemption) {
+    return !exemption->namespace || may_be_in(policy, exemption->namespace);
+}
+
+struct actions {
+    const char **items;
+    size_t count;
+};
+
+// What the line lets through, as `action` tells it, of what reaches the policy.
+static void add_actions(struct printer *printer, const struct ir_exemption *exemption, struct actions *actions) {
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}};
+    struct arena *arena = printer->arena;
+    const char *group = exemption->resource_group, *resource = exemption->resource, *at = exemption->subresources;
+    const char *name = *group ? arena_printf(arena, "%s.%s", resource, group) : resource;
+    if (!is_met(printer->policy, exemption)) return;
+    do {
+        // A leading blank stands for the object itself.
+        const size_t len = strcspn(at, " ");
+        const char *subresource = arena_copy(arena, at, len);
+        at += len + (at[len] == ' ');
+        for (size_t k = 0; k < sizeof operations / sizeof *operations; k++) {
+            if (!(exemption->operations & operations[k].bit) ||
+                !reaches(printer->policy, group, resource, subresource, operations[k].bit))
+                continue;
+            const char *action =
+                arena_printf(arena, "%s%s%s %s", name, len ? "/" : "", subresource, operations[k].name);
+            ARENA_PUSH(arena, actions->items, actions->count, action);
+        }
+    } while (*at);
+}
+
+static struct piece is_action(struct printer *printer, const struct actions *actions) {
+    struct arena *arena = printer->arena;
+    if (actions->count == 1) return piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(action), actions->items[0]);
     struct text list;
     text_init(&list, arena);
-    cel_add_string_list(&list, names, count);
-    return piece_print(arena, LEVEL_RELATION, "%s in %s", USE(resource), text_string(&list));
+    cel_add_string_list(&list, actions->items, actions->count);
+    return piece_print(arena, LEVEL_RELATION, "%s in %s", USE(action), text_string(&list));
 }
 
-// Whose name begins with the user, and who is in the group.
-static struct piece is_member(struct printer *printer, const char *user, const char *group) {
-    return piece_print(printer->arena, LEVEL_AND, "%s.startsWith('%s') && '%s' in %s", USE(user), user, group,
-                       USE(groups));
-}
-
-// Where owners are guarded, what the garbage collector does to objects is `of_owned` and no longer let through whole.
-static struct piece lifecycle(struct printer *printer, bool of_owned) {
+// The limit, and whoever it is.
+static struct piece pass(struct printer *printer, const struct ir_exemption *exemption) {
     struct arena *arena = printer->arena;
-    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", USE(finishing));
+    struct piece result = piece_always;
+    if (exemption->limit == ONLY_TERMINATING) result = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
+    result = piece_and(arena, result, identity(printer, exemption));
+    if (!exemption->namespace) return result;
+    return piece_and(arena, result,
+                     piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(namespaceName), exemption->namespace));
+}
+
+// A line about every resource.
+static struct piece pass_everywhere(struct printer *printer, const struct ir_exemption *exemption, bool of_owned) {
+    struct arena *arena = printer->arena;
+    // Where owners are guarded, what the garbage collector deletes is `of_owned`.
+    const bool kept = of_owned && strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+    const unsigned operations = kept ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
+    if (strcmp(exemption->subresources, "*") != 0) return piece_never; // no object has it
+    struct piece result = pass(printer, exemption);
+    if (operations != OPS_WRITE) result = piece_and(arena, result, cel_operations(printer, operations));
+    if (exemption->limit == ONLY_OWNERSHIP)
+        result = piece_and(arena, result, piece_print(arena, LEVEL_UNARY, "!%s", USE(contentChanged)));
+    return result;
+}
+
+// Whether the line is about the subresource of a policy of this shape.
+static bool reaches_shape(const struct plan_policy *policy, const struct ir_exemption *exemption) {
+    for (size_t i = 0; i < ir_act_count; i++) {
+        const struct ir_act *act = &ir_acts[i];
+        if (act->shape != policy->shape || !(exemption->operations & act->operation)) continue;
+        // Who may change no more than owners cannot write another number of replicas.
+        if (exemption->limit == ONLY_OWNERSHIP && act->operation == OP_UPDATE) continue;
+        const char *subresources = exemption->subresources;
+        const bool has = strcmp(subresources, "*") == 0 || catalog_list_has(subresources, act->subresource);
+        if (has && (!exemption->resource ||
+                    reaches(policy, exemption->resource_group, exemption->resource, act->subresource, act->operation)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_looked_up(const struct plan_policy *policy, const struct ir_exemption *exemption) {
+    return policy->shape == SHAPE_OBJECTS && exemption->level == EXEMPT_CONTROLLERS && exemption->resource &&
+           !exemption->namespace && exemption->limit == NO_LIMIT &&
+           strncmp(exemption->user, IR_CONTROLLERS, sizeof IR_CONTROLLERS - 1) == 0;
+}
+
+// What lines of the level let through. Those of controllers that are accounts are looked up, see `work`.
+static struct piece passes(struct printer *printer, enum exemption level, bool of_owned) {
+    struct arena *arena = printer->arena;
+    const struct plan_policy *policy = printer->policy;
+    struct piece result = piece_never;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_LIFECYCLE) continue;
-        if (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource))
+        if (exemption->level != level || is_looked_up(policy, exemption)) continue;
+        if (policy->shape != SHAPE_OBJECTS) {
+            if (is_met(policy, exemption) && reaches_shape(policy, exemption))
+                result = piece_or(arena, result, pass(printer, exemption));
             continue;
-        struct piece one = piece_always;
-        if (exemption->limit == ONLY_TERMINATING)
-            one = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
-        if (exemption->resource) one = piece_and(arena, one, of_resources(printer, &i));
-        if (exemption->group)
-            one = piece_and(arena, one, is_member(printer, exemption->user, exemption->group));
-        else if (is_account(exemption))
-            one = piece_and(arena, one,
-                            piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", USE(user),
-                                        exemption->user));
-        else
-            one = piece_and(arena, one, piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user));
-        const bool covering = printer->policy->shape != SHAPE_OBJECTS, limited = exemption->limit == ONLY_OWNERSHIP;
-        if (strcmp(exemption->subresources, "*") != 0 && !covering) continue;
-        const bool kept = of_owned && strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
-        unsigned operations = exemption->operations;
-        if (kept) operations &= ~(unsigned)OP_DELETE;
-        if (limited && covering) operations &= ~(unsigned)OP_UPDATE;
-        if (operations != OPS_WRITE || covering) one = piece_and(arena, one, cel_operations(printer, operations));
-        if (limited && !covering)
-            one = piece_and(arena, one, piece_print(arena, LEVEL_UNARY, "!%s", USE(contentChanged)));
-        result = piece_or(arena, result, one);
+        }
+        if (!exemption->resource) {
+            result = piece_or(arena, result, pass_everywhere(printer, exemption, of_owned));
+            continue;
+        }
+        struct actions actions = {0};
+        add_actions(printer, exemption, &actions);
+        while (i + 1 < ir_exemption_count && is_same_pass(exemption, &ir_exemptions[i + 1]))
+            add_actions(printer, &ir_exemptions[++i], &actions);
+        if (actions.count)
+            result = piece_or(arena, result, piece_and(arena, pass(printer, exemption), is_action(printer, &actions)));
     }
     return result;
 }
 
-static void add_action(struct arena *arena, struct text *list, const char *user, const char *action) {
-    struct text item;
-    text_init(&item, arena);
-    cel_add_string(&item, user ? arena_printf(arena, "%s %s", user, action) : action);
-    if (!strstr(text_string(list), text_string(&item)))
-        text_printf(list, "%s%s", list->len ? ",\n  " : "", text_string(&item));
+static struct piece control_plane(struct printer *printer) {
+    return passes(printer, EXEMPT_ALWAYS, false);
+}
+
+struct piece cel_always_exempt(struct printer *printer) {
+    if (piece_is(control_plane(printer), piece_never)) return piece_never;
+    return piece_print(printer->arena, LEVEL_UNARY, "%s", USE(controlPlane));
+}
+
+static struct piece lifecycle(struct printer *printer, bool of_owned) {
+    struct arena *arena = printer->arena;
+    const struct piece finishing = piece_print(arena, LEVEL_UNARY, "%s", USE(finishing));
+    return piece_or(arena, piece_or(arena, cel_always_exempt(printer), finishing),
+                    passes(printer, EXEMPT_LIFECYCLE, of_owned));
 }
 
 static const char *controlled(struct printer *printer) {
@@ -170,52 +305,52 @@ static const char *controlled(struct printer *printer) {
     return text_string(&text);
 }
 
-// Whether the identity's job reaches through one of the subresources of the shape.
-static bool reaches_shape(const struct ir_exemption *exemption, enum shape shape) {
-    for (size_t i = 0; i < ir_act_count; i++)
-        if (ir_acts[i].shape == shape && catalog_list_has(exemption->subresources, ir_acts[i].subresource)) return true;
-    return false;
+// Who does what, by what is done: the cost of a lookup does not grow with it. Accounts of kube-system have no colon in
+// their names, so that no other user is taken for one.
+static const char *work(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    struct names known;
+    names_init(&known, arena);
+    struct actions all = {0};
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        struct actions actions = {0};
+        if (exemption->level != EXEMPT_CONTROLLERS || !is_looked_up(printer->policy, exemption)) continue;
+        add_actions(printer, exemption, &actions);
+        for (size_t j = 0; j < actions.count; j++) {
+            struct actions *who = names_get(&known, actions.items[j]);
+            if (!who) {
+                names_set(&known, actions.items[j], who = ARENA_NEW(arena, struct actions));
+                ARENA_PUSH(arena, all.items, all.count, actions.items[j]);
+            }
+            ARENA_PUSH(arena, who->items, who->count, exemption->user + sizeof IR_CONTROLLERS - 1);
+        }
+    }
+    if (!all.count) return NULL;
+    qsort(all.items, all.count, sizeof *all.items, compare_strings);
+    struct text text;
+    text_init(&text, arena);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct actions *who = names_get(&known, all.items[i]);
+        text_printf(&text, "%s\n  '%s': ", i ? "," : "{", all.items[i]);
+        cel_add_string_list(&text, who->items, who->count);
+    }
+    text_add_string(&text, "\n}");
+    return text_string(&text);
 }
 
-// Who does what, as one constant list: the cost of a lookup does not grow with it. Nodes are the one identity that is a
-// group.
+static struct piece working(struct printer *printer) {
+    const struct piece others = passes(printer, EXEMPT_CONTROLLERS, false);
+    if (!work(printer)) return others;
+    const char *map = USE(work), *action = USE(action);
+    return piece_or(printer->arena, others,
+                    piece_print(printer->arena, LEVEL_AND,
+                                "%s in %s && (%s == '" IR_CONTROLLER_MANAGER "' || %s in %s[%s])", action, map,
+                                USE(user), USE(account), map, action));
+}
+
 static struct piece controllers(struct printer *printer, bool of_owned) {
-    static const char nodes[] = "system:nodes", node_prefix[] = "system:node:";
     struct arena *arena = printer->arena;
-    struct text by_user, by_manager, by_node;
-    text_init(&by_user, arena);
-    text_init(&by_manager, arena);
-    text_init(&by_node, arena);
-    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape == SHAPE_OBJECTS; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_CONTROLLERS || !exemption->resource ||
-            !rules_have(printer->policy, exemption->resource_group, exemption->resource))
-            continue;
-        const char *resource = *exemption->resource_group
-                                   ? arena_printf(arena, "%s.%s", exemption->resource, exemption->resource_group)
-                                   : exemption->resource;
-        static const struct {
-            unsigned bit;
-            const char *name;
-        } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}};
-        // A leading blank stands for the object itself.
-        const char *at = exemption->subresources;
-        do {
-            const size_t len = strcspn(at, " ");
-            const char *subresource = arena_copy(arena, at, len);
-            at += len + (at[len] == ' ');
-            for (size_t k = 0; k < 3; k++) {
-                if (!(exemption->operations & operations[k].bit) || (len && operations[k].bit != OP_UPDATE)) continue;
-                const char *action =
-                    arena_printf(arena, "%s%s%s %s", resource, len ? "/" : "", subresource, operations[k].name);
-                if (exemption->group)
-                    add_action(arena, &by_node, NULL, action);
-                else
-                    add_action(arena, &by_user, exemption->user, action);
-                if (is_account(exemption)) add_action(arena, &by_manager, NULL, action);
-            }
-        } while (*at);
-    }
     struct piece result = piece_print(arena, LEVEL_UNARY, "%s", of_owned ? USE(lifecycleOfOwned) : USE(lifecycle));
     // What a workload made goes with it.
     const struct piece deletes = cel_operations(printer, OP_DELETE);
@@ -224,30 +359,8 @@ static struct piece controllers(struct printer *printer, bool of_owned) {
                           piece_and(arena, deletes,
                                     piece_print(arena, LEVEL_AND, "%s in ['%s', '" IR_CONTROLLER_MANAGER "'] && %s",
                                                 USE(user), IR_GARBAGE_COLLECTOR, USE(controlled))));
-    // Where nothing but the name is known, it is one subresource that the policy is about.
-    for (size_t i = 0; i < ir_exemption_count && printer->policy->shape != SHAPE_OBJECTS; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        if (exemption->level != EXEMPT_CONTROLLERS || !reaches_shape(exemption, printer->policy->shape) ||
-            (exemption->resource && !rules_have(printer->policy, exemption->resource_group, exemption->resource)))
-            continue;
-        const struct piece user = is_account(exemption)
-                                      ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']",
-                                                    USE(user), exemption->user)
-                                      : piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(user), exemption->user);
-        result = piece_or(arena, result, piece_and(arena, user, cel_operations(printer, exemption->operations)));
-    }
-    if (by_node.len)
-        result = piece_or(
-            arena, result,
-            piece_and(arena, is_member(printer, node_prefix, nodes),
-                      piece_print(arena, LEVEL_RELATION, "%s in [\n  %s\n]", USE(action), text_string(&by_node))));
-    if (!by_user.len) return result;
-    result = piece_or(arena, result,
-                      piece_print(arena, LEVEL_RELATION, "%s + ' ' + %s in [\n  %s\n]", USE(user), USE(action),
-                                  text_string(&by_user)));
-    return piece_or(arena, result,
-                    piece_print(arena, LEVEL_AND, "%s == '" IR_CONTROLLER_MANAGER "' && %s in [\n  %s\n]", USE(user),
-                                USE(action), text_string(&by_manager)));
+    if (piece_is(working(printer), piece_never)) return result;
+    return piece_or(arena, result, piece_print(arena, LEVEL_UNARY, "%s", USE(working)));
 }
 
 // ---- the variables that are used ----
@@ -261,10 +374,13 @@ void cel_add_base_variables(struct printer *printer, struct cel_variable **varia
     }
     if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer, false).text;
     if (printer->used[BASE_controllersOfOwned]) expressions[BASE_controllersOfOwned] = controllers(printer, true).text;
+    if (printer->used[BASE_working]) expressions[BASE_working] = working(printer).text;
+    if (printer->used[BASE_work]) expressions[BASE_work] = work(printer);
     if (printer->used[BASE_controlled] && !expressions[BASE_controlled])
         expressions[BASE_controlled] = controlled(printer);
     if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer, false).text;
     if (printer->used[BASE_lifecycleOfOwned]) expressions[BASE_lifecycleOfOwned] = lifecycle(printer, true).text;
+    if (printer->used[BASE_controlPlane]) expressions[BASE_controlPlane] = control_plane(printer).text;
     // From the last to the first, so that what a used one uses is known before its turn comes.
     for (size_t i = BASE_COUNT; i-- > 0;) {
         if (!printer->used[i]) continue;

@@ -76,6 +76,8 @@ const char *cel_use(struct printer *printer, enum base base);
 #define USE(name) cel_use(printer, BASE_##name)
 // Whether some request that the policy sees may be about the resource.
 bool cel_sees(const struct printer *printer, const char *group, const char *resource);
+// What even a lock that lets nothing through is not for.
+struct piece cel_always_exempt(struct printer *printer);
 // Adds the variables that are used, and those that they use.
 void cel_add_base_variables(struct printer *printer, struct cel_variable **variables, size_t *count);
 
