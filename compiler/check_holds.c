@@ -49,6 +49,11 @@ static void find_surroundings(struct checking *checking) {
         around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);
         add_owned(arena, &around->workloads[i], ir_workloads[i].owns);
     }
+    around->commands = ARENA_ARRAY(arena, struct surrounding, check_command_count);
+    for (size_t i = 0; i < check_command_count; i++) {
+        around->commands[i].itself = find_plural(check_commands[i].group, check_commands[i].plural);
+        add_owned(arena, &around->commands[i], check_commands[i].given_by);
+    }
     around->exempted = ARENA_ARRAY(arena, const struct resource *, ir_exemption_count);
     for (size_t i = 0; i < ir_exemption_count; i++)
         if (ir_exemptions[i].resource)
@@ -305,6 +310,8 @@ static void index_part(struct checking *checking, const struct indexed *indexed,
     const struct texts_of somewhere = {&some, 1};
     if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
         add_entries(checking, indexed, around->claims, OP_DELETE, &somewhere, &somewhere);
+    if ((operations & OPS_STORED) && check_takes_in(&part->scope, around->volumes))
+        add_entries(checking, indexed, around->volumes, operations & OPS_STORED, &somewhere, &somewhere);
     for (size_t i = 0; i < part->scope.target_count; i++) {
         const struct resource *resource = part->scope.targets[i].resource;
         if (resource && (lock->acts & ACT_SCALE) && lock->covers[SHAPE_SCALE])
@@ -323,6 +330,9 @@ void check_index_holds(struct checking *checking) {
     ARENA_PUSH(arena, around->resources, around->count, find_plural("", "pods"));
     for (size_t i = 0; i < ir_workload_count; i++)
         ARENA_PUSH(arena, around->resources, around->count, around->workloads[i].itself);
+    for (size_t i = 0; i < check_command_count; i++)
+        for (size_t j = 0; j < around->commands[i].owned_count; j++)
+            ARENA_PUSH(arena, around->resources, around->count, around->commands[i].owned[j]);
     names_init(&checking->held, arena);
     check_count_passers(checking);
     checking->entry = ARENA_NEW(arena, struct text);
@@ -414,6 +424,13 @@ bool check_holds_alike(const struct checking *checking, const struct ir_lock *lo
     return holds(checking, &asking, part, resource, OP_DELETE, selection, known_condition(checking, lock));
 }
 
+bool check_holds_changes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                         const struct resource *resource, bool alike) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    return holds(checking, &asking, part, resource, OP_UPDATE, selection, known_condition(checking, lock));
+}
+
 // Whether the formula asks nothing but who and where.
 static bool is_of_requester(const struct ir_expr *expr) {
     bool only =
@@ -440,4 +457,23 @@ bool check_holds_scale(const struct checking *checking, const struct ir_lock *lo
 bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock) {
     const struct asking asking = {lock, lock->exemption};
     return holds_at(checking, &asking, checking->around.claims, OP_DELETE, SOME, SOME, known_condition(checking, lock));
+}
+
+bool check_holds_some_volumes(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS}; // the binder goes on
+    const char *condition = known_condition(checking, lock);
+    return holds_at(checking, &asking, checking->around.volumes, OP_DELETE, SOME, SOME, condition) &&
+           holds_at(checking, &asking, checking->around.volumes, OP_UPDATE, SOME, SOME, condition);
+}
+
+bool check_holds_all(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                     const struct resource *resource) {
+    static const unsigned writes[] = {OP_CREATE, OP_UPDATE, OP_DELETE};
+    const struct asking asking = {lock, lock->exemption};
+    const char *condition = is_of_requester(lock->condition) ? known_condition(checking, lock) : NULL;
+    bool held = true;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes && held; i++)
+        held = resource->namespaced ? holds(checking, &asking, part, resource, writes[i], NULL, condition)
+                                    : holds_at(checking, &asking, resource, writes[i], "-", NULL, condition);
+    return held;
 }

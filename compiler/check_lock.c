@@ -273,7 +273,10 @@ static bool is_owner_held(const struct checking *checking, const struct ir_lock 
         bool owns = false;
         for (size_t j = 0; j < workload->owned_count; j++) owns |= workload->owned[j] == owned;
         owners += owns;
-        held += owns && check_holds_alike(checking, lock, part, workload->itself, by_template);
+        // Who passes is made to delete by a change as well.
+        held += owns && check_holds_alike(checking, lock, part, workload->itself, by_template) &&
+                (lock->exemption != EXEMPT_CONTROLLERS ||
+                 check_holds_changes(checking, lock, part, workload->itself, by_template));
     }
     return by_template ? held > 0 : held == owners;
 }
@@ -308,7 +311,32 @@ static void report_owners(const struct checking *checking, const struct ir_lock 
                   "lock the workloads that own them, by their names or labels, and accept it: allow %s", code);
 }
 
-// Whose pods, jobs or replica sets go with a workload that nobody locks.
+// Whether nothing but workloads is known to own such objects.
+static bool is_of_workloads(const struct checking *checking, const struct ir_lock *lock) {
+    size_t owned = 0;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < ir_workload_count && !found; j++)
+            for (size_t k = 0; k < checking->around.workloads[j].owned_count && !found; k++)
+                found = checking->around.workloads[j].owned[k] == lock->scope.targets[i].resource;
+        owned += found;
+    }
+    return owned == lock->scope.target_count;
+}
+
+// What anything else owns goes with it, through the garbage collector.
+static void check_any_owner(const struct checking *checking, const struct ir_lock *lock) {
+    if (lock->guard_owners || lock->exemption == EXEMPT_NONE || is_of_workloads(checking, lock)) return;
+    const struct ir_target *target = &lock->scope.targets[0];
+    const bool one = target->resource && lock->scope.target_count == 1;
+    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                                                "lock '%s' lets %s be deleted with an object that owns them",
+                                                lock->name, one ? target->resource->plural : "its objects");
+    diag_help(checking->diags, diagnostic, "add 'guard owners', or accept it: allow %s",
+              diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
+}
+
+// Whose pods, jobs or replica sets go with a workload that nobody locks; and all others whose owners nobody knows.
 static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct ir_part part = check_part(lock, i);
@@ -322,6 +350,7 @@ static void check_owners(const struct checking *checking, const struct ir_lock *
                 }
         }
     }
+    check_any_owner(checking, lock);
 }
 
 static void report_children(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
@@ -507,24 +536,18 @@ static void check_rights(const struct checking *checking, const struct ir_lock *
               diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
-static void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
-    if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
-                    "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
-    diag_help(checking->diags, diagnostic, "lock persistentvolumeclaims, or accept it: allow %s",
-              diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
-}
-
 static void check_surroundings(const struct checking *checking, const struct ir_lock *lock) {
     if (!(lock->mode & MODE_DENY)) return;
     check_rights(checking, lock);
+    check_commanded(checking, lock);
     if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
     check_owners(checking, lock);
     check_children(checking, lock);
     check_definitions(checking, lock);
     check_namespaces(checking, lock);
     check_volumes(checking, lock);
+    check_claims(checking, lock);
+    check_scaled_away(checking, lock);
 }
 
 // ---- locks against each other ----
@@ -643,6 +666,7 @@ void check_locks(struct checking *checking) {
     check_index_holds(checking);
     names_init(&checking->sealed, checking->arena);
     names_init(&checking->scaled, checking->arena);
+    names_init(&checking->crowded, checking->arena);
     for (size_t i = 0; i < checking->ir->sealed_count; i++)
         names_set(&checking->sealed, checking->ir->sealed[i], checking);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
@@ -651,6 +675,7 @@ void check_locks(struct checking *checking) {
         check_scale_of_custom(checking, lock);
         check_deputies(checking, lock);
         check_seals(checking, lock);
+        check_surplus(checking, lock);
         if (lock->derived) continue;
         check_reads(checking, lock);
         check_starvation(checking, lock);

@@ -19,6 +19,7 @@ struct surrounding {
 struct surroundings {
     const struct resource *namespaces, *definitions, *autoscalers, *volumes, *claims;
     struct surrounding *workloads;    // as in ir_workloads
+    struct surrounding *commands;     // as in check_commands, with what they are given by
     const struct resource **exempted; // as in ir_exemptions; NULL where one is about every resource
     const struct resource **resources;
     size_t count;
@@ -37,12 +38,31 @@ struct checking {
     struct names derived; // the locks that guards and cascades made
     struct names sealed;  // users that nobody else can become
     struct names scaled;  // locks of which it is said that autoscalers pass them
+    struct names crowded; // those of which it is said that a surplus has their objects deleted
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
 void check_item(const struct checking *checking, const struct ast_item *item);
 // check_lock.c: what a lock leaves open or starves, and locks against each other.
 void check_locks(struct checking *checking);
+
+// What controllers do to objects, for whoever writes those that they go by.
+struct check_command {
+    enum exemption level; // at which they pass
+    unsigned operations;
+    const char *group, *plural;
+    const char *given_by; // plural[.group], blank-separated
+    const char *by;       // the same for readers
+};
+extern const struct check_command check_commands[];
+extern const size_t check_command_count;
+
+// check_around.c: what others do to the objects for whoever has them do it.
+void check_volumes(const struct checking *checking, const struct ir_lock *lock);
+void check_claims(const struct checking *checking, const struct ir_lock *lock);
+void check_surplus(struct checking *checking, const struct ir_lock *lock);
+void check_commanded(const struct checking *checking, const struct ir_lock *lock);
+void check_scaled_away(const struct checking *checking, const struct ir_lock *lock);
 
 // check_passers.c: whether everybody whom a lock lets through passes another as well; the levels of exemption are the
 // caller's to compare.
@@ -79,14 +99,22 @@ bool check_holds_labeled(const struct checking *checking, const struct ir_lock *
 // The same of objects of the resource wherever the part is: of all, or also of those alike that the part selects.
 bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource, bool alike);
+// Whether changing their spec is denied there in the same way.
+bool check_holds_changes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                         const struct resource *resource, bool alike);
 // Whether making and changing such objects is denied there, whatever they are like.
 bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                         const struct resource *resource);
 // Whether writing the scale subresource of the part's own objects is denied.
 bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource);
-// Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell.
+// Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell. And whether some
+// volumes may neither be deleted nor changed.
 bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock);
+bool check_holds_some_volumes(const struct checking *checking, const struct ir_lock *lock);
+// Whether all such objects may not be written by others, there or in the cluster.
+bool check_holds_all(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                     const struct resource *resource);
 
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);

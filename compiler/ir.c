@@ -34,6 +34,13 @@ const struct ir_workload ir_workloads[] = {
 };
 const size_t ir_workload_count = sizeof ir_workloads / sizeof *ir_workloads;
 
+const struct ir_order ir_orders[] = {
+#define ORDER(exemption, group, plural, told_by, writes) {EXEMPT_##exemption, group, plural, told_by, writes},
+#include "orders.def"
+#undef ORDER
+};
+const size_t ir_order_count = sizeof ir_orders / sizeof *ir_orders;
+
 const struct ir_exemption ir_exemptions[] = {
 #define EXEMPT(level, user, group, namespace, resource_group, resource, subresources, operations, limit, source)       \
     {EXEMPT_##level, user, group, namespace, resource_group, resource, subresources, operations, limit},

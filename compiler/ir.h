@@ -377,6 +377,14 @@ struct ir_workload {
 };
 extern const struct ir_workload ir_workloads[];
 extern const size_t ir_workload_count;
+// One line of orders.def: what makes a controller write fields of an object.
+struct ir_order {
+    enum exemption exemption; // that lets the controller through
+    const char *group, *plural;
+    const char *told_by, *writes; // paths, blank-separated
+};
+extern const struct ir_order ir_orders[];
+extern const size_t ir_order_count;
 #define IR_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

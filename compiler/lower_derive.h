@@ -17,6 +17,25 @@ void derive_done(struct lowering *lowering, const struct ast_item *item, struct 
 // Paths of `changing`; keys are separated by blanks.
 void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys);
 
+// The word behind `guard` in the block; NULL where it is not there.
+const struct word *derive_find_guard(const struct ast_item *item, const char *name);
+// Reports a guard on a lock that has nothing of the kind.
+void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help);
+// Whether objects of the resource are in the scope.
+bool derive_takes_in(const struct ir_scope *scope, const char *group, const char *plural);
+// A lock of its own on what is of the resource in the scope.
+struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
+                            const char *group, const char *plural, const char *part);
+
+// lower_around.c: what others would do to the objects of the lock, for whoever makes them. The names of the parts stand
+// between the two.
+void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                   const char *before, const char *after);
+// lower_around.c: `guard volumes`.
+void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word);
+// lower_around.c: has the locks look at what makes a controller write the fields that they keep. After all others.
+void derive_orders(struct lowering *lowering);
+
 // Adds a role for each verb that the lock asks the authorizer for, for others to bind.
 void derive_roles(struct lowering *lowering, const struct ir_lock *lock);
 

@@ -9,14 +9,14 @@
 #include "names.h"
 #include "value.h"
 
-static const struct word *find_guard(const struct ast_item *item, const char *name) {
+const struct word *derive_find_guard(const struct ast_item *item, const char *name) {
     const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_GUARD);
     for (size_t i = 0; clause && i < clause->words.count; i++)
         if (strcmp(clause->words.items[i].text, name) == 0) return &clause->words.items[i];
     return NULL;
 }
 
-static void nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help) {
+void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help) {
     struct diagnostic *diagnostic =
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word->span, "'guard %s' on a lock that %s", word->text, what);
     diag_help(lowering->diags, diagnostic, "%s", help);
@@ -43,7 +43,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
         }
     }
     if (!names.count && !selector) {
-        nothing_to_guard(lowering, word, "is in no namespace", "cluster-scoped objects outlive every namespace");
+        derive_nothing_to_guard(lowering, word, "is in no namespace", "cluster-scoped objects outlive every namespace");
         return;
     }
     struct ir_expr *selects = names.count ? derive_in(lowering->arena, IR_NAME, NULL, &names) : NULL;
@@ -87,7 +87,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
             }
         }
     if (!groups.count) {
-        nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
+        derive_nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
         return;
     }
     struct ir_expr *selects = names.count ? derive_in(arena, IR_NAME, NULL, &names) : NULL;
@@ -150,19 +150,21 @@ static void add_carried(struct arena *arena, const struct ir_expr *expr, struct 
     ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
 }
 
-static bool takes_in(const struct ir_scope *scope, const char *group, const char *plural) {
-    for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++) {
-        const struct ir_target *target = &scope->targets[i];
-        if ((!target->group || strcmp(target->group, group) == 0) &&
-            (!target->resource || strcmp(target->name, plural) == 0))
-            return true;
-    }
+static bool is_target(const struct ir_target *target, const char *group, const char *plural) {
+    return (!target->group || strcmp(target->group, group) == 0) &&
+           (!target->resource || strcmp(target->name, plural) == 0);
+}
+
+bool derive_takes_in(const struct ir_scope *scope, const char *group, const char *plural) {
+    for (size_t i = 0; i < scope->except_count; i++)
+        if (is_target(&scope->excepts[i], group, plural)) return false;
+    for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++)
+        if (is_target(&scope->targets[i], group, plural)) return true;
     return false;
 }
 
-// A lock of its own on what is of the resource in the scope.
-static struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
-                                   const char *group, const char *plural, const char *part) {
+struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
+                            const char *group, const char *plural, const char *part) {
     struct ir_lock *lock = derive_lock(lowering, from, part);
     lock->scope.where = scope->where;
     lock->scope.namespaces = scope->namespaces;
@@ -181,9 +183,9 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     names_init(&known, arena);
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
     // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
-    if (!find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
+    if (!derive_find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);
-    if (!carried->operand_count || !takes_in(scope, "", "pods")) return;
+    if (!carried->operand_count || !derive_takes_in(scope, "", "pods")) return;
     struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
     lock->acts = ACT_BIND;
     lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
@@ -244,8 +246,8 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
     const struct texts ends_pod = {phases, sizeof phases / sizeof *phases},
                        ends_job = {conditions, sizeof conditions / sizeof *conditions};
     struct arena *arena = lowering->arena;
-    if (!(from->denies & OP_DELETE) || find_guard(guarded->item, "none")) return;
-    if (takes_in(scope, "", "pods")) {
+    if (!(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
+    if (derive_takes_in(scope, "", "pods")) {
         struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
         struct ir_expr *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
         phase->state = STATE_NEW;
@@ -254,7 +256,7 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
         if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
         guard_status(lowering, guarded, lock, selects, "a pod that has ended is deleted");
     }
-    if (takes_in(scope, "batch", "jobs")) {
+    if (derive_takes_in(scope, "batch", "jobs")) {
         struct ir_lock *lock =
             derive_part(lowering, from, scope, "batch", "jobs", arena_printf(arena, "%s of jobs", part));
         struct ir_expr *condition =
@@ -413,6 +415,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
         guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
         guard_states(lowering, guarded, lock, &lock->scope, lock->selects, "cascade status");
+        derive_around(lowering, guarded, lock, "cascade ", "");
     }
     if (any) return;
     struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -492,15 +495,15 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
     const bool output = names_get(&lowering->outputs, from->policy) != NULL;
     const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
     if (!output && !passed) {
-        nothing_to_guard(lowering, word, "nobody may pass",
-                         "without exclusive actors and grants there is no RBAC that leads past it");
+        derive_nothing_to_guard(lowering, word, "nobody may pass",
+                                "without exclusive actors and grants there is no RBAC that leads past it");
         return;
     }
     if (output) {
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (passed) derive_rbac(lowering, guarded->item, from, find_guard(guarded->item, "controllers") != NULL);
+    if (passed) derive_rbac(lowering, guarded->item, from, derive_find_guard(guarded->item, "controllers") != NULL);
 }
 
 // ---- guard controllers: who becomes one passes every lock that lets it through ----
@@ -515,7 +518,7 @@ static void guard_controllers(struct lowering *lowering) {
     for (size_t i = 0; i < lowering->guarded_count; i++) {
         const struct guarded *guarded = lowering->guarded[i], **first;
         const struct ir_lock *lock = guarded->locks[0];
-        if (!find_guard(guarded->item, "controllers")) continue;
+        if (!derive_find_guard(guarded->item, "controllers")) continue;
         const char *key = arena_printf(arena, "%s %u", lock->policy, lock->mode);
         if (!(first = names_get(&known, key))) {
             ARENA_PUSH(arena, firsts, count, guarded);
@@ -560,12 +563,15 @@ static void guard_policies(struct lowering *lowering, const char *policy, struct
 static void lower_guarded(struct lowering *lowering, const struct guarded *guarded) {
     const struct word *word = NULL;
     const struct ast_clause *clause = lower_find_clause(guarded->item, AST_CLAUSE_CASCADE);
-    if ((word = find_guard(guarded->item, "namespace"))) guard_namespaces(lowering, guarded, word);
-    if ((word = find_guard(guarded->item, "crd"))) guard_definitions(lowering, guarded, word);
-    if (find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
-    if ((word = find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
+    if ((word = derive_find_guard(guarded->item, "namespace"))) guard_namespaces(lowering, guarded, word);
+    if ((word = derive_find_guard(guarded->item, "crd"))) guard_definitions(lowering, guarded, word);
+    if (derive_find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
+    if ((word = derive_find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
+    for (size_t i = 0; i < guarded->lock_count; i++)
+        derive_around(lowering, guarded, guarded->locks[i], "", i ? arena_printf(lowering->arena, " %zu", i + 1) : "");
+    if ((word = derive_find_guard(guarded->item, "volumes"))) derive_volumes(lowering, guarded, word);
     for (size_t i = 0; i < guarded->part_count; i++) {
         const struct object_meaning *part = guarded->parts[i];
         const char *number = i ? arena_printf(lowering->arena, " %zu", i + 1) : "";
@@ -589,6 +595,7 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
+    derive_orders(lowering);
     if (!lowering->is_static) return;
     // The place of one of its locks stands for the policy: of the one whose name comes first.
     struct names policies;

@@ -53,10 +53,11 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
             none = true;
         else if (strcmp(word.text, "owners") == 0)
             lock->guard_owners = others = true;
-        else if (catalog_list_has("namespace crd rbac controllers", word.text))
+        else if (catalog_list_has("namespace crd volumes rbac controllers", word.text))
             others = true; // locks of their own
         else
-            bad_word(lowering, word, "guards are labels, label-in, namespace, crd, owners, rbac, controllers, or none");
+            bad_word(lowering, word,
+                     "guards are labels, label-in, namespace, crd, owners, volumes, rbac, controllers, or none");
     }
     if (none && others) {
         struct diagnostic *diagnostic =

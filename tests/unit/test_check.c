@@ -8,12 +8,15 @@ struct row {
 #define LOCK(clauses) "lock l {\n  namespace a\n" clauses "\n}\n"
 #define LOCK_AS(name, clauses) "lock " name " {\n  namespace a\n" clauses "\n}\n"
 #define OTHER(namespaces)                                                                                              \
-    "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace\n}\n"
+    "lock o {\n  resources cm\n  namespace " namespaces "\n  labels a\n  deny delete\n  guard namespace, owners\n}\n"
 #define SCALERS(namespaces)                                                                                            \
     "lock scalers {\n  resources hpa\n  namespace " namespaces "\n  all objects\n  deny create, update\n}\n"
 #define SCALED "resource widgets.example.com/v1 namespaced kind Widget subresources scale\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
-#define LOCK_CLAIMS "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\n}\n"
+#define LOCK_CLAIMS                                                                                                    \
+    "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\nguard owners, "         \
+    "volumes\n"                                                                                                        \
+    "}\n"
 #define LOCK_CLAIMS_FOR(actor)                                                                                         \
     "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\nexclusive " actor "\n}" \
     "\n"
@@ -51,7 +54,7 @@ static const struct row rows[] = {
     {"K0210", "l", "lock l {\n  resources *.admissionregistration.k8s.io\n  cluster\n  all objects\n  deny create\n}\n",
      "lock l {\n  resources *.scheduling.k8s.io\n  cluster\n  all objects\n  deny create\n}\n"},
     {"K0211", "l", LOCK("resources pods\nname n\ndeny delete\nexempt controllers\ncover evictions never"),
-     LOCK("resources pods\nname n\ndeny delete\nexempt controllers\nguard namespace\nallow K0215")},
+     LOCK("resources pods\nname n\ndeny delete\nexempt controllers\nguard namespace\nallow K0215, K0236, K0237")},
     {"K0211", "l", LOCK("resources pods\nwhere cel \"\"\"true\"\"\"\ndeny connect\nallow K0214"),
      LOCK("resources pods\nlabels a\ndeny connect")},
     {"K0211", "l", LOCK("resources deployments\nname n\ndeny update\nexempt controllers\ncover scale never"),
@@ -63,25 +66,26 @@ static const struct row rows[] = {
      SCALED LOCK("resources widgets\nlabels a\ndeny scale\nrequire field spec.size <= 3")},
     {"K0215", "l", LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace"),
      LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners\nallow "
-          "K0222")},
+          "K0222, K0236, K0237")},
     {"K0216", "l", LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace"),
-     LOCK("resources daemonsets\nlabels a\ndeny delete\nguard namespace\ncascade")},
+     LOCK("resources daemonsets\nlabels a\ndeny update, delete\nexempt controllers\nguard namespace, "
+          "owners\ncascade\nallow K0236")},
     {"K0217", "l", LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS,
-     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, crd") WIDGETS},
+     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, crd, owners") WIDGETS},
     // The guard of another definition is none of this one.
     {"K0217", "l",
-     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
-     "lock m {\n  resources gadgets\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd\n}\n"
+     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, owners") WIDGETS
+     "lock m {\n  resources gadgets\n  namespace a\n  labels a\n  deny delete\n  guard namespace, crd, owners\n}\n"
      "resource gadgets.example.com namespaced kind Gadget\n",
-     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace") WIDGETS
-     "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, "
+     LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, owners") WIDGETS
+     "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, owners, "
      "crd\n}\n"},
     {"K0222", "l", LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners"),
      LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners") SCALERS("a")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
-     LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace")},
+     LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace, owners")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
-     LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, a")},
+     LOCK("resources configmaps\nlabels a\ndeny delete\nguard owners") OTHER("b, a")},
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") "actor x = sa a/x\n",
      LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nguard controllers\nallow K0205") SEALED},
     {"K0219", "l", LOCK("resources limitranges\nname n\ndeny create\nbreak-glass sa a/x"),
@@ -94,8 +98,17 @@ static const struct row rows[] = {
           "v") SEALED},
     {"K0219", "x", "actor x = sa a/x sealed by sa b/y allow K0220 \"withheld\"\n",
      "actor x = sa a/x sealed by user y allow K0220 \"withheld\"\n"},
+    {"K0235", "l", LOCK("resources pvc\nlabels a\ndeny delete\nexempt controllers"),
+     LOCK("resources pvc\nlabels a\ndeny delete\nexempt controllers\nguard namespace, owners, volumes")},
+    {"K0236", "l", LOCK("resources pods\nname n\ndeny delete\nexempt controllers"),
+     LOCK("resources pods\nname n\ndeny delete\nguard namespace\nallow K0207, K0215, K0237")},
+    {"K0237", "l", LOCK("resources endpointslices\nname n\ndeny update\nexempt controllers"),
+     LOCK("resources endpointslices\nname n\ndeny update\nallow K0207")},
+    {"K0238", "l", LOCK("resources deployments\nlabels a\ndeny delete\ncascade"),
+     LOCK("resources deployments\nlabels a\ndeny update, delete\nexempt controllers\nguard namespace, owners\n"
+          "cascade\nallow K0222, K0236")},
     {"K0226", "l", "lock l {\nresources pv\nlabels a\ndeny delete\nexempt controllers\n}\n",
-     "lock l {\nresources pv\nlabels a\ndeny delete\nexempt controllers\n}\n" LOCK_CLAIMS},
+     "lock l {\nresources pv\nlabels a\ndeny delete\nexempt controllers\nguard owners\n}\n" LOCK_CLAIMS},
     {"K0225", "resourceclaims",
      LOCK("resources resourceclaims\nname n\ndeny update\nchanging spec\nexempt controllers"),
      LOCK("resources resourceclaims.resource.k8s.io/v1beta1\nname n\ndeny update\nchanging spec\nexempt "
@@ -237,15 +250,62 @@ static const struct {
     {"K0215", true, LOCK("resources pods\nlabels a, pod-template-hash\ndeny delete\nexempt controllers\nguard owners")},
     {"K0215", false, LOCK("resources pods\nlabels a or job-name=b\ndeny delete\nexempt controllers\nguard owners")},
     {"K0215", false, LOCK("resources pods\nlabels a, !job-name\ndeny delete\nexempt controllers\nguard owners")},
-    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny delete")},
-    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nall objects\ndeny delete")},
-    {"K0215", false, PODS "lock b {\n  resources *\n  namespace *\n  all objects\n  deny delete\n}\n"},
+    // Controllers that pass delete pods when the workload changes.
+    {"K0215", true, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny delete")},
+    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nlabels a\ndeny update, delete")},
+    {"K0215", false, PODS LOCK_AS("b", "resources deployments\nall objects\ndeny update, delete\nchanging spec")},
+    {"K0215", false, PODS "lock b {\n  resources *\n  namespace *\n  all objects\n  deny update, delete\n}\n"},
+    {"K0215", false,
+     LOCK("resources pods\nlabels a\ndeny delete") LOCK_AS("b", "resources deployments\nlabels a\ndeny delete")},
+    // What else has an owner goes with it, unless the garbage collector is refused.
+    {"K0215", true, LOCK("resources cm, pods\nname n\ndeny delete")},
+    {"K0215", true, LOCK("resources pvc\nlabels a\ndeny delete\nexempt controllers")},
+    {"K0215", true, "lock l {\n  resources nodes\n  name n\n  deny delete\n}\n"},
+    {"K0215", true, WIDGETS LOCK("resources widgets\nlabels a\ndeny delete")},
+    {"K0215", false, LOCK("resources cm\nname n\ndeny delete\nguard owners")},
+    {"K0215", false, LOCK("resources cm\nname n\ndeny delete\nexempt none")},
+    {"K0215", false, LOCK("resources cm\nname n\ndeny update")},
+    {"K0215", false, "lock l {\n  resources nodes\n  name n\n  deny delete\n  guard owners\n}\n"},
+#define CLAIMS(clauses) LOCK("resources pvc\nlabels a\ndeny delete\nexempt controllers\n" clauses)
+#define VOLUMES(clauses) "lock v {\n  resources pv\n  all objects\n  exempt controllers\n" clauses "\n}\n"
+    {"K0235", true, CLAIMS("")},
+    {"K0235", true, CLAIMS("") VOLUMES("deny delete")},
+    {"K0235", true, CLAIMS("exclusive user u") VOLUMES("deny update, delete\nexclusive user v")},
+    {"K0235", true, LOCK("resources *\nlabels a\ndeny delete")},
+    {"K0235", false, CLAIMS("guard volumes")},
+    {"K0235", false, CLAIMS("") VOLUMES("deny update, delete")},
+    {"K0235", false, CLAIMS("exclusive user u") VOLUMES("deny update, delete\nexclusive user u")},
+    {"K0236", true, LOCK("resources pods\nname n\ndeny delete\nexempt controllers")},
+    {"K0236", true, LOCK("resources pods\nlabels a\ndeny delete\nexempt controllers\nguard owners")},
+    {"K0236", true, LOCK("resources jobs\nlabels a\ndeny delete\nexempt controllers")},
+    {"K0236", true, LOCK("resources deployments\nlabels a\ndeny update, delete\nexempt controllers\ncascade")},
+    {"K0236", true, PODS LOCK_AS("b", "resources pods\nlabels b\ndeny create, update\nexempt controllers")},
+    {"K0236", false, LOCK("resources pods\nlabels a\ndeny delete")},
+    {"K0236", false, LOCK("resources pods\nlabels a\ndeny update\nexempt controllers")},
+    {"K0236", false, PODS LOCK_AS("b", "resources pods\nall objects\ndeny create, update\nexempt controllers")},
+    {"K0236", false, LOCK("resources *\nall objects\ndeny write\nexempt controllers")},
+#define NODES(clauses) "lock b {\n  resources nodes\n  all objects\n" clauses "\n}\n"
+    {"K0237", true, LOCK("resources pods\nname n\ndeny delete")},
+    {"K0237", true, LOCK("resources pods\nname n\ndeny delete\nexempt controllers") NODES("deny write")},
+    {"K0237", true, LOCK("resources pods\nname n\ndeny delete") NODES("deny delete")},
+    {"K0237", true, LOCK("resources endpointslices\nname n\ndeny update\nexempt controllers")},
+    {"K0237", true, "lock l {\n  resources clusterroles\n  name n\n  deny update\n  exempt controllers\n}\n"},
+    {"K0237", false, LOCK("resources pods\nname n\ndeny delete\nexempt none")},
+    {"K0237", false, LOCK("resources pods\nname n\ndeny delete") NODES("deny write")},
+    {"K0237", false, LOCK("resources endpointslices\nname n\ndeny update")},
+    {"K0237", false, "lock l {\n  resources clusterroles\n  all objects\n  deny write\n  exempt controllers\n}\n"},
+    {"K0237", false, LOCK("resources cm\nname n\ndeny delete\nexempt controllers")},
+    {"K0238", true, LOCK("resources deployments\nlabels a\ndeny delete\nexempt controllers\ncascade")},
+    {"K0238", true, LOCK("resources statefulsets\nlabels a\ndeny delete, scale\nexempt controllers\ncascade")},
+    {"K0238", false, LOCK("resources deployments\nlabels a\ndeny update, delete\nexempt controllers\ncascade")},
+    {"K0238", false, LOCK("resources deployments\nlabels a\ndeny delete\nexempt controllers")},
     {"K0215", true, LOCK("resources jobs\nlabels a\ndeny delete\nexempt controllers")},
     {"K0215", false, LOCK("resources jobs\nlabels a\ndeny delete\nexempt controllers\nguard owners")},
     {"K0215", false, LOCK("resources replicasets\nlabels a\ndeny delete\nexempt controllers\nguard owners")},
     {"K0215", true, LOCK("resources pods, deployments\nall objects\ndeny delete\nexempt controllers")},
     {"K0215", true, LOCK("resources *\nname n\ndeny delete\nexempt controllers")},
-    {"K0215", false, LOCK("resources *\nall objects\ndeny delete\nexempt controllers")},
+    {"K0215", true, LOCK("resources *\nall objects\ndeny delete\nexempt controllers")},
+    {"K0215", false, LOCK("resources *\nall objects\ndeny update, delete\nexempt controllers\nguard owners")},
 #define SETS LOCK("resources statefulsets\nlabels a\ndeny delete\nexempt controllers")
     {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels b\ndeny delete")},
     {"K0216", true, SETS LOCK_AS("b", "resources pods\nlabels a\ndeny update")},

@@ -29,9 +29,9 @@ static void nothing_is_guarded_that_is_not_asked_for(void **state) {
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard none"))), "");
     // The label guard of pods is about what their bindings carry as well.
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard labels, label-in"))),
-                        "l (bindings)\nl (status)\n");
+                        "l (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     const struct compilation *compilation = compile(state, pods_with(state, ""));
-    assert_string_equal(derived_ids(state, compilation), "l (bindings)\nl (status)\n");
+    assert_string_equal(derived_ids(state, compilation), "l (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     assert_string_equal(facts_of(state, lock_with_id(compilation, "l (bindings)")),
                         "pods in a b\ndenies, acts binding\n");
     assert_string_equal(formula_text(state, lock_with_id(compilation, "l (bindings)")->condition),
@@ -48,6 +48,98 @@ static void pods_are_not_said_to_have_ended(void **state) {
     // What does not keep pods from being deleted leaves this alone.
     assert_string_equal(derived_ids(state, compile(state, LOCK("resources pods\nnamespace a\nname n\ndeny update"))),
                         "");
+}
+
+// ---- owners that others give, deadlines, counters ----
+
+static void what_may_not_be_deleted_is_given_no_owner(void **state) {
+    static const char lock[] = LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nunless label free\n%s");
+    struct arena *arena = arena_of(state);
+    const struct compilation *compilation = compile(state, arena_printf(arena, lock, ""));
+    const struct ir_lock *adoption = lock_with_id(compilation, "l (adoption)");
+    assert_string_equal(facts_of(state, adoption), "configmaps in a\ndenies update\nselects (label k in v)\nchanging "
+                                                   "metadata/ownerReferences/[*]/uid metadata/ownerReferences/[*]/kind "
+                                                   "metadata/ownerReferences/[*]/name\n");
+    // Of the same objects that may not be deleted.
+    assert_non_null(strstr(formula_text(state, adoption->condition), "(not (label free"));
+    assert_int_equal(adoption->exemption, EXEMPT_CONTROLLERS);
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "guard owners"))), "");
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "guard none"))), "");
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "exempt none"))), "");
+    // What cannot be asked of an update is left out.
+    compilation = compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nwhen operation in "
+                                      "(delete) and new field data.x"));
+    assert_string_equal(formula_text(state, lock_with_id(compilation, "l (adoption)")->condition), "(true)");
+    compilation = compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nwhen operation in "
+                                      "(delete) and field data.x"));
+    assert_string_equal(formula_text(state, lock_with_id(compilation, "l (adoption)")->condition),
+                        "(and (true) (field /data/x))");
+    // A whole update says it already, and part of one does not.
+    assert_string_equal(
+        derived_ids(state, compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete"))), "");
+    assert_string_equal(
+        derived_ids(state,
+                    compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete\nchanging data"))),
+        "l (adoption)\n");
+}
+
+static void jobs_do_not_end_before_their_time(void **state) {
+    static const char lock[] = LOCK("resources jobs\nnamespace a\nname n\ndeny delete\nguard owners\n%s");
+    struct arena *arena = arena_of(state);
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, ""))),
+                        "l (clock)\nl (counters)\nl (status of jobs)\n");
+    const struct compilation *compilation = compile(state, arena_printf(arena, lock, "exempt controllers"));
+    assert_string_equal(derived_ids(state, compilation),
+                        "l (clock)\nl (counters)\nl (status of jobs)\nl (surplus)\nl (time to live)\n");
+    assert_string_equal(facts_of(state, lock_with_id(compilation, "l (time to live)")),
+                        "jobs.batch in a\ndenies update\nselects (name in n)\nchanging spec/ttlSecondsAfterFinished\n");
+    assert_string_equal(formula_text(state, lock_with_id(compilation, "l (clock)")->condition),
+                        "(not (field /spec/suspend in true!))");
+}
+
+// ---- orders ----
+
+static const char *changing_of(void **state, const char *clauses) {
+    const struct compilation *compilation = compile(
+        state, arena_printf(arena_of(state), LOCK("resources deployments\nnamespace a\nlabels k=v\n%s"), clauses));
+    assert_no_errors(compilation);
+    return strstr(facts_of(state, lock_with_id(compilation, "l")), "changing");
+}
+
+static void what_a_controller_is_told_to_write_counts_as_written(void **state) {
+#define ROLLBACK "metadata/annotations/deprecated.deployment.rollback.to"
+    assert_non_null(strstr(changing_of(state, "deny update\nchanging spec.template\nexempt controllers"), ROLLBACK));
+    assert_non_null(strstr(
+        changing_of(state, "deny update\nchanging spec.template.spec.containers\nexempt controllers"), ROLLBACK));
+    // The controller is refused; its fields are others; or the annotation counts already.
+    assert_null(strstr(changing_of(state, "deny update\nchanging spec.template"), ROLLBACK));
+    assert_null(strstr(changing_of(state, "deny update\nchanging spec.replicas\nexempt controllers"), ROLLBACK));
+    assert_null(
+        strstr(changing_of(state, "deny update\nchanging spec, metadata.annotations\nexempt controllers"), ROLLBACK));
+    const struct compilation *compilation =
+        compile(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update\nexcept changing "
+                            "metadata.annotations\nexempt controllers"));
+    assert_string_equal(derived_ids(state, compilation),
+                        "l (order metadata annotations deprecated.deployment.rollback.to)\n");
+}
+
+// ---- volumes ----
+
+static void volumes_are_kept_by_the_namespace_of_their_claims(void **state) {
+    static const char lock[] = LOCK("resources pvc\nnamespace a, b\n%s\ndeny delete\nguard volumes, owners");
+    struct arena *arena = arena_of(state);
+    ASSERT_FACTS(state, arena_printf(arena, lock, "labels k=v"), "l (guard volumes)",
+                 "persistentvolumes\ndenies update delete\nselects (field /spec/claimRef/namespace in a b)\n"
+                 "changing spec/claimRef\nguards owners\n");
+    ASSERT_FACTS(state, arena_printf(arena, lock, "name n"), "l (guard volumes status)",
+                 "persistentvolumes /status\ndenies update\n"
+                 "selects (and (field /spec/claimRef/namespace in a b) (field /spec/claimRef/name in n))\n"
+                 "changing status/phase\n");
+    assert_reports(compile(state, LOCK("resources pvc\nnamespace labeled x=y\nlabels k=v\ndeny delete\n"
+                                       "guard volumes")),
+                   "K0403", "volumes");
+    assert_reports(compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard volumes")), "K0414",
+                   "volumes");
 }
 
 // ---- namespace ----
@@ -74,7 +166,7 @@ static void a_lock_of_several_parts_guards_once(void **state) {
     assert_string_equal(derived_ids(state, compile(state, "object x {\nresources nodes\nname n\n}\n"
                                                           "object y {\nresources cm\nnamespace a\nname n\n}\n"
                                                           "lock l on x, y {\ndeny delete\nguard namespace\n}\n")),
-                        "l (guard namespace)\n");
+                        "l (adoption 2)\nl (adoption)\nl (guard namespace)\n");
 }
 
 // ---- crd ----
@@ -85,7 +177,8 @@ static void definitions_and_api_services_are_kept(void **state) {
     static const char policy[] =
         WIDGETS LOCK("resources widgets, pods\nnamespace a\nlabels k=v\ndeny delete\nguard crd");
     assert_string_equal(derived_ids(state, compile(state, policy)),
-                        "l (bindings)\nl (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\nl (status)\n");
+                        "l (adoption)\nl (bindings)\nl (deadline)\nl (guard crd apiservices)\nl (guard crd status)\nl "
+                        "(guard crd)\nl (status)\n");
     ASSERT_FACTS(state, policy, "l (guard crd)",
                  "customresourcedefinitions.apiextensions.k8s.io\ndenies update delete\n"
                  "selects (name in widgets.example.com)\nchanging spec\nguards owners\n");
@@ -122,12 +215,15 @@ static void the_api_server_passes_the_guard_of_definitions(void **state) {
 static void workloads_whose_pods_are_locked_are_kept(void **state) {
     const char *policy = pods_with(state, "guard owners");
     assert_string_equal(derived_ids(state, compile(state, policy)),
-                        "l (bindings)\nl (guard owners cronjobs)\nl (guard owners)\nl (status)\n");
+                        "l (bindings)\nl (deadline)\nl (guard owners cronjobs)\nl (guard owners)\nl (status)\n");
     ASSERT_FACTS(state, policy, "l (guard owners)",
                  "daemonsets.apps deployments.apps jobs.batch replicasets.apps "
                  "replicationcontrollers statefulsets.apps in a b\n"
                  "denies create update delete, acts scale\n"
-                 "selects (field /spec/template/metadata/labels/k in v)\nchanging spec\nguards label-in owners\n");
+                 "selects (field /spec/template/metadata/labels/k in v)\nchanging spec "
+                 "metadata/annotations/deprecated.deployment.rollback.to "
+                 "metadata/annotations/deployment.kubernetes.io/desired-replicas "
+                 "metadata/annotations/deployment.kubernetes.io/max-replicas\nguards label-in owners\n");
     ASSERT_FACTS(state, policy, "l (guard owners cronjobs)",
                  "cronjobs.batch in a b\ndenies create update delete, acts scale\n"
                  "selects (field /spec/jobTemplate/spec/template/metadata/labels/k in v)\nchanging spec\n"
@@ -145,7 +241,7 @@ static void templates_are_asked_the_whole_selection(void **state) {
                  "deployments.apps in (namespace-label e in p)\ndenies create update delete, acts scale\n"
                  "selects (and (field /spec/template/metadata/labels/a in b c) (not (or (field "
                  "/spec/template/metadata/labels/d) (not (field /spec/template/metadata/labels/e)))))\n"
-                 "changing spec\nguards label-in owners\n");
+                 "changing spec metadata/annotations/deprecated.deployment.rollback.to\nguards label-in owners\n");
 }
 
 // What a template does not hand on, or what no workload owns.
@@ -230,7 +326,8 @@ static void what_is_written_for_the_policy_is_kept(void **state) {
                                                                           pods_with(state, "guard rbac")))),
                            "l (guard rbac of the cluster)\n"));
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard rbac"))),
-                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\nl (status)\n");
+                        "l (adoption)\nl (bindings)\nl (deadline)\nl (guard rbac clusterrolebindings)\n"
+                        "l (guard rbac clusterroles)\nl (status)\n");
 }
 
 // Grants of another policy are not this one's output.
@@ -239,7 +336,8 @@ static void each_policy_keeps_its_own(void **state) {
     const struct compilation *compilation =
         COMPILE_FILES(state, {"one.klock", lock}, {"two.klock", "policy two\n" GRANT});
     assert_string_equal(derived_ids(state, compilation),
-                        "l (bindings)\nl (guard rbac clusterrolebindings)\nl (guard rbac clusterroles)\nl (status)\n");
+                        "l (adoption)\nl (bindings)\nl (deadline)\nl (guard rbac clusterrolebindings)\n"
+                        "l (guard rbac clusterroles)\nl (status)\n");
 }
 
 // The label of the objects is cut where the policy's name is too long for one.
@@ -288,7 +386,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_null(strstr(lock->message, "of pods"));
         for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
     }
-    assert_int_equal(count, 10);
+    assert_int_equal(count, 12);
 }
 
 // A condition is kept when it can be asked of any request, and left out when it is about the object: then the derived
@@ -321,7 +419,7 @@ static void conditions_about_the_request_are_kept(void **state) {
 static void static_manifests_keep_the_policies_of_the_api(void **state) {
     const char *policy = pods_with(state, "");
     assert_string_equal(derived_ids(state, compile_static(state, policy)),
-                        "admission-configuration (static)\nl (bindings)\nl (status)\n");
+                        "admission-configuration (static)\nl (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     const struct compilation *compilation =
         compile_static(state, arena_printf(arena_of(state), "%sdeployer user d\n", policy));
     const struct ir_lock *lock = lock_with_id(compilation, "admission-configuration (static)");
@@ -344,7 +442,7 @@ static void every_policy_of_static_manifests_has_one(void **state) {
     driver_init(compilation, arena, &options);
     for (const char *name = "abb"; *name; name++) {
         const char *text = arena_printf(
-            arena, "policy %c\nlock l%zu {\nresources cm\nnamespace a\nname n\ndeny delete\n}\n", *name, strlen(name));
+            arena, "policy %c\nlock l%zu {\nresources cm\nnamespace a\nname n\ndeny update\n}\n", *name, strlen(name));
         load_add_buffer(&compilation->loader, arena_printf(arena, "%zu.klock", strlen(name)), text, strlen(text));
     }
     driver_compile(compilation);
@@ -487,6 +585,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(nothing_is_guarded_that_is_not_asked_for),
         SENTENCE(pods_are_not_said_to_have_ended),
+        SENTENCE(what_may_not_be_deleted_is_given_no_owner),
+        SENTENCE(jobs_do_not_end_before_their_time),
+        SENTENCE(what_a_controller_is_told_to_write_counts_as_written),
+        SENTENCE(volumes_are_kept_by_the_namespace_of_their_claims),
         SENTENCE(namespaces_are_kept_by_name_and_by_label),
         SENTENCE(a_lock_of_several_parts_guards_once),
         SENTENCE(definitions_and_api_services_are_kept),

@@ -37,7 +37,7 @@ static void by_message(struct text *text, int i) {
                 i);
 }
 static void by_operations(struct text *text, int i) {
-    static const char *const operations[] = {"update", "delete", "update, delete", "write"};
+    static const char *const operations[] = {"update", "create, update", "update, delete", "write"};
     text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny %s\n}\n", i, i,
                 operations[i % 4]);
 }
@@ -184,7 +184,7 @@ static void names_stay_when_a_lock_is_added(void **state) {
                            "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n}\n");
     const struct plan *before = plan_text(state, text_string(&text));
     text_add_string(&text,
-                    "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny delete\n}\n");
+                    "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny write\n}\n");
     by_label(&text, 99);
     const struct plan *after = plan_text(state, text_string(&text));
     assert_int_equal(after->count, before->count);

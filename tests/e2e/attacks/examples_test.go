@@ -1,0 +1,455 @@
+package attacks
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/resources"
+	"klock.dev/e2e/stage"
+)
+
+// A victim is what an example locks: text makes such an object, and free makes a twin of it that the example does not lock.
+// NAME stands for its name in both, {{…}} is filled in where the assault needs it to be so.
+type victim struct {
+	example, lock string
+	text, free    string
+}
+
+// An assault is a way that applies to objects of many kinds. Under each example it is made on a victim and on its twin: the
+// twin shows that the way leads to its end, and how long it takes.
+type assault struct {
+	name string
+	// on are the resources that it applies to; none means all.
+	on []string
+	// code is what klockc says about a lock that leaves the way open.
+	code string
+	// since is the oldest minor that has what it takes.
+	since string
+	// setup is done before there is a policy.
+	setup func(v *attacked)
+	act   func(v *attacked) error
+	done  func(v *attacked) bool
+}
+
+// attacked is one object, made for one assault.
+type attacked struct {
+	*stage.Stage
+	mallory         *stage.Actor
+	place           stage.At
+	resource        string
+	namespace, name string
+	uid             string
+}
+
+// victims are at least one for each lock and kind of the examples.
+var victims = []victim{
+	{
+		example: "payments", lock: "lockred",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default, labels: {aura: red}}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default}, data: {gold: "1"}}`,
+	},
+	{
+		example: "payments", lock: "lockred",
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default, labels: {aura: red}}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "database", lock: "never-deleted",
+		text: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: orders, labels: {app.kubernetes.io/instance: orders-db}}}`,
+		free: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: orders}}`,
+	},
+	{
+		example: "database", lock: "never-deleted",
+		text: boundClaim("orders", "{app.kubernetes.io/instance: orders-db}"),
+		free: boundClaim("staging", "{}"),
+	},
+	{
+		example: "database", lock: "never-deleted",
+		text: fmt.Sprintf(unscheduled, "StatefulSet", "orders", "{app.kubernetes.io/instance: orders-db}"),
+		free: fmt.Sprintf(unscheduled, "StatefulSet", "orders", "{}"),
+	},
+	{
+		example: "freeze", lock: "frozen",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: shop}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}}`,
+	},
+	{
+		example: "freeze", lock: "frozen",
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: shop}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "freeze", lock: "frozen",
+		text: fmt.Sprintf(unscheduled, "Deployment", "shop", "{}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "operator", lock: "shards-are-the-operators",
+		text: `{apiVersion: db.example.com/v1, kind: DatabaseShard, metadata: {name: NAME, namespace: team-a}}`,
+		free: `{apiVersion: db.example.com/v1, kind: DatabaseShard, metadata: {name: NAME, namespace: kube-public}}`,
+	},
+	{
+		example: "operator", lock: "databases-need-consent",
+		text: `{apiVersion: db.example.com/v1, kind: Database, metadata: {name: NAME, namespace: team-a}}`,
+		free: `{apiVersion: db.example.com/v1, kind: Database, metadata: {name: NAME, namespace: team-a, annotations: {db.example.com/allow-deletion: "yes"}}}`,
+	},
+	{
+		example: "delete-protection", lock: "pods-need-consent",
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "delete-protection", lock: "nodes-need-consent",
+		text: `{apiVersion: v1, kind: Node, metadata: {name: NAME}}`,
+		free: `{apiVersion: v1, kind: Node, metadata: {name: NAME, labels: {allowed-for-deletion: "yes"}}}`,
+	},
+	{
+		example: "delete-protection", lock: "protected",
+		text: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: staging, labels: {protected-against-deletion: "yes"}}}`,
+		free: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: staging}}`,
+	},
+	{
+		example: "delete-protection", lock: "protected-cluster",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {protected-against-deletion: "yes"}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+}
+
+const unscheduled = `
+apiVersion: apps/v1
+kind: %s
+metadata: {name: NAME, namespace: %s, labels: %s}
+spec:
+  replicas: 0
+  selector: {matchLabels: {run: NAME}}
+  template: {metadata: {labels: {run: NAME}}, spec: {containers: [{name: c, image: i}]}}
+`
+
+// boundClaim is a claim with its volume, which goes with it.
+func boundClaim(namespace, labels string) string {
+	return strings.NewReplacer("SPACE", namespace, "LABELS", labels).Replace(`
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: NAME, namespace: SPACE, labels: LABELS}
+spec: {storageClassName: "", volumeName: NAME, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: NAME}
+spec:
+  storageClassName: ""
+  accessModes: [ReadWriteOnce]
+  capacity: {storage: 1Gi}
+  persistentVolumeReclaimPolicy: Delete
+  hostPath: {path: /tmp/klock-e2e-NAME}
+  claimRef: {namespace: SPACE, name: NAME}
+`)
+}
+
+// TestExamplesAttacked goes under every example every way that applies to what it locks. The example holds, or klockc says
+// about the lock that it does not, where nobody has accepted that.
+func TestExamplesAttacked(t *testing.T) {
+	cases.NeedKlockc(t)
+	for _, minor := range cluster.MinorsForTest(t) {
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			s := stage.New(t, cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true}))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			startMachine(t).join(s, "n1")
+			s.StartNodes(ctx)
+			for _, name := range []string{"default", "orders", "shop", "staging", "team-a"} {
+				s.Namespace(name, "")
+			}
+			define(s)
+			for _, example := range exampleNames(t) {
+				t.Run(example, func(t *testing.T) { attack(s.In(t), example) })
+			}
+		})
+	}
+}
+
+func exampleNames(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(cluster.Root(), "examples", "*.klock"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	var names []string
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".klock")
+		if !slices.ContainsFunc(victims, func(v victim) bool { return v.example == name }) {
+			t.Errorf("nobody attacks %s", name)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// define makes the custom resources of examples/operator.klock.
+func define(s *stage.Stage) {
+	s.T.Helper()
+	for _, kind := range []string{"Database", "DatabaseShard"} {
+		plural := strings.ToLower(kind) + "s"
+		s.Allowed("a definition is made", func() error {
+			return s.Admin.Create(fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: %s.db.example.com}
+spec:
+  group: db.example.com
+  scope: Namespaced
+  names: {kind: %s, plural: %[1]s, singular: %[3]s, listKind: %[2]sList}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`, plural, kind, strings.ToLower(kind)))
+		})
+		s.Until("it is served", func() bool {
+			client, _, _ := s.Admin.Find(stage.At(plural + ".db.example.com team-a"))
+			_, err := client.Get(context.Background(), "none", metav1.GetOptions{})
+			return apierrors.IsNotFound(err) && !strings.Contains(err.Error(), "could not find the requested resource")
+		})
+	}
+}
+
+// pair is one assault on one victim.
+type pair struct {
+	assault      assault
+	victim       victim
+	locked, twin *attacked
+	name         string
+}
+
+func attack(s *stage.Stage, example string) {
+	s.T.Helper()
+	file := filepath.Join(cluster.Root(), "examples", example+".klock")
+	pairs := pairsOf(s, example)
+	for _, p := range pairs {
+		for _, a := range []*attacked{p.locked, p.twin} {
+			if p.assault.setup != nil {
+				p.assault.setup(a)
+			}
+		}
+	}
+	manifest := cases.MustCompile(s.T, file)
+	s.Apply(manifest)
+	defer func() {
+		s.Remove(manifest)
+		for _, p := range pairs {
+			p.locked.Admin.Remove(p.locked.place)
+			p.twin.Admin.Remove(p.twin.place)
+		}
+	}()
+	for _, p := range pairs {
+		s.Allowed(p.name+": the way is open to others", func() error { return p.assault.act(p.twin) })
+		if err := persist(func() error { return p.assault.act(p.locked) }); err != nil && !isPolicyRefusal(err) {
+			s.T.Errorf("%s: not a lock refuses: %v", p.name, err)
+		}
+	}
+	for _, p := range pairs {
+		s.Until(p.name+": the way leads to its end where nothing is locked", func() bool { return p.assault.done(p.twin) })
+	}
+	// Whoever did that has had its time for what is locked as well.
+	time.Sleep(2 * time.Second)
+	said := warnings(s.T, file)
+	for _, p := range pairs {
+		if !p.assault.done(p.locked) {
+			continue
+		}
+		if !said[p.victim.lock+" "+p.assault.code] {
+			s.T.Errorf("%s: the lock %s does not hold, and klockc does not say so with %s", p.name, p.victim.lock, p.assault.code)
+		}
+	}
+}
+
+// persist asks again while somebody else writes.
+func persist(request func() error) error {
+	err := request()
+	for i := 0; i < 50 && apierrors.IsConflict(err); i++ {
+		time.Sleep(100 * time.Millisecond)
+		err = request()
+	}
+	return err
+}
+
+// pairsOf makes the objects of every assault that applies.
+func pairsOf(s *stage.Stage, example string) []*pair {
+	s.T.Helper()
+	var pairs []*pair
+	for i, v := range victims {
+		if v.example != example {
+			continue
+		}
+		for _, a := range assaults {
+			resource := resourceOf(s.T, v.text)
+			if (len(a.on) > 0 && !slices.Contains(a.on, resource)) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
+				continue
+			}
+			p := &pair{assault: a, victim: v, name: fmt.Sprintf("%s of %s under %s", a.name, resource, v.lock)}
+			p.locked = makeAttacked(s, v.text, fmt.Sprintf("v%d-%s", i, a.name))
+			p.twin = makeAttacked(s, v.free, fmt.Sprintf("v%d-%s-free", i, a.name))
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs
+}
+
+func firstObject(t *testing.T, text string) *unstructured.Unstructured {
+	t.Helper()
+	objects, err := evaluator.Objects([]byte(text))
+	if err != nil || len(objects) == 0 {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return objects[0]
+}
+
+func resourceOf(t *testing.T, text string) string {
+	t.Helper()
+	kind := firstObject(t, text).GroupVersionKind()
+	plural := resources.Plural(kind.GroupKind())
+	if plural == "" {
+		plural = strings.ToLower(kind.Kind) + "s"
+	}
+	if kind.Group != "" {
+		plural += "." + kind.Group
+	}
+	return plural
+}
+
+func makeAttacked(s *stage.Stage, text, name string) *attacked {
+	s.T.Helper()
+	text = strings.ReplaceAll(text, "NAME", name)
+	object := firstObject(s.T, text)
+	a := &attacked{
+		Stage: s, mallory: s.User("mallory", "system:masters"),
+		resource: resourceOf(s.T, text), namespace: object.GetNamespace(), name: name,
+	}
+	a.place = stage.At(a.resource + " " + name)
+	if a.namespace != "" {
+		a.place = stage.At(a.resource + " " + a.namespace + "/" + name)
+	}
+	s.Allowed("a victim is made", func() error { return s.Admin.Create(text) })
+	a.uid = string(s.Admin.Get(a.place).GetUID())
+	switch a.resource {
+	case "pods":
+		s.Until(string(a.place)+" runs", func() bool { return a.field("status", "phase") == "Running" })
+	case "persistentvolumeclaims":
+		s.Until(string(a.place)+" is bound", func() bool { return a.field("status", "phase") == "Bound" })
+	}
+	return a
+}
+
+// field is a value in the object, nil where there is none.
+func (a *attacked) field(path ...string) any {
+	a.T.Helper()
+	value, _, _ := unstructured.NestedFieldNoCopy(a.Admin.Get(a.place).Object, path...)
+	return value
+}
+
+// lost says whether the object is gone, another one, or about to go.
+func (a *attacked) lost() bool {
+	a.T.Helper()
+	client, name, _ := a.Admin.Find(a.place)
+	object, err := client.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		a.T.Fatalf("%s: %v", a.place, err)
+	}
+	return err != nil || string(object.GetUID()) != a.uid || object.GetDeletionTimestamp() != nil
+}
+
+var (
+	acceptance = regexp.MustCompile(`(?m)^ +allow +K[0-9].*$`)
+	warning    = regexp.MustCompile(`warning: .*lock '([^']+)'.*\[(K[0-9]+) `)
+)
+
+// warnings are those about the locks of an example, "LOCK CODE", if nothing in it were accepted.
+func warnings(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := filepath.Join(t.TempDir(), filepath.Base(file))
+	if err := os.WriteFile(bare, acceptance.ReplaceAll(text, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, diagnostics, err := cases.Compile(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for _, m := range warning.FindAllStringSubmatch(diagnostics, -1) {
+		said[m[1]+" "+m[2]] = true
+	}
+	return said
+}
+
+// assaults are the ways that apply to objects of many kinds.
+var assaults = []assault{
+	{
+		name: "owner-that-is-gone",
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place, ownedByNobody) },
+		done: (*attacked).lost,
+	},
+	{
+		name: "deadline", on: []string{"pods"},
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place, `{"spec":{"activeDeadlineSeconds":1}}`) },
+		done: func(a *attacked) bool { return a.field("spec", "activeDeadlineSeconds") != nil },
+	},
+	{
+		name: "volume-given-away", on: []string{"persistentvolumeclaims"}, code: "K0235",
+		act: func(a *attacked) error {
+			return a.mallory.Patch(stage.At("persistentvolumes "+a.name), `{"spec":{"claimRef":{"name":"other","uid":"00000000-0000-0000-0000-000000000001"}}}`)
+		},
+		done: func(a *attacked) bool { return a.field("status", "phase") == "Lost" },
+	},
+	{
+		name: "volume-deleted", on: []string{"persistentvolumeclaims"}, code: "K0235",
+		act: func(a *attacked) error {
+			if err := a.mallory.Remove(stage.At("persistentvolumes " + a.name)); err != nil {
+				return err
+			}
+			return a.mallory.Patch(stage.At("persistentvolumes "+a.name), `{"metadata":{"finalizers":null}}`)
+		},
+		done: func(a *attacked) bool { return a.field("status", "phase") == "Lost" },
+	},
+	{
+		name: "owner-deleted", code: "K0215",
+		setup: func(a *attacked) {
+			a.T.Helper()
+			owner := "owner-" + a.name
+			a.Allowed("the owner is made", func() error {
+				return a.Admin.Create("{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: " + owner + "}}")
+			})
+			uid := a.Admin.Get(stage.At("clusterroles.rbac.authorization.k8s.io " + owner)).GetUID()
+			a.Allowed("it owns the victim", func() error {
+				return a.Admin.Patch(a.place, fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","name":%q,"uid":%q}]}}`, owner, uid))
+			})
+		},
+		act: func(a *attacked) error {
+			return a.mallory.Remove(stage.At("clusterroles.rbac.authorization.k8s.io owner-" + a.name))
+		},
+		done: (*attacked).lost,
+	},
+}
+
+// ownedByNobody gives an object of any scope an owner that is not there.
+const ownedByNobody = `{"metadata":{"ownerReferences":[{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","name":"nobody","uid":"00000000-0000-0000-0000-000000000001"}]}}`
