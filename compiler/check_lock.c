@@ -33,7 +33,15 @@ static const struct {
     {"node-controller", "nodes", "spec taints"},
     {"persistent-volume-binder", "persistentvolumeclaims", "spec volumeName"},
     {"persistent-volume-binder", "persistentvolumes", "spec claimRef"},
+    {"kube-scheduler", "persistentvolumeclaims", "metadata annotations"},
+    {"kube-scheduler", "persistentvolumes", "spec claimRef"},
+    {"expand-controller", "persistentvolumes", "spec capacity"},
+    {"pvc-protection-controller", "persistentvolumeclaims", "metadata finalizers"},
+    {"pv-protection-controller", "persistentvolumes", "metadata finalizers"},
+    {"service-cidrs-controller", "servicecidrs", "metadata finalizers"},
     {"job-controller", "pods", "metadata finalizers"},
+    {"bootstrap-signer", "configmaps", "data"},
+    {"root-ca-cert-publisher", "configmaps", "data"},
     {"deployment-controller", "replicasets", "spec replicas"},
     {"endpoint-controller", "endpoints", "subsets"},
     {"endpointslice-controller", "endpointslices", "endpoints"},
@@ -108,7 +116,7 @@ static bool refuses_work(const struct checking *checking, const struct ir_lock *
     const char *own = lock->scope.subresource;
     const bool about = own ? catalog_list_has(exemption->subresources, own)
                            : !*exemption->subresources || *exemption->subresources == ' ';
-    if (exemption->level != EXEMPT_CONTROLLERS || !about || !resource || !check_takes_in(&lock->scope, resource))
+    if (exemption->level <= lock->exemption || !about || !resource || !check_takes_in(&lock->scope, resource))
         return false;
     if (exemption->namespace && !ir_may_be_in(&lock->scope, exemption->namespace)) return false;
     const char *name = controller_of(exemption);

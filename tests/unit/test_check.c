@@ -340,6 +340,15 @@ static const struct {
     {"K0207", true, LOCK("resources *\nall objects\ndeny delete")},
     {"K0207", true, LOCK("resources *.apps\nall objects\ndeny update")},
     {"K0207", true, "lock l {\n  resources csinodes\n  name n\n  deny update\n}\n"},
+    {"K0207", true, LOCK("resources pvc\nall objects\ndeny update")},
+    {"K0207", true, LOCK("resources pods\nall objects\ndeny update\nexempt none")},
+    {"K0207", true, "lock l {\n  namespace kube-public\n  resources cm\n  name cluster-info\n  deny update\n}\n"},
+    {"K0207", true, "lock l {\n  resources csr\n  all objects\n  deny create\n}\n"},
+    {"K0207", true, "lock l {\n  resources servicecidrs\n  all objects\n  deny update\n}\n"},
+    {"K0207", false, LOCK("resources pvc\nall objects\ndeny delete")},
+    {"K0207", false, LOCK("resources cm\nname cluster-info\ndeny update")},
+    {"K0207", false, LOCK("resources jobs\nlabels a\ndeny update")},
+    {"K0207", false, LOCK("resources secrets\nlabels a\ndeny delete")},
     {"K0207", false, LOCK("resources *.autoscaling\nall objects\ndeny delete")},
 };
 
