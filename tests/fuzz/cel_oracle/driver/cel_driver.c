@@ -1,7 +1,7 @@
 // Reads environments and expressions and prints one line per expression: a digit per environment (1, 0, X for an error,
-// D where releases differ) and the expression on one line, or E (N if it needs a newer server, U if it is not evaluated here) with offset and
-// message. The input is a sequence of words that end with NUL: the server's minor, the number of environments, four values
-// for each, then the expressions.
+// D where releases differ) and the expression on one line, or E (N if it needs a newer server, U if it is not evaluated
+// here) with offset and message. The input is a sequence of words that end with NUL: the server's minor, the number of
+// environments, four values for each, then the expressions.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
