@@ -89,7 +89,7 @@ type world struct {
 
 // ways are all ways, in their order. The other files of the package hold them.
 func ways() []way {
-	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysByCondition, waysOutside)
+	all := slices.Concat(waysByObject, waysBySubresource, waysByDeputy, waysByDefinition, waysByIdentity, waysByCondition, waysByOthers, waysOutside)
 	slices.SortStableFunc(all, func(a, b way) int { return a.number - b.number })
 	return all
 }

@@ -53,6 +53,8 @@ type attacked struct {
 	resource        string
 	namespace, name string
 	uid             string
+	// pod is one of those that the object owns.
+	pod string
 }
 
 // victims are at least one for each lock and kind of the examples.
@@ -66,6 +68,11 @@ var victims = []victim{
 		example: "payments", lock: "lockred",
 		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default, labels: {aura: red}}, spec: {containers: [{name: c, image: i}]}}`,
 		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "payments", lock: "lockred",
+		text: strings.NewReplacer("template: {metadata: {labels: {", "template: {metadata: {labels: {aura: red, ").Replace(fmt.Sprintf(unscheduled, "Deployment", "default", "{}")),
+		free: fmt.Sprintf(unscheduled, "Deployment", "default", "{}"),
 	},
 	{
 		example: "database", lock: "never-deleted",
@@ -254,8 +261,10 @@ func attack(s *stage.Stage, example string) {
 	defer func() {
 		s.Remove(manifest)
 		for _, p := range pairs {
-			p.locked.Admin.Remove(p.locked.place)
-			p.twin.Admin.Remove(p.twin.place)
+			for _, a := range []*attacked{p.locked, p.twin} {
+				a.Admin.Remove(a.place)
+				a.Admin.Remove(stage.At("pods " + a.namespace + "/mine-" + a.name))
+			}
 		}
 	}()
 	for _, p := range pairs {
@@ -364,6 +373,21 @@ func (a *attacked) field(path ...string) any {
 	return value
 }
 
+// scaleUp has the workload run a pod.
+func (a *attacked) scaleUp() {
+	a.T.Helper()
+	a.Allowed("it is scaled", func() error { return a.Admin.Patch(a.place+"/scale", `{"spec":{"replicas":1}}`) })
+	pods := stage.At("pods " + a.namespace)
+	a.Until("there is a pod", func() bool { return a.Admin.Count(pods, "run="+a.name) == 1 })
+	a.pod = a.Admin.First(pods, "run="+a.name)
+	a.Until("it runs", func() bool { return phaseOf(a.Admin.Get(stage.At("pods "+a.namespace+"/"+a.pod))) == "Running" })
+}
+
+func phaseOf(object *unstructured.Unstructured) string {
+	phase, _, _ := unstructured.NestedString(object.Object, "status", "phase")
+	return phase
+}
+
 // lost says whether the object is gone, another one, or about to go.
 func (a *attacked) lost() bool {
 	a.T.Helper()
@@ -430,6 +454,29 @@ var assaults = []assault{
 			return a.mallory.Patch(stage.At("persistentvolumes "+a.name), `{"metadata":{"finalizers":null}}`)
 		},
 		done: func(a *attacked) bool { return a.field("status", "phase") == "Lost" },
+	},
+	{
+		name: "scaled-away", on: []string{"deployments.apps", "statefulsets.apps"}, code: "K0238",
+		setup: func(a *attacked) { a.scaleUp() },
+		act:   func(a *attacked) error { return a.mallory.Patch(a.place+"/scale", `{"spec":{"replicas":0}}`) },
+		done:  func(a *attacked) bool { return !a.Admin.Exists(stage.At("pods " + a.namespace + "/" + a.pod)) },
+	},
+	{
+		name: "surplus", on: []string{"deployments.apps"}, code: "K0236",
+		setup: func(a *attacked) {
+			a.T.Helper()
+			a.scaleUp()
+			a.Allowed("another pod is made", func() error {
+				return a.Admin.Create(fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: mine-%s, namespace: %s, annotations: {controller.kubernetes.io/pod-deletion-cost: "1000"}}, spec: {containers: [{name: c, image: i}]}}`, a.name, a.namespace))
+			})
+			mine := stage.At("pods " + a.namespace + "/mine-" + a.name)
+			a.Until("it runs", func() bool { return phaseOf(a.Admin.Get(mine)) == "Running" })
+		},
+		act: func(a *attacked) error {
+			hash := a.Admin.Get(stage.At("pods " + a.namespace + "/" + a.pod)).GetLabels()["pod-template-hash"]
+			return a.mallory.Patch(stage.At("pods "+a.namespace+"/mine-"+a.name), fmt.Sprintf(`{"metadata":{"labels":{"run":%q,"pod-template-hash":%q}}}`, a.name, hash))
+		},
+		done: func(a *attacked) bool { return !a.Admin.Exists(stage.At("pods " + a.namespace + "/" + a.pod)) },
 	},
 	{
 		name: "owner-deleted", code: "K0215",

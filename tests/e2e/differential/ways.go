@@ -53,7 +53,8 @@ func sortOf(request *cases.Request, a *aim) string {
 
 // Sorts are all sorts of requests.
 func Sorts() []string {
-	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard rbac", "cascade",
+	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "cascade",
+		"adoption", "surplus", "deadline", "order",
 		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac"}
 	for _, name := range []string{"status", "approval", "finalize", "ephemeralcontainers", "resize", "eviction", "scale", "exec", "attach",
 		"portforward", "proxy", "binding", "token"} {
@@ -188,6 +189,15 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 	if chance(m.s, 18) {
 		words = append(words, "owners")
 		m.guardOwners(way)
+	} else if chance(m.s, 30) {
+		m.giveOwners(way)
+	}
+	if isNamespaced && len(m.aim.namespaces) > 0 && m.denies == "" && slices.ContainsFunc(resources, func(r resource) bool { return r.plural == "persistentvolumeclaims" }) && chance(m.s, 50) {
+		words = append(words, "volumes")
+		m.guardVolumes(way)
+	}
+	if chance(m.s, 40) {
+		m.tell(way)
 	}
 	exclusive := slices.ContainsFunc(block.Clauses, func(clause string) bool { return strings.HasPrefix(clause, "exclusive ") })
 	if (exclusive || m.w.granted) && chance(m.s, 20) {
@@ -275,6 +285,93 @@ func (m *maker) guardOwners(way newWay) {
 	a = way("guard owners", targets...)
 	a.names, a.labels = nil, map[string]string{}
 	a.dress = func(r *rand.Rand, object map[string]any) { dressTemplate(r, object, labels, w) }
+}
+
+// giveOwners tries what is closed without a guard, where deleting is denied.
+func (m *maker) giveOwners(way newWay) {
+	var targets []target
+	for _, r := range m.aim.resources {
+		targets = append(targets, target{r, "", "UPDATE"})
+		if slices.Contains(r.subresources, "status") {
+			targets = append(targets, target{r, "status", "UPDATE"})
+		}
+	}
+	if len(targets) == 0 {
+		return
+	}
+	a := way("adoption", targets...)
+	a.operations, a.fields = m.aim.operations, m.aim.fields
+	a.users = append(slices.Clone(a.users), cases.User{Username: "system:serviceaccount:kube-system:replicaset-controller"})
+	a.dress = func(r *rand.Rand, object map[string]any) {
+		for _, key := range []string{"name", "kind", "uid", "apiVersion"} {
+			if chance(r, 70) {
+				set(r, object, []string{"metadata", "ownerReferences", "*", key}, pick(r, []any{"a", "b"}))
+			}
+		}
+	}
+}
+
+// guardVolumes tries volumes that are bound to claims of the lock, and others.
+func (m *maker) guardVolumes(way newWay) {
+	volumes, namespaces, names := named("persistentvolumes"), m.aim.namespaces, m.aim.names
+	a := way("guard volumes", target{volumes, "", "DELETE"}, target{volumes, "", "UPDATE"}, target{volumes, "status", "UPDATE"})
+	a.names, a.labels = nil, map[string]string{}
+	a.users = append(slices.Clone(a.users), cases.User{Username: "system:serviceaccount:kube-system:persistent-volume-binder"})
+	a.dress = func(r *rand.Rand, object map[string]any) {
+		set(r, object, []string{"spec", "claimRef", "namespace"}, any(pick(r, namespaces)))
+		name := any("data")
+		if len(names) > 0 {
+			name = pick(r, names)
+		}
+		set(r, object, []string{"spec", "claimRef", "name"}, name)
+		set(r, object, []string{"status", "phase"}, pick(r, []any{"Bound", "Bound", "Bound", "Released"}))
+	}
+}
+
+// tell tries what has a controller delete or write the objects.
+func (m *maker) tell(way newWay) {
+	var ended, made, told []target
+	for _, r := range m.aim.resources {
+		if r.declaration != "" {
+			continue
+		}
+		switch r.plural {
+		case "pods":
+			ended, made = append(ended, target{r, "", "UPDATE"}), append(made, target{r, "", "CREATE"}, target{r, "", "UPDATE"})
+		case "jobs":
+			ended = append(ended, target{r, "", "UPDATE"}, target{r, "status", "UPDATE"})
+			made = append(made, target{r, "", "CREATE"}, target{r, "", "UPDATE"})
+		case "deployments", "replicasets":
+			told = append(told, target{r, "", "UPDATE"})
+		}
+	}
+	if len(ended) > 0 {
+		way("deadline", ended...).dress = func(r *rand.Rand, object map[string]any) {
+			set(r, object, []string{"spec", pick(r, []string{"activeDeadlineSeconds", "ttlSecondsAfterFinished"})}, pick(r, []any{int64(0), int64(1)}))
+			set(r, object, []string{"status", pick(r, []string{"succeeded", "failed", "startTime"})}, pick(r, []any{"1", "2"}))
+			if chance(r, 30) {
+				set(r, object, []string{"spec", "suspend"}, pick(r, []any{true, false}))
+			}
+		}
+	}
+	if len(made) > 0 {
+		a := way("surplus", made...)
+		a.users = append(slices.Clone(a.users), cases.User{Username: "system:serviceaccount:kube-system:job-controller"})
+		a.dress = func(r *rand.Rand, object map[string]any) {
+			if chance(r, 60) {
+				set(r, object, []string{"metadata", "labels", pick(r, []string{"pod-template-hash", "controller-uid", "batch.kubernetes.io/controller-uid"})}, "a")
+			} else {
+				set(r, object, []string{"metadata", "ownerReferences", "*", "kind"}, pick(r, []any{"ReplicaSet", "CronJob", "Widget"}))
+			}
+		}
+	}
+	if len(told) > 0 {
+		a := way("order", told...)
+		a.operations, a.fields = m.aim.operations, m.aim.fields
+		a.dress = func(r *rand.Rand, object map[string]any) {
+			set(r, object, []string{"metadata", "annotations", pick(r, []string{"deprecated.deployment.rollback.to", "deployment.kubernetes.io/max-replicas"})}, pick(r, []any{"1", "2"}))
+		}
+	}
 }
 
 // dressTemplate gives a pod template labels, mostly those.

@@ -39,6 +39,7 @@ var builtin = []resource{
 	{name: "nodes", plural: "nodes", kind: "Node", versions: []string{"v1"}, subresources: []string{"status"}, acts: []string{"proxy"}},
 	{name: "namespaces", plural: "namespaces", kind: "Namespace", versions: []string{"v1"}, subresources: []string{"status", "finalize"}},
 	{name: "csr", plural: "certificatesigningrequests", kind: "CertificateSigningRequest", group: "certificates.k8s.io", versions: []string{"v1"}, subresources: []string{"status", "approval"}},
+	{name: "pvc", plural: "persistentvolumeclaims", kind: "PersistentVolumeClaim", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "pv", plural: "persistentvolumes", kind: "PersistentVolume", versions: []string{"v1"}, subresources: []string{"status"}},
 	{name: "clusterroles.rbac.authorization.k8s.io", plural: "clusterroles", kind: "ClusterRole", group: "rbac.authorization.k8s.io", versions: []string{"v1"}},
 	{name: "serviceaccounts", plural: "serviceaccounts", kind: "ServiceAccount", versions: []string{"v1"}, namespaced: true, acts: []string{"token"}},
