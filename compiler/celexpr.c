@@ -398,6 +398,65 @@ bool cel_reads(const struct cel_expr *expr, const char *variable) {
     return false;
 }
 
+struct path_list {
+    struct arena *arena;
+    struct cel_path *items;
+    size_t count;
+};
+
+// The key that the node adds to what stands before it; NULL when it adds none.
+static const char *key_of(struct arena *arena, const struct cel_node *node) {
+    if (node->kind == CEL_NODE_SELECT || node->kind == CEL_NODE_HAS) return node->name;
+    if (node->kind != CEL_NODE_CALL || node->function != CEL_FN_INDEX || node->count != 2) return NULL;
+    const struct cel_node *index = node->args[1];
+    if (index->kind != CEL_NODE_LITERAL || index->literal.kind != CEL_KIND_STRING) return NULL;
+    const struct cel_string key = index->literal.as.string;
+    return memchr(key.bytes, 0, key.len) ? NULL : arena_copy(arena, key.bytes, key.len);
+}
+
+static const struct cel_node *before_key(const struct cel_node *node) {
+    return node->kind == CEL_NODE_CALL ? node->args[0] : node->target;
+}
+
+static bool is_object(const struct cel_node *node) {
+    return node->kind == CEL_NODE_IDENT && !node->binder && !node->is_type && node->global == CEL_OBJECT;
+}
+
+// Keys that lead from the object to the node, if they do.
+static bool path_to(struct arena *arena, const struct cel_node *node, struct cel_path *path) {
+    if (is_object(node)) return true;
+    const char *key = key_of(arena, node);
+    if (!key || !path_to(arena, before_key(node), path)) return false;
+    ARENA_PUSH(arena, path->keys, path->count, key);
+    return true;
+}
+
+static bool is_null(const struct cel_node *node) {
+    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_NULL;
+}
+
+static void add_paths(struct path_list *list, const struct cel_node *node) {
+    struct cel_path path = {0};
+    if (!node) return;
+    if (path_to(list->arena, node, &path)) {
+        ARENA_PUSH(list->arena, list->items, list->count, path);
+        return;
+    }
+    add_paths(list, node->target);
+    // Whether there is an object at all is no question of what it holds.
+    const bool compares =
+        node->kind == CEL_NODE_CALL && node->count == 2 &&
+        ((is_object(node->args[0]) && is_null(node->args[1])) || (is_object(node->args[1]) && is_null(node->args[0])));
+    for (size_t i = 0; i < node->count && !compares; i++) add_paths(list, node->args[i]);
+}
+
+struct cel_path *cel_object_paths(const struct cel_expr *expr, struct arena *arena, size_t *ret_count) {
+    struct path_list list = {.arena = arena};
+    add_paths(&list, expr->root);
+    *ret_count = list.count;
+    return list.items;
+}
+
 const char *cel_text(const struct cel_expr *expr) {
     return expr->text;
 }

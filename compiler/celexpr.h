@@ -42,6 +42,16 @@ enum cel_result cel_evaluate(const struct cel_expr *expr, const struct cel_env *
 // Whether the expression reads object, oldObject, request or namespaceObject.
 bool cel_reads(const struct cel_expr *expr, const char *variable);
 
+// A path below the object that an expression reads; without keys it is the object itself.
+struct cel_path {
+    const char **keys;
+    size_t count;
+};
+
+// What the expression reads of `object`: all that its value depends on besides the other variables. Behind an index
+// that is no constant text, the whole list or map counts.
+struct cel_path *cel_object_paths(const struct cel_expr *expr, struct arena *arena, size_t *ret_count);
+
 // The expression on one line: comments and line breaks outside strings are blanks, strings with line breaks are
 // written with escapes.
 const char *cel_text(const struct cel_expr *expr);

@@ -175,8 +175,8 @@ static void check_subresources(const struct checking *checking, const struct ir_
         for (size_t j = 0; j < ir_act_count; j++) {
             const struct ir_target *target = &lock->scope.targets[i];
             const struct ir_act *act = &ir_acts[j];
-            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires &&
-                                                            ir_sees_replicas(lock) && lock->scope.where != IN_CLUSTER);
+            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && ir_requires_replicas(lock) &&
+                                                            lock->scope.where != IN_CLUSTER);
             const bool has = !target->resource || catalog_list_has(target->resource->subresources, act->subresource);
             const enum cover cover = lock->covers[act->shape];
             // What a wildcard has beside pods cannot be looked up.

@@ -471,6 +471,52 @@ static struct value *with_metadata_of(struct arena *arena, const struct value *o
     return result;
 }
 
+// ---- what a requirement reads ----
+
+static bool is_changeable_metadata(const struct ir_path *path) {
+    bool changeable = false;
+    for (size_t i = 0; is_metadata(path) && i < ALL_FIELDS && path->segments[1].key; i++)
+        changeable |= strcmp(path->segments[1].key, metadata_fields[i]) == 0;
+    return changeable;
+}
+
+// The value that a path of the formula leads to. Lists and maps of metadata that are empty are not there.
+static const struct value *read_path(struct arena *arena, const struct value *root, const struct ir_path *path) {
+    const bool metadata = path->variable < 0 && is_changeable_metadata(path);
+    const struct value *value = project(arena, metadata ? changeable(arena, root, ALL_FIELDS) : root, path, 0);
+    return metadata && is_empty_list(value) ? NULL : value;
+}
+
+static size_t length(const struct value *list) {
+    return list && list->kind == VALUE_LIST ? list->count : 0;
+}
+
+// Whether something that the formula reads below the object (-1), or below the variable of that index, differs between
+// two states. `depth` is the index of the next variable.
+static bool reads_differ(struct arena *arena, const struct ir_expr *expr, int root, int depth, const struct value *old,
+                         const struct value *new) {
+    const bool quantifier = expr->kind == IR_ANY || expr->kind == IR_ALL;
+    if ((expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION) && root < 0) {
+        const char *field = expr->kind == IR_LABEL ? "labels" : "annotations";
+        if (!same(value_dig(old, "metadata", field, expr->key, NULL),
+                  value_dig(new, "metadata", field, expr->key, NULL)))
+            return true;
+    }
+    if (expr->kind == IR_FIELD && expr->path.variable == root &&
+        !same(read_path(arena, old, &expr->path), read_path(arena, new, &expr->path)))
+        return true;
+    if (quantifier && expr->path.variable == root) {
+        const struct value *before = project(arena, old, &expr->path, 0), *after = project(arena, new, &expr->path, 0);
+        if (length(before) != length(after)) return true;
+        for (size_t i = 0; i < length(before); i++)
+            if (reads_differ(arena, expr->operands[0], depth, depth + 1, before->as.items[i], after->as.items[i]))
+                return true;
+    }
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (reads_differ(arena, expr->operands[i], root, depth + quantifier, old, new)) return true;
+    return false;
+}
+
 static bool changes(const struct view *view, const struct ir_lock *lock, bool metadata_only) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
@@ -646,14 +692,37 @@ static enum truth is_one_of(const struct view *view, const struct ir_subjects *s
     return result;
 }
 
-// A request that carries nothing of the object but its name.
-static enum truth is_denied_act(const struct view *view, const struct ir_lock *lock, enum act act) {
-    const bool about = act != ACT_SCALE || changes(view, lock, false);
-    if (!about) return NO;
-    const enum truth stored = holds(view, lock->selects, view->stored);
-    if (lock->acts & act) return stored;
-    if (act != ACT_SCALE || !lock->requires) return NO;
-    return both(stored, negate(holds(view, lock->requires, view->request->object)));
+// What of the lock holds for the requester, as far as exemptions go.
+struct holding {
+    bool denies, requires; // controllers are let past what is denied, not past what is required of what they make
+    bool of_controller;    // of what they write, only what they change of it counts
+};
+
+static struct holding holding_for(const struct view *view, const struct ir_lock *lock) {
+    const bool exempt = is_exempt(view, lock, lock->exemption);
+    const bool lifecycle = lock->exemption == EXEMPT_CONTROLLERS ? is_exempt(view, lock, EXEMPT_LIFECYCLE) : exempt;
+    return (struct holding){
+        .denies = !exempt,
+        .requires = lock->ratchets ? !lifecycle : !exempt,
+        .of_controller = exempt && !lifecycle,
+    };
+}
+
+// Whether the request breaks what the lock requires. What is broken already may stay so, and what is being deleted
+// needs to be nothing any more.
+static enum truth breaks(const struct view *view, const struct ir_lock *lock, const struct holding *holding) {
+    const struct request *request = view->request;
+    if (!lock->requires || !holding->requires || !request->object) return NO;
+    if (!lock->ratchets || request->operation != OP_UPDATE) return negate(holds(view, lock->requires, request->object));
+    if (is_known_terminating(request, lock)) return NO;
+    enum truth result = NO;
+    for (size_t i = 0; i < ir_part_count(lock->requires); i++) {
+        const struct ir_expr *part = ir_part(lock->requires, i);
+        const bool may_stay = ir_ratchets(part) || holding->of_controller;
+        if (may_stay && !reads_differ(view->arena, part, -1, 0, request->old_object, request->object)) continue;
+        result = either(result, negate(holds(view, part, request->object)));
+    }
+    return result;
 }
 
 // Whether the request is for what the lock is about: the objects, or one subresource that carries them whole.
@@ -673,21 +742,22 @@ static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
     return negate(both(holds(view, lock->selects, object), holds(view, lock->condition, object)));
 }
 
-static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
+// Whether the request writes what the lock is about: of other operations than updates all of it.
+static bool is_about(const struct view *view, const struct ir_lock *lock) {
+    const struct request *request = view->request;
+    const bool update = request->operation == OP_UPDATE, act = ir_act_of(request->subresource) != NULL;
+    const bool metadata = !act && !is_body(lock, request->subresource);
+    if (metadata && !(update && ir_sees_metadata(lock))) return false;
+    return !update || changes(view, lock, metadata);
+}
+
+static enum truth is_denied(const struct view *view, const struct ir_lock *lock, enum truth stored) {
     const struct request *request = view->request;
     const struct ir_act *act = ir_act_of(request->subresource);
-    if (act) return is_denied_act(view, lock, act->act);
-    if (*request->subresource && ir_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
-    const bool update = request->operation == OP_UPDATE, body = is_body(lock, request->subresource);
-    const enum truth stored = holds(view, lock->selects, view->stored);
+    if (act) return (lock->acts & act->act) && (act->act != ACT_SCALE || is_about(view, lock)) ? stored : NO;
+    const bool update = request->operation == OP_UPDATE;
     enum truth result = NO;
-    const bool metadata = !body && update && ir_sees_metadata(lock);
-    if (body || metadata) {
-        const bool about = !update || changes(view, lock, metadata);
-        if ((lock->denies & request->operation) && about) result = either(result, stored);
-        if (lock->requires && request->object && about)
-            result = either(result, both(stored, negate(holds(view, lock->requires, request->object))));
-    }
+    if ((lock->denies & request->operation) && is_about(view, lock)) result = stored;
     if (update && lock->guard_labels) result = either(result, both(stored, leaves(view, lock)));
     if (update && lock->guard_owners && changes_owners(request)) result = either(result, stored);
     if (update && lock->guard_label_in)
@@ -695,21 +765,36 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     return result;
 }
 
-// Everything but who asks.
-static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
+static enum truth is_required(const struct view *view, const struct ir_lock *lock, const struct holding *holding,
+                              enum truth stored) {
+    const struct ir_act *act = ir_act_of(view->request->subresource);
+    if ((act && act->act != ACT_SCALE) || !is_about(view, lock)) return NO;
+    return both(stored, breaks(view, lock, holding));
+}
+
+static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
-    if (!in_resources(&lock->scope, request)) return NO;
-    const enum truth where = in_namespaces(view, &lock->scope);
-    if (where == NO) return NO;
-    const enum truth refused = both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
+    const bool act = ir_act_of(request->subresource) != NULL;
+    if (*request->subresource && !act && ir_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
     // Whatever comes of it, the control plane lives.
     if (is_exempt(view, lock, EXEMPT_ALWAYS)) return NO;
-    if (!is_exempt(view, lock, lock->exemption)) return refused;
+    const struct holding holding = holding_for(view, lock);
+    const enum truth stored = holds(view, lock->selects, view->stored);
+    const enum truth required = holding.requires && lock->requires ? is_required(view, lock, &holding, stored) : NO;
+    if (holding.denies) return either(is_denied(view, lock, stored), required);
     // Somebody else may have added to the request of whoever is exempt.
-    if (!lock->guard_labels || request->operation != OP_UPDATE || ir_act_of(request->subresource)) return NO;
+    if (!lock->guard_labels || request->operation != OP_UPDATE || act) return required;
     struct view exempt = *view;
     exempt.exempt = true;
-    return both(refused, both(holds(view, lock->selects, view->stored), leaves(&exempt, lock)));
+    return either(required, both(is_denied(view, lock, stored), both(stored, leaves(&exempt, lock))));
+}
+
+// Everything but who asks.
+static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
+    if (!in_resources(&lock->scope, view->request)) return NO;
+    const enum truth where = in_namespaces(view, &lock->scope);
+    if (where == NO) return NO;
+    return both(both(where, is_triggered(view, lock)), evaluate(view, lock->condition));
 }
 
 // A request for a subresource that carries nothing of the object stands for one about the object itself: an eviction

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "celexpr.h"
 
 const struct ir_resource_name ir_never_locked[] = {
     {"", "events"},
@@ -207,6 +208,52 @@ bool ir_sees_metadata(const struct ir_lock *lock) {
     bool sees = !lock->path_count || lock->all_but_paths;
     for (size_t i = 0; i < lock->path_count && !sees; i++) sees = ir_is_metadata_path(&lock->paths[i]);
     return sees;
+}
+
+size_t ir_part_count(const struct ir_expr *requirement) {
+    return requirement->kind == IR_AND ? requirement->operand_count : 1;
+}
+
+const struct ir_expr *ir_part(const struct ir_expr *requirement, size_t index) {
+    return requirement->kind == IR_AND ? requirement->operands[index] : requirement;
+}
+
+static bool reads_old(const struct ir_expr *expr) {
+    bool reads = expr->state == STATE_OLD || (expr->cel && cel_reads(expr->cel, "oldObject"));
+    for (size_t i = 0; i < expr->operand_count && !reads; i++) reads = reads_old(expr->operands[i]);
+    return reads;
+}
+
+// Whether the formula reads anything of the object, or of where it is.
+static bool is_about_object(const struct ir_expr *expr) {
+    bool about = reads_content(expr->kind) || expr->kind == IR_NAME || expr->kind == IR_NAMESPACE ||
+                 expr->kind == IR_NAMESPACE_LABEL ||
+                 (expr->cel && (cel_reads(expr->cel, "object") || cel_reads(expr->cel, "namespaceObject")));
+    for (size_t i = 0; i < expr->operand_count && !about; i++) about = is_about_object(expr->operands[i]);
+    return about;
+}
+
+bool ir_ratchets(const struct ir_expr *part) {
+    return is_about_object(part) && !reads_old(part);
+}
+
+bool ir_reads_replicas(const struct ir_expr *part) {
+    const struct ir_path *path = &part->path;
+    const bool spec =
+        path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+    bool reads = part->kind == IR_FIELD && ((spec && path->count == 1) || ir_is_replicas_path(path));
+    for (size_t i = 0; i < part->operand_count && !reads; i++) reads = ir_reads_replicas(part->operands[i]);
+    return reads;
+}
+
+bool ir_requires_replicas(const struct ir_lock *lock) {
+    if (!lock->requires || !ir_sees_replicas(lock)) return false;
+    bool reads = !lock->ratchets;
+    for (size_t i = 0; i < ir_part_count(lock->requires) && !reads; i++) {
+        const struct ir_expr *part = ir_part(lock->requires, i);
+        reads = !ir_ratchets(part) || ir_reads_replicas(part);
+    }
+    return reads;
 }
 
 size_t ir_count_checks(const struct ir_expr *expr) {

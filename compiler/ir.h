@@ -192,6 +192,7 @@ struct ir_lock {
     size_t part_count;         // 0 where there is but one
     struct ir_expr *condition; // `when` and not `unless`
     struct ir_expr *requires;  // NULL if none; its SELF is the new object
+    bool ratchets;             // what breaks the requirement already is let live: see ir_ratchets
     struct ir_path *paths;     // of `changing` / `except changing`
     size_t path_count;
     bool all_but_paths;
@@ -321,6 +322,19 @@ bool ir_is_immutable(const struct ir_expr *expr);
 bool ir_is_controllers_key(const char *key);
 bool ir_has_taken_labels(const char *group, const char *resource);
 bool ir_has_taken_annotations(const char *group, const char *resource);
+
+// The parts of a requirement, each of which must hold.
+size_t ir_part_count(const struct ir_expr *requirement);
+const struct ir_expr *ir_part(const struct ir_expr *requirement, size_t index);
+
+// Whether the part is about what objects are. Where the lock ratchets, an update that breaks it is refused only if it
+// changes something that the part reads of the object. Other parts are about the request: they compare with the old
+// object, or ask only who does what, and are held against every update.
+bool ir_ratchets(const struct ir_expr *part);
+// Whether the part reads a field that a write to scale changes.
+bool ir_reads_replicas(const struct ir_expr *part);
+// Whether the lock requires something that a write to scale could break.
+bool ir_requires_replicas(const struct ir_lock *lock);
 
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool ir_sees_replicas(const struct ir_lock *lock);

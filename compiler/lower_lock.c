@@ -3,6 +3,7 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "celexpr.h"
 #include "diag.h"
 #include "lower.h"
 #include "source.h"
@@ -370,7 +371,7 @@ void lower_cover(struct lowering *lowering, const struct ast_item *item, struct 
     const bool replicas = ir_sees_replicas(lock);
     if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
     const unsigned required =
-        lock->requires && replicas && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
+        ir_requires_replicas(lock) && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
     bool named = false;
     for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
     for (size_t i = 0; i < ir_act_count; i++) {
@@ -529,6 +530,23 @@ static void check_require(struct lowering *lowering, const struct ast_clause *re
     diag_help(lowering->diags, diagnostic, "require it of the objects, in a lock on them");
 }
 
+// Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
+// becomes operands, as which it is looked at like any other path.
+static void prepare_requirement(struct arena *arena, struct ir_expr *expr) {
+    expr->frozen = false;
+    for (size_t i = 0; i < expr->operand_count; i++) prepare_requirement(arena, expr->operands[i]);
+    size_t count = 0;
+    const struct cel_path *paths = expr->cel ? cel_object_paths(expr->cel, arena, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct ir_expr *read = ir_new(arena, IR_FIELD);
+        struct ir_segment *segments = ARENA_ARRAY(arena, struct ir_segment, paths[i].count);
+        for (size_t j = 0; j < paths[i].count; j++) segments[j].key = paths[i].keys[j];
+        read->test = TEST_EXISTS;
+        read->path = (struct ir_path){.variable = -1, .segments = segments, .count = paths[i].count};
+        ARENA_PUSH(arena, expr->operands, expr->operand_count, read);
+    }
+}
+
 static size_t count_checks(const struct ir_subjects *subjects) {
     size_t count = 0;
     for (size_t i = 0; i < subjects->other_count; i++) count += ir_count_checks(subjects->others[i]);
@@ -614,17 +632,21 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         common.acts |= denied.acts;
     }
     for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
-    unsigned reached = common.acts;
-    for (size_t i = 0; require && i < piece_count; i++)
-        for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
-    if (piece_count) check_cover(lowering, item, reached);
-    if (require) common.requires = lower_expr(lowering, &context, require->expr);
+    if (require) {
+        common.requires = lower_expr(lowering, &context, require->expr);
+        common.ratchets = true;
+        prepare_requirement(arena, common.requires);
+    }
     common.condition = ir_new(arena, IR_TRUE);
     if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
     if (unless)
         common.condition =
             ir_and(arena, common.condition, ir_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
     lower_changing(lowering, item, &common);
+    unsigned reached = common.acts;
+    for (size_t i = 0; ir_requires_replicas(&common) && i < piece_count; i++)
+        for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
+    if (piece_count) check_cover(lowering, item, reached);
     lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
     if (exclusive) {
         lower_subjects(lowering, unit, &exclusive->subjects, &common.exclusive);

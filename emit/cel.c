@@ -12,9 +12,9 @@
 
 // ---- locks ----
 
-static struct piece is_exempt(struct printer *printer) {
+static struct piece is_exempt(struct printer *printer, enum exemption level) {
     const bool owned = printer->table->model->guard_owners;
-    switch (printer->table->model->exemption) {
+    switch (level) {
     case EXEMPT_NONE: return cel_always_exempt(printer);
     case EXEMPT_LIFECYCLE:
         return piece_print(printer->arena, LEVEL_UNARY, "%s", owned ? USE(lifecycleOfOwned) : USE(lifecycle));
@@ -27,12 +27,11 @@ static struct piece is_exempt(struct printer *printer) {
 }
 
 // Nor may an exempt request take an object out of the lock: somebody else may have added to it.
-static struct piece is_let_through(struct printer *printer) {
+static struct piece is_let_through(struct printer *printer, enum exemption level) {
     struct arena *arena = printer->arena;
-    const struct piece exempt = is_exempt(printer);
+    const struct piece exempt = is_exempt(printer, level);
     const struct ir_lock *model = printer->table->model;
-    if (!model->guard_labels || printer->policy->shape != SHAPE_OBJECTS || model->exemption == EXEMPT_NONE)
-        return exempt;
+    if (!model->guard_labels || printer->policy->shape != SHAPE_OBJECTS || level == EXEMPT_NONE) return exempt;
     const struct piece held = cel_still_held_by_exempt(printer);
     if (piece_is(held, piece_always)) return exempt;
     struct piece stays = piece_or(arena, piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'"), held);
@@ -147,6 +146,32 @@ static struct piece in_namespaces(struct printer *printer) {
     return piece_always;
 }
 
+// ---- what is refused ----
+
+// Which half of the lock is asked for: what it denies and guards, and what it requires.
+struct asked {
+    bool denied, required;
+};
+
+// Whether the two halves let different requests through: controllers are let past what is denied, not past what is
+// required of what they make; and of what is exempt, guards of the selection hold some.
+static bool is_apart(const struct ir_lock *lock) {
+    const bool denies = lock->denies || lock->acts || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
+    return lock->ratchets && denies && lock->exemption != EXEMPT_NONE;
+}
+
+// Whom the requirement lets through.
+static enum exemption required_exemption(const struct ir_lock *lock) {
+    return lock->ratchets && lock->exemption == EXEMPT_CONTROLLERS ? EXEMPT_LIFECYCLE : lock->exemption;
+}
+
+static struct piece not_let_through(struct printer *printer) {
+    const struct ir_lock *model = printer->table->model;
+    const bool only_requires = model->ratchets && !is_apart(model);
+    return piece_not(printer->arena,
+                     is_let_through(printer, only_requires ? required_exemption(model) : model->exemption));
+}
+
 // An update that changes something the lock is about; false for every other operation.
 static struct piece relevant_update(struct printer *printer) {
     const struct piece changed = cel_changes(printer);
@@ -176,8 +201,46 @@ static struct piece denied_operation(struct printer *printer) {
                      piece_or(arena, not_update, relevant_update(printer)));
 }
 
+// Whether what the part reads differs, where the object stays what it is otherwise.
+static struct piece reads_differ(struct printer *printer, const struct ir_expr *part) {
+    if (printer->policy->shape == SHAPE_OBJECTS) return cel_reads_differ(printer, part);
+    return ir_reads_replicas(part) ? piece_always : piece_never; // it is the number of replicas that differs
+}
+
+// Whether a part of the requirement that the new object breaks is held against an update.
+static struct piece part_holds(struct printer *printer, const struct ir_expr *part) {
+    struct arena *arena = printer->arena;
+    if (ir_ratchets(part)) return reads_differ(printer, part);
+    if (printer->table->model->exemption != EXEMPT_CONTROLLERS) return piece_always;
+    return piece_or(arena, piece_not(arena, is_exempt(printer, EXEMPT_CONTROLLERS)), reads_differ(printer, part));
+}
+
+static struct piece breaks_formula(struct printer *printer, const struct ir_expr *formula) {
+    cel_read_new(printer);
+    const struct piece breaks = piece_not(printer->arena, cel_formula(printer, formula));
+    cel_read_stored(printer);
+    return breaks;
+}
+
+// What is required and broken by the new object; of an update that may only write the metadata if `metadata`.
+static struct piece breaks(struct printer *printer, struct piece update, bool metadata) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    const struct piece create = metadata ? piece_never : cel_operations(printer, OP_CREATE);
+    if (!model->ratchets)
+        return piece_and(arena, piece_or(arena, create, update), breaks_formula(printer, model->requires));
+    update = piece_and(arena, update, piece_not(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(terminating))));
+    struct piece broken = piece_never;
+    for (size_t i = 0; i < ir_part_count(model->requires); i++) {
+        const struct ir_expr *part = ir_part(model->requires, i);
+        const struct piece held = piece_or(arena, create, part_holds(printer, part));
+        broken = piece_or(arena, broken, piece_and(arena, breaks_formula(printer, part), held));
+    }
+    return piece_and(arena, piece_or(arena, create, update), broken);
+}
+
 // The same for updates through subresources such as `status`, of which only the metadata is the object's.
-static struct piece metadata_trigger(struct printer *printer) {
+static struct piece metadata_trigger(struct printer *printer, struct asked asked) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
     const struct ir_lock *model = table->model;
@@ -186,45 +249,36 @@ static struct piece metadata_trigger(struct printer *printer) {
     if (!sees) return piece_never;
     struct piece denied = piece_never;
     if (table->operations.uniform)
-        denied = model->denies & OP_UPDATE ? piece_always : piece_never;
-    else if (model->denies)
+        denied = asked.denied && model->denies & OP_UPDATE ? piece_always : piece_never;
+    else if (asked.denied && model->denies)
         denied = piece_print(arena, LEVEL_RELATION, "'UPDATE' in %s", cel_constant(printer, &table->operations));
-    if (model->requires) {
-        cel_read_new(printer);
-        denied = piece_or(arena, denied, piece_not(arena, cel_formula(printer, model->requires)));
-        cel_read_stored(printer);
-    }
+    if (asked.required) denied = piece_or(arena, denied, breaks(printer, piece_always, true));
     return piece_and(arena, cel_metadata_changes(printer), denied);
 }
 
 // The operations that are denied and the requirement, for requests that carry the object itself.
-static struct piece body_trigger(struct printer *printer) {
+static struct piece body_trigger(struct printer *printer, struct asked asked) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
     const enum shape shape = printer->policy->shape;
-    struct piece result = model->denies || shape != SHAPE_OBJECTS ? denied_operation(printer) : piece_never;
-    if (model->requires && (shape == SHAPE_OBJECTS || shape == SHAPE_SCALE)) {
-        const struct piece writes = piece_or(arena, cel_operations(printer, OP_CREATE), relevant_update(printer));
-        cel_read_new(printer);
-        const struct piece required = piece_not(arena, cel_formula(printer, model->requires));
-        cel_read_stored(printer);
-        result = piece_or(arena, result, piece_and(arena, writes, required));
-    }
+    struct piece result = piece_never;
+    if (asked.denied && (model->denies || shape != SHAPE_OBJECTS)) result = denied_operation(printer);
+    if (asked.required && (shape == SHAPE_OBJECTS || shape == SHAPE_SCALE))
+        result = piece_or(arena, result, breaks(printer, relevant_update(printer), false));
     if (!printer->policy->has_subresources || shape != SHAPE_OBJECTS) return result;
     const char *subresource = model->scope.subresource;
     const struct piece body = subresource
                                   ? piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(subresource), subresource)
                                   : piece_print(arena, LEVEL_UNARY, "%s", USE(body));
-    const struct piece metadata = metadata_trigger(printer);
+    const struct piece metadata = metadata_trigger(printer, asked);
     return piece_or(arena, piece_and(arena, body, result), piece_and(arena, piece_not(arena, body), metadata));
 }
 
-static struct piece trigger(struct printer *printer) {
+// What the guards of the lock itself refuse, of an object that it selects.
+static struct piece guards(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
-    const struct piece stored = cel_selection(printer, false);
-    struct piece refused = body_trigger(printer);
-    if (printer->policy->shape != SHAPE_OBJECTS) return piece_and(arena, stored, refused);
+    struct piece refused = piece_never;
     if (model->guard_labels) {
         const struct piece leaves = piece_not(arena, cel_still_held(printer));
         refused =
@@ -235,6 +289,22 @@ static struct piece trigger(struct printer *printer) {
         refused = piece_or(
             arena, refused,
             piece_print(arena, LEVEL_AND, "request.operation == 'UPDATE' && %s != %s", USE(owners), USE(newOwners)));
+    return refused;
+}
+
+static struct piece trigger(struct printer *printer) {
+    struct arena *arena = printer->arena;
+    const struct ir_lock *model = printer->table->model;
+    const struct piece stored = cel_selection(printer, false);
+    const bool apart = is_apart(model);
+    struct piece refused = body_trigger(printer, (struct asked){true, model->requires && !apart});
+    if (printer->policy->shape == SHAPE_OBJECTS) refused = piece_or(arena, refused, guards(printer));
+    if (apart) {
+        const struct piece required = body_trigger(printer, (struct asked){false, true});
+        const struct piece exempt = is_exempt(printer, required_exemption(model));
+        refused = piece_or(arena, piece_and(arena, refused, not_let_through(printer)),
+                           piece_and(arena, required, piece_not(arena, exempt)));
+    }
     return piece_and(arena, stored, refused);
 }
 
@@ -286,6 +356,7 @@ static struct refusal_pieces pieces_of(struct printer *printer) {
         .enters = piece_never,
     };
     if (table->model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) pieces.enters = enters(printer);
+    if (is_apart(table->model)) pieces.enters = piece_and(printer->arena, pieces.enters, not_let_through(printer));
     pieces.passes = is_one_of(printer, &table->users, &table->groups, &table->model->passes);
     pieces.glass = has_glass(table->model)
                        ? is_one_of(printer, &table->glass_users, &table->glass_groups, &table->model->glass)
@@ -302,6 +373,11 @@ static void add_validation(struct printer *printer, const char *expression, cons
 static void add_broken(struct printer *printer, const char *list) {
     struct cel_policy *cel = printer->cel;
     cel->break_glass = cel->break_glass ? arena_printf(printer->arena, "%s + %s", cel->break_glass, list) : list;
+}
+
+// Who is not let through, as far as the halves of the lock have not said it by themselves.
+static struct piece not_exempt(struct printer *printer) {
+    return is_apart(printer->table->model) ? piece_always : not_let_through(printer);
 }
 
 // A variable of one lock, called after it.
@@ -343,10 +419,10 @@ static void print_single(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *lock = printer->table->locks[0];
     const struct refusal_pieces pieces = pieces_of(printer);
-    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters), exempt = is_let_through(printer);
+    const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters);
     const bool records = ir_records_glass(lock);
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
-    const char *text = refusal(printer, &pieces, trigger, not_glass, piece_not(arena, exempt));
+    const char *text = refusal(printer, &pieces, trigger, not_glass, not_exempt(printer));
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
     if (records) {
         const char *held_name = lock_variable(printer, "held", lock),
@@ -452,15 +528,15 @@ static void print_table(struct printer *printer) {
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
     const char *held_name = named(printer, records ? "Held" : "Refusing"), *refused = named(printer, "Refusing");
-    const struct piece not_exempt = piece_not(arena, is_let_through(printer));
+    const struct piece exempt = not_exempt(printer);
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "variables.%s.filter(" ROW ",\n  %s)", locks,
-                refusal(printer, &pieces, pieces.trigger, not_glass, not_exempt));
+                refusal(printer, &pieces, pieces.trigger, not_glass, exempt));
     if (model->guard_label_in && printer->policy->shape == SHAPE_OBJECTS) {
         text_printf(&text, "\n+ variables.%s.filter(" ROW ",\n  %s)", entering,
-                    refusal(printer, &pieces, pieces.enters, not_glass, not_exempt));
+                    refusal(printer, &pieces, pieces.enters, not_glass, exempt));
     }
     cel_add_variable(printer, held_name, text_string(&text));
     if (records) {

@@ -36,6 +36,7 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
     case BASE_namespaceTerminating: return "namespaceObject != null && has(namespaceObject.metadata.deletionTimestamp)";
     case BASE_controlled:
     case BASE_adopted: return policy->by_params ? NULL : "false";
+    case BASE_terminating: return policy->by_params ? NULL : "false"; // by name alone nobody can tell
     case BASE_finishing:
         return policy->shape == SHAPE_EVICTIONS && policy->by_params ? "has(variables.old.metadata.deletionTimestamp)"
                                                                      : "false";

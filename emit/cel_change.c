@@ -58,11 +58,12 @@ static struct piece projectable(struct printer *printer, const struct ir_path *p
 // metadata.labels and its like count as empty when they are not there.
 static const char *metadata_variable(struct printer *printer, const struct ir_path *path, bool new) {
     if (path->count < 2 || !path->segments[0].key || strcmp(path->segments[0].key, "metadata") != 0) return NULL;
-    const char *field = path->segments[1].key;
+    const char *field = path->segments[1].key ? path->segments[1].key : "";
     if (strcmp(field, "labels") == 0) return new ? USE(newLabels) : USE(labels);
     if (strcmp(field, "annotations") == 0) return new ? USE(newAnnotations) : USE(annotations);
     if (strcmp(field, "ownerReferences") == 0) return new ? USE(newOwners) : USE(owners);
-    return new ? USE(newFinalizers) : USE(finalizers);
+    if (strcmp(field, "finalizers") == 0) return new ? USE(newFinalizers) : USE(finalizers);
+    return NULL;
 }
 
 static struct piece path_changes(struct printer *printer, const struct ir_path *path) {
@@ -70,13 +71,13 @@ static struct piece path_changes(struct printer *printer, const struct ir_path *
     const char *old_root = metadata_variable(printer, path, false), *new_root = metadata_variable(printer, path, true);
     struct ir_path rest = *path;
     if (old_root) {
-        if (path->count == 2) return piece_print(arena, LEVEL_RELATION, "%s != %s", old_root, new_root);
         rest.segments += 2;
         rest.count -= 2;
     } else {
         old_root = USE(old);
         new_root = USE(new);
     }
+    if (!rest.count) return piece_print(arena, LEVEL_RELATION, "%s != %s", old_root, new_root);
     // Whoever is no map behind its root is asked first; the roots themselves always are maps or lists.
     const struct piece was = rest.segments[0].key ? projectable(printer, &rest, old_root) : piece_always;
     const struct piece is = rest.segments[0].key ? projectable(printer, &rest, new_root) : piece_always;
@@ -174,6 +175,92 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
     }
     return result;
 }
+
+// ---- what a formula reads ----
+
+static const char *list_reads(struct printer *printer, const struct ir_expr *quantifier, const char *root,
+                              bool known_map);
+
+// What the formula reads of an element of a list, which is bound to the variable of that index: a list of lists, empty
+// where nothing is there, so that nothing moves from one element to another unseen.
+static void add_element_reads(struct printer *printer, const struct ir_expr *formula, int variable, struct text *text) {
+    struct arena *arena = printer->arena;
+    const bool quantifier = formula->kind == IR_ANY || formula->kind == IR_ALL;
+    if (formula->path.variable == variable && (formula->kind == IR_FIELD || quantifier)) {
+        const struct ir_path *path = &formula->path;
+        const char *element = arena_printf(arena, "v%d", variable);
+        struct piece there = path->count ? projectable(printer, path, element) : piece_always;
+        if (path->count && path->segments[0].key) there = piece_and(arena, cel_is_map(arena, element), there);
+        if (text->len) text_add_string(text, ", ");
+        if (quantifier)
+            text_add_string(text, list_reads(printer, formula, element, false));
+        else if (piece_is(there, piece_always))
+            text_printf(text, "[%s]", projection(printer, element, path, 0));
+        else
+            text_printf(text, "(%s ? [%s] : [])", there.text, projection(printer, element, path, 0));
+    }
+    printer->depth += quantifier;
+    for (size_t i = 0; i < formula->operand_count; i++)
+        add_element_reads(printer, formula->operands[i], variable, text);
+    printer->depth -= quantifier;
+}
+
+static const char *list_reads(struct printer *printer, const struct ir_expr *quantifier, const char *root,
+                              bool known_map) {
+    struct arena *arena = printer->arena;
+    const int variable = printer->depth++;
+    struct text reads;
+    text_init(&reads, arena);
+    add_element_reads(printer, quantifier->operands[0], variable, &reads);
+    printer->depth--;
+    const struct piece there = cel_walk_path(printer, quantifier, root, known_map, 0, cel_list_end);
+    return arena_printf(arena, "(%s ? %s.map(v%d, [%s]) : [])", there.text,
+                        cel_path_text(arena, root, &quantifier->path, quantifier->path.count), variable,
+                        text_string(&reads));
+}
+
+static struct piece key_changes(struct printer *printer, const char *field, const char *key) {
+    const struct ir_segment segments[] = {{"metadata"}, {field}, {key}};
+    const struct ir_path path = {.variable = -1, .segments = segments, .count = 3};
+    return path_changes(printer, &path);
+}
+
+struct reads {
+    struct piece differ;
+    const char **known; // each once
+    size_t known_count;
+};
+
+static void add_differing(struct printer *printer, struct reads *reads, struct piece one) {
+    for (size_t i = 0; i < reads->known_count; i++)
+        if (strcmp(reads->known[i], one.text) == 0) return;
+    ARENA_PUSH(printer->arena, reads->known, reads->known_count, one.text);
+    reads->differ = piece_or(printer->arena, reads->differ, one);
+}
+
+static void add_reads(struct printer *printer, const struct ir_expr *formula, struct reads *reads) {
+    const bool quantifier = formula->kind == IR_ANY || formula->kind == IR_ALL, of_object = formula->path.variable < 0;
+    if (formula->kind == IR_LABEL) add_differing(printer, reads, key_changes(printer, "labels", formula->key));
+    if (formula->kind == IR_ANNOTATION)
+        add_differing(printer, reads, key_changes(printer, "annotations", formula->key));
+    if (formula->kind == IR_FIELD && of_object) add_differing(printer, reads, path_changes(printer, &formula->path));
+    if (quantifier && of_object)
+        add_differing(printer, reads,
+                      piece_print(printer->arena, LEVEL_RELATION, "%s != %s",
+                                  list_reads(printer, formula, USE(old), true),
+                                  list_reads(printer, formula, USE(new), true)));
+    printer->depth += quantifier;
+    for (size_t i = 0; i < formula->operand_count; i++) add_reads(printer, formula->operands[i], reads);
+    printer->depth -= quantifier;
+}
+
+struct piece cel_reads_differ(struct printer *printer, const struct ir_expr *formula) {
+    struct reads reads = {.differ = piece_never};
+    add_reads(printer, formula, &reads);
+    return reads.differ;
+}
+
+// ---- scale ----
 
 static struct piece scale_changes(struct printer *printer) {
     if (!ir_sees_replicas(printer->table->model)) return piece_never;

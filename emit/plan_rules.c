@@ -283,7 +283,7 @@ static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, c
 }
 
 bool plan_denies_act(const struct ir_lock *lock, const struct ir_act *act) {
-    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock->requires && ir_sees_replicas(lock));
+    return (lock->acts & act->act) || (act->act == ACT_SCALE && ir_requires_replicas(lock));
 }
 
 // The subresources of the shape that some lock of the policy is about.

@@ -57,8 +57,8 @@ const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
-                (lock->acts & ACT_SCALE) != 0, lock->requires != NULL, lock->all_but_paths, (int)lock->exemption,
-                lock->guard_labels, lock->guard_label_in, lock->guard_owners);
+                (lock->acts & ACT_SCALE) != 0, lock->requires ? 1 + lock->ratchets : 0, lock->all_but_paths,
+                (int)lock->exemption, lock->guard_labels, lock->guard_label_in, lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
     if (ir_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');
