@@ -739,7 +739,9 @@ static bool changes_owners(const struct request *request) {
 // Whether the lock would no longer hold the object.
 static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
     const struct value *object = view->request->object;
-    return negate(both(holds(view, lock->selects, object), holds(view, lock->condition, object)));
+    // What no update changes holds of the new object as it does of the old one, or fails as it does.
+    const enum truth condition = ir_is_immutable(lock->condition) ? YES : holds(view, lock->condition, object);
+    return negate(both(holds(view, lock->selects, object), condition));
 }
 
 // Whether the request writes what the lock is about: of other operations than updates all of it.
