@@ -8,6 +8,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,8 @@ type Nodes struct {
 	stage     *Stage
 	mutex     sync.Mutex
 	refusals  []string
+	// kubelets are those of the nodes that had something to do so far.
+	kubelets map[string]*Actor
 	// joined ends the heartbeats of nodes. It is nil for those that are lost.
 	joined map[string]context.CancelFunc
 }
@@ -33,7 +36,7 @@ type Nodes struct {
 // StartNodes lets pods go their way until the context ends.
 func (s *Stage) StartNodes(ctx context.Context) *Nodes {
 	s.T.Helper()
-	n := &Nodes{stage: s, joined: map[string]context.CancelFunc{}}
+	n := &Nodes{stage: s, kubelets: map[string]*Actor{}, joined: map[string]context.CancelFunc{}}
 	if s.Cluster.Options().Scheduler != corev1.DefaultSchedulerName {
 		n.scheduler = s.User("system:kube-scheduler")
 	}
@@ -59,7 +62,10 @@ func (n *Nodes) move(ctx context.Context, pod *corev1.Pod) error {
 	if n.lost(pod.Spec.NodeName) {
 		return nil
 	}
-	pods := n.stage.Node(pod.Spec.NodeName).Typed.CoreV1().Pods(pod.Namespace)
+	if n.kubelets[pod.Spec.NodeName] == nil {
+		n.kubelets[pod.Spec.NodeName] = n.stage.Node(pod.Spec.NodeName)
+	}
+	pods := n.kubelets[pod.Spec.NodeName].Typed.CoreV1().Pods(pod.Namespace)
 	ready := len(pod.Status.Conditions) > 0 && pod.Status.Phase == corev1.PodRunning
 	switch {
 	case pod.DeletionTimestamp != nil:
@@ -118,20 +124,28 @@ func (n *Nodes) TakeRefusals() []string {
 	return taken
 }
 
-// Join lets a kubelet make its node, and keeps it alive until it is lost.
+// Join lets a kubelet make its node and what goes with it, and keeps it alive until it is lost.
 func (n *Nodes) Join(ctx context.Context, name string, taints ...corev1.Taint) error {
 	room := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("99"), corev1.ResourceMemory: resource.MustParse("99Gi"), corev1.ResourcePods: resource.MustParse("999"),
 	}
 	_, err := n.stage.Node(name).Typed.CoreV1().Nodes().Create(ctx, &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
-		Spec:       corev1.NodeSpec{Taints: taints},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   name,
+			Labels: map[string]string{corev1.LabelHostname: name},
+			// Volumes are attached by the control plane.
+			Annotations: map[string]string{"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+		},
+		Spec: corev1.NodeSpec{Taints: taints},
 		Status: corev1.NodeStatus{
 			Capacity: room, Allocatable: room,
 			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
+		return err
+	}
+	if _, err := n.stage.Node(name).Typed.StorageV1().CSINodes().Create(ctx, &storagev1.CSINode{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
