@@ -6,7 +6,7 @@
 #   make install    program, library, header, man page, completions; PREFIX=/usr/local, DESTDIR=
 #   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       formatting, direction of includes, warnings as errors, scripts
-#   make fuzz       libFuzzer on the whole compiler for FUZZ_SECONDS=60
+#   make fuzz       libFuzzer on the whole compiler and on CEL expressions, each for FUZZ_SECONDS=60
 #   make bench      time, memory and size
 #   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
 #   make deps       install what building and testing need; elsewhere say how
@@ -73,7 +73,7 @@ LIBRARY := $(OUT)/libklock.a
 PROGRAM := $(OUT)/klockc
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))))
-FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*/*.[ch])
+FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*/*.[ch] tests/fuzz/*/driver/*.c)
 
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)
 LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
@@ -112,6 +112,12 @@ build/klockc: $(PROGRAM)
 build/oracle: $(OUT)/tests/differential/oracle
 	ln -sf $(BUILD)/tests/differential/oracle $@
 $(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+# Answers what tests/fuzz/cel_oracle asks.
+build/cel-driver: $(OUT)/tests/fuzz/cel_oracle/driver/cel_driver
+	ln -sf $(BUILD)/tests/fuzz/cel_oracle/driver/cel_driver $@
+$(OUT)/tests/fuzz/cel_oracle/driver/cel_driver: $(OUT)/tests/fuzz/cel_oracle/driver/cel_driver.o $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
@@ -175,9 +181,9 @@ sanitize:
 
 fuzz:
 	@.ci/deps build fuzz
-	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile
+	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile build/fuzz/fuzz_cel
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
-$(OUT)/fuzz_compile: $(OUT)/tests/fuzz/fuzz_compile.o $(LIBRARY)
+$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(LIBRARY)
 	$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 bench: all
@@ -230,4 +236,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(OUT)/tests/fuzz/fuzz_compile.d
+-include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(wildcard $(OUT)/tests/fuzz/*.d)

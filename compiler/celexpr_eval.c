@@ -48,7 +48,10 @@ static bool is_opaque(enum cel_kind kind) {
 }
 
 val cel_call_equal(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
-    (void)count;
+    for (size_t i = 0; i < count; i++) {
+        const val *inner = args[i].kind == CEL_KIND_OPTIONAL ? args[i].as.inner : NULL;
+        if (inner && inner->kind == CEL_KIND_ERROR) return *inner;
+    }
     const bool equal = val_equal(e, args[0], args[1]);
     if (node->function == CEL_FN_NOT_EQUAL) return val_of_bool(!equal);
     const bool is_refused = is_opaque(args[0].kind) && args[1].kind != args[0].kind && args[1].kind != CEL_KIND_NULL;

@@ -220,6 +220,9 @@ static val validate(struct evaluation *e, val format, val text) {
     val problems = {.kind = CEL_KIND_LIST};
     if (!cel_spend(e, text.as.string.len)) return cel_too_long();
     formats[format.as.format].check(e, text.as.string, &problems);
+    // Something is wrong, but what is said of it is not known: there is a value, and looking at it is an error.
+    for (size_t i = 0; i < val_list_count(problems); i++)
+        if (val_list_item(problems, i).kind == CEL_KIND_ERROR) return val_some(e, val_list_item(problems, i));
     return val_list_count(problems) ? val_some(e, problems) : val_none();
 }
 

@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +60,18 @@ func readComments(path string) (comments, error) {
 		}
 	}
 	return c, err
+}
+
+// minor is that of the oldest server that the file is compiled for.
+func (c *comments) minor() uint {
+	for i, option := range c.options {
+		if n, ok := strings.CutPrefix(option, "1."); ok && i > 0 && c.options[i-1] == "--kubernetes" {
+			if minor, err := strconv.ParseUint(n, 10, 16); err == nil {
+				return max(uint(minor), evaluator.Oldest)
+			}
+		}
+	}
+	return evaluator.Oldest
 }
 
 // checkOutput compares what klockc printed with the comments.
@@ -147,7 +161,7 @@ func TestRowsEvaluator(t *testing.T) {
 				t.Fatal(r.err)
 			}
 			r.checkOutput(t)
-			e, err := evaluator.New(r.manifest)
+			e, err := evaluator.NewFor(r.manifest, r.comments.minor())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +196,7 @@ func TestRowsLive(t *testing.T) {
 			files := map[*row]*live.File{}
 			var list []*live.File
 			for _, r := range all {
-				if r.err == nil && !isStatic(r.comments) {
+				if r.err == nil && !isStatic(r.comments) && cluster.AtLeast(minor, fmt.Sprintf("1.%d", r.comments.minor())) {
 					files[r] = &live.File{Manifest: r.manifest, Cases: r.cases}
 					list = append(list, files[r])
 				}
@@ -197,7 +211,7 @@ func TestRowsLive(t *testing.T) {
 						t.Fatal(r.err)
 					}
 					if files[r] == nil {
-						t.Skip("TestStaticRows asks it")
+						t.Skip("it is for static manifests, which TestStaticRows asks, or for newer servers")
 					}
 					outcomes, err := judge.Run(ctx, files[r])
 					if err != nil {

@@ -82,4 +82,14 @@ passed=$((passed + $(grep -c '^pass ' "$work/results" || :)))
 failed=$((failed + $(grep -c '^fail ' "$work/results" || :)))
 skipped=$((skipped + $(grep -c '^skip ' "$work/results" || :)))
 if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then fail "go test ended with status $status"; fi
+
+# The CEL of each of the servers, and of one in between, which the newest release imitates.
+for minor in $KLOCK_MINORS 1.31; do
+	if tests/fuzz/cel_oracle/run.sh "$minor" 4000 >"$work/cel" 2>&1; then
+		pass
+		sed -n "\$s/^/CEL of $minor: /p" "$work/cel"
+	else
+		fail "CEL as Kubernetes $minor has it" "$(tail -40 "$work/cel")"
+	fi
+done
 finish

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fuzzes build/fuzz/fuzz_compile for some seconds (60), from the policies of the repository. What it finds stays in
-# build/fuzz/found.
+# Fuzzes build/fuzz/fuzz_compile, from the policies of the repository, and build/fuzz/fuzz_cel, from the expressions that
+# are compared with those of the API server, for some seconds each (60). What it finds stays in build/fuzz/found.
 set -eu
 cd "$(dirname "$0")/../.."
 
-mkdir -p build/fuzz/seeds build/fuzz/corpus build/fuzz/found
+mkdir -p build/fuzz/seeds build/fuzz/corpus build/fuzz/found build/fuzz/cel-seeds build/fuzz/cel-corpus
 for policy in tests/rows/*.klock examples/*.klock tests/golden/*/*.klock; do
 	# The first byte chooses options; a blank chooses none.
 	{ printf ' '; cat "$policy"; } >"build/fuzz/seeds/$(echo "$policy" | tr / -)"
@@ -19,3 +19,13 @@ done
 } >build/fuzz/klock.dict
 build/fuzz/fuzz_compile -max_total_time="${1:-60}" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
 	-dict=build/fuzz/klock.dict -artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/corpus build/fuzz/seeds
+
+# Half of the expressions are for the oldest server, half for the newest.
+grep -v '^#' tests/fuzz/cel_oracle/expressions.txt | awk 'NF { print (NR % 2 ? "6" : "-") $0 >("build/fuzz/cel-seeds/" NR); close("build/fuzz/cel-seeds/" NR) }'
+{
+	sed -n 's/^FUNCTION([A-Z0-9_]*, "\([^"_]*\)".*/"\1("/p' compiler/celexpr_functions.def
+	sed -n 's/^    {"\([a-zA-Z_]*\)", [0-9], [0-9]*, CEL_MACRO.*/"\1("/p' compiler/celexpr_macros.c
+	for word in object. spec. .? '[?' '{?' '&&' '||' ' in ' timestamp duration; do printf '"%s"\n' "$word"; done
+} | sort -u >build/fuzz/cel.dict
+build/fuzz/fuzz_cel -max_total_time="${1:-60}" -max_len=512 -timeout=10 -rss_limit_mb=2048 \
+	-dict=build/fuzz/cel.dict -artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/cel-corpus build/fuzz/cel-seeds

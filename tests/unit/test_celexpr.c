@@ -222,7 +222,9 @@ static void libraries_have_their_values(void **state) {
     assert_result(*state, CEL_TRUE, "semver('1.2.3').isLessThan(semver('1.10.0'))");
     assert_result(*state, CEL_TRUE, "format.dns1123Label().validate('A.b').value().size() == 1");
     assert_result(*state, CEL_TRUE, "'a1b22'.findAll('[0-9]+') == ['1', '22']");
+    assert_result(*state, CEL_TRUE, "format.uri().validate('').hasValue()");
     assert_result(*state, CEL_ERROR, "format.uri().validate('').value()[0] == 'x'");
+    assert_result(*state, CEL_ERROR, "format.uri().validate('') == optional.of(['x'])");
     assert_result(*state, CEL_ERROR, "quantity('1e999999999').isGreaterThan(quantity('1e999999999999'))");
 }
 

@@ -3,7 +3,6 @@ package evaluator
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -15,13 +14,14 @@ import (
 
 // The plugin keeps its own compile function to itself, so this file puts the same parts together. It differs in two
 // points: an expression that does not compile is an error here, where the API server has refused the policy before,
-// and the environment is that of the oldest server that manifests have to run on, for new expressions.
-var oldest = sync.OnceValue(func() *environment.EnvSet {
-	return environment.MustBaseEnvSet(version.MajorMinor(1, 30))
-})
+// and the environment is that of the oldest server that manifests have to run on, for new expressions: those take what
+// the release before it had.
+func environmentOf(minor uint) *environment.EnvSet {
+	return environment.MustBaseEnvSet(version.MajorMinor(1, minor-1))
+}
 
-func compile(policy *admissionv1.ValidatingAdmissionPolicy) (validating.Validator, error) {
-	compiler, err := cel.NewCompositedCompiler(oldest())
+func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint) (validating.Validator, error) {
+	compiler, err := cel.NewCompositedCompiler(environmentOf(minor))
 	if err != nil {
 		return nil, err
 	}

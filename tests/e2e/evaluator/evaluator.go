@@ -84,8 +84,15 @@ func (r *recorder) Validate(ctx context.Context, resource schema.GroupVersionRes
 	return result
 }
 
-// New compiles the policies of a manifest. Objects that are neither policies nor bindings may serve as parameters.
-func New(manifest []byte) (*Evaluator, error) {
+// Oldest is the minor of the oldest server that manifests are for.
+const Oldest = 30
+
+// New compiles the policies of a manifest as the oldest server would. Objects that are neither policies nor bindings may
+// serve as parameters.
+func New(manifest []byte) (*Evaluator, error) { return NewFor(manifest, Oldest) }
+
+// NewFor compiles them as a server of the minor would, 33 for 1.33.
+func NewFor(manifest []byte, minor uint) (*Evaluator, error) {
 	objects, err := Objects(manifest)
 	if err != nil {
 		return nil, err
@@ -132,7 +139,7 @@ func New(manifest []byte) (*Evaluator, error) {
 			return nil, fmt.Errorf("binding %s is of an unknown policy %s", binding.Name, binding.Spec.PolicyName)
 		}
 		if validators[policy.Name] == nil {
-			if validators[policy.Name], err = compile(policy); err != nil {
+			if validators[policy.Name], err = compile(policy, minor); err != nil {
 				return nil, fmt.Errorf("policy %s: %w", policy.Name, err)
 			}
 		}
