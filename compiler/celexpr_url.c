@@ -24,6 +24,7 @@ struct reader {
 // ---- pieces of text ----
 
 static struct cel_string slice(struct cel_string text, size_t begin, size_t end) {
+    if (begin == end) return (struct cel_string){"", 0};
     return (struct cel_string){text.bytes + begin, end - begin};
 }
 
@@ -306,7 +307,7 @@ bool val_is_request_uri(struct evaluation *e, struct cel_string text, bool *ret_
 // ---- writing ----
 
 static void add(struct text *text, struct cel_string part) {
-    text_add(text, part.bytes, part.len);
+    if (part.len) text_add(text, part.bytes, part.len);
 }
 
 static void print_authority(struct evaluation *e, struct text *text, const struct cel_url *url) {

@@ -76,16 +76,16 @@ func make1(r *rand.Rand) pair {
 	return pair{pattern, sequence(r, letters, 7)}
 }
 
-func judge(p pair) byte {
+func judge(p pair) string {
 	re, err := regexp.Compile(p.pattern)
-	switch {
-	case err != nil:
-		return 'E'
-	case re.MatchString(p.text):
-		return '1'
-	default:
-		return '0'
+	if err != nil {
+		return "E"
 	}
+	found := re.FindStringIndex(p.text)
+	if found == nil {
+		return "0"
+	}
+	return fmt.Sprintf("1 %d %d", found[0], found[1])
 }
 
 func main() {
@@ -101,7 +101,8 @@ func main() {
 	}
 	command := exec.Command(flag.Arg(0))
 	command.Stdin, command.Stderr = &input, os.Stderr
-	answers, err := command.Output()
+	output, err := command.Output()
+	answers := strings.Split(strings.TrimSuffix(string(output), "\n"), "\n")
 	if err != nil || len(answers) != len(pairs) {
 		fmt.Fprintf(os.Stderr, "driver: %v, %d answers to %d pairs\n", err, len(answers), len(pairs))
 		os.Exit(2)
@@ -109,10 +110,10 @@ func main() {
 	tally := map[byte]int{}
 	wrong := 0
 	for i, p := range pairs {
-		tally[answers[i]]++
-		if expected := judge(p); answers[i] != 'U' && answers[i] != expected {
+		tally[answers[i][0]]++
+		if expected := judge(p); answers[i] != "U" && answers[i] != expected {
 			wrong++
-			fmt.Printf("%q on %q: Go says %c, we say %c\n", p.pattern, p.text, expected, answers[i])
+			fmt.Printf("%q on %q: Go says %s, we say %s\n", p.pattern, p.text, expected, answers[i])
 		}
 	}
 	fmt.Printf("%d pairs: %d match, %d do not, %d refused, %d not supported; %d disagreements\n",

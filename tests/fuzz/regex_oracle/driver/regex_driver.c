@@ -1,5 +1,6 @@
-// Reads pattern and text, each ended by a NUL, until the input ends; answers each pair with one byte: 1 for a match, 0
-// for none, E for a pattern that is refused, U for one that is valid but not supported.
+// Reads pattern and text, each ended by a NUL, until the input ends; answers each pair with one line: 1, where it
+// begins and where it ends for a match, 0 for none, E for a pattern that is refused, U for one that is valid but not
+// supported.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +13,24 @@ static bool read_string(char **buffer, size_t *capacity) {
     return getdelim(buffer, capacity, '\0', stdin) > 0;
 }
 
-static char judge(struct arena *arena, const char *pattern, const char *text) {
+static void judge(struct arena *arena, const char *pattern, const char *text) {
     const char *error = NULL;
     size_t offset = 0;
     const struct regex *regex = regex_compile(arena, pattern, &error, &offset);
-    if (regex) return regex_match(regex, text, strlen(text), arena) ? '1' : '0';
+    if (regex) {
+        struct regex_found found;
+        const bool matches = regex_match(regex, text, strlen(text), arena);
+        const bool finds = regex_find(regex_finder(regex, arena), text, strlen(text), 0, &found);
+        if (matches != finds) abort();
+        if (finds)
+            printf("1 %zu %zu\n", found.begin, found.end);
+        else
+            puts("0");
+        return;
+    }
     if (offset > strlen(pattern)) abort();
     const bool ours = strstr(error, "not supported") || strstr(error, "too large") || strstr(error, "too deeply");
-    return ours ? 'U' : 'E';
+    puts(ours ? "U" : "E");
 }
 
 int main(void) {
@@ -30,7 +41,7 @@ int main(void) {
         jmp_buf exhausted;
         if (setjmp(exhausted)) return 1;
         arena_init(&arena, &exhausted);
-        putchar(judge(&arena, pattern, text));
+        judge(&arena, pattern, text);
         arena_release(&arena);
     }
     free(pattern);
