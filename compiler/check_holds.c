@@ -44,6 +44,7 @@ static void find_surroundings(struct checking *checking) {
     around->autoscalers = find_plural("autoscaling", "horizontalpodautoscalers");
     around->volumes = find_plural("", "persistentvolumes");
     around->claims = find_plural("", "persistentvolumeclaims");
+    around->signing_requests = find_plural("certificates.k8s.io", "certificatesigningrequests");
     around->workloads = ARENA_ARRAY(arena, struct surrounding, ir_workload_count);
     for (size_t i = 0; i < ir_workload_count; i++) {
         around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);
@@ -128,8 +129,8 @@ bool check_is_by_labels(const struct ir_expr *expr) {
 
 // ---- the map ----
 
-enum { ACT_OF_SCALING = 256 }; // beside the operations
-#define SOME "?"               // some place, and some of the objects
+enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // beside the operations
+#define SOME "?"                                                          // some place, and some of the objects
 
 // Locks that hold the same thing: found by who passes them, where they are many.
 struct holders {
@@ -210,13 +211,15 @@ static void add_selections(struct arena *arena, const struct ir_expr *expr, stru
     add_text(arena, selections, check_formula(arena, expr));
     for (size_t i = 0; i < expr->operand_count && expr->kind == IR_OR; i++)
         add_selections(arena, expr->operands[i], selections);
-    const bool is_group = expr->kind == IR_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
-                          expr->path.segments[0].key && strcmp(expr->path.segments[0].key, "spec") == 0 &&
-                          expr->path.segments[1].key && strcmp(expr->path.segments[1].key, "group") == 0;
-    for (size_t i = 0; i < expr->value_count && expr->test == TEST_IN && (is_group || expr->kind == IR_NAME); i++)
+    const bool is_of_spec = expr->kind == IR_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
+                            expr->path.segments[0].key && strcmp(expr->path.segments[0].key, "spec") == 0 &&
+                            expr->path.segments[1].key &&
+                            catalog_list_has("group scope signerName", expr->path.segments[1].key);
+    for (size_t i = 0; i < expr->value_count && expr->test == TEST_IN && (is_of_spec || expr->kind == IR_NAME); i++)
         if (expr->values[i]->kind == VALUE_STRING)
             add_text(arena, selections,
-                     arena_printf(arena, "%s %s", is_group ? "group" : "name", expr->values[i]->as.string));
+                     arena_printf(arena, "%s %s", is_of_spec ? expr->path.segments[1].key : "name",
+                                  expr->values[i]->as.string));
 }
 
 static bool is_path_of_spec(const struct ir_path *path) {
@@ -243,12 +246,14 @@ static enum exemption level_of(const struct ir_lock *lock, const struct resource
     enum exemption level = EXEMPT_NONE;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
-        const bool scaling = operation == ACT_OF_SCALING, collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+        const bool other = operation >= ACT_OF_SCALING, collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
         const bool reaches =
-            scaling ? catalog_list_has(exemption->subresources, "scale")
-                    : *exemption->subresources == '*' || *exemption->subresources == ' ' || !*exemption->subresources;
+            operation == ACT_OF_SCALING ? catalog_list_has(exemption->subresources, "scale")
+            : operation == ACT_OF_STATUS
+                ? catalog_list_has(exemption->subresources, "status")
+                : *exemption->subresources == '*' || *exemption->subresources == ' ' || !*exemption->subresources;
         if (exemption->level > lock->exemption || exemption->level <= level || !reaches ||
-            !(exemption->operations & (scaling ? OP_UPDATE : operation)) || exemption->limit == ONLY_TERMINATING ||
+            !(exemption->operations & (other ? OP_UPDATE : operation)) || exemption->limit == ONLY_TERMINATING ||
             (exemption->resource && (strcmp(exemption->resource, resource->plural) != 0 ||
                                      strcmp(exemption->resource_group, resource->group) != 0)) ||
             (collects && (lock->guard_owners || operation != OP_DELETE)))
@@ -266,7 +271,7 @@ struct indexed {
 
 static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
                         unsigned operations, const struct texts_of *places, const struct texts_of *selections) {
-    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING};
+    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
         if (!(operations & single[i])) continue;
         const struct holder holder = {indexed->lock, level_of(indexed->lock, resource, single[i])};
@@ -294,6 +299,45 @@ static const char *condition_of(struct arena *arena, const struct ir_lock *lock)
     return ir_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
 }
 
+static bool is_whole_status(const struct ir_lock *lock) {
+    bool whole = !lock->path_count;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++)
+        whole |= lock->paths[i].count == 1 && lock->paths[i].segments[0].key &&
+                 strcmp(lock->paths[i].segments[0].key, "status") == 0;
+    return whole;
+}
+
+static void index_status(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
+    const struct ir_lock *lock = indexed->lock;
+    const struct texts_of places = places_of(checking->arena, &part->scope);
+    struct texts_of selections = {0};
+    if (!(lock->denies & OP_UPDATE) || !is_whole_status(lock) || can_be_left(lock, part->selects)) return;
+    add_selections(checking->arena, part->selects, &selections);
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        if (part->scope.targets[i].resource)
+            add_entries(checking, indexed, part->scope.targets[i].resource, ACT_OF_STATUS, &places, &selections);
+}
+
+// The labels of all namespaces that the lock keeps as they are, or all labels.
+static void index_labels(struct checking *checking, const struct indexed *indexed, const struct ir_part *part,
+                         const struct texts_of *places) {
+    const struct ir_lock *lock = indexed->lock;
+    const struct resource *namespaces = checking->around.namespaces;
+    if (!(lock->denies & OP_UPDATE) || part->selects->kind != IR_TRUE || lock->all_but_paths ||
+        !check_takes_in(&part->scope, namespaces))
+        return;
+    struct texts_of labels = {0};
+    if (!lock->path_count) add_text(checking->arena, &labels, "");
+    for (size_t i = 0; i < lock->path_count; i++) {
+        const struct ir_path *path = &lock->paths[i];
+        if (path->count < 2 || !ir_is_metadata_path(path) || !path->segments[1].key ||
+            strcmp(path->segments[1].key, "labels") != 0)
+            continue;
+        add_text(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
+    }
+    add_entries(checking, indexed, namespaces, ACT_OF_LABELS, places, &labels);
+}
+
 static void index_part(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
     struct arena *arena = checking->arena;
     const struct ir_lock *lock = indexed->lock;
@@ -306,6 +350,7 @@ static void index_part(struct checking *checking, const struct indexed *indexed,
     for (size_t i = 0; i < around->count; i++)
         if (operations && check_takes_in(&part->scope, around->resources[i]))
             add_entries(checking, indexed, around->resources[i], operations, &places, &selections);
+    index_labels(checking, indexed, part, &places);
     static const char *some = SOME;
     const struct texts_of somewhere = {&some, 1};
     if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
@@ -326,6 +371,7 @@ void check_index_holds(struct checking *checking) {
     ARENA_PUSH(arena, around->resources, around->count, around->namespaces);
     ARENA_PUSH(arena, around->resources, around->count, around->definitions);
     ARENA_PUSH(arena, around->resources, around->count, around->autoscalers);
+    ARENA_PUSH(arena, around->resources, around->count, around->signing_requests);
     // Each kind of pods' owners is a workload itself; pods are what all of them own.
     ARENA_PUSH(arena, around->resources, around->count, find_plural("", "pods"));
     for (size_t i = 0; i < ir_workload_count; i++)
@@ -342,11 +388,15 @@ void check_index_holds(struct checking *checking) {
         const struct ir_lock *lock = checking->ir->locks[i];
         if (lock->derived)
             names_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
-        if (!(lock->mode & MODE_DENY) || lock->scope.subresource || ir_has_cel(lock->condition)) continue;
+        const char *own = lock->scope.subresource;
+        if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || ir_has_cel(lock->condition)) continue;
         const struct indexed indexed = {lock, condition_of(arena, lock), check_rarest_passer(checking, lock)};
         for (size_t j = 0; j < check_part_count(lock); j++) {
             const struct ir_part part = check_part(lock, j);
-            index_part(checking, &indexed, &part);
+            if (own)
+                index_status(checking, &indexed, &part);
+            else
+                index_part(checking, &indexed, &part);
         }
     }
 }
@@ -476,4 +526,28 @@ bool check_holds_all(const struct checking *checking, const struct ir_lock *lock
         held = resource->namespaced ? holds(checking, &asking, part, resource, writes[i], NULL, condition)
                                     : holds_at(checking, &asking, resource, writes[i], "-", NULL, condition);
     return held;
+}
+
+bool check_holds_signing(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const struct resource *requests = checking->around.signing_requests;
+    return has(checking, &asking, requests, OP_CREATE, "-", "", "") ||
+           (has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client", "") &&
+            has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client-kubelet",
+                ""));
+}
+
+bool check_holds_status(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource) {
+    // Who writes it beside controllers is what is asked.
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
+}
+
+bool check_holds_label(const struct checking *checking, const struct ir_lock *lock, const char *key) {
+    const struct asking asking = {lock, lock->exemption};
+    const struct resource *namespaces = checking->around.namespaces;
+    return has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||
+           has(checking, &asking, namespaces, ACT_OF_LABELS, "-", key, "");
 }

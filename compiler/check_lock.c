@@ -416,13 +416,17 @@ static const char *open_definition(const struct checking *checking, const struct
                                    const struct ir_target *target) {
     struct arena *arena = checking->arena;
     const struct resource *definitions = checking->around.definitions;
-    if (target->resource ? target->resource->declared.file == SPAN_NOWHERE
-                         : !target->group || is_built_in(target->group))
-        return NULL;
+    if (!target->resource && !target->group) {
+        const char *scope = lock->scope.where == IN_CLUSTER ? "scope Cluster" : "scope Namespaced";
+        return check_holds_object(checking, lock, definitions, scope) ? NULL : "definitions of custom resources";
+    }
+    if (target->resource ? target->resource->declared.file == SPAN_NOWHERE : is_built_in(target->group)) return NULL;
     if (check_holds_object(checking, lock, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
-    if (!target->resource) return arena_printf(arena, "*.%s", target->group);
+    if (!target->resource) return arena_printf(arena, "definitions of *.%s", target->group);
     const char *name = arena_printf(arena, "name %s", catalog_name(arena, target->resource));
-    return check_holds_object(checking, lock, definitions, name) ? NULL : target->resource->plural;
+    return check_holds_object(checking, lock, definitions, name)
+               ? NULL
+               : arena_printf(arena, "definition of %s", target->resource->plural);
 }
 
 static void check_definitions(const struct checking *checking, const struct ir_lock *lock) {
@@ -433,7 +437,7 @@ static void check_definitions(const struct checking *checking, const struct ir_l
     if (!open) return;
     struct diagnostic *diagnostic =
         diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
-                    "lock '%s' does not keep the definition of %s, with which all of them go", lock->name, open);
+                    "lock '%s' does not keep the %s, with which all of them go", lock->name, open);
     diag_help(checking->diags, diagnostic, "add 'guard crd', or accept it: allow %s",
               diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
 }
@@ -544,9 +548,109 @@ static void check_rights(const struct checking *checking, const struct ir_lock *
               diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
+// ---- what is said of objects ----
+
+// Built-in resources whose status others go by.
+static const struct {
+    const char *group, *plural, *says;
+} statuses[] = {
+    {"", "nodes", "addresses, conditions and capacity"},
+    {"", "pods", "addresses and readiness"},
+    {"", "resourcequotas", "what is used"},
+    {"", "services", "the addresses of load balancers"},
+    {"apiextensions.k8s.io", "customresourcedefinitions", "accepted names and stored versions"},
+    {"apiregistration.k8s.io", "apiservices", "whether it is available"},
+    {"certificates.k8s.io", "certificatesigningrequests", "the certificate"},
+    {"networking.k8s.io", "ingresses", "the addresses of load balancers"},
+    {"policy", "poddisruptionbudgets", "how many pods may be evicted"},
+    {"resource.k8s.io", "resourceclaims", "the devices that are allocated"},
+    {"storage.k8s.io", "volumeattachments", "whether it is attached"},
+};
+
+static const char *what_status_says(const struct resource *resource) {
+    for (size_t i = 0; resource && i < sizeof statuses / sizeof *statuses; i++)
+        if (strcmp(statuses[i].group, resource->group) == 0 && strcmp(statuses[i].plural, resource->plural) == 0)
+            return statuses[i].says;
+    return NULL;
+}
+
+// A lock on changes of the whole of such an object, where the status can be written all the same.
+static void check_status(const struct checking *checking, const struct ir_lock *lock) {
+    if (lock->scope.subresource || !(lock->denies & OP_UPDATE) || lock->path_count) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < part.scope.target_count; j++) {
+            const struct resource *resource = part.scope.targets[j].resource;
+            const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
+            if (!says || check_holds_status(checking, lock, &part, resource)) continue;
+            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
+                                                        "lock '%s' leaves the status of %s to whoever may write it: %s",
+                                                        lock->name, resource->plural, says);
+            diag_help(checking->diags, diagnostic,
+                      "name %s/status among the resources as well, with 'exempt controllers', or accept it: allow %s",
+                      catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->code);
+            return;
+        }
+    }
+}
+
+static bool names_account(const struct ir_expr *expr) {
+    const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
+    bool names = strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) == 0 || strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
+    for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_account(expr->operands[i]);
+    return names;
+}
+
+// The status of custom resources is locked with the rest, and somebody has to write it.
+static void check_operator(const struct checking *checking, const struct ir_lock *lock) {
+    const struct ir_subjects *passes = &lock->passes;
+    bool passed = false;
+    for (size_t i = 0; i < passes->user_count; i++)
+        passed |= strncmp(passes->users[i], ACCOUNT, sizeof ACCOUNT - 1) == 0;
+    for (size_t i = 0; i < passes->group_count; i++)
+        passed |= strncmp(passes->groups[i], ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
+    for (size_t i = 0; i < passes->other_count; i++) passed |= names_account(passes->others[i]);
+    if (!lock->implied || passed) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_STATUS_WITHOUT_OPERATOR, lock->span,
+                    "lock '%s' holds the status of %s as well, and no service account passes it", lock->name,
+                    lock->scope.targets[0].name);
+    diag_help(
+        checking->diags, diagnostic,
+        "name their operator: exempt serviceaccount NAMESPACE/NAME; or say which fields are meant: changing spec; "
+        "or accept it: allow %s",
+        diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
+}
+
+static const char *open_label(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *expr) {
+    if (expr->kind == IR_NAMESPACE_LABEL && !expr->frozen)
+        return check_holds_label(checking, lock, expr->key) ? NULL : expr->key;
+    const char *open = NULL;
+    for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);
+    return open;
+}
+
+// What `when` asks of the namespace, somebody may change there.
+static void check_namespace_labels(const struct checking *checking, const struct ir_lock *lock) {
+    const char *open = open_label(checking, lock, lock->condition);
+    if (!open || check_has_derived(checking, lock, "guard namespace labels")) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
+                    "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
+                    lock->name, open);
+    diag_help(checking->diags, diagnostic,
+              lock->scope.where == IN_ANY_NAMESPACE
+                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept it: allow %s"
+                  : "add 'guard namespace', or accept it: allow %s",
+              diag_info(DIAG_CONDITION_NOT_GUARDED)->code);
+}
+
 static void check_surroundings(const struct checking *checking, const struct ir_lock *lock) {
     if (!(lock->mode & MODE_DENY)) return;
     check_rights(checking, lock);
+    check_status(checking, lock);
+    check_operator(checking, lock);
+    if (!lock->scope.subresource) check_namespace_labels(checking, lock);
     check_commanded(checking, lock);
     if (lock->scope.subresource || !(lock->denies & OP_DELETE)) return;
     check_owners(checking, lock);
@@ -645,28 +749,117 @@ static bool is_before(struct span a, struct span b) {
     return a.file < b.file || (a.file == b.file && a.begin < b.begin);
 }
 
-// Said once a policy, at the first of its locks that let controllers pass, where others are kept from becoming actors.
-static void check_controllers(const struct checking *checking) {
+// ---- once a policy: who else passes by a name ----
+
+// Whether some controller may do to the objects what the lock denies.
+static bool lets_controllers(const struct checking *checking, const struct ir_lock *lock) {
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        const bool collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0, own = !lock->scope.subresource;
+        const bool reaches = *exemption->subresources == '*' ||
+                             (own ? !*exemption->subresources || *exemption->subresources == ' '
+                                  : catalog_list_has(exemption->subresources, lock->scope.subresource));
+        const unsigned operations = collects ? lock->guard_owners ? 0u : (unsigned)OP_DELETE : exemption->operations;
+        if (exemption->level <= lock->exemption && (operations & lock->denies) && reaches &&
+            exemption->limit != ONLY_TERMINATING && strncmp(exemption->user, ACCOUNT, sizeof ACCOUNT - 1) == 0 &&
+            (!exemption->namespace || ir_may_be_in(&lock->scope, exemption->namespace)) &&
+            (!exemption->resource ||
+             (checking->around.exempted[i] && check_takes_in(&lock->scope, checking->around.exempted[i]))))
+            return true;
+    }
+    return false;
+}
+
+static bool names_users(const struct ir_expr *expr) {
+    const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
+    bool names = (expr->kind == IR_USER && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) ||
+                 (expr->kind == IR_GROUP && strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) != 0);
+    for (size_t i = 0; i < expr->operand_count && expr->kind != IR_NOT && !names; i++)
+        names = names_users(expr->operands[i]);
+    return names;
+}
+
+// A user or group among them that is no service account: the name of one, or what stands for it; NULL where there is
+// none.
+static const char *some_user(const struct ir_subjects *subjects) {
+    for (size_t i = 0; i < subjects->user_count; i++)
+        if (strncmp(subjects->users[i], ACCOUNT, sizeof ACCOUNT - 1) != 0) return subjects->users[i];
+    for (size_t i = 0; i < subjects->group_count; i++)
+        if (strncmp(subjects->groups[i], ACCOUNTS, sizeof ACCOUNTS - 1) != 0) return subjects->groups[i];
+    for (size_t i = 0; i < subjects->other_count; i++)
+        if (names_users(subjects->others[i])) return "an actor";
+    return NULL;
+}
+
+static const char *user_of(const struct ir_lock *lock) {
+    const char *user = some_user(&lock->passes);
+    return user ? user : some_user(&lock->glass);
+}
+
+// For each policy, the first of its locks of which something holds.
+static void note_first(struct names *firsts, struct ir_lock *lock) {
+    const struct ir_lock *first = names_get(firsts, lock->policy);
+    if (!first || is_before(lock->span, first->span)) names_set(firsts, lock->policy, lock);
+}
+
+static void report_controllers(const struct checking *checking, const struct ir_lock *lock) {
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
+                    "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
+    diag_help(checking->diags, diagnostic, "add 'guard controllers' to one of them, or accept it: allow %s",
+              diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
+}
+
+static void report_certificates(const struct checking *checking, const struct ir_lock *lock) {
+    const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
+                    "whoever has a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
+    diag_help(checking->diags, diagnostic,
+              "add 'guard certificates', or withhold csr/approval, signers and bootstrap tokens by RBAC and accept it: "
+              "allow %s",
+              code);
+}
+
+// A lock on approval, where what asks for a kubelet's certificate needs none.
+static void check_approval(const struct checking *checking, const struct ir_lock *lock) {
+    if (!lock->scope.subresource || strcmp(lock->scope.subresource, "approval") != 0 || !(lock->mode & MODE_DENY) ||
+        !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, "guard certificates") ||
+        check_holds_signing(checking, lock))
+        return;
+    struct diagnostic *diagnostic = diag_report(
+        checking->diags, DIAG_APPROVES_ITSELF, lock->span,
+        "lock '%s' keeps others from approving certificates, and those of kubelets need no approval", lock->name);
+    diag_help(checking->diags, diagnostic,
+              "deny create as well, of requests for the signers kubernetes.io/kube-apiserver-client and "
+              "kubernetes.io/kube-apiserver-client-kubelet, as 'guard certificates' does; or accept it: allow %s",
+              diag_info(DIAG_APPROVES_ITSELF)->code);
+}
+
+static void check_identities(const struct checking *checking) {
     const struct ir *ir = checking->ir;
-    struct names firsts, told;
-    names_init(&firsts, checking->arena);
+    struct names controllers, users, keeps, told;
+    names_init(&controllers, checking->arena);
+    names_init(&users, checking->arena);
+    names_init(&keeps, checking->arena); // policies of which it is said, or where certificates are guarded
     names_init(&told, checking->arena);
     for (size_t i = 0; i < ir->lock_count; i++) {
         struct ir_lock *lock = ir->locks[i];
-        const struct ir_lock *first = names_get(&firsts, lock->policy);
-        if (lock->derived || lock->exemption == EXEMPT_NONE || !(lock->mode & MODE_DENY)) continue;
-        if (!first || is_before(lock->span, first->span)) names_set(&firsts, lock->policy, lock);
+        if (!(lock->mode & MODE_DENY)) continue;
+        // K0220 says it of sealed actors.
+        if (lock->derived && (strstr(lock->id, " (sealed ") || strstr(lock->id, " (guard certificates)")))
+            names_set(&keeps, lock->policy, lock);
+        if (lock->derived) continue;
+        if (lets_controllers(checking, lock)) note_first(&controllers, lock);
+        if (user_of(lock)) note_first(&users, lock);
     }
-    for (size_t i = 0; i < ir->lock_count && !names_get(&checking->sealed, IR_GARBAGE_COLLECTOR); i++) {
-        const struct ir_lock *lock = ir->locks[i], *first = names_get(&firsts, lock->policy);
-        const bool keeps_identities = lock->derived && lock->requires && covers(&lock->scope, RBAC_BINDINGS);
-        if (!keeps_identities || !first || names_get(&told, lock->policy)) continue;
-        names_set(&told, lock->policy, ir->locks[i]);
-        struct diagnostic *diagnostic = diag_report(
-            checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, first->span,
-            "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
-        diag_help(checking->diags, diagnostic, "add 'guard controllers' to one of them, or accept it: allow %s",
-                  diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
+    for (size_t i = 0; i < ir->lock_count; i++) {
+        const char *policy = ir->locks[i]->policy;
+        const struct ir_lock *let = names_get(&controllers, policy), *named = names_get(&users, policy);
+        if (names_get(&told, policy)) continue;
+        names_set(&told, policy, ir->locks[i]);
+        if (let && !names_get(&checking->sealed, IR_GARBAGE_COLLECTOR)) report_controllers(checking, let);
+        if (named && !names_get(&keeps, policy)) report_certificates(checking, named);
     }
 }
 
@@ -689,8 +882,9 @@ void check_locks(struct checking *checking) {
         check_starvation(checking, lock);
         check_policies(checking, lock);
         check_versions(checking, lock);
+        check_approval(checking, lock);
         check_surroundings(checking, lock);
     }
     check_contradictions(checking);
-    check_controllers(checking);
+    check_identities(checking);
 }

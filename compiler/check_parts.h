@@ -17,7 +17,7 @@ struct surrounding {
 
 // Resources that lead to locked objects of others.
 struct surroundings {
-    const struct resource *namespaces, *definitions, *autoscalers, *volumes, *claims;
+    const struct resource *namespaces, *definitions, *autoscalers, *volumes, *claims, *signing_requests;
     struct surrounding *workloads;    // as in ir_workloads
     struct surrounding *commands;     // as in check_commands, with what they are given by
     const struct resource **exempted; // as in ir_exemptions; NULL where one is about every resource
@@ -108,6 +108,13 @@ bool check_holds_writes(const struct checking *checking, const struct ir_lock *l
 // Whether writing the scale subresource of the part's own objects is denied.
 bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                        const struct resource *resource);
+// Whether making requests for certificates is denied: for all, or for those by which clients of the API server say who
+// they are.
+bool check_holds_signing(const struct checking *checking, const struct ir_lock *lock);
+// Whether writing the status of the part's own objects is denied, and changing that label of all namespaces.
+bool check_holds_status(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource);
+bool check_holds_label(const struct checking *checking, const struct ir_lock *lock, const char *key);
 // Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell. And whether some
 // volumes may neither be deleted nor changed.
 bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock);

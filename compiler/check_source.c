@@ -135,11 +135,22 @@ static void check_cel(const struct checking *checking, const struct ast_expr *ex
     if (expr->kind == AST_EXPR_CEL) {
         struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
                                                     "the label guard cannot follow a selection by CEL");
-        diag_help(checking->diags, diagnostic,
-                  "select by label, field or name, use the expression in 'when', or accept it: allow %s",
+        diag_help(checking->diags, diagnostic, "select by label, field or name, or accept it: allow %s",
                   diag_info(DIAG_CEL_SELECTOR)->code);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel(checking, expr->operands[i]);
+}
+
+// Of a condition it matters only if it reads the object.
+static void check_cel_condition(const struct checking *checking, const struct ast_expr *expr) {
+    if (expr->kind == AST_EXPR_CEL && (strstr(expr->key.text, "object") || strstr(expr->key.text, "oldObject"))) {
+        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
+                                                    "the label guard cannot follow a condition by CEL");
+        diag_help(checking->diags, diagnostic,
+                  "say it by label, annotation or field, or by 'unless' what others may change, or accept it: allow %s",
+                  diag_info(DIAG_CEL_SELECTOR)->code);
+    }
+    for (size_t i = 0; i < expr->operand_count; i++) check_cel_condition(checking, expr->operands[i]);
 }
 
 static void check_status(const struct checking *checking, const struct ast_expr *expr) {
@@ -200,7 +211,7 @@ static void check_sealing(const struct checking *checking, const struct ast_item
                                                 "admission does not see every way to become '%s'", item->name.text);
     diag_help(
         checking->diags, diagnostic,
-        "withhold impersonate, csr/approval and signers, nodes/proxy and reading secrets by RBAC, then accept it: "
+        "withhold impersonate, csr and csr/approval, signers, nodes/proxy and reading secrets by RBAC, then accept it: "
         "allow %s",
         diag_info(DIAG_SEAL_LEAVES_OPEN)->code);
 }
@@ -219,6 +230,7 @@ void check_item(const struct checking *checking, const struct ast_item *item) {
             check_status(checking, clause->expr);
             check_cel(checking, clause->expr);
             break;
+        case AST_CLAUSE_WHEN: check_cel_condition(checking, clause->expr); break;
         case AST_CLAUSE_NAMESPACE:
             if (item->kind != AST_ITEM_GRANT) check_namespaces(checking, clause);
             break;

@@ -739,9 +739,8 @@ static bool changes_owners(const struct request *request) {
 // Whether the lock would no longer hold the object.
 static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
     const struct value *object = view->request->object;
-    // What no update changes holds of the new object as it does of the old one, or fails as it does.
-    const enum truth condition = ir_is_immutable(lock->condition) ? YES : holds(view, lock->condition, object);
-    return negate(both(holds(view, lock->selects, object), condition));
+    const enum truth selected = holds(view, lock->selects, object);
+    return negate(ir_guards_condition(lock) ? both(selected, holds(view, lock->condition, object)) : selected);
 }
 
 // Whether the request writes what the lock is about: of other operations than updates all of it.

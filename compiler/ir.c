@@ -184,6 +184,10 @@ bool ir_has_cel(const struct ir_expr *expr) {
     return found;
 }
 
+bool ir_guards_condition(const struct ir_lock *lock) {
+    return !ir_is_immutable(lock->condition) && !ir_has_cel(lock->condition);
+}
+
 bool ir_is_metadata_path(const struct ir_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
 }

@@ -148,6 +148,7 @@ struct ir_target {
     const char *version;             // as written; NULL: every version
     const char *subresource;         // NULL: the objects themselves
     const struct resource *resource; // NULL for wildcards
+    bool implied;                    // a subresource that the policy does not name
     struct span span;
 };
 
@@ -182,6 +183,7 @@ struct ir_lock {
     const char *policy, *name;
     bool keeps_output; // what the policy itself emits is under it
     bool derived;      // added by a guard, a cascade or a sealed actor
+    bool implied;      // on the status of custom resources, which the policy locks without naming it
     const char *id;    // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
     struct ir_scope scope;
@@ -335,6 +337,9 @@ bool ir_ratchets(const struct ir_expr *part);
 bool ir_reads_replicas(const struct ir_expr *part);
 // Whether the lock requires something that a write to scale could break.
 bool ir_requires_replicas(const struct ir_lock *lock);
+
+// Whether the label guard looks at the condition as well: it reads what an UPDATE could change, in our own words.
+bool ir_guards_condition(const struct ir_lock *lock);
 
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool ir_sees_replicas(const struct ir_lock *lock);

@@ -59,6 +59,9 @@ struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr
 void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers);
 // lower_seal.c: keeps everybody from becoming a controller that locks let through, except by such RBAC.
 void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// lower_seal.c: keeps others from having certificates signed, and from making bootstrap tokens, which could carry any
+// name.
+void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
 // Has the grants found by whom they are to; before anything else of this file.
 void lower_index_grants(struct lowering *lowering);
 // The lock's actors, and whoever applies the policy.

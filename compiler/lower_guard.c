@@ -24,6 +24,51 @@ void derive_nothing_to_guard(struct lowering *lowering, const struct word *word,
 
 // ---- guard namespace: deleting it deletes everything in it ----
 
+// The labels of namespaces that `when` reads.
+static void add_namespace_labels(struct arena *arena, const struct ir_expr *expr, struct texts *keys) {
+    if (expr->kind == IR_NAMESPACE_LABEL && !expr->frozen) texts_add(arena, keys, expr->key);
+    for (size_t i = 0; i < expr->operand_count; i++) add_namespace_labels(arena, expr->operands[i], keys);
+}
+
+static bool is_of_namespace(const struct ir_expr *expr) {
+    if (expr->kind == IR_NAMESPACE_LABEL) return !expr->frozen;
+    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (!is_of_namespace(expr->operands[i])) return false;
+    return true;
+}
+
+// What has to hold of the namespace's labels for the condition to hold, whatever else it asks; NULL if that is nothing.
+static struct ir_expr *part_of_namespace(struct arena *arena, const struct ir_expr *condition) {
+    if (is_of_namespace(condition)) return ir_of_namespace(arena, condition);
+    struct ir_expr *part = NULL;
+    for (size_t i = 0; i < condition->operand_count && condition->kind == IR_AND; i++) {
+        struct ir_expr *one = part_of_namespace(arena, condition->operands[i]);
+        if (one) part = part ? ir_and(arena, part, one) : one;
+    }
+    return part;
+}
+
+// Labels that `when` reads stay, where without them the lock would no longer hold.
+static void guard_namespace_labels(struct lowering *lowering, const struct guarded *guarded, struct ir_expr *selects) {
+    struct arena *arena = lowering->arena;
+    const struct ir_lock *from = guarded->locks[0];
+    struct texts keys = {0};
+    add_namespace_labels(arena, from->condition, &keys);
+    if (!keys.count) return;
+    struct ir_lock *lock = derive_lock(lowering, from, "guard namespace labels");
+    struct ir_expr *needed = part_of_namespace(arena, from->condition);
+    derive_target(lowering, lock, "", "namespaces");
+    lock->selects = needed ? ir_and(arena, selects, needed) : selects;
+    lock->guard_labels = needed != NULL;
+    if (!needed) {
+        lock->denies = OP_UPDATE;
+        for (size_t i = 0; i < keys.count; i++)
+            derive_changing(arena, lock, arena_printf(arena, "metadata labels %s", keys.items[i]));
+    }
+    derive_done(lowering, guarded->item, lock, "the lock would no longer hold in the namespace");
+}
+
 static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     struct texts names = {0};
     struct ir_expr *selector = NULL;
@@ -55,6 +100,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     lock->guard_labels = selector != NULL;
     lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
+    guard_namespace_labels(lowering, guarded, selects);
 }
 
 // ---- guard crd: deleting the definition deletes every object, without any DELETE that admission sees ----
@@ -73,7 +119,7 @@ static struct ir_lock *derive_definition_lock(struct lowering *lowering, const s
 
 static void guard_definitions(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     static const char why[] = "without its definition the object would be gone";
-    struct texts names = {0}, groups = {0}, wild = {0};
+    struct texts names = {0}, groups = {0}, wild = {0}, scopes = {0};
     struct arena *arena = lowering->arena;
     for (size_t i = 0; i < guarded->part_count; i++)
         for (size_t j = 0; j < guarded->parts[i]->scope.target_count; j++) {
@@ -84,9 +130,11 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
             } else if (!target->resource && target->group && *target->group) {
                 texts_add(arena, &wild, target->group);
                 texts_add(arena, &groups, target->group);
+            } else if (!target->resource && !target->group) {
+                texts_add(arena, &scopes, guarded->parts[i]->scope.where == IN_CLUSTER ? "Cluster" : "Namespaced");
             }
         }
-    if (!groups.count) {
+    if (!groups.count && !scopes.count) {
         derive_nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
         return;
     }
@@ -94,6 +142,10 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     if (wild.count) {
         struct ir_expr *of_group = derive_field_in(arena, -1, "spec group", &wild);
         selects = selects ? ir_or(arena, selects, of_group) : of_group;
+    }
+    if (scopes.count) {
+        struct ir_expr *of_scope = derive_field_in(arena, -1, "spec scope", &scopes);
+        selects = selects ? ir_or(arena, selects, of_scope) : of_scope;
     }
     static const char group[] = "apiextensions.k8s.io", definitions[] = "customresourcedefinitions";
     struct ir_lock *lock = derive_definition_lock(lowering, guarded, "guard crd");
@@ -115,7 +167,10 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     // An API service of the group takes its requests elsewhere.
     lock = derive_definition_lock(lowering, guarded, "guard crd apiservices");
     derive_target(lowering, lock, "apiregistration.k8s.io", "apiservices");
-    lock->selects = derive_field_in(arena, -1, "spec group", &groups);
+    struct ir_expr *of_groups = groups.count ? derive_field_in(arena, -1, "spec group", &groups) : NULL;
+    // Of all that are there, those that the API server answers itself.
+    struct ir_expr *local = scopes.count ? ir_not(arena, derive_exists(arena, -1, "spec service")) : NULL;
+    lock->selects = of_groups && local ? ir_or(arena, of_groups, local) : of_groups ? of_groups : local;
     lock->denies = OPS_WRITE;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
@@ -567,6 +622,8 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if ((word = derive_find_guard(guarded->item, "crd"))) guard_definitions(lowering, guarded, word);
     if (derive_find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
     if ((word = derive_find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
+    if (derive_find_guard(guarded->item, "certificates"))
+        derive_certificates(lowering, guarded->item, guarded->locks[0]);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
     for (size_t i = 0; i < guarded->lock_count; i++)

@@ -54,11 +54,13 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
             none = true;
         else if (strcmp(word.text, "owners") == 0)
             lock->guard_owners = others = true;
-        else if (catalog_list_has("namespace crd volumes rbac controllers", word.text))
+        else if (catalog_list_has("namespace crd volumes rbac controllers certificates", word.text))
             others = true; // locks of their own
         else
-            bad_word(lowering, word,
-                     "guards are labels, label-in, namespace, crd, owners, volumes, rbac, controllers, or none");
+            bad_word(
+                lowering, word,
+                "guards are labels, label-in, namespace, crd, owners, volumes, rbac, controllers, certificates, or "
+                "none");
     }
     if (none && others) {
         struct diagnostic *diagnostic =
@@ -442,12 +444,49 @@ static void add_to_pieces(struct arena *arena, struct piece **pieces, size_t *co
     }
 }
 
+static bool has_word(const struct ast_clause *clause, const char *list) {
+    bool has = false;
+    for (size_t i = 0; clause && i < clause->words.count; i++)
+        has |= catalog_list_has(list, clause->words.items[i].text);
+    return has;
+}
+
+// Of built-in resources the status is what the control plane says of them; of custom resources it is as good as the
+// rest. So denying update means it as well, where nothing says which fields are meant.
+static const struct object_meaning *with_status(struct arena *arena, const struct ast_item *item,
+                                                const struct object_meaning *part) {
+    if (!has_word(lower_find_clause(item, AST_CLAUSE_DENY), "update write all") ||
+        lower_find_clause(item, AST_CLAUSE_CHANGING) || lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
+        return part;
+    struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
+    *whole = *part;
+    whole->scope.targets = NULL;
+    whole->scope.target_count = 0;
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        struct ir_target target = part->scope.targets[i];
+        if (!target.resource || target.resource->declared.file == SPAN_NOWHERE || target.subresource ||
+            !catalog_list_has(target.resource->subresources, "status"))
+            continue;
+        bool named = false;
+        for (size_t j = 0; j < part->scope.target_count && !named; j++)
+            named = part->scope.targets[j].resource == target.resource && part->scope.targets[j].subresource &&
+                    strcmp(part->scope.targets[j].subresource, "status") == 0;
+        target.subresource = "status";
+        target.implied = true;
+        if (!named) ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, target);
+    }
+    return whole;
+}
+
 static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
                                 struct ir_expr *narrowing, const struct ir_lock *common) {
     struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
     *lock = *common;
     lock->denies = piece->denies;
     lock->acts = piece->acts;
+    for (size_t i = 0; i < piece->count; i++) lock->implied |= piece->parts[i]->scope.targets[0].implied;
     if (piece->subresource) lock->id = arena_printf(lowering->arena, "%s (%s)", lock->name, piece->subresource);
     if (piece->count == 1) {
         lock->scope = piece->parts[0]->scope;
@@ -467,7 +506,7 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
                         "'guard %s' on a lock that selects by nothing an update changes", guard->text);
         diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
     }
-    lock->guard_labels = lock->guard_labels && (movable || !ir_is_immutable(lock->condition));
+    lock->guard_labels = lock->guard_labels && (movable || ir_guards_condition(lock));
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock, NULL);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
@@ -574,7 +613,7 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
 // What `unless` reads is there to be changed by whoever may change the object.
 static struct ir_expr *freeze(struct ir_expr *expr) {
     const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_FIELD ||
-                       expr->kind == IR_ANY || expr->kind == IR_ALL;
+                       expr->kind == IR_ANY || expr->kind == IR_ALL || expr->kind == IR_NAMESPACE_LABEL;
     expr->frozen |= reads && expr->path.variable < 0;
     for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
     return expr;
@@ -621,13 +660,17 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
                                                     "lock '%s' denies nothing", item->name.text);
         diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
     }
-    for (size_t i = 0; i < part_count; i++) add_to_pieces(arena, &pieces, &piece_count, parts[i]);
+    for (size_t i = 0; i < part_count; i++)
+        add_to_pieces(arena, &pieces, &piece_count, with_status(arena, item, parts[i]));
     if (deny) lower_check_operations(lowering, deny);
     for (size_t i = 0; deny && i < piece_count; i++) {
         struct ir_lock denied = {0};
         for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
         pieces[i].denies = denied.denies;
         pieces[i].acts = denied.acts;
+        // To make an object is to put it under the lock.
+        if (!pieces[i].subresource && has_word(lower_find_clause(item, AST_CLAUSE_GUARD), "label-in"))
+            pieces[i].denies |= OP_CREATE;
         common.denies |= denied.denies;
         common.acts |= denied.acts;
     }

@@ -450,6 +450,52 @@ void derive_controllers(struct lowering *lowering, const struct ast_item *item, 
     seal_accounts(lowering, item, &nobody, &who, "guard controllers");
 }
 
+// ---- certificates, which say who their holder is where admission cannot read it ----
+
+static struct ir_lock *certificate_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
+    static const char *clients[] = {"kubernetes.io/kube-apiserver-client",
+                                    "kubernetes.io/kube-apiserver-client-kubelet"};
+    const struct texts signers = {clients, sizeof clients / sizeof *clients};
+    struct ir_lock *lock = derive_lock(lowering, from, part);
+    derive_target(lowering, lock, "certificates.k8s.io", "certificatesigningrequests");
+    derive_let_deployer(lowering, lock);
+    lock->selects = derive_field_in(lowering->arena, -1, "spec signerName", &signers);
+    lock->exemption = EXEMPT_CONTROLLERS; // one approves what kubelets ask for, and signs
+    return lock;
+}
+
+void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
+    static const char why[] = "a certificate can say that its holder is anybody";
+    static const char *nodes[] = {"system:bootstrappers", "system:nodes"};
+    struct arena *arena = lowering->arena;
+    const struct ir_subjects kubelets = {.groups = nodes, .group_count = sizeof nodes / sizeof *nodes};
+    // What asks for a kubelet's certificate is approved without anybody's doing.
+    struct ir_lock *lock = certificate_lock(lowering, from, "guard certificates");
+    lock->denies = OP_CREATE;
+    lower_add_subjects(arena, &lock->passes, &kubelets);
+    derive_done(lowering, item, lock, why);
+
+    static const char *const subresources[] = {"approval", "status"};
+    for (size_t i = 0; i < sizeof subresources / sizeof *subresources; i++) {
+        lock = certificate_lock(lowering, from, arena_printf(arena, "guard certificates %s", subresources[i]));
+        lock->scope.subresource = subresources[i];
+        lock->denies = OP_UPDATE;
+        derive_changing(arena, lock, "status");
+        derive_done(lowering, item, lock, why);
+    }
+
+    // Whoever holds a bootstrap token may ask as a node that is to be.
+    static const char *const system = "kube-system";
+    lock = derive_lock(lowering, from, "guard certificates tokens");
+    derive_target(lowering, lock, "", "secrets");
+    derive_namespaces(lowering, lock, &system, 1);
+    derive_let_deployer(lowering, lock);
+    lock->selects = derive_field_is(arena, -1, "type", "bootstrap.kubernetes.io/token");
+    lock->denies = OP_CREATE | OP_UPDATE;
+    if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
+    derive_done(lowering, item, lock, "its holder could have a certificate signed");
+}
+
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct ir_lock from = {.policy = unit->policy,
                            .name = item->name.text,

@@ -395,10 +395,10 @@ struct piece cel_selection(struct printer *printer, bool of_new) {
 }
 
 static struct piece condition_of_new(struct printer *printer) {
-    const struct ir_expr *condition = printer->table->model->condition;
-    if (ir_is_immutable(condition)) return piece_always;
+    const struct ir_lock *model = printer->table->model;
+    if (!ir_guards_condition(model)) return piece_always;
     cel_read_new(printer);
-    const struct piece piece = cel_formula(printer, condition);
+    const struct piece piece = cel_formula(printer, model->condition);
     cel_read_stored(printer);
     return piece;
 }
@@ -436,7 +436,8 @@ static bool has_plain_key(const struct printer *printer) {
 struct piece cel_still_held_by_exempt(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
-    if (!reads_of_others(printer, model->selects) && !reads_of_others(printer, model->condition)) return piece_always;
+    const bool guards = ir_guards_condition(model) && reads_of_others(printer, model->condition);
+    if (!reads_of_others(printer, model->selects) && !guards) return piece_always;
     printer->exempt = true;
     struct piece selection;
     if (has_plain_key(printer)) {

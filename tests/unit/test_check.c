@@ -13,6 +13,9 @@ struct row {
     "lock scalers {\n  resources hpa\n  namespace " namespaces "\n  all objects\n  deny create, update\n}\n"
 #define SCALED "resource widgets.example.com/v1 namespaced kind Widget subresources scale\n"
 #define WIDGETS "resource widgets.example.com namespaced kind Widget\n"
+#define STATUS_OF "resource widgets.example.com namespaced kind Widget subresources status\n"
+#define LABELS_STAY(path)                                                                                              \
+    "lock s {\nresources namespaces\nall objects\ndeny update\nchanging " path "\nexempt controllers\n}\n"
 #define LOCK_CLAIMS                                                                                                    \
     "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\nguard owners, "         \
     "volumes\n"                                                                                                        \
@@ -24,6 +27,33 @@ struct row {
 #define GRANT(clauses) "grant g to user u {\n  namespace a\n" clauses "\n}\n"
 
 static const struct row rows[] = {
+    {"K0214", "cel \"\"\"has(object.spec)\"\"\"",
+     LOCK("resources limitranges\nname n\ndeny create\nwhen cel \"\"\"has(object.spec)\"\"\""),
+     LOCK("resources limitranges\nname n\ndeny create\nwhen cel \"\"\"request.operation == 'CREATE'\"\"\"")},
+    {"K0243", "l", LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x"),
+     LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x\nguard namespace")},
+    {"K0243", "l", LOCK("resources limitranges\nname n\ndeny create\nwhen not namespace label x"),
+     LOCK("resources limitranges\nname n\ndeny create\nunless namespace label x")},
+    {"K0243", "l", LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x"),
+     LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x") LABELS_STAY("metadata.labels[\"x\"]")},
+    {"K0243", "l",
+     LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x") LABELS_STAY("metadata.labels[\"y\"]"),
+     LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x") LABELS_STAY("metadata.labels")},
+    {"K0244", "l", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update"),
+     STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexempt sa b/x\nallow K0219")},
+    {"K0244", "l", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexclusive user u\nallow K0205"),
+     STATUS_OF LOCK("resources widgets, widgets/status\nlabels a\ndeny update\nexclusive user u\nallow K0205")},
+    {"K0244", "l", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update"),
+     STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nchanging spec")},
+    {"K0245", "l", LOCK("resources services\nlabels a\ndeny update\nexempt controllers"),
+     LOCK("resources services, services/status\nlabels a\ndeny update\nexempt controllers")},
+    {"K0245", "l", LOCK("resources services\nlabels a\ndeny update\nexempt controllers"),
+     LOCK("resources services\nlabels a\ndeny update\nchanging spec\nexempt controllers")},
+    {"K0245", "l",
+     LOCK("resources services\nlabels a\ndeny update\nexempt controllers")
+         LOCK_AS("m", "resources services/status\nlabels b\ndeny update\nexempt controllers"),
+     LOCK("resources services\nlabels a\ndeny update\nexempt controllers")
+         LOCK_AS("m", "resources services/status\nall objects\ndeny update\nexempt controllers")},
     {"K0201", "labels", LOCK("resources limitranges\nlabels tier != web\ndeny create"),
      LOCK("resources limitranges\nlabels tier, tier != web\ndeny create")},
     {"K0201", "labels", LOCK("resources limitranges\nlabels !a\ndeny create"),
@@ -39,7 +69,8 @@ static const struct row rows[] = {
     {"K0203", "labels", LOCK("resources limitranges\nlabels a != b or a != c\ndeny create"),
      LOCK("resources limitranges\nlabels a=b or a=c\ndeny create")},
     {"K0205", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive user u"),
-     LOCK("resources limitranges\nname n\ndeny create\nexclusive user u") GRANT("resources limitranges\nallow create")},
+     LOCK("resources limitranges\nname n\ndeny create\nexclusive user u\nguard certificates")
+         GRANT("resources limitranges\nallow create")},
     {"K0206", "l", LOCK("resources secrets\nname n\ndeny create"), LOCK("resources limitranges\nname n\ndeny create")},
     {"K0207", "l", LOCK("resources deployments\nname n\ndeny update"),
      LOCK("resources deployments\nname n\ndeny update\nexempt controllers")},
@@ -80,8 +111,10 @@ static const struct row rows[] = {
      LOCK("resources widgets\nlabels a\ndeny delete\nguard namespace, owners") WIDGETS
      "lock m {\n  resources *.example.com\n  namespace a\n  labels a\n  deny delete\n  guard namespace, owners, "
      "crd\n}\n"},
-    {"K0222", "l", LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners"),
-     LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners") SCALERS("a")},
+    {"K0222", "l",
+     LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners\nallow K0245"),
+     LOCK("resources pods, deployments\nlabels a\ndeny update\nexempt controllers\nguard owners\nallow K0245")
+         SCALERS("a")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete"),
      LOCK("resources configmaps\nlabels a\ndeny delete\nguard namespace, owners")},
     {"K0218", "l", LOCK("resources configmaps\nlabels a\ndeny delete") OTHER("b, c"),
@@ -113,16 +146,32 @@ static const struct row rows[] = {
      LOCK("resources resourceclaims\nname n\ndeny update\nchanging spec\nexempt controllers"),
      LOCK("resources resourceclaims.resource.k8s.io/v1beta1\nname n\ndeny update\nchanging spec\nexempt "
           "controllers")},
-    {"K0224", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nallow K0205") SEALED,
-     LOCK("resources limitranges\nname n\ndeny create\nexclusive x\nexempt none\nallow K0205") SEALED},
+    {"K0224", "l", LOCK("resources limitranges\nname n\ndeny delete\nallow K0218"),
+     LOCK("resources limitranges\nname n\ndeny delete\nguard controllers\nallow K0215, K0218")},
+    {"K0224", "l", LOCK("resources limitranges\nname n\ndeny delete\nallow K0218"),
+     LOCK("resources limitranges\nname n\ndeny delete\nguard owners\nallow K0218")},
+    {"K0224", "l", LOCK("resources limitranges\nname n\ndeny delete\nallow K0218"),
+     LOCK("resources limitranges\nname n\ndeny update")},
+    {"K0224", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers\nallow K0222"),
+     LOCK("resources deployments\nlabels a\ndeny update\nexempt none\nallow K0207")},
+    {"K0241", "l", LOCK("resources limitranges\nname n\ndeny create\nbreak-glass group g"),
+     LOCK("resources limitranges\nname n\ndeny create\nbreak-glass group g\nguard certificates")},
+    {"K0241", "l", LOCK("resources limitranges\nname n\ndeny create\nexempt user u and group g"),
+     LOCK("resources limitranges\nname n\ndeny create\nexempt sa b/x\nallow K0219")},
+    {"K0241", "l", LOCK("resources limitranges\nname n\ndeny create\nexempt user u"),
+     LOCK("resources limitranges\nname n\ndeny create\nexempt user u, x") SEALED},
+    {"K0242", "l", "lock l {\nresources csr/approval\nall objects\ndeny update\nexempt controllers\n}\n",
+     "lock l {\nresources csr/approval\nall objects\ndeny update\nexempt controllers\n}\n"
+     "lock m {\nresources csr\nall objects\ndeny create\nexempt controllers\n}\n"},
     {"K0221", "l",
      LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac") GRANT("resources cm\nallow get"),
-     "deployer user d\n" LOCK("resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac, controllers")
+     "deployer user d\n" LOCK(
+         "resources configmaps\nname n\ndeny update\nexclusive user u\nguard rbac, controllers, certificates")
          GRANT("resources cm\nallow get")},
     {"K0222", "l", LOCK("resources deployments\nlabels a\ndeny update\nexempt controllers"),
      LOCK("resources deployments, hpa\nall objects\ndeny create, update\nexempt controllers")},
     {"K0223", "l", LOCK("resources limitranges\nname n\ndeny create\nexclusive may unlock"),
-     LOCK("resources limitranges\nname n\ndeny create\nexclusive user u\nallow K0205")},
+     LOCK("resources limitranges\nname n\ndeny create\nexclusive user u\nallow K0205, K0241")},
     {"K0307", "g", "grant g to user u {\n  resources validatingadmissionpolicies\n  allow patch\n}\n",
      "grant g to user u {\n  resources validatingadmissionpolicies\n  allow get\n}\n"},
     {"K0302", "g", GRANT("resources roles\nallow bind"), GRANT("resources roles\nallow get")},
@@ -159,8 +208,12 @@ static void every_warning_arises_and_the_case_beside_it_is_quiet(void **state) {
         assert_reports(compilation, rows[i].code, rows[i].at);
         compilation = compile(state, rows[i].does_not);
         assert_no_errors(compilation);
-        if (compilation->diags.count) print_message("%s", rows[i].does_not);
-        assert_clean(compilation);
+        // Controllers and users pass many of these locks, which is said once a policy.
+        size_t once = 0;
+        if (strcmp(rows[i].code, "K0224") != 0) once += count_of(compilation, "K0224");
+        if (strcmp(rows[i].code, "K0241") != 0) once += count_of(compilation, "K0241");
+        if (compilation->diags.count != once) print_message("%s", rows[i].does_not);
+        assert_int_equal(compilation->diags.count, once);
     }
     assert_reports_only(
         compile(
@@ -394,19 +447,19 @@ static void actors_accept_warnings_sealed_or_not(void **state) {
     static const char lock[] = "lock l {\n  resources limitranges\n  namespace a\n  name n\n  deny create\n  exclusive "
                                "a\n  allow K0205%s\n}\n";
     struct arena *arena = arena_of(state);
-    const char *plain = arena_printf(arena, lock, ""), *unsealed = arena_printf(arena, lock, ", K0219");
+    const char *named = arena_printf(arena, lock, ", K0241"), *unsealed = arena_printf(arena, lock, ", K0219");
     assert_clean(
-        compile(state, arena_printf(arena, "actor a = group system:authenticated allow K0303 \"r\"\n%s", plain)));
+        compile(state, arena_printf(arena, "actor a = group system:authenticated allow K0303 \"r\"\n%s", named)));
     assert_clean(compile(state, arena_printf(arena, "actor a = sa a/default\n  allow K0303\n%s", unsealed)));
     assert_reports_only(compile(state, arena_printf(arena, "actor a = sa a/default\n%s", unsealed)), "K0303",
                         "sa a/default");
-    assert_reports_only(compile(state, arena_printf(arena, "actor a = user u allow K0303\n%s", plain)), "K0212",
+    assert_reports_only(compile(state, arena_printf(arena, "actor a = user u allow K0303\n%s", named)), "K0212",
                         "K0303");
     assert_reports_only(compile(state, arena_printf(arena, "actor a = sa a/b allow K0220\n%s", unsealed)), "K0212",
                         "K0220");
     // An actor may be called like the word.
     assert_reports_only(
-        compile(state, arena_printf(arena, "actor allow = user u\nactor a = allow allow K0303\n%s", plain)), "K0212",
+        compile(state, arena_printf(arena, "actor allow = user u\nactor a = allow allow K0303\n%s", named)), "K0212",
         "K0303");
 }
 
@@ -422,13 +475,14 @@ static void locks_of_one_actor_are_accepted_one_by_one(void **state) {
     static const char lock[] =
         "lock %s {\n  resources limitranges\n  namespace a\n  name %s\n  deny create\n  exclusive user u\n%s}\n";
     struct arena *arena = arena_of(state);
-    const char *a = arena_printf(arena, lock, "a", "a", "  allow K0205\n"),
+    const char *a = arena_printf(arena, lock, "a", "a", "  allow K0205, K0241\n"),
                *b = arena_printf(arena, lock, "b", "b", "  allow K0205\n");
     assert_clean(compile(state, arena_printf(arena, "%s%s", a, b)));
     const char *open_b = arena_printf(arena, lock, "b", "b", ""), *open_c = arena_printf(arena, lock, "c", "c", "");
     assert_reports_only(compile(state, arena_printf(arena, "%s%s", a, open_b)), "K0205", "b");
     // One actor is said once, however many locks it has.
-    assert_reports_only(compile(state, arena_printf(arena, "%s%s", open_c, open_b)), "K0205", "c");
+    assert_int_equal(count_of(compile(state, arena_printf(arena, "%s%s", open_c, open_b)), "K0205"), 1);
+    assert_int_equal(count_of(compile(state, arena_printf(arena, "%s%s", open_c, open_b)), "K0241"), 1);
 }
 
 static void thousands_of_warnings_can_be_accepted(void **state) {
@@ -456,7 +510,7 @@ static void no_error_hides_behind_warnings(void **state) {
 static void actors_that_contradict_are_reported(void **state) {
     static const char format[] =
         "lock a {\n  resources limitranges\n  namespace x\n  labels k=v\n  deny update\n  exclusive %s\n  allow "
-        "K0205\n}\n"
+        "K0205, K0241\n}\n"
         "lock b {\n  resources %s\n  namespace %s\n  labels k=%s\n  deny %s\n  exclusive %s\n  allow K0205\n  %s\n}\n";
     struct arena *arena = arena_of(state);
     assert_reports_only(

@@ -556,30 +556,18 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 	},
 	{
 		number: 27, name: "certificate",
-		policy: sealedKeeper + `
-lock signing {
-  resources  certificatesigningrequests/approval
-  when       name = NS
-  deny       update
-}
-lock bootstrap-tokens {
-  resources  secrets
-  namespace  kube-system
-  where      field type = bootstrap.kubernetes.io/token
-  deny       create
-}
-`,
-		warns: "K0220",
-		setup: makes(vault, keeperMay),
+		policy: strings.Replace(sealedKeeper, "deny       delete\n", "deny       delete\n  guard      labels, certificates\n", 1),
+		warns:  "K0220",
+		setup:  makes(vault, keeperMay),
 		acts: []act{
-			{what: "approve a certificate with the keeper's name", by: "lock signing", do: (*world).certify},
+			{what: "approve a certificate with the keeper's name", by: guarded, do: (*world).certify},
 			creates("a bootstrap token", `
 apiVersion: v1
 kind: Secret
 type: bootstrap.kubernetes.io/token
 metadata: {name: bootstrap-token-TOKEN, namespace: kube-system}
 stringData: {token-id: TOKEN, token-secret: 0123456789abcdef, usage-bootstrap-authentication: "true"}
-`).refusedBy("lock bootstrap-tokens"),
+`),
 		},
 		done:  gone("configmaps NS/vault"),
 		alone: true,

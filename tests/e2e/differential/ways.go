@@ -53,7 +53,7 @@ func sortOf(request *cases.Request, a *aim) string {
 
 // Sorts are all sorts of requests.
 func Sorts() []string {
-	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "cascade",
+	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "guard certificates", "cascade",
 		"adoption", "surplus", "deadline", "order",
 		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac"}
 	for _, name := range []string{"status", "approval", "finalize", "ephemeralcontainers", "resize", "eviction", "scale", "exec", "attach",
@@ -182,9 +182,13 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 			target{namespaces, "status", "UPDATE"}, target{namespaces, "finalize", "UPDATE"})
 		a.names, a.labels = m.aim.namespaces, m.aim.namespace
 	}
-	if !m.wildcard && slices.ContainsFunc(resources, func(r resource) bool { return r.declaration != "" }) && chance(m.s, 35) {
+	if slices.ContainsFunc(resources, func(r resource) bool { return r.declaration != "" }) && chance(m.s, 35) {
 		words = append(words, "crd")
 		m.guardDefinitions(way)
+	}
+	if chance(m.s, 10) {
+		words = append(words, "certificates")
+		m.guardCertificates(way)
 	}
 	if chance(m.s, 18) {
 		words = append(words, "owners")
@@ -219,6 +223,20 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 }
 
 type newWay func(name string, targets ...target) *aim
+
+func (m *maker) guardCertificates(way newWay) {
+	requests, secrets := named("certificatesigningrequests"), named("secrets")
+	a := way("guard certificates", target{requests, "", "CREATE"}, target{requests, "approval", "UPDATE"}, target{requests, "status", "UPDATE"})
+	a.dress = func(r *rand.Rand, object map[string]any) {
+		set(r, object, []string{"spec", "signerName"}, pick(r, []any{"kubernetes.io/kube-apiserver-client", "kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"}))
+		set(r, object, []string{"status", "certificate"}, pick(r, []any{"a", "b"}))
+	}
+	a = way("guard certificates", target{secrets, "", "CREATE"}, target{secrets, "", "UPDATE"})
+	a.namespaces = []string{"kube-system"}
+	a.dress = func(r *rand.Rand, object map[string]any) {
+		set(r, object, []string{"type"}, pick(r, []any{"bootstrap.kubernetes.io/token", "Opaque"}))
+	}
+}
 
 func (m *maker) guardDefinitions(way newWay) {
 	crd, services := named("customresourcedefinitions"), named("apiservices")

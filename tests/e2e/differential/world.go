@@ -35,6 +35,7 @@ var builtin = []resource{
 	{name: "jobs.batch", plural: "jobs", kind: "Job", group: "batch", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "hpa", plural: "horizontalpodautoscalers", kind: "HorizontalPodAutoscaler", group: "autoscaling", versions: []string{"v2", "v1"}, namespaced: true, subresources: []string{"status"}},
 	{name: "ingresses", plural: "ingresses", kind: "Ingress", group: "networking.k8s.io", versions: []string{"v1"}, namespaced: true, subresources: []string{"status"}},
+	{name: "endpoints", plural: "endpoints", kind: "Endpoints", versions: []string{"v1"}, namespaced: true},
 	{name: "leases", plural: "leases", kind: "Lease", group: "coordination.k8s.io", versions: []string{"v1"}, namespaced: true},
 	{name: "nodes", plural: "nodes", kind: "Node", versions: []string{"v1"}, subresources: []string{"status"}, acts: []string{"proxy"}},
 	{name: "namespaces", plural: "namespaces", kind: "Namespace", versions: []string{"v1"}, subresources: []string{"status", "finalize"}},
