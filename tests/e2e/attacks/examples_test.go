@@ -33,8 +33,8 @@ type victim struct {
 // twin shows that the way leads to its end, and how long it takes.
 type assault struct {
 	name string
-	// on are the resources that it applies to; none means all.
-	on []string
+	// on are the resources that it applies to, under the examples; none means all.
+	on, under []string
 	// code is what klockc says about a lock that leaves the way open.
 	code string
 	// since is the oldest minor that has what it takes.
@@ -309,7 +309,7 @@ func pairsOf(s *stage.Stage, example string) []*pair {
 		}
 		for _, a := range assaults {
 			resource := resourceOf(s.T, v.text)
-			if (len(a.on) > 0 && !slices.Contains(a.on, resource)) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
+			if (len(a.on) > 0 && !slices.Contains(a.on, resource)) || (len(a.under) > 0 && !slices.Contains(a.under, example)) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
 				continue
 			}
 			p := &pair{assault: a, victim: v, name: fmt.Sprintf("%s of %s under %s", a.name, resource, v.lock)}
@@ -432,6 +432,24 @@ var assaults = []assault{
 		name: "owner-that-is-gone",
 		act:  func(a *attacked) error { return a.mallory.Patch(a.place, ownedByNobody) },
 		done: (*attacked).lost,
+	},
+	{
+		// What a webhook makes of a request of the scheduler, which passes.
+		name: "mutation", on: []string{"pods"}, under: []string{"payments"},
+		act: func(a *attacked) error {
+			return a.User("system:kube-scheduler").Patch(a.place+"/status", `{"metadata":{"labels":{"aura":null,"taken":"yes"}}}`)
+		},
+		done: func(a *attacked) bool { return a.field("metadata", "labels", "taken") != nil },
+	},
+	{
+		name: "status-of-a-pod", on: []string{"pods"}, under: []string{"payments"}, code: "K0245",
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place+"/status", `{"status":{"reason":"Mine"}}`) },
+		done: func(a *attacked) bool { return a.field("status", "reason") == "Mine" },
+	},
+	{
+		name: "status-of-a-shard", on: []string{"databaseshards.db.example.com"},
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place+"/status", `{"status":{"primary":true}}`) },
+		done: func(a *attacked) bool { return a.field("status", "primary") != nil },
 	},
 	{
 		name: "deadline", on: []string{"pods"},
