@@ -69,6 +69,21 @@ static void apply_acceptances(const struct accepting *accepting, const struct as
     }
 }
 
+// Half of a block would give half-true warnings: drops those of blocks that have errors; gives whether it has.
+static bool drop_of_broken(const struct accepting *accepting, const struct ast_item *item) {
+    bool broken = false;
+    for (size_t pass = 0; pass < 2 && (pass == 0 || broken); pass++)
+        for (size_t i = first_at(accepting, item->span); i < accepting->count; i++) {
+            const struct diagnostic *diagnostic = &accepting->diags->items[i];
+            if (diagnostic->span.file != item->span.file || diagnostic->span.begin > item->span.end) break;
+            if (diagnostic->severity == SEVERITY_ERROR)
+                broken = true;
+            else if (pass == 1)
+                accepting->accepted[i] = true;
+        }
+    return broken;
+}
+
 // Drops what is accepted, and what is said of one actor at every other of its locks.
 static void settle(struct arena *arena, const struct accepting *accepting) {
     struct diags *diags = accepting->diags;
@@ -102,6 +117,6 @@ void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct
     const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            apply_acceptances(&accepting, item);
+            if (!drop_of_broken(&accepting, item)) apply_acceptances(&accepting, item);
     settle(arena, &accepting);
 }

@@ -19,6 +19,7 @@ struct wanted {
     char *path;
     struct buffer bytes;
     bool remove;
+    bool in_directory; // of --output-dir: links that lie there are not followed
 };
 
 struct wanted_files {
@@ -71,7 +72,16 @@ static bool is_ours(const struct buffer *bytes) {
     return labelled;
 }
 
-// The files of objects that are no more.
+// What a file of the directory holds. A link or a pipe that somebody laid there is not followed: it holds nothing of
+// ours.
+static bool load_entry(const char *path, struct buffer *ret_bytes, bool *ret_exists, bool *ret_regular) {
+    struct stat status;
+    *ret_exists = lstat(path, &status) == 0;
+    *ret_regular = *ret_exists && S_ISREG(status.st_mode);
+    return !*ret_regular || files_load(path, ret_bytes, ret_exists);
+}
+
+// The files of objects that are no longer generated.
 static bool want_removals(struct wanted_files *files, const char *directory) {
     DIR *stream = opendir(directory);
     if (stream == NULL) {
@@ -90,12 +100,11 @@ static bool want_removals(struct wanted_files *files, const char *directory) {
     bool fine = true;
     for (size_t i = 0; i < names.count && fine; i++) {
         char *path = inside(directory, names.items[i]);
-        struct stat status;
-        if (!is_wanted(files, path) && lstat(path, &status) == 0 && S_ISREG(status.st_mode)) {
+        if (!is_wanted(files, path)) {
             struct buffer bytes = {0};
-            bool exists = false;
-            fine = files_load(path, &bytes, &exists);
-            if (fine && exists && is_ours(&bytes)) want(files, path)->remove = true;
+            bool exists = false, regular = false;
+            fine = load_entry(path, &bytes, &exists, &regular);
+            if (fine && regular && exists && is_ours(&bytes)) want(files, path)->remove = true;
             buffer_free(&bytes);
         }
         free(path);
@@ -110,8 +119,8 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         char *path = inside(directory, known[i]);
         struct buffer bytes = {0};
-        bool exists = false, fine = files_load(path, &bytes, &exists);
-        bool foreign = fine && exists && !is_ours(&bytes);
+        bool exists = false, regular = false, fine = load_entry(path, &bytes, &exists, &regular);
+        bool foreign = fine && exists && (!regular || !is_ours(&bytes));
         buffer_free(&bytes);
         free(path);
         if (!fine || foreign) return fine;
@@ -141,7 +150,9 @@ static bool want_directory(struct wanted_files *files, const struct cli *cli, st
     bool is_static = cli->target != NULL && strcmp(cli->target, "static") == 0;
     bool fine = is_static || want_kustomization(files, cli->output_dir, &names);
     strings_free(&names);
-    return fine && want_removals(files, cli->output_dir);
+    fine = fine && want_removals(files, cli->output_dir);
+    for (size_t i = 0; i < files->count; i++) files->items[i].in_directory = true;
+    return fine;
 }
 
 // ---- depfile ----
@@ -183,6 +194,22 @@ static void depfile(struct buffer *out, const struct wanted_files *files, const 
 
 // ---- what is on disk ----
 
+// What is there now. Devices and pipes are written to without being asked what they hold; what lies in the place of a
+// file of the directory gives way to it.
+static bool load_present(const struct wanted *wanted, struct buffer *ret_bytes, bool *ret_exists,
+                         bool *ret_comparable) {
+    struct stat status;
+    bool regular = false;
+    *ret_comparable = true;
+    if (wanted->in_directory) {
+        bool fine = load_entry(wanted->path, ret_bytes, ret_exists, &regular);
+        *ret_exists = *ret_exists && regular;
+        return fine;
+    }
+    *ret_comparable = stat(wanted->path, &status) != 0 || S_ISREG(status.st_mode);
+    return !*ret_comparable || files_load(wanted->path, ret_bytes, ret_exists);
+}
+
 // Drops the files that are already as they should be.
 static bool keep_changes(struct wanted_files *files, struct buffer *diff) {
     size_t kept = 0;
@@ -190,12 +217,9 @@ static bool keep_changes(struct wanted_files *files, struct buffer *diff) {
     for (size_t i = 0; i < files->count; i++) {
         struct wanted wanted = files->items[i];
         struct buffer present = {0};
-        bool exists = false, regular = true, same = false;
-        struct stat status;
-        if (stat(wanted.path, &status) == 0) regular = S_ISREG(status.st_mode);
-        // Devices and pipes are written to without being asked what they hold.
-        if (fine && regular) fine = files_load(wanted.path, &present, &exists);
-        if (fine && regular) {
+        bool exists = false, comparable = true, same = false;
+        if (fine) fine = load_present(&wanted, &present, &exists, &comparable);
+        if (fine && comparable) {
             same = exists && !wanted.remove && present.len == wanted.bytes.len &&
                    (present.len == 0 || memcmp(present.data, wanted.bytes.data, present.len) == 0);
             if (!same && diff != NULL)
@@ -236,7 +260,8 @@ static int write_changes(struct wanted_files *files) {
     struct file_change *changes = cli_realloc(NULL, files->count, sizeof *changes);
     for (size_t i = 0; i < files->count; i++) {
         const struct wanted *wanted = &files->items[i];
-        changes[i] = (struct file_change){wanted->path, wanted->remove ? NULL : wanted->bytes.data, wanted->bytes.len};
+        changes[i] = (struct file_change){wanted->path, wanted->remove ? NULL : wanted->bytes.data, wanted->bytes.len,
+                                          wanted->in_directory};
     }
     bool fine = files_change(changes, files->count);
     free(changes);
@@ -264,6 +289,37 @@ static bool usable(const struct cli *cli) {
     return problem == NULL;
 }
 
+// A link in the directory gives way, and what it leads to stays.
+static bool is_replaced_link(const struct wanted *wanted) {
+    struct stat status;
+    return wanted->in_directory && lstat(wanted->path, &status) == 0 && S_ISLNK(status.st_mode);
+}
+
+// Nothing that was read is written over, whatever name or link leads to it, and nothing is written twice.
+static bool spares_files(const struct wanted_files *files, const struct klock_compiler *compiler) {
+    for (size_t i = 0; i < files->count; i++) {
+        const char *path = files->items[i].path;
+        for (size_t j = 0; j < klock_source_count(compiler) && !is_replaced_link(&files->items[i]); j++) {
+            if (!files_are_same(path, klock_source_at(compiler, j))) continue;
+            cli_complain("%s: this is the policy %s itself, which would be overwritten", path,
+                         klock_source_at(compiler, j));
+            return false;
+        }
+    }
+    return true;
+}
+
+// The last of them is the dependency file.
+static bool is_depfile_apart(const struct wanted_files *files) {
+    const char *path = files->items[files->count - 1].path;
+    for (size_t i = 0; i + 1 < files->count; i++) {
+        if (strcmp(files->items[i].path, path) != 0 && !files_are_same(files->items[i].path, path)) continue;
+        cli_complain("%s: --depfile names a file that holds objects", path);
+        return false;
+    }
+    return true;
+}
+
 static int to_disk(const struct cli *cli, struct klock_compiler *compiler, const char *text) {
     struct wanted_files files = {0};
     struct buffer rule = {0};
@@ -280,7 +336,9 @@ static int to_disk(const struct cli *cli, struct klock_compiler *compiler, const
         depfile(&rule, &files, compiler);
         struct wanted *wanted = want(&files, cli->depfile);
         buffer_add(&wanted->bytes, rule.data, rule.len);
+        if (!is_depfile_apart(&files)) goto out;
     }
+    if (!spares_files(&files, compiler)) goto out;
     if (cli->output_dir == NULL || make_directory(cli->output_dir)) status = write_changes(&files);
 out:
     buffer_free(&rule);

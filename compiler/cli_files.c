@@ -38,7 +38,53 @@ bool files_is_directory(const char *path) {
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static bool walk(const char *directory, struct strings *files) {
+bool files_are_same(const char *a, const char *b) {
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+// Whether the path leads to something below the directory, behind all links.
+static bool is_really_below(const char *directory, const char *path) {
+    char *real_directory = realpath(directory, NULL), *real = realpath(path, NULL);
+    size_t len = real_directory != NULL ? strlen(real_directory) : 0;
+    bool below = real_directory != NULL && real != NULL && strncmp(real, real_directory, len) == 0 &&
+                 (real[len] == '/' || (len > 0 && real_directory[len - 1] == '/'));
+    free(real_directory);
+    free(real);
+    return below;
+}
+
+// The directory that is searched, and where its links may lead beside it.
+struct search {
+    const char *top, *root;
+    struct strings *files;
+};
+
+// A link out of the directory would bring in what nobody reviewed there.
+static bool check_link(const struct search *search, const char *path) {
+    if (is_really_below(search->top, path) || (search->root != NULL && is_really_below(search->root, path)))
+        return true;
+    cli_complain("%s: this link leaves %s; copy the file, or say --root for a directory that holds both", path,
+                 search->top);
+    return false;
+}
+
+static bool walk(const struct search *search, const char *directory);
+
+static bool walk_entry(const struct search *search, const char *path) {
+    struct stat status;
+    if (lstat(path, &status) != 0) return true; // gone since
+    if (S_ISDIR(status.st_mode)) return walk(search, path);
+    if (!has_suffix(path, ".klock")) return true;
+    const bool exists = stat(path, &status) == 0;
+    // Nobody meant a pipe or a device that lies there; a link to nothing is added, and said to be unreadable.
+    if (exists && !S_ISREG(status.st_mode)) return true;
+    if (exists && !check_link(search, path)) return false;
+    strings_add(search->files, path);
+    return true;
+}
+
+static bool walk(const struct search *search, const char *directory) {
     DIR *stream = opendir(directory);
     if (stream == NULL) {
         complain_of(directory, errno);
@@ -57,24 +103,21 @@ static bool walk(const char *directory, struct strings *files) {
         }
         if (entry->d_name[0] == '.') continue;
         char *path = join(directory, entry->d_name);
-        struct stat status;
-        if (lstat(path, &status) == 0 && S_ISDIR(status.st_mode)) fine = walk(path, files);
-        // Nobody meant a pipe or a device that lies there; a link to nothing is added, and said to be unreadable.
-        else if (has_suffix(entry->d_name, ".klock") && (stat(path, &status) != 0 || S_ISREG(status.st_mode)))
-            strings_add(files, path);
+        fine = walk_entry(search, path);
         free(path);
     }
     closedir(stream);
     return fine;
 }
 
-bool files_find(const char *path, struct strings *ret_files) {
+bool files_find(const char *path, const char *root, struct strings *ret_files) {
     if (!files_is_directory(path)) {
         strings_add(ret_files, path);
         return true;
     }
     size_t from = ret_files->count;
-    if (!walk(path, ret_files)) return false;
+    const struct search search = {path, root, ret_files};
+    if (!walk(&search, path)) return false;
     if (ret_files->count == from) {
         cli_complain("%s: there is no .klock file in this directory", path);
         return false;
@@ -145,7 +188,7 @@ struct staged {
 // The permissions that the new file gets: those of the file it replaces, or what creating one gives.
 static mode_t mode_for(const char *target) {
     struct stat status;
-    if (stat(target, &status) == 0) return status.st_mode & 0777;
+    if (lstat(target, &status) == 0 && S_ISREG(status.st_mode)) return status.st_mode & 0777;
     mode_t mask = umask(0);
     umask(mask);
     return 0666 & ~mask;
@@ -153,16 +196,16 @@ static mode_t mode_for(const char *target) {
 
 static bool stage(const struct file_change *change, struct staged *staged) {
     struct stat status;
-    bool exists = stat(change->path, &status) == 0;
+    bool exists = (change->replace_links ? lstat(change->path, &status) : stat(change->path, &status)) == 0;
     if (exists && S_ISDIR(status.st_mode)) {
         complain_of(change->path, EISDIR);
         return false;
     }
-    if (exists && !S_ISREG(status.st_mode)) {
+    if (exists && !S_ISREG(status.st_mode) && !change->replace_links) {
         staged->in_place = true;
         return true;
     }
-    char *real = exists ? realpath(change->path, NULL) : NULL;
+    char *real = exists && !change->replace_links ? realpath(change->path, NULL) : NULL;
     staged->target = real != NULL ? real : cli_format("%s", change->path);
     if (change->bytes == NULL) return true;
 

@@ -169,9 +169,13 @@ static int report(const struct cli *cli, const struct runs *runs) {
     bool fine = files_print(STDOUT_FILENO, "standard output", out.data, out.len);
     buffer_free(&out);
     if (!fine) return CLI_USAGE;
+    if (runs->count == 0 && cli->run != NULL) {
+        // A pipeline that mistypes the name would be green for ever.
+        cli_complain("--run %s: no test matches; tests are named POLICY/TITLE", cli->run);
+        return CLI_FAILED;
+    }
     if (runs->count == 0 && cli->require_tests) {
-        cli_complain(cli->run != NULL ? "--require-tests: no test is named like that"
-                                      : "--require-tests: there is no test");
+        cli_complain("--require-tests: there is no test");
         return CLI_FAILED;
     }
     return runs->failed > 0 ? CLI_FAILED : CLI_FINE;

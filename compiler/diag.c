@@ -68,9 +68,21 @@ __attribute__((format(printf, 2, 0))) static const char *format_line(struct aren
     return clean_line(arena, buffer, len);
 }
 
+// Whether the problem may be gone once a clause that cannot be read is mended.
+static bool is_about_the_whole(enum diag_code code) {
+    switch (code) {
+    case DIAG_MISSING_CLAUSE:
+    case DIAG_NO_NAMESPACE:
+    case DIAG_NOT_NARROWED:
+    case DIAG_UNUSED_CLAUSE: return true;
+    default: return infos[code].severity == SEVERITY_WARNING;
+    }
+}
+
 struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...) {
     const enum severity severity = infos[code].severity;
-    if (severity == SEVERITY_ERROR) diags->errors++;
+    const bool uncertain = diags->in_damaged_block && is_about_the_whole(code);
+    if (severity == SEVERITY_ERROR && !uncertain) diags->errors++;
     struct diagnostic diagnostic = {
         .code = code,
         .severity = severity,
@@ -81,7 +93,7 @@ struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct 
     };
     const bool full = severity == SEVERITY_ERROR ? diags->count - diags->warnings >= DIAG_MAX_REPORTED
                                                  : diags->warnings >= DIAG_MAX_WARNINGS;
-    if (full) {
+    if (full || uncertain) {
         diags->beyond = diagnostic;
         return &diags->beyond;
     }

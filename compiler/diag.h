@@ -50,7 +50,8 @@ struct diags {
     size_t count;
     size_t warnings;          // how many of the items are such by diag_codes.def
     size_t errors;            // of severity error, those beyond the cap counted too
-    struct diagnostic beyond; // the last report beyond the cap
+    struct diagnostic beyond; // the last report beyond the cap, or of what a damaged block only seems to lack
+    bool in_damaged_block;    // its clauses are looked at one by one: what is missing may be what could not be read
 };
 
 // More errors are counted and not kept. Warnings are kept until check has taken away those that are accepted;

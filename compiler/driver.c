@@ -93,10 +93,8 @@ void driver_compile(struct compilation *compilation) {
     };
     scope_init(&lowering.scope, arena, diags, units, unit_count);
     lower(&lowering, units, unit_count);
-    // What is unwise is asked only of a policy that means something: half of one would give half-true warnings.
-    if (!diags->errors)
-        check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
-              compilation->options.kubernetes_minor);
+    check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
+          compilation->options.kubernetes_minor);
     if (!diags->errors) emit(compilation);
     if (!diags->errors) check_output(compilation, &lowering);
 

@@ -16,6 +16,7 @@ struct klock_compiler {
     struct arena arena;
     jmp_buf exhausted;
     bool out_of_memory;
+    bool compiled;
     struct compilation compilation;
     struct judged_case *cases;
     size_t case_count;
@@ -61,12 +62,20 @@ void klock_free(struct klock_compiler *compiler) {
     free(compiler);
 }
 
+// What comes too late is an error rather than missing from the answers.
+static bool add_early(struct klock_compiler *compiler, const char *name) {
+    if (!compiler->compiled) return true;
+    GUARDED(compiler, diag_report(&compiler->compilation.diags, DIAG_INPUT, span_none(),
+                                  "'%s' was added when everything was compiled already", name));
+    return false;
+}
+
 void klock_add_file(struct klock_compiler *compiler, const char *path) {
-    GUARDED(compiler, load_add_file(&compiler->compilation.loader, path));
+    if (add_early(compiler, path)) GUARDED(compiler, load_add_file(&compiler->compilation.loader, path));
 }
 
 void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    GUARDED(compiler, load_add_buffer(&compiler->compilation.loader, name, bytes, len));
+    if (add_early(compiler, name)) GUARDED(compiler, load_add_buffer(&compiler->compilation.loader, name, bytes, len));
 }
 
 static void print_objects(struct klock_compiler *compiler) {
@@ -91,7 +100,10 @@ static void compile(struct klock_compiler *compiler) {
 }
 
 enum klock_status klock_compile(struct klock_compiler *compiler) {
-    GUARDED(compiler, compile(compiler));
+    if (!compiler->compiled) {
+        compiler->compiled = true;
+        GUARDED(compiler, compile(compiler));
+    }
     if (compiler->out_of_memory) return KLOCK_MEMORY;
     if (compiler->compilation.loader.failed) return KLOCK_INPUT;
     return compiler->compilation.diags.errors ? KLOCK_ERRORS : KLOCK_OK;
@@ -168,7 +180,7 @@ const char *klock_explain(struct klock_compiler *compiler, const char *code) {
 // ---- output ----
 
 size_t klock_object_count(const struct klock_compiler *compiler) {
-    return compiler->yaml ? compiler->compilation.manifest.count : 0;
+    return compiler->yaml && !compiler->compilation.diags.errors ? compiler->compilation.manifest.count : 0;
 }
 
 static const char *file_name(struct arena *arena, const struct manifest_object *object) {
@@ -288,8 +300,9 @@ const char *klock_test_cases(struct klock_compiler *compiler) {
 
 static const char *decide_json(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error) {
     struct arena *arena = &compiler->arena;
-    if (compiler->compilation.diags.errors) {
-        *ret_error = "the policy has errors";
+    // Whoever asks about locks that are not there yet must not hear that all is allowed.
+    if (!compiler->compiled || compiler->compilation.diags.errors || compiler->compilation.loader.failed) {
+        *ret_error = compiler->compiled ? "the policy has errors" : "nothing was compiled; call klock_compile first";
         return NULL;
     }
     struct value *input = json_read(arena, json, len, ret_error);

@@ -8,6 +8,10 @@ enum {
     LIMIT_EXPR_DEPTH = 100,
     LIMIT_INCLUDE_DEPTH = 64,
     LIMIT_VALUE_DEPTH = 500, // of JSON and YAML that is read
+    // Of all locks that guards and sealed actors add to a policy, each with its actors counted: their product grows
+    // with
+    // the square of the source, and so would memory.
+    LIMIT_DERIVED_ACTORS = 2 * 1024 * 1024,
 
     // The API server's: CEL's parser (expression size, recursion), apimachinery's validation (names, labels).
     LIMIT_CEL_CODE_POINTS = 100000,

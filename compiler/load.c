@@ -1,8 +1,11 @@
 // Files, includes and the names of policies; see load.h.
+#define _XOPEN_SOURCE 700 // realpath
+
 #include "load.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -95,48 +98,76 @@ void load_add_buffer(struct loader *loader, const char *name, const char *bytes,
     add(loader, name, given_root(loader), bytes, len);
 }
 
-// The whole file in the arena, or NULL with errno set; more than a source may have is cut just behind the limit, so
+// Why the file is not opened; NULL when it may be. To open a pipe that nobody writes to would never end; those of the
+// system (/dev/stdin, the /dev/fd/63 of a shell's process substitution) are open already.
+static const char *refuse_kind(const char *path, mode_t mode, bool included) {
+    if (S_ISDIR(mode)) return strerror(EISDIR);
+    if (included && !S_ISREG(mode)) return "it is not a regular file";
+    const bool of_system = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+    if (S_ISFIFO(mode) && !of_system) return "it is a pipe; give it on standard input, with '-' as the path";
+    return NULL;
+}
+
+// The whole file in the arena, or NULL and the reason; more than a source may have is cut just behind the limit, so
 // that it is refused without being read to its end.
-static const char *read_file(struct arena *arena, const char *path, size_t *ret_len) {
+static const char *read_file(struct arena *arena, const char *path, bool included, size_t *ret_len,
+                             const char **ret_reason) {
     enum { CHUNK = 64 * 1024 };
     struct text text;
     text_init(&text, arena);
     char *chunk = arena_alloc(arena, CHUNK);
     struct stat status;
-    if (stat(path, &status) != 0) return NULL;
-    if (S_ISDIR(status.st_mode)) {
-        errno = EISDIR;
+    *ret_reason = stat(path, &status) != 0 ? strerror(errno) : refuse_kind(path, status.st_mode, included);
+    if (*ret_reason) return NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        *ret_reason = strerror(errno);
         return NULL;
     }
-    FILE *file = fopen(path, "rb");
-    if (!file) return NULL;
     bool enough = true;
     size_t got = 0;
     while (enough && text.len <= LIMIT_SOURCE_BYTES && (got = fread(chunk, 1, CHUNK, file)) > 0)
         enough = text_try_add(&text, chunk, got);
-    const int error = ferror(file) ? errno : 0;
+    if (ferror(file)) *ret_reason = strerror(errno);
     fclose(file);
     if (!enough) arena_exhausted(arena);
-    if (error) {
-        errno = error;
-        return NULL;
-    }
+    if (*ret_reason) return NULL;
     *ret_len = text.len;
     return text_string(&text);
 }
 
 static struct loaded *read_and_add(struct loader *loader, const char *path, const char *root, struct span span) {
     size_t len = 0;
-    const char *bytes = read_file(loader->arena, path, &len);
+    const char *reason = NULL;
+    const char *bytes = read_file(loader->arena, path, span.file != SPAN_NOWHERE, &len, &reason);
     if (bytes) return add(loader, path, root, bytes, len);
-    const int error = errno;
     loader->failed = true;
-    diag_report(loader->diags, DIAG_INPUT, span, "cannot read '%s': %s", path, strerror(error));
+    diag_report(loader->diags, DIAG_INPUT, span, "cannot read '%s': %s", path, reason);
     return NULL;
 }
 
 void load_add_file(struct loader *loader, const char *path) {
     if (!find(loader, normalize(loader->arena, path))) read_and_add(loader, path, given_root(loader), span_none());
+}
+
+// ---- links: where a path really leads ----
+
+// Absolute and without links, in the arena; NULL when there is no such file.
+static const char *resolve(struct arena *arena, const char *path) {
+    char *real = realpath(*path ? path : ".", NULL);
+    const size_t size = real ? strlen(real) + 1 : 0;
+    char *copy = real ? arena_try_alloc(arena, size) : NULL;
+    const bool exhausted = real ? !copy : errno == ENOMEM;
+    if (copy) memcpy(copy, real, size);
+    free(real);
+    if (exhausted) arena_exhausted(arena);
+    return copy;
+}
+
+// Whether the file, which is below the root by its name, is elsewhere by way of a link.
+static bool leads_out(struct arena *arena, const char *root, const char *path) {
+    const char *real_root = resolve(arena, root), *real = resolve(arena, path);
+    return real_root && real && !is_below(real_root, real);
 }
 
 // ---- policies and includes ----
@@ -199,6 +230,11 @@ static void include(struct loader *loader, struct loaded *file, struct word path
     const char *target = normalize(arena, *base ? arena_printf(arena, "%s/%s", base, path.text) : path.text);
     if (!is_below(file->root, target)) {
         refuse_include(loader, path, "leaves the root", "compile the directory above, or say --root DIR");
+        return;
+    }
+    if (leads_out(arena, file->root, target)) {
+        refuse_include(loader, path, "is a link that leaves the root",
+                       "copy the file into the root, or say --root DIR for a directory that holds both");
         return;
     }
     if (depth >= LIMIT_INCLUDE_DEPTH) {

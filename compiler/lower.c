@@ -158,8 +158,7 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     names_set(&lowering->deployers, unit->policy, deployer);
 }
 
-static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    if (lower_is_damaged(lowering, item)) return;
+static void lower_whole_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     switch (item->kind) {
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
@@ -172,6 +171,25 @@ static void lower_item(struct lowering *lowering, struct unit *unit, const struc
     case AST_ITEM_WEBHOOK: lower_not_supported(lowering, item->keyword, "'webhook'"); break;
     case AST_ITEM_TEST: break;
     }
+}
+
+// The clauses of a damaged item that could be read are looked at as well, so that one run shows all mistakes; what
+// comes of them is dropped.
+static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    if (!lower_is_damaged(lowering, item)) {
+        lower_whole_item(lowering, unit, item);
+        return;
+    }
+    const struct ir ir = *lowering->ir;
+    const size_t guarded_count = lowering->guarded_count;
+    lowering->diags->in_damaged_block = true;
+    lower_whole_item(lowering, unit, item);
+    lowering->diags->in_damaged_block = false;
+    lowering->ir->lock_count = ir.lock_count;
+    lowering->ir->grant_count = ir.grant_count;
+    lowering->ir->account_count = ir.account_count;
+    lowering->ir->deployer_count = ir.deployer_count;
+    lowering->guarded_count = guarded_count;
 }
 
 // Everything is sorted by what it is called, so that the order of files and items never reaches the output.

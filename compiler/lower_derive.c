@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
+#include "limits.h"
 #include "text.h"
 #include "value.h"
 
@@ -166,7 +167,25 @@ void derive_roles(struct lowering *lowering, const struct ir_lock *lock) {
     if (lock->requires) add_role(lowering, lock, lock->requires);
 }
 
+// Whether there is room for the lock; false after reporting, once.
+static bool fits(struct lowering *lowering, const struct ir_lock *lock) {
+    const size_t before = lowering->derived_actors;
+    if (before > LIMIT_DERIVED_ACTORS) return false;
+    lowering->derived_actors +=
+        1 + lock->passes.user_count + lock->passes.group_count + lock->glass.user_count + lock->glass.group_count;
+    if (lowering->derived_actors <= LIMIT_DERIVED_ACTORS) return true;
+    struct diagnostic *diagnostic = diag_report(
+        lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
+        "guards and sealed actors would add locks that name more than %d actors together", LIMIT_DERIVED_ACTORS);
+    diag_help(
+        lowering->diags, diagnostic,
+        "each of %zu actors is named in each of them: let the lock name a group instead, or leave out 'guard rbac'",
+        lock->passes.user_count + lock->passes.group_count);
+    return false;
+}
+
 void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+    if (!fits(lowering, lock)) return;
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock, why);
     ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);

@@ -157,7 +157,20 @@ static bool is_text_atom(enum ir_kind kind) {
     return kind != IR_FIELD;
 }
 
+// The work of a glob grows with its stars, in the API server as here.
+static bool check_glob(struct lowering *lowering, struct word word) {
+    enum { MAX_STARS = 100 };
+    size_t stars = 0;
+    for (const char *c = word.text; *c; c++) stars += *c == '*';
+    if (stars <= MAX_STARS) return true;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: a glob with %zu '*'", stars);
+    diag_help(lowering->diags, diagnostic, "at most %d are taken; compare less, or with 'matches'", MAX_STARS);
+    return false;
+}
+
 static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct word word, bool glob) {
+    if (glob && !check_glob(lowering, word)) return;
     const char *pattern = glob ? regex_from_glob(lowering->arena, word.text) : word.text;
     const char *error = NULL;
     size_t offset = 0;

@@ -393,10 +393,12 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
     if (!declaration->meaning) {
         struct object_meaning *meaning = ARENA_NEW(lowering->arena, struct object_meaning);
         declaration->meaning = meaning;
-        meaning->failed = lower_is_damaged(lowering, declaration->item);
-        if (meaning->failed) return meaning;
+        const bool outer = lowering->diags->in_damaged_block, damaged = lower_is_damaged(lowering, declaration->item);
+        lowering->diags->in_damaged_block = damaged;
         lower_check_repeated(lowering, declaration->item);
         lower_object_clauses(lowering, declaration->unit, declaration->item, meaning);
+        meaning->failed |= damaged;
+        lowering->diags->in_damaged_block = outer;
         if (!meaning->has_scope && !meaning->failed) {
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,

@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
+#include "text.h"
 #include "value.h"
 
 // Who could be impersonated.
@@ -101,21 +102,40 @@ static bool has_node(const struct identities *who) {
     return any;
 }
 
-// Impersonation in all its forms, and tokens of the accounts.
-static struct ir_expr *rule_impersonates(struct arena *arena, const struct identities *who,
-                                         const struct account_names *accounts) {
+// Impersonation of service accounts of these names, in all its forms, and their tokens.
+static struct ir_expr *rule_becomes_account(struct arena *arena, const struct account_names *accounts) {
     static const struct texts anybody = {0};
-    struct ir_expr *rule = NULL;
+    const struct texts *names = accounts->every ? &anybody : &accounts->names;
+    struct ir_expr *rule = rule_allows(arena, "* impersonate", "*", "* serviceaccounts", names);
+    rule = ir_or(arena, rule, rule_allows(arena, "* create", "*", "* serviceaccounts/token */token", names));
+    return ir_or(
+        arena, rule,
+        rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
+}
+
+// A rule of a ClusterRole says nothing of namespaces, so that the names of all of them are one list.
+static struct account_names accounts_anywhere(struct arena *arena, const struct identities *who) {
+    struct account_names all = {0};
+    struct names known;
+    names_init(&known, arena);
     for (size_t i = 0; i < who->account_count; i++) {
-        if (accounts && accounts != &who->accounts[i]) continue;
-        const struct texts *names = who->accounts[i].every ? &anybody : &who->accounts[i].names;
-        rule = either(arena, rule, rule_allows(arena, "* impersonate", "*", "* serviceaccounts", names));
-        rule = either(arena, rule, rule_allows(arena, "* create", "*", "* serviceaccounts/token */token", names));
-        rule = either(
-            arena, rule,
-            rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
+        const struct account_names *accounts = &who->accounts[i];
+        all.every |= accounts->every;
+        for (size_t j = 0; j < accounts->names.count; j++) {
+            if (names_get(&known, accounts->names.items[j])) continue;
+            names_set(&known, accounts->names.items[j], &known);
+            ARENA_PUSH(arena, all.names.items, all.names.count, accounts->names.items[j]);
+        }
     }
-    if (!accounts && has_node(who))
+    return all;
+}
+
+// What a rule of a ClusterRole would let somebody become.
+static struct ir_expr *rule_impersonates(struct arena *arena, const struct identities *who) {
+    static const struct texts anybody = {0};
+    const struct account_names accounts = accounts_anywhere(arena, who);
+    struct ir_expr *rule = who->account_count ? rule_becomes_account(arena, &accounts) : NULL;
+    if (has_node(who))
         rule = either(arena, rule,
                       rule_allows(arena, "* impersonate:arbitrary-node impersonate:associated-node",
                                   "* authentication.k8s.io", "* nodes", &anybody));
@@ -126,7 +146,7 @@ static struct ir_expr *rule_impersonates(struct arena *arena, const struct ident
     } others[] = {{&who->users, "* users", "*"},
                   {&who->groups, "* groups", "*"},
                   {&who->uids, "* uids", "* authentication.k8s.io"}};
-    for (size_t i = 0; i < sizeof others / sizeof *others && !accounts; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (!others[i].names->count) continue;
         rule = either(arena, rule,
                       rule_allows(arena, "* impersonate", others[i].groups, others[i].resources, others[i].names));
@@ -284,24 +304,70 @@ static void let_aggregate(struct lowering *lowering, struct ir_lock *lock) {
     lock->exemption = EXEMPT_LIFECYCLE;
 }
 
+static int compare_accounts(const void *a, const void *b) {
+    return strcmp(((const struct account_names *)a)->namespace, ((const struct account_names *)b)->namespace);
+}
+
+// The names, or that every account counts, as one text.
+static const char *names_key(struct arena *arena, const struct account_names *accounts) {
+    if (accounts->every) return "*";
+    struct texts sorted = {0};
+    for (size_t i = 0; i < accounts->names.count; i++)
+        ARENA_PUSH(arena, sorted.items, sorted.count, accounts->names.items[i]);
+    if (sorted.count) qsort(sorted.items, sorted.count, sizeof *sorted.items, compare_strings);
+    struct text key;
+    text_init(&key, arena);
+    for (size_t i = 0; i < sorted.count; i++) text_printf(&key, "%s ", sorted.items[i]);
+    return text_string(&key);
+}
+
+// Namespaces in which accounts of the same names are kept share a lock.
+static void forbid_roles(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+                         const struct identities *who, const char *part) {
+    static const char why[] = "with such a rule somebody else could act as the actor";
+    struct arena *arena = lowering->arena;
+    struct alike {
+        const struct account_names *first;
+        struct texts namespaces;
+    } **groups = NULL;
+    size_t count = 0;
+    struct names known;
+    names_init(&known, arena);
+    if (who->account_count) qsort(who->accounts, who->account_count, sizeof *who->accounts, compare_accounts);
+    for (size_t i = 0; i < who->account_count; i++) {
+        const char *key = names_key(arena, &who->accounts[i]);
+        struct alike *alike = names_get(&known, key);
+        if (!alike) {
+            alike = ARENA_NEW(arena, struct alike);
+            alike->first = &who->accounts[i];
+            names_set(&known, key, alike);
+            ARENA_PUSH(arena, groups, count, alike);
+        }
+        ARENA_PUSH(arena, alike->namespaces.items, alike->namespaces.count, who->accounts[i].namespace);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct alike *alike = groups[i];
+        struct ir_lock *lock =
+            rbac_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, alike->first->namespace));
+        derive_target(lowering, lock, rbac_group, "roles");
+        derive_namespaces(lowering, lock, alike->namespaces.items, alike->namespaces.count);
+        derive_changing(arena, lock, "rules");
+        forbid(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(arena, alike->first)), why);
+    }
+}
+
 static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
                         const struct identities *who, const char *part) {
     static const char why[] = "with such a rule somebody else could act as the actor";
     struct arena *arena = lowering->arena;
-    struct ir_expr *rule = rule_impersonates(arena, who, NULL);
+    struct ir_expr *rule = rule_impersonates(arena, who);
     if (!rule) return;
     struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
     derive_target(lowering, lock, rbac_group, "clusterroles");
     derive_changing(arena, lock, "rules");
     let_aggregate(lowering, lock);
     forbid(lowering, item, lock, derive_any(arena, "rules", rule), why);
-    for (size_t i = 0; i < who->account_count; i++) {
-        lock = rbac_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, who->accounts[i].namespace));
-        derive_target(lowering, lock, rbac_group, "roles");
-        derive_namespaces(lowering, lock, &who->accounts[i].namespace, 1);
-        derive_changing(arena, lock, "rules");
-        forbid(lowering, item, lock, derive_any(arena, "rules", rule_impersonates(arena, who, &who->accounts[i])), why);
-    }
+    forbid_roles(lowering, item, from, who, part);
     forbid_bindings(lowering, item, from, who, part);
 }
 

@@ -168,20 +168,14 @@ static bool is_larger(const struct ir_expr *expr, size_t *left) {
     return false;
 }
 
-static void add_name(struct arena *arena, const char ***names, size_t *count, const char *name) {
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp((*names)[i], name) == 0) return;
-    ARENA_PUSH(arena, *names, *count, name);
-}
-
 // Sorts an alternative into exact users, exact groups and the rest.
 static void add_alternative(struct arena *arena, struct ir_subjects *subjects, struct ir_expr *formula) {
     if (formula->kind == IR_OR) {
         for (size_t i = 0; i < formula->operand_count; i++) add_alternative(arena, subjects, formula->operands[i]);
     } else if (formula->kind == IR_USER) {
-        add_name(arena, &subjects->users, &subjects->user_count, formula->values[0]->as.string);
+        ARENA_PUSH(arena, subjects->users, subjects->user_count, formula->values[0]->as.string);
     } else if (formula->kind == IR_GROUP) {
-        add_name(arena, &subjects->groups, &subjects->group_count, formula->values[0]->as.string);
+        ARENA_PUSH(arena, subjects->groups, subjects->group_count, formula->values[0]->as.string);
     } else if (formula->kind != IR_FALSE) {
         for (size_t i = 0; i < subjects->other_count; i++)
             if (subjects->others[i] == formula) return;
@@ -189,36 +183,76 @@ static void add_alternative(struct arena *arena, struct ir_subjects *subjects, s
     }
 }
 
+static void sort_names(const char **names, size_t *count) {
+    if (!*count) return;
+    qsort(names, *count, sizeof *names, compare_strings);
+    size_t kept = 1;
+    for (size_t i = 1; i < *count; i++)
+        if (strcmp(names[kept - 1], names[i]) != 0) names[kept++] = names[i];
+    *count = kept;
+}
+
+// Each label once, the first where it stands.
+static void drop_repeated(struct arena *arena, struct ir_subjects *subjects) {
+    struct names known;
+    names_init(&known, arena);
+    size_t kept = 0;
+    for (size_t i = 0; i < subjects->label_count; i++) {
+        const char *label = subjects->labels[i];
+        if (names_get(&known, label)) continue;
+        names_set(&known, label, subjects);
+        subjects->labels[kept++] = label;
+    }
+    subjects->label_count = kept;
+}
+
+static void settle_subjects(struct arena *arena, struct ir_subjects *subjects) {
+    sort_names(subjects->users, &subjects->user_count);
+    sort_names(subjects->groups, &subjects->group_count);
+    drop_repeated(arena, subjects);
+}
+
 void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *list,
                     struct ir_subjects *ret_subjects) {
+    struct arena *arena = lowering->arena;
     struct ir_subjects *subjects = ret_subjects;
     for (size_t i = 0; i < list->count; i++) {
         const char *label = NULL;
         const struct ast_subject *subject = list->items[i];
         struct ir_expr *formula = lower_subject(lowering, unit, subject, &label);
-        add_alternative(lowering->arena, subjects, formula);
+        add_alternative(arena, subjects, formula);
         const struct actor_meaning *actor =
             subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
         for (size_t j = 0; actor && j < actor->subjects.label_count; j++)
-            add_name(lowering->arena, &subjects->labels, &subjects->label_count, actor->subjects.labels[j]);
-        if (!actor && *label) add_name(lowering->arena, &subjects->labels, &subjects->label_count, label);
+            ARENA_PUSH(arena, subjects->labels, subjects->label_count, actor->subjects.labels[j]);
+        if (!actor && *label) ARENA_PUSH(arena, subjects->labels, subjects->label_count, label);
     }
-    if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
-    if (subjects->group_count)
-        qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
+    settle_subjects(arena, subjects);
 }
 
+static bool is_empty(const struct ir_subjects *subjects) {
+    return !subjects->user_count && !subjects->group_count && !subjects->other_count && !subjects->label_count;
+}
+
+static void append(struct arena *arena, struct ir_subjects *all, const struct ir_subjects *added) {
+    for (size_t i = 0; i < added->user_count; i++) ARENA_PUSH(arena, all->users, all->user_count, added->users[i]);
+    for (size_t i = 0; i < added->group_count; i++) ARENA_PUSH(arena, all->groups, all->group_count, added->groups[i]);
+    for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, all, added->others[i]);
+    for (size_t i = 0; i < added->label_count; i++) ARENA_PUSH(arena, all->labels, all->label_count, added->labels[i]);
+}
+
+// The lists are shared by the many locks that are made of one, so they are never added to in place.
 void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added) {
-    for (size_t i = 0; i < added->user_count; i++)
-        add_name(arena, &subjects->users, &subjects->user_count, added->users[i]);
-    for (size_t i = 0; i < added->group_count; i++)
-        add_name(arena, &subjects->groups, &subjects->group_count, added->groups[i]);
-    for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, subjects, added->others[i]);
-    for (size_t i = 0; i < added->label_count; i++)
-        add_name(arena, &subjects->labels, &subjects->label_count, added->labels[i]);
-    if (subjects->user_count) qsort(subjects->users, subjects->user_count, sizeof *subjects->users, compare_strings);
-    if (subjects->group_count)
-        qsort(subjects->groups, subjects->group_count, sizeof *subjects->groups, compare_strings);
+    if (is_empty(added)) return;
+    if (is_empty(subjects)) {
+        *subjects = *added;
+        return;
+    }
+    struct ir_subjects all = {0};
+    append(arena, &all, subjects);
+    append(arena, &all, added);
+    settle_subjects(arena, &all);
+    *subjects = all;
 }
 
 static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {

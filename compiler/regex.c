@@ -7,7 +7,8 @@
 #include "regex_parts.h"
 #include "text.h"
 
-enum { MAX_PROGRAM = 100000 }; // instructions
+// Instructions: every character of a text may meet each of them, so that their number bounds the time of a match.
+enum { MAX_PROGRAM = 10000 };
 
 // ---- program ----
 

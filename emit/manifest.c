@@ -56,7 +56,28 @@ static int compare_objects(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
+// Of its texts, without what YAML or JSON add.
+static size_t bytes_of(const struct value *value) {
+    size_t bytes = 0;
+    if (value->kind == VALUE_STRING) bytes += strlen(value->as.string);
+    for (size_t i = 0; i < value->count && value->kind == VALUE_LIST; i++) bytes += bytes_of(value->as.items[i]);
+    for (size_t i = 0; i < value->count && value->kind == VALUE_MAP; i++)
+        bytes += strlen(value->as.entries[i].key) + bytes_of(value->as.entries[i].value);
+    return bytes;
+}
+
+static void check_size(struct manifest *manifest, const struct manifest_object *object) {
+    const size_t bytes = bytes_of(object->value);
+    if (bytes <= LIMIT_OBJECT_BYTES) return;
+    struct diagnostic *diagnostic =
+        diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, object->span,
+                    "%s '%s' would have %zu bytes; the API server stores about %d", manifest_kind_name(object->kind),
+                    object->name, bytes, LIMIT_OBJECT_BYTES);
+    diag_help(manifest->diags, diagnostic, "split it: over several policies, locks or grants");
+}
+
 void manifest_sort(struct manifest *manifest) {
+    for (size_t i = 0; i < manifest->count; i++) check_size(manifest, &manifest->objects[i]);
     if (manifest->count) qsort(manifest->objects, manifest->count, sizeof *manifest->objects, compare_objects);
     // Policy and declaration make up a name together: a-b and c are a and b-c.
     for (size_t i = 1; i < manifest->count; i++) {

@@ -49,10 +49,11 @@ const char *manifest_kind_name(enum manifest_kind kind);
 // several places stand behind the object.
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
                            const char *namespace, const char *name, struct span span);
-// Sorts by kind, namespace and name; reports two objects that would be one.
+// Sorts by kind, namespace and name; reports two objects that would be one, and objects that the API server could not
+// store.
 void manifest_sort(struct manifest *manifest);
 
-// vap.c: policies and bindings; reports expressions and objects beyond the API server's limits. The suffix is appended
+// vap.c: policies and bindings; reports expressions beyond the API server's limits. The suffix is appended
 // to every name.
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
 // rbac.c: accounts, roles and role bindings.

@@ -108,7 +108,6 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     struct arena *arena = manifest->arena;
     struct cel_policy cel;
     cel_print_policy(arena, policy, &cel);
-    size_t bytes = 0;
     struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);
     value_set(arena, object, "spec", spec);
@@ -126,7 +125,6 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_set_string(arena, variable, "expression", cel.variables[i].expression);
         value_append(arena, variables, variable);
         check_expression(manifest, policy, cel.variables[i].expression);
-        bytes += strlen(cel.variables[i].expression);
     }
     if (variables->count) value_set(arena, spec, "variables", variables);
     for (size_t i = 0; i < cel.validation_count; i++) {
@@ -138,7 +136,6 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_set_string(arena, validation, "reason", "Forbidden");
         value_append(arena, validations, validation);
         check_expression(manifest, policy, cel.validations[i].expression);
-        bytes += strlen(cel.validations[i].expression) + strlen(cel.validations[i].message);
     }
     value_set(arena, spec, "validations", validations);
     if (cel.break_glass) {
@@ -147,12 +144,6 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_set_string(arena, annotation, "valueExpression", cel.break_glass);
         value_append(arena, annotations, annotation);
         value_set(arena, spec, "auditAnnotations", annotations);
-    }
-    if (bytes > LIMIT_OBJECT_BYTES) {
-        struct diagnostic *diagnostic = diag_report(
-            manifest->diags, DIAG_OBJECT_TOO_LARGE, policy->tables[0].locks[0]->span,
-            "policy '%s' would have %zu bytes; the API server stores about %d", name, bytes, LIMIT_OBJECT_BYTES);
-        diag_help(manifest->diags, diagnostic, "split the locks over several policies");
     }
 }
 

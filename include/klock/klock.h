@@ -53,7 +53,8 @@ enum klock_status {
     KLOCK_MEMORY, /* memory ran out: nothing but klock_free is of use */
 };
 
-/* Compiles what was added; to be called once. */
+/* Compiles what was added, once: a second call gives the same status, and what is added behind the first is a
+ * diagnostic, after which there is neither output nor a decision. */
 KLOCK_API enum klock_status klock_compile(struct klock_compiler *compiler);
 
 /* ---- diagnostics ---- */
@@ -115,9 +116,8 @@ KLOCK_API struct klock_test klock_test_at(const struct klock_compiler *compiler,
 KLOCK_API const char *klock_test_cases(struct klock_compiler *compiler);
 
 /* Judges requests given as JSON: one request as klock_test_cases prints it, or a list of them. Gives a list of
- * decisions as JSON; NULL when the policy has errors or the request cannot be read (*ret_error says why) or memory runs
- * out
- * (*ret_error is NULL). */
+ * decisions as JSON; NULL before klock_compile, when the policy has errors, or when the request cannot be read
+ * (*ret_error says why), or when memory runs out (*ret_error is NULL). */
 KLOCK_API const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len,
                                    const char **ret_error);
 

@@ -311,6 +311,31 @@ judge 'no kustomization for the API server' test ! -e static/kustomization.yaml
 try 2 compile good.klock --output-dir good.klock
 try 2 compile good.klock --output-dir nowhere/deep
 
+# what is there is not written through, nor over what was read
+mkdir linked && printf 'precious\n' >precious.yaml && ln -s ../precious.yaml linked/validatingadmissionpolicy-good-objects.yaml
+ln -s ../precious.yaml linked/kustomization.yaml
+mkfifo linked/validatingadmissionpolicybinding-good-objects.yaml
+try 1 compile good.klock --output-dir linked --check
+try 0 compile good.klock --output-dir linked
+judge 'a link in the directory is replaced' test ! -L linked/validatingadmissionpolicy-good-objects.yaml
+judge 'a pipe in the directory is replaced' test -f linked/validatingadmissionpolicybinding-good-objects.yaml
+judge 'a kustomization that is a link is left alone' test -L linked/kustomization.yaml
+judge 'what a link led to stays' test "$(cat precious.yaml)" = precious
+try 0 compile good.klock --output-dir deploy
+judge 'the same objects as elsewhere' cmp -s deploy/validatingadmissionpolicy-good-objects.yaml \
+	linked/validatingadmissionpolicy-good-objects.yaml
+cp good.klock source.klock && ln -s source.klock to-source && ln source.klock hard.klock
+for target in source.klock ./source.klock to-source hard.klock; do
+	refuses 'would be overwritten' compile source.klock --output-file $target
+	refuses 'would be overwritten' compile source.klock --output-file fresh.yaml --depfile $target
+	judge "a source named $target stays" cmp -s source.klock good.klock
+done
+judge 'nothing was written' test ! -e fresh.yaml
+printf 'include "source.klock"\npolicy outer\nlock x { resources pods  namespace a  name b  deny delete }\n' >outer.klock
+try 2 compile outer.klock --output-file source.klock && says 'would be overwritten'
+refuses 'holds objects' compile good.klock --output-file both.out --depfile both.out
+refuses 'holds objects' compile good.klock --output-dir deploy --depfile deploy/validatingadmissionpolicy-good-objects.yaml
+
 # depfile
 printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock
 try 0 compile top.klock --output-file top.yaml --depfile top.d
@@ -326,6 +351,32 @@ mkdir piped && cp good.klock piped/ && mkfifo piped/pipe.klock
 status=0
 timeout 20 "$KLOCKC" check piped >out 2>err || status=$?
 judge 'a pipe in a directory is left out' test "$status" -eq 0
+mkfifo alone.klock
+status=0
+timeout 20 "$KLOCKC" check alone.klock >out 2>err || status=$?
+judge 'a pipe that nobody writes to is refused' test "$status" -eq 2
+says 'it is a pipe'
+printf 'include "alone.klock"\npolicy top\n' >includes-pipe.klock
+status=0
+timeout 20 "$KLOCKC" check includes-pipe.klock >out 2>err || status=$?
+judge 'a pipe is not included' test "$status" -eq 2
+says 'not a regular file'
+status=0
+cat good.klock | "$KLOCKC" check /dev/stdin >out 2>err || status=$?
+judge 'the pipe of the shell is read' test "$status" -eq 0
+
+# links that leave what is compiled
+mkdir -p tree/policies tree/shared && cp good.klock tree/shared/shared.klock
+ln -s ../shared/shared.klock tree/policies/link.klock
+try 2 check tree/policies && says 'this link leaves tree/policies'
+try 0 check tree/policies --root tree
+mkdir -p mounted/..data && cp good.klock mounted/..data/good.klock && ln -s ..data/good.klock mounted/good.klock
+try 0 check mounted
+printf 'token: "secret of another"\n' >secret.txt
+mkdir -p inside && ln -s ../secret.txt inside/secret.klock
+printf 'policy leak\ninclude "secret.klock"\n' >inside/leak.klock
+try 1 check inside/leak.klock && says 'link that leaves the root'
+judge 'nothing of it is shown' test "$(grep -c 'secret of another' err)" -eq 0
 
 # ---- check ----
 try 0 check good.klock && silent check
@@ -367,7 +418,8 @@ prints 'failing.klock:16: failed: good: others go (step 1)'
 try 1 test bad.klock && silent 'test bad'
 try 0 test failing.klock --run 'good/nobody' && prints '^1 passed, 0 failed$'
 try 1 test failing.klock --run '^good/(nobody|others)'
-try 0 test good.klock --run nothing && prints '^0 passed, 0 failed$'
+try 1 test good.klock --run nothing && prints '^0 passed, 0 failed$'
+says "no test matches"
 try 1 test good.klock --run nothing --require-tests
 try 0 test warned.klock
 try 1 test warned.klock --require-tests
@@ -500,7 +552,7 @@ status=0
 timeout 30 "$KLOCKC" compile ands.klock --output-file ands.yaml >out 2>err || status=$?
 judge '200000 operands of and: no crash' test "$status" -le 1
 { printf '%s where label a0' "$lock_start"; awk 'BEGIN { for (i = 1; i < 200000; i++) print " or label a" i }'; echo '}'; } >ors.klock
-hostile ors 1 30
+hostile ors 1 60
 letters 1000000 '{' >braces.klock
 hostile braces
 yes 'lock l {' | head -n 100000 >blocks.klock
@@ -538,6 +590,34 @@ printf 'policy p\nactor a = sa default/%s\n' "$(letters 254)" >account-name.kloc
 hostile account-name
 printf 'policy p\nresource %s.example.com namespaced\n%sname x }\n' "$(letters 300)" "lock l { resources pods namespace default deny delete " >resource-name.klock
 hostile resource-name
+# more than an API server takes is said early
+{
+	echo 'policy names'
+	echo 'actor ops = user alice'
+	printf 'grant many to ops { allow get  resources configmaps  namespace default  name '
+	awk -v long="$(letters 200)" 'BEGIN { for (i = 0; i < 8000; i++) printf "%s%s%d", i ? ", " : "", long, i; print " }" }'
+} >names.klock
+hostile names
+says 'K0503'
+awk 'BEGIN {
+	print "policy sealed"
+	for (i = 0; i < 1000; i++) printf "actor a%d = sa ns%d/op%d sealed\n", i, i, i
+	printf "actor all = a0"
+	for (i = 1; i < 1000; i++) printf ", a%d", i
+	for (i = 0; i < 20; i++)
+		printf "\nlock l%d { resources pods  namespace default  labels a=%d  deny delete  exclusive all  guard rbac }", i, i
+	print ""
+}' >sealed.klock
+hostile sealed
+says 'K0506'
+sed 's/^lock l[1-9].*//' sealed.klock >fewer.klock
+# A thousand actors of one lock are compiled, within 256 MiB.
+status=0
+(ulimit -v $((${SANITIZED:-0} ? 100000000 : 400000)) && timeout 60 "$KLOCKC" compile fewer.klock >out 2>err) || status=$?
+judge 'a thousand sealed actors under guard rbac' test "$status" -eq 0
+printf 'policy p\n%swhere name like "%s" }\n' "lock l { resources configmaps namespace default deny delete " "$(letters 200 '*a')" >stars.klock
+hostile stars
+says 'with 200'
 try 0 compile top.klock --root .
 printf 'include "../good.klock"\npolicy inside\n%s' 'lock x { resources pods  namespace a  name b  deny delete }' >inner/inside.klock
 try 1 compile inner/inside.klock

@@ -111,6 +111,24 @@ static void servers_that_are_too_old_are_refused(void **state) {
     }
 }
 
+static void nothing_is_decided_before_compiling(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = compiler_of(lock, NULL);
+    const char *error = NULL;
+    assert_null(klock_decide(compiler, "[]", 2, &error));
+    assert_non_null(strstr(error, "klock_compile"));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_non_null(klock_decide(compiler, "[]", 2, &error));
+    assert_true(klock_object_count(compiler) > 0);
+
+    klock_add_buffer(compiler, "late.klock", lock, strlen(lock));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_null(klock_decide(compiler, "[]", 2, &error));
+    assert_int_equal(klock_object_count(compiler), 0);
+    klock_free(compiler);
+}
+
 static void tests_are_judged_and_requests_decided(void **state) {
     (void)state;
     struct klock_compiler *compiler = compiler_of(lock, NULL);
@@ -187,6 +205,7 @@ int main(void) {
         SENTENCE(a_file_that_is_not_there_is_an_input_error),
         SENTENCE(warnings_can_be_errors),
         SENTENCE(servers_that_are_too_old_are_refused),
+        SENTENCE(nothing_is_decided_before_compiling),
         SENTENCE(tests_are_judged_and_requests_decided),
         SENTENCE(codes_are_explained),
         SENTENCE(compilers_are_independent_and_copy_what_they_get),
