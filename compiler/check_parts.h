@@ -34,6 +34,7 @@ struct checking {
     struct surroundings around;
     struct names held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
     struct names passers; // of check_passers.c: of how many locks
+    struct last_passers *last_passers;
     struct text *entry;   // room for one of them
     struct names derived; // the locks that guards and cascades made
     struct names sealed;  // users that nobody else can become
@@ -71,6 +72,11 @@ bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *oth
 struct passers {
     const char **keys;
     size_t count;
+};
+// Those of the lock that was asked for last.
+struct last_passers {
+    const struct ir_lock *lock;
+    struct passers passers;
 };
 struct passers check_passers(const struct checking *checking, const struct ir_lock *lock);
 // Counts them, for the one who passes the fewest locks; "" where nobody does.

@@ -103,14 +103,26 @@ static void add_keys(struct arena *arena, const struct ir_subjects *subjects, st
                    arena_printf(arena, "formula %s", check_formula(arena, subjects->others[i])));
 }
 
+// The locks that guards make of one lock share its lists, and come one after the other.
+static bool share_lists(const struct ir_subjects *a, const struct ir_subjects *b) {
+    return a->users == b->users && a->user_count == b->user_count && a->groups == b->groups &&
+           a->group_count == b->group_count && a->others == b->others && a->other_count == b->other_count;
+}
+
 struct passers check_passers(const struct checking *checking, const struct ir_lock *lock) {
-    struct passers passers = {0};
-    add_keys(checking->arena, &lock->passes, &passers);
-    add_keys(checking->arena, &lock->glass, &passers);
-    return passers;
+    struct last_passers *last = checking->last_passers;
+    if (!last->lock || !share_lists(&last->lock->passes, &lock->passes) ||
+        !share_lists(&last->lock->glass, &lock->glass)) {
+        last->passers = (struct passers){0};
+        add_keys(checking->arena, &lock->passes, &last->passers);
+        add_keys(checking->arena, &lock->glass, &last->passers);
+        last->lock = lock;
+    }
+    return last->passers;
 }
 
 void check_count_passers(struct checking *checking) {
+    checking->last_passers = ARENA_NEW(checking->arena, struct last_passers);
     names_init(&checking->passers, checking->arena);
     for (size_t i = 0; i < checking->ir->lock_count; i++) {
         const struct passers passers = check_passers(checking, checking->ir->locks[i]);

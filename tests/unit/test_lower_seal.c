@@ -266,7 +266,7 @@ static void ids_are_unique_in_a_policy(void **state) {
     for (size_t i = 0; i < compilation->ir.lock_count; i++)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(compilation->ir.locks[i]->id, compilation->ir.locks[j]->id);
-    assert_int_equal(compilation->ir.lock_count, 1 + 2 + 3 + 2 + 3 + 3 + 3 * 8 + 3);
+    assert_int_equal(compilation->ir.lock_count, 1 + 2 + 3 + 2 + 2 + 2 + 3 * 8 + 3);
 }
 
 // ---- warnings and refusals ----
