@@ -480,7 +480,7 @@ static void a_deployer_is_that_of_its_own_policy(void **state) {
 }
 
 static void deployers_are_one_a_policy_and_known_to_rbac(void **state) {
-    static const char lock[] = "policy p\nlock l {\nresources cm\nnamespace a\nname n\ndeny delete\nallow K0218\n}\n";
+    static const char lock[] = "policy p\nlock l {\nresources cm\nnamespace a\nname n\ndeny delete\n}\n";
     assert_reports_only(
         COMPILE_FILES(state, {"a.klock", arena_printf(arena_of(state), "%sdeployer user a\n", lock)},
                       {"b.klock", "policy p\ngrant g to user u {\nresources cm\nnamespace a\nallow get\n}\ndeployer "
