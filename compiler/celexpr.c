@@ -407,7 +407,9 @@ struct path_list {
 // The key that the node adds to what stands before it; NULL when it adds none.
 static const char *key_of(struct arena *arena, const struct cel_node *node) {
     if (node->kind == CEL_NODE_SELECT || node->kind == CEL_NODE_HAS) return node->name;
-    if (node->kind != CEL_NODE_CALL || node->function != CEL_FN_INDEX || node->count != 2) return NULL;
+    if (node->kind != CEL_NODE_CALL || node->count != 2 ||
+        (node->function != CEL_FN_INDEX && node->function != CEL_FN_OPTIONAL_INDEX))
+        return NULL;
     const struct cel_node *index = node->args[1];
     if (index->kind != CEL_NODE_LITERAL || index->literal.kind != CEL_KIND_STRING) return NULL;
     const struct cel_string key = index->literal.as.string;

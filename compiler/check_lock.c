@@ -72,7 +72,7 @@ static bool is_written(const struct ir_lock *lock, const char *controller, const
 }
 
 // A user that is a prefix is that of some node.
-static const char *controller_of(const struct ir_exemption *exemption) {
+const char *check_controller_of(const struct ir_exemption *exemption) {
     const char *name = strrchr(exemption->user, ':') + 1;
     return *name ? name : "kubelet";
 }
@@ -109,6 +109,11 @@ static bool misses(const struct ir_lock *lock, const char *controller, const cha
     return false;
 }
 
+bool check_means(const struct ir_lock *lock, const struct ir_exemption *exemption, const struct resource *resource) {
+    if (exemption->namespace && !ir_may_be_in(&lock->scope, exemption->namespace)) return false;
+    return !misses(lock, check_controller_of(exemption), resource->plural);
+}
+
 // Whether the lock refuses some of what the controller has to do.
 static bool refuses_work(const struct checking *checking, const struct ir_lock *lock, size_t index) {
     const struct ir_exemption *exemption = &ir_exemptions[index];
@@ -118,11 +123,11 @@ static bool refuses_work(const struct checking *checking, const struct ir_lock *
                            : !*exemption->subresources || *exemption->subresources == ' ';
     if (exemption->level <= lock->exemption || !about || !resource || !check_takes_in(&lock->scope, resource))
         return false;
-    if (exemption->namespace && !ir_may_be_in(&lock->scope, exemption->namespace)) return false;
-    const char *name = controller_of(exemption);
-    if (misses(lock, name, resource->plural)) return false;
-    unsigned operations = exemption->operations & lock->denies;
-    if (!is_written(lock, name, resource->plural)) operations &= ~(unsigned)OP_UPDATE;
+    if (!check_means(lock, exemption, resource)) return false;
+    unsigned operations = lock->denies;
+    if (check_asks_author(checking, lock, exemption, resource)) operations |= OP_UPDATE;
+    operations &= exemption->operations;
+    if (!is_written(lock, check_controller_of(exemption), resource->plural)) operations &= ~(unsigned)OP_UPDATE;
     return operations != 0;
 }
 
@@ -134,7 +139,7 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
     size_t count = 0;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         if (!refuses_work(checking, lock, i)) continue;
-        const char *name = controller_of(&ir_exemptions[i]);
+        const char *name = check_controller_of(&ir_exemptions[i]);
         if (strstr(text_string(&names), name)) continue;
         if (count++ < 3) text_printf(&names, "%s%s", names.len ? ", " : "", name);
     }
@@ -880,6 +885,7 @@ void check_locks(struct checking *checking) {
         if (lock->derived) continue;
         check_reads(checking, lock);
         check_starvation(checking, lock);
+        check_requirement(checking, lock);
         check_policies(checking, lock);
         check_versions(checking, lock);
         check_approval(checking, lock);

@@ -65,6 +65,17 @@ void check_surplus(struct checking *checking, const struct ir_lock *lock);
 void check_commanded(const struct checking *checking, const struct ir_lock *lock);
 void check_scaled_away(const struct checking *checking, const struct ir_lock *lock);
 
+// The exemption's identity, as people call it.
+const char *check_controller_of(const struct ir_exemption *exemption);
+// Whether the lock means what the identity writes of the resource.
+bool check_means(const struct ir_lock *lock, const struct ir_exemption *exemption, const struct resource *resource);
+
+// check_require.c: whom a requirement keeps from making what it has to.
+void check_requirement(const struct checking *checking, const struct ir_lock *lock);
+// Whether a part of the requirement that is held against every update refuses those of the identity.
+bool check_asks_author(const struct checking *checking, const struct ir_lock *lock,
+                       const struct ir_exemption *exemption, const struct resource *resource);
+
 // check_passers.c: whether everybody whom a lock lets through passes another as well; the levels of exemption are the
 // caller's to compare.
 bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *other);

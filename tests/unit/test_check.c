@@ -403,6 +403,31 @@ static const struct {
     {"K0207", false, LOCK("resources jobs\nlabels a\ndeny update")},
     {"K0207", false, LOCK("resources secrets\nlabels a\ndeny delete")},
     {"K0207", false, LOCK("resources *.autoscaling\nall objects\ndeny delete")},
+#define NEW_PODS(clauses) LOCK("resources pods\n" clauses)
+    // What controllers make has to satisfy a requirement, and what is there may stay as it is.
+    {"K0207", true, NEW_PODS("require label team")},
+    {"K0207", true, NEW_PODS("require label team\nexempt controllers")},
+    {"K0207", true, NEW_PODS("labels a\nrequire all spec.containers as c ( c.image like \"reg/*\" )")},
+    {"K0207", true, NEW_PODS("require user = alice or group admins\nexempt controllers")},
+    {"K0207", true, NEW_PODS("deny create\nrequire label team")},
+    {"K0207", false, NEW_PODS("require label team\nmode warn")},
+    {"K0207", false, NEW_PODS("require label team or user like \"system:*\"")},
+    {"K0207", false, NEW_PODS("require label team or group \"system:serviceaccounts:kube-system\"")},
+    {"K0207", false, NEW_PODS("require label team or operation in (create)")},
+    {"K0207", false, NEW_PODS("name p\nrequire label team\nexclusive sa kube-system/statefulset-controller")},
+    {"K0207", false, NEW_PODS("require label team\nexclusive group \"system:serviceaccounts\"")},
+    {"K0207", false, NEW_PODS("require not old field spec.nodeName\nexempt controllers")},
+    {"K0207", false, "lock l {\n  resources nodes\n  require label kubernetes.io/hostname\n}\n"},
+    {"K0207", true, "lock l {\n  resources nodes\n  require label pool\n}\n"},
+    {"K0207", false, LOCK("resources deployments, services\nrequire label team")},
+    {"K0207", true, LOCK("resources jobs\nrequire label team")},
+    {"K0207", true, LOCK("resources endpointslices\nrequire label team")},
+    {"K0207", false, LOCK("resources endpoints\nrequire label team or user like \"system:*\"")},
+    // What is asked of the writer is asked of every update as well.
+    {"K0207", true, LOCK("resources deployments\nrequire user = alice")},
+    {"K0207", false, LOCK("resources deployments\nrequire user = alice\nexempt controllers")},
+    {"K0207", false, LOCK("resources deployments\nrequire user = alice or label team")},
+#undef NEW_PODS
 };
 
 static void a_way_is_closed_only_by_a_lock_that_closes_it(void **state) {
