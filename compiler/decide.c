@@ -743,13 +743,33 @@ static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
     return negate(ir_guards_condition(lock) ? both(selected, holds(view, lock->condition, object)) : selected);
 }
 
-// Whether the request writes what the lock is about: of other operations than updates all of it.
+// Whether the object has what the path leads to. Lists and maps of metadata that are empty are not there.
+static bool has_path(const struct value *at, const struct ir_path *path, size_t segment) {
+    if (!at) return false;
+    if (segment == path->count) return true;
+    const char *key = path->segments[segment].key;
+    if (key) return has_path(value_get(at, key), path, segment + 1);
+    for (size_t i = 0; at->kind == VALUE_LIST && i < at->count; i++)
+        if (has_path(at->as.items[i], path, segment + 1)) return true;
+    return false;
+}
+
+// A create changes what the new object has. What guards add looks at all that is made.
+static bool brings(const struct view *view, const struct ir_lock *lock) {
+    const struct value *new = changeable(view->arena, view->request->object, ALL_FIELDS);
+    bool any = lock->derived || !lock->path_count || lock->all_but_paths;
+    for (size_t i = 0; i < lock->path_count && !any; i++) any = has_path(new, &lock->paths[i], 0);
+    return any;
+}
+
+// Whether the request writes what the lock is about: of a delete all of it.
 static bool is_about(const struct view *view, const struct ir_lock *lock) {
     const struct request *request = view->request;
     const bool update = request->operation == OP_UPDATE, act = ir_act_of(request->subresource) != NULL;
     const bool metadata = !act && !is_body(lock, request->subresource);
     if (metadata && !(update && ir_sees_metadata(lock))) return false;
-    return !update || changes(view, lock, metadata);
+    if (update) return changes(view, lock, metadata);
+    return request->operation != OP_CREATE || act || brings(view, lock);
 }
 
 static enum truth is_denied(const struct view *view, const struct ir_lock *lock, enum truth stored) {

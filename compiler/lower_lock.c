@@ -173,7 +173,9 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
         diag_help(lowering->diags, diagnostic, "keep one of them, or write two locks");
         return;
     }
-    if (!(lock->denies & OP_UPDATE) && !lock->requires) {
+    // A create brings fields, and always more than those that are excepted.
+    const unsigned narrowed = only ? OP_CREATE | OP_UPDATE : OP_UPDATE;
+    if (!(lock->denies & narrowed) && !lock->requires) {
         struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
                                                     "a lock that does not deny update looks at no change");
         diag_help(lowering->diags, diagnostic, "add update to 'deny', or leave this clause out");

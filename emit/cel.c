@@ -179,6 +179,11 @@ static struct piece relevant_update(struct printer *printer) {
     return piece_and(printer->arena, cel_operations(printer, OP_UPDATE), changed);
 }
 
+// A create that brings something the lock is about.
+static struct piece relevant_create(struct printer *printer) {
+    return piece_and(printer->arena, cel_operations(printer, OP_CREATE), cel_brings(printer));
+}
+
 static struct piece denied_operation(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
@@ -192,13 +197,19 @@ static struct piece denied_operation(struct printer *printer) {
     case SHAPE_TOKENS:
     case SHAPE_COUNT: return piece_always;
     }
+    const struct piece brings = cel_brings(printer);
     if (table->operations.uniform) {
-        const struct piece others = cel_operations(printer, denies & ~(unsigned)OP_UPDATE);
-        return denies & OP_UPDATE ? piece_or(arena, others, relevant_update(printer)) : others;
+        const bool narrowed = !piece_is(brings, piece_always);
+        const unsigned whole = narrowed ? OP_DELETE : OP_CREATE | OP_DELETE;
+        struct piece result = cel_operations(printer, denies & whole);
+        if (narrowed && (denies & OP_CREATE)) result = piece_or(arena, result, relevant_create(printer));
+        return denies & OP_UPDATE ? piece_or(arena, result, relevant_update(printer)) : result;
     }
-    const struct piece not_update = piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'");
+    struct piece about = piece_print(arena, LEVEL_RELATION, "request.operation != 'UPDATE'");
+    if (!piece_is(brings, piece_always))
+        about = piece_or(arena, cel_operations(printer, OP_DELETE), relevant_create(printer));
     return piece_and(arena, cel_is_in(printer, "request.operation", &table->operations),
-                     piece_or(arena, not_update, relevant_update(printer)));
+                     piece_or(arena, about, relevant_update(printer)));
 }
 
 // Whether what the part reads differs, where the object stays what it is otherwise.
@@ -226,14 +237,16 @@ static struct piece breaks_formula(struct printer *printer, const struct ir_expr
 static struct piece breaks(struct printer *printer, struct piece update, bool metadata) {
     struct arena *arena = printer->arena;
     const struct ir_lock *model = printer->table->model;
-    const struct piece create = metadata ? piece_never : cel_operations(printer, OP_CREATE);
+    const bool has_creates = !metadata && printer->policy->shape == SHAPE_OBJECTS;
+    const struct piece create = has_creates ? relevant_create(printer) : piece_never;
     if (!model->ratchets)
         return piece_and(arena, piece_or(arena, create, update), breaks_formula(printer, model->requires));
     update = piece_and(arena, update, piece_not(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(terminating))));
+    const struct piece creates = has_creates ? cel_operations(printer, OP_CREATE) : piece_never;
     struct piece broken = piece_never;
     for (size_t i = 0; i < ir_part_count(model->requires); i++) {
         const struct ir_expr *part = ir_part(model->requires, i);
-        const struct piece held = piece_or(arena, create, part_holds(printer, part));
+        const struct piece held = piece_or(arena, creates, part_holds(printer, part));
         broken = piece_or(arena, broken, piece_and(arena, breaks_formula(printer, part), held));
     }
     return piece_and(arena, piece_or(arena, create, update), broken);

@@ -176,6 +176,27 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
     return result;
 }
 
+// ---- what a new object brings ----
+
+static struct piece path_brings(struct printer *printer, const struct ir_path *path) {
+    struct arena *arena = printer->arena;
+    const char *root = metadata_variable(printer, path, true);
+    if (!root) return cel_path_present(printer, path, USE(new));
+    const struct ir_path rest = {.variable = -1, .segments = path->segments + 2, .count = path->count - 2};
+    // The roots are there as empty maps and lists where the object has none.
+    return rest.count ? cel_path_present(printer, &rest, root)
+                      : piece_print(arena, LEVEL_RELATION, "%s.size() > 0", root);
+}
+
+struct piece cel_brings(struct printer *printer) {
+    const struct ir_lock *model = printer->table->model;
+    struct piece result = piece_never;
+    if (model->derived || !model->path_count || model->all_but_paths) return piece_always;
+    for (size_t i = 0; i < model->path_count; i++)
+        result = piece_or(printer->arena, result, path_brings(printer, &model->paths[i]));
+    return result;
+}
+
 // ---- what a formula reads ----
 
 static const char *list_reads(struct printer *printer, const struct ir_expr *quantifier, const char *root,

@@ -136,6 +136,8 @@ struct piece cel_is_list(struct arena *arena, const char *subject);
 struct piece cel_changes(struct printer *printer);
 // The same for an update of which only the metadata counts.
 struct piece cel_metadata_changes(struct printer *printer);
+// That the new object has something that the lock is about, where `changing` names it.
+struct piece cel_brings(struct printer *printer);
 // That the update changes something that the formula reads of the object.
 struct piece cel_reads_differ(struct printer *printer, const struct ir_expr *formula);
 struct piece cel_path_present(struct printer *printer, const struct ir_path *path, const char *root);
