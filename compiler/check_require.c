@@ -352,12 +352,13 @@ void check_requirement(const struct checking *checking, const struct ir_lock *lo
     text_init(&starved.told, checking->arena);
     const bool said = (lock->denies & OP_CREATE) && lock->exemption != EXEMPT_CONTROLLERS;
     if (!lock->ratchets || !(lock->mode & MODE_DENY) || lock->scope.subresource || said) return;
+    const enum exemption level = lock->exemption == EXEMPT_CONTROLLERS ? EXEMPT_LIFECYCLE : lock->exemption;
     for (size_t i = 0; i < ir_exemption_count; i++) {
         const struct ir_exemption *exemption = &ir_exemptions[i];
         const struct resource *resource = checking->around.exempted[i];
         const bool makes =
             (exemption->operations & OP_CREATE) && (!*exemption->subresources || *exemption->subresources == ' ');
-        if (exemption->level == EXEMPT_CONTROLLERS && makes && resource && check_takes_in(&lock->scope, resource) &&
+        if (exemption->level > level && makes && resource && check_takes_in(&lock->scope, resource) &&
             check_means(lock, exemption, resource)) {
             const struct author author = author_of(checking, exemption, resource, OP_CREATE);
             if (!lets_pass(lock, &author) && !makes_recyclers(&author) && !makes_other_names(lock, &author) &&

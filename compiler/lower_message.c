@@ -84,6 +84,31 @@ static void add_subjects(struct text *text, const struct ir_subjects *subjects) 
     if (subjects->label_count > SHOWN) text_printf(text, " and %zu more", subjects->label_count - SHOWN);
 }
 
+static void add_who_may(struct text *text, const struct ir_lock *lock) {
+    if (!lock->exclusive.label_count) {
+        text_add_string(text, "nobody may");
+        return;
+    }
+    text_add_string(text, "only ");
+    add_subjects(text, &lock->exclusive);
+    text_add_string(text, " may");
+}
+
+// Whoever satisfies the requirement may, and so may the lock's actors.
+static void add_required(struct text *text, const struct ir_lock *lock, const char *requirement) {
+    text_add_string(text, "required");
+    if (lock->exclusive.label_count) text_add_string(text, " of all but ");
+    add_subjects(text, &lock->exclusive);
+    text_printf(text, ": %s", requirement);
+}
+
+static const char *written(const struct lowering *lowering, const struct ast_clause *clause) {
+    struct text source;
+    text_init(&source, lowering->arena);
+    add_source(&source, lowering->sources, clause->expr->span);
+    return text_string(&source);
+}
+
 // Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
 void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
     const bool of_lock = item && item->kind == AST_ITEM_LOCK;
@@ -109,19 +134,13 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     if (message) text_printf(&text, "%s ", message);
     text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
                 lock->policy);
-    if (lock->exclusive.label_count) {
-        text_add_string(&text, "only ");
-        add_subjects(&text, &lock->exclusive);
-        text_add_string(&text, " may");
+    if (require && !lock->denies && !lock->acts) {
+        add_required(&text, lock, written(lowering, require));
     } else {
-        text_add_string(&text, "nobody may");
+        add_who_may(&text, lock);
+        if (require) text_printf(&text, "; required: %s", written(lowering, require));
     }
-    if (unless || require) {
-        struct text source;
-        text_init(&source, lowering->arena);
-        add_source(&source, lowering->sources, unless ? unless->expr->span : require->expr->span);
-        text_printf(&text, "; %s %s", unless ? "unless" : "required:", text_string(&source));
-    }
+    if (unless) text_printf(&text, "; unless %s", written(lowering, unless));
     if (lock->glass.label_count) {
         text_add_string(&text, "; break-glass: ");
         add_subjects(&text, &lock->glass);
@@ -138,6 +157,7 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
                         "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
-        diag_help(lowering->diags, diagnostic, "shorten message, owner, ticket or the expression behind unless");
+        diag_help(lowering->diags, diagnostic,
+                  "shorten message, owner, ticket or the expression behind unless or require");
     }
 }

@@ -72,6 +72,7 @@ type aim struct {
 
 	acts    []string // subresources that the lock names
 	way     string   // for the report; empty: the objects of the lock
+	asks    string   // for the report, of the objects: "require" or "changing"
 	targets []target // of a way
 	dress   func(r *rand.Rand, object map[string]any)
 }
@@ -394,6 +395,10 @@ var celExpressions = []string{
 	`request.dryRun`,
 	`object.metadata.name != oldObject.metadata.name`,
 	`1 / object.spec.replicas > 0`,
+	`object != null && object.spec['text'] == 'red'`,
+	`object.spec.containers.exists(c, c.image.startsWith('reg'))`,
+	`!has(object.metadata.labels) || !('tier' in object.metadata.labels)`,
+	`object.spec.all(k, k != 'paused')`,
 	`object.spec.big + 1 > 0`,
 	`[1, 2].exists(x, x == oldObject.spec.replicas)`,
 	`object.?spec.replicas.orValue(0) > 2`,
@@ -729,16 +734,25 @@ func (m *maker) lock(name string) *Block {
 		updates = updates || operation == "update" || operation == "write" || operation == "all"
 		m.aim.operations = append(m.aim.operations, operationsOf[operation]...)
 	}
-	require := chance(m.s, 15)
+	require := chance(m.s, 22)
 	if require {
+		m.aim.asks = "require"
 		block.Clauses = append(block.Clauses, "require "+m.expr(2))
 		m.aim.operations = append(m.aim.operations, "CREATE", "UPDATE")
 		narrowed, updates = true, true
 	}
 	if changing := m.s.IntN(10); changing < 3 && (m.denies == "" || m.denies == "update") {
-		if !require {
+		create := changing < 2 && m.denies == "" && chance(m.s, 50) // alone, or beside updates
+		if create {
+			denies = append(denies, "create")
+			m.aim.operations = append(m.aim.operations, "CREATE", "CREATE", "CREATE")
+		}
+		if !require && !(create && chance(m.s, 40)) {
 			denies = append(denies, "update")
 			m.aim.operations = append(m.aim.operations, "UPDATE", "UPDATE")
+		}
+		if !require {
+			m.aim.asks = "changing"
 		}
 		if changing < 2 {
 			block.Clauses = append(block.Clauses, "changing "+m.paths(true))

@@ -152,6 +152,41 @@ func (w *world) object(r *rand.Rand, a *aim, request *cases.Request) map[string]
 	return object
 }
 
+// swap exchanges two elements of a list that some field is in, or what is below both of them.
+func (w *world) swap(r *rand.Rand, object map[string]any) {
+	at := any(object)
+	f := pick(r, w.fields)
+	for i, key := range f.path {
+		inner, ok := at.(map[string]any)
+		if !ok {
+			return
+		}
+		list, ok := inner[key].([]any)
+		if !ok || len(list) < 2 || i+1 == len(f.path) {
+			at = inner[key]
+			continue
+		}
+		list = slices.Clone(list)
+		inner[key] = list
+		a, b := 0, len(list)-1
+		one, first := list[a].(map[string]any)
+		other, second := list[b].(map[string]any)
+		if !first || !second || chance(r, 40) {
+			list[a], list[b] = list[b], list[a]
+			return
+		}
+		one, other = maps.Clone(one), maps.Clone(other)
+		list[a], list[b] = one, other
+		for _, name := range slices.Sorted(maps.Keys(one)) {
+			if value, ok := other[name]; ok && chance(r, 50) {
+				one[name], other[name] = value, one[name]
+				return
+			}
+		}
+		return
+	}
+}
+
 // change makes the new object of an update.
 func (w *world) change(r *rand.Rand, a *aim, old map[string]any) map[string]any {
 	object := runtime.DeepCopyJSON(old)
@@ -181,6 +216,8 @@ func (w *world) change(r *rand.Rand, a *aim, old map[string]any) map[string]any 
 					delete(metadata, "finalizers")
 				}
 			}
+		case n < 12 && chance(r, 50):
+			w.swap(r, object)
 		case n < 12:
 			set(r, metadata, []string{"ownerReferences", "*"}, map[string]any{"kind": "Job", "name": "x"})
 		case n < 15:

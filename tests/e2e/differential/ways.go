@@ -45,6 +45,8 @@ func sortOf(request *cases.Request, a *aim) string {
 	switch {
 	case a != nil && a.way != "":
 		return a.way
+	case request.Subresource == "" && a != nil && a.asks != "" && request.Operation != "DELETE":
+		return a.asks + " " + request.Operation
 	case request.Subresource == "":
 		return "objects"
 	}
@@ -55,7 +57,8 @@ func sortOf(request *cases.Request, a *aim) string {
 func Sorts() []string {
 	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "guard certificates", "cascade",
 		"adoption", "surplus", "deadline", "order",
-		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac"}
+		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac",
+		"require CREATE", "require UPDATE", "changing CREATE", "changing UPDATE"}
 	for _, name := range []string{"status", "approval", "finalize", "ephemeralcontainers", "resize", "eviction", "scale", "exec", "attach",
 		"portforward", "proxy", "binding", "token"} {
 		sorts = append(sorts, "/"+name)
