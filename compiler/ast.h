@@ -36,7 +36,9 @@ enum ast_expr_kind {
     AST_EXPR_GROUP,     // key is the group
     AST_EXPR_ACTOR,     // key is the actor's name
     AST_EXPR_OPERATION, // values are operations
-    AST_EXPR_ANY,       // any PATH as X ( operands[0] )
+    AST_EXPR_ANY_LABEL, // any label CMP: of the keys
+    AST_EXPR_ANY_ANNOTATION,
+    AST_EXPR_ANY, // any PATH as X ( operands[0] )
     AST_EXPR_ALL,
     AST_EXPR_CEL, // key is the expression text
 };
@@ -80,9 +82,11 @@ struct ast_expr {
     struct span span;
     enum ast_state state;
     enum ast_comparison comparison;
-    struct word key;      // label or annotation key, group, actor, variable of any/all, CEL text
-    struct ast_path path; // FIELD, ANY, ALL
-    struct words values;  // right side of the comparison; operations
+    struct word key;            // label or annotation key, group, actor, variable of any/all, CEL text
+    struct ast_path path;       // FIELD, ANY, ALL
+    struct words values;        // right side of the comparison: what stands there by itself; operations
+    struct ast_expr **readings; // and what is read there: atoms without a comparison
+    size_t reading_count;
     struct ast_expr **operands;
     size_t operand_count;
     unsigned depth; // 1 for a leaf; the parser refuses more than LIMIT_EXPR_DEPTH

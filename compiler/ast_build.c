@@ -391,12 +391,25 @@ struct build_comparison build_compare_none(void) {
     return (struct build_comparison){.kind = AST_EXISTS};
 }
 
-struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct word value) {
-    return build_compare_list(kind, build_words(p, (struct words){0}, value));
+struct build_value build_word(struct word word) {
+    return (struct build_value){.word = word};
 }
 
-struct build_comparison build_compare_list(enum ast_comparison kind, struct words values) {
-    return (struct build_comparison){.kind = kind, .values = values};
+struct build_comparison build_values(struct parser *p, struct build_comparison list, struct build_value value) {
+    if (value.reading)
+        ARENA_PUSH(p->arena, list.readings, list.reading_count, value.reading);
+    else
+        list.values = build_words(p, list.values, value.word);
+    return list;
+}
+
+struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct build_value value) {
+    return build_compare_list(kind, build_values(p, (struct build_comparison){0}, value));
+}
+
+struct build_comparison build_compare_list(enum ast_comparison kind, struct build_comparison values) {
+    values.kind = kind;
+    return values;
 }
 
 static struct ast_expr *new_expr(struct parser *p, enum ast_expr_kind kind, struct span span) {
@@ -454,7 +467,20 @@ struct ast_expr *build_predicate(struct parser *p, enum ast_expr_kind kind, stru
     expr->key = key;
     expr->comparison = comparison.kind;
     expr->values = comparison.values;
+    expr->readings = comparison.readings;
+    expr->reading_count = comparison.reading_count;
     return expr;
+}
+
+struct ast_expr *build_operations(struct parser *p, struct span span, struct words names) {
+    const struct build_comparison operations = {.kind = AST_IN, .values = names};
+    return build_predicate(p, AST_EXPR_OPERATION, span, build_no_word(), operations);
+}
+
+struct build_value build_reading(struct parser *p, enum ast_expr_kind kind, struct span span, struct word key) {
+    struct build_value value = {.word = build_no_word()};
+    value.reading = build_predicate(p, kind, span, key, build_compare_none());
+    return value;
 }
 
 struct ast_expr *build_field(struct parser *p, enum ast_state state, struct span span, struct ast_path path,
@@ -463,6 +489,12 @@ struct ast_expr *build_field(struct parser *p, enum ast_state state, struct span
     expr->state = state;
     expr->path = path;
     return expr;
+}
+
+struct build_value build_field_reading(struct parser *p, enum ast_state state, struct span span, struct ast_path path) {
+    struct build_value value = {.word = build_no_word()};
+    value.reading = build_field(p, state, span, path, build_compare_none());
+    return value;
 }
 
 static bool is_variable(const struct parser *p, const char *name) {

@@ -5,9 +5,17 @@
 #include "ast.h"
 #include "lexer.h"
 
+// The right side of a comparison: a word, or an atom that is read.
+struct build_value {
+    struct word word;
+    struct ast_expr *reading; // NULL for a word
+};
+
 struct build_comparison {
     enum ast_comparison kind;
     struct words values;
+    struct ast_expr **readings;
+    size_t reading_count;
 };
 
 struct build_steps {
@@ -80,8 +88,14 @@ struct ast_path build_path_each(struct parser *p, struct ast_path path, struct s
 struct ast_paths build_paths(struct parser *p, struct ast_paths list, struct ast_path path);
 
 struct build_comparison build_compare_none(void);
-struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct word value);
-struct build_comparison build_compare_list(enum ast_comparison kind, struct words values);
+struct build_value build_word(struct word word);
+// What the request or the object brings: an atom over a key, which may be build_no_word().
+struct build_value build_reading(struct parser *p, enum ast_expr_kind kind, struct span span, struct word key);
+struct build_value build_field_reading(struct parser *p, enum ast_state state, struct span span, struct ast_path path);
+// Adds a value to those of the list.
+struct build_comparison build_values(struct parser *p, struct build_comparison list, struct build_value value);
+struct build_comparison build_compare(struct parser *p, enum ast_comparison kind, struct build_value value);
+struct build_comparison build_compare_list(enum ast_comparison kind, struct build_comparison values);
 // AND and OR; joins chains into one flat list.
 struct ast_expr *build_chain(struct parser *p, enum ast_expr_kind kind, struct span span, struct ast_expr *left,
                              struct ast_expr *right);
@@ -92,6 +106,8 @@ struct ast_expr *build_predicate(struct parser *p, enum ast_expr_kind kind, stru
                                  struct build_comparison comparison);
 struct ast_expr *build_field(struct parser *p, enum ast_state state, struct span span, struct ast_path path,
                              struct build_comparison comparison);
+// `operation in ( … )`.
+struct ast_expr *build_operations(struct parser *p, struct span span, struct words names);
 // A path without `field`: must begin with a variable of any/all.
 struct ast_expr *build_variable_field(struct parser *p, struct span span, struct ast_path path,
                                       struct build_comparison comparison);

@@ -73,6 +73,8 @@ static const char *expr_name(enum ast_expr_kind kind) {
     case AST_EXPR_GROUP: return "group";
     case AST_EXPR_ACTOR: return "actor";
     case AST_EXPR_OPERATION: return "operation";
+    case AST_EXPR_ANY_LABEL: return "any label";
+    case AST_EXPR_ANY_ANNOTATION: return "any annotation";
     case AST_EXPR_ANY: return "any";
     case AST_EXPR_ALL: return "all";
     case AST_EXPR_CEL: return "cel";
@@ -110,6 +112,7 @@ static void dump_expr(struct text *text, const struct ast_expr *expr, unsigned l
     text_add_string(text, comparison_name(expr->comparison));
     add_words(text, expr->values);
     text_add_char(text, '\n');
+    for (size_t i = 0; i < expr->reading_count; i++) dump_expr(text, expr->readings[i], level + 1);
     for (size_t i = 0; i < expr->operand_count; i++) dump_expr(text, expr->operands[i], level + 1);
 }
 

@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "catalog.h"
+#include "celexpr.h"
 #include "check_parts.h"
 #include "names.h"
 #include "text.h"
@@ -97,16 +98,34 @@ struct ir_part check_part(const struct ir_lock *lock, size_t index) {
 
 // ---- formulas as text ----
 
+// With its length, so that no text can look like two.
+static void add_part(struct text *text, const char *part) {
+    text_printf(text, " %zu:%s", strlen(part), part);
+}
+
+static void add_constant(struct text *text, const struct value *value) {
+    switch (value->kind) {
+    case VALUE_STRING: add_part(text, value->as.string); break;
+    case VALUE_BOOL: text_add_string(text, value->as.boolean ? " true" : " false"); break;
+    case VALUE_INT: text_printf(text, " %lld", (long long)value->as.integer); break;
+    case VALUE_DOUBLE: text_printf(text, " %.17g!", value->as.number); break;
+    case VALUE_NULL:
+    case VALUE_LIST:
+    case VALUE_MAP: break; // no constant is one
+    }
+}
+
+// The same text exactly for formulas that are built alike.
 static void add_formula(struct text *text, const struct ir_expr *expr) {
-    text_printf(text, "(%d %d %d %u %s", (int)expr->kind, (int)expr->state, (int)expr->test, expr->operations,
-                expr->key ? expr->key : "");
-    for (size_t i = 0; i < expr->path.count; i++)
-        text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "*");
-    for (size_t i = 0; i < expr->value_count; i++)
-        if (expr->values[i]->kind == VALUE_STRING)
-            text_printf(text, " '%s'", expr->values[i]->as.string);
-        else
-            text_printf(text, " %lld", expr->values[i]->kind == VALUE_INT ? (long long)expr->values[i]->as.integer : 0);
+    text_printf(text, "(%d %d %d %u %d%d%d %d", (int)expr->kind, (int)expr->state, (int)expr->test, expr->operations,
+                expr->frozen, expr->quantity, expr->is_text, expr->path.variable);
+    if (expr->key) add_part(text, expr->key);
+    for (size_t i = 0; i < expr->path.count; i++) {
+        text_add_char(text, '/');
+        if (expr->path.segments[i].key) add_part(text, expr->path.segments[i].key);
+    }
+    for (size_t i = 0; i < expr->value_count; i++) add_constant(text, expr->values[i]);
+    if (expr->cel) add_part(text, cel_text(expr->cel));
     for (size_t i = 0; i < expr->operand_count; i++) add_formula(text, expr->operands[i]);
     text_add_char(text, ')');
 }
@@ -117,14 +136,6 @@ const char *check_formula(struct arena *arena, const struct ir_expr *expr) {
     text_init(&text, arena);
     add_formula(&text, expr);
     return text_string(&text);
-}
-
-bool check_is_by_labels(const struct ir_expr *expr) {
-    if (expr->kind == IR_LABEL) return true;
-    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (!check_is_by_labels(expr->operands[i])) return false;
-    return true;
 }
 
 // ---- the map ----

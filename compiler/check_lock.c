@@ -277,7 +277,7 @@ static bool is_owner_held(const struct checking *checking, const struct ir_lock 
                           const struct resource *owned) {
     // Jobs have owners in cron jobs alone, whose templates are elsewhere.
     static const char *const guards[] = {"guard owners", "guard owners cronjobs", "guard owners of jobs"};
-    const bool by_template = check_is_by_labels(part->selects) && !needed_label(part->selects);
+    const bool by_template = ir_is_by_labels(part->selects) && !needed_label(part->selects);
     for (size_t i = 0; i < sizeof guards / sizeof *guards && by_template; i++)
         if (check_has_derived(checking, lock, guards[i])) return true;
     size_t owners = 0, held = 0;
@@ -311,7 +311,7 @@ static void report_owners(const struct checking *checking, const struct ir_lock 
                   "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
                   "allow %s",
                   label, code);
-    else if (check_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
+    else if (ir_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
         diag_help(checking->diags, diagnostic,
                   lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
                                    : "add 'guard owners', lock the workloads, or accept it: allow %s",
@@ -379,7 +379,7 @@ static void report_children(const struct checking *checking, const struct ir_loc
             text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
         diag_help(checking->diags, diagnostic, "lock all %s there as well, or accept it: allow %s", text_string(&all),
                   code);
-    } else if (!check_is_by_labels(part->selects)) {
+    } else if (!ir_is_by_labels(part->selects)) {
         diag_help(checking->diags, diagnostic,
                   "lock what they own by its labels, in a lock of its own, and accept it: allow %s", code);
     } else {
@@ -396,7 +396,7 @@ static void check_children(const struct checking *checking, const struct ir_lock
         const struct ir_part part = check_part(lock, i);
         for (size_t j = 0; j < ir_workload_count; j++) {
             const struct surrounding *workload = &checking->around.workloads[j];
-            const bool by_labels = check_is_by_labels(part.selects);
+            const bool by_labels = ir_is_by_labels(part.selects);
             if (!check_takes_in(&part.scope, workload->itself)) continue;
             for (size_t k = 0; k < workload->owned_count; k++)
                 if (!check_holds_alike(checking, lock, &part, workload->owned[k], by_labels)) {

@@ -103,8 +103,6 @@ size_t check_part_count(const struct ir_lock *lock);
 struct ir_part check_part(const struct ir_lock *lock, size_t index);
 // The formula as a text that is the same only for the same formula, but for what CEL says; "" for what always holds.
 const char *check_formula(struct arena *arena, const struct ir_expr *expr);
-// Whether the selection asks for labels, and for nothing else.
-bool check_is_by_labels(const struct ir_expr *expr);
 // Whether a guard or cascade, "guard owners", made a lock of this one.
 bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part);
 // Whether deleting is denied: of a cluster-scoped object that is told by "name NAME", "group GROUP" or not at all; of a

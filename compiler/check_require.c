@@ -79,6 +79,7 @@ static enum judged judge_chain(const struct author *author, const struct ir_expr
 // Whether the formula holds of whatever the author writes. Of what it makes there is no old object.
 static enum judged judge(const struct author *author, const struct ir_expr *expr) {
     const bool nothing = expr->state == STATE_OLD && author->operation == OP_CREATE;
+    if (ir_compares_readings(expr)) return PERHAPS;
     switch (expr->kind) {
     case IR_TRUE: return ALWAYS;
     case IR_FALSE: return NEVER;
@@ -95,6 +96,8 @@ static enum judged judge(const struct author *author, const struct ir_expr *expr
     case IR_FIELD:
     case IR_ANY: return nothing ? NEVER : PERHAPS;
     case IR_ALL: return nothing ? ALWAYS : PERHAPS;
+    case IR_LABEL_KEY:
+    case IR_ANNOTATION_KEY:
     case IR_ANNOTATION:
     case IR_NAME:
     case IR_NAMESPACE:
@@ -115,7 +118,7 @@ static struct ir_path below(struct arena *arena, const char *template, const str
     size_t count = 0;
     while (*template) {
         const size_t len = strcspn(template, " ");
-        const struct ir_segment segment = {arena_copy(arena, template, len)};
+        const struct ir_segment segment = {.key = arena_copy(arena, template, len)};
         ARENA_PUSH(arena, segments, count, segment);
         template += len + (template[len] == ' ');
     }
@@ -128,11 +131,12 @@ static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *ex
     struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
     *copy = *expr;
     const bool quantifier = expr->kind == IR_ANY || expr->kind == IR_ALL;
+    if (ir_compares_readings(expr)) return NULL;
     if (expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION) {
         const struct ir_segment segments[] = {
-            {"metadata"}, {expr->kind == IR_LABEL ? "labels" : "annotations"}, {expr->key}};
+            {.key = "metadata"}, {.key = expr->kind == IR_LABEL ? "labels" : "annotations"}, {.key = expr->key}};
         const struct ir_path path = {.variable = -1, .segments = segments, .count = 3};
-        if (expr->value_count && expr->values[0]->kind != VALUE_STRING) return NULL;
+        if (expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING)) return NULL;
         copy->kind = IR_FIELD;
         copy->key = NULL;
         copy->path = below(arena, template, &path);

@@ -29,7 +29,7 @@ static size_t key_index(struct trial *trial, const char *key) {
 static void gather(struct arena *arena, struct trial *trial, const struct ast_expr *expr) {
     if (expr->kind == AST_EXPR_LABEL || expr->kind == AST_EXPR_ANNOTATION) {
         const size_t key = key_index(trial, expr->key.text);
-        if (key == MAX_KEYS || expr->comparison > AST_NOT_IN) {
+        if (key == MAX_KEYS || expr->comparison > AST_NOT_IN || expr->reading_count) {
             trial->decidable = false;
             return;
         }

@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "catalog.h"
 #include "celexpr.h"
+#include "quantity.h"
 #include "regex.h"
 #include "value.h"
 
@@ -58,6 +59,7 @@ static bool holds_order(enum ir_test test, int order) {
     case TEST_LE: return order <= 0;
     case TEST_GT: return order > 0;
     case TEST_GE: return order >= 0;
+    case TEST_EQ: return order == 0;
     case TEST_EXISTS:
     case TEST_IN:
     case TEST_MATCHES:
@@ -66,10 +68,84 @@ static bool holds_order(enum ir_test test, int order) {
     return false;
 }
 
+// Compares what both are worth; what is no quantity compares with none.
+static bool test_quantity(enum ir_test test, const char *left, const char *right) {
+    struct quantity a, b;
+    return left && right && quantity_parse(left, &a) && quantity_parse(right, &b) &&
+           holds_order(test, quantity_compare(&a, &b));
+}
+
+// The fewest digits that are read as the same number.
+static const char *double_text(struct arena *arena, double number) {
+    const char *text = "";
+    for (int digits = 1; digits <= 17; digits++) {
+        text = arena_printf(arena, "%.*g", digits, number);
+        if (strtod(text, NULL) >= number && strtod(text, NULL) <= number) break;
+    }
+    return text;
+}
+
+// A text, or a number as text; NULL for every other value.
+static const char *measure(struct arena *arena, const struct value *value) {
+    if (!value) return NULL;
+    switch (value->kind) {
+    case VALUE_STRING: return value->as.string;
+    case VALUE_INT: return arena_printf(arena, "%lld", (long long)value->as.integer);
+    case VALUE_DOUBLE: return double_text(arena, value->as.number);
+    case VALUE_NULL:
+    case VALUE_BOOL:
+    case VALUE_LIST:
+    case VALUE_MAP: break;
+    }
+    return NULL;
+}
+
+// Whether the value is the text, or a whole number or boolean that is written so.
+static bool is_written(struct arena *arena, const struct value *value, const char *text) {
+    if (value->kind == VALUE_BOOL) return strcmp(text, value->as.boolean ? "true" : "false") == 0;
+    const char *own = value->kind == VALUE_DOUBLE ? NULL : measure(arena, value);
+    return own && strcmp(own, text) == 0;
+}
+
+// What is on the other side of a comparison: a text, or a field.
+struct side {
+    const char *text;
+    const struct value *value;
+};
+static struct side other_side(const struct view *view, const struct ir_expr *reading);
+
+static bool compare_text(const struct view *view, const struct ir_expr *expr, const char *text) {
+    const struct side other = other_side(view, expr->operands[0]);
+    if (!other.text && !other.value) return false;
+    if (expr->test != TEST_EQ)
+        return test_quantity(expr->test, text, other.text ? other.text : measure(view->arena, other.value));
+    return other.text ? strcmp(text, other.text) == 0 : is_written(view->arena, other.value, text);
+}
+
+static bool has_element(const struct value *list, const struct value *item) {
+    for (size_t i = 0; list->kind == VALUE_LIST && i < list->count; i++)
+        if (value_equal(list->as.items[i], item)) return true;
+    return false;
+}
+
+static bool compare_value(const struct view *view, const struct ir_expr *expr, const struct value *value) {
+    const struct side other = other_side(view, expr->operands[0]);
+    if (!other.text && !other.value) return false;
+    if (expr->test == TEST_CONTAINS)
+        return has_element(value, other.text ? value_string(view->arena, other.text) : other.value);
+    if (expr->test != TEST_EQ)
+        return test_quantity(expr->test, measure(view->arena, value),
+                             other.text ? other.text : measure(view->arena, other.value));
+    return other.text ? is_written(view->arena, value, other.text) : value_equal(value, other.value);
+}
+
 static bool test_text(const struct view *view, const struct ir_expr *expr, const char *text) {
     if (!text) return false;
+    if (expr->operand_count) return compare_text(view, expr, text);
+    if (expr->quantity) return test_quantity(expr->test, text, expr->values[0]->as.string);
     switch (expr->test) {
     case TEST_EXISTS: return true;
+    case TEST_EQ: break; // is of the two above
     case TEST_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (strcmp(expr->values[i]->as.string, text) == 0) return true;
@@ -92,8 +168,12 @@ static bool test_text(const struct view *view, const struct ir_expr *expr, const
 
 static bool test_value(const struct view *view, const struct ir_expr *expr, const struct value *value) {
     const struct value *other = expr->value_count ? expr->values[0] : NULL;
+    if (expr->is_text) return test_text(view, expr, value->kind == VALUE_STRING ? value->as.string : NULL);
+    if (expr->operand_count) return compare_value(view, expr, value);
+    if (expr->quantity) return test_quantity(expr->test, measure(view->arena, value), other->as.string);
     switch (expr->test) {
     case TEST_EXISTS: return true;
+    case TEST_EQ: break; // is of the two above
     case TEST_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (value_equal(expr->values[i], value)) return true;
@@ -112,9 +192,7 @@ static bool test_value(const struct view *view, const struct ir_expr *expr, cons
     case TEST_CONTAINS:
         if (value->kind == VALUE_STRING && other->kind == VALUE_STRING)
             return strstr(value->as.string, other->as.string) != NULL;
-        for (size_t i = 0; value->kind == VALUE_LIST && i < value->count; i++)
-            if (value_equal(value->as.items[i], other)) return true;
-        return false;
+        return has_element(value, other);
     }
     return false;
 }
@@ -140,6 +218,8 @@ static bool is_controllers(const struct request *request, const struct ir_expr *
     case IR_FIELD:
     case IR_ANY:
     case IR_ALL: return !pods || ir_is_metadata_path(&expr->path);
+    case IR_LABEL_KEY:
+    case IR_ANNOTATION_KEY: return true;
     default: return false;
     }
 }
@@ -175,6 +255,43 @@ static const char *namespace_of(const struct request *request) {
 
 static const char *resource_name(struct arena *arena, const struct request *request) {
     return *request->group ? arena_printf(arena, "%s.%s", request->resource, request->group) : request->resource;
+}
+
+static const char *text_of(const struct view *view, const struct ir_expr *atom) {
+    const struct request *request = view->request;
+    switch (atom->kind) {
+    case IR_LABEL: return text_at(value_dig(state_of(view, atom), "metadata", "labels", atom->key, NULL));
+    case IR_ANNOTATION: return text_at(value_dig(state_of(view, atom), "metadata", "annotations", atom->key, NULL));
+    case IR_NAME: return or_absent(text_at(value_dig(state_of(view, atom), "metadata", "name", NULL)));
+    case IR_NAMESPACE: return or_absent(namespace_of(request));
+    case IR_NAMESPACE_LABEL:
+        return text_at(value_dig(request->namespace_object, "metadata", "labels", atom->key, NULL));
+    case IR_USER: return or_absent(request->user);
+    case IR_UID: return or_absent(request->uid);
+    default: return NULL;
+    }
+}
+
+static struct side other_side(const struct view *view, const struct ir_expr *reading) {
+    if (reading->kind != IR_FIELD) return (struct side){.text = text_of(view, reading)};
+    const struct value *at = root_of(view, reading);
+    for (size_t i = 0; at && i < reading->path.count; i++) at = value_get(at, reading->path.segments[i].key);
+    if (reading->is_text) return (struct side){.text = text_at(at)};
+    return (struct side){.value = at};
+}
+
+// Whether some key of the labels or annotations matches.
+static bool has_key_like(const struct view *view, const struct ir_expr *expr) {
+    const char *field = expr->kind == IR_LABEL_KEY ? "labels" : "annotations";
+    const struct value *map = value_dig(state_of(view, expr), "metadata", field, NULL);
+    for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++) {
+        const char *key = map->as.entries[i].key;
+        bool left_out = false;
+        for (size_t j = 0; j < ir_node_label_count && expr->not_of_node; j++)
+            left_out |= strcmp(ir_node_labels[j], key) == 0;
+        if (!left_out && test_text(view, expr, key)) return true;
+    }
+    return false;
 }
 
 static bool in_group(const struct request *request, const char *group) {
@@ -284,21 +401,15 @@ static enum truth evaluate(const struct view *view, const struct ir_expr *expr) 
         return result;
     case IR_NOT: return negate(evaluate(view, expr->operands[0]));
     case IR_LABEL:
-        return truth_of(
-            test_text(view, expr, text_at(value_dig(state_of(view, expr), "metadata", "labels", expr->key, NULL))));
     case IR_ANNOTATION:
-        return truth_of(test_text(
-            view, expr, text_at(value_dig(state_of(view, expr), "metadata", "annotations", expr->key, NULL))));
     case IR_NAME:
-        return truth_of(
-            test_text(view, expr, or_absent(text_at(value_dig(state_of(view, expr), "metadata", "name", NULL)))));
-    case IR_NAMESPACE: return truth_of(test_text(view, expr, or_absent(namespace_of(request))));
+    case IR_NAMESPACE:
     case IR_NAMESPACE_LABEL:
-        return truth_of(test_text(
-            view, expr, text_at(value_dig(request->namespace_object, "metadata", "labels", expr->key, NULL))));
+    case IR_USER:
+    case IR_UID: return truth_of(test_text(view, expr, text_of(view, expr)));
+    case IR_LABEL_KEY:
+    case IR_ANNOTATION_KEY: return truth_of(has_key_like(view, expr));
     case IR_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
-    case IR_USER: return truth_of(test_text(view, expr, or_absent(request->user)));
-    case IR_UID: return truth_of(test_text(view, expr, or_absent(request->uid)));
     case IR_GROUP: return truth_of(in_group(request, expr->values[0]->as.string));
     case IR_MAY: return truth_of(may(request, expr->key));
     case IR_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
@@ -390,6 +501,10 @@ struct aside {
     const bool *here; // which of them lead here
 };
 
+static bool leads_to(const struct ir_segment *segment, const char *key, struct arena *arena) {
+    return segment->regex ? regex_match(segment->regex, key, strlen(key), arena) : strcmp(segment->key, key) == 0;
+}
+
 static bool differs(struct arena *arena, const struct value *old, const struct value *new, const struct aside *aside);
 
 // Whether the key differs, leaving aside what is below the excepted paths.
@@ -397,7 +512,7 @@ static bool key_differs(struct arena *arena, const char *key, const struct value
                         const struct aside *aside) {
     bool *here = ARENA_ARRAY(arena, bool, aside->count), any = false;
     for (size_t i = 0; i < aside->count; i++) {
-        here[i] = aside->here[i] && strcmp(aside->paths[i].segments[aside->depth].key, key) == 0;
+        here[i] = aside->here[i] && leads_to(&aside->paths[i].segments[aside->depth], key, arena);
         if (here[i] && aside->paths[i].count == aside->depth + 1) return false;
         any |= here[i];
     }
@@ -445,6 +560,14 @@ static const struct value *project(struct arena *arena, const struct value *at, 
                                    size_t segment) {
     if (!at || segment == path->count) return at;
     const char *key = path->segments[segment].key;
+    if (path->segments[segment].regex) {
+        // Keys by a pattern are the last of their path: what is left of the map.
+        struct value *some = value_map(arena);
+        for (size_t i = 0; at->kind == VALUE_MAP && i < at->count; i++)
+            if (leads_to(&path->segments[segment], at->as.entries[i].key, arena))
+                value_set(arena, some, at->as.entries[i].key, value_copy(arena, at->as.entries[i].value));
+        return some->count ? some : NULL;
+    }
     if (key) return project(arena, value_get(at, key), path, segment + 1);
     if (at->kind != VALUE_LIST) return NULL;
     struct value *all = value_list(arena);
@@ -501,6 +624,10 @@ static bool reads_differ(struct arena *arena, const struct ir_expr *expr, int ro
         if (!same(value_dig(old, "metadata", field, expr->key, NULL),
                   value_dig(new, "metadata", field, expr->key, NULL)))
             return true;
+    }
+    if ((expr->kind == IR_LABEL_KEY || expr->kind == IR_ANNOTATION_KEY) && root < 0) {
+        const char *field = expr->kind == IR_LABEL_KEY ? "labels" : "annotations";
+        if (!same(metadata_field(old, field), metadata_field(new, field))) return true;
     }
     if (expr->kind == IR_FIELD && expr->path.variable == root &&
         !same(read_path(arena, old, &expr->path), read_path(arena, new, &expr->path)))
@@ -744,13 +871,20 @@ static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
 }
 
 // Whether the object has what the path leads to. Lists and maps of metadata that are empty are not there.
-static bool has_path(const struct value *at, const struct ir_path *path, size_t segment) {
+static bool has_path(struct arena *arena, const struct value *at, const struct ir_path *path, size_t segment) {
     if (!at) return false;
     if (segment == path->count) return true;
     const char *key = path->segments[segment].key;
-    if (key) return has_path(value_get(at, key), path, segment + 1);
+    if (path->segments[segment].regex) {
+        for (size_t i = 0; at->kind == VALUE_MAP && i < at->count; i++) {
+            const char *own = at->as.entries[i].key;
+            if (regex_match(path->segments[segment].regex, own, strlen(own), arena)) return true;
+        }
+        return false;
+    }
+    if (key) return has_path(arena, value_get(at, key), path, segment + 1);
     for (size_t i = 0; at->kind == VALUE_LIST && i < at->count; i++)
-        if (has_path(at->as.items[i], path, segment + 1)) return true;
+        if (has_path(arena, at->as.items[i], path, segment + 1)) return true;
     return false;
 }
 
@@ -758,7 +892,7 @@ static bool has_path(const struct value *at, const struct ir_path *path, size_t 
 static bool brings(const struct view *view, const struct ir_lock *lock) {
     const struct value *new = changeable(view->arena, view->request->object, ALL_FIELDS);
     bool any = lock->derived || !lock->path_count || lock->all_but_paths;
-    for (size_t i = 0; i < lock->path_count && !any; i++) any = has_path(new, &lock->paths[i], 0);
+    for (size_t i = 0; i < lock->path_count && !any; i++) any = has_path(view->arena, new, &lock->paths[i], 0);
     return any;
 }
 

@@ -27,6 +27,9 @@ const size_t ir_never_locked_count = sizeof ir_never_locked / sizeof *ir_never_l
 const char *const ir_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
 const size_t ir_system_namespace_count = sizeof ir_system_namespaces / sizeof *ir_system_namespaces;
 
+const char *const ir_node_labels[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone"};
+const size_t ir_node_label_count = sizeof ir_node_labels / sizeof *ir_node_labels;
+
 const struct ir_workload ir_workloads[] = {
 #define WORKLOAD(group, api_version, plural, kind, template_labels, owns)                                              \
     {group, api_version, plural, kind, template_labels, owns},
@@ -134,6 +137,8 @@ static bool reads_content(enum ir_kind kind) {
     switch (kind) {
     case IR_LABEL:
     case IR_ANNOTATION:
+    case IR_LABEL_KEY:
+    case IR_ANNOTATION_KEY:
     case IR_FIELD:
     case IR_ANY:
     case IR_ALL: return true;
@@ -157,6 +162,72 @@ static bool reads_content(enum ir_kind kind) {
     return false;
 }
 
+bool ir_any(const struct ir_expr *expr, bool (*is)(const struct ir_expr *part)) {
+    if (!expr) return false;
+    bool found = is(expr);
+    for (size_t i = 0; i < expr->operand_count && !found; i++) found = ir_any(expr->operands[i], is);
+    return found;
+}
+
+static unsigned reads_itself(const struct ir_expr *atom) {
+    switch (atom->kind) {
+    case IR_LABEL:
+    case IR_LABEL_KEY: return IR_READS_LABELS;
+    case IR_ANNOTATION:
+    case IR_ANNOTATION_KEY: return IR_READS_ANNOTATIONS;
+    case IR_FIELD:
+    case IR_ANY:
+    case IR_ALL: return IR_READS_FIELDS;
+    case IR_NAME: return IR_READS_NAME;
+    case IR_NAMESPACE:
+    case IR_NAMESPACE_LABEL: return IR_READS_NAMESPACE;
+    case IR_USER:
+    case IR_UID:
+    case IR_GROUP:
+    case IR_MAY:
+    case IR_EXTRA: return IR_READS_REQUESTER;
+    case IR_OPERATION: return IR_READS_OPERATION;
+    case IR_CEL: return IR_READS_CEL;
+    case IR_TRUE:
+    case IR_FALSE:
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+    case IR_RESOURCE: break;
+    }
+    return 0;
+}
+
+bool ir_compares_readings(const struct ir_expr *expr) {
+    switch (expr->kind) {
+    case IR_AND:
+    case IR_OR:
+    case IR_NOT:
+    case IR_ANY:
+    case IR_ALL:
+    case IR_CEL: return false;
+    default: return expr->operand_count > 0;
+    }
+}
+
+unsigned ir_reads(const struct ir_expr *expr) {
+    if (!expr) return 0;
+    unsigned reads = reads_itself(expr);
+    if (expr->state == STATE_OLD) reads |= IR_READS_OLD;
+    if (expr->state == STATE_NEW) reads |= IR_READS_NEW;
+    for (size_t i = 0; i < expr->operand_count; i++) reads |= ir_reads(expr->operands[i]);
+    return reads;
+}
+
+static bool is_beside_labels(const struct ir_expr *part) {
+    return part->kind == IR_LABEL_KEY || (reads_itself(part) & ~(unsigned)(IR_READS_LABELS | IR_READS_REQUESTER)) ||
+           part->kind == IR_TRUE || part->kind == IR_FALSE || part->kind == IR_RESOURCE;
+}
+
+bool ir_is_by_labels(const struct ir_expr *expr) {
+    return (ir_reads(expr) & IR_READS_LABELS) && !ir_any(expr, is_beside_labels);
+}
+
 // CEL names the states it reads by itself, and what hangs on a variable moves with the list that it is bound to.
 bool ir_is_immutable(const struct ir_expr *expr) {
     if (reads_content(expr->kind) && !expr->frozen && expr->path.variable < 0) return false;
@@ -178,10 +249,12 @@ bool ir_has_wildcard(const struct ir_scope *scope) {
     return false;
 }
 
+static bool is_cel(const struct ir_expr *part) {
+    return part->kind == IR_CEL;
+}
+
 bool ir_has_cel(const struct ir_expr *expr) {
-    bool found = expr && expr->kind == IR_CEL;
-    for (size_t i = 0; expr && i < expr->operand_count && !found; i++) found = ir_has_cel(expr->operands[i]);
-    return found;
+    return ir_any(expr, is_cel);
 }
 
 bool ir_guards_condition(const struct ir_lock *lock) {

@@ -81,6 +81,8 @@ enum ir_kind {
     IR_ANY,       // some element of the list at `path` satisfies operands[0]
     IR_ALL,       // every element does; true when there is no list
     IR_CEL,
+    IR_LABEL_KEY, // some label: its key
+    IR_ANNOTATION_KEY,
 };
 
 // What is asked of the text or value an atom reads. All are false when it is absent.
@@ -94,10 +96,13 @@ enum ir_test {
     TEST_GE,
     TEST_MATCHES,  // text matched by the RE2 pattern values[0]
     TEST_CONTAINS, // text with values[0] in it, or a list with an element equal to it
+    TEST_EQ,       // equals the one that it is compared with: the quantity values[0], or what operands[0] reads
 };
 
 struct ir_segment {
-    const char *key; // NULL: each element of a list
+    const char *key;           // NULL: each element of a list
+    const struct regex *regex; // of labels and annotations: the keys that it matches; `key` is what was written
+    const char *pattern;       // the same as text
 };
 
 struct ir_path {
@@ -106,6 +111,9 @@ struct ir_path {
     size_t count;
 };
 
+// An atom compares with `values`, or with what the atom operands[0] reads; between two readings TEST_EQ, the orders and
+// TEST_CONTAINS may stand. Texts are equal as they are; a text and a field are equal when the field is this text, or a
+// whole number or boolean that is written so; two fields as CEL has it. Orders of two readings are those of quantities.
 struct ir_expr {
     enum ir_kind kind;
     enum state state;
@@ -117,8 +125,11 @@ struct ir_expr {
     unsigned operations;
     const struct regex *regex;  // TEST_MATCHES
     const struct cel_expr *cel; // IR_CEL
-    struct ir_expr **operands;
+    struct ir_expr **operands;  // of a connective, the body of IR_ANY and IR_ALL, or the other side of an atom
     size_t operand_count;
+    bool quantity;    // values[0] is a quantity, and what is read is compared with it as one
+    bool is_text;     // IR_FIELD: nothing but text is there, which is tested as that of a label
+    bool not_of_node; // IR_LABEL_KEY: but for ir_node_labels, which the API server puts into bindings
     bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move, and
                  // what `unless` reads, which is there to be changed
 };
@@ -310,6 +321,28 @@ enum subresource_class ir_subresource_class(const char *subresource);
 // Whether some target is a family of resources.
 bool ir_has_wildcard(const struct ir_scope *scope);
 
+// Whether some part of the formula satisfies the predicate, the other sides of comparisons included: all that a formula
+// reads is found so. False for NULL.
+bool ir_any(const struct ir_expr *expr, bool (*is)(const struct ir_expr *part));
+// What some part of the formula reads, as ir_reads bits.
+enum {
+    IR_READS_LABELS = 1,
+    IR_READS_ANNOTATIONS = 2,
+    IR_READS_FIELDS = 4, // below metadata as well
+    IR_READS_NAME = 8,   // of the object
+    IR_READS_NAMESPACE = 16,
+    IR_READS_REQUESTER = 32,
+    IR_READS_OPERATION = 64,
+    IR_READS_CEL = 128, // whatever it names
+    IR_READS_OLD = 256, // something as it was, by that word
+    IR_READS_NEW = 512,
+};
+unsigned ir_reads(const struct ir_expr *expr);
+// Whether it is an atom whose other side is read as well.
+bool ir_compares_readings(const struct ir_expr *expr);
+// Whether the formula asks nothing but labels, and the requester; labels are what templates hand on.
+bool ir_is_by_labels(const struct ir_expr *expr);
+
 // Whether written CEL is part of the formula; false for NULL.
 bool ir_has_cel(const struct ir_expr *expr);
 
@@ -404,6 +437,8 @@ struct ir_order {
 };
 extern const struct ir_order ir_orders[];
 extern const size_t ir_order_count;
+extern const char *const ir_node_labels[];
+extern const size_t ir_node_label_count;
 #define IR_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

@@ -56,6 +56,8 @@ struct expr_context {
     bool namespace_labels; // `labels` are those of the namespace
     const struct expr_context *outer;
     const char *variable; // bound by any/all in this context; NULL at the outermost
+    bool requires;        // of `require`: what is compared with something old holds where there is nothing old
+    bool negated;         // below an odd number of `not`
 };
 struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr);
 struct ir_path lower_path(struct lowering *lowering, const struct expr_context *context, const struct ast_path *path);

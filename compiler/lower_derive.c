@@ -25,7 +25,7 @@ struct ir_path derive_path(struct arena *arena, int variable, const char *keys) 
     while (*keys) {
         const size_t len = strcspn(keys, " ");
         const char *key = arena_copy(arena, keys, len);
-        const struct ir_segment segment = {strcmp(key, "*") == 0 ? NULL : key};
+        const struct ir_segment segment = {.key = strcmp(key, "*") == 0 ? NULL : key};
         ARENA_PUSH(arena, segments, path.count, segment);
         keys += len + (keys[len] == ' ');
     }

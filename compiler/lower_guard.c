@@ -180,8 +180,10 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
 
 // The API server itself puts these into bindings: they are the node's.
 static bool is_of_node(const struct ir_expr *expr) {
-    return expr->kind == IR_LABEL &&
-           catalog_list_has("topology.kubernetes.io/zone topology.kubernetes.io/region", expr->key);
+    bool is = false;
+    for (size_t i = 0; i < ir_node_label_count && expr->kind == IR_LABEL && !is; i++)
+        is = strcmp(ir_node_labels[i], expr->key) == 0;
+    return is;
 }
 
 // One of the labels and annotations that the formula reads is in the new metadata.
@@ -193,6 +195,13 @@ static void add_carried(struct arena *arena, const struct ir_expr *expr, struct 
         field->test = TEST_EXISTS;
         field->path = expr->path;
         ARENA_PUSH(arena, carried->operands, carried->operand_count, field);
+    }
+    if (expr->kind == IR_LABEL_KEY || expr->kind == IR_ANNOTATION_KEY) {
+        struct ir_expr *keys = ARENA_NEW(arena, struct ir_expr);
+        *keys = *expr;
+        keys->state = STATE_NEW;
+        keys->not_of_node = expr->kind == IR_LABEL_KEY;
+        ARENA_PUSH(arena, carried->operands, carried->operand_count, keys);
     }
     if ((expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) || is_of_node(expr)) return;
     const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
@@ -326,15 +335,6 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
 
 // ---- guard owners, cascade: workloads and what they own ----
 
-// Whether the selection is about labels alone, which templates hand on.
-static bool is_by_labels(const struct ir_expr *expr) {
-    if (expr->kind == IR_LABEL) return !expr->value_count || expr->values[0]->kind == VALUE_STRING;
-    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (!is_by_labels(expr->operands[i])) return false;
-    return true;
-}
-
 // The selection, asked of the labels at the path.
 static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *expr, const char *labels) {
     struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
@@ -344,16 +344,22 @@ static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *ex
         struct ir_segment *segments = NULL;
         size_t count = 0;
         for (size_t i = 0; i < above.count; i++) ARENA_PUSH(arena, segments, count, above.segments[i]);
-        const struct ir_segment key = {copy->key};
+        const struct ir_segment key = {.key = copy->key};
         ARENA_PUSH(arena, segments, count, key);
         copy->kind = IR_FIELD;
         copy->key = NULL;
         copy->path = (struct ir_path){.variable = -1, .segments = segments, .count = count};
+        // Other tests ask of a field what they ask of a label.
+        copy->is_text =
+            expr->operand_count || expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING);
     }
     copy->operands = NULL;
     copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_template(arena, expr->operands[i], labels));
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        struct ir_expr *operand = of_template(arena, expr->operands[i], labels);
+        if (expr->kind == IR_LABEL) operand->is_text = operand->kind == IR_FIELD;
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
+    }
     return copy;
 }
 
@@ -388,7 +394,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->scope.target_count = targets.target_count;
     lock->scope.subresource = NULL;
     lock->selects = of_template(lowering->arena, locked->selects, labels);
-    if (is_by_labels(locked->condition)) lock->condition = of_template(lowering->arena, locked->condition, labels);
+    if (ir_is_by_labels(locked->condition)) lock->condition = of_template(lowering->arena, locked->condition, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
     lock->guard_label_in = lock->guard_owners = true;
@@ -400,7 +406,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct ir_lock *lock = guarded->locks[i];
-        if (lock->scope.subresource || !lock->denies || !is_by_labels(lock->selects)) continue;
+        if (lock->scope.subresource || !lock->denies || !ir_is_by_labels(lock->selects)) continue;
         // Those with the same path are one lock: cron jobs have paths of their own.
         guard_workloads(lowering, guarded, lock, "spec template metadata labels", "guard owners");
         guard_workloads(lowering, guarded, lock, "spec jobTemplate spec template metadata labels",
@@ -444,7 +450,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
                 "'require' and 'scale'");
             return;
         }
-        if (!is_by_labels(from->selects)) {
+        if (!ir_is_by_labels(from->selects)) {
             const bool all = from->selects->kind == IR_TRUE;
             struct diagnostic *diagnostic =
                 diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,

@@ -614,8 +614,9 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
 
 // What `unless` reads is there to be changed by whoever may change the object.
 static struct ir_expr *freeze(struct ir_expr *expr) {
-    const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_FIELD ||
-                       expr->kind == IR_ANY || expr->kind == IR_ALL || expr->kind == IR_NAMESPACE_LABEL;
+    const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_LABEL_KEY ||
+                       expr->kind == IR_ANNOTATION_KEY || expr->kind == IR_FIELD || expr->kind == IR_ANY ||
+                       expr->kind == IR_ALL || expr->kind == IR_NAMESPACE_LABEL;
     expr->frozen |= reads && expr->path.variable < 0;
     for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
     return expr;
@@ -623,7 +624,7 @@ static struct ir_expr *freeze(struct ir_expr *expr) {
 
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
-    const struct expr_context context = {.unit = unit};
+    const struct expr_context context = {.unit = unit}, requirement = {.unit = unit, .requires = true};
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);
     const bool active = is_active(lowering, item);
@@ -678,7 +679,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
     for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
     if (require) {
-        common.requires = lower_expr(lowering, &context, require->expr);
+        common.requires = lower_expr(lowering, &requirement, require->expr);
         common.ratchets = true;
         prepare_requirement(arena, common.requires);
     }

@@ -490,9 +490,32 @@ static const char *meant_predicate(const struct parser *p, const struct parse_ex
     return suggest_nearest(p->before.word.text, words, sizeof words / sizeof *words);
 }
 
+// `user alice`, `name web`: what is a subject or a clause elsewhere is compared in a condition.
+static const char *comparison_help(const struct parser *p, const struct parse_expected *expected) {
+    const int before = p->before.kind;
+    if (!is_name(p->last.kind) || !expects(expected, TOK_EQUALS_EQUALS)) return NULL;
+    if (before != TOK_USER && before != TOK_NAME && before != TOK_NAMESPACE) return NULL;
+    return arena_printf(p->arena, "a condition compares: %s = %s", p->before.word.text,
+                        p->last.kind == TOK_STRING ? arena_printf(p->arena, "\"%s\"", p->last.word.text)
+                                                   : p->last.word.text);
+}
+
+// `label state = new`: words that read a value stand for nothing alone.
+static const char *reading_help(const struct parser *p) {
+    const int word = p->before.kind, comparison = p->previous[1];
+    const bool reads =
+        word == TOK_OLD || word == TOK_NEW || word == TOK_FIELD || word == TOK_LABEL || word == TOK_ANNOTATION;
+    if (!reads || !(is_comparison(comparison) || comparison == TOK_OPEN || comparison == TOK_COMMA)) return NULL;
+    return arena_printf(p->arena, "on the right side '%s' reads a value; quote it if the word itself is meant: \"%s\"",
+                        p->before.word.text, p->before.word.text);
+}
+
 // What may help where no keyword was meant; NULL if nothing is known to.
 static const char *syntax_help(const struct parser *p, const struct parse_expected *expected) {
     const int kind = p->last.kind;
+    const char *help = comparison_help(p, expected);
+    if (!help) help = reading_help(p);
+    if (help) return help;
     if (kind == TOK_STAR && p->previous[0] == TOK_DENY) return "every operation is: deny all";
     if (p->in_block && p->head == HEAD_STEPS && kind == TOK_WORD && expects(expected, TOK_EXPECT)) {
         if (strcmp(p->last.word.text, "patch") == 0) return "a patch is an update: update pods default/p";

@@ -66,10 +66,22 @@ static const char *metadata_variable(struct printer *printer, const struct ir_pa
     return NULL;
 }
 
+// A label or annotation whose key matches is another, or there in one state only.
+static struct piece keys_change(struct printer *printer, const struct ir_segment *segment, const char *old,
+                                const char *new) {
+    const char *pattern = cel_quoted(printer->arena, segment->pattern);
+    return piece_print(
+        printer->arena, LEVEL_OR,
+        "!%s.all(k, !k.matches(%s) || k in %s && %s[k] == %s[k]) || !%s.all(k, !k.matches(%s) || k in %s)", new,
+        pattern, old, old, new, old, pattern, new);
+}
+
 static struct piece path_changes(struct printer *printer, const struct ir_path *path) {
     struct arena *arena = printer->arena;
     const char *old_root = metadata_variable(printer, path, false), *new_root = metadata_variable(printer, path, true);
     struct ir_path rest = *path;
+    if (old_root && path->count == 3 && path->segments[2].regex)
+        return keys_change(printer, &path->segments[2], old_root, new_root);
     if (old_root) {
         rest.segments += 2;
         rest.count -= 2;
@@ -121,7 +133,14 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     struct arena *arena = printer->arena;
     const char **keys = NULL;
     size_t key_count = 0;
+    struct text patterns; // whatever key matches one of them is left aside as well
+    text_init(&patterns, arena);
     for (size_t i = 0; i < count; i++) {
+        const struct ir_segment *segment = &paths[i]->segments[depth];
+        if (segment->regex) {
+            text_printf(&patterns, "k%zu.matches(%s) || ", depth, cel_quoted(arena, segment->pattern));
+            continue;
+        }
         bool known = false;
         for (size_t j = 0; j < key_count && !known; j++) known = strcmp(keys[j], paths[i]->segments[depth].key) == 0;
         if (!known) ARENA_PUSH(arena, keys, key_count, paths[i]->segments[depth].key);
@@ -138,9 +157,12 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     }
     cel_add_string_list(&list, named, named_count);
     const char *k = arena_printf(arena, "k%zu", depth);
-    struct piece result = piece_print(
-        arena, LEVEL_OR, "!%s.all(%s, %s in %s || %s in %s && %s[%s] == %s[%s]) || !%s.all(%s, %s in %s || %s in %s)",
-        new, k, k, text_string(&list), k, old, new, k, old, k, old, k, k, text_string(&list), k, new);
+    const char *aside = named_count || !patterns.len
+                            ? arena_printf(arena, "%s%s in %s || ", text_string(&patterns), k, text_string(&list))
+                            : text_string(&patterns);
+    struct piece result =
+        piece_print(arena, LEVEL_OR, "!%s.all(%s, %s%s in %s && %s[%s] == %s[%s]) || !%s.all(%s, %s%s in %s)", new, k,
+                    aside, k, old, new, k, old, k, old, k, aside, k, new);
     for (size_t i = 0; i < key_count; i++) {
         if (depth == 0 && strcmp(keys[i], "metadata") == 0) continue;
         result = piece_or(arena, result, key_differs_aside(printer, paths, count, depth, keys[i], old, new));
@@ -153,7 +175,7 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
     struct arena *arena = printer->arena;
     struct piece result = piece_never;
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
-        const struct ir_segment segments[] = {{"metadata"}, {fields[f]}};
+        const struct ir_segment segments[] = {{.key = "metadata"}, {.key = fields[f]}};
         const struct ir_path field = {.variable = -1, .segments = segments, .count = 2};
         const char *old = metadata_variable(printer, &field, false), *new = metadata_variable(printer, &field, true);
         const struct ir_path **below = NULL;
@@ -183,6 +205,9 @@ static struct piece path_brings(struct printer *printer, const struct ir_path *p
     const char *root = metadata_variable(printer, path, true);
     if (!root) return cel_path_present(printer, path, USE(new));
     const struct ir_path rest = {.variable = -1, .segments = path->segments + 2, .count = path->count - 2};
+    if (rest.count && rest.segments[0].regex)
+        return piece_print(arena, LEVEL_UNARY, "%s.exists(k, k.matches(%s))", root,
+                           cel_quoted(arena, rest.segments[0].pattern));
     // The roots are there as empty maps and lists where the object has none.
     return rest.count ? cel_path_present(printer, &rest, root)
                       : piece_print(arena, LEVEL_RELATION, "%s.size() > 0", root);
@@ -241,7 +266,7 @@ static const char *list_reads(struct printer *printer, const struct ir_expr *qua
 }
 
 static struct piece key_changes(struct printer *printer, const char *field, const char *key) {
-    const struct ir_segment segments[] = {{"metadata"}, {field}, {key}};
+    const struct ir_segment segments[] = {{.key = "metadata"}, {.key = field}, {.key = key}};
     const struct ir_path path = {.variable = -1, .segments = segments, .count = 3};
     return path_changes(printer, &path);
 }
@@ -264,6 +289,12 @@ static void add_reads(struct printer *printer, const struct ir_expr *formula, st
     if (formula->kind == IR_LABEL) add_differing(printer, reads, key_changes(printer, "labels", formula->key));
     if (formula->kind == IR_ANNOTATION)
         add_differing(printer, reads, key_changes(printer, "annotations", formula->key));
+    if (formula->kind == IR_LABEL_KEY)
+        add_differing(printer, reads,
+                      piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(labels), USE(newLabels)));
+    if (formula->kind == IR_ANNOTATION_KEY)
+        add_differing(printer, reads,
+                      piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(annotations), USE(newAnnotations)));
     if (formula->kind == IR_FIELD && of_object) add_differing(printer, reads, path_changes(printer, &formula->path));
     if (quantifier && of_object)
         add_differing(printer, reads,

@@ -7,6 +7,7 @@
 #include "cel_parts.h"
 #include "celexpr.h"
 #include "names.h"
+#include "quantity.h"
 #include "text.h"
 #include "value.h"
 
@@ -32,6 +33,7 @@ static const char *relation(enum ir_test test) {
     case TEST_GE: return ">=";
     case TEST_EXISTS:
     case TEST_IN:
+    case TEST_EQ:
     case TEST_MATCHES:
     case TEST_CONTAINS: break;
     }
@@ -42,12 +44,97 @@ static bool compares_numbers(const struct plan_column *column) {
     return column->type == PLAN_NUMBER;
 }
 
+// ---- quantities and readings ----
+
+// That the subject, a text, is a quantity; only then is quantity() asked, which fails otherwise.
+static struct piece is_quantity(struct printer *printer, const char *text) {
+    return piece_print(printer->arena, LEVEL_AND, "%s.size() < %d && %s.matches('" QUANTITY_PATTERN "')", text,
+                       QUANTITY_BYTES, text);
+}
+
+static struct piece compare_quantities(struct printer *printer, enum ir_test test, const char *left,
+                                       const char *right) {
+    return piece_print(printer->arena, LEVEL_RELATION, "quantity(%s).compareTo(quantity(%s)) %s 0", left, right,
+                       relation(test));
+}
+
+// A field whose value is text or a number can be read as text.
+static struct piece is_measure(struct printer *printer, const char *subject) {
+    return piece_print(printer->arena, LEVEL_OR, "type(%s) == string || type(%s) == int || type(%s) == double", subject,
+                       subject, subject);
+}
+
+static const char *as_text(struct printer *printer, const char *subject) {
+    return arena_printf(printer->arena, "string(%s)", subject);
+}
+
+// The test of a quantity against the constant.
+static struct piece test_quantity(struct printer *printer, const struct ir_expr *atom, const char *text) {
+    const char *constant = cel_constant(printer, cel_column_of(printer, atom));
+    return piece_and(printer->arena, is_quantity(printer, text),
+                     compare_quantities(printer, atom->test, text, constant));
+}
+
+// What is on the other side of a comparison, and when it is there.
+struct side {
+    const char *subject;
+    bool is_text;
+    struct piece present;
+};
+
+static struct side other_side(struct printer *printer, const struct ir_expr *reading);
+
+// A field and a text are equal when the field is written so.
+static struct piece is_written(struct printer *printer, const char *field, const char *text) {
+    const struct piece typed = piece_print(
+        printer->arena, LEVEL_OR, "type(%s) == string || type(%s) == int || type(%s) == bool", field, field, field);
+    return piece_and(printer->arena, typed,
+                     piece_print(printer->arena, LEVEL_RELATION, "string(%s) == %s", field, text));
+}
+
+static struct piece compare_sides(struct printer *printer, enum ir_test test, const struct side *left,
+                                  const struct side *right) {
+    struct arena *arena = printer->arena;
+    if (test == TEST_CONTAINS)
+        return piece_and(arena, cel_is_list(arena, left->subject),
+                         piece_print(arena, LEVEL_RELATION, "%s in %s", right->subject, left->subject));
+    if (test == TEST_EQ) {
+        if (left->is_text == right->is_text)
+            return piece_print(arena, LEVEL_RELATION, "%s == %s", left->subject, right->subject);
+        return left->is_text ? is_written(printer, right->subject, left->subject)
+                             : is_written(printer, left->subject, right->subject);
+    }
+    struct piece result = piece_always;
+    const struct side *const sides[] = {left, right};
+    const char *texts[2];
+    for (size_t i = 0; i < 2; i++) {
+        texts[i] = sides[i]->subject;
+        if (!sides[i]->is_text) {
+            result = piece_and(arena, result, is_measure(printer, texts[i]));
+            texts[i] = as_text(printer, texts[i]);
+        }
+        result = piece_and(arena, result, is_quantity(printer, texts[i]));
+    }
+    return piece_and(arena, result, compare_quantities(printer, test, texts[0], texts[1]));
+}
+
+static struct piece compare_reading(struct printer *printer, const struct ir_expr *atom, const char *subject,
+                                    bool is_text) {
+    const struct side left = {subject, is_text, piece_always}, right = other_side(printer, atom->operands[0]);
+    return piece_and(printer->arena, right.present, compare_sides(printer, atom->test, &left, &right));
+}
+
+// ---- tests ----
+
 // The test of an atom that reads text which is there.
 static struct piece test_text(struct printer *printer, const struct ir_expr *atom, const char *subject) {
     struct arena *arena = printer->arena;
     const struct plan_column *column = cel_column_of(printer, atom);
+    if (atom->operand_count) return compare_reading(printer, atom, subject, true);
+    if (atom->quantity) return test_quantity(printer, atom, subject);
     switch (atom->test) {
     case TEST_EXISTS: return piece_always;
+    case TEST_EQ: break; // is of the two above
     case TEST_IN: return cel_is_in(printer, subject, column);
     case TEST_LT:
     case TEST_LE:
@@ -73,6 +160,21 @@ static struct piece test_key(struct printer *printer, const struct ir_expr *atom
     return piece_and(arena, present, test_text(printer, atom, arena_printf(arena, "%s[%s]", map, key)));
 }
 
+// Some key of the map passes the test.
+static struct piece test_keys(struct printer *printer, const struct ir_expr *atom, const char *map) {
+    const char *key = arena_printf(printer->arena, "e%d", printer->depth++);
+    struct piece test = test_text(printer, atom, key);
+    printer->depth--;
+    if (atom->not_of_node) {
+        struct text list;
+        text_init(&list, printer->arena);
+        cel_add_string_list(&list, ir_node_labels, ir_node_label_count);
+        test = piece_and(printer->arena, test,
+                         piece_print(printer->arena, LEVEL_UNARY, "!(%s in %s)", key, text_string(&list)));
+    }
+    return piece_print(printer->arena, LEVEL_UNARY, "%s.exists(%s, %s)", map, key, test.text);
+}
+
 static bool has_empty(const struct plan_column *column, size_t rows) {
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < column->counts[row]; i++)
@@ -83,7 +185,9 @@ static bool has_empty(const struct plan_column *column, size_t rows) {
 // Text that is "" where the request has none.
 static struct piece test_optional(struct printer *printer, const struct ir_expr *atom, const char *subject) {
     const struct piece test = test_text(printer, atom, subject);
-    if (atom->test == TEST_IN && !has_empty(cel_column_of(printer, atom), printer->table->row_count)) return test;
+    if (atom->test == TEST_IN && !atom->operand_count &&
+        !has_empty(cel_column_of(printer, atom), printer->table->row_count))
+        return test;
     return piece_and(printer->arena, piece_print(printer->arena, LEVEL_RELATION, "%s != ''", subject), test);
 }
 
@@ -91,8 +195,15 @@ static struct piece test_optional(struct printer *printer, const struct ir_expr 
 struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom, const char *subject) {
     struct arena *arena = printer->arena;
     const struct plan_column *column = cel_column_of(printer, atom);
+    if (atom->is_text)
+        return piece_and(arena, piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject),
+                         test_text(printer, atom, subject));
+    if (atom->operand_count) return compare_reading(printer, atom, subject, false);
+    if (atom->quantity)
+        return piece_and(arena, is_measure(printer, subject), test_quantity(printer, atom, as_text(printer, subject)));
     switch (atom->test) {
     case TEST_EXISTS: return piece_always;
+    case TEST_EQ: break; // is of the two above
     case TEST_IN: return cel_is_in(printer, subject, column);
     case TEST_LT:
     case TEST_LE:
@@ -180,13 +291,13 @@ static bool sees_endpoints(const struct printer *printer) {
 
 static const char *labels_of_new(struct printer *printer, const char *key) {
     if (!printer->exempt) return USE(newLabels);
-    if (ir_is_controllers_key(key)) return USE(labels);
+    if (!key || ir_is_controllers_key(key)) return USE(labels);
     return sees_endpoints(printer) ? USE(ownLabels) : USE(newLabels);
 }
 
 static const char *annotations_of_new(struct printer *printer, const char *key) {
     if (!printer->exempt) return USE(newAnnotations);
-    if (ir_is_controllers_key(key)) return USE(annotations);
+    if (!key || ir_is_controllers_key(key)) return USE(annotations);
     return sees_endpoints(printer) || cel_sees(printer, "apps", "replicasets") ? USE(ownAnnotations)
                                                                                : USE(newAnnotations);
 }
@@ -282,6 +393,62 @@ static struct piece quantifier(struct printer *printer, const struct ir_expr *ex
     return screened(printer, expr, test);
 }
 
+// ---- the other side ----
+
+// Only what guards add says of labels and annotations which state it means. Of all keys, controllers may write any.
+static const char *labels_of(struct printer *printer, const struct ir_expr *expr) {
+    if (expr->state == STATE_NEW) return USE(newLabels);
+    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? labels_of_new(printer, expr->key)
+                                                                                : USE(labels);
+}
+
+static const char *annotations_of(struct printer *printer, const struct ir_expr *expr) {
+    if (expr->state == STATE_NEW) return USE(newAnnotations);
+    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? annotations_of_new(printer, expr->key)
+                                                                                : USE(annotations);
+}
+
+static struct piece presence_end(struct printer *printer, const struct ir_expr *atom, const char *subject) {
+    if (!atom->is_text) return piece_always;
+    return piece_print(printer->arena, LEVEL_RELATION, "type(%s) == string", subject);
+}
+
+static struct side field_side(struct printer *printer, const struct ir_expr *reading) {
+    if (is_new_replicas(printer, reading)) return (struct side){USE(newReplicas), false, piece_always};
+    const char *root = root_of(printer, reading);
+    return (struct side){
+        .subject = cel_path_text(printer->arena, root, &reading->path, reading->path.count),
+        .is_text = reading->is_text,
+        .present = cel_walk_path(printer, reading, root, reading->path.variable < 0, 0, presence_end),
+    };
+}
+
+static struct side map_side(struct printer *printer, const struct ir_expr *reading, const char *map) {
+    const char *key = cel_quoted(printer->arena, reading->key);
+    return (struct side){
+        .subject = arena_printf(printer->arena, "%s[%s]", map, key),
+        .is_text = true,
+        .present = piece_print(printer->arena, LEVEL_RELATION, "%s in %s", key, map),
+    };
+}
+
+// Text that is "" where the request has none.
+static struct side optional_side(struct printer *printer, const char *subject) {
+    return (struct side){subject, true, piece_print(printer->arena, LEVEL_RELATION, "%s != ''", subject)};
+}
+
+static struct side other_side(struct printer *printer, const struct ir_expr *reading) {
+    switch (reading->kind) {
+    case IR_LABEL: return map_side(printer, reading, labels_of(printer, reading));
+    case IR_ANNOTATION: return map_side(printer, reading, annotations_of(printer, reading));
+    case IR_NAMESPACE_LABEL: return map_side(printer, reading, USE(namespaceLabels));
+    case IR_NAME: return optional_side(printer, USE(name));
+    case IR_NAMESPACE: return optional_side(printer, USE(namespaceName));
+    case IR_FIELD: return field_side(printer, reading);
+    default: return optional_side(printer, USE(user));
+    }
+}
+
 static bool is_key_atom(const struct printer *printer, const struct ir_expr *expr) {
     for (size_t i = 0; printer->skip_keys && i < printer->table->key_count; i++)
         if (printer->table->key_atoms[i] == expr) return true;
@@ -305,19 +472,6 @@ struct piece cel_operations(struct printer *printer, unsigned operations) {
     text_init(&text, arena);
     cel_add_string_list(&text, names, count);
     return piece_print(arena, LEVEL_RELATION, "request.operation in %s", text_string(&text));
-}
-
-static const char *labels_of(struct printer *printer, const struct ir_expr *expr) {
-    // Only what guards add says of labels and annotations which state it means.
-    if (expr->state == STATE_NEW) return USE(newLabels);
-    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? labels_of_new(printer, expr->key)
-                                                                                : USE(labels);
-}
-
-static const char *annotations_of(struct printer *printer, const struct ir_expr *expr) {
-    if (expr->state == STATE_NEW) return USE(newAnnotations);
-    return expr->state == STATE_SELF && cel_reads_new(printer) && !expr->frozen ? annotations_of_new(printer, expr->key)
-                                                                                : USE(annotations);
 }
 
 // A variable, so that locks which ask the same, as guards do, ask once.
@@ -358,6 +512,8 @@ struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
     case IR_NAME: return test_optional(printer, expr, USE(name));
     case IR_NAMESPACE: return test_optional(printer, expr, USE(namespaceName));
     case IR_NAMESPACE_LABEL: return test_key(printer, expr, USE(namespaceLabels));
+    case IR_LABEL_KEY: return test_keys(printer, expr, labels_of(printer, expr));
+    case IR_ANNOTATION_KEY: return test_keys(printer, expr, annotations_of(printer, expr));
     case IR_FIELD: return walk(printer, expr, cel_test_value);
     case IR_USER: return test_optional(printer, expr, USE(user));
     case IR_UID: return test_optional(printer, expr, USE(uid));

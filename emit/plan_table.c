@@ -38,6 +38,9 @@ static char type_letter(const struct ir_expr *expr) {
 static void add_structure(struct text *text, const struct ir_expr *expr) {
     text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen,
                 expr->operations);
+    if (expr->quantity) text_add_string(text, " quantity");
+    if (expr->is_text) text_add_string(text, " text");
+    if (expr->not_of_node) text_add_string(text, " others");
     text_add_char(text, ' ');
     if (expr->key) add_text(text, expr->key);
     if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) add_path(text, &expr->path);

@@ -181,6 +181,7 @@ struct token lexer_next(struct lexer *lexer) {
         edge = [A-Za-z0-9_];
         part = edge ([A-Za-z0-9_.:-]* edge)?;
         word = part ("/" part)*;
+        suffix = [KMGTPE] "i" | [numkMGTPE] | [eE] [0-9]+;
         body = [^"\\\n] | "\\" [^\n];
 
         *                   { break; }
@@ -284,7 +285,7 @@ struct token lexer_next(struct lexer *lexer) {
         "validating"        { return finish(lexer, start, TOK_VALIDATING, first_on_line); }
         "mutating"          { return finish(lexer, start, TOK_MUTATING, first_on_line); }
         word                { return finish(lexer, start, TOK_WORD, first_on_line); }
-        "-" [0-9]+ ("." [0-9]+)? { return finish(lexer, start, TOK_WORD, first_on_line); }
+        "-" [0-9]+ ("." [0-9]+)? suffix? { return finish(lexer, start, TOK_WORD, first_on_line); }
         word "/*"           { return finish(lexer, start, TOK_WILDCARD, first_on_line); }
         "*"                 { return finish(lexer, start, TOK_STAR, first_on_line); }
         "*" [./] word       { return finish(lexer, start, TOK_WILDCARD, first_on_line); }

@@ -25,8 +25,11 @@ int klock_yylex(union KLOCK_YYSTYPE *value, struct span *location, struct parser
 %code {
 #include "parse_errors.h"
 
+// What is left out at the beginning has no place.
+#define FIRST_LOCATION(rhs, count)                                                                                     \
+    YYRHSLOC(rhs, (count) > 1 && YYRHSLOC(rhs, 1).begin == YYRHSLOC(rhs, 1).end ? 2 : 1)
 #define YYLLOC_DEFAULT(current, rhs, count)                                                                            \
-    ((current) = (count) ? span_join(YYRHSLOC(rhs, 1), YYRHSLOC(rhs, count))                                           \
+    ((current) = (count) ? span_join(FIRST_LOCATION(rhs, count), YYRHSLOC(rhs, count))                                 \
                          : (struct span){YYRHSLOC(rhs, 0).file, YYRHSLOC(rhs, 0).end, YYRHSLOC(rhs, 0).end})
 
 // The stack has its final size from the start, so the parser owns no memory that a jump out of it could leak. It is
@@ -75,7 +78,8 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
 %type <struct span> deployer_head test_head
 %type <struct ast_item *> item
-%type <struct word> name key reference variable pattern word_keyword subject_keyword predicate_keyword
+%type <struct word> name key reference variable constant pattern word_keyword subject_keyword predicate_keyword
+%type <struct word> predicate_word
 %type <struct word> subject_predicate_keyword version kind create reason operation by_lock
 %type <struct words> names patterns on_objects subresources
 %type <bool> scope
@@ -86,7 +90,8 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_clauses> clauses acceptances
 %type <struct ast_path> path variable_path
 %type <struct ast_paths> paths
-%type <struct build_comparison> comparison optional_comparison
+%type <struct build_comparison> comparison optional_comparison values
+%type <struct build_value> value
 %type <struct ast_expr *> expr predicate selector quantifier
 %type <enum ast_state> state_keyword
 %type <struct ast_step *> step namespace_state
@@ -338,7 +343,11 @@ predicate:
   | "actor" name
         { $$ = build_predicate(p, AST_EXPR_ACTOR, @$, $name, build_compare_none()); }
   | "operation" "in" "(" names ")"
-        { $$ = build_predicate(p, AST_EXPR_OPERATION, @$, build_no_word(), build_compare_list(AST_IN, $names)); }
+        { $$ = build_operations(p, @$, $names); }
+  | "any" "label" comparison
+        { $$ = build_predicate(p, AST_EXPR_ANY_LABEL, @$, build_no_word(), $comparison); }
+  | "any" "annotation" comparison
+        { $$ = build_predicate(p, AST_EXPR_ANY_ANNOTATION, @$, build_no_word(), $comparison); }
   | quantifier "(" expr ")"
         { $$ = build_quantified(p, @$, $quantifier, $expr); }
   | "cel" name
@@ -374,19 +383,36 @@ optional_comparison:
   ;
 
 comparison:
-    "=" name                    { $$ = build_compare(p, AST_EQ, $name); }
-  | "==" name                   { $$ = build_compare(p, AST_EQ, $name); }
-  | "!=" name                   { $$ = build_compare(p, AST_NE, $name); }
-  | "in" "(" names ")"          { $$ = build_compare_list(AST_IN, $names); }
-  | "not" "in" "(" names ")"    { $$ = build_compare_list(AST_NOT_IN, $names); }
-  | "notin" "(" names ")"       { $$ = build_compare_list(AST_NOT_IN, $names); }
-  | "<" name                    { $$ = build_compare(p, AST_LT, $name); }
-  | "<=" name                   { $$ = build_compare(p, AST_LE, $name); }
-  | ">" name                    { $$ = build_compare(p, AST_GT, $name); }
-  | ">=" name                   { $$ = build_compare(p, AST_GE, $name); }
-  | "like" name                 { $$ = build_compare(p, AST_LIKE, $name); }
-  | "matches" name              { $$ = build_compare(p, AST_MATCHES, $name); }
-  | "contains" name             { $$ = build_compare(p, AST_CONTAINS, $name); }
+    "=" value                   { $$ = build_compare(p, AST_EQ, $value); }
+  | "==" value                  { $$ = build_compare(p, AST_EQ, $value); }
+  | "!=" value                  { $$ = build_compare(p, AST_NE, $value); }
+  | "in" "(" values ")"         { $$ = build_compare_list(AST_IN, $values); }
+  | "not" "in" "(" values ")"   { $$ = build_compare_list(AST_NOT_IN, $values); }
+  | "notin" "(" values ")"      { $$ = build_compare_list(AST_NOT_IN, $values); }
+  | "<" value                   { $$ = build_compare(p, AST_LT, $value); }
+  | "<=" value                  { $$ = build_compare(p, AST_LE, $value); }
+  | ">" value                   { $$ = build_compare(p, AST_GT, $value); }
+  | ">=" value                  { $$ = build_compare(p, AST_GE, $value); }
+  | "like" value                { $$ = build_compare(p, AST_LIKE, $value); }
+  | "matches" value             { $$ = build_compare(p, AST_MATCHES, $value); }
+  | "contains" value            { $$ = build_compare(p, AST_CONTAINS, $value); }
+  ;
+
+values:
+    value                   { $$ = build_values(p, (struct build_comparison){0}, $value); }
+  | values[list] "," value  { $$ = build_values(p, $list, $value); }
+  ;
+
+// What stands there by itself, or what the request or the object brings.
+value:
+    constant                    { $$ = build_word($constant); }
+  | "user"                      { $$ = build_reading(p, AST_EXPR_USER, @$, build_no_word()); }
+  | "name"                      { $$ = build_reading(p, AST_EXPR_NAME, @$, build_no_word()); }
+  | "namespace"                 { $$ = build_reading(p, AST_EXPR_NAMESPACE, @$, build_no_word()); }
+  | "namespace" "label" name    { $$ = build_reading(p, AST_EXPR_NAMESPACE_LABEL, @$, $name); }
+  | "label" name                { $$ = build_reading(p, AST_EXPR_LABEL, @$, $name); }
+  | "annotation" name           { $$ = build_reading(p, AST_EXPR_ANNOTATION, @$, $name); }
+  | state_keyword "field" path  { $$ = build_field_reading(p, $state_keyword, @$, $path); }
   ;
 
 paths:
@@ -490,8 +516,10 @@ name: key | "not";
 key: "word" | "string" | word_keyword | subject_keyword | predicate_keyword | subject_predicate_keyword;
 // not what a subject begins with,
 reference: "word" | "string" | word_keyword | predicate_keyword | "not";
-// not what a predicate begins with.
+// not what a predicate begins with,
 variable: "word" | word_keyword | subject_keyword;
+// not what is read on the right side of a comparison.
+constant: "word" | "string" | word_keyword | subject_keyword | "group" | predicate_word | "not";
 
 subject_predicate_keyword:
     "user" | "group"
@@ -500,8 +528,10 @@ subject_keyword:
     "uid" | "serviceaccount" | "sa" | "serviceaccounts" | "may"
   ;
 predicate_keyword:
-    "label" | "annotation" | "name" | "namespace" | "old" | "new" | "field" | "actor" | "operation"
-  | "any" | "all" | "cel"
+    "label" | "annotation" | "name" | "namespace" | "old" | "new" | "field" | predicate_word
+  ;
+predicate_word:
+    "actor" | "operation" | "any" | "all" | "cel"
   ;
 word_keyword:
     "policy" | "include" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"

@@ -155,6 +155,8 @@ static const char *kind_word(enum ir_kind kind) {
     case IR_NAME: return "name";
     case IR_NAMESPACE: return "namespace";
     case IR_NAMESPACE_LABEL: return "namespace-label";
+    case IR_LABEL_KEY: return "label-key";
+    case IR_ANNOTATION_KEY: return "annotation-key";
     case IR_FIELD: return "field";
     case IR_USER: return "user";
     case IR_UID: return "uid";
@@ -184,7 +186,7 @@ static void add_value(struct text *text, const struct value *value) {
 
 static void add_formula(struct text *text, const struct ir_expr *expr) {
     static const char *const states[] = {"", "old-", "new-"};
-    static const char *const tests[] = {"", "in", "<", "<=", ">", ">=", "matches", "contains"};
+    static const char *const tests[] = {"", "in", "<", "<=", ">", ">=", "matches", "contains", "="};
     text_printf(text, "(%s%s", states[expr->state], kind_word(expr->kind));
     if (expr->key && expr->kind != IR_CEL) text_printf(text, " %s", expr->key);
     if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) {
@@ -201,6 +203,7 @@ static void add_formula(struct text *text, const struct ir_expr *expr) {
         text_add_char(text, ' ');
         add_formula(text, expr->operands[i]);
     }
+    if (expr->quantity) text_add_string(text, " quantity");
     if (expr->frozen) text_add_string(text, " frozen");
     text_add_char(text, ')');
 }

@@ -37,7 +37,16 @@ static void every_predicate_has_its_atom(void **state) {
         {"label a < 5", "(label a < 5!)"},
         {"label a <= 5", "(label a <= 5!)"},
         {"label a > \"5\"", "(label a > 5)"},
-        {"label a >= b", "(label a >= b)"},
+        {"label a >= 10Gi", "(label a >= 10Gi quantity)"},
+        {"label a < 0.5", "(label a < 0.5 quantity)"},
+        {"label a = name", "(label a = (name))"},
+        {"label a = \"name\"", "(label a in name)"},
+        {"label a in (x, user, annotation b)", "(or (label a in x) (label a = (user)) (label a = (annotation b)))"},
+        {"label a != namespace", "(not (label a = (namespace)))"},
+        {"label a <= label b", "(label a <= (label b))"},
+        {"annotation a = namespace label b", "(annotation a = (namespace-label b))"},
+        {"any label like \"a.b/*\"", "(label-key matches (?s)^a\\.b/.*$)"},
+        {"any annotation matches \"x\"", "(annotation-key matches x)"},
         {"label a like \"b*\"", "(label a matches (?s)^b.*$)"},
         {"label a matches \"^b+$\"", "(label a matches ^b+$)"},
         {"label a contains b", "(label a contains b)"},
@@ -68,7 +77,14 @@ static void fields_have_typed_values(void **state) {
         {"field spec.paused = true", "(field /spec/paused in true!)"},
         {"field spec.paused = \"true\"", "(field /spec/paused in true)"},
         {"field spec.version = 1.2.3", "(field /spec/version in 1.2.3)"},
-        {"field spec.code = 007", "(field /spec/code in 007)"},
+        {"field spec.code = \"007\"", "(field /spec/code in 007)"},
+        {"field spec.size = 10Gi", "(field /spec/size = 10Gi quantity)"},
+        {"field spec.size in (1, 500m, x)", "(or (field /spec/size in 1! x) (field /spec/size = 500m quantity))"},
+        {"field spec.size = 1e3", "(field /spec/size = 1e3 quantity)"},
+        {"field spec.size = -1.5Gi", "(field /spec/size = -1.5Gi quantity)"},
+        {"field spec.resources.limits.cpu <= 2", "(field /spec/resources/limits/cpu <= 2 quantity)"},
+        {"new field spec.x >= old field spec.x", "(new-field /spec/x >= (old-field /spec/x))"},
+        {"field spec.users contains user", "(field /spec/users contains (user))"},
         {"field spec.big = 99999999999999999999", "(field /spec/big in 1e+20!!)"},
         {"field spec.x in (1, 1, 1.0, a)", "(field /spec/x in 1! a)"},
         {"old field spec.x", "(old-field /spec/x)"},
@@ -148,9 +164,40 @@ static void values_that_kubernetes_cannot_have_are_refused(void **state) {
 
 static void order_is_for_numbers_and_text(void **state) {
     assert_refused(state, "field spec.x < true", "K0408", "true");
-    assert_refused(state, "label a < 0.5", "K0408", "0.5");
+    assert_refused(state, "label a < many", "K0408", "many");
+    assert_refused(state, "name < 0.5", "K0408", "0.5");
+    assert_refused(state, "name < 5Gi", "K0408", "5Gi");
     assert_refused(state, "label a >= false", "K0408", "false");
     assert_string_equal(where(state, "field spec.x < 0.5"), "(field /spec/x < 0.5!!)");
+}
+
+static void comparisons_mean_something(void **state) {
+    assert_refused(state, "label a like user", "K0415", "user");
+    assert_refused(state, "label a matches label b", "K0415", "label b");
+    assert_refused(state, "annotation a contains user", "K0415", "annotation a contains user");
+    assert_refused(state, "name < label b", "K0415", "name < label b");
+    assert_refused(state, "label a >= user", "K0415", "label a >= user");
+    assert_refused(state, "name = name", "K0415", "name = name");
+    assert_refused(state, "field spec.x = field spec.x", "K0415", "field spec.x = field spec.x");
+    assert_refused(state, "label a = field spec.list[*].x", "K0415", "field spec.list[*].x");
+    assert_refused(state, "field spec.list contains 10Gi", "K0415", "10Gi");
+    assert_refused(state, "any label = \"x\"", "K0415", "any label = \"x\"");
+}
+
+static void text_that_looks_like_something_else_is_refused(void **state) {
+    static const char *const words[] = {"010", "10GiB", "5K", "30s", "1e1000", "yes", "Off", "True", "null", "NULL"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        assert_refused(state, arena_printf(arena_of(state), "field spec.x = %s", words[i]), "K0416", words[i]);
+        where(state, arena_printf(arena_of(state), "field spec.x = \"%s\"", words[i]));
+        where(state, arena_printf(arena_of(state), "label x = %s", words[i]));
+    }
+    where(state, "field spec.x in (10.0.0.1, 1.2.3, 2026-01-31, none, onwards, e5)");
+}
+
+static void keys_are_keys(void **state) {
+    assert_refused(state, "field metadata.labels[\"a b\"] = x", "K0104", "\"a b\"");
+    assert_refused(state, "field metadata.labels[\"*.b/x\"] = x", "K0417", "\"*.b/x\"");
+    where(state, "field spec[\"*\"] = x");
 }
 
 static void bad_patterns_and_expressions_are_refused(void **state) {
@@ -177,6 +224,9 @@ int main(void) {
         SENTENCE(quantifiers_bind_their_variables),
         SENTENCE(values_that_kubernetes_cannot_have_are_refused),
         SENTENCE(order_is_for_numbers_and_text),
+        SENTENCE(comparisons_mean_something),
+        SENTENCE(text_that_looks_like_something_else_is_refused),
+        SENTENCE(keys_are_keys),
         SENTENCE(bad_patterns_and_expressions_are_refused),
         SENTENCE(unknown_words_are_refused),
     };

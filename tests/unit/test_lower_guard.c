@@ -250,7 +250,7 @@ static void workloads_are_kept_only_where_labels_tell_them(void **state) {
         "resources pods\nnamespace a\nname n\ndeny delete",
         "resources pods\nnamespace a\nannotations k=v\ndeny delete",
         "resources pods\nnamespace a\nlabels k=v\nwhere field spec.x\ndeny delete",
-        "resources pods\nnamespace a\nwhere label k > 5\ndeny delete",
+        "resources pods\nnamespace a\nwhere label k = name\ndeny delete",
         "resources pods\nnamespace a\nall objects\ndeny delete",
         "resources pods/status\nnamespace a\nlabels k=v\ndeny update",
         "resources configmaps\nnamespace a\nlabels k=v\ndeny delete",
