@@ -41,12 +41,6 @@ val cel_call_negate(struct evaluation *e, const struct cel_node *node, const val
     return val_negate(args[0]);
 }
 
-// Kubernetes' own types compare with nothing else.
-static bool is_opaque(enum cel_kind kind) {
-    return kind == CEL_KIND_QUANTITY || kind == CEL_KIND_URL || kind == CEL_KIND_IP || kind == CEL_KIND_CIDR ||
-           kind == CEL_KIND_SEMVER || kind == CEL_KIND_FORMAT;
-}
-
 val cel_call_equal(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const val *inner = args[i].kind == CEL_KIND_OPTIONAL ? args[i].as.inner : NULL;
@@ -54,8 +48,7 @@ val cel_call_equal(struct evaluation *e, const struct cel_node *node, const val 
     }
     const bool equal = val_equal(e, args[0], args[1]);
     if (node->function == CEL_FN_NOT_EQUAL) return val_of_bool(!equal);
-    const bool is_refused = is_opaque(args[0].kind) && args[1].kind != args[0].kind && args[1].kind != CEL_KIND_NULL;
-    return is_refused ? val_no_overload() : val_of_bool(equal);
+    return val_have_no_equality(args[0], args[1]) ? val_no_overload() : val_of_bool(equal);
 }
 
 val cel_call_order(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {

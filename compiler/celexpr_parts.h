@@ -80,6 +80,8 @@ int val_compare_text(struct cel_string a, struct cel_string b);
 bool val_same_text(struct cel_string a, struct cel_string b);
 bool val_text_is(struct cel_string a, const char *b);
 bool val_equal(struct evaluation *e, val a, val b);
+// Kubernetes' own types compare with nothing else: an error, which is no difference within lists and maps.
+bool val_have_no_equality(val a, val b);
 // -1, 0 or 1; false when the two have no order.
 bool val_compare(val a, val b, int *ret_order);
 // A number as an index; false when it is none or not whole.

@@ -206,10 +206,20 @@ void val_remove(struct evaluation *e, val *map, val key) {
     for (size_t i = place; i < map->as.list.count; i++) map->as.list.items[i] = map->as.list.items[i + 2];
 }
 
+bool val_have_no_equality(val a, val b) {
+    const bool is_opaque = a.kind == CEL_KIND_QUANTITY || a.kind == CEL_KIND_URL || a.kind == CEL_KIND_IP ||
+                           a.kind == CEL_KIND_CIDR || a.kind == CEL_KIND_SEMVER || a.kind == CEL_KIND_FORMAT;
+    return is_opaque && a.kind != b.kind && b.kind != CEL_KIND_NULL;
+}
+
+static bool differ(struct evaluation *e, val a, val b) {
+    return !val_have_no_equality(a, b) && !val_equal(e, a, b);
+}
+
 static bool equal_lists(struct evaluation *e, val a, val b) {
     if (val_list_count(a) != val_list_count(b)) return false;
     for (size_t i = 0, count = val_list_count(a); i < count; i++)
-        if (!val_equal(e, val_list_item(a, i), val_list_item(b, i))) return false;
+        if (differ(e, val_list_item(a, i), val_list_item(b, i))) return false;
     return true;
 }
 
@@ -217,7 +227,7 @@ static bool equal_maps(struct evaluation *e, val a, val b) {
     if (val_map_count(a) != val_map_count(b)) return false;
     for (size_t i = 0, count = val_map_count(a); i < count; i++) {
         val other;
-        if (!val_map_find(e, b, val_map_key(a, i), &other) || !val_equal(e, val_map_value(a, i), other)) return false;
+        if (!val_map_find(e, b, val_map_key(a, i), &other) || differ(e, val_map_value(a, i), other)) return false;
     }
     return true;
 }
