@@ -172,6 +172,43 @@ static void check_policies(const struct checking *checking, const struct ir_lock
     }
 }
 
+static bool is_named(const struct ir_scope *scope, const struct ir_resource_name *name) {
+    const struct ir_target *const lists[] = {scope->targets, scope->excepts};
+    const size_t counts[] = {scope->target_count, scope->except_count};
+    for (size_t list = 0; list < 2; list++)
+        for (size_t i = 0; i < counts[list]; i++)
+            if (lists[list][i].name && strcmp(lists[list][i].name, name->name) == 0 &&
+                (strcmp(lists[list][i].group, name->group) == 0 || strcmp(name->name, "events") == 0))
+                return true;
+    return false;
+}
+
+// What a wildcard leaves out and could be deleted; reviews are never there, and policies have a warning of their own.
+static void check_left_out(const struct checking *checking, const struct ir_lock *lock) {
+    static const struct ir_resource_name kinds[] = {{"coordination.k8s.io", "leases"}, {"", "events"}};
+    if (lock->scope.where == IN_CLUSTER || !(lock->denies & OPS_STORED)) return;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        struct text out;
+        text_init(&out, checking->arena);
+        for (size_t j = 0; j < sizeof kinds / sizeof *kinds && !target->name; j++) {
+            const bool events = !*kinds[j].group && target->group && strcmp(target->group, "events.k8s.io") == 0;
+            if ((!target->group || events || strcmp(target->group, kinds[j].group) == 0) &&
+                !is_named(&lock->scope, &kinds[j]))
+                text_printf(&out, "%s%s", out.len ? " and " : "", kinds[j].name);
+        }
+        if (!out.len) continue;
+        struct diagnostic *diagnostic =
+            diag_report(checking->diags, DIAG_WILDCARD_LEAVES_OUT, target->span,
+                        "lock '%s' does not take in %s, which wildcards leave out", lock->name, text_string(&out));
+        diag_help(
+            checking->diags, diagnostic,
+            "name them beside the wildcard if they are meant, or behind 'except resources'; or accept it: allow %s",
+            diag_info(DIAG_WILDCARD_LEAVES_OUT)->code);
+        return;
+    }
+}
+
 // Requests that reach the locked object by a subresource whose own object carries no labels.
 static void check_subresources(const struct checking *checking, const struct ir_lock *lock) {
     struct text open;
@@ -887,6 +924,7 @@ void check_locks(struct checking *checking) {
         check_starvation(checking, lock);
         check_requirement(checking, lock);
         check_policies(checking, lock);
+        check_left_out(checking, lock);
         check_versions(checking, lock);
         check_approval(checking, lock);
         check_surroundings(checking, lock);

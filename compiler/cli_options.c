@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli_buffer.h"
+#include "klock/klock.h"
 
 #define POLICY_ARGUMENTS "PATH..."
 
@@ -260,25 +261,6 @@ static bool read_minor(struct cli *cli) {
     return bad_value(cli, "--kubernetes", cli->kubernetes, "that is no version such as 1.30");
 }
 
-static bool is_date(const char *text) {
-    unsigned number[3] = {0, 0, 0}; // year, month, day
-    if (strlen(text) != 10) return false;
-    for (size_t i = 0, part = 0; i < 10; i++) {
-        if (i == 4 || i == 7) {
-            if (text[i] != '-') return false;
-            part++;
-        } else {
-            if (!isdigit((unsigned char)text[i])) return false;
-            number[part] = number[part] * 10 + (unsigned)(text[i] - '0');
-        }
-    }
-    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (number[1] < 1 || number[1] > 12) return false;
-    bool leap = (number[0] % 4 == 0 && number[0] % 100 != 0) || number[0] % 400 == 0;
-    unsigned last = days[number[1] - 1] + (number[1] == 2 && leap);
-    return number[2] >= 1 && number[2] <= last;
-}
-
 static bool read_arguments(struct cli *cli) {
     const struct cli_verb *verb = cli->verb;
     const char *arguments = verb->arguments != NULL ? verb->arguments : "";
@@ -331,7 +313,7 @@ bool cli_read(struct cli *cli, int count, char **words) {
     }
     if (cli->help) return true;
     if (cli->kubernetes != NULL && !read_minor(cli)) return false;
-    if (cli->at != NULL && !is_date(cli->at))
+    if (cli->at != NULL && !klock_is_day(cli->at))
         return bad_value(cli, "--at", cli->at, "that is no day such as 2026-01-31");
     return read_arguments(cli);
 }

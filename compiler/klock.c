@@ -8,6 +8,7 @@
 #include "diag_print.h"
 #include "driver.h"
 #include "json.h"
+#include "kube.h"
 #include "text.h"
 #include "value.h"
 #include "yamlio.h"
@@ -26,6 +27,10 @@ struct klock_compiler {
 
 #define STRING_OF(x) #x
 #define VERSION_OF(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
+
+bool klock_is_day(const char *text) {
+    return kube_is_day(text);
+}
 
 const char *klock_version(void) {
     return VERSION_OF(KLOCK_VERSION_MAJOR, KLOCK_VERSION_MINOR, KLOCK_VERSION_PATCH);

@@ -79,3 +79,22 @@ bool kube_is_version(const char *text) {
     digits = strspn(text, "0123456789");
     return digits && !text[digits];
 }
+
+bool kube_is_day(const char *text) {
+    static const char form[] = "dddd-dd-dd";
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int numbers[3] = {0, 0, 0}; // year, month, day
+    if (strlen(text) != sizeof form - 1) return false;
+    for (size_t i = 0, part = 0; form[i]; i++) {
+        const bool digit = text[i] >= '0' && text[i] <= '9';
+        if (form[i] == 'd' ? !digit : text[i] != form[i]) return false;
+        if (digit)
+            numbers[part] = numbers[part] * 10 + text[i] - '0';
+        else
+            part++;
+    }
+    const int year = numbers[0], month = numbers[1], day = numbers[2];
+    if (month < 1 || month > 12) return false;
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return day >= 1 && day <= days[month - 1] + (month == 2 && leap);
+}

@@ -11,4 +11,6 @@ bool kube_is_label_key(const char *text);     // [prefix/]name
 bool kube_is_label_value(const char *text);   // may be empty
 bool kube_is_version(const char *text);       // v1, v2beta1
 
+bool kube_is_day(const char *text); // of the calendar: YYYY-MM-DD, whose bytes compare as days do
+
 #endif

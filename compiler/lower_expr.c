@@ -213,6 +213,49 @@ static bool check_glob(struct lowering *lowering, struct word word) {
     return false;
 }
 
+// The characters that what is read is made of; NULL for any.
+static const char *alphabet_of(enum ir_kind kind) {
+#define LOWER "abcdefghijklmnopqrstuvwxyz0123456789-"
+#define LABEL LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ._"
+    switch (kind) {
+    case IR_LABEL:
+    case IR_NAMESPACE_LABEL: return LABEL;
+    case IR_LABEL_KEY:
+    case IR_ANNOTATION_KEY: return LABEL "/";
+    case IR_NAMESPACE: return LOWER;
+    default: return NULL;
+    }
+#undef LOWER
+#undef LABEL
+}
+
+static void check_pattern(struct lowering *lowering, const struct ir_expr *atom, struct word word, bool glob) {
+    if (!regex_can_match(atom->regex, alphabet_of(atom->kind), lowering->arena)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "nothing that is there can match this pattern");
+        diag_help(lowering->diags, diagnostic,
+                  "look at its signs: '^' and '$' stand for the ends of the text, names have small letters, labels no "
+                  "blanks; or accept it: allow %s",
+                  diag_info(DIAG_NEVER_HOLDS)->code);
+    } else if (glob && !strpbrk(word.text, "*?")) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span,
+                                                    "without '*' and '?', 'like' compares the whole text");
+        diag_help(lowering->diags, diagnostic,
+                  "say '=' if that is meant, or where more may stand: like \"%s*\"; or: allow %s", word.text,
+                  diag_info(DIAG_WHOLE_TEXT)->code);
+    }
+}
+
+// A text that looks like a glob, and is compared whole.
+static void check_whole(struct lowering *lowering, struct word word) {
+    const size_t len = strlen(word.text);
+    if (len < 2 || strpbrk(word.text, " \t\n") || (word.text[0] != '*' && word.text[len - 1] != '*')) return;
+    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span,
+                                                "'%.80s' is compared whole, its '*' included", word.text);
+    diag_help(lowering->diags, diagnostic, "a pattern stands behind 'like': like \"%.80s\"; or accept it: allow %s",
+              word.text, diag_info(DIAG_WHOLE_TEXT)->code);
+}
+
 static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct word word, bool glob) {
     if (glob && !check_glob(lowering, word)) return;
     const char *pattern = glob ? regex_from_glob(lowering->arena, word.text) : word.text;
@@ -227,6 +270,7 @@ static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct 
     }
     const struct value *value = value_string(lowering->arena, pattern);
     ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
+    if (atom->regex) check_pattern(lowering, atom, word, glob);
 }
 
 // ---- constants ----
@@ -520,6 +564,7 @@ static struct ir_expr *equal_to_one(struct lowering *lowering, const struct expr
     for (size_t i = 0; i < expr->values.count; i++) {
         const struct word word = expr->values.items[i];
         check_operand(lowering, expr->kind, word);
+        if (atom->kind == IR_FIELD || atom->kind == IR_ANNOTATION) check_whole(lowering, word);
         if (!text) check_untyped(lowering, word);
         const struct value *value = text ? value_string(arena, word.text) : lower_value(lowering, word);
         if (!text && value->kind != VALUE_STRING) check_data(lowering, atom, word);

@@ -5,6 +5,7 @@
 #include "catalog.h"
 #include "celexpr.h"
 #include "diag.h"
+#include "kube.h"
 #include "lower.h"
 #include "source.h"
 #include "suggest.h"
@@ -185,28 +186,17 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     for (size_t i = 0; i < clause->paths.count; i++) add_path(lowering, &clause->paths.items[i], lock);
 }
 
-// YYYY-MM-DD: bytes compare as days do.
-static bool is_date(const char *text) {
-    static const char pattern[] = "dddd-dd-dd";
-    if (strlen(text) != sizeof pattern - 1) return false;
-    for (size_t i = 0; pattern[i]; i++)
-        if (pattern[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i]) return false;
-    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const int month = (text[5] - '0') * 10 + text[6] - '0', day = (text[8] - '0') * 10 + text[9] - '0';
-    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
-}
-
 // --at knows days, so a time of day could only be ignored.
 static void bad_date(struct lowering *lowering, struct word word) {
     const char *time = strpbrk(word.text, "Tt");
     const char *day = time ? arena_copy(lowering->arena, word.text, (size_t)(time - word.text)) : "";
-    if (is_date(day)) {
+    if (kube_is_day(day)) {
         struct diagnostic *diagnostic =
             diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
         diag_help(lowering->diags, diagnostic,
                   "only days are known: write %s; both days belong to the time of the lock", day);
     } else {
-        bad_word(lowering, word, "a date is a day, such as 2026-01-31");
+        bad_word(lowering, word, "a date is a day of the calendar, such as 2026-01-31");
     }
 }
 
@@ -215,7 +205,7 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
     const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_ACTIVE);
     if (!clause) return true;
     for (size_t i = 0; i < clause->words.count; i++)
-        if (clause->words.items[i].text && !is_date(clause->words.items[i].text)) {
+        if (clause->words.items[i].text && !kube_is_day(clause->words.items[i].text)) {
             bad_date(lowering, clause->words.items[i]);
             return true;
         }

@@ -53,6 +53,35 @@ static int by_key_as_written(const void *left, const void *right) {
     return keys ? keys : (one->order > other->order) - (one->order < other->order);
 }
 
+static const char *reading_text(struct arena *arena, const struct ir_expr *atom) {
+    struct text text;
+    switch (atom->kind) {
+    case IR_USER: return "(user)";
+    case IR_NAME: return "(name)";
+    case IR_NAMESPACE: return "(namespace)";
+    case IR_LABEL: return arena_printf(arena, "(label %s)", atom->key);
+    case IR_ANNOTATION: return arena_printf(arena, "(annotation %s)", atom->key);
+    case IR_NAMESPACE_LABEL: return arena_printf(arena, "(namespace label %s)", atom->key);
+    default: break;
+    }
+    text_init(&text, arena);
+    text_add_string(&text, "(field ");
+    for (size_t i = 0; i < atom->path.count; i++)
+        text_printf(&text, "%s%s", i ? "." : "", atom->path.segments[i].key ? atom->path.segments[i].key : "*");
+    text_add_char(&text, ')');
+    return text_string(&text);
+}
+
+static const char *order_sign(enum ir_test test) {
+    switch (test) {
+    case TEST_LT: return "<";
+    case TEST_LE: return "<=";
+    case TEST_GT: return ">";
+    case TEST_GE: return ">=";
+    default: return "";
+    }
+}
+
 // Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
 static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
                                  struct requirement **list, size_t *count) {
@@ -61,6 +90,8 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
         text_init(&value, arena);
         if (negated) text_add_char(&value, '^');
         if (expr->test == TEST_EXISTS) text_add_char(&value, '*');
+        text_add_string(&value, order_sign(expr->test));
+        if (expr->operand_count) text_add_string(&value, reading_text(arena, expr->operands[0]));
         if (negated && expr->value_count > 1) text_add_char(&value, '(');
         for (size_t i = 0; i < expr->value_count; i++) {
             if (i) text_add_char(&value, '|');
@@ -72,34 +103,67 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
         if (negated && expr->value_count > 1) text_add_char(&value, ')');
         const struct requirement added = {expr->key, text_string(&value), *count};
         ARENA_PUSH(arena, *list, *count, added);
+        return;
     }
     for (size_t i = 0; i < expr->operand_count; i++)
         collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
 }
 
-static void add_subjects(struct text *text, const struct ir_subjects *subjects) {
+struct labels {
+    const char **items;
+    size_t count;
+};
+
+static void add_label(struct arena *arena, struct labels *labels, const char *label) {
+    for (size_t i = 0; i < labels->count; i++)
+        if (strcmp(labels->items[i], label) == 0) return;
+    ARENA_PUSH(arena, labels->items, labels->count, label);
+}
+
+// Whoever passes: exclusive actors first, then those who are exempt.
+static struct labels passers_of(struct arena *arena, const struct ir_lock *lock) {
+    struct labels labels = {0};
+    for (size_t i = 0; i < lock->exclusive.label_count; i++) add_label(arena, &labels, lock->exclusive.labels[i]);
+    for (size_t i = 0; i < lock->passes.label_count; i++) add_label(arena, &labels, lock->passes.labels[i]);
+    return labels;
+}
+
+static void add_labels(struct text *text, const char *const *labels, size_t count) {
     enum { SHOWN = 8 };
-    for (size_t i = 0; i < subjects->label_count && i < SHOWN; i++)
-        text_printf(text, "%s%s", i ? ", " : "", subjects->labels[i]);
-    if (subjects->label_count > SHOWN) text_printf(text, " and %zu more", subjects->label_count - SHOWN);
+    for (size_t i = 0; i < count && i < SHOWN; i++) text_printf(text, "%s%s", i ? ", " : "", labels[i]);
+    if (count > SHOWN) text_printf(text, " and %zu more", count - SHOWN);
 }
 
-static void add_who_may(struct text *text, const struct ir_lock *lock) {
-    if (!lock->exclusive.label_count) {
+static void add_glass(struct text *text, const struct ir_lock *lock) {
+    if (!lock->glass.label_count) return;
+    text_add_string(text, "; break-glass: ");
+    add_labels(text, lock->glass.labels, lock->glass.label_count);
+}
+
+static void add_who_may(struct arena *arena, struct text *text, const struct ir_lock *lock) {
+    const struct labels passers = passers_of(arena, lock);
+    if (passers.count) {
+        text_add_string(text, "only ");
+        add_labels(text, passers.items, passers.count);
+        text_add_string(text, " may");
+        add_glass(text, lock);
+    } else if (lock->glass.label_count) {
+        text_add_string(text, "only ");
+        add_labels(text, lock->glass.labels, lock->glass.label_count);
+        text_add_string(text, " may, by break-glass");
+    } else {
         text_add_string(text, "nobody may");
-        return;
     }
-    text_add_string(text, "only ");
-    add_subjects(text, &lock->exclusive);
-    text_add_string(text, " may");
 }
 
-// Whoever satisfies the requirement may, and so may the lock's actors.
-static void add_required(struct text *text, const struct ir_lock *lock, const char *requirement) {
+// Whoever satisfies the requirement may, and so may who passes the lock.
+static void add_required(struct arena *arena, struct text *text, const struct ir_lock *lock, const char *requirement) {
+    const struct labels passers = passers_of(arena, lock);
     text_add_string(text, "required");
-    if (lock->exclusive.label_count) text_add_string(text, " of all but ");
-    add_subjects(text, &lock->exclusive);
+    if (passers.count) text_add_string(text, " of all but ");
+    add_labels(text, passers.items, passers.count);
     text_printf(text, ": %s", requirement);
+    add_glass(text, lock);
 }
 
 static const char *written(const struct lowering *lowering, const struct ast_clause *clause) {
@@ -135,16 +199,12 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
                 lock->policy);
     if (require && !lock->denies && !lock->acts) {
-        add_required(&text, lock, written(lowering, require));
+        add_required(lowering->arena, &text, lock, written(lowering, require));
     } else {
-        add_who_may(&text, lock);
+        add_who_may(lowering->arena, &text, lock);
         if (require) text_printf(&text, "; required: %s", written(lowering, require));
     }
     if (unless) text_printf(&text, "; unless %s", written(lowering, unless));
-    if (lock->glass.label_count) {
-        text_add_string(&text, "; break-glass: ");
-        add_subjects(&text, &lock->glass);
-    }
     if (owner) text_printf(&text, "; owner: %s", owner);
     if (ticket) text_printf(&text, "; ticket: %s", ticket);
     text_add_char(&text, ')');

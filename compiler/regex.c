@@ -396,6 +396,75 @@ bool regex_find(struct regex_finder *finder, const char *text, size_t len, size_
 
 // ---- globs ----
 
+// ---- whether anything matches ----
+
+static bool class_meets(const struct class *class, const char *alphabet) {
+    if (!alphabet) return class->count > 0;
+    for (; *alphabet; alphabet++)
+        if (class_has(class, (unsigned char)*alphabet)) return true;
+    return false;
+}
+
+// Where an instruction is reached: before any character, somewhere, behind the last one. The first may be the last.
+enum { AT_BEGIN = 1, AT_END = 2, SITUATIONS = 4 };
+
+// The situation behind an assertion, or -1 when it cannot hold.
+static int assert_situation(enum assertion assertion, int situation, bool lines) {
+    switch (assertion) {
+    case ASSERT_LINE_BEGIN:
+        if (lines) return situation;
+        // fall through
+    case ASSERT_TEXT_BEGIN: return situation & AT_BEGIN ? situation : -1;
+    case ASSERT_LINE_END:
+        if (lines) return situation;
+        // fall through
+    case ASSERT_TEXT_END: return situation | AT_END;
+    case ASSERT_WORD:
+    case ASSERT_NO_WORD: break;
+    }
+    return situation;
+}
+
+bool regex_can_match(const struct regex *regex, const char *alphabet, struct arena *scratch) {
+    bool *known = ARENA_ARRAY(scratch, bool, regex->count *SITUATIONS);
+    size_t *stack = ARENA_ARRAY(scratch, size_t, regex->count * SITUATIONS), depth = 0;
+    // A match may begin anywhere.
+    for (int situation = 0; situation <= AT_BEGIN; situation++) {
+        known[situation] = true;
+        stack[depth++] = (size_t)situation;
+    }
+    while (depth) {
+        const size_t at = stack[--depth], pc = at / SITUATIONS;
+        const int situation = (int)(at % SITUATIONS);
+        const struct instruction *instruction = &regex->code[pc];
+        size_t next[2] = {pc + 1, instruction->target}, first = 0, last = 1;
+        int behind = situation;
+        switch (instruction->opcode) {
+        case OP_MATCH: return true;
+        case OP_CLASS:
+            if ((situation & AT_END) || !class_meets(&instruction->class, alphabet)) continue;
+            behind = 0;
+            break;
+        case OP_SPLIT: last = 2; break;
+        case OP_JUMP:
+            first = 1;
+            last = 2;
+            break;
+        case OP_ASSERT:
+            behind = assert_situation(instruction->assertion, situation, !alphabet);
+            if (behind < 0) continue;
+            break;
+        }
+        for (size_t i = first; i < last; i++) {
+            const size_t reached = next[i] * SITUATIONS + (size_t)behind;
+            if (known[reached]) continue;
+            known[reached] = true;
+            stack[depth++] = reached;
+        }
+    }
+    return false;
+}
+
 char *regex_from_glob(struct arena *arena, const char *glob) {
     struct text text;
     text_init(&text, arena);

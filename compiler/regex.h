@@ -30,6 +30,10 @@ struct regex_finder *regex_finder(const struct regex *regex, struct arena *arena
 // The leftmost match that begins at the byte `from` or behind it; of those the one that Go's regexp prefers.
 bool regex_find(struct regex_finder *finder, const char *text, size_t len, size_t from, struct regex_found *ret_found);
 
+// Whether some text of these characters, or of any where `alphabet` is NULL, could match. Where words begin and end is
+// not looked at.
+bool regex_can_match(const struct regex *regex, const char *alphabet, struct arena *scratch);
+
 // The pattern of a glob that must match the whole text: `*` is any run of characters, `?` is one, the rest is literal.
 char *regex_from_glob(struct arena *arena, const char *glob);
 

@@ -20,6 +20,8 @@ extern "C" {
 
 /* "0.1.0" */
 KLOCK_API const char *klock_version(void);
+// Whether the text is a day of the calendar, YYYY-MM-DD, as options and policies take one.
+KLOCK_API bool klock_is_day(const char *text);
 
 struct klock_compiler;
 

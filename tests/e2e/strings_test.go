@@ -51,8 +51,12 @@ var stringPlaces = []place{
 	{"field contains", lockHead + "where field spec.x contains %s\n}", inConstant},
 	{"field key", lockHead + "where field spec[%s] = v\n}", inPath},
 	{"element key", lockHead + "where any spec.x as e (e[%s] = v)\n}", inPath},
+	{"read annotation", lockHead + "where label k = annotation %s\n}", inConstant},
+	{"read label", lockHead + "where annotation k != label %s\n}", inConstant},
+	{"read field", lockHead + "where annotation k = old field spec[%s]\n}", inPath},
+	{"any annotation", lockHead + "where any annotation like %s\n}", inPattern},
 	{"changing", lockHead + "changing spec[%s]\n}", inPath},
-	{"changing label", lockHead + "changing metadata.labels[%s]\n}", inPath},
+	{"changing label", lockHead + "changing metadata.labels[%s]\n}", inKey},
 	{"except changing", lockHead + "except changing spec[%s]\n}", inConstant},
 	{"user", lockHead + "all objects\n exclusive user %s\n}", inConstant},
 	{"group", lockHead + "all objects\n exclusive group %s\n}", inConstant},
@@ -96,8 +100,14 @@ type output struct {
 }
 
 func inConstant(o *output, text string) bool { return o.constants[text] }
-func inPath(o *output, text string) bool     { return o.constants[text] || o.fields[text] }
-func inValue(o *output, text string) bool    { return o.values[text] }
+func inKey(o *output, text string) bool {
+	if strings.ContainsAny(text, "*?") {
+		return inPattern(o, text)
+	}
+	return inPath(o, text)
+}
+func inPath(o *output, text string) bool  { return o.constants[text] || o.fields[text] }
+func inValue(o *output, text string) bool { return o.values[text] }
 
 func inMessage(o *output, text string) bool {
 	for _, message := range o.messages {
@@ -298,7 +308,7 @@ func TestStrings(t *testing.T) {
 					if !p.found(o, text) {
 						t.Errorf("%q is not found again in\n%s", text, answer.Manifest)
 					}
-					if text != "" && o.shape != shape && p.name != "field key" && p.name != "element key" && p.name != "changing" && p.name != "changing label" && p.name != "except changing" {
+					if text != "" && o.shape != shape && p.name != "field key" && p.name != "read field" && p.name != "element key" && p.name != "changing" && p.name != "changing label" && p.name != "except changing" {
 						t.Errorf("%q changes the structure of expressions:\n%s", text, answer.Manifest)
 					}
 					for _, object := range o.objects {

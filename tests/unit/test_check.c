@@ -556,6 +556,25 @@ static void actors_that_contradict_are_reported(void **state) {
                       "K0204");
 }
 
+static void constants_of_every_type_tell_selections_apart(void **state) {
+    static const char text[] =
+        "lock a {\n  resources configmaps\n  namespace x\n  where %s\n  deny delete\n  exclusive user u\n}\n"
+        "lock b {\n  resources configmaps\n  namespace x\n  where %s\n  deny delete\n  exclusive user v\n}\n";
+    static const char *const pairs[][2] = {
+        {"field immutable = true", "field immutable = false"},
+        {"field spec.x = 0.5", "field spec.x = 1.5"},
+        {"field spec.x = 1", "field spec.x = \"1\""},
+        {"field spec.x = 1k", "field spec.x = \"1k\""},
+        {"label a = label b", "label a = label c"},
+        {"label a = user", "label a = name"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct arena *arena = arena_of(state);
+        assert_silent(compile(state, arena_printf(arena, text, pairs[i][0], pairs[i][1])), "K0204");
+        assert_reports(compile(state, arena_printf(arena, text, pairs[i][0], pairs[i][0])), "K0204", "b");
+    }
+}
+
 static void wildcards_of_different_groups_do_not_contradict(void **state) {
     static const char text[] =
         "lock a {\n  resources *.%s\n  namespace x\n  labels k=v\n  deny delete\n  exclusive user u\n}\n"
@@ -584,6 +603,7 @@ int main(void) {
         SENTENCE(thousands_of_warnings_can_be_accepted),
         SENTENCE(no_error_hides_behind_warnings),
         SENTENCE(actors_that_contradict_are_reported),
+        SENTENCE(constants_of_every_type_tell_selections_apart),
         SENTENCE(wildcards_of_different_groups_do_not_contradict),
         SENTENCE(static_manifests_hold_no_rbac),
     };

@@ -190,6 +190,28 @@ static void globs_match_the_whole_text(void **state) {
     assert_true(globbed(fixture, literal, literal));
 }
 
+static bool can_match(struct fixture *fixture, const char *pattern, const char *alphabet) {
+    const char *error;
+    size_t offset;
+    return regex_can_match(regex_compile(&fixture->arena, pattern, &error, &offset), alphabet, &fixture->arena);
+}
+
+static void what_can_match_is_told(void **state) {
+    static const char *const possible[] = {"a", "",    "^$",   "^a$",  "(^a|b)c",    "a*^b",
+                                           "$", "x?$", "[^a]", "a{3}", "(?m)a$\\nb", "\\bx"};
+    static const char *const impossible[] = {"a^b",  "a$b", "$a", "x^", "(a|b)^c", "[^\\x00-\\x{10FFFF}]",
+                                             "^a$.", "b+^"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof possible / sizeof *possible; i++)
+        if (!can_match(fixture, possible[i], NULL)) fail_msg("%s", possible[i]);
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++)
+        if (can_match(fixture, impossible[i], NULL)) fail_msg("%s", impossible[i]);
+    assert_false(can_match(fixture, "a b", "ab"));
+    assert_false(can_match(fixture, "A", "ab"));
+    assert_true(can_match(fixture, "(?i)A", "ab"));
+    assert_true(can_match(fixture, "a|c", "ab"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(matches_anywhere_unless_anchored, set_up, tear_down),
@@ -204,6 +226,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(says_what_is_not_supported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(size_and_depth_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(time_is_linear, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_can_match_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(globs_match_the_whole_text, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("regex", tests, NULL, NULL);

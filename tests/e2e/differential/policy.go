@@ -144,13 +144,68 @@ var globs = []string{"*", "a*", "*-?", "re?", "*.example.com", "?*", "[a]*", "a.
 var patterns = []string{"^a", "red|blue", "^[a-z]+$", "\\d+", "^$", "(?i)RED", "x{1,3}", ".", "^web(-[0-9]+)?$", "[^a]", "é", "'", "[é-ü]+", "^(?:system:)", "a\\.b"}
 var fragments = []string{"a", "e", "", "red", "-", ".", "'", "system:"}
 
+var (
+	sizes     = []string{"10Gi", "500m", "2k", "1e3", "0.5Ki", "1n", "16Ei", "99E"}
+	keyGlobs  = []string{"a*", "*/*", "?", "example.com/*", "*.kubernetes.io/*", "*_1"}
+	relations = []string{" < ", " <= ", " > ", " >= "}
+)
+
+// reading is what the request or the object brings, other than what stands on the left; ordered is what has an order.
+func (m *maker) reading(left string, ordered bool) string {
+	for range 8 {
+		var text string
+		switch n := m.s.IntN(8); {
+		case n < 2:
+			text = "label " + keyWord(pick(m.s, m.w.keys))
+		case m.namespace || n < 3:
+			text = pick(m.s, []string{"user", "name", "namespace"})
+			if ordered || (m.namespace && text == "namespace") {
+				continue
+			}
+		case n < 4:
+			text = "annotation " + keyWord(pick(m.s, m.w.annotations))
+		case n < 5:
+			text = "namespace label " + keyWord(pick(m.s, m.w.keys))
+		default:
+			path := m.fieldPath().path
+			if slices.Contains(path, "*") {
+				continue
+			}
+			text = pick(m.s, []string{"", "", "old ", "new "}) + "field " + pathText(path)
+		}
+		if text != left {
+			return text
+		}
+	}
+	return ""
+}
+
 // text comparison behind a label, annotation, name, …
 func (m *maker) compare(kind, key string, exists bool) string {
 	value := func() string { return word(m.textFor(kind, key)) }
 	text := func(from []string) string { return quote(pick(m.c, from)) }
-	n := m.s.IntN(22)
+	n := m.s.IntN(27)
 	if !exists && n < 3 {
 		n = 3
+	}
+	if n >= 22 {
+		left := strings.TrimSpace(kind + " " + keyWord(key))
+		reading := m.reading(left, n == 22)
+		m.textFor(kind, key)
+		switch {
+		case n == 23 && exists:
+			return pick(m.s, relations) + pick(m.c, sizes)
+		case reading == "" || (n == 22 && !exists):
+			return " = " + value()
+		case n == 22:
+			return pick(m.s, relations) + reading
+		case n == 24:
+			return " != " + reading
+		case n == 25:
+			return " in (" + value() + ", " + reading + ")"
+		default:
+			return " = " + reading
+		}
 	}
 	switch {
 	case n < 3:
@@ -263,7 +318,24 @@ func (m *maker) fieldValue(f field, root bool) string {
 func (m *maker) compareField(f field, root bool) string {
 	value := func() string { return m.fieldValue(f, root) }
 	text := func(from []string) string { return quote(pick(m.c, from)) }
-	switch n := m.s.IntN(20); {
+	switch n := m.s.IntN(26); {
+	case n >= 20:
+		reading := m.reading("", n < 22)
+		value()
+		switch {
+		case n == 24:
+			return pick(m.s, relations) + pick(m.c, sizes)
+		case n == 25:
+			return pick(m.s, []string{" = ", " != "}) + pick(m.c, sizes)
+		case reading == "":
+			return ""
+		case n < 22:
+			return pick(m.s, relations) + reading
+		case n == 22:
+			return pick(m.s, []string{" = ", " != "}) + reading
+		default:
+			return " contains " + reading
+		}
 	case n < 3:
 		value()
 		return ""
@@ -360,7 +432,13 @@ func (m *maker) quantify(path []string, f field, nesting, depth int) string {
 func (m *maker) field() string {
 	f := m.fieldPath()
 	state := pick(m.s, []string{"", "", "", "", "old ", "new "})
-	return state + "field " + pathText(f.path) + m.compareField(f, true)
+	left := state + "field " + pathText(f.path)
+	for {
+		comparison := m.compareField(f, true)
+		if !strings.HasSuffix(comparison, " "+left) { // which would be equal to itself
+			return left + comparison
+		}
+	}
 }
 
 var celExpressions = []string{
@@ -422,7 +500,9 @@ var celExpressions = []string{
 }
 
 func (m *maker) atom(depth int) string {
-	switch n := m.s.IntN(30); {
+	switch n := m.s.IntN(31); {
+	case n == 30:
+		return pick(m.s, []string{"any label like ", "any annotation like "}) + quote(pick(m.c, keyGlobs))
 	case n < 5:
 		key := pick(m.s, m.w.keys)
 		return "label " + keyWord(key) + m.compare("label", key, true)
@@ -675,7 +755,11 @@ func (m *maker) paths(each bool) string {
 			}
 			texts = append(texts, path)
 		case n < 4:
-			texts = append(texts, pick(m.s, []string{"metadata.labels", "metadata.annotations"})+"["+quote(pick(m.s, m.w.keys))+"]")
+			key := pick(m.s, m.w.keys)
+			if chance(m.s, 40) {
+				key = pick(m.s, keyGlobs)
+			}
+			texts = append(texts, pick(m.s, []string{"metadata.labels", "metadata.annotations"})+"["+quote(key)+"]")
 		case n < 5:
 			texts = append(texts, pick(m.s, []string{"spec", "data", "spec.template", "status", "spec.containers", "spec.map"}))
 		default:

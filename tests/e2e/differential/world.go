@@ -106,7 +106,7 @@ var (
 	allNamespaces = []string{"default", "prod", "team-a", "kube-system", "kube-public", "lock", "x1"}
 	allNames      = []string{"web", "db-0", "web.example.com", "a", "lock", "system:node", "x_Y", "it's", "db-1"}
 	allKeys       = []string{"aura", "app.kubernetes.io/name", "tier", "a/b", "x_1", "in", "test", "a.b-c_d", "n", "example.com/Odd.Key_1"}
-	allValues     = []string{"red", "blue", "", "a", "5", "10", "007", "x_Y.z-1", "true", "1.5", "999999999999999999", "1234567890123456789", "lock"}
+	allValues     = []string{"red", "blue", "", "a", "5", "10", "007", "x_Y.z-1", "true", "1.5", "999999999999999999", "1234567890123456789", "lock", "10Gi", "500m", "1e999999999"}
 	allUsers      = []string{"alice", "bob", "system:serviceaccount:prod:operator", "system:serviceaccount:default:jonny-op", "o'neil", "kubernetes-admin", "é@example.com"}
 	allGroups     = []string{"devs", "system:masters", "system:serviceaccounts:prod", "ops team", "oidc:\"x\"", "system:authenticated"}
 	allUIDs       = []string{"u-1", "u-2"}
@@ -168,6 +168,8 @@ var allFields = []field{
 	{[]string{"spec", "paused"}, []any{true, false}},
 	{[]string{"spec", "text"}, strs("red", "blue", "5", "", "a'b\"c", "é日", "x\ny", "true")},
 	{[]string{"spec", "limit"}, []any{"50%", int64(1), int64(2), "1"}},
+	{[]string{"spec", "size"}, []any{"10Gi", "10240Mi", "500m", "0.5", int64(2000), "2k", 0.5, "1e3", "Ki", "1e999999999", "red", true, 1e-7}},
+	{[]string{"spec", "owner"}, []any{"alice", "web", "default", "red", int64(5)}},
 	{[]string{"spec", "list", "*"}, strs("a", "b", "", "red")},
 	{[]string{"spec", "numbers", "*"}, []any{int64(1), int64(2), 2.0, 2.5, "2"}},
 	{[]string{"spec", "map", "x"}, strs("1", "2", "red")},
@@ -312,7 +314,9 @@ func isPlain(text string) bool {
 			return false
 		}
 	}
-	return text != "" && text != "true" && text != "false"
+	// These words are other values, or read one.
+	return text != "" && !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "user", "name", "namespace", "label",
+		"annotation", "field", "old", "new"}, text)
 }
 
 // word writes a text without quotes where that is clearly possible.
