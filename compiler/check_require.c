@@ -76,9 +76,23 @@ static enum judged judge_chain(const struct author *author, const struct ir_expr
     return result;
 }
 
+// Whether something is compared with what it was in a way that whoever leaves it alone satisfies.
+static bool is_kept(const struct author *author, const struct ir_expr *expr) {
+    if (expr->operand_count != 1 || expr->kind == IR_NOT || expr->operands[0]->kind != expr->kind ||
+        (expr->test != TEST_EQ && expr->test != TEST_GE && expr->test != TEST_LE))
+        return false;
+    struct ir_expr now = *expr, was = *expr->operands[0];
+    if ((now.state == STATE_OLD) == (was.state == STATE_OLD)) return false;
+    now.test = was.test = TEST_EXISTS;
+    now.operand_count = was.operand_count = 0;
+    now.state = was.state = STATE_SELF;
+    return strcmp(check_formula(author->arena, &now), check_formula(author->arena, &was)) == 0;
+}
+
 // Whether the formula holds of whatever the author writes. Of what it makes there is no old object.
 static enum judged judge(const struct author *author, const struct ir_expr *expr) {
     const bool nothing = expr->state == STATE_OLD && author->operation == OP_CREATE;
+    if (author->operation == OP_UPDATE && is_kept(author, expr)) return ALWAYS;
     if (ir_compares_readings(expr)) return PERHAPS;
     switch (expr->kind) {
     case IR_TRUE: return ALWAYS;

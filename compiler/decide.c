@@ -614,10 +614,21 @@ static size_t length(const struct value *list) {
     return list && list->kind == VALUE_LIST ? list->count : 0;
 }
 
+// Whether a key that the atom is about is in the first map alone.
+static bool has_other_key(const struct view *view, const struct ir_expr *atom, const struct value *map,
+                          const struct value *other) {
+    for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++) {
+        const char *key = map->as.entries[i].key;
+        if (test_text(view, atom, key) && !value_get(other, key)) return true;
+    }
+    return false;
+}
+
 // Whether something that the formula reads below the object (-1), or below the variable of that index, differs between
 // two states. `depth` is the index of the next variable.
-static bool reads_differ(struct arena *arena, const struct ir_expr *expr, int root, int depth, const struct value *old,
-                         const struct value *new) {
+static bool reads_differ(const struct view *view, const struct ir_expr *expr, int root, int depth,
+                         const struct value *old, const struct value *new) {
+    struct arena *arena = view->arena;
     const bool quantifier = expr->kind == IR_ANY || expr->kind == IR_ALL;
     if ((expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION) && root < 0) {
         const char *field = expr->kind == IR_LABEL ? "labels" : "annotations";
@@ -627,7 +638,8 @@ static bool reads_differ(struct arena *arena, const struct ir_expr *expr, int ro
     }
     if ((expr->kind == IR_LABEL_KEY || expr->kind == IR_ANNOTATION_KEY) && root < 0) {
         const char *field = expr->kind == IR_LABEL_KEY ? "labels" : "annotations";
-        if (!same(metadata_field(old, field), metadata_field(new, field))) return true;
+        const struct value *before = metadata_field(old, field), *after = metadata_field(new, field);
+        if (has_other_key(view, expr, before, after) || has_other_key(view, expr, after, before)) return true;
     }
     if (expr->kind == IR_FIELD && expr->path.variable == root &&
         !same(read_path(arena, old, &expr->path), read_path(arena, new, &expr->path)))
@@ -636,11 +648,11 @@ static bool reads_differ(struct arena *arena, const struct ir_expr *expr, int ro
         const struct value *before = project(arena, old, &expr->path, 0), *after = project(arena, new, &expr->path, 0);
         if (length(before) != length(after)) return true;
         for (size_t i = 0; i < length(before); i++)
-            if (reads_differ(arena, expr->operands[0], depth, depth + 1, before->as.items[i], after->as.items[i]))
+            if (reads_differ(view, expr->operands[0], depth, depth + 1, before->as.items[i], after->as.items[i]))
                 return true;
     }
     for (size_t i = 0; i < expr->operand_count; i++)
-        if (reads_differ(arena, expr->operands[i], root, depth + quantifier, old, new)) return true;
+        if (reads_differ(view, expr->operands[i], root, depth + quantifier, old, new)) return true;
     return false;
 }
 
@@ -846,7 +858,7 @@ static enum truth breaks(const struct view *view, const struct ir_lock *lock, co
     for (size_t i = 0; i < ir_part_count(lock->requires); i++) {
         const struct ir_expr *part = ir_part(lock->requires, i);
         const bool may_stay = ir_ratchets(part) || holding->of_controller;
-        if (may_stay && !reads_differ(view->arena, part, -1, 0, request->old_object, request->object)) continue;
+        if (may_stay && !reads_differ(view, part, -1, 0, request->old_object, request->object)) continue;
         result = either(result, negate(holds(view, part, request->object)));
     }
     return result;

@@ -284,17 +284,25 @@ static void add_differing(struct printer *printer, struct reads *reads, struct p
     reads->differ = piece_or(printer->arena, reads->differ, one);
 }
 
+// Of a formula about keys, those that it is about are not the same in both maps.
+static struct piece keys_differ(struct printer *printer, const struct ir_expr *atom, const char *old, const char *new) {
+    const char *key = arena_printf(printer->arena, "e%d", printer->depth++);
+    const struct piece other =
+        piece_at_least(printer->arena, piece_not(printer->arena, cel_test_key(printer, atom, key)), LEVEL_OR);
+    printer->depth--;
+    return piece_print(printer->arena, LEVEL_OR, "!%s.all(%s, %s || %s in %s) || !%s.all(%s, %s || %s in %s)", old, key,
+                       other.text, key, new, new, key, other.text, key, old);
+}
+
 static void add_reads(struct printer *printer, const struct ir_expr *formula, struct reads *reads) {
     const bool quantifier = formula->kind == IR_ANY || formula->kind == IR_ALL, of_object = formula->path.variable < 0;
     if (formula->kind == IR_LABEL) add_differing(printer, reads, key_changes(printer, "labels", formula->key));
     if (formula->kind == IR_ANNOTATION)
         add_differing(printer, reads, key_changes(printer, "annotations", formula->key));
     if (formula->kind == IR_LABEL_KEY)
-        add_differing(printer, reads,
-                      piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(labels), USE(newLabels)));
+        add_differing(printer, reads, keys_differ(printer, formula, USE(labels), USE(newLabels)));
     if (formula->kind == IR_ANNOTATION_KEY)
-        add_differing(printer, reads,
-                      piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(annotations), USE(newAnnotations)));
+        add_differing(printer, reads, keys_differ(printer, formula, USE(annotations), USE(newAnnotations)));
     if (formula->kind == IR_FIELD && of_object) add_differing(printer, reads, path_changes(printer, &formula->path));
     if (quantifier && of_object)
         add_differing(printer, reads,

@@ -160,6 +160,10 @@ static struct piece test_key(struct printer *printer, const struct ir_expr *atom
     return piece_and(arena, present, test_text(printer, atom, arena_printf(arena, "%s[%s]", map, key)));
 }
 
+struct piece cel_test_key(struct printer *printer, const struct ir_expr *atom, const char *key) {
+    return test_text(printer, atom, key);
+}
+
 // Some key of the map passes the test.
 static struct piece test_keys(struct printer *printer, const struct ir_expr *atom, const char *map) {
     const char *key = arena_printf(printer->arena, "e%d", printer->depth++);

@@ -123,6 +123,8 @@ typedef struct piece (*cel_path_end)(struct printer *printer, const struct ir_ex
 // Follows the atom's path from the subject, guarding every step.
 struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map,
                            size_t segment, cel_path_end finish);
+// Whether a formula about the keys of a map is about this one.
+struct piece cel_test_key(struct printer *printer, const struct ir_expr *atom, const char *key);
 struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom, const char *subject);
 struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, const char *subject);
 struct piece cel_has_key(struct arena *arena, const char *parent, const char *key);
