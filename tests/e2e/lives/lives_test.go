@@ -68,6 +68,12 @@ func (w *world) text(s string) string {
 	return strings.NewReplacer("NS", w.namespace, "LABELS", w.labels, "LATER", cmp.Or(w.later, w.labels), "NEW", w.later, "NAME", w.place.name+"-"+w.name, "GROUP", w.group).Replace(s)
 }
 
+// Until is the stage's with more patience: everything happens at once, and the oldest API server has one processor.
+func (w *world) Until(what string, condition func() bool) {
+	w.T.Helper()
+	stage.Within(w.T, 4*time.Minute, what, condition)
+}
+
 func (w *world) at(place string) stage.At { return stage.At(w.text(place)) }
 
 func (w *world) make(text string) {

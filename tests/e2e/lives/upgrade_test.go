@@ -46,6 +46,9 @@ func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	phases := phases(t)
 	places := append(slices.Clone(examples), everything, kept)
+	for i, p := range phases {
+		places = append(places, requirement(i, p.name))
+	}
 	s := stage.New(t, cluster.ForTest(t, cluster.Options{
 		Minor: phases[0].minor, ControllerManager: true, Scheduler: corev1.DefaultSchedulerName, Audit: true, Certificates: true, NodeAuthorizer: true,
 		APIServerFlags: append(phases[0].flags(), "--enable-bootstrap-token-auth"),

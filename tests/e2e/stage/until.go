@@ -11,7 +11,13 @@ import (
 // Until fails unless the condition comes true within a minute.
 func Until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	Within(t, time.Minute, what, condition)
+}
+
+// Within is Until with another patience.
+func Within(t *testing.T, patience time.Duration, what string, condition func() bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(context.Background(), 100*time.Millisecond, patience, true, func(context.Context) (bool, error) {
 		return condition(), nil
 	})
 	if err != nil {
