@@ -72,7 +72,8 @@ var victims = []victim{
 	{
 		example: "payments", lock: "lockred",
 		text: strings.NewReplacer("template: {metadata: {labels: {", "template: {metadata: {labels: {aura: red, ").Replace(fmt.Sprintf(unscheduled, "Deployment", "default", "{}")),
-		free: fmt.Sprintf(unscheduled, "Deployment", "default", "{}"),
+		// What nobody may be given in `default`, no twin there gets.
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
 	},
 	{
 		example: "database", lock: "never-deleted",
