@@ -73,7 +73,7 @@ LIBRARY := $(OUT)/libklock.a
 PROGRAM := $(OUT)/klockc
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))))
-FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*/*.[ch] tests/fuzz/*/driver/*.c)
+FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*.[ch] tests/*/*.[ch] tests/fuzz/*/driver/*.c)
 
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)
 LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
@@ -164,11 +164,21 @@ SYNTAX := $(OUT)/tests/golden/syntax
 $(SYNTAX): $(OUT)/tests/golden/syntax.o $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-unit-tests: $(UNIT_TESTS) $(FAILING) $(SYNTAX)
+# Tells what a manifest has twice, for all suites that compile something.
+UNIQUE := $(OUT)/tests/golden/unique
+$(UNIQUE): $(OUT)/tests/golden/unique.o $(OUT)/tests/unique.o
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+# klockc whose names can be made to collide.
+COLLIDING := $(OUT)/tests/cli/klockc-colliding
+$(COLLIDING): $(OUT)/tests/cli/colliding_names.o $(CLI_OBJECTS) $(LIBRARY)
+	$(LINK) $(foreach name,names_part names_identifier names_of_grant lower_id,-Wl,--wrap=$(name)) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+unit-tests: $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING)
 unit: $(UNIT_TESTS)
 	@BUILD=$(BUILD) tests/run unit
 
-golden-update: all $(SYNTAX)
+golden-update: all $(SYNTAX) $(UNIQUE)
 	@BUILD=$(BUILD) tests/golden/run.sh --update
 
 differential: build/oracle
@@ -176,14 +186,14 @@ differential: build/oracle
 
 sanitize:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING) $(SYNTAX))
+	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING))
 	@BUILD=asan tests/run unit golden rows cli docs
 
 fuzz:
 	@.ci/deps build fuzz
 	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile build/fuzz/fuzz_cel
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
-$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(LIBRARY)
+$(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/unique.o $(LIBRARY)
 	$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 bench: all

@@ -65,6 +65,7 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     case KLOCK_OK: *ret_status = CLI_FINE; return compiler;
     case KLOCK_ERRORS: *ret_status = CLI_FAILED; return compiler;
     case KLOCK_INPUT: *ret_status = CLI_USAGE; return compiler;
+    case KLOCK_INTERNAL: *ret_status = CLI_INTERNAL; return compiler;
     case KLOCK_MEMORY: break;
     }
     cli_out_of_memory();

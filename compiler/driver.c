@@ -5,6 +5,7 @@
 
 #include "catalog.h"
 #include "check.h"
+#include "kube.h"
 #include "lower.h"
 #include "plan.h"
 #include "value.h"
@@ -37,12 +38,48 @@ static void check_target(struct compilation *compilation) {
     diag_help(&compilation->diags, diagnostic, "the oldest for this target is --kubernetes 1.%u", oldest);
 }
 
-// "payments.klock:12": the name alone, because the directory is the business of one machine.
+static const struct ast_item *item_at(const struct compilation *compilation, struct span span) {
+    for (size_t i = 0; i < compilation->unit_count; i++) {
+        const struct ast_file *file = compilation->units[i]->file;
+        for (const struct ast_item *item = file->source == span.file ? file->first : NULL; item; item = item->next)
+            if (item->span.begin <= span.begin && span.begin < item->span.end) return item;
+    }
+    return NULL;
+}
+
+// "payments.klock#lockred": the file's name alone, because the directory is the business of one machine, and no line,
+// because a comment that is written above changes nothing of what is below.
 static const char *locate(void *context, struct span span) {
     const struct compilation *compilation = context;
-    const struct source_location location = source_locate(&compilation->sources, span.file, span.begin);
-    const char *slash = strrchr(location.file, '/');
-    return arena_printf(compilation->arena, "%s:%u", slash ? slash + 1 : location.file, location.line);
+    const struct ast_item *item = item_at(compilation, span);
+    const char *file = compilation->sources.items[span.file].name, *slash = strrchr(file, '/');
+    const char *name = item && item->kind != AST_ITEM_DEPLOYER ? item->name.text : "deployer";
+    return arena_printf(compilation->arena, "%s#%s", slash ? slash + 1 : file, name);
+}
+
+// What becomes an object of the cluster. An actor does if an account or locks come with it.
+static bool makes_objects(const struct ast_item *item) {
+    return item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT || item->kind == AST_ITEM_DEPLOYER ||
+           (item->kind == AST_ITEM_ACTOR && (item->as.actor.create || item->as.actor.sealed));
+}
+
+// Objects are called after their policy, and two policies of one name take each other's objects away. A file's name is
+// chosen for its directory; the policy's has to be chosen for the cluster.
+static void check_named(struct compilation *compilation) {
+    for (size_t i = 0; i < compilation->unit_count; i++) {
+        const struct unit *unit = compilation->units[i];
+        if (unit->policy_span.file != SPAN_NOWHERE) continue;
+        const struct ast_item *item = unit->file->first;
+        while (item && !makes_objects(item)) item = item->next;
+        if (!item) continue;
+        const char *name = kube_is_dns_subdomain(unit->policy) ? unit->policy : "my-policy";
+        struct diagnostic *diagnostic = diag_report(&compilation->diags, DIAG_UNNAMED_POLICY, item->keyword,
+                                                    "the file does not say which policy this belongs to");
+        diag_help(&compilation->diags, diagnostic,
+                  "begin it with a name that no other policy of the cluster has, such as: policy %s", name);
+        const struct span start = {unit->file->source, 0, 0};
+        diag_fix(diagnostic, start, arena_printf(compilation->arena, "policy %s\n\n", name));
+    }
 }
 
 static void emit(struct compilation *compilation) {
@@ -52,9 +89,10 @@ static void emit(struct compilation *compilation) {
         .arena = compilation->arena, .diags = &compilation->diags, .locate = locate, .context = compilation};
     plan_make(compilation->arena, &compilation->ir, &plan);
     if (!is_static) rbac_emit(&compilation->manifest, &compilation->ir);
-    vap_emit(&compilation->manifest, &plan, is_static ? ".static.k8s.io" : "");
+    vap_emit(&compilation->manifest, &plan, is_static ? PLAN_STATIC_SUFFIX : "");
     if (!is_static) rbac_emit_deployers(&compilation->manifest, &compilation->ir, &plan);
     manifest_sort(&compilation->manifest);
+    manifest_verify(&compilation->manifest);
 }
 
 // Applied with pruning, or written to a directory, nothing at all takes away what was there. Locks whose days are over
@@ -73,12 +111,12 @@ static void check_output(struct compilation *compilation, const struct lowering 
 void driver_compile(struct compilation *compilation) {
     struct arena *arena = compilation->arena;
     struct diags *diags = &compilation->diags;
-    struct unit **units = NULL;
-    size_t unit_count = 0;
     struct catalog catalog;
 
     check_target(compilation);
-    load_units(&compilation->loader, &units, &unit_count);
+    load_units(&compilation->loader, &compilation->units, &compilation->unit_count);
+    struct unit **units = compilation->units;
+    const size_t unit_count = compilation->unit_count;
     catalog_init(&catalog, arena);
     struct lowering lowering = {
         .arena = arena,
@@ -95,6 +133,7 @@ void driver_compile(struct compilation *compilation) {
     lower(&lowering, units, unit_count);
     check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
           compilation->options.kubernetes_minor);
+    if (!diags->errors) check_named(compilation);
     if (!diags->errors) emit(compilation);
     if (!diags->errors) check_output(compilation, &lowering);
 

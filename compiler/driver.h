@@ -16,6 +16,8 @@ struct compilation {
     struct diags diags;
     struct sources sources;
     struct loader loader;
+    struct unit **units; // of the files that were read
+    size_t unit_count;
     struct ir ir;
     struct manifest manifest; // empty after errors
 };

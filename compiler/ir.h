@@ -227,6 +227,7 @@ struct ir_lock {
 
 struct ir_grant {
     const char *policy, *name;
+    const char *role; // what the objects made of it are called
     struct span span;
     struct ir_scope scope;
     const char **names; // resourceNames, sorted

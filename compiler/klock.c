@@ -104,6 +104,12 @@ static void compile(struct klock_compiler *compiler) {
     cases_judge(&compiler->arena, &compilation->ir, &compiler->cases, &compiler->case_count);
 }
 
+static bool is_at_fault(const struct diags *diags) {
+    for (size_t i = 0; i < diags->count; i++)
+        if (diags->items[i].code == DIAG_INTERNAL) return true;
+    return false;
+}
+
 enum klock_status klock_compile(struct klock_compiler *compiler) {
     if (!compiler->compiled) {
         compiler->compiled = true;
@@ -111,6 +117,7 @@ enum klock_status klock_compile(struct klock_compiler *compiler) {
     }
     if (compiler->out_of_memory) return KLOCK_MEMORY;
     if (compiler->compilation.loader.failed) return KLOCK_INPUT;
+    if (is_at_fault(&compiler->compilation.diags)) return KLOCK_INTERNAL;
     return compiler->compilation.diags.errors ? KLOCK_ERRORS : KLOCK_OK;
 }
 
@@ -195,13 +202,16 @@ static const char *file_name(struct arena *arena, const struct manifest_object *
         text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
     if (*object->namespace) text_printf(&text, "-%s", object->namespace);
     // A namespace has no dot, so that namespace and name cannot be divided in another way; RBAC names may hold
-    // characters that a file's name should not; no name of another object can look like the result.
+    // characters that a file's name should not; no name of another object can look like the result. The colon stands in
+    // the name of every role.
     text_add_char(&text, *object->namespace ? '.' : '-');
     for (const char *c = object->name; *c; c++) {
         const bool plain =
             (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.';
         if (plain)
             text_add_char(&text, *c);
+        else if (*c == ':')
+            text_add_string(&text, "__");
         else
             text_printf(&text, "_%02x", (unsigned)(unsigned char)*c);
     }

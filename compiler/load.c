@@ -192,15 +192,13 @@ static void name_policy(struct loader *loader, struct loaded *file) {
         unit->policy = item->name.text;
         unit->policy_span = item->name.span;
     }
+    // What makes no object may be of a policy without a name; the stem is what tells it from others.
     if (!unit->policy) unit->policy = stem(loader->arena, file->path);
-    if (kube_is_dns_subdomain(unit->policy)) return;
-    const struct span start = {file->source, 0, 0};
+    if (unit->policy_span.file == SPAN_NOWHERE || kube_is_dns_subdomain(unit->policy)) return;
     struct diagnostic *diagnostic =
-        diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span.file == SPAN_NOWHERE ? start : unit->policy_span,
-                    "'%.80s%s' is no name for a policy", unit->policy, strlen(unit->policy) > 80 ? "…" : "");
-    diag_help(loader->diags, diagnostic, "%s",
-              unit->policy_span.file == SPAN_NOWHERE ? "the file's name is not usable: begin it with 'policy NAME'"
-                                                     : "use at most 253 lower-case letters, digits, '-' and '.'");
+        diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span, "'%.80s%s' is not a name for a policy",
+                    unit->policy, strlen(unit->policy) > 80 ? "…" : "");
+    diag_help(loader->diags, diagnostic, "use at most 253 lower-case letters, digits, '-' and '.'");
 }
 
 static void refuse_include(struct loader *loader, struct word path, const char *reason, const char *help) {

@@ -110,6 +110,9 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
                                            const char **ret_subresource);
 
 // lower_name.c
+// What tells a lock from all others of its policy and scope: its name, and for what is made of it, which part of it
+// that is; NULL for none. A lock may be called anything, parts have no parenthesis.
+const char *lower_id(struct arena *arena, const char *name, const char *part);
 // Whether an object of some kind can have the name; false after reporting. In a grant, nothing selects by a pattern.
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
 // Reports the names in the item's clauses that no object of these resources can have.

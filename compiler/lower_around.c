@@ -234,7 +234,7 @@ static bool keeps(const struct ir_lock *lock, const struct ir_path *other) {
     return false;
 }
 
-static bool names_part(const struct ir_lock *lock, const struct ir_path *other) {
+static bool is_part_of(const struct ir_lock *lock, const struct ir_path *other) {
     for (size_t i = 0; i < lock->path_count; i++)
         if (meets(&lock->paths[i], other)) return true;
     return false;
@@ -261,7 +261,7 @@ static void guard_order(struct lowering *lowering, struct ir_lock *lock, const s
         lock->exemption < order->exemption || !takes_in(lowering, &lock->scope, order))
         return;
     if (!lock->all_but_paths) {
-        if (!names_part(lock, &written) || keeps(lock, &told)) return;
+        if (!is_part_of(lock, &written) || keeps(lock, &told)) return;
         // Other locks of the same clause share the list.
         struct ir_path *own = NULL;
         size_t count = 0;

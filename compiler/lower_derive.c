@@ -92,7 +92,7 @@ struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *fro
         .policy = from->policy,
         .name = from->name,
         .derived = true,
-        .id = arena_printf(lowering->arena, "%s (%s)", from->name, part),
+        .id = lower_id(lowering->arena, from->name, part),
         .span = from->span,
         .scope = {.where = IN_CLUSTER},
         .selects = ir_new(lowering->arena, IR_TRUE),
@@ -151,8 +151,11 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
     const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
     if (names_get(&lowering->roles, key)) return;
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
-    *grant =
-        (struct ir_grant){.policy = lock->policy, .name = name, .span = lock->span, .scope = {.where = IN_CLUSTER}};
+    *grant = (struct ir_grant){.policy = lock->policy,
+                               .name = name,
+                               .role = names_of_verb(arena, lock->policy, expr->key, lock->name),
+                               .span = lock->span,
+                               .scope = {.where = IN_CLUSTER}};
     const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
     ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
     ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);

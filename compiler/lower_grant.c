@@ -215,7 +215,10 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
     }
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
-    *grant = (struct ir_grant){.policy = unit->policy, .name = item->name.text, .span = item->name.span};
+    *grant = (struct ir_grant){.policy = unit->policy,
+                               .name = item->name.text,
+                               .role = names_of_grant(arena, unit->policy, item->name.text),
+                               .span = item->name.span};
     lower_rbac_subjects(lowering, unit, item, grant);
     if (!meaning || !allow) return;
 

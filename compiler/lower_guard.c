@@ -4,7 +4,6 @@
 #include "arena.h"
 #include "catalog.h"
 #include "diag.h"
-#include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
 #include "value.h"
@@ -526,7 +525,7 @@ static void index_outputs(struct lowering *lowering) {
 // Everything that is written for the policy carries these labels.
 static struct ir_expr *written_for(struct arena *arena, const char *policy) {
     return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
-                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_fitting(arena, policy, LIMIT_LABEL_NAME)));
+                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_of_label(arena, policy)));
 }
 
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {

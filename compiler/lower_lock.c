@@ -479,7 +479,7 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
     lock->denies = piece->denies;
     lock->acts = piece->acts;
     for (size_t i = 0; i < piece->count; i++) lock->implied |= piece->parts[i]->scope.targets[0].implied;
-    if (piece->subresource) lock->id = arena_printf(lowering->arena, "%s (%s)", lock->name, piece->subresource);
+    lock->id = lower_id(lowering->arena, lock->name, piece->subresource);
     if (piece->count == 1) {
         lock->scope = piece->parts[0]->scope;
         lock->selects = piece->parts[0]->selects;
@@ -638,8 +638,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
     }
 
-    struct ir_lock common = {
-        .policy = unit->policy, .name = item->name.text, .id = item->name.text, .span = item->name.span};
+    struct ir_lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
     const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
                             *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
     const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),

@@ -7,6 +7,12 @@
 #include "kube.h"
 #include "lower.h"
 
+const char *lower_id(struct arena *arena, const char *name, const char *part) {
+    // So that `a` has a part `status` and "a (status)" is somebody else.
+    const bool ambiguous = *name && name[strlen(name) - 1] == ')';
+    return part || ambiguous ? arena_printf(arena, "%s (%s)", name, part ? part : "") : name;
+}
+
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant) {
     // Only RBAC would take these two, and who writes them means a pattern.
     const bool pattern = strpbrk(word.text, "*?") != NULL;

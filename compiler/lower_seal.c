@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "arena.h"
-#include "limits.h"
 #include "lower_derive.h"
 #include "names.h"
 #include "text.h"
@@ -259,8 +258,7 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
     const struct grants grants = grants_to(lowering, from->policy, who);
     for (size_t i = 0; i < grants.count; i++) {
         const struct ir_grant *grant = grants.items[i];
-        const char *name = names_fitting(arena, arena_printf(arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
-        ARENA_PUSH(arena, own.items, own.count, name);
+        ARENA_PUSH(arena, own.items, own.count, grant->role);
         // A ClusterRole can be given out in every namespace.
         anywhere |= grant->scope.where != IN_NAMESPACES;
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)

@@ -327,7 +327,10 @@ static struct piece enters(struct printer *printer) {
     const struct plan_table *table = printer->table;
     struct piece stored = cel_selection(printer, false);
     if (table->key_count)
-        stored = piece_and(arena, piece_print(arena, LEVEL_RELATION, ROW " in variables.%sLocks", table->name), stored);
+        stored = piece_and(
+            arena,
+            piece_print(arena, LEVEL_RELATION, ROW " in variables.%s", cel_table_variable(arena, table, "Locks")),
+            stored);
     const struct piece update = piece_print(arena, LEVEL_RELATION, "request.operation == 'UPDATE'");
     return piece_and(arena, update, piece_and(arena, piece_not(arena, stored), cel_selection(printer, true)));
 }
@@ -393,25 +396,20 @@ static struct piece not_exempt(struct printer *printer) {
     return is_apart(printer->table->model) ? piece_always : not_let_through(printer);
 }
 
-// A variable of one lock, called after it.
+// A variable of one lock, called after it: heldOrders, heldOrders_xGuard_xNamespace, and which half of a lock on
+// objects of both scopes it is.
 static const char *lock_variable(struct printer *printer, const char *prefix, const struct ir_lock *lock) {
+    struct arena *arena = printer->arena;
     struct text text;
-    text_init(&text, printer->arena);
-    text_add_string(&text, prefix);
-    bool plain = true, capital = true;
-    for (const char *c = lock->name; *c; c++) {
-        const bool lower = *c >= 'a' && *c <= 'z', digit = *c >= '0' && *c <= '9';
-        if (lower || digit) text_add_char(&text, capital && lower ? (char)(*c - 'a' + 'A') : *c);
-        // A blank between two digits, or what is neither, would be lost.
-        plain = plain && (lower || (digit && !capital) || (*c == '-' && !capital));
-        capital = *c == '-';
+    text_init(&text, arena);
+    text_printf(&text, "%s%s", prefix, names_identifier(arena, arena_printf(arena, "-%s", lock->name)));
+    for (const char *part = lock->id + strlen(lock->name) + strspn(lock->id + strlen(lock->name), " (");
+         *part && *part != ')';) {
+        const size_t len = strcspn(part, " )");
+        text_printf(&text, "_x%s", names_identifier(arena, arena_printf(arena, "-%.*s", (int)len, part)));
+        part += len + (part[len] == ' ');
     }
-    // Different names must stay different, and so must the two halves of a lock on objects of both scopes.
-    const bool whole_lock = strcmp(lock->id, lock->name) == 0;
-    if (!plain || text.len > 60 || lock->scope.where == IN_CLUSTER || !whole_lock) {
-        const char *whole = arena_printf(printer->arena, "%s %d", lock->id, lock->scope.where == IN_CLUSTER);
-        text_printf(&text, "X%04zx", names_hash(whole) & 0xffff);
-    }
+    if (lock->scope.where == IN_CLUSTER) text_add_string(&text, "_yCluster");
     return text_string(&text);
 }
 
@@ -492,7 +490,7 @@ static const char *request_key(struct printer *printer, bool new) {
 }
 
 static const char *named(struct printer *printer, const char *suffix) {
-    return arena_printf(printer->arena, "%s%s", printer->table->name, suffix);
+    return cel_table_variable(printer->arena, printer->table, suffix);
 }
 
 // The locks that the request's key finds, as a list of names.
@@ -573,6 +571,9 @@ static void print_table(struct printer *printer) {
 void cel_print_policy(struct arena *arena, const struct plan_policy *policy, struct cel_policy *ret_cel) {
     struct cel_policy own = {0};
     struct printer printer = {.arena = arena, .policy = policy, .cel = &own};
+    names_init(&printer.names, arena);
+    names_init(&printer.once, arena);
+    names_init(&printer.counts, arena);
     cel_read_stored(&printer);
     for (size_t i = 0; i < policy->table_count; i++) {
         printer.table = &policy->tables[i];

@@ -25,6 +25,7 @@ struct cel_policy {
     struct cel_validation *validations;
     size_t validation_count;
     const char *break_glass; // value of the audit annotation; NULL if no lock has one
+    const char *repeated;    // a variable or a key of a map that is there twice; never but for a mistake of ours
 };
 
 void cel_print_policy(struct arena *arena, const struct plan_policy *policy, struct cel_policy *ret_cel);

@@ -5,12 +5,41 @@
 #include "cel.h"
 #include "cel_parts.h"
 #include "limits.h"
+#include "names.h"
 #include "text.h"
 #include "value.h"
 
+// ---- names ----
+//
+// Those of cel_base.def have no underscore. Those of tables have one before a capital letter or a number, those of
+// locks begin with a word of ours and have them before hexadecimal digits and x and y. No two of these can meet, and
+// each is made in a way that can be read back; what is given twice all the same is a mistake of ours that nothing may
+// be written with.
+
+const char *cel_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix) {
+    return arena_printf(arena, "%s_%s", table->name, suffix);
+}
+
+static const char *part_name(struct arena *arena, const char *name, size_t part) {
+    return part > 1 ? arena_printf(arena, "%s_%zu", name, part) : name;
+}
+
 void cel_add_variable(struct printer *printer, const char *name, const char *expression) {
     const struct cel_variable variable = {name, expression};
+    if (!names_add(&printer->names, name)) printer->cel->repeated = name;
     ARENA_PUSH(printer->arena, printer->cel->variables, printer->cel->variable_count, variable);
+}
+
+const char *cel_add_once(struct printer *printer, const char *name, const char *expression) {
+    const char *key = arena_printf(printer->arena, "%s = %s", name, expression),
+               *known = names_get(&printer->once, key);
+    if (known) return known;
+    size_t *count = names_get(&printer->counts, name);
+    if (!count) names_set(&printer->counts, name, count = ARENA_NEW(printer->arena, size_t));
+    char *own = arena_printf(printer->arena, "%s", part_name(printer->arena, name, ++*count));
+    names_set(&printer->once, key, own);
+    cel_add_variable(printer, own, expression);
+    return own;
 }
 
 // ---- constants of tables ----
@@ -43,11 +72,8 @@ enum { MAP_BYTES = LIMIT_CEL_CODE_POINTS * 9 / 10 };
 
 void cel_map_begin(struct cel_map *map, struct printer *printer, const char *name) {
     *map = (struct cel_map){.printer = printer, .name = name};
+    names_init(&map->keys, printer->arena);
     text_init(&map->text, printer->arena);
-}
-
-static const char *part_name(struct arena *arena, const char *name, size_t part) {
-    return part > 1 ? arena_printf(arena, "%s%zu", name, part) : name;
 }
 
 void cel_map_end(struct cel_map *map) {
@@ -58,6 +84,7 @@ void cel_map_end(struct cel_map *map) {
 }
 
 void cel_map_add(struct cel_map *map, const char *key, const char *value) {
+    if (!names_add(&map->keys, key)) map->printer->cel->repeated = key;
     if (map->text.len > MAP_BYTES - strlen(key) - strlen(value)) cel_map_end(map);
     text_add_string(&map->text, map->text.len ? ",\n  " : "{\n  ");
     cel_add_string(&map->text, key);
@@ -89,10 +116,9 @@ const char *cel_constant_of(struct printer *printer, const struct plan_column *c
         add_cell(&text, column, 0, mixed);
         return text_string(&text);
     }
-    const char *name = arena_printf(printer->arena, "%s%s", table->name, column->name);
+    const char *name = cel_table_variable(printer->arena, table, column->name);
     size_t parts = 0; // of the map, if it was written before
-    for (size_t i = 0; i < printer->cel->variable_count; i++)
-        if (strcmp(printer->cel->variables[i].name, part_name(printer->arena, name, parts + 1)) == 0) parts++;
+    while (names_get(&printer->names, part_name(printer->arena, name, parts + 1))) parts++;
     if (!parts) {
         struct cel_map map;
         cel_map_begin(&map, printer, name);

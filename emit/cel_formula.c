@@ -379,12 +379,8 @@ static struct piece screened(struct printer *printer, const struct ir_expr *expr
     if (varies(printer, expr))
         return expr->kind == IR_ANY ? piece_and(arena, cel_formula(printer, without_rows(printer, expr, true)), test)
                                     : test;
-    const char *name = arena_printf(arena, "%sScreen%08zx", table->name, names_hash(test.text) & 0xffffffff);
-    bool known = false;
-    for (size_t i = 0; i < printer->cel->variable_count && !known; i++)
-        known = strcmp(printer->cel->variables[i].name, name) == 0;
-    if (!known) cel_add_variable(printer, name, test.text);
-    return piece_print(arena, LEVEL_UNARY, "variables.%s", name);
+    const char *name = cel_table_variable(arena, table, "Screen");
+    return piece_print(arena, LEVEL_UNARY, "variables.%s", cel_add_once(printer, name, test.text));
 }
 
 static struct piece quantifier(struct printer *printer, const struct ir_expr *expr) {
@@ -485,12 +481,9 @@ static const char *may(struct printer *printer, const char *verb) {
     const char *check = arena_printf(
         arena, "authorizer.group('klock.dev').resource('locks').namespace(%s).name(%s).check(%s).allowed()",
         USE(namespaceName), cel_quoted(arena, lock), cel_quoted(arena, verb));
-    for (size_t i = 0; i < printer->cel->variable_count; i++)
-        if (strcmp(printer->cel->variables[i].expression, check) == 0)
-            return arena_printf(arena, "variables.%s", printer->cel->variables[i].name);
-    const char *name = arena_printf(arena, "mayX%08zx", names_hash(check) & 0xffffffff);
-    cel_add_variable(printer, name, check);
-    return arena_printf(arena, "variables.%s", name);
+    const char *name = arena_printf(arena, "may%s_x%s", names_identifier(arena, arena_printf(arena, "-%s", verb)),
+                                    names_identifier(arena, arena_printf(arena, "-%s", lock)));
+    return arena_printf(arena, "variables.%s", cel_add_once(printer, name, check));
 }
 
 struct piece cel_formula(struct printer *printer, const struct ir_expr *expr) {
@@ -546,7 +539,8 @@ struct piece cel_selection(struct printer *printer, bool of_new) {
     if (of_new) cel_read_new(printer);
     struct piece found = piece_always;
     if (of_new && table->key_count)
-        found = piece_print(arena, LEVEL_RELATION, ROW " in variables.%sNewLocks", table->name);
+        found =
+            piece_print(arena, LEVEL_RELATION, ROW " in variables.%s", cel_table_variable(arena, table, "NewLocks"));
     printer->skip_keys = table->key_value_count > 0;
     const struct piece rest = cel_formula(printer, table->model->selects);
     printer->skip_keys = false;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "names.h"
 #include "plan.h"
 #include "text.h"
 
@@ -49,7 +50,8 @@ struct printer {
     struct arena *arena;
     const struct plan_policy *policy;
     const struct plan_table *table;
-    struct cel_policy *cel; // the tables' variables are added here
+    struct cel_policy *cel;           // the tables' variables are added here
+    struct names names, once, counts; // of these; NAME = EXPRESSION; how many expressions have a name
     bool used[BASE_COUNT];
     const char *self; // "stored" or "new": what STATE_SELF reads at the moment
     bool skip_keys;   // atoms of the key are known to hold
@@ -83,13 +85,18 @@ void cel_add_base_variables(struct printer *printer, struct cel_variable **varia
 
 // ---- cel_constant.c ----
 
+// The variable of a table that the suffix, which begins with a capital letter, says more of.
+const char *cel_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
 void cel_add_variable(struct printer *printer, const char *name, const char *expression);
+// The variable that says this; made under that name, or that name and a number, if there is none.
+const char *cel_add_once(struct printer *printer, const char *name, const char *expression);
 
 // A constant map, cut into as many variables as the limit of one expression asks for.
 struct cel_map {
     struct printer *printer;
     const char *name;
     struct text text;
+    struct names keys;
     size_t parts;
 };
 void cel_map_begin(struct cel_map *map, struct printer *printer, const char *name);

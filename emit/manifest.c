@@ -35,12 +35,11 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
     value_set_string(arena, metadata, "name", name);
     if (*namespace) value_set_string(arena, metadata, "namespace", namespace);
     value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
-    value_set_string(arena, labels, "klock.dev/policy", names_fitting(arena, policy, LIMIT_LABEL_NAME));
+    value_set_string(arena, labels, "klock.dev/policy", names_of_label(arena, policy));
     value_set(arena, metadata, "labels", labels);
-    const char *source = span.file == SPAN_NOWHERE ? NULL : manifest->locate(manifest->context, span);
-    if (source) {
+    if (span.file != SPAN_NOWHERE) {
         struct value *annotations = value_map(arena);
-        value_set_string(arena, annotations, "klock.dev/source", source);
+        value_set_string(arena, annotations, "klock.dev/source", manifest->locate(manifest->context, span));
         value_set(arena, metadata, "annotations", annotations);
     }
     value_set(arena, object, "metadata", metadata);
@@ -79,14 +78,56 @@ static void check_size(struct manifest *manifest, const struct manifest_object *
 void manifest_sort(struct manifest *manifest) {
     for (size_t i = 0; i < manifest->count; i++) check_size(manifest, &manifest->objects[i]);
     if (manifest->count) qsort(manifest->objects, manifest->count, sizeof *manifest->objects, compare_objects);
-    // Policy and declaration make up a name together: a-b and c are a and b-c.
-    for (size_t i = 1; i < manifest->count; i++) {
-        const struct manifest_object *one = &manifest->objects[i - 1], *other = &manifest->objects[i];
-        if (compare_objects(one, other) != 0) continue;
-        struct diagnostic *diagnostic =
-            diag_report(manifest->diags, DIAG_DUPLICATE, other->span, "two objects would be the %s '%s'",
-                        manifest_kind_name(other->kind), other->name);
-        if (one->span.file != SPAN_NOWHERE) diag_relate(diagnostic, one->span, "the other comes from here");
-        diag_help(manifest->diags, diagnostic, "rename one of them, or its policy");
+}
+
+// ---- verifying ----
+
+static void report_repeated(struct manifest *manifest, const struct manifest_object *object, const char *what,
+                            const char *name) {
+    struct diagnostic *diagnostic =
+        diag_report(manifest->diags, DIAG_INTERNAL, object->span, "%s '%s' has %s '%s' twice",
+                    manifest_kind_name(object->kind), object->name, what, name);
+    diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+}
+
+static void verify_keys(struct manifest *manifest, const struct manifest_object *object, const struct value *value) {
+    struct names keys;
+    names_init(&keys, manifest->arena);
+    for (size_t i = 0; value->kind == VALUE_MAP && i < value->count; i++) {
+        const struct value_entry *entry = &value->as.entries[i];
+        if (!names_add(&keys, entry->key)) report_repeated(manifest, object, "the key", entry->key);
+        verify_keys(manifest, object, entry->value);
+    }
+    for (size_t i = 0; value->kind == VALUE_LIST && i < value->count; i++)
+        verify_keys(manifest, object, value->as.items[i]);
+}
+
+// A list whose elements are known by what one of their fields says.
+static void verify_list(struct manifest *manifest, const struct manifest_object *object, const char *field,
+                        const char *key, const char *what) {
+    const struct value *list = value_dig(object->value, "spec", field, NULL);
+    struct names known;
+    names_init(&known, manifest->arena);
+    for (size_t i = 0; list && i < list->count; i++) {
+        const char *name = value_get_string(list->as.items[i], key);
+        if (!names_add(&known, name)) report_repeated(manifest, object, what, name);
+    }
+}
+
+void manifest_verify(struct manifest *manifest) {
+    for (size_t i = 0; i < manifest->count; i++) {
+        const struct manifest_object *object = &manifest->objects[i];
+        if (i > 0 && compare_objects(object - 1, object) == 0) {
+            struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_INTERNAL, object->span,
+                                                        "there are two objects that would be the %s '%s'",
+                                                        manifest_kind_name(object->kind), object->name);
+            if (object[-1].span.file != SPAN_NOWHERE)
+                diag_relate(diagnostic, object[-1].span, "the other comes from here");
+            diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+        }
+        verify_keys(manifest, object, object->value);
+        verify_list(manifest, object, "variables", "name", "the variable");
+        verify_list(manifest, object, "matchConditions", "name", "the match condition");
+        verify_list(manifest, object, "auditAnnotations", "key", "the audit annotation");
     }
 }

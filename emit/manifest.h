@@ -37,7 +37,7 @@ struct manifest_object {
 struct manifest {
     struct arena *arena;
     struct diags *diags;
-    // Gives "file:line" of a place, or NULL; set by the caller, who knows the sources.
+    // Gives "file#item" of a place; set by the caller, who knows the sources.
     const char *(*locate)(void *context, struct span span);
     void *context;
     struct manifest_object *objects;
@@ -49,9 +49,12 @@ const char *manifest_kind_name(enum manifest_kind kind);
 // several places stand behind the object.
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
                            const char *namespace, const char *name, struct span span);
-// Sorts by kind, namespace and name; reports two objects that would be one, and objects that the API server could not
-// store.
+// Sorts by kind, namespace and name; reports objects that the API server could not store.
 void manifest_sort(struct manifest *manifest);
+// Reports what is there twice where an API server, or a reader of YAML, would go on with one of them: objects, keys of
+// maps, variables, match conditions and audit annotations of a policy. Names are made so that it finds nothing; if it
+// does, klockc is at fault, and nothing is written. To be called when all is sorted.
+void manifest_verify(struct manifest *manifest);
 
 // vap.c: policies and bindings; reports expressions beyond the API server's limits. The suffix is appended
 // to every name.

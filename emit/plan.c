@@ -14,19 +14,50 @@
 
 // ---- policies ----
 
-// Versions that the source asks for beside the preferred ones: their locks see objects of another form.
-static const char *versions_of(struct arena *arena, const struct ir_lock *lock) {
+// Locks of one family share policies. It is known by its parts: names are made from them, and never compared.
+static const char *key_of(struct arena *arena, const struct ir_lock *lock, const struct family *family,
+                          const char *const *versions, size_t version_count) {
     struct text text;
     text_init(&text, arena);
-    for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
-        if (target->version && strcmp(target->version, target->resource->version) != 0)
-            text_printf(&text, "-%s", target->version);
-    }
+    text_printf(&text, "%s\n%d %d %u %d\n%s\n%s", lock->policy, (int)family->shape, (int)family->cover, lock->mode,
+                lock->fail_open, family->parent ? family->parent->plural : "*",
+                family->parent  ? family->parent->group
+                : family->group ? family->group
+                                : "");
+    for (size_t i = 0; i < version_count; i++) text_printf(&text, "\n%s", versions[i]);
     return text_string(&text);
 }
 
-static const char *name_policy(struct arena *arena, const struct ir_lock *lock, const char *shape) {
+// "v1beta1.widgets.example.com" where the source asks for another version than the preferred one: such locks see
+// objects of another form. Sorted, each once.
+static void versions_of(struct arena *arena, const struct ir_lock *lock, const char ***ret_versions,
+                        size_t *ret_count) {
+    const char **versions = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct ir_target *target = &lock->scope.targets[i];
+        if (!target->version || strcmp(target->version, target->resource->version) == 0) continue;
+        const char *version = arena_printf(arena, "%s.%s", target->version, catalog_name(arena, target->resource));
+        ARENA_PUSH(arena, versions, count, version);
+    }
+    if (count) qsort(versions, count, sizeof *versions, compare_strings);
+    *ret_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!i || strcmp(versions[i - 1], versions[i]) != 0) versions[(*ret_count)++] = versions[i];
+    *ret_versions = versions;
+}
+
+// Whether several kinds of object have the subresources of the shape.
+static bool has_own_parent(enum shape shape) {
+    return shape == SHAPE_SCALE || shape == SHAPE_CONNECT;
+}
+
+// The policy, words of ours, of which the first says the shape and which no two families have alike, and behind a mark
+// each the texts of the user's. So a name can be read back: whatever policies, groups and labels are called, two
+// families have two names.
+static const char *name_of(struct arena *arena, const struct ir_lock *lock, const struct family *family,
+                           const char *const *versions, size_t version_count, size_t part) {
+    static const char *const shapes[SHAPE_COUNT] = {"objects", "evictions", "scale", "connect", "bindings", "tokens"};
     const char *mode = "";
     switch (lock->mode) {
     case MODE_DENY | MODE_AUDIT: mode = "-deny-audit"; break;
@@ -35,13 +66,18 @@ static const char *name_policy(struct arena *arena, const struct ir_lock *lock, 
     case MODE_AUDIT: mode = "-audit"; break;
     default: break;
     }
-    const char *suffix =
-        arena_printf(arena, "-%s%s%s%s", shape, mode, lock->fail_open ? "-ignore" : "", versions_of(arena, lock));
-    // Static manifests end in a suffix of their own, so room is left for it. Resources can be named at such length that
-    // the policy's own name has none.
-    const size_t room = LIMIT_NAME - sizeof "-999.static.k8s.io", own = strlen(suffix);
-    if (own > room / 2) return names_fitting(arena, arena_printf(arena, "%s%s", lock->policy, suffix), room);
-    return arena_printf(arena, "%s%s", names_fitting(arena, lock->policy, room - own), suffix);
+    const bool every = has_own_parent(family->shape) && !family->parent;
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "%s-%s%s%s%s%s", names_part(arena, lock->policy), shapes[family->shape], every ? "-all" : "",
+                family->cover == COVER_BY_NAME && !every ? "-by-name" : "", mode, lock->fail_open ? "-ignore" : "");
+    if (part > 1) text_printf(&text, "-%zu", part);
+    const char *parent = family->parent                             ? catalog_name(arena, family->parent)
+                         : every && strcmp(family->group, "*") != 0 ? family->group
+                                                                    : NULL;
+    if (parent) text_printf(&text, NAMES_MARK "%s", names_part(arena, parent));
+    for (size_t i = 0; i < version_count; i++) text_printf(&text, NAMES_MARK "%s", names_part(arena, versions[i]));
+    return text_string(&text);
 }
 
 struct group {
@@ -61,21 +97,19 @@ static size_t structure_weight(const char *structure) {
     return TIMES * strlen(structure) + ALWAYS;
 }
 
-// The group of that name with room for the lock. What the API server stores in one object is bounded, and so is what
-// this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply it.
+// The group of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
+// and so is what this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply
+// it.
 static struct group *group_for(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
-                               const char *name, const char *structure, size_t bytes) {
+                               const char *key, const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
-    struct group *group = names_get(known, name);
-    size_t part = 1;
-    if (group && group->bytes + bytes + (names_get(&group->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
-        return group;
-    if (group) part = group->part + 1;
-    group = ARENA_NEW(arena, struct group);
-    group->name = part > 1 ? arena_printf(arena, "%s-%zu", name, part) : name;
-    group->part = part;
+    struct group *last = names_get(known, key);
+    if (last && last->bytes + bytes + (names_get(&last->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
+        return last;
+    struct group *group = ARENA_NEW(arena, struct group);
+    group->part = last ? last->part + 1 : 1;
     names_init(&group->known, arena);
-    names_set(known, name, group);
+    names_set(known, key, group);
     ARENA_PUSH(arena, *groups, *count, group);
     return group;
 }
@@ -84,29 +118,20 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
-// Whether several kinds of object have the subresources of the shape.
-static bool has_own_parent(enum shape shape) {
-    return shape == SHAPE_SCALE || shape == SHAPE_CONNECT;
-}
-
 static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
                          const struct ir_lock *lock, const struct family *family) {
-    static const char *const names[SHAPE_COUNT] = {"objects", "evictions", "scale", "connect", "bindings", "tokens"};
-    const char *shape = names[family->shape], *suffix = family->cover == COVER_BY_NAME ? "-by-name" : "";
-    if (has_own_parent(family->shape))
-        shape = family->parent ? arena_printf(arena, "%s-%s", shape, catalog_name(arena, family->parent))
-                : strcmp(family->group, "*") == 0 ? arena_printf(arena, "%s-all", shape)
-                                                  : arena_printf(arena, "%s-all.%s", shape, family->group);
-    if (!has_own_parent(family->shape) || family->parent) shape = arena_printf(arena, "%s%s", shape, suffix);
+    const char **versions = NULL;
+    size_t version_count = 0;
+    // Of other shapes no request has the object in it, and parameters have the preferred version.
+    if (family->shape == SHAPE_OBJECTS) versions_of(arena, lock, &versions, &version_count);
     const size_t bytes = plan_weight(arena, lock);
     const char *structure = plan_structure(arena, lock);
-    struct group *group = group_for(arena, known, groups, count, name_policy(arena, lock, shape), structure, bytes);
+    const char *key = key_of(arena, lock, family, versions, version_count);
+    struct group *group = group_for(arena, known, groups, count, key, structure, bytes);
+    if (!group->count) group->name = name_of(arena, lock, family, versions, version_count, group->part);
     group->family = *family;
     group->bytes += bytes;
-    if (!names_get(&group->known, structure)) {
-        names_set(&group->known, structure, group);
-        group->bytes += structure_weight(structure);
-    }
+    if (names_add(&group->known, structure)) group->bytes += structure_weight(structure);
     ARENA_PUSH(arena, group->structures, group->structure_count, structure);
     ARENA_PUSH(arena, group->locks, group->count, lock);
 }
@@ -163,7 +188,7 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
         *policy = (struct plan_policy){
             .shape = group->family.shape,
             .policy = group->locks[0]->policy,
-            .name = group->name,
+            .name = names_fitting(arena, group->name, LIMIT_NAME - strlen(PLAN_STATIC_SUFFIX), "---x"),
             .mode = group->locks[0]->mode,
             .fail_open = group->locks[0]->fail_open,
             .lock_count = group->count,

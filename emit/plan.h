@@ -84,6 +84,9 @@ struct plan_policy {
     size_t lock_count;
 };
 
+// What the names of static manifests end in, for which names leave room.
+#define PLAN_STATIC_SUFFIX ".static.k8s.io"
+
 struct plan {
     struct plan_policy *policies; // sorted by name
     size_t count;

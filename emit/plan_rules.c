@@ -213,25 +213,14 @@ static void select_label(struct arena *arena, struct plan_selector *selector, co
         qsort(selector->values, selector->value_count, sizeof *selector->values, compare_strings);
 }
 
-// Labels may have letters, and rows of signs, that names of objects may not; and no two may come out as one.
-static const char *name_of_label(struct arena *arena, const char *key) {
-    const size_t len = strlen(key);
-    const bool may_be_name = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-") == len && !strstr(key, "..") &&
-                             !strstr(key, ".-") && !strstr(key, "-.");
-    if (may_be_name) return key;
-    const char *slash = strchr(key, '/'), *name = slash ? slash + 1 : key;
-    const size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789");
-    return arena_printf(arena, "%.*s%s%08zx", (int)plain, name, plain ? "-" : "", names_hash(key) & 0xffffffff);
-}
-
 // After the policy; of several, with their labels, so that one more changes none of the others.
 static void name_bindings(struct arena *arena, const struct plan_policy *policy) {
     for (size_t i = 0; i < policy->selector_count; i++) {
         struct plan_selector *selector = &policy->selectors[i];
         selector->binding = policy->name;
         if (policy->selector_count == 1) continue;
-        selector->binding = names_fitting(
-            arena, arena_printf(arena, "%s.%s", policy->name, name_of_label(arena, selector->key)), LIMIT_NAME);
+        selector->binding = names_of_object(
+            arena, arena_printf(arena, "%s" NAMES_MARK "%s", policy->name, names_part(arena, selector->key)));
     }
 }
 

@@ -1,4 +1,5 @@
 // Locks of one structure: what of them differs, and what finds them; see plan.h.
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -407,13 +408,17 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
         ++*count;
     }
     // Only names that two tables would share are told apart, by their structure, so that a new table leaves others
-    // alone.
+    // alone. Two structures may have one hash.
+    struct names taken;
+    names_init(&taken, arena);
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
         const size_t *count = names_get(&counts, table->name);
         if (table->row_count < 2 || *count < 2) continue;
-        table->name = arena_printf(arena, "%sX%08zx", table->name,
-                                   names_hash(plan_structure(arena, table->locks[0])) & 0xffffffff);
+        const uint64_t hash = names_hash(plan_structure(arena, table->locks[0])) & 0xffffffff;
+        const char *name = arena_printf(arena, "%s_x%08" PRIx64, table->name, hash);
+        table->name = name;
+        for (size_t n = 2; !names_add(&taken, table->name); n++) table->name = arena_printf(arena, "%s_y%zu", name, n);
     }
 }
 
@@ -431,7 +436,8 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
     size_t table_count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *structure = structures[i];
-        if (must_be_alone(locks[i])) structure = arena_printf(arena, "%s %s", structure, locks[i]->id);
+        if (must_be_alone(locks[i]))
+            structure = arena_printf(arena, "%zu:%s %s", strlen(locks[i]->id), locks[i]->id, structure);
         struct plan_table *table = names_get(&known, structure);
         if (!table) {
             table = ARENA_NEW(arena, struct plan_table);

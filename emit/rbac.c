@@ -5,7 +5,6 @@
 #include "arena.h"
 #include "catalog.h"
 #include "ir.h"
-#include "limits.h"
 #include "manifest.h"
 #include "names.h"
 #include "plan.h"
@@ -91,10 +90,9 @@ static void add_pair(struct manifest *manifest, const char *policy, const char *
     value_set(arena, binding, "subjects", subjects_of(arena, accounts, count));
 }
 
-static void add_grant(struct manifest *manifest, const struct ir_grant *grant, const char *namespace,
-                      const char *name) {
-    add_pair(manifest, grant->policy, namespace, name, grant->span, rules_of(manifest->arena, grant), grant->subjects,
-             grant->subject_count);
+static void add_grant(struct manifest *manifest, const struct ir_grant *grant, const char *namespace) {
+    add_pair(manifest, grant->policy, namespace, grant->role, grant->span, rules_of(manifest->arena, grant),
+             grant->subjects, grant->subject_count);
 }
 
 void rbac_emit(struct manifest *manifest, const struct ir *ir) {
@@ -105,11 +103,9 @@ void rbac_emit(struct manifest *manifest, const struct ir *ir) {
     }
     for (size_t i = 0; i < ir->grant_count; i++) {
         const struct ir_grant *grant = ir->grants[i];
-        const char *name = names_fitting(
-            manifest->arena, arena_printf(manifest->arena, "%s-%s", grant->policy, grant->name), LIMIT_NAME);
-        if (grant->scope.where != IN_NAMESPACES) add_grant(manifest, grant, "", name);
+        if (grant->scope.where != IN_NAMESPACES) add_grant(manifest, grant, "");
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
-            add_grant(manifest, grant, grant->scope.namespaces[j], name);
+            add_grant(manifest, grant, grant->scope.namespaces[j]);
     }
 }
 
@@ -245,7 +241,8 @@ void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const s
     index_places(manifest, ir, plan, &known);
     for (size_t i = 0; i < ir->deployer_count; i++) {
         const struct ir_deployer *deployer = ir->deployers[i];
-        const char *name = names_fitting(arena, arena_printf(arena, "%s-deployer", deployer->policy), LIMIT_NAME);
+        const char *name =
+            names_of_object(arena, arena_printf(arena, "%s-deployer", names_part(arena, deployer->policy)));
         const struct places *places = names_get(&known, deployer->policy);
         for (size_t j = 0; j < places->count; j++) {
             const struct place *place = places->items[j];

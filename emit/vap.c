@@ -108,6 +108,12 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     struct arena *arena = manifest->arena;
     struct cel_policy cel;
     cel_print_policy(arena, policy, &cel);
+    if (cel.repeated) {
+        struct diagnostic *diagnostic =
+            diag_report(manifest->diags, DIAG_INTERNAL, policy->tables[0].locks[0]->span,
+                        "the expressions of policy '%s' have the name '%s' twice", name, cel.repeated);
+        diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+    }
     struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);
     value_set(arena, object, "spec", spec);

@@ -11,6 +11,10 @@ skip() { # WHAT WHY
 	skipped=$((skipped + 1))
 	echo "skipped - $1: $2"
 }
+# One result: nothing of the manifest is there twice, whoever made it.
+unique() { # FILE WHAT
+	if twice=$("$OUT/tests/golden/unique" "$1"); then pass; else fail "$2: something is there twice" "$twice"; fi
+}
 # To be called last: the suite's count and status.
 finish() {
 	if [ "$skipped" -gt 0 ]; then
@@ -21,6 +25,7 @@ finish() {
 	[ "$failed" -eq 0 ]
 }
 
+OUT=$PWD/build/${BUILD:-release}
 KLOCKC=${KLOCKC:-$PWD/build/${BUILD:-release}/klockc}
 work=$(mktemp -d)
 trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT

@@ -49,10 +49,11 @@ KLOCK_API void klock_add_file(struct klock_compiler *compiler, const char *path)
 KLOCK_API void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
 
 enum klock_status {
-    KLOCK_OK,     /* there is output; there may be warnings */
-    KLOCK_ERRORS, /* the policy has errors: there is no output */
-    KLOCK_INPUT,  /* something could not be read */
-    KLOCK_MEMORY, /* memory ran out: nothing but klock_free is of use */
+    KLOCK_OK,       /* there is output; there may be warnings */
+    KLOCK_ERRORS,   /* the policy has errors: there is no output */
+    KLOCK_INPUT,    /* something could not be read */
+    KLOCK_INTERNAL, /* klock itself is at fault, as a diagnostic says: there is no output */
+    KLOCK_MEMORY,   /* memory ran out: nothing but klock_free is of use */
 };
 
 /* Compiles what was added, once: a second call gives the same status, and what is added behind the first is a

@@ -47,6 +47,7 @@ lock keep {
   namespace  default
   name       settings
   deny       delete
+  allow      K0215, K0224 "nobody is against it"
 }
 test "nobody deletes it" {
   as user alice
@@ -199,7 +200,7 @@ says K0412
 status=0
 "$KLOCKC" compile - <good.klock >out 2>err || status=$?
 judge 'standard input' test "$status" -eq 0
-sed 's/stdin:/good.klock:/' out >back
+sed 's/stdin#/good.klock#/' out >back
 judge 'standard input: the same output' cmp -s back good.yaml
 try 0 compile good.klock warned.klock && prints 'warned-objects'
 cp out both.yaml
@@ -414,7 +415,7 @@ unset NO_COLOR CLICOLOR_FORCE
 # ---- test ----
 try 0 test good.klock && prints '^2 passed, 0 failed$'
 try 1 test failing.klock && prints '^1 passed, 1 failed$'
-prints 'failing.klock:16: failed: good: others go (step 1)'
+prints 'failing.klock:17: failed: good: others go (step 1)'
 try 1 test bad.klock && silent 'test bad'
 try 0 test failing.klock --run 'good/nobody' && prints '^1 passed, 0 failed$'
 try 1 test failing.klock --run '^good/(nobody|others)'
@@ -624,4 +625,5 @@ try 1 compile inner/inside.klock
 try 0 compile inner/inside.klock --root .
 
 . "$root/tests/cli/failing.sh"
+. "$root/tests/cli/colliding.sh"
 finish

@@ -13,8 +13,11 @@
 #include "text.h"
 #include "value.h"
 
-static const char *const status_names[] = {
-    [KLOCK_OK] = "ok", [KLOCK_ERRORS] = "errors", [KLOCK_INPUT] = "input", [KLOCK_MEMORY] = "memory"};
+static const char *const status_names[] = {[KLOCK_OK] = "ok",
+                                           [KLOCK_ERRORS] = "errors",
+                                           [KLOCK_INPUT] = "input",
+                                           [KLOCK_INTERNAL] = "internal",
+                                           [KLOCK_MEMORY] = "memory"};
 
 static void set_text(struct arena *arena, struct value *map, const char *key, const char *text) {
     value_set_string(arena, map, key, text ? arena_copy(arena, text, strlen(text)) : "");

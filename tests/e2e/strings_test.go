@@ -19,6 +19,7 @@ import (
 
 	"klock.dev/e2e/differential"
 	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/unique"
 )
 
 // place is somewhere in a policy where a string may stand; %s is the string as a klock literal.
@@ -209,6 +210,11 @@ func newParser() (parser, error) {
 // readBack reads a manifest with everything that users may read it with, and finds the same.
 func readBack(answer *differential.Answer, parse parser) (*output, error) {
 	o := &output{values: map[string]bool{}, constants: map[string]bool{}, fields: map[string]bool{}}
+	for _, text := range []string{answer.Manifest, answer.JSON} {
+		if err := unique.Check([]byte(text)); err != nil {
+			return nil, err
+		}
+	}
 	var list struct{ Items []any }
 	if err := json.Unmarshal([]byte(answer.JSON), &list); err != nil {
 		return nil, err
@@ -329,6 +335,83 @@ func TestStrings(t *testing.T) {
 		})
 	}
 	t.Logf("strings: %d found again, %d refused", accepted, refused)
+}
+
+// nearGroups and nearPolicies end like words that klockc writes behind them.
+var (
+	nearGroups   = []string{"example.com", "example.com-by-name", "example.com-warn", "example.com-objects", "example.com-2", "example.com.tier", "example.com--tier"}
+	nearPolicies = []string{"p", "p-objects", "p-warn", "p-ignore", "p-evictions", "p-scale", "p--scale", "p-scale--widgets.example.com", "p-objects-2", "p.tier", "p-b", "p-deployer"}
+	nearLabels   = []string{"tier", "tier-new", "tier_new", "tier.new", "tierNew", "tier-2", "tier2", "a/tier", "b/tier"}
+	nearLocks    = []string{"a-b", "a_b", "a.b", "aB", "a--b", "a (status)", "a (guard namespace)", "a", "b", "b-c", "c"}
+)
+
+// nearFile is a policy of words that nearly coincide with each other and with those of the other files.
+func nearFile(policy string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "policy %q\ndeployer group platform\n", policy)
+	for i, group := range nearGroups {
+		fmt.Fprintf(&b, "resource widgets.%s/v1 namespaced kind Widget subresources scale, status\n", group)
+		for j, rest := range []string{"name n\n deny update, delete", "labels tier=a\n deny scale", "labels o=a\n deny scale", "labels tier\n deny scale\n mode warn", "name m\n deny delete\n mode warn\n on error allow"} {
+			fmt.Fprintf(&b, "lock g-%d-%d {\n resources widgets.%s\n namespace default\n %s\n}\n", i, j, group, rest)
+		}
+		fmt.Fprintf(&b, "lock every-%d {\n resources *.%s\n namespace default\n name n\n deny scale\n}\n", i, group)
+	}
+	for i, label := range nearLabels {
+		for j, exempt := range []string{"lifecycle", "controllers"} {
+			for _, value := range []string{"x", "y"} {
+				fmt.Fprintf(&b, "lock l-%d-%d-%s {\n resources pods\n namespace default\n labels %q = %s\n deny delete, exec\n exclusive user u\n exempt %s\n break-glass group g\n}\n", i, j, value, label, value, exempt)
+			}
+		}
+	}
+	for i, lock := range nearLocks {
+		fmt.Fprintf(&b, "lock %q {\n resources pods, pods/status\n namespace default\n annotations k%d\n deny update, delete\n guard labels, namespace, owners\n exclusive user u%d, may pass-%d\n}\n", lock, i, i, i%2)
+		fmt.Fprintf(&b, "lock %q {\n resources secrets\n namespace default\n annotations k%d\n deny update\n break-glass group g\n}\n", "glass "+lock, i)
+		if !strings.Contains(lock, " ") {
+			fmt.Fprintf(&b, "grant %q to user u {\n resources pods\n namespace default\n allow get\n}\n", lock)
+		}
+	}
+	return b.String()
+}
+
+// TestNearNames compiles policies of words that nearly coincide, apart as teams do it, and looks for two objects of one name
+// among all of them; names that are cut are among them. Each must compile in the API server's evaluator as well.
+func TestNearNames(t *testing.T) {
+	asked, err := differential.Start(oracle(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	parse, err := newParser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 252)
+	owners := map[string]string{}
+	for _, policy := range append(slices.Clone(nearPolicies), long+"y", long+"z") {
+		answer, err := asked.Ask(nearFile(policy), nil)
+		if err != nil || answer.Status != "ok" {
+			t.Fatalf("%s: %v %+v", policy, err, answer)
+		}
+		o, err := readBack(answer, parse)
+		if err != nil {
+			t.Errorf("%s: %v", policy, err)
+			continue
+		}
+		for _, object := range o.objects {
+			checkNames(t, policy, object)
+			fields := object.(map[string]any)
+			metadata := fields["metadata"].(map[string]any)
+			id := fmt.Sprintf("%v %v/%v", fields["kind"], metadata["namespace"], metadata["name"])
+			if other, ok := owners[id]; ok {
+				t.Errorf("%s and %s both have the %s", other, policy, id)
+			}
+			owners[id] = policy
+		}
+		if _, err := evaluator.New([]byte(answer.Manifest)); err != nil {
+			t.Errorf("%s: %v", policy, err)
+		}
+	}
+	t.Logf("near names: %d objects", len(owners))
 }
 
 // checkNames makes sure that the API server would take the metadata.

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unique.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(bool holds) {
@@ -28,12 +30,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) errors += klock_diagnostic_at(compiler, i).is_error;
     if (status != KLOCK_MEMORY) {
         expect((status == KLOCK_OK) == (errors == 0));
+        expect(status != KLOCK_INTERNAL);
         expect(klock_diagnostics_text(compiler, "human", true) != NULL);
         expect(klock_diagnostics_text(compiler, "sarif", false) != NULL);
     }
     if (status == KLOCK_OK) {
-        expect(klock_output_text(compiler, "yaml") != NULL);
-        expect(klock_output_text(compiler, "json") != NULL);
+        static const char *const formats[] = {"yaml", "json"};
+        for (size_t i = 0; i < 2; i++) {
+            const char *text = klock_output_text(compiler, formats[i]);
+            char why[256] = "";
+            expect(text != NULL && unique_check(text, strlen(text), why, sizeof why));
+        }
         expect(klock_test_cases(compiler) != NULL);
     } else {
         expect(klock_object_count(compiler) == 0);

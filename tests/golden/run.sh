@@ -60,6 +60,20 @@ for policy in examples/*.klock; do
 		continue
 	fi
 	compare "${policy%.klock}.yaml" "$work/out"
+	unique "$work/out" "$policy"
+	"$KLOCKC" compile -o json "$policy" >"$work/out.json" 2>/dev/null
+	unique "$work/out.json" "$policy as JSON"
+	# Comments and blank lines are no part of a policy: not one byte changes.
+	mkdir -p "$work/commented"
+	{
+		printf '# A comment.\n\n# And one more.\n'
+		sed 's/$/ # a comment/; /"""/s/ # a comment$//' "$policy" | sed 's/^}/\n# The end of an item.\n}/'
+	} >"$work/commented/$(basename "$policy")"
+	"$KLOCKC" compile "$work/commented/$(basename "$policy")" >"$work/two" 2>"$work/err" || :
+	if cmp -s "$work/out" "$work/two"; then pass; else fail "$policy: comments change what is written" "$(diff "$work/out" "$work/two" || :)"; fi
+	# From standard input only the name of the file is another.
+	"$KLOCKC" compile - <"$policy" 2>/dev/null | sed "s|klock.dev/source: \"stdin#|klock.dev/source: \"$(basename "$policy")#|" >"$work/two"
+	if cmp -s "$work/out" "$work/two"; then pass; else fail "$policy: other bytes from standard input" "$(diff "$work/out" "$work/two" || :)"; fi
 	# The same from standard input under another name, elsewhere, in another locale: where a policy is does not reach
 	# its objects, but for the annotation that says so.
 	for form in yaml json; do

@@ -40,6 +40,7 @@ judge() { # FILE
 			}
 		done <"$work/expected"
 	done
+	[ -n "$errors" ] || "$OUT/tests/golden/unique" "$work/yaml" || echo "$file: something is written twice"
 	header "$file" expect-output >"$work/expected"
 	while IFS= read -r text; do
 		grep -qF -e "$text" "$work/yaml" || echo "$file: the output lacks: $text"

@@ -38,23 +38,36 @@ static struct compilation *compile_with(void **state, const struct file *files, 
     return compilation;
 }
 
-struct compilation *compile_files(void **state, const struct file *files, size_t count) {
+// A text that names no policy belongs to one that is named like the file.
+static const char *named(struct arena *arena, const struct file *file) {
+    if (strncmp(file->text, "policy ", 7) == 0 || strstr(file->text, "\npolicy ")) return file->text;
+    const char *slash = strrchr(file->name, '/'), *base = slash ? slash + 1 : file->name;
+    return arena_printf(arena, "policy %.*s\n%s", (int)strcspn(base, "."), base, file->text);
+}
+
+struct compilation *compile_as_written(void **state, const struct file *files, size_t count) {
     return compile_with(state, files, count, NULL);
 }
 
+struct compilation *compile_files(void **state, const struct file *files, size_t count) {
+    struct file *own = ARENA_ARRAY(arena_of(state), struct file, count);
+    for (size_t i = 0; i < count; i++) own[i] = (struct file){files[i].name, named(arena_of(state), &files[i])};
+    return compile_with(state, own, count, NULL);
+}
+
 struct compilation *compile(void **state, const char *text) {
-    const struct file file = {"test.klock", text};
+    const struct file written = {"test.klock", text}, file = {written.name, named(arena_of(state), &written)};
     return compile_with(state, &file, 1, NULL);
 }
 
 struct compilation *compile_at(void **state, const char *text, const char *date) {
-    const struct file file = {"test.klock", text};
+    const struct file written = {"test.klock", text}, file = {written.name, named(arena_of(state), &written)};
     const struct klock_options options = {.date = date};
     return compile_with(state, &file, 1, &options);
 }
 
 struct compilation *compile_static(void **state, const char *text) {
-    const struct file file = {"test.klock", text};
+    const struct file written = {"test.klock", text}, file = {written.name, named(arena_of(state), &written)};
     const struct klock_options options = {.target = KLOCK_TARGET_STATIC};
     return compile_with(state, &file, 1, &options);
 }

@@ -36,10 +36,12 @@ struct file {
     const char *name, *text;
 };
 
-// Compiles the text as "test.klock"; everything lives until the test is over.
+// Compiles the text as "test.klock"; everything lives until the test is over. A text that names no policy belongs to
+// the one that is named like its file.
 struct compilation *compile(void **state, const char *text);
 struct compilation *compile_at(void **state, const char *text, const char *date);
 struct compilation *compile_static(void **state, const char *text);
+struct compilation *compile_as_written(void **state, const struct file *files, size_t count);
 struct compilation *compile_files(void **state, const struct file *files, size_t count);
 #define COMPILE_FILES(state, ...)                                                                                      \
     compile_files((state), (const struct file[]){__VA_ARGS__},                                                         \

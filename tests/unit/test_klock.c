@@ -3,9 +3,10 @@
 
 #include "klock/klock.h"
 
-static const char lock[] = "lock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
-                           "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
-                           "default/m\n  expect denied\n}\n";
+static const char lock[] =
+    "policy p\nlock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
+    "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
+    "default/m\n  expect denied\n}\n";
 
 static struct klock_compiler *compiler_of(const char *text, const struct klock_options *options) {
     struct klock_compiler *compiler = klock_new(options);
@@ -82,7 +83,8 @@ static void a_file_that_is_not_there_is_an_input_error(void **state) {
 
 static void warnings_can_be_errors(void **state) {
     (void)state;
-    static const char warned[] = "lock l {\n  resources secrets\n  namespace default\n  name n\n  deny delete\n}\n";
+    static const char warned[] =
+        "policy p\nlock l {\n  resources secrets\n  namespace default\n  name n\n  deny delete\n}\n";
     struct klock_compiler *compiler = compiler_of(warned, NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     assert_false(klock_diagnostic_at(compiler, 0).is_error);
@@ -138,7 +140,7 @@ static void tests_are_judged_and_requests_decided(void **state) {
     const struct klock_test failed = klock_test_at(compiler, 1);
     assert_false(failed.passed);
     assert_int_equal(failed.step, 2);
-    assert_int_equal(failed.line, 12);
+    assert_int_equal(failed.line, 13);
     assert_string_equal(failed.title, "t");
     assert_string_equal(failed.expected, "denied");
     assert_string_equal(failed.actual, "allowed");
@@ -184,10 +186,11 @@ static void compilers_are_independent_and_copy_what_they_get(void **state) {
 
 static void every_object_has_a_file_of_its_own(void **state) {
     (void)state;
-    static const char grant[] = "grant %s to user u {\n  resources configmaps\n  namespace %s\n  allow get\n}\n";
+    static const char grant[] =
+        "policy %s\ngrant %s to user u {\n  resources configmaps\n  namespace %s\n  allow get\n}\n";
     struct klock_compiler *compiler = klock_new(NULL);
-    const char *one = arena_printf(arena_of(state), grant, "c-d", "a"),
-               *two = arena_printf(arena_of(state), grant, "d", "a-b");
+    const char *one = arena_printf(arena_of(state), grant, "b", "c-d", "a"),
+               *two = arena_printf(arena_of(state), grant, "c", "d", "a-b");
     klock_add_buffer(compiler, "b.klock", one, strlen(one));
     klock_add_buffer(compiler, "c.klock", two, strlen(two));
     assert_int_equal(klock_compile(compiler), KLOCK_OK);

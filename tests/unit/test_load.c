@@ -6,15 +6,31 @@
     "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny update\n  exclusive " actor \
     "\n}\n"
 
-static void a_file_without_a_policy_is_named_by_its_stem(void **state) {
-    const struct compilation *compilation = COMPILE_FILES(state, {"dir/pay.ments.klock", LOCK("l")});
-    assert_clean(compilation);
-    assert_string_equal(lock_named(compilation, "l")->policy, "pay.ments");
+static void what_becomes_an_object_belongs_to_a_policy_with_a_name(void **state) {
+    static const struct {
+        const char *text, *at; // NULL: nothing is reported
+    } rows[] = {{LOCK("l"), "lock"},
+                {"actor a = user u\ngrant g to a {\n  resources pods\n  namespace n\n  allow get\n}\n", "grant"},
+                {"actor a = new sa default/a\n", "actor"},
+                {"policy p\n" LOCK("l"), NULL},
+                {LOCK("l") "policy p\n", NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct file file = {"team/locks.klock", rows[i].text};
+        const struct compilation *compilation = compile_as_written(state, &file, 1);
+        if (rows[i].at)
+            assert_reports_only(compilation, "K0008", rows[i].at);
+        else
+            assert_clean(compilation);
+        assert_true((compilation->manifest.count == 0) == (rows[i].at != NULL));
+    }
+    // What only declares needs no name, also where its file is called what no policy can be.
+    const struct file both[] = {{"a.klock", "policy p\ninclude \"My actors.klock\"\n" LOCK_OF("l", "jonny")},
+                                {"My actors.klock", "actor jonny = user jonny\n"}};
+    assert_no_errors(compile_as_written(state, both, 2));
 }
 
 static void a_policy_has_a_name_that_kubernetes_takes(void **state) {
     assert_reports_only(compile(state, "policy Payments\n" LOCK("l")), "K0104", "Payments");
-    assert_reports_only(COMPILE_FILES(state, {"My Policy.klock", LOCK("l")}), "K0104", "");
     assert_reports_only(compile(state, "policy a\npolicy b\n" LOCK("l")), "K0402", "policy");
 }
 
@@ -200,7 +216,7 @@ static void a_file_that_declares_nothing_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(a_file_without_a_policy_is_named_by_its_stem),
+        SENTENCE(what_becomes_an_object_belongs_to_a_policy_with_a_name),
         SENTENCE(a_policy_has_a_name_that_kubernetes_takes),
         SENTENCE(includes_are_found_beside_the_including_file),
         SENTENCE(names_are_visible_through_chains_of_includes),

@@ -147,11 +147,11 @@ static void bindings_of_what_the_actor_may_are_refused(void **state) {
         state, arena_printf(arena_of(state), "policy p\nactor a = sa ns/x, user u, group g sealed\n%s", grants));
     ASSERT_FACTS(state, compilation, "a (sealed clusterrolebindings)",
                  RBAC("clusterrolebindings") "\nrequires (not (or (field /roleRef/name in " DEFAULTS
-                                             ") (field /roleRef/name in p-nodes p-one p-two)))\nchanging roleRef "
+                                             ") (field /roleRef/name in p:nodes p:one p:two)))\nchanging roleRef "
                                              "subjects\n");
     ASSERT_FACTS(state, compilation, "a (sealed rolebindings)",
                  RBAC("rolebindings") " in * and kube-node-lease kube-public kube-system\nrequires (not (or (field "
-                                      "/roleRef/name in p-nodes p-one p-two) (and "
+                                      "/roleRef/name in p:nodes p:one p:two) (and "
                                       "(namespace in ns) (field /roleRef/name in " DEFAULTS
                                       "))))\nchanging roleRef subjects\n");
     compilation = compile(state, "actor a = sa ns/x sealed\n");
@@ -169,7 +169,7 @@ static void grants_to_all_accounts_are_those_of_the_actor_that_is_them(void **st
                                            "ci {\nresources cm\nnamespace c\nallow get\n}\ngrant h to sa other/x "
                                            "{\nresources cm\nnamespace c\nallow get\n}\n"),
                             "a (sealed rolebindings)"));
-    assert_non_null(strstr(text, "(field /roleRef/name in p-g)"));
+    assert_non_null(strstr(text, "(field /roleRef/name in p:g)"));
     assert_non_null(strstr(text, " in c ci\n"));
 }
 

@@ -13,12 +13,12 @@ static const char *string_at(const struct value *value, const char *key) {
 static void objects_come_in_the_order_of_application(void **state) {
     static const char *const expected[][3] = {
         {"ServiceAccount", "default", "x"},
-        {"ClusterRole", "", "p-c"},
-        {"ClusterRoleBinding", "", "p-c"},
-        {"Role", "a", "p-g"},
-        {"Role", "b", "p-g"},
-        {"RoleBinding", "a", "p-g"},
-        {"RoleBinding", "b", "p-g"},
+        {"ClusterRole", "", "p:c"},
+        {"ClusterRoleBinding", "", "p:c"},
+        {"Role", "a", "p:g"},
+        {"Role", "b", "p:g"},
+        {"RoleBinding", "a", "p:g"},
+        {"RoleBinding", "b", "p:g"},
         {"ValidatingAdmissionPolicy", "", "p-objects"},
         {"ValidatingAdmissionPolicyBinding", "", "p-objects"},
     };
@@ -38,14 +38,14 @@ static void every_object_says_whose_it_is_and_where_it_comes_from(void **state) 
         const struct value *object = compilation->manifest.objects[i].value, *metadata = value_get(object, "metadata");
         assert_string_equal(string_at(value_get(metadata, "labels"), "app.kubernetes.io/managed-by"), "klockc");
         assert_string_equal(string_at(value_get(metadata, "labels"), "klock.dev/policy"), "p");
-        assert_int_equal(strncmp(string_at(value_get(metadata, "annotations"), "klock.dev/source"), "test.klock:", 11),
+        assert_int_equal(strncmp(string_at(value_get(metadata, "annotations"), "klock.dev/source"), "test.klock#", 11),
                          0);
         assert_null(value_get(object, "status"));
         assert_true(*string_at(object, "apiVersion") != '\0');
     }
-    const struct value *role = object_named(compilation, "Role", "a", "p-g");
+    const struct value *role = object_named(compilation, "Role", "a", "p:g");
     assert_string_equal(string_at(value_dig(role, "metadata", "annotations", NULL), "klock.dev/source"),
-                        "test.klock:10");
+                        "test.klock#g");
 }
 
 static void policies_write_out_what_the_server_would_add(void **state) {
@@ -153,9 +153,9 @@ static void deployers_may_write_what_there_is(void **state) {
     assert_no_errors(compilation);
     assert_string_equal(rules_text(state, object_named(compilation, "Role", "a", "p-deployer")),
                         "rbac.authorization.k8s.io|roles||create\n"
-                        "rbac.authorization.k8s.io|roles|p-deployer,p-g|delete,get,patch,update\n"
+                        "rbac.authorization.k8s.io|roles|p-deployer,p:g|delete,get,patch,update\n"
                         "rbac.authorization.k8s.io|rolebindings||create\n"
-                        "rbac.authorization.k8s.io|rolebindings|p-deployer,p-g|delete,get,patch,update\n"
+                        "rbac.authorization.k8s.io|rolebindings|p-deployer,p:g|delete,get,patch,update\n"
                         "|configmaps||update\n");
     assert_string_equal(rules_text(state, object_named(compilation, "Role", "default", "p-deployer")),
                         "|serviceaccounts||create\n|serviceaccounts|x|delete,get,patch,update\n"
@@ -166,13 +166,13 @@ static void deployers_may_write_what_there_is(void **state) {
     assert_string_equal(
         rules_text(state, object_named(compilation, "ClusterRole", "", "p-deployer")),
         "rbac.authorization.k8s.io|clusterroles||create\n"
-        "rbac.authorization.k8s.io|clusterroles|p-c,p-deployer|delete,get,patch,update\n"
+        "rbac.authorization.k8s.io|clusterroles|p-deployer,p:c|delete,get,patch,update\n"
         "rbac.authorization.k8s.io|clusterrolebindings||create\n"
-        "rbac.authorization.k8s.io|clusterrolebindings|p-c,p-deployer|delete,get,patch,update\n"
+        "rbac.authorization.k8s.io|clusterrolebindings|p-deployer,p:c|delete,get,patch,update\n"
         "admissionregistration.k8s.io|validatingadmissionpolicies||create\n"
-        "admissionregistration.k8s.io|validatingadmissionpolicies|p-connect-pods,p-objects|delete,get,patch,update\n"
+        "admissionregistration.k8s.io|validatingadmissionpolicies|p-connect--pods,p-objects|delete,get,patch,update\n"
         "admissionregistration.k8s.io|validatingadmissionpolicybindings||create\n"
-        "admissionregistration.k8s.io|validatingadmissionpolicybindings|p-connect-pods,p-objects|delete,get,patch,"
+        "admissionregistration.k8s.io|validatingadmissionpolicybindings|p-connect--pods,p-objects|delete,get,patch,"
         "update\n"
         "|nodes||get\n|pods||get,list\n");
     const struct value *subjects = value_get(object_named(compilation, "RoleBinding", "b", "p-deployer"), "subjects");
@@ -209,13 +209,57 @@ static void a_deployer_of_a_long_name_has_its_objects(void **state) {
 
 static void rights_are_roles_without_bindings(void **state) {
     const struct compilation *compilation = compile_lock(state, "name n\ndeny update\nexclusive may unlock", "");
-    assert_string_equal(rules_text(state, object_named(compilation, "ClusterRole", "", "test-l-unlock")),
+    assert_string_equal(rules_text(state, object_named(compilation, "ClusterRole", "", "test_unlock:l")),
                         "klock.dev|locks|l|unlock\n");
     assert_int_equal(compilation->manifest.count, 3);
 }
 
 static void nothing_is_emitted_when_anything_is_wrong(void **state) {
     assert_int_equal(compile(state, arena_printf(arena_of(state), "%slock m {\n}\n", policy))->manifest.count, 0);
+}
+
+static struct value *policy_value(struct compilation *compilation) {
+    for (size_t i = 0; i < compilation->manifest.count; i++)
+        if (compilation->manifest.objects[i].kind == MANIFEST_POLICY) return compilation->manifest.objects[i].value;
+    fail_msg("there is no policy");
+    return NULL;
+}
+
+// What is verified before anything is written, in manifests that are broken on purpose.
+static void what_is_there_twice_is_an_internal_error(void **state) {
+    struct compilation *compilation = compile(state, policy);
+    manifest_verify(&compilation->manifest);
+    assert_no_errors(compilation);
+
+    struct value *variables = value_dig(policy_value(compilation), "spec", "variables", NULL);
+    value_append(arena_of(state), variables, value_copy(arena_of(state), variables->as.items[0]));
+    manifest_verify(&compilation->manifest);
+    assert_int_equal(count_of(compilation, "K0009"), 1);
+
+    compilation = compile(state, policy);
+    struct value *spec = value_dig(policy_value(compilation), "spec", NULL);
+    const struct value_entry again = spec->as.entries[0];
+    ARENA_PUSH(arena_of(state), spec->as.entries, spec->count, again);
+    manifest_verify(&compilation->manifest);
+    assert_int_equal(count_of(compilation, "K0009"), 1);
+
+    compilation = compile(state, policy);
+    static const char *const lists[][2] = {{"matchConditions", "name"}, {"auditAnnotations", "key"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct value *list = value_list(arena_of(state)), *item = value_map(arena_of(state));
+        value_set_string(arena_of(state), item, lists[i][1], "same");
+        value_append(arena_of(state), list, item);
+        value_append(arena_of(state), list, item);
+        value_set(arena_of(state), value_dig(policy_value(compilation), "spec", NULL), lists[i][0], list);
+    }
+    manifest_verify(&compilation->manifest);
+    assert_int_equal(count_of(compilation, "K0009"), 2);
+
+    compilation = compile(state, policy);
+    const struct manifest_object last = compilation->manifest.objects[compilation->manifest.count - 1];
+    ARENA_PUSH(arena_of(state), compilation->manifest.objects, compilation->manifest.count, last);
+    manifest_verify(&compilation->manifest);
+    assert_int_equal(count_of(compilation, "K0009"), 1);
 }
 
 int main(void) {
@@ -233,6 +277,7 @@ int main(void) {
         SENTENCE(a_deployer_of_a_long_name_has_its_objects),
         SENTENCE(rights_are_roles_without_bindings),
         SENTENCE(nothing_is_emitted_when_anything_is_wrong),
+        SENTENCE(what_is_there_twice_is_an_internal_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

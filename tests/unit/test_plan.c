@@ -2,6 +2,7 @@
 #include "compile_support.h"
 
 #include "../../compiler/limits.h"
+#include "../../compiler/names.h"
 
 typedef void add_lock(struct text *text, int i);
 
@@ -318,11 +319,11 @@ static void every_shape_is_a_policy_of_its_own(void **state) {
     } rows[] = {
         {"p-evictions", "1 namespaced: pods/eviction;", "Pod"},
         {"p-evictions-by-name", "1 namespaced: pods/eviction;", NULL},
-        {"p-connect-pods", "8 namespaced: pods/attach pods/exec;", "Pod"},
-        {"p-connect-pods-by-name", "8 namespaced: pods/exec;", NULL},
-        {"p-connect-services-by-name", "8 namespaced: services/proxy;", NULL},
-        {"p-connect-nodes-by-name", "8 cluster: nodes/proxy;", NULL},
-        {"p-scale-deployments.apps", "2 namespaced: deployments/scale;", "Deployment"},
+        {"p-connect--pods", "8 namespaced: pods/attach pods/exec;", "Pod"},
+        {"p-connect-by-name--pods", "8 namespaced: pods/exec;", NULL},
+        {"p-connect-by-name--services", "8 namespaced: services/proxy;", NULL},
+        {"p-connect-by-name--nodes", "8 cluster: nodes/proxy;", NULL},
+        {"p-scale--deployments.apps", "2 namespaced: deployments/scale;", "Deployment"},
         {"p-tokens-by-name", "1 namespaced: serviceaccounts/token;", NULL},
         {"p-tokens", "1 namespaced: serviceaccounts/token;", "ServiceAccount"},
         {"p-bindings-by-name", "1 namespaced: bindings pods/binding;", NULL},
@@ -345,15 +346,15 @@ static void every_shape_is_a_policy_of_its_own(void **state) {
         if (rows[i].kind) assert_string_equal(policy->param_kind, rows[i].kind);
     }
     assert_int_equal(plan->count, sizeof rows / sizeof *rows);
-    const struct plan_policy *connect = policy_named(plan, "p-connect-pods");
+    const struct plan_policy *connect = policy_named(plan, "p-connect--pods");
     assert_int_equal(connect->selector_count, 1);
-    assert_string_equal(connect->selectors[0].binding, "p-connect-pods");
+    assert_string_equal(connect->selectors[0].binding, "p-connect--pods");
     assert_string_equal(connect->selectors[0].key, "k");
     assert_int_equal(connect->selectors[0].value_count, 2);
     assert_string_equal(connect->selectors[0].values[0], "v");
     assert_int_equal(connect->namespace_count, 2);
     assert_string_equal(connect->namespaces[0], "a");
-    assert_string_equal(policy_named(plan, "p-scale-deployments.apps")->param_version, "apps/v1");
+    assert_string_equal(policy_named(plan, "p-scale--deployments.apps")->param_version, "apps/v1");
 }
 
 // What the locks' labels are narrowed to, as "BINDING KEY=VALUE|VALUE;" for each binding.
@@ -374,16 +375,16 @@ static void lookups_take_few_labels(void **state) {
     static const struct {
         const char *labels[3], *selectors;
     } rows[] = {
-        {{"k=w", "k in (v, w)", "k=x"}, "test-connect-pods k=v|w|x;"},
-        {{"k=w", "k", "k=x"}, "test-connect-pods k;"},
-        {{"k=w", "j=v"}, "test-connect-pods.j j=v;test-connect-pods.k k=w;"},
+        {{"k=w", "k in (v, w)", "k=x"}, "test-connect--pods k=v|w|x;"},
+        {{"k=w", "k", "k=x"}, "test-connect--pods k;"},
+        {{"k=w", "j=v"}, "test-connect--pods--j j=v;test-connect--pods--k k=w;"},
         // One label serves two of the locks, though the first asks for another one first.
-        {{"j=u, k=w", "k=v", "b=a"}, "test-connect-pods.b b=a;test-connect-pods.k k=v|w;"},
-        {{"a.b/c=w", "D=v"}, "test-connect-pods.86021dd3 D=v;test-connect-pods.c-1322704e a.b/c=w;"},
-        {{"a.-b=w", "D"}, "test-connect-pods.86021dd3 D;test-connect-pods.a-7aaa6e29 a.-b=w;"},
-        {{"a/b=w", "a.b"}, "test-connect-pods.a.b a.b;test-connect-pods.b-0468cf61 a/b=w;"},
-        {{"k=w", "!j"}, "test-connect-pods *;"},
-        {{"k=w", "j != v"}, "test-connect-pods *;"},
+        {{"j=u, k=w", "k=v", "b=a"}, "test-connect--pods--b b=a;test-connect--pods--k k=v|w;"},
+        {{"a.b/c=w", "D=v"}, "test-connect--pods-----44 D=v;test-connect--pods--a.b---2fc a.b/c=w;"},
+        {{"a.-b=w", "D"}, "test-connect--pods-----44 D;test-connect--pods--a---2e---2db a.-b=w;"},
+        {{"a/b=w", "a.b"}, "test-connect--pods--a.b a.b;test-connect--pods--a---2fb a/b=w;"},
+        {{"k=w", "!j"}, "test-connect--pods *;"},
+        {{"k=w", "j != v"}, "test-connect--pods *;"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct text text;
@@ -392,30 +393,30 @@ static void lookups_take_few_labels(void **state) {
             text_printf(&text, "lock l%d {\n resources pods\n namespace b\n labels %s\n deny exec\n}\n", j,
                         rows[i].labels[j]);
         const struct plan *plan = plan_text(state, text_string(&text));
-        assert_string_equal(selectors_text(state, policy_named(plan, "test-connect-pods")), rows[i].selectors);
+        assert_string_equal(selectors_text(state, policy_named(plan, "test-connect--pods")), rows[i].selectors);
     }
     struct text text;
     text_init(&text, arena_of(state));
     for (int i = 0; i < 9; i++)
         text_printf(&text, "lock l%d {\n resources pods\n namespace b\n labels k%d=v\n deny exec\n}\n", i, i);
     const struct plan *many = plan_text(state, text_string(&text));
-    assert_string_equal(selectors_text(state, policy_named(many, "test-connect-pods")), "test-connect-pods *;");
+    assert_string_equal(selectors_text(state, policy_named(many, "test-connect--pods")), "test-connect--pods *;");
 }
 
 // Where one lock holds anywhere, or too many namespaces would be listed, objects are looked up everywhere.
 static void lookups_are_narrowed_to_the_namespaces_of_all_locks(void **state) {
     static const char one[] = "lock a {\n resources pods\n namespace b\n labels k=v\n deny exec\n}\n";
-    assert_int_equal(policy_named(plan_text(state, one), "test-connect-pods")->namespace_count, 1);
+    assert_int_equal(policy_named(plan_text(state, one), "test-connect--pods")->namespace_count, 1);
     const char *everywhere =
         arena_printf(arena_of(state), "%slock b {\n resources pods\n namespace *\n labels j=v\n deny exec\n}\n", one);
-    const struct plan_policy *policy = policy_named(plan_text(state, everywhere), "test-connect-pods");
+    const struct plan_policy *policy = policy_named(plan_text(state, everywhere), "test-connect--pods");
     assert_int_equal(policy->namespace_count, 0);
     struct text text;
     text_init(&text, arena_of(state));
     text_add_string(&text, one);
     for (int i = 0; i < 100; i++)
         text_printf(&text, "lock l%d {\n resources pods\n namespace n%d\n labels k=v\n deny exec\n}\n", i, i);
-    assert_int_equal(policy_named(plan_text(state, text_string(&text)), "test-connect-pods")->namespace_count, 0);
+    assert_int_equal(policy_named(plan_text(state, text_string(&text)), "test-connect--pods")->namespace_count, 0);
 }
 
 // What derived locks differ in are constants as well.
@@ -433,6 +434,71 @@ static void sealed_actors_share_their_tables(void **state) {
     }
     assert_int_equal(policies[0], policies[1]);
     assert_int_equal(tables[0], tables[1]);
+}
+
+// Locks that read one resource in two versions see two forms of its objects, whatever else they are about.
+static void a_version_belongs_to_its_resource(void **state) {
+    static const char *const names[] = {"p-objects--v1beta1.resourceclaims.resource.k8s.io",
+                                        "p-objects--v1beta1.resourceclaimtemplates.resource.k8s.io"};
+    const struct plan *plan = plan_text(
+        state,
+        "policy p\n"
+        "lock a {\n resources resourceclaims.resource.k8s.io/v1beta1, resourceclaimtemplates\n namespace a\n where "
+        "field spec.x = y\n deny delete\n}\n"
+        "lock b {\n resources resourceclaims, resourceclaimtemplates.resource.k8s.io/v1beta1\n namespace a\n where "
+        "field spec.x = y\n deny delete\n}\n");
+    for (size_t i = 0; i < 2; i++) {
+        const struct plan_policy *policy = policy_named(plan, names[i]);
+        assert_true(policy->rule_count >= 2);
+        for (size_t j = 0; j < policy->rule_count; j++) {
+            const bool old = strcmp(policy->rules[j].version, "v1beta1") == 0;
+            const bool claims = strncmp(policy->rules[j].resources[0], "resourceclaims", 14) == 0;
+            assert_int_equal(claims, old == (i == 0));
+        }
+    }
+}
+
+// Every family has a policy of its own under a name of its own, also among policies that are called like parts of it.
+static void families_never_share_a_name(void **state) {
+    static const char *const policies[] = {"p",        "p-objects",     "p-evictions",      "p-scale",
+                                           "p-warn",   "p-ignore",      "p-scale--w.g.org", "p-scale-w.g.org",
+                                           "p--scale", "p-objects-2",   "p-connect-all",    "p-scale-by-name",
+                                           "p-audit",  "p-deny-audit",  "p-evictions.tier", "p-evictions--tier",
+                                           "p.static", "p-objects.tier"};
+    static const char *const groups[] = {"g.org",      "g.org-by-name", "g.org-warn",  "g.org-objects",
+                                         "g.org-2",    "g.org.tier",    "g.org--tier", "g.org-evictions",
+                                         "g--org.org", "g.org-scale"};
+    enum { POLICIES = sizeof policies / sizeof *policies, GROUPS = sizeof groups / sizeof *groups };
+    struct arena *arena = arena_of(state);
+    struct file files[POLICIES];
+    for (size_t i = 0; i < POLICIES; i++) {
+        struct text text;
+        text_init(&text, arena);
+        text_printf(&text, "policy %s\n", policies[i]);
+        for (size_t j = 0; j < GROUPS; j++)
+            text_printf(&text,
+                        "resource w.%s/v1 namespaced kind W subresources scale\n"
+                        "lock n%zu {\n resources w.%s\n namespace a\n name n\n deny update, scale\n}\n"
+                        "lock t%zu {\n resources w.%s\n namespace a\n labels tier=a\n deny scale\n mode warn\n}\n"
+                        "lock o%zu {\n resources w.%s\n namespace a\n labels o=a\n deny scale\n mode warn\n}\n"
+                        "lock a%zu {\n resources *.%s\n namespace a\n name n\n deny scale\n on error allow\n}\n",
+                        groups[j], j, groups[j], j, groups[j], j, groups[j], j, groups[j]);
+        text_add_string(&text, "lock e {\n resources pods\n namespace a\n labels tier=a\n deny evict\n}\n"
+                               "lock f {\n resources pods\n namespace a\n labels o=a\n deny evict\n}\n");
+        files[i] = (struct file){arena_printf(arena, "%zu.klock", i), text_string(&text)};
+    }
+    const struct compilation *compilation = compile_files(state, files, POLICIES);
+    assert_no_errors(compilation);
+    // Beside the objects in two modes, evictions and bindings: of each group what is named, what is looked up, and what
+    // a wildcard has.
+    assert_int_equal(plan_of(state, compilation)->count, POLICIES * (4 + GROUPS * 3));
+    struct names known;
+    names_init(&known, arena);
+    for (size_t i = 0; i < compilation->manifest.count; i++) {
+        const struct manifest_object *object = &compilation->manifest.objects[i];
+        if (!names_add(&known, arena_printf(arena, "%d %s", (int)object->kind, object->name)))
+            fail_msg("there are two '%s'", object->name);
+    }
 }
 
 static void long_policy_names_are_cut_and_stay_apart(void **state) {
@@ -469,6 +535,8 @@ int main(void) {
         SENTENCE(lookups_take_few_labels),
         SENTENCE(lookups_are_narrowed_to_the_namespaces_of_all_locks),
         SENTENCE(sealed_actors_share_their_tables),
+        SENTENCE(a_version_belongs_to_its_resource),
+        SENTENCE(families_never_share_a_name),
         SENTENCE(long_policy_names_are_cut_and_stay_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -967,7 +967,11 @@ func newPolicy(r *rand.Rand, w *world) *Policy {
 		}
 		for range rows {
 			maker := &maker{w: w, s: newRand(seed, 1), c: r, many: rows > 7}
-			block := maker.lock(fmt.Sprintf("%s%d", pick(r, []string{"lock-", "l", "Lock_", "a.b-"}), count))
+			name := fmt.Sprintf("%s%d", pick(r, []string{"lock-", "l", "Lock_", "a.b-"}), count)
+			if w.near && count < len(nearLocks) {
+				name = nearLocks[count]
+			}
+			block := maker.lock(name)
 			if len(block.aim.resources) == 0 && len(aims) > 0 {
 				other := pick(r, aims)
 				block.aim.resources, block.aim.namespaces = other.resources, other.namespaces

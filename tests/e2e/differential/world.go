@@ -195,6 +195,22 @@ var allFields = []field{
 	{[]string{"metadata", "generation"}, []any{int64(1), int64(2)}},
 }
 
+// Words that nearly coincide: what is made of them must not.
+var (
+	nearKeys  = []string{"tier", "tier-new", "tier_new", "tier.new", "tierNew", "tier-2", "tier2", "tier--new", "a.b/tier", "x/tier"}
+	nearLocks = []string{"a-b", "a_b", "a.b", "aB", "ab", "a--b", "a-bC", "a:b", "AB", "a-B", "a_2db"}
+	nearKinds = []resource{
+		{name: "widgets.example.com-by-name", plural: "widgets", kind: "Widget", group: "example.com-by-name", versions: []string{"v1"}, namespaced: true,
+			acts: []string{"scale"}, declaration: "resource widgets.example.com-by-name /v1 namespaced kind Widget subresources scale"},
+		{name: "widgets.example.com-warn", plural: "widgets", kind: "Widget", group: "example.com-warn", versions: []string{"v1"}, namespaced: true,
+			acts: []string{"scale"}, declaration: "resource widgets.example.com-warn /v1 namespaced kind Widget subresources scale"},
+		{name: "widgets.example.com-objects", plural: "widgets", kind: "Widget", group: "example.com-objects", versions: []string{"v1"}, namespaced: true,
+			acts: []string{"scale"}, declaration: "resource widgets.example.com-objects /v1 namespaced kind Widget subresources scale"},
+		{name: "widgets.example.com.tier", plural: "widgets", kind: "Widget", group: "example.com.tier", versions: []string{"v1"}, namespaced: true,
+			acts: []string{"scale"}, declaration: "resource widgets.example.com.tier /v1 namespaced kind Widget subresources scale"},
+	}
+)
+
 // world is the small set of words that a policy and its requests share.
 type world struct {
 	resources   []resource
@@ -210,6 +226,7 @@ type world struct {
 	mayActors   []string // those that ask the authorizer
 	granted     bool     // the policy has a grant
 	objects     []string
+	near        bool // its words nearly coincide
 }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
@@ -246,6 +263,10 @@ func newWorld(r *rand.Rand) *world {
 	}
 	if chance(r, 40) {
 		w.resources = append(w.resources, some(r, custom, 3)...)
+	}
+	if w.near = chance(r, 12); w.near {
+		w.keys, w.annotations = some(r, nearKeys, 6), some(r, nearKeys, 4)
+		w.resources = append(some(r, nearKinds, 4), some(r, append(slices.Clone(builtin[:8]), custom[0]), 2)...)
 	}
 	for range 2 + r.IntN(4) {
 		w.users = append(w.users, randomUser(r))

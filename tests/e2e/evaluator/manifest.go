@@ -11,10 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"klock.dev/e2e/unique"
 )
 
-// Objects reads a YAML or JSON stream. Lists are flattened.
+// Objects reads a YAML or JSON stream. Lists are flattened. What is there twice is an error, as it is of nobody else.
 func Objects(manifest []byte) ([]*unstructured.Unstructured, error) {
+	if err := unique.Check(manifest); err != nil {
+		return nil, err
+	}
 	var objects []*unstructured.Unstructured
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
 	for {
