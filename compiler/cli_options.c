@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli_buffer.h"
-#include "klock/klock.h"
 
 #define POLICY_ARGUMENTS "PATH..."
 
