@@ -238,12 +238,13 @@ static void add_element_reads(struct printer *printer, const struct ir_expr *for
         struct piece there = path->count ? projectable(printer, path, element) : piece_always;
         if (path->count && path->segments[0].key) there = piece_and(arena, cel_is_map(arena, element), there);
         if (text->len) text_add_string(text, ", ");
+        // What is read is of several types, which a list takes only as dyn.
         if (quantifier)
-            text_add_string(text, list_reads(printer, formula, element, false));
+            text_printf(text, "dyn(%s)", list_reads(printer, formula, element, false));
         else if (piece_is(there, piece_always))
-            text_printf(text, "[%s]", projection(printer, element, path, 0));
+            text_printf(text, "dyn([%s])", projection(printer, element, path, 0));
         else
-            text_printf(text, "(%s ? [%s] : [])", there.text, projection(printer, element, path, 0));
+            text_printf(text, "dyn(%s ? [%s] : [])", there.text, projection(printer, element, path, 0));
     }
     printer->depth += quantifier;
     for (size_t i = 0; i < formula->operand_count; i++)
