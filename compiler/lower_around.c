@@ -25,6 +25,12 @@ static struct ir_expr *as_deletion(struct arena *arena, const struct ir_expr *ex
     return copy;
 }
 
+static bool asks_operation(const struct ir_expr *expr) {
+    bool asks = expr->kind == IR_OPERATION;
+    for (size_t i = 0; i < expr->operand_count && !asks; i++) asks = asks_operation(expr->operands[i]);
+    return asks;
+}
+
 // Of the same objects, when they may not be deleted.
 static void hold_updates(struct lowering *lowering, const struct ir_lock *from, struct ir_lock *lock) {
     struct ir_expr *condition = as_deletion(lowering->arena, from->condition);
@@ -142,7 +148,7 @@ void derive_around(struct lowering *lowering, const struct guarded *guarded, con
     guard_counters(lowering, guarded, from, part(lowering, around, "counters"), false);
     guard_counters(lowering, guarded, from, part(lowering, around, "clock"), true);
     guard_surplus(lowering, guarded, from, part(lowering, around, "surplus"));
-    if ((from->denies & OP_UPDATE) && !from->path_count) return; // which says the rest
+    if ((from->denies & OP_UPDATE) && !from->path_count && !asks_operation(from->condition)) return; // it says the rest
     guard_adoption(lowering, guarded, from, part(lowering, around, "adoption"));
     guard_deadline(lowering, guarded, from, "", "pods", "spec activeDeadlineSeconds",
                    part(lowering, around, "deadline"));
@@ -253,13 +259,53 @@ static bool takes_in(const struct lowering *lowering, const struct ir_scope *sco
     return takes;
 }
 
+// A lock on the order alone, beside the one that it leads around.
+static struct ir_lock *derive_order(struct lowering *lowering, const struct ir_lock *lock,
+                                    const struct ir_order *order) {
+    struct arena *arena = lowering->arena;
+    struct ir_lock *beside = derive_lock(lowering, lock, "order");
+    beside->id = arena_printf(arena, "%s (order %s)", lock->id, order->told_by);
+    beside->scope = lock->scope;
+    beside->scope.targets = NULL;
+    beside->scope.target_count = 0;
+    derive_target(lowering, beside, order->group, order->plural);
+    beside->selects = lock->selects;
+    beside->condition = lock->condition;
+    derive_changing(arena, beside, order->told_by);
+    return beside;
+}
+
+// Whoever is refused is told of the lock that would be led around.
+static void add_order(struct lowering *lowering, const struct ir_lock *lock, struct ir_lock *beside) {
+    beside->message = lock->message;
+    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, beside);
+}
+
+static bool reads(const struct ir_expr *expr, const struct ir_path *path) {
+    bool any = expr->path.count && expr->path.variable < 0 && meets(&expr->path, path);
+    for (size_t i = 0; i < expr->operand_count && !any; i++) any = reads(expr->operands[i], path);
+    return any;
+}
+
+// What is required of the object is not asked of the controller; what the API server resets is its own.
+static void guard_required(struct lowering *lowering, const struct ir_lock *lock, const struct ir_order *order) {
+    const struct ir_path written = derive_path(lowering->arena, -1, order->writes);
+    if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
+        (!reads(lock->requires, &written) && !names_part(lock, &written)))
+        return;
+    struct ir_lock *beside = derive_order(lowering, lock, order);
+    beside->requires = ir_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
+    add_order(lowering, lock, beside);
+}
+
 // `except changing` that leaves the order aside gets a lock beside it.
 static void guard_order(struct lowering *lowering, struct ir_lock *lock, const struct ir_order *order) {
     struct arena *arena = lowering->arena;
     const struct ir_path written = derive_path(arena, -1, order->writes), told = derive_path(arena, -1, order->told_by);
-    if (!lock->path_count || !(lock->denies & OP_UPDATE) || lock->scope.subresource ||
-        lock->exemption < order->exemption || !takes_in(lowering, &lock->scope, order))
+    if (lock->scope.subresource || lock->exemption < order->exemption || !takes_in(lowering, &lock->scope, order))
         return;
+    guard_required(lowering, lock, order);
+    if (!lock->path_count || !(lock->denies & OP_UPDATE)) return;
     if (!lock->all_but_paths) {
         if (!is_part_of(lock, &written) || keeps(lock, &told)) return;
         // Other locks of the same clause share the list.
@@ -271,17 +317,9 @@ static void guard_order(struct lowering *lowering, struct ir_lock *lock, const s
         return;
     }
     if (keeps(lock, &written) || !keeps(lock, &told)) return;
-    struct ir_lock *beside = derive_lock(lowering, lock, arena_printf(arena, "order %s", order->told_by));
-    beside->id = arena_printf(arena, "%s (order %s)", lock->id, order->told_by);
-    beside->scope = lock->scope;
-    beside->scope.targets = NULL;
-    beside->scope.target_count = 0;
-    derive_target(lowering, beside, order->group, order->plural);
-    beside->selects = lock->selects;
-    beside->condition = lock->condition;
+    struct ir_lock *beside = derive_order(lowering, lock, order);
     beside->denies = OP_UPDATE;
-    derive_changing(arena, beside, order->told_by);
-    derive_done(lowering, NULL, beside, "a controller would write it then");
+    add_order(lowering, lock, beside);
 }
 
 void derive_orders(struct lowering *lowering) {

@@ -19,7 +19,9 @@ static void every_way_to_become_an_account_is_a_lock(void **state) {
                                                          "a (sealed roles in ns)\n"
                                                          "a (sealed secrets in ns)\n"
                                                          "a (sealed tokens in ns)\n"
-                                                         "a (sealed workloads in ns)\n");
+                                                         "a (sealed workloads in ns)\n"
+                                                         "a (sealed workloads in ns) (order metadata annotations "
+                                                         "deprecated.deployment.rollback.to)\n");
     ASSERT_FACTS(state, compilation, "a (sealed tokens in ns)",
                  "serviceaccounts in ns\ndenies, acts token\nselects (name in x y)\n");
     ASSERT_FACTS(state, compilation, "a (sealed secrets in ns)",
@@ -49,7 +51,7 @@ static void accounts_are_sealed_where_they_are(void **state) {
                  "serviceaccounts in one\ndenies, acts token\nselects (name in x z)\n");
     ASSERT_FACTS(state, compilation, "a (sealed tokens in two)",
                  "serviceaccounts in two\ndenies, acts token\nselects (name in y)\n");
-    assert_int_equal(compilation->ir.lock_count, 2 * 8 + 3);
+    assert_int_equal(compilation->ir.lock_count, 2 * 9 + 3);
 }
 
 static void all_accounts_of_a_namespace_are_sealed_at_once(void **state) {
@@ -266,7 +268,7 @@ static void ids_are_unique_in_a_policy(void **state) {
     for (size_t i = 0; i < compilation->ir.lock_count; i++)
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(compilation->ir.locks[i]->id, compilation->ir.locks[j]->id);
-    assert_int_equal(compilation->ir.lock_count, 1 + 2 + 3 + 2 + 2 + 2 + 3 * 8 + 3);
+    assert_int_equal(compilation->ir.lock_count, 1 + 2 + 3 + 2 + 2 + 2 + 3 * 9 + 3);
 }
 
 // ---- warnings and refusals ----

@@ -105,7 +105,7 @@ func TestAttacks(t *testing.T) {
 			options := cluster.Options{
 				Minor: minor, ControllerManager: true, Scheduler: realScheduler, Certificates: true,
 				APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
-				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s"},
+				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s", "--pvclaimbinder-sync-period=1s"},
 			}
 			if cluster.AtLeast(minor, unsafeDeletes) {
 				options.APIServerFlags = append(options.APIServerFlags, "--feature-gates=AllowUnsafeMalformedObjectDeletion=true")

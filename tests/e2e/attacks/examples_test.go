@@ -175,7 +175,10 @@ func TestExamplesAttacked(t *testing.T) {
 	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
-			s := stage.New(t, cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true}))
+			s := stage.New(t, cluster.ForTest(t, cluster.Options{
+				Minor: minor, ControllerManager: true,
+				ControllerManagerFlags: []string{"--pvclaimbinder-sync-period=1s"},
+			}))
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			startMachine(t).join(s, "n1")
