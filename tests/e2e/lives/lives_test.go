@@ -493,6 +493,11 @@ func lostNode(w *world) {
 // A custom resource ends when its operator has cleaned up, which it tells in the status.
 
 func beginCustomResource(w *world) {
+	w.Until("the resource is served", func() bool {
+		client, _, _ := w.Admin.Find(w.at("databases.GROUP NS"))
+		_, err := client.List(w.T.Context(), metav1.ListOptions{})
+		return err == nil
+	})
 	w.make(`
 apiVersion: GROUP/v1
 kind: Database
