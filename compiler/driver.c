@@ -6,6 +6,7 @@
 #include "catalog.h"
 #include "check.h"
 #include "kube.h"
+#include "limits.h"
 #include "lower.h"
 #include "plan.h"
 #include "value.h"
@@ -131,8 +132,9 @@ void driver_compile(struct compilation *compilation) {
     };
     scope_init(&lowering.scope, arena, diags, units, unit_count);
     lower(&lowering, units, unit_count);
-    check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
-          compilation->options.kubernetes_minor);
+    if (lowering.derived_actors <= LIMIT_DERIVED_ACTORS)
+        check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
+              compilation->options.kubernetes_minor);
     if (!diags->errors) check_named(compilation);
     if (!diags->errors) emit(compilation);
     if (!diags->errors) check_output(compilation, &lowering);

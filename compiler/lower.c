@@ -244,6 +244,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     names_init(&lowering->roles, lowering->arena);
     names_init(&lowering->outputs, lowering->arena);
     names_init(&lowering->granted, lowering->arena);
+    names_init(&lowering->rules, lowering->arena);
     lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

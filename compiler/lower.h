@@ -34,6 +34,7 @@ struct lowering {
     bool is_static;   // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;
+    struct names rules;     // of lower_seal.c: formulas about rules of roles
     size_t derived_actors;  // of the locks that guards and sealed actors added
     struct names deployers; // policy → struct ir_deployer *
     struct names roles;     // those behind `may`: POLICY/LOCK/VERB → struct ir_grant *

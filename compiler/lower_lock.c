@@ -685,7 +685,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
     if (exclusive) {
         lower_subjects(lowering, unit, &exclusive->subjects, &common.exclusive);
-        lower_subjects(lowering, unit, &exclusive->subjects, &common.passes);
+        lower_add_subjects(arena, &common.passes, &common.exclusive);
     }
     if (glass) lower_subjects(lowering, unit, &glass->subjects, &common.glass);
     lower_guard_words(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);

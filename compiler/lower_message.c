@@ -114,18 +114,14 @@ struct labels {
     size_t count;
 };
 
-static void add_label(struct arena *arena, struct labels *labels, const char *label) {
-    for (size_t i = 0; i < labels->count; i++)
-        if (strcmp(labels->items[i], label) == 0) return;
-    ARENA_PUSH(arena, labels->items, labels->count, label);
-}
-
-// Whoever passes: exclusive actors first, then those who are exempt.
+// Whoever passes: exclusive actors first, then those who are exempt. The lists of most locks are one and the same.
 static struct labels passers_of(struct arena *arena, const struct ir_lock *lock) {
-    struct labels labels = {0};
-    for (size_t i = 0; i < lock->exclusive.label_count; i++) add_label(arena, &labels, lock->exclusive.labels[i]);
-    for (size_t i = 0; i < lock->passes.label_count; i++) add_label(arena, &labels, lock->passes.labels[i]);
-    return labels;
+    const struct ir_subjects *exclusive = &lock->exclusive, *passes = &lock->passes;
+    if (passes->labels == exclusive->labels || !passes->label_count)
+        return (struct labels){exclusive->labels, exclusive->label_count};
+    struct ir_subjects all = *exclusive;
+    lower_add_subjects(arena, &all, passes);
+    return (struct labels){all.labels, all.label_count};
 }
 
 static void add_labels(struct text *text, const char *const *labels, size_t count) {

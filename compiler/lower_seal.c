@@ -74,19 +74,33 @@ static struct texts words(struct arena *arena, const char *list) {
     return texts;
 }
 
-// A rule r of a role that allows one of the verbs on one of the resources, for one of the names or for all.
-static struct ir_expr *rule_allows(struct arena *arena, const char *verbs, const char *groups, const char *resources,
-                                   const struct texts *names) {
+// A rule of a role that allows one of the verbs on one of the resources. Thousands of locks ask for the same few.
+static struct ir_expr *rule_about(struct lowering *lowering, const char *verbs, const char *groups,
+                                  const char *resources) {
+    struct arena *arena = lowering->arena;
+    const char *key = arena_printf(arena, "%s/%s/%s", verbs, groups, resources);
+    struct ir_expr *rule = names_get(&lowering->rules, key);
+    if (rule) return rule;
     const struct texts some_verbs = words(arena, verbs), some_resources = words(arena, resources);
     struct texts some_groups = words(arena, groups);
     if (!strstr(groups, ".")) texts_add(arena, &some_groups, ""); // the core group
-    struct ir_expr *rule = ir_and(arena, derive_field_in(arena, 0, "verbs *", &some_verbs),
-                                  derive_field_in(arena, 0, "resources *", &some_resources));
+    rule = ir_and(arena, derive_field_in(arena, 0, "verbs *", &some_verbs),
+                  derive_field_in(arena, 0, "resources *", &some_resources));
     rule = ir_and(arena, rule, derive_field_in(arena, 0, "apiGroups *", &some_groups));
-    if (!names->count) return rule;
-    return ir_and(arena, rule,
-                  ir_or(arena, ir_not(arena, derive_exists(arena, 0, "resourceNames *")),
-                        derive_field_in(arena, 0, "resourceNames *", names)));
+    names_set(&lowering->rules, key, rule);
+    return rule;
+}
+
+// The rule is about one of the names, or about all there are; no names stand for any.
+static struct ir_expr *about_names(struct arena *arena, const struct texts *names) {
+    if (!names->count) return ir_new(arena, IR_TRUE);
+    return ir_or(arena, ir_not(arena, derive_exists(arena, 0, "resourceNames *")),
+                 derive_field_in(arena, 0, "resourceNames *", names));
+}
+
+static struct ir_expr *rule_allows(struct lowering *lowering, const char *verbs, const char *groups,
+                                   const char *resources, struct ir_expr *named) {
+    return ir_and(lowering->arena, rule_about(lowering, verbs, groups, resources), named);
 }
 
 static struct ir_expr *either(struct arena *arena, struct ir_expr *a, struct ir_expr *b) {
@@ -102,14 +116,15 @@ static bool has_node(const struct identities *who) {
 }
 
 // Impersonation of service accounts of these names, in all its forms, and their tokens.
-static struct ir_expr *rule_becomes_account(struct arena *arena, const struct account_names *accounts) {
+static struct ir_expr *rule_becomes_account(struct lowering *lowering, const struct account_names *accounts) {
     static const struct texts anybody = {0};
-    const struct texts *names = accounts->every ? &anybody : &accounts->names;
-    struct ir_expr *rule = rule_allows(arena, "* impersonate", "*", "* serviceaccounts", names);
-    rule = ir_or(arena, rule, rule_allows(arena, "* create", "*", "* serviceaccounts/token */token", names));
-    return ir_or(
-        arena, rule,
-        rule_allows(arena, "* impersonate:serviceaccount", "* authentication.k8s.io", "* serviceaccounts", names));
+    static const char extended[] = "* authentication.k8s.io";
+    struct arena *arena = lowering->arena;
+    struct ir_expr *named = about_names(arena, accounts->every ? &anybody : &accounts->names);
+    struct ir_expr *rule = rule_allows(lowering, "* impersonate", "*", "* serviceaccounts", named);
+    rule = ir_or(arena, rule, rule_allows(lowering, "* create", "*", "* serviceaccounts/token */token", named));
+    return ir_or(arena, rule,
+                 rule_allows(lowering, "* impersonate:serviceaccount", extended, "* serviceaccounts", named));
 }
 
 // A rule of a ClusterRole says nothing of namespaces, so that the names of all of them are one list.
@@ -130,14 +145,14 @@ static struct account_names accounts_anywhere(struct arena *arena, const struct 
 }
 
 // What a rule of a ClusterRole would let somebody become.
-static struct ir_expr *rule_impersonates(struct arena *arena, const struct identities *who) {
-    static const struct texts anybody = {0};
+static struct ir_expr *rule_impersonates(struct lowering *lowering, const struct identities *who) {
+    struct arena *arena = lowering->arena;
     const struct account_names accounts = accounts_anywhere(arena, who);
-    struct ir_expr *rule = who->account_count ? rule_becomes_account(arena, &accounts) : NULL;
+    struct ir_expr *rule = who->account_count ? rule_becomes_account(lowering, &accounts) : NULL;
     if (has_node(who))
         rule = either(arena, rule,
-                      rule_allows(arena, "* impersonate:arbitrary-node impersonate:associated-node",
-                                  "* authentication.k8s.io", "* nodes", &anybody));
+                      rule_about(lowering, "* impersonate:arbitrary-node impersonate:associated-node",
+                                 "* authentication.k8s.io", "* nodes"));
     // These are of the cluster, so no role of a namespace impersonates them.
     const struct {
         const struct texts *names;
@@ -147,11 +162,12 @@ static struct ir_expr *rule_impersonates(struct arena *arena, const struct ident
                   {&who->uids, "* uids", "* authentication.k8s.io"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (!others[i].names->count) continue;
-        rule = either(arena, rule,
-                      rule_allows(arena, "* impersonate", others[i].groups, others[i].resources, others[i].names));
-        rule = either(arena, rule,
-                      rule_allows(arena, "* impersonate:user-info", "* authentication.k8s.io", others[i].resources,
-                                  others[i].names));
+        struct ir_expr *named = about_names(arena, others[i].names);
+        rule =
+            either(arena, rule, rule_allows(lowering, "* impersonate", others[i].groups, others[i].resources, named));
+        rule = either(
+            arena, rule,
+            rule_allows(lowering, "* impersonate:user-info", "* authentication.k8s.io", others[i].resources, named));
     }
     return rule;
 }
@@ -350,7 +366,7 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
         derive_target(lowering, lock, rbac_group, "roles");
         derive_namespaces(lowering, lock, alike->namespaces.items, alike->namespaces.count);
         derive_changing(arena, lock, "rules");
-        forbid(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(arena, alike->first)), why);
+        forbid(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(lowering, alike->first)), why);
     }
 }
 
@@ -358,7 +374,7 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
                         const struct identities *who, const char *part) {
     static const char why[] = "with such a rule somebody else could act as the actor";
     struct arena *arena = lowering->arena;
-    struct ir_expr *rule = rule_impersonates(arena, who);
+    struct ir_expr *rule = rule_impersonates(lowering, who);
     if (!rule) return;
     struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
     derive_target(lowering, lock, rbac_group, "clusterroles");

@@ -41,11 +41,16 @@ void text_add_char(struct text *text, char c) {
 }
 
 void text_printf(struct text *text, const char *format, ...) {
+    char few[512];
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(NULL, 0, format, args);
+    const int len = vsnprintf(few, sizeof few, format, args);
     va_end(args);
     if (len < 0) arena_exhausted(text->arena);
+    if ((size_t)len < sizeof few) {
+        text_add(text, few, (size_t)len);
+        return;
+    }
     char *bytes = arena_alloc(text->arena, (size_t)len + 1);
     va_start(args, format);
     vsnprintf(bytes, (size_t)len + 1, format, args);
