@@ -291,7 +291,7 @@ static bool reads(const struct ir_expr *expr, const struct ir_path *path) {
 static void guard_required(struct lowering *lowering, const struct ir_lock *lock, const struct ir_order *order) {
     const struct ir_path written = derive_path(lowering->arena, -1, order->writes);
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
-        (!reads(lock->requires, &written) && !names_part(lock, &written)))
+        (!reads(lock->requires, &written) && !is_part_of(lock, &written)))
         return;
     struct ir_lock *beside = derive_order(lowering, lock, order);
     beside->requires = ir_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
