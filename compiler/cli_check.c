@@ -20,6 +20,17 @@ int cli_check(const struct cli *cli) {
     return status;
 }
 
+int cli_anchors(const struct cli *cli) {
+    int status = CLI_USAGE;
+    struct klock_compiler *compiler = policy_compile(cli, &status);
+    if (compiler == NULL) return status;
+    if (!policy_show_diagnostics(cli, compiler)) status = CLI_USAGE;
+    if (status == CLI_FINE && !policy_print(klock_anchors(compiler, cli->output != NULL ? cli->output : "yaml")))
+        status = CLI_USAGE;
+    klock_free(compiler);
+    return status;
+}
+
 int cli_explain(const struct cli *cli) {
     struct klock_compiler *compiler = klock_new(NULL);
     if (compiler == NULL) cli_out_of_memory();

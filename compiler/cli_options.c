@@ -34,6 +34,17 @@ const struct cli_verb cli_verbs[] = {
      "klockc test policies/\n\n"
      "# Only those about the administrator\n"
      "klockc test policies/ --run 'payments/.*administrator'\n"},
+    {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print what keeps API servers from forgetting parameters",
+     "Prints permanent policies that do nothing, one for each built-in kind that locks may look up when they are asked "
+     "about\n"
+     "scale, evictions, exec and the like, or for the kinds that the policies of the PATHs look up. With them in the "
+     "cluster,\n"
+     "policies can be deleted and applied again (kubernetes#130887). They are applied once and stay: see "
+     "docs/operations.md.",
+     "# Once for each cluster, before the first policy\n"
+     "klockc anchors | kubectl apply -f -\n\n"
+     "# For custom resources that policies look up, too\n"
+     "klockc anchors policies/ | kubectl apply -f -\n"},
     {'e', "explain", cli_explain, "[CODE]", NULL, "say what an error or a warning means",
      "Says what a diagnostic means and what to do about it, by its code or its name. Without an argument it lists all.",
      "# What is K0203?\n"

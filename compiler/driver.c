@@ -143,3 +143,11 @@ void driver_compile(struct compilation *compilation) {
     diags_sort(diags);
     if (diags->errors) compilation->manifest.count = 0;
 }
+
+void driver_anchors(struct compilation *compilation, struct manifest *ret_anchors) {
+    struct plan plan = {0};
+    *ret_anchors = (struct manifest){.arena = compilation->arena, .diags = &compilation->diags};
+    if (compilation->diags.errors) return;
+    if (compilation->sources.count) plan_make(compilation->arena, &compilation->ir, &plan);
+    anchors_emit(ret_anchors, compilation->sources.count ? &plan : NULL);
+}

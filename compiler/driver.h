@@ -25,5 +25,7 @@ struct compilation {
 void driver_init(struct compilation *compilation, struct arena *arena, const struct klock_options *options);
 // What was added to the loader becomes diagnostics, a resolved policy and, without errors, objects.
 void driver_compile(struct compilation *compilation);
+// The permanent policies beside what was compiled; of every built-in kind if there were no sources.
+void driver_anchors(struct compilation *compilation, struct manifest *ret_anchors);
 
 #endif

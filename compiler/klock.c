@@ -234,20 +234,17 @@ struct klock_object klock_object_at(const struct klock_compiler *compiler, size_
     };
 }
 
-static const char *output_text(struct klock_compiler *compiler, const char *format) {
-    struct arena *arena = &compiler->arena;
-    const struct manifest *manifest = &compiler->compilation.manifest;
+// All objects of a manifest as one text; NULL for another format.
+static const char *manifest_text(struct arena *arena, const struct manifest *manifest, const char *format) {
     struct text text;
     text_init(&text, arena);
     if (strcmp(format, "yaml") == 0) {
-        for (size_t i = 0; i < klock_object_count(compiler); i++)
-            text_add(&text, compiler->yaml[i], compiler->yaml_len[i]);
+        for (size_t i = 0; i < manifest->count; i++) yaml_print(&text, manifest->objects[i].value);
     } else if (strcmp(format, "json") == 0) {
         struct value *list = value_map(arena), *items = value_list(arena);
         value_set_string(arena, list, "apiVersion", "v1");
         value_set_string(arena, list, "kind", "List");
-        for (size_t i = 0; i < klock_object_count(compiler); i++)
-            value_append(arena, items, manifest->objects[i].value);
+        for (size_t i = 0; i < manifest->count; i++) value_append(arena, items, manifest->objects[i].value);
         value_set(arena, list, "items", items);
         json_print(&text, list, true);
         text_add_char(&text, '\n');
@@ -259,8 +256,16 @@ static const char *output_text(struct klock_compiler *compiler, const char *form
 
 const char *klock_output_text(struct klock_compiler *compiler, const char *format) {
     const char *volatile result = NULL;
-    GUARDED(compiler, result = output_text(compiler, format));
+    GUARDED(compiler, result = manifest_text(&compiler->arena, &compiler->compilation.manifest, format));
     return result;
+}
+
+const char *klock_anchors(struct klock_compiler *compiler, const char *format) {
+    const char *volatile result = NULL;
+    struct manifest anchors;
+    GUARDED(compiler, driver_anchors(&compiler->compilation, &anchors);
+            result = manifest_text(&compiler->arena, &anchors, format));
+    return compiler->compilation.diags.errors ? NULL : result;
 }
 
 size_t klock_source_count(const struct klock_compiler *compiler) {

@@ -59,6 +59,9 @@ void manifest_verify(struct manifest *manifest);
 // vap.c: policies and bindings; reports expressions beyond the API server's limits. The suffix is appended
 // to every name.
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
+// anchors.c: policies that do nothing, one for each kind of parameters that the plan has; NULL for every built-in kind
+// that can be one.
+void anchors_emit(struct manifest *manifest, const struct plan *plan);
 // rbac.c: accounts, roles and role bindings.
 void rbac_emit(struct manifest *manifest, const struct ir *ir);
 // For whoever applies a policy, a role that is enough for the objects there are: called after all others.

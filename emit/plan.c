@@ -202,3 +202,10 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
     }
     if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);
 }
+
+const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy) {
+    const struct plan_rule *rule = &policy->rules[0];
+    // It is on subresources; bindings as objects of their own come before those of pods.
+    const char *resource = rule->resources[rule->resource_count - 1];
+    return arena_copy(arena, resource, strcspn(resource, "/"));
+}

@@ -95,4 +95,7 @@ struct plan {
 // Never fails; what is beyond the API server's limits is found when the text is there.
 void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan);
 
+// The plural of the resource that the parameters of a policy are, if it has some; the group is that of its rule.
+const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy);
+
 #endif

@@ -228,10 +228,9 @@ static void add_needed(struct manifest *manifest, const struct places *places, c
     }
     for (size_t i = 0; i < places->by_params_count && !*place->namespace; i++) {
         const struct plan_policy *own = places->by_params[i];
-        const char *resource = own->rules[0].resources[own->rules[0].resource_count - 1];
         add_rule(arena, rules,
-                 names_rule(arena, own->rules[0].group, arena_copy(arena, resource, strcspn(resource, "/")), NULL,
-                            reading, sizeof reading / sizeof *reading));
+                 names_rule(arena, own->rules[0].group, plan_param_plural(arena, own), NULL, reading,
+                            sizeof reading / sizeof *reading));
     }
 }
 

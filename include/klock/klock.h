@@ -95,6 +95,10 @@ KLOCK_API size_t klock_object_count(const struct klock_compiler *compiler);
 KLOCK_API struct klock_object klock_object_at(const struct klock_compiler *compiler, size_t index);
 /* All objects as one text: "yaml" (a stream) or "json" (a List); NULL as for klock_diagnostics_text. */
 KLOCK_API const char *klock_output_text(struct klock_compiler *compiler, const char *format);
+/* Objects that keep the API server from forgetting the parameters of policies while these are replaced, in the same
+ * forms: for the kinds that what was compiled looks up, or, if nothing was added, for every built-in kind that can be
+ * looked up. To be called after klock_compile; NULL when that found errors, or as for klock_diagnostics_text. */
+KLOCK_API const char *klock_anchors(struct klock_compiler *compiler, const char *format);
 /* The files that were read, includes among them. */
 KLOCK_API size_t klock_source_count(const struct klock_compiler *compiler);
 KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, size_t index);

@@ -83,7 +83,7 @@ try 0 -h
 try 2
 says 'klockc help'
 silent nothing
-verbs='compile check test explain completion version help'
+verbs='compile check test anchors explain completion version help'
 for verb in $verbs; do
 	judge "help names $verb" grep -q "^  $verb " help
 	try 0 help $verb && prints 'Usage:'

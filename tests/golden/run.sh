@@ -83,4 +83,14 @@ for policy in examples/*.klock; do
 		if cmp -s "$work/one" "$work/two"; then pass; else fail "$policy: other bytes as $form from another place" "$(diff "$work/one" "$work/two" || :)"; fi
 	done
 done
+
+# What is applied once to each cluster is what the verb prints; with a policy, it is for what that looks up.
+"$KLOCKC" anchors >"$work/out"
+compare deploy/anchors.yaml "$work/out"
+unique "$work/out" "anchors"
+"$KLOCKC" anchors examples/operator.klock >"$work/out" 2>/dev/null
+"$KLOCKC" compile examples/operator.klock 2>/dev/null | sed -n '/^  paramKind:/,/^    kind:/p' | sort -u >"$work/one"
+sed -n '/^  paramKind:/,/^    kind:/p' "$work/out" | sort -u >"$work/two"
+if [ -s "$work/one" ] && cmp -s "$work/one" "$work/two"; then pass; else fail "anchors of a policy are for other kinds" "$(diff "$work/one" "$work/two" || :)"; fi
+if grep -q 'klock.dev/policy\|managed-by' deploy/anchors.yaml; then fail "anchors have the labels by which policies are pruned"; else pass; fi
 finish
