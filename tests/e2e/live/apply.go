@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -201,6 +203,29 @@ func (j *Judge) needNamespace(ctx context.Context, name string) error {
 		return err
 	}
 	return j.putNamespace(ctx, name, nil)
+}
+
+// Anchor applies deploy/anchors.yaml, as whoever sets up a cluster does: policies come and go here.
+func (j *Judge) Anchor(ctx context.Context) error {
+	manifest, err := os.ReadFile(filepath.Join(cluster.Root(), "deploy", "anchors.yaml"))
+	if err != nil {
+		return err
+	}
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		kind := object.GroupVersionKind()
+		answer, err := j.client.do(ctx, http.MethodPost, collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), ""), nil, object, nil)
+		if err != nil {
+			return err
+		}
+		if answer.code != http.StatusConflict && answer.err() != nil {
+			return fmt.Errorf("create %s %s: %w", kind.Kind, object.GetName(), answer.err())
+		}
+	}
+	return nil
 }
 
 // keepParameters binds every kind of parameter of the files once, under policies that match nothing, for as long as the

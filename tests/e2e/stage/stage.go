@@ -45,6 +45,9 @@ func New(t *testing.T, c *cluster.Cluster) *Stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := judge.Anchor(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	s := &Stage{T: t, Cluster: c, Judge: judge}
 	s.Admin = s.User("kubernetes-admin", "system:masters")
 	return s
