@@ -508,19 +508,19 @@ grant keep to sa NS/keeper {
 				w.make(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
-metadata: {name: POLICY-keep, namespace: NS}
+metadata: {name: POLICY:keep, namespace: NS}
 rules: [{apiGroups: [""], resources: [configmaps], verbs: [get, delete, patch]}]
 ---
-` + strings.Replace(binding("POLICY-keep", "Role", "POLICY-keep"), "name: dev", "name: keeper", 1))
+` + strings.Replace(binding("POLICY:keep", "Role", "POLICY:keep"), "name: dev", "name: keeper", 1))
 			}
 		},
 		acts: []act{
-			creates("another binding of the role", binding("thief", "Role", "POLICY-keep")),
-			patches("rolebindings.rbac.authorization.k8s.io NS/POLICY-keep", `{"subjects":[{"kind":"ServiceAccount","name":"dev","namespace":"NS"}]}`),
-			patches("roles.rbac.authorization.k8s.io NS/POLICY-keep", `{"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]}`),
-			patches("roles.rbac.authorization.k8s.io NS/POLICY-keep", `{"metadata":{"labels":{"klock.dev/policy":null,"a":"b"}}}`),
-			removes("rolebindings.rbac.authorization.k8s.io NS/POLICY-keep"),
-			removes("roles.rbac.authorization.k8s.io NS/POLICY-keep"),
+			creates("another binding of the role", binding("thief", "Role", "POLICY:keep")),
+			patches("rolebindings.rbac.authorization.k8s.io NS/POLICY:keep", `{"subjects":[{"kind":"ServiceAccount","name":"dev","namespace":"NS"}]}`),
+			patches("roles.rbac.authorization.k8s.io NS/POLICY:keep", `{"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]}`),
+			patches("roles.rbac.authorization.k8s.io NS/POLICY:keep", `{"metadata":{"labels":{"klock.dev/policy":null,"a":"b"}}}`),
+			removes("rolebindings.rbac.authorization.k8s.io NS/POLICY:keep"),
+			removes("roles.rbac.authorization.k8s.io NS/POLICY:keep"),
 			creates("a cluster role that edit takes in", `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
