@@ -24,9 +24,9 @@ if ! tests/e2e/servers/build.sh $KLOCK_MINORS; then
 fi
 
 status=0
-# One package after the other. Most of the time of a test is waiting for a server that looks once a second for policies,
-# so that four control planes at once keep two processors busy.
-(cd tests/e2e && go test -p 1 -parallel 4 -count=1 -timeout 60m -json ./...) >"$work/events" 2>"$work/errors" || status=$?
+# Most of the time of a test is waiting for a server that looks once a second for policies, so that two packages with three
+# control planes each keep two processors busy.
+(cd tests/e2e && go test -p 2 -parallel 3 -count=1 -timeout 60m -json ./...) >"$work/events" 2>"$work/errors" || status=$?
 # One result for each test that has no subtests, and one for a package that failed without one of its tests doing so.
 # What the tests wrote is shown for those that failed.
 awk '
