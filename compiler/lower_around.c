@@ -260,11 +260,12 @@ static bool takes_in(const struct lowering *lowering, const struct ir_scope *sco
 }
 
 // A lock on the order alone, beside the one that it leads around.
-static struct ir_lock *derive_order(struct lowering *lowering, const struct ir_lock *lock,
-                                    const struct ir_order *order) {
+static struct ir_lock *derive_order(struct lowering *lowering, const struct ir_lock *lock, const struct ir_order *order,
+                                    const char *what) {
     struct arena *arena = lowering->arena;
     struct ir_lock *beside = derive_lock(lowering, lock, "order");
-    beside->id = arena_printf(arena, "%s (order %s)", lock->id, order->told_by);
+    // One annotation may order writes of several resources.
+    beside->id = arena_printf(arena, "%s (%s %s of %s)", lock->id, what, order->told_by, order->plural);
     beside->scope = lock->scope;
     beside->scope.targets = NULL;
     beside->scope.target_count = 0;
@@ -293,7 +294,7 @@ static void guard_required(struct lowering *lowering, const struct ir_lock *lock
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
         (!reads(lock->requires, &written) && !is_part_of(lock, &written)))
         return;
-    struct ir_lock *beside = derive_order(lowering, lock, order);
+    struct ir_lock *beside = derive_order(lowering, lock, order, "required order");
     beside->requires = ir_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
     add_order(lowering, lock, beside);
 }
@@ -317,7 +318,7 @@ static void guard_order(struct lowering *lowering, struct ir_lock *lock, const s
         return;
     }
     if (keeps(lock, &written) || !keeps(lock, &told)) return;
-    struct ir_lock *beside = derive_order(lowering, lock, order);
+    struct ir_lock *beside = derive_order(lowering, lock, order, "order");
     beside->denies = OP_UPDATE;
     add_order(lowering, lock, beside);
 }

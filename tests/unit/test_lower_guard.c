@@ -120,7 +120,7 @@ static void what_a_controller_is_told_to_write_counts_as_written(void **state) {
         compile(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update\nexcept changing "
                             "metadata.annotations\nexempt controllers"));
     assert_string_equal(derived_ids(state, compilation),
-                        "l (order metadata annotations deprecated.deployment.rollback.to)\n");
+                        "l (order metadata annotations deprecated.deployment.rollback.to of deployments)\n");
 }
 
 // ---- volumes ----

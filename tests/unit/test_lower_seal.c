@@ -9,19 +9,20 @@
 // What is kept of one account, however many ways there are.
 static void every_way_to_become_an_account_is_a_lock(void **state) {
     const struct compilation *compilation = compile(state, "actor a = sa ns/x, sa ns/y sealed\n");
-    assert_string_equal(derived_ids(state, compilation), "a (sealed clusterrolebindings)\n"
-                                                         "a (sealed clusterroles)\n"
-                                                         "a (sealed cronjobs in ns)\n"
-                                                         "a (sealed pods in ns)\n"
-                                                         "a (sealed podtemplates in ns)\n"
-                                                         "a (sealed revisions in ns)\n"
-                                                         "a (sealed rolebindings)\n"
-                                                         "a (sealed roles in ns)\n"
-                                                         "a (sealed secrets in ns)\n"
-                                                         "a (sealed tokens in ns)\n"
-                                                         "a (sealed workloads in ns)\n"
-                                                         "a (sealed workloads in ns) (order metadata annotations "
-                                                         "deprecated.deployment.rollback.to)\n");
+    assert_string_equal(derived_ids(state, compilation),
+                        "a (sealed clusterrolebindings)\n"
+                        "a (sealed clusterroles)\n"
+                        "a (sealed cronjobs in ns)\n"
+                        "a (sealed pods in ns)\n"
+                        "a (sealed podtemplates in ns)\n"
+                        "a (sealed revisions in ns)\n"
+                        "a (sealed rolebindings)\n"
+                        "a (sealed roles in ns)\n"
+                        "a (sealed secrets in ns)\n"
+                        "a (sealed tokens in ns)\n"
+                        "a (sealed workloads in ns)\n"
+                        "a (sealed workloads in ns) (required order metadata annotations "
+                        "deprecated.deployment.rollback.to of deployments)\n");
     ASSERT_FACTS(state, compilation, "a (sealed tokens in ns)",
                  "serviceaccounts in ns\ndenies, acts token\nselects (name in x y)\n");
     ASSERT_FACTS(state, compilation, "a (sealed secrets in ns)",

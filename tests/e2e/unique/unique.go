@@ -88,6 +88,9 @@ func keys(node *yaml.Node) error {
 }
 
 func object(node *yaml.Node, seen map[string]bool) error {
+	if len(node.Content) == 0 {
+		return nil // a document without an object
+	}
 	metadata := child(node, "metadata")
 	if items := child(node, "items"); items != nil && child(metadata, "name") == nil {
 		for _, item := range items.Content {
