@@ -93,7 +93,7 @@ static const struct {
 
 static bool has_value(const struct ir_expr *expr, const char *string) {
     for (size_t i = 0; i < expr->value_count; i++)
-        if (strcmp(expr->values[i]->as.string, string) == 0) return true;
+        if (expr->values[i]->kind == VALUE_STRING && strcmp(expr->values[i]->as.string, string) == 0) return true;
     return false;
 }
 

@@ -33,7 +33,10 @@ static enum judged judge_text(const struct author *author, const struct ir_expr 
     if (expr->test == TEST_MATCHES && expr->regex)
         return judged_of(regex_match(expr->regex, text, strlen(text), author->arena));
     bool found = false;
-    for (size_t i = 0; i < expr->value_count; i++) found |= strcmp(expr->values[i]->as.string, text) == 0;
+    for (size_t i = 0; i < expr->value_count; i++) {
+        const struct value *value = expr->values[i];
+        found |= value->kind == VALUE_STRING && strcmp(value->as.string, text) == 0; // `user < 5` compares a number
+    }
     return expr->test == TEST_IN ? judged_of(found) : PERHAPS;
 }
 

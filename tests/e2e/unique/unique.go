@@ -20,9 +20,25 @@ var named = map[string]string{"variables": "name", "matchConditions": "name", "a
 // The fields that hold CEL.
 var expressions = map[string]bool{"expression": true, "messageExpression": true, "valueExpression": true}
 
+// escaped writes as escapes what JSON takes in strings as it is, and YAML does not.
+func escaped(json []byte) []byte {
+	var out bytes.Buffer
+	for _, r := range string(json) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&out, "\\u%04x", r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.Bytes()
+}
+
 // Check reads a stream of YAML or JSON. Lists are looked into.
 func Check(manifest []byte) error {
 	seen := map[string]bool{}
+	if bytes.HasPrefix(bytes.TrimSpace(manifest), []byte("{")) {
+		manifest = escaped(manifest)
+	}
 	for decoder := yaml.NewDecoder(bytes.NewReader(manifest)); ; {
 		var document yaml.Node
 		err := decoder.Decode(&document)
