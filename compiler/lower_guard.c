@@ -185,10 +185,16 @@ static bool is_of_node(const struct ir_expr *expr) {
     return is;
 }
 
+// Of the metadata of a binding, labels and annotations go to the pod; its name and namespace are the pod's own.
+static bool is_carried_path(const struct ir_path *path) {
+    if (!ir_is_metadata_path(path) || path->count < 2 || !path->segments[1].key) return false;
+    return strcmp(path->segments[1].key, "labels") == 0 || strcmp(path->segments[1].key, "annotations") == 0;
+}
+
 // One of the labels and annotations that the formula reads is in the new metadata.
 static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
     for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
-    if (expr->kind == IR_FIELD && ir_is_metadata_path(&expr->path)) {
+    if (expr->kind == IR_FIELD && is_carried_path(&expr->path)) {
         struct ir_expr *field = ir_new(arena, IR_FIELD);
         field->state = STATE_NEW;
         field->test = TEST_EXISTS;

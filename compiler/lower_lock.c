@@ -479,7 +479,10 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
     lock->denies = piece->denies;
     lock->acts = piece->acts;
     for (size_t i = 0; i < piece->count; i++) lock->implied |= piece->parts[i]->scope.targets[0].implied;
-    lock->id = lower_id(lowering->arena, lock->name, piece->subresource);
+    // A subresource may be called what a guard is called.
+    lock->id =
+        lower_id(lowering->arena, lock->name,
+                 piece->subresource ? arena_printf(lowering->arena, "subresource %s", piece->subresource) : NULL);
     if (piece->count == 1) {
         lock->scope = piece->parts[0]->scope;
         lock->selects = piece->parts[0]->selects;
