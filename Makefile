@@ -58,22 +58,23 @@ PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
-OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote emit -iquote grammar -iquote $(GEN) $(PACKAGE_CFLAGS) \
+# An include of ours carries the room: "base/arena.h".
+OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote . -iquote grammar -iquote $(GEN) $(PACKAGE_CFLAGS) \
 	$(VARIANT_CPPFLAGS.$(BUILD))
 OUR_CFLAGS := -std=c11 -fvisibility=hidden $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
 OUR_LDFLAGS := $(VARIANT_LDFLAGS.$(BUILD))
 
 GENERATED := $(foreach grammar,klock cel,$(GEN)/$(grammar)_parser.c $(GEN)/$(grammar)_lexer.c)
 GENERATED_HEADERS := $(GEN)/klock_parser.h $(GEN)/cel_parser.h
-CLI_SOURCES := compiler/main.c $(sort $(wildcard compiler/cli_*.c))
-SOURCES := $(filter-out $(CLI_SOURCES),$(sort $(wildcard compiler/*.c emit/*.c)))
+CLI_SOURCES := $(sort $(wildcard compiler/cli/*.c))
+SOURCES := $(filter-out $(CLI_SOURCES),$(sort $(wildcard compiler/*.c compiler/*/*.c emit/*.c)))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o) $(GENERATED:build/%.c=$(OUT)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(OUT)/%.o)
 LIBRARY := $(OUT)/libklock.a
 PROGRAM := $(OUT)/klockc
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))))
-FORMATTED := $(wildcard compiler/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*.[ch] tests/*/*.[ch] tests/fuzz/*/driver/*.c)
+FORMATTED := $(wildcard compiler/*.[ch] compiler/*/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*.[ch] tests/*/*.[ch] tests/fuzz/*/driver/*.c)
 
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)
 LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-#include "catalog.h"
-#include "check.h"
-#include "kube.h"
-#include "limits.h"
-#include "lower.h"
-#include "plan.h"
-#include "value.h"
-#include "yamlio.h"
+#include "base/limits.h"
+#include "check/check.h"
+#include "data/value.h"
+#include "data/yamlio.h"
+#include "emit/plan.h"
+#include "kubernetes/catalog.h"
+#include "kubernetes/kube.h"
+#include "lower/lower.h"
 
 enum { OLDEST_MINOR = 30, OLDEST_STATIC_MINOR = 36 };
 

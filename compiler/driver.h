@@ -2,13 +2,13 @@
 #ifndef KLOCK_DRIVER_H
 #define KLOCK_DRIVER_H
 
-#include "arena.h"
-#include "diag.h"
-#include "ir.h"
+#include "base/arena.h"
+#include "emit/manifest.h"
+#include "front/load.h"
 #include "klock/klock.h"
-#include "load.h"
-#include "manifest.h"
-#include "source.h"
+#include "policy/ir.h"
+#include "report/diag.h"
+#include "report/source.h"
 
 struct compilation {
     struct arena *arena;

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cases.h"
-#include "diag_print.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
+#include "data/yamlio.h"
+#include "decide/cases.h"
 #include "driver.h"
-#include "json.h"
-#include "kube.h"
-#include "text.h"
-#include "value.h"
-#include "yamlio.h"
+#include "kubernetes/kube.h"
+#include "report/diag_print.h"
 
 struct klock_compiler {
     struct arena arena;

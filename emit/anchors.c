@@ -6,13 +6,13 @@
 // locks that look them up let them go.
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "ir.h"
-#include "manifest.h"
-#include "names.h"
-#include "plan.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "data/value.h"
+#include "emit/manifest.h"
+#include "emit/plan.h"
+#include "kubernetes/catalog.h"
+#include "policy/ir.h"
 
 // A group that nobody has, so that no request reaches the policy.
 #define NO_GROUP "anchors.klock.dev"

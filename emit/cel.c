@@ -1,14 +1,14 @@
 // Locks and tables as validations; see cel.h.
-#include "cel.h"
+#include "emit/cel.h"
 
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "cel_parts.h"
-#include "names.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/cel_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- locks ----
 

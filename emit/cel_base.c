@@ -2,16 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "cel.h"
-#include "cel_parts.h"
-#include "names.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "emit/cel.h"
+#include "emit/cel_parts.h"
+#include "kubernetes/catalog.h"
 
 static const char *const base_names[] = {
 #define VARIABLE(name, expression) #name,
-#include "cel_base.def"
+#include "emit/cel_base.def"
 #undef VARIABLE
 };
 
@@ -46,7 +46,7 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
 
 static const char *const base_expressions[] = {
 #define VARIABLE(name, expression) expression,
-#include "cel_base.def"
+#include "emit/cel_base.def"
 #undef VARIABLE
 };
 

@@ -1,10 +1,10 @@
 // What an update changes, as CEL; the second reading of what decide.c says.
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "cel_parts.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "emit/cel_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- what changes ----
 

@@ -1,13 +1,13 @@
 // Constants of tables: written in place when all locks agree, else looked up in constant maps.
 #include <string.h>
 
-#include "arena.h"
-#include "cel.h"
-#include "cel_parts.h"
-#include "limits.h"
-#include "names.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/cel.h"
+#include "emit/cel_parts.h"
 
 // ---- names ----
 //

@@ -1,15 +1,15 @@
 // Formulas of the resolved policy as CEL: atoms, paths, quantifiers.
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "cel.h"
-#include "cel_parts.h"
-#include "celexpr.h"
-#include "names.h"
-#include "quantity.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "cel/celexpr.h"
+#include "data/quantity.h"
+#include "data/value.h"
+#include "emit/cel.h"
+#include "emit/cel_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- atoms ----
 

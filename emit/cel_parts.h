@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "names.h"
-#include "plan.h"
-#include "text.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "emit/plan.h"
 
 struct cel_policy;
 struct cel_variable;
@@ -41,7 +41,7 @@ void cel_add_string_list(struct text *text, const char *const *strings, size_t c
 
 enum base {
 #define VARIABLE(name, expression) BASE_##name,
-#include "cel_base.def"
+#include "emit/cel_base.def"
 #undef VARIABLE
     BASE_COUNT
 };

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arena.h"
-#include "cel.h"
-#include "cel_parts.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/cel.h"
+#include "emit/cel_parts.h"
 
 // ---- literals ----
 

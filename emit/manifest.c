@@ -1,14 +1,14 @@
 // What all emitted objects have in common; see manifest.h.
-#include "manifest.h"
+#include "emit/manifest.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "diag.h"
-#include "limits.h"
-#include "names.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/names.h"
+#include "data/value.h"
+#include "report/diag.h"
 
 static const struct {
     const char *api_version, *kind;

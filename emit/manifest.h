@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "span.h"
+#include "base/span.h"
 
 struct arena;
 struct diags;

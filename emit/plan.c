@@ -1,16 +1,16 @@
 // Grouping of locks into policies; see plan.h and the reasons in docs/output.md.
-#include "plan.h"
+#include "emit/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "limits.h"
-#include "names.h"
-#include "plan_parts.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "emit/plan_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- policies ----
 

@@ -3,7 +3,7 @@
 #ifndef KLOCK_PLAN_H
 #define KLOCK_PLAN_H
 
-#include "ir.h"
+#include "policy/ir.h"
 
 struct arena;
 struct diags;

@@ -2,7 +2,7 @@
 #ifndef KLOCK_PLAN_PARTS_H
 #define KLOCK_PLAN_PARTS_H
 
-#include "plan.h"
+#include "emit/plan.h"
 
 struct arena;
 

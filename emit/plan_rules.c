@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "limits.h"
-#include "names.h"
-#include "plan_parts.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/plan_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- rules ----
 

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "celexpr.h"
-#include "names.h"
-#include "plan_parts.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "cel/celexpr.h"
+#include "data/value.h"
+#include "emit/plan_parts.h"
+#include "kubernetes/catalog.h"
 
 // ---- structure: everything about a lock but its constants, as text ----
 

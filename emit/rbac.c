@@ -2,14 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "catalog.h"
-#include "ir.h"
-#include "manifest.h"
-#include "names.h"
-#include "plan.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/manifest.h"
+#include "emit/plan.h"
+#include "kubernetes/catalog.h"
+#include "policy/ir.h"
 
 #define RBAC_GROUP_NAME "rbac.authorization.k8s.io"
 

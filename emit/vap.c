@@ -2,14 +2,14 @@
 // compares the object with the cluster sees a difference.
 #include <string.h>
 
-#include "arena.h"
-#include "cel.h"
-#include "diag.h"
-#include "limits.h"
-#include "manifest.h"
-#include "plan.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/cel.h"
+#include "emit/manifest.h"
+#include "emit/plan.h"
+#include "report/diag.h"
 
 static struct value *string_list(struct arena *arena, const char *const *strings, size_t count) {
     struct value *list = value_list(arena);

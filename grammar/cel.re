@@ -1,9 +1,9 @@
 // Bytes of a CEL expression to tokens; see CEL.g4 of cel-go for the language.
-#include "celexpr_tree.h"
+#include "cel/celexpr_tree.h"
 
 #include <string.h>
 
-#include "arena.h"
+#include "base/arena.h"
 #include "cel_lexer.h"
 
 /*!re2c

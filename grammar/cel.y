@@ -12,11 +12,11 @@
 %expect 0
 
 %code requires {
-#include "celexpr_tree.h"
+#include "cel/celexpr_tree.h"
 }
 
 %code {
-#include "arena.h"
+#include "base/arena.h"
 #include "cel_lexer.h"
 
 // The way out of a mistake is a jump, so that the parser must own nothing outside the arena.

@@ -1,12 +1,12 @@
 // The lexer: bytes to tokens, nothing else. The text is valid UTF-8 without NUL (source.c), so bytes are enough here.
 #include <string.h>
 
-#include "arena.h"
-#include "ast_build.h"
-#include "diag.h"
+#include "base/arena.h"
+#include "front/ast_build.h"
+#include "report/diag.h"
 #include "klock_parser.h"
-#include "lexer.h"
-#include "text.h"
+#include "front/lexer.h"
+#include "base/text.h"
 
 static struct span span_of(const struct lexer *lexer, const unsigned char *from, const unsigned char *to) {
     return (struct span){lexer->file, (uint32_t)(from - lexer->begin), (uint32_t)(to - lexer->begin)};

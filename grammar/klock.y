@@ -1,4 +1,4 @@
-// The grammar: tokens, precedence, productions. Every action is one call of compiler/ast_build.h.
+// The grammar: tokens, precedence, productions. Every action is one call of compiler/front/ast_build.h.
 // Keywords are names wherever a name is expected. Where both could stand, parse.c looks ahead and decides.
 %require "3.8"
 %define api.pure full
@@ -15,7 +15,7 @@
 %expect 0
 
 %code requires {
-#include "ast_build.h"
+#include "front/ast_build.h"
 }
 
 %code provides {
@@ -23,7 +23,7 @@ int klock_yylex(union KLOCK_YYSTYPE *value, struct span *location, struct parser
 }
 
 %code {
-#include "parse_errors.h"
+#include "front/parse_errors.h"
 
 // What is left out at the beginning has no place.
 #define FIRST_LOCATION(rhs, count)                                                                                     \

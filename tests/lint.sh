@@ -15,50 +15,48 @@ case $("${CLANG_FORMAT:-clang-format}" --version 2>/dev/null) in
 *) echo "lint: formatting is not checked: that needs clang-format 14" ;;
 esac
 
-# ---- direction of includes ----
-# file: include, for what our files include of ours.
-grep -n '^#include "' compiler/*.[ch] compiler/*.def emit/*.[ch] grammar/*.[hy] grammar/*.re |
-	sed 's/^\([^:]*\):[0-9]*:#include "\([^"]*\)".*/\1 \2/' >"${TMPDIR:-/tmp}/lint.$$"
-while read -r file header; do
-	case $file in
-	grammar/*)
-		case $header in
-		ast_build.h | arena.h | diag.h | lexer.h | parse_errors.h | text.h | celexpr_tree.h) ;;
-		cel_lexer.h | *_parser.h) ;;
-		*) complain "$file includes $header: a grammar knows the tree, its lexer and texts" ;;
-		esac
-		;;
-	emit/*)
-		case $header in
-		ir.h | text.h | value.h | diag.h | arena.h | limits.h | span.h | catalog.h | names.h | celexpr.h | quantity.h) ;;
-		*) [ -f "emit/$header" ] || complain "$file includes $header: emitters know the resolved policy, not how it was written" ;;
-		esac
-		;;
-	compiler/main.c | compiler/cli*)
-		case $header in
-		cli*.h | cli_options.def) ;;
-		*) complain "$file includes $header: the program knows the library by klock.h" ;;
-		esac
-		;;
-	# These two join the stages, and the library's interface stands before them.
-	compiler/driver.[ch] | compiler/klock.c) ;;
-	# Reports in JSON.
-	compiler/diag_print.c) ;;
-	compiler/*)
-		[ ! -f "emit/$header" ] || complain "$file includes $header: only the driver knows the emitters"
-		;;
-	esac
-done <"${TMPDIR:-/tmp}/lint.$$"
-rm -f "${TMPDIR:-/tmp}/lint.$$"
-for library in yaml.h:emit/yamlio.c cjson/cJSON.h:json.c cJSON.h:json.c; do
+# ---- who may use whom: a room and the rooms whose headers it includes, besides its own ----
+cat >"${TMPDIR:-/tmp}/rooms.$$" <<'end'
+base
+data        base
+kubernetes  base
+report      base data
+cel         base data
+policy      base data kubernetes cel
+front       base report kubernetes
+lower       base data report kubernetes cel policy front
+check       base data report kubernetes cel policy front
+decide      base data report kubernetes cel policy
+emit        base data report kubernetes cel policy
+grammar     base report front cel
+cli
+end
+# The driver and the library's interface join the rooms, and may use everything. klock.h is for all.
+grep -rn '^#include "' compiler emit grammar |
+	sed 's/^\([^:]*\):[0-9]*:#include "\([^"]*\)".*/\1 \2/' |
+	awk -v table="${TMPDIR:-/tmp}/rooms.$$" '
+		BEGIN { while ((getline line < table) > 0) { split(line, word, " "); allowed[word[1]] = " " line " " } }
+		{
+			count = split($1, part, "/")
+			from = part[1] == "compiler" ? part[2] : part[1]
+			if (part[1] == "compiler" && count == 2) next
+			to = index($2, "/") ? substr($2, 1, index($2, "/") - 1) : ""
+			if (to == "klock") next
+			if (!(from in allowed)) print $1 " stands in a room that the table of tests/lint.sh does not know"
+			else if (to == "" && $2 !~ /^(cel_lexer|klock_parser|cel_parser)[.]h$/) print $1 " includes " $2 ": say the room as well"
+			else if (to != "" && !index(allowed[from], " " to " ")) print $1 " includes " $2 ": " from " may not use " to
+		}' >"${TMPDIR:-/tmp}/lint.$$"
+while read -r line; do complain "$line"; done <"${TMPDIR:-/tmp}/lint.$$"
+rm -f "${TMPDIR:-/tmp}/lint.$$" "${TMPDIR:-/tmp}/rooms.$$"
+for library in yaml.h:compiler/data/yamlio.c cjson/cJSON.h:json.c cJSON.h:json.c; do
 	for file in $(grep -l "^#include <${library%%:*}>" compiler/*.[ch] emit/*.[ch]); do
 		case $file in *"${library#*:}") ;; *) complain "$file includes ${library%%:*}: that is for ${library#*:} alone" ;; esac
 	done
 done
 
 # ---- every header stands by itself ----
-for header in compiler/*.h emit/*.h include/klock/*.h; do
-	"${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote emit -iquote build/gen \
+for header in compiler/*.h compiler/*/*.h emit/*.h include/klock/*.h; do
+	"${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote . -iquote build/gen \
 		-fsyntax-only -x c "$header" 2>/dev/null || complain "$header does not compile by itself"
 done
 

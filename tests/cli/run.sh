@@ -137,7 +137,7 @@ fi
 try 0 explain && prints K0203
 try 0 explain K0203 && prints K0203
 try 0 explain k0203 && prints K0203
-for code in $(sed -n 's/^DIAG("\(K[0-9]*\)".*/\1/p' "$root/compiler/diag_codes.def"); do
+for code in $(sed -n 's/^DIAG("\(K[0-9]*\)".*/\1/p' "$root/compiler/report/diag_codes.def"); do
 	try 0 explain "$code" && prints "$code"
 done
 try 0 explain unknown-name && prints K0101

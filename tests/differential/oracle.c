@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "json.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
 #include "klock/klock.h"
-#include "text.h"
-#include "value.h"
 
 static const char *const status_names[] = {[KLOCK_OK] = "ok",
                                            [KLOCK_ERRORS] = "errors",

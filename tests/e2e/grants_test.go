@@ -16,7 +16,7 @@ import (
 	"klock.dev/e2e/stage"
 )
 
-// TestGrants holds compiler/exemptions.def against servers: every write that one grants to an account of the control plane is let
+// TestGrants holds compiler/kubernetes/exemptions.def against servers: every write that one grants to an account of the control plane is let
 // through or withheld for a reason, and nothing is let through that its source does not grant.
 func TestGrants(t *testing.T) {
 	rows, err := grants.Committed()
@@ -31,10 +31,10 @@ func TestGrants(t *testing.T) {
 		}
 		servers = append(servers, s)
 		for _, lacking := range grants.Lacking(s, rows) {
-			t.Errorf("Kubernetes %s grants what compiler/exemptions.def lacks: %s", minor, lacking)
+			t.Errorf("Kubernetes %s grants what compiler/kubernetes/exemptions.def lacks: %s", minor, lacking)
 		}
 		for _, unfounded := range grants.Unfounded(s, rows) {
-			t.Errorf("compiler/exemptions.def lets through what Kubernetes %s does not grant: %s", minor, unfounded)
+			t.Errorf("compiler/kubernetes/exemptions.def lets through what Kubernetes %s does not grant: %s", minor, unfounded)
 		}
 	}
 	if len(servers) == 3 {

@@ -14,7 +14,7 @@ import (
 	"klock.dev/e2e/evaluator"
 )
 
-// What klockc takes for a quantity: compiler/quantity.h.
+// What klockc takes for a quantity: compiler/data/quantity.h.
 var quantityPattern = regexp.MustCompile(`^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)(|[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})$`)
 
 func isQuantity(text string) bool { return len(text) < 64 && quantityPattern.MatchString(text) }

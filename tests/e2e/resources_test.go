@@ -23,14 +23,14 @@ func TestResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	committed, err := os.ReadFile(filepath.Join(cluster.Root(), "compiler", "resources.def"))
+	committed, err := os.ReadFile(filepath.Join(cluster.Root(), "compiler", "kubernetes", "resources.def"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := resources.Lines(string(committed))
 	for _, line := range resources.Lines(served) {
 		if !slices.Contains(known, line) {
-			t.Errorf("Kubernetes %s serves what compiler/resources.def lacks: %s", c.Minor, line)
+			t.Errorf("Kubernetes %s serves what compiler/kubernetes/resources.def lacks: %s", c.Minor, line)
 		}
 	}
 }

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "celexpr.h"
-#include "json.h"
-#include "value.h"
+#include "base/arena.h"
+#include "cel/celexpr.h"
+#include "data/json.h"
+#include "data/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "json.h"
-#include "text.h"
-#include "value.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,13 +4,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "arena.h"
-#include "ast_dump.h"
-#include "diag.h"
-#include "diag_print.h"
-#include "parse.h"
-#include "source.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "front/ast_dump.h"
+#include "front/parse.h"
+#include "report/diag.h"
+#include "report/diag_print.h"
+#include "report/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "arena.h"
-#include "ast_dump.h"
-#include "diag.h"
-#include "diag_print.h"
-#include "parse.h"
-#include "source.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "front/ast_dump.h"
+#include "front/parse.h"
+#include "report/diag.h"
+#include "report/diag_print.h"
+#include "report/source.h"
 
 static void read_file(struct text *text, const char *path) {
     FILE *file = fopen(path, "rb");

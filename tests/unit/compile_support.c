@@ -2,9 +2,9 @@
 
 #include <stdio.h>
 
-#include "../../compiler/catalog.h"
-#include "../../compiler/celexpr.h"
-#include "../../emit/yamlio.h"
+#include "cel/celexpr.h"
+#include "data/yamlio.h"
+#include "kubernetes/catalog.h"
 
 int set_up(void **state) {
     struct compile_fixture *fixture = calloc(1, sizeof *fixture);

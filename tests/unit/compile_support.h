@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../compiler/arena.h"
-#include "../../compiler/cases.h"
-#include "../../compiler/driver.h"
-#include "../../compiler/text.h"
-#include "../../compiler/value.h"
-#include "../../emit/plan.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "decide/cases.h"
+#include "driver.h"
+#include "emit/plan.h"
 
 struct compile_fixture {
     struct arena arena;

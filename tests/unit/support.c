@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse.h"
+#include "front/parse.h"
 
 int support_setup(void **state) {
     struct fixture *fixture = calloc(1, sizeof *fixture);

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "arena.h"
-#include "ast.h"
-#include "diag.h"
-#include "source.h"
+#include "base/arena.h"
+#include "front/ast.h"
+#include "report/diag.h"
+#include "report/source.h"
 
 struct fixture {
     struct arena arena;

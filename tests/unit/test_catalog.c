@@ -1,7 +1,7 @@
 // Built-in and declared resources, and the words that find them.
 #include "compile_support.h"
 
-#include "../../compiler/catalog.h"
+#include "kubernetes/catalog.h"
 
 static struct catalog *catalog_of(void **state) {
     struct catalog *catalog = ARENA_NEW(arena_of(state), struct catalog);

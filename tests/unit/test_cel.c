@@ -1,8 +1,8 @@
 // CEL text: literals, parentheses, maps that are too long for one expression.
 #include "compile_support.h"
 
-#include "../../compiler/limits.h"
-#include "../../emit/cel.h"
+#include "base/limits.h"
+#include "emit/cel.h"
 
 static const char *literal(void **state, const char *string) {
     struct text text;

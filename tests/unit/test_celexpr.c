@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#include "../../compiler/arena.h"
-#include "../../compiler/celexpr.h"
-#include "../../compiler/value.h"
+#include "base/arena.h"
+#include "cel/celexpr.h"
+#include "data/value.h"
 
 struct fixture {
     struct arena arena;

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag_print.h"
-#include "json.h"
-#include "text.h"
-#include "value.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
+#include "report/diag_print.h"
 
 static struct span at(uint32_t file, uint32_t begin, uint32_t end) {
     return (struct span){file, begin, end};

@@ -1,7 +1,7 @@
 // Kubernetes' rules for names.
 #include "compile_support.h"
 
-#include "../../compiler/kube.h"
+#include "kubernetes/kube.h"
 
 static const char *repeated(void **state, char c, size_t count) {
     char *text = arena_alloc(arena_of(state), count + 1);

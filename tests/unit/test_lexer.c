@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "ast_build.h"
+#include "front/ast_build.h"
+#include "front/lexer.h"
 #include "klock_parser.h"
-#include "lexer.h"
 
 static struct lexer lexer_over(struct fixture *fixture, const char *text) {
     const uint32_t source = source_add(&fixture->sources, &fixture->diags, "test.klock", text, strlen(text));

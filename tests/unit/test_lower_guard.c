@@ -1,7 +1,7 @@
 // Guards, cascades and what static manifests add: the locks that are made, and every way in which they are refused.
 #include "compile_support.h"
 
-#include "../../compiler/limits.h"
+#include "base/limits.h"
 
 #define LOCK(clauses) "lock l {\n" clauses "\n}\n"
 #define PODS LOCK("resources pods\nnamespace b, a\nlabels k=v\ndeny delete\nexclusive user u\n%s")

@@ -1,7 +1,7 @@
 // A lock's own clauses: what they mean, and every way in which they are refused.
 #include "compile_support.h"
 
-#include "../../compiler/limits.h"
+#include "base/limits.h"
 
 struct row {
     const char *clauses, *code, *at;

@@ -1,7 +1,7 @@
 // The map from names to what they stand for.
 #include "compile_support.h"
 
-#include "../../compiler/names.h"
+#include "base/names.h"
 
 static void an_empty_map_knows_nothing(void **state) {
     struct names names;

@@ -6,12 +6,12 @@
 
 #include <cJSON.h>
 
-#include "ast_dump.h"
-#include "diag_print.h"
-#include "json.h"
-#include "parse.h"
-#include "text.h"
-#include "value.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
+#include "front/ast_dump.h"
+#include "front/parse.h"
+#include "report/diag_print.h"
 
 static bool limited;
 static size_t allowed;

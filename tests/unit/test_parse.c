@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
-#include "parse.h"
-#include "text.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "front/parse.h"
 
 // The text parses without a report; gives its first item.
 static const struct ast_item *accept(struct fixture *fixture, const char *text) {

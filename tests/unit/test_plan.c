@@ -1,8 +1,8 @@
 // Grouping: what shares a policy, a table, a key; what does not grow with the number of locks.
 #include "compile_support.h"
 
-#include "../../compiler/limits.h"
-#include "../../compiler/names.h"
+#include "base/limits.h"
+#include "base/names.h"
 
 typedef void add_lock(struct text *text, int i);
 

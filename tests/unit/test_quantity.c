@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "quantity.h"
+#include "data/quantity.h"
 
 static struct quantity parsed(const char *text) {
     struct quantity quantity;

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "../../compiler/arena.h"
-#include "../../compiler/regex.h"
+#include "base/arena.h"
+#include "data/regex.h"
 
 struct fixture {
     struct arena arena;

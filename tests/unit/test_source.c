@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "base/limits.h"
 
 static uint32_t add(struct fixture *fixture, const char *bytes, size_t len) {
     return source_add(&fixture->sources, &fixture->diags, "a.klock", bytes, len);

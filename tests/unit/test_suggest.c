@@ -1,7 +1,7 @@
 // Nearest names.
 #include "support.h"
 
-#include "suggest.h"
+#include "base/suggest.h"
 
 static const char *const names[] = {"deny", "exclusive", "message", "on", "mode", "resources", "delete"};
 

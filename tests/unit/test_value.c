@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "limits.h"
-#include "text.h"
-#include "value.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/value.h"
 
 static void keeps_the_order_of_keys(void **state) {
     struct arena *arena = &((struct fixture *)*state)->arena;

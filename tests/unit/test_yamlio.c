@@ -1,7 +1,7 @@
 // YAML: what is quoted, what comes back as it was, what is refused.
 #include "compile_support.h"
 
-#include "../../emit/yamlio.h"
+#include "data/yamlio.h"
 
 static const char *printed(void **state, const struct value *value) {
     struct text text;

@@ -1,4 +1,4 @@
-// Package grants reads from API servers what the control plane may write, and makes compiler/exemptions.def of it.
+// Package grants reads from API servers what the control plane may write, and makes compiler/kubernetes/exemptions.def of it.
 package grants
 
 import (

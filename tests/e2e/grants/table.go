@@ -38,7 +38,7 @@ type Servers struct {
 }
 
 // Path is where the table is.
-func Path() string { return filepath.Join(cluster.Root(), "compiler", "exemptions.def") }
+func Path() string { return filepath.Join(cluster.Root(), "compiler", "kubernetes", "exemptions.def") }
 
 func (w Work) what() string {
 	name := w.Resource

@@ -38,7 +38,7 @@ type table struct {
 
 // known is the table that is committed. Nothing works without it.
 var known = sync.OnceValue(func() *table {
-	path := filepath.Join(cluster.Root(), "compiler", "resources.def")
+	path := filepath.Join(cluster.Root(), "compiler", "kubernetes", "resources.def")
 	content, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)

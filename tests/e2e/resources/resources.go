@@ -25,7 +25,7 @@ type subresource struct {
 	verbs                      []string
 }
 
-// Table is the content of compiler/resources.def for the API server that the client speaks to.
+// Table is the content of compiler/kubernetes/resources.def for the API server that the client speaks to.
 func Table(client discovery.DiscoveryInterface) (string, error) {
 	version, err := client.ServerVersion()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command discover prints compiler/resources.def for the newest API server that is built.
+// Command discover prints compiler/kubernetes/resources.def for the newest API server that is built.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command grants writes compiler/exemptions.def for the API servers that are built.
+// Command grants writes compiler/kubernetes/exemptions.def for the API servers that are built.
 package main
 
 import (

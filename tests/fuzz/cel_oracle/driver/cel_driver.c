@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
-#include "celexpr.h"
-#include "value.h"
+#include "base/arena.h"
+#include "cel/celexpr.h"
+#include "data/value.h"
 
 enum { MAX_ENVIRONMENTS = 16 };
 

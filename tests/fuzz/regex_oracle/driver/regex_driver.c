@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../../compiler/arena.h"
-#include "../../../../compiler/regex.h"
+#include "base/arena.h"
+#include "data/regex.h"
 
 static bool read_string(char **buffer, size_t *capacity) {
     return getdelim(buffer, capacity, '\0', stdin) > 0;

@@ -1,0 +1,103 @@
+// Bump allocator; see arena.h.
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 64 * 1024, LARGE = BLOCK_SIZE / 4 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    max_align_t data[];
+};
+
+void arena_init(struct arena *arena, jmp_buf *exhausted) {
+    arena->blocks = NULL;
+    arena->exhausted = exhausted;
+}
+
+void arena_release(struct arena *arena) {
+    for (struct arena_block *block = arena->blocks, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    arena->blocks = NULL;
+}
+
+_Noreturn void arena_exhausted(struct arena *arena) {
+    longjmp(*arena->exhausted, 1);
+}
+
+static struct arena_block *new_block(size_t size) {
+    struct arena_block *block = size > SIZE_MAX - sizeof *block ? NULL : calloc(1, sizeof *block + size);
+    if (block) block->size = size;
+    return block;
+}
+
+void *arena_try_alloc(struct arena *arena, size_t size) {
+    const size_t align = sizeof(max_align_t);
+    if (size > SIZE_MAX - align) return NULL;
+    size = size ? (size + align - 1) / align * align : align;
+
+    struct arena_block *block = arena->blocks;
+    if (size > LARGE) {
+        // A block of its own, behind the current one, which keeps the rest of its room.
+        struct arena_block *own = new_block(size);
+        if (!own) return NULL;
+        own->used = size;
+        if (block) {
+            own->next = block->next;
+            block->next = own;
+        } else {
+            arena->blocks = own;
+        }
+        return own->data;
+    }
+    if (!block || block->size - block->used < size) {
+        block = new_block(BLOCK_SIZE);
+        if (!block) return NULL;
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
+    void *memory = (char *)block->data + block->used;
+    block->used += size;
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size) {
+    void *memory = arena_try_alloc(arena, size);
+    if (!memory) arena_exhausted(arena);
+    return memory;
+}
+
+char *arena_copy(struct arena *arena, const char *bytes, size_t len) {
+    char *copy = arena_alloc(arena, len + 1);
+    if (len) memcpy(copy, bytes, len);
+    return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0) arena_exhausted(arena);
+    char *text = arena_alloc(arena, (size_t)len + 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)len + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t item_size) {
+    if (count && (count & (count - 1))) return items;
+    const size_t capacity = count ? count * 2 : 1;
+    if (capacity > SIZE_MAX / item_size) arena_exhausted(arena);
+    void *grown = arena_alloc(arena, capacity * item_size);
+    if (count) memcpy(grown, items, count * item_size);
+    return grown;
+}

@@ -1,0 +1,133 @@
+// Views of text, and a growable buffer; see text.h.
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+void text_init(struct text *text, struct arena *arena) {
+    *text = (struct text){.arena = arena};
+}
+
+bool text_try_add(struct text *text, const char *bytes, size_t len) {
+    if (len >= SIZE_MAX / 2 - text->len) return false;
+    if (text->len + len + 1 > text->capacity) {
+        size_t capacity = text->capacity ? text->capacity : 64;
+        while (capacity < text->len + len + 1) capacity *= 2;
+        char *grown = arena_try_alloc(text->arena, capacity);
+        if (!grown) return false;
+        if (text->len) memcpy(grown, text->data, text->len);
+        text->data = grown;
+        text->capacity = capacity;
+    }
+    if (len) memcpy(text->data + text->len, bytes, len);
+    text->len += len;
+    text->data[text->len] = '\0';
+    return true;
+}
+
+void text_add(struct text *text, const char *bytes, size_t len) {
+    if (!text_try_add(text, bytes, len)) arena_exhausted(text->arena);
+}
+
+void text_add_string(struct text *text, const char *string) {
+    text_add(text, string, strlen(string));
+}
+
+void text_add_char(struct text *text, char c) {
+    text_add(text, &c, 1);
+}
+
+void text_printf(struct text *text, const char *format, ...) {
+    char few[512];
+    va_list args;
+    va_start(args, format);
+    const int len = vsnprintf(few, sizeof few, format, args);
+    va_end(args);
+    if (len < 0) arena_exhausted(text->arena);
+    if ((size_t)len < sizeof few) {
+        text_add(text, few, (size_t)len);
+        return;
+    }
+    char *bytes = arena_alloc(text->arena, (size_t)len + 1);
+    va_start(args, format);
+    vsnprintf(bytes, (size_t)len + 1, format, args);
+    va_end(args);
+    text_add(text, bytes, (size_t)len);
+}
+
+const char *text_string(const struct text *text) {
+    return text->data ? text->data : "";
+}
+
+// Length of the sequence that starts with this byte, 0 when no sequence starts with it; *ret_bits are its payload.
+static size_t sequence_length(unsigned char lead, uint32_t *ret_bits) {
+    if (lead < 0x80) return *ret_bits = lead, 1;
+    if (lead >= 0xc2 && lead <= 0xdf) return *ret_bits = lead & 0x1fU, 2;
+    if (lead >= 0xe0 && lead <= 0xef) return *ret_bits = lead & 0x0fU, 3;
+    if (lead >= 0xf0 && lead <= 0xf4) return *ret_bits = lead & 0x07U, 4;
+    return 0;
+}
+
+uint32_t utf8_next(const char *bytes, size_t len, size_t *at) {
+    uint32_t code_point = 0;
+    const size_t count = sequence_length((unsigned char)bytes[*at], &code_point);
+    for (size_t i = 1; i < count && *at + i < len; i++)
+        code_point = code_point << 6 | ((unsigned char)bytes[*at + i] & 0x3fU);
+    *at += count ? count : 1;
+    return code_point;
+}
+
+size_t utf8_valid_prefix(const char *bytes, size_t len) {
+    size_t at = 0;
+    while (at < len) {
+        uint32_t code_point = 0;
+        const size_t count = sequence_length((unsigned char)bytes[at], &code_point);
+        if (!count || count > len - at) return at;
+        for (size_t i = 1; i < count; i++) {
+            const unsigned char byte = (unsigned char)bytes[at + i];
+            if ((byte & 0xc0U) != 0x80) return at;
+            code_point = code_point << 6 | (byte & 0x3fU);
+        }
+        const bool overlong = (count == 3 && code_point < 0x800) || (count == 4 && code_point < 0x10000);
+        const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
+        if (overlong || surrogate || code_point > 0x10ffff) return at;
+        at += count;
+    }
+    return len;
+}
+
+size_t utf8_encode(uint32_t code_point, char out[4]) {
+    if (code_point < 0x80) {
+        out[0] = (char)code_point;
+        return 1;
+    }
+    if (code_point < 0x800) {
+        out[0] = (char)(0xc0 | code_point >> 6);
+        out[1] = (char)(0x80 | (code_point & 0x3f));
+        return 2;
+    }
+    if (code_point < 0x10000) {
+        out[0] = (char)(0xe0 | code_point >> 12);
+        out[1] = (char)(0x80 | (code_point >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (code_point & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | code_point >> 18);
+    out[1] = (char)(0x80 | (code_point >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (code_point >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (code_point & 0x3f));
+    return 4;
+}
+
+size_t utf8_length(const char *bytes, size_t len) {
+    size_t count = 0;
+    for (size_t i = 0; i < len; i++) count += ((unsigned char)bytes[i] & 0xc0U) != 0x80;
+    return count;
+}
+
+int compare_strings(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}

@@ -1,0 +1,236 @@
+// The evaluator of CEL expressions, with the semantics of cel-go: errors are values that && and || may absorb.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "cel/celexpr.h"
+#include "cel/celexpr_parts.h"
+#include "data/value.h"
+
+// The API server stops an expression at a million units of cost; this is far above what fits in them, and only keeps an
+// evaluation from running away.
+enum { MAX_STEPS = 20000000 };
+
+bool cel_spend(struct evaluation *e, size_t steps) {
+    e->steps += steps;
+    return e->steps <= MAX_STEPS;
+}
+
+val cel_differs(void) {
+    return val_error("API servers of different releases answer differently");
+}
+
+val cel_too_long(void) {
+    return val_error("the evaluation takes too long");
+}
+
+// ---- operators and functions of any kind of value ----
+
+val cel_call_lazily(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)node, (void)args, (void)count;
+    return val_no_overload(); // evaluate_call knows them
+}
+
+val cel_call_not(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)node, (void)count;
+    return args[0].kind == CEL_KIND_BOOL ? val_of_bool(!args[0].as.boolean) : val_no_overload();
+}
+
+val cel_call_negate(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)node, (void)count;
+    return val_negate(args[0]);
+}
+
+val cel_call_equal(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const val *inner = args[i].kind == CEL_KIND_OPTIONAL ? args[i].as.inner : NULL;
+        if (inner && inner->kind == CEL_KIND_ERROR) return *inner;
+    }
+    const bool equal = val_equal(e, args[0], args[1]);
+    if (node->function == CEL_FN_NOT_EQUAL) return val_of_bool(!equal);
+    return val_have_no_equality(args[0], args[1]) ? val_no_overload() : val_of_bool(equal);
+}
+
+val cel_call_order(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)count;
+    return val_ordered(node->function, args[0], args[1]);
+}
+
+val cel_call_arithmetic(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)count;
+    return val_arithmetic(e, node->function, args[0], args[1]);
+}
+
+val cel_call_in(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)node, (void)count;
+    const val item = args[0], container = args[1];
+    val found;
+    if (container.kind == CEL_KIND_MAP) return val_of_bool(val_map_find(e, container, item, &found));
+    if (container.kind != CEL_KIND_LIST) return val_no_overload();
+    for (size_t i = 0, items = val_list_count(container); i < items; i++)
+        if (val_equal(e, val_list_item(container, i), item)) return val_of_bool(true);
+    return val_of_bool(false);
+}
+
+val cel_call_size(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)node, (void)count;
+    const val v = args[0];
+    if (v.kind == CEL_KIND_STRING) return val_of_int((int64_t)utf8_length(v.as.string.bytes, v.as.string.len));
+    if (v.kind == CEL_KIND_BYTES) return val_of_int((int64_t)v.as.string.len);
+    if (v.kind == CEL_KIND_LIST) return val_of_int((int64_t)val_list_count(v));
+    if (v.kind == CEL_KIND_MAP) return val_of_int((int64_t)val_map_count(v));
+    return val_no_overload();
+}
+
+val cel_call_type(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)e, (void)node, (void)count;
+    return (val){.kind = CEL_KIND_TYPE, .as.type = args[0].kind};
+}
+
+val cel_call_convert(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {
+    (void)count;
+    return val_convert(e, node->function, args[0]);
+}
+
+// ---- nodes ----
+
+static cel_implementation *const implementations[] = {
+#define FUNCTION(function, name, since, implementation) implementation,
+#define OVERLOAD(function, style, signature)
+#include "cel/celexpr_functions.def"
+#undef FUNCTION
+#undef OVERLOAD
+};
+
+enum { MAX_ARGUMENTS = 4 }; // of any overload
+
+static val evaluate_conditional(struct evaluation *e, const struct cel_node *node) {
+    const val condition = cel_evaluate_node(e, node->args[0]);
+    if (condition.kind == CEL_KIND_ERROR) return condition;
+    if (condition.kind != CEL_KIND_BOOL) return val_no_overload();
+    return cel_evaluate_node(e, node->args[condition.as.boolean ? 1 : 2]);
+}
+
+// or() and orValue() look at their argument only if there is no value.
+static val evaluate_alternative(struct evaluation *e, const struct cel_node *node) {
+    const val first = cel_evaluate_node(e, node->target);
+    if (first.kind == CEL_KIND_ERROR) return first;
+    if (first.kind != CEL_KIND_OPTIONAL) return val_no_overload();
+    if (!first.as.inner) return cel_evaluate_node(e, node->args[0]);
+    return node->function == CEL_FN_OR ? first : *first.as.inner;
+}
+
+static val evaluate_call(struct evaluation *e, const struct cel_node *node) {
+    if (node->function == CEL_FN_CONDITIONAL) return evaluate_conditional(e, node);
+    if (node->function == CEL_FN_OR || node->function == CEL_FN_OR_VALUE) return evaluate_alternative(e, node);
+    if (node->function == CEL_FN_INDEX || node->function == CEL_FN_OPTIONAL_INDEX) return cel_access(e, node);
+    // cel-go compiles this to false, whatever is on the left.
+    if (node->function == CEL_FN_IN && node->args[1]->kind == CEL_NODE_LIST && !node->args[1]->count)
+        return val_of_bool(false);
+    val args[MAX_ARGUMENTS];
+    size_t count = 0;
+    if (node->target) args[count++] = cel_evaluate_node(e, node->target);
+    for (size_t i = 0; i < node->count; i++) args[count++] = cel_evaluate_node(e, node->args[i]);
+    for (size_t i = 0; i < count; i++)
+        if (args[i].kind == CEL_KIND_ERROR) return args[i];
+    return implementations[node->function](e, node, args, count);
+}
+
+// One decisive operand decides, errors before and behind it do not count.
+static val evaluate_chain(struct evaluation *e, const struct cel_node *node) {
+    const bool decisive = node->kind == CEL_NODE_OR;
+    val result = val_of_bool(!decisive);
+    for (size_t i = 0; i < node->count; i++) {
+        const val operand = cel_evaluate_node(e, node->args[i]);
+        if (operand.kind == CEL_KIND_BOOL && operand.as.boolean == decisive) return operand;
+        if (operand.kind == CEL_KIND_BOOL || result.kind == CEL_KIND_ERROR) continue;
+        result = operand.kind == CEL_KIND_ERROR ? operand : val_no_overload();
+    }
+    return result;
+}
+
+// False when an optional item is without a value; errors are there.
+static bool evaluate_item(struct evaluation *e, const struct cel_node *node, val *ret_item) {
+    *ret_item = cel_evaluate_node(e, node);
+    if (!node->optional_item || ret_item->kind == CEL_KIND_ERROR) return true;
+    if (ret_item->kind != CEL_KIND_OPTIONAL)
+        *ret_item = val_error("cannot initialize an optional item from a value that is no optional");
+    else if (!ret_item->as.inner)
+        return false;
+    else
+        *ret_item = *ret_item->as.inner;
+    return true;
+}
+
+static val evaluate_list(struct evaluation *e, const struct cel_node *node) {
+    val list = {.kind = CEL_KIND_LIST};
+    for (size_t i = 0; i < node->count; i++) {
+        val item;
+        if (!evaluate_item(e, node->args[i], &item)) continue;
+        if (item.kind == CEL_KIND_ERROR) return item;
+        val_push(e, &list, item);
+    }
+    return list;
+}
+
+static val evaluate_map(struct evaluation *e, const struct cel_node *node) {
+    val map = {.kind = CEL_KIND_MAP};
+    for (size_t i = 0; i < node->count; i += 2) {
+        const val key = cel_evaluate_node(e, node->args[i]);
+        if (key.kind == CEL_KIND_ERROR) return key;
+        if (key.kind == CEL_KIND_BYTES) return val_error("bytes are no keys of maps");
+        val value;
+        if (!evaluate_item(e, node->args[i + 1], &value))
+            val_remove(e, &map, key);
+        else if (value.kind == CEL_KIND_ERROR)
+            return value;
+        else
+            val_set(e, &map, key, value);
+    }
+    return map;
+}
+
+static val evaluate_ident(const struct evaluation *e, const struct cel_node *node) {
+    if (node->is_type) return node->literal;
+    for (const struct frame *frame = e->frame; frame; frame = frame->outer)
+        if (frame->binder == node->binder) return node->is_second ? frame->second : frame->first;
+    switch (node->global) {
+    case CEL_OBJECT: return val_of_data(e->env->object);
+    case CEL_OLD_OBJECT: return val_of_data(e->env->old_object);
+    case CEL_REQUEST: return val_of_data(e->env->request);
+    case CEL_NAMESPACE_OBJECT: return val_of_data(e->env->namespace_object);
+    case CEL_VARIABLES: break;
+    }
+    return val_error("no such variable");
+}
+
+// Recursion is bounded by the depth of the tree, which the builders limit.
+val cel_evaluate_node(struct evaluation *e, const struct cel_node *node) {
+    if (!cel_spend(e, 1)) return cel_too_long();
+    switch (node->kind) {
+    case CEL_NODE_LITERAL: return node->literal;
+    case CEL_NODE_IDENT: return evaluate_ident(e, node);
+    case CEL_NODE_SELECT: return cel_access(e, node);
+    case CEL_NODE_HAS: return cel_has_field(e, node);
+    case CEL_NODE_CALL: return evaluate_call(e, node);
+    case CEL_NODE_AND:
+    case CEL_NODE_OR: return evaluate_chain(e, node);
+    case CEL_NODE_LIST: return evaluate_list(e, node);
+    case CEL_NODE_MAP: return evaluate_map(e, node);
+    case CEL_NODE_MACRO: return cel_fold(e, node);
+    }
+    return val_no_overload();
+}
+
+enum cel_result cel_evaluate(const struct cel_expr *expr, const struct cel_env *env, struct arena *scratch,
+                             const char **ret_error) {
+    struct evaluation e = {.env = env, .arena = scratch, .minor = expr->minor};
+    const val result = cel_evaluate_node(&e, expr->root);
+    if (e.steps > MAX_STEPS) {
+        *ret_error = cel_too_long().as.error;
+        return CEL_ERROR;
+    }
+    if (result.kind == CEL_KIND_BOOL) return result.as.boolean ? CEL_TRUE : CEL_FALSE;
+    *ret_error = result.kind == CEL_KIND_ERROR ? result.as.error : "the expression is not a bool";
+    return CEL_ERROR;
+}

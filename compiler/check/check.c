@@ -1,0 +1,122 @@
+// The runner of all checks, and the acceptances; see check.h.
+#include "check/check.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "check/check_parts.h"
+#include "report/diag.h"
+
+// Where the item accepts warnings; NULL where it cannot.
+static const struct ast_clauses *acceptances_of(const struct ast_item *item) {
+    const bool block = item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
+    return block ? &item->as.block.clauses : item->kind == AST_ITEM_ACTOR ? &item->as.actor.accepts : NULL;
+}
+
+// The warnings before any acceptance, in order of place, so that thousands of blocks find theirs at once.
+struct accepting {
+    struct diags *diags;
+    size_t count; // reported so far; acceptances add their own behind them
+    bool *accepted;
+};
+
+// The first diagnostic of the file at or behind the offset.
+static size_t first_at(const struct accepting *accepting, struct span block) {
+    size_t begin = 0, end = accepting->count;
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        const struct span span = accepting->diags->items[middle].span;
+        if (span.file < block.file || (span.file == block.file && span.begin < block.begin))
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return begin;
+}
+
+// Accepts the warnings of that code inside the block; gives whether there are any.
+static bool accept(const struct accepting *accepting, const struct diag_info *info, struct span block) {
+    bool any = false;
+    for (size_t i = first_at(accepting, block); i < accepting->count; i++) {
+        const struct diagnostic *diagnostic = &accepting->diags->items[i];
+        if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
+        if (diagnostic->span.end <= block.end && diag_info(diagnostic->code) == info)
+            any = accepting->accepted[i] = true;
+    }
+    return any;
+}
+
+static void apply_acceptance(const struct accepting *accepting, const struct ast_item *item, struct word code) {
+    struct diags *diags = accepting->diags;
+    const struct diag_info *info = diag_find(code.text);
+    if (!info || info->severity != SEVERITY_WARNING) {
+        struct diagnostic *diagnostic =
+            diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is no warning", code.text);
+        diag_help(diags, diagnostic, "'klockc explain' lists the codes; only warnings can be accepted");
+    } else if (!accept(accepting, info, item->span)) {
+        struct diagnostic *diagnostic =
+            diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "there is no warning %s here to accept", info->code);
+        diag_help(diags, diagnostic, "leave the clause out");
+    }
+}
+
+static void apply_acceptances(const struct accepting *accepting, const struct ast_item *item) {
+    const struct ast_clauses *clauses = acceptances_of(item);
+    for (size_t i = 0; clauses && i < clauses->count; i++) {
+        const struct ast_clause *clause = clauses->items[i];
+        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause->words.items[0]);
+    }
+}
+
+// Half of a block would give half-true warnings: drops those of blocks that have errors; gives whether it has.
+static bool drop_of_broken(const struct accepting *accepting, const struct ast_item *item) {
+    bool broken = false;
+    for (size_t pass = 0; pass < 2 && (pass == 0 || broken); pass++)
+        for (size_t i = first_at(accepting, item->span); i < accepting->count; i++) {
+            const struct diagnostic *diagnostic = &accepting->diags->items[i];
+            if (diagnostic->span.file != item->span.file || diagnostic->span.begin > item->span.end) break;
+            if (diagnostic->severity == SEVERITY_ERROR)
+                broken = true;
+            else if (pass == 1)
+                accepting->accepted[i] = true;
+        }
+    return broken;
+}
+
+// Drops what is accepted, and what is said of one actor at every other of its locks.
+static void settle(struct arena *arena, const struct accepting *accepting) {
+    struct diags *diags = accepting->diags;
+    struct names said;
+    names_init(&said, arena);
+    size_t kept = 0;
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diagnostic *diagnostic = &diags->items[i];
+        bool drop = i < accepting->count && accepting->accepted[i];
+        const bool of_actor = diagnostic->code == DIAG_ACTOR_WITHOUT_GRANT || diagnostic->code == DIAG_ACTOR_NOT_SEALED;
+        if (!drop && of_actor) {
+            drop = names_get(&said, diagnostic->message) != NULL;
+            names_set(&said, diagnostic->message, diags);
+        }
+        if (drop)
+            diags->warnings--;
+        else
+            diags->items[kept++] = *diagnostic;
+    }
+    diags->count = kept;
+}
+
+void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
+           bool is_static, unsigned minor) {
+    struct checking checking = {.arena = arena, .diags = diags, .ir = ir, .is_static = is_static, .minor = minor};
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
+    check_locks(&checking);
+    check_grants(&checking);
+    diags_order(diags);
+    const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (!drop_of_broken(&accepting, item)) apply_acceptances(&accepting, item);
+    settle(arena, &accepting);
+}

@@ -1,0 +1,136 @@
+// Checks of what others do to locked objects for whoever knows how to have it done.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "check/check_parts.h"
+#include "kubernetes/catalog.h"
+#include "report/diag.h"
+
+// ---- claims and volumes ----
+
+void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
+    if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
+    struct diagnostic *diagnostic =
+        diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
+                    "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
+    diag_help(checking->diags, diagnostic, "lock persistentvolumeclaims, or accept it: allow %s",
+              diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
+}
+
+// The other way around: a claim is no better than its volume.
+void check_claims(const struct checking *checking, const struct ir_lock *lock) {
+    if (!check_takes_in(&lock->scope, checking->around.claims) || check_has_derived(checking, lock, "guard volumes") ||
+        check_holds_some_volumes(checking, lock))
+        return;
+    struct diagnostic *diagnostic = diag_report(
+        checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
+        "lock '%s' holds persistentvolumeclaims, and nothing holds the volumes that are bound to them", lock->name);
+    diag_help(checking->diags, diagnostic, "add 'guard volumes', lock persistentvolumes, or accept it: allow %s",
+              diag_info(DIAG_CLAIM_GOES_WITH_VOLUME)->code);
+}
+
+// ---- surplus: controllers take in what has their labels, and delete what is too much ----
+
+// The kinds of which a controller deletes some when it has too many, and has not made all that it counts.
+static const struct resource *crowded_kind(const struct checking *checking, const struct ir_scope *scope) {
+    for (size_t i = 0; i < ir_workload_count; i++) {
+        const struct surrounding *workload = &checking->around.workloads[i];
+        for (size_t j = 0; j < workload->owned_count; j++)
+            if (check_takes_in(scope, workload->owned[j])) return workload->owned[j];
+    }
+    return NULL;
+}
+
+// Said once with the lock, also of what it cascades to.
+void check_surplus(struct checking *checking, const struct ir_lock *lock) {
+    if (!(lock->mode & MODE_DENY) || lock->scope.subresource || !(lock->denies & OP_DELETE) ||
+        lock->exemption != EXEMPT_CONTROLLERS || (lock->derived && !strstr(lock->id, " (cascade)")))
+        return;
+    const struct resource *open = NULL;
+    for (size_t i = 0; i < check_part_count(lock) && !open; i++) {
+        const struct ir_part part = check_part(lock, i);
+        const struct resource *kind = crowded_kind(checking, &part.scope);
+        if (kind && !check_holds_writes(checking, lock, &part, kind)) open = kind;
+    }
+    const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
+    if (!open || names_get(&checking->crowded, said)) return;
+    names_set(&checking->crowded, said, checking);
+    struct diagnostic *diagnostic =
+        lock->guard_owners
+            ? diag_report(
+                  checking->diags, DIAG_SURPLUS, lock->span,
+                  "who makes pods for a replica set that no Deployment owns, or for a replication controller, has "
+                  "it delete what lock '%s' holds",
+                  lock->name)
+            : diag_report(checking->diags, DIAG_SURPLUS, lock->span,
+                          "who makes %s that a controller takes for its own has it delete what lock '%s' holds",
+                          open->plural, lock->name);
+    const char *code = diag_info(DIAG_SURPLUS)->code;
+    if (lock->guard_owners)
+        diag_help(checking->diags, diagnostic, "lock all pods there, create and update, or accept it: allow %s", code);
+    else
+        diag_help(checking->diags, diagnostic,
+                  "add 'guard owners', lock all %s there, create and update, or accept it: allow %s", open->plural,
+                  code);
+}
+
+// ---- commands: what controllers that pass go by, and others may write ----
+
+const struct check_command check_commands[] = {
+#define COMMAND(level, operations, group, plural, given_by, by)                                                        \
+    {EXEMPT_##level, operations, group, plural, given_by, by},
+#include "kubernetes/commands.def"
+#undef COMMAND
+};
+const size_t check_command_count = sizeof check_commands / sizeof *check_commands;
+
+static bool is_open(const struct checking *checking, const struct ir_lock *lock, size_t index) {
+    const struct surrounding *given = &checking->around.commands[index];
+    const unsigned update = lock->path_count ? 0 : OP_UPDATE;
+    if (check_commands[index].level > lock->exemption || !given->itself ||
+        !(check_commands[index].operations & lock->denies & (OP_DELETE | update)))
+        return false;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < given->owned_count && check_takes_in(&part.scope, given->itself); j++)
+            if (!check_holds_all(checking, lock, &part, given->owned[j])) return true;
+    }
+    return false;
+}
+
+void check_commanded(const struct checking *checking, const struct ir_lock *lock) {
+    if (lock->scope.subresource) return;
+    size_t index = 0;
+    while (index < check_command_count && !is_open(checking, lock, index)) index++;
+    if (index == check_command_count) return;
+    const struct check_command *command = &check_commands[index];
+    struct diagnostic *diagnostic = diag_report(
+        checking->diags, DIAG_COMMANDED, lock->span, "who writes %s has controllers %s %s that lock '%s' holds",
+        command->by, command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
+    diag_help(checking->diags, diagnostic, "withhold that by RBAC or by locks, and accept it: allow %s",
+              diag_info(DIAG_COMMANDED)->code);
+}
+
+// ---- scaling: a workload that may not be deleted, but scaled to nothing ----
+
+void check_scaled_away(const struct checking *checking, const struct ir_lock *lock) {
+    const bool cascades = check_has_derived(checking, lock, "cascade");
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct ir_part part = check_part(lock, i);
+        for (size_t j = 0; j < ir_workload_count; j++) {
+            const struct resource *workload = checking->around.workloads[j].itself;
+            if (!cascades || !check_takes_in(&part.scope, workload) ||
+                check_holds_changes(checking, lock, &part, workload, true))
+                continue;
+            struct diagnostic *diagnostic = diag_report(
+                checking->diags, DIAG_SCALED_AWAY, lock->span,
+                "lock '%s' denies to delete %s and their pods, and who scales or changes one has its pods deleted",
+                lock->name, workload->plural);
+            diag_help(checking->diags, diagnostic, "deny update as well, or accept it: allow %s",
+                      diag_info(DIAG_SCALED_AWAY)->code);
+            return;
+        }
+    }
+}

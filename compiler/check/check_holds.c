@@ -1,0 +1,564 @@
+// Which objects around a lock are held by some lock. All that is asked is put into one map of texts beforehand, so that
+// thousands of locks find each other at once. One lock closes a way for another only if everybody whom it lets through
+// passes the other as well. Where it cannot be told, the answer is no: a warning can be accepted.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "cel/celexpr.h"
+#include "check/check_parts.h"
+#include "data/value.h"
+#include "kubernetes/catalog.h"
+
+// ---- what surrounds locks ----
+
+static const struct resource *find_resource(const char *group, const char *plural, size_t len) {
+    size_t count;
+    const struct resource *resources = catalog_built_in(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strlen(resources[i].plural) == len && strncmp(resources[i].plural, plural, len) == 0 &&
+            strcmp(resources[i].group, group) == 0)
+            return &resources[i];
+    return NULL;
+}
+
+static const struct resource *find_plural(const char *group, const char *plural) {
+    return find_resource(group, plural, strlen(plural));
+}
+
+static void add_owned(struct arena *arena, struct surrounding *surrounding, const char *list) {
+    while (*list) {
+        const size_t len = strcspn(list, " "), plural = strcspn(list, ". ");
+        const char *group = plural < len ? arena_copy(arena, list + plural + 1, len - plural - 1) : "";
+        const struct resource *owned = find_resource(group, list, plural);
+        ARENA_PUSH(arena, surrounding->owned, surrounding->owned_count, owned);
+        list += len + (list[len] == ' ');
+    }
+}
+
+static void find_surroundings(struct checking *checking) {
+    struct arena *arena = checking->arena;
+    struct surroundings *around = &checking->around;
+    around->namespaces = find_plural("", "namespaces");
+    around->definitions = find_plural("apiextensions.k8s.io", "customresourcedefinitions");
+    around->autoscalers = find_plural("autoscaling", "horizontalpodautoscalers");
+    around->volumes = find_plural("", "persistentvolumes");
+    around->claims = find_plural("", "persistentvolumeclaims");
+    around->signing_requests = find_plural("certificates.k8s.io", "certificatesigningrequests");
+    around->workloads = ARENA_ARRAY(arena, struct surrounding, ir_workload_count);
+    for (size_t i = 0; i < ir_workload_count; i++) {
+        around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);
+        add_owned(arena, &around->workloads[i], ir_workloads[i].owns);
+    }
+    around->commands = ARENA_ARRAY(arena, struct surrounding, check_command_count);
+    for (size_t i = 0; i < check_command_count; i++) {
+        around->commands[i].itself = find_plural(check_commands[i].group, check_commands[i].plural);
+        add_owned(arena, &around->commands[i], check_commands[i].given_by);
+    }
+    around->exempted = ARENA_ARRAY(arena, const struct resource *, ir_exemption_count);
+    for (size_t i = 0; i < ir_exemption_count; i++)
+        if (ir_exemptions[i].resource)
+            around->exempted[i] = find_plural(ir_exemptions[i].resource_group, ir_exemptions[i].resource);
+}
+
+static bool is_of(const struct ir_target *target, const struct resource *resource) {
+    return target->resource ? target->resource == resource
+                            : !target->name && (!target->group || strcmp(target->group, resource->group) == 0);
+}
+
+static bool is_never_locked(const struct resource *resource) {
+    for (size_t i = 0; i < ir_never_locked_count; i++)
+        if (strcmp(ir_never_locked[i].group, resource->group) == 0 &&
+            strcmp(ir_never_locked[i].name, resource->plural) == 0)
+            return true;
+    return false;
+}
+
+bool check_takes_in(const struct ir_scope *scope, const struct resource *resource) {
+    for (size_t i = 0; i < scope->except_count; i++)
+        if (is_of(&scope->excepts[i], resource)) return false;
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const struct ir_target *target = &scope->targets[i];
+        if (!is_of(target, resource)) continue;
+        // A wildcard takes in what is of its own scope alone.
+        if (target->resource || ((scope->where != IN_CLUSTER) == resource->namespaced && !is_never_locked(resource)))
+            return true;
+    }
+    return false;
+}
+
+size_t check_part_count(const struct ir_lock *lock) {
+    return lock->part_count ? lock->part_count : 1;
+}
+
+struct ir_part check_part(const struct ir_lock *lock, size_t index) {
+    return lock->part_count ? lock->parts[index] : (struct ir_part){lock->scope, lock->selects};
+}
+
+// ---- formulas as text ----
+
+// With its length, so that no text can look like two.
+static void add_part(struct text *text, const char *part) {
+    text_printf(text, " %zu:%s", strlen(part), part);
+}
+
+static void add_constant(struct text *text, const struct value *value) {
+    switch (value->kind) {
+    case VALUE_STRING: add_part(text, value->as.string); break;
+    case VALUE_BOOL: text_add_string(text, value->as.boolean ? " true" : " false"); break;
+    case VALUE_INT: text_printf(text, " %lld", (long long)value->as.integer); break;
+    case VALUE_DOUBLE: text_printf(text, " %.17g!", value->as.number); break;
+    case VALUE_NULL:
+    case VALUE_LIST:
+    case VALUE_MAP: break; // no constant is one
+    }
+}
+
+// The same text exactly for formulas that are built alike.
+static void add_formula(struct text *text, const struct ir_expr *expr) {
+    text_printf(text, "(%d %d %d %u %d%d%d %d", (int)expr->kind, (int)expr->state, (int)expr->test, expr->operations,
+                expr->frozen, expr->quantity, expr->is_text, expr->path.variable);
+    if (expr->key) add_part(text, expr->key);
+    for (size_t i = 0; i < expr->path.count; i++) {
+        text_add_char(text, '/');
+        if (expr->path.segments[i].key) add_part(text, expr->path.segments[i].key);
+    }
+    for (size_t i = 0; i < expr->value_count; i++) add_constant(text, expr->values[i]);
+    if (expr->cel) add_part(text, cel_text(expr->cel));
+    for (size_t i = 0; i < expr->operand_count; i++) add_formula(text, expr->operands[i]);
+    text_add_char(text, ')');
+}
+
+const char *check_formula(struct arena *arena, const struct ir_expr *expr) {
+    if (expr->kind == IR_TRUE) return "";
+    struct text text;
+    text_init(&text, arena);
+    add_formula(&text, expr);
+    return text_string(&text);
+}
+
+// ---- the map ----
+
+enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // beside the operations
+#define SOME "?"                                                          // some place, and some of the objects
+
+// Locks that hold the same thing: found by who passes them, where they are many.
+struct holders {
+    struct holder {
+        const struct ir_lock *lock;
+        enum exemption level; // up to which it lets controllers do it
+    } * items;
+    size_t count;
+    struct names by_passer; // struct holders *
+};
+
+// Valid until the next one is asked for.
+static const char *entry(const struct checking *checking, const struct resource *resource, unsigned operation,
+                         const char *place, const char *selection, const char *condition) {
+    const char *const words[] = {resource->plural, resource->group, place, selection, condition};
+    struct text *room = checking->entry;
+    room->len = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        text_add_string(room, words[i]);
+        text_add_char(room, '\n');
+    }
+    for (; operation; operation >>= 1) text_add_char(room, '.');
+    return text_string(room);
+}
+
+// Who asks: the lock that something else may close a way for, and up to which level what closes it may let controllers
+// pass.
+struct asking {
+    const struct ir_lock *lock;
+    enum exemption level;
+};
+
+enum { LOOKED_AT = 32 }; // of those who have a passer in common
+
+static bool some_holds(const struct holders *holders, const struct asking *asking) {
+    for (size_t i = 0; holders && i < holders->count && i < LOOKED_AT; i++)
+        if (holders->items[i].level <= asking->level && check_lets_fewer_pass(holders->items[i].lock, asking->lock))
+            return true;
+    return false;
+}
+
+static bool has(const struct checking *checking, const struct asking *asking, const struct resource *resource,
+                unsigned operation, const char *place, const char *selection, const char *condition) {
+    const struct holders *holders =
+        names_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
+    if (!holders) return false;
+    if (holders->count <= LOOKED_AT) return some_holds(holders, asking);
+    const struct passers passers = check_passers(checking, asking->lock);
+    bool held = some_holds(names_get(&holders->by_passer, ""), asking);
+    for (size_t i = 0; i < passers.count && !held; i++)
+        held = some_holds(names_get(&holders->by_passer, passers.keys[i]), asking);
+    return held;
+}
+
+struct texts_of {
+    const char **items;
+    size_t count;
+};
+
+static void add_text(struct arena *arena, struct texts_of *texts, const char *text) {
+    ARENA_PUSH(arena, texts->items, texts->count, text);
+}
+
+static struct texts_of places_of(struct arena *arena, const struct ir_scope *scope) {
+    struct texts_of places = {0};
+    if (scope->where == IN_CLUSTER) add_text(arena, &places, "-");
+    if (scope->where == IN_ANY_NAMESPACE) add_text(arena, &places, "*");
+    if (scope->where == IN_LABELED_NAMESPACES)
+        add_text(arena, &places, arena_printf(arena, "labeled %s", check_formula(arena, scope->namespace_selector)));
+    for (size_t i = 0; i < scope->namespace_count; i++) add_text(arena, &places, scope->namespaces[i]);
+    return places;
+}
+
+// What a lock with this selection holds: whatever satisfies the whole of it, or one side of an `or`; and what can be
+// asked for by name: objects, and the definitions of a group.
+static void add_selections(struct arena *arena, const struct ir_expr *expr, struct texts_of *selections) {
+    if (ir_has_cel(expr)) return;
+    add_text(arena, selections, check_formula(arena, expr));
+    for (size_t i = 0; i < expr->operand_count && expr->kind == IR_OR; i++)
+        add_selections(arena, expr->operands[i], selections);
+    const bool is_of_spec = expr->kind == IR_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
+                            expr->path.segments[0].key && strcmp(expr->path.segments[0].key, "spec") == 0 &&
+                            expr->path.segments[1].key &&
+                            catalog_list_has("group scope signerName", expr->path.segments[1].key);
+    for (size_t i = 0; i < expr->value_count && expr->test == TEST_IN && (is_of_spec || expr->kind == IR_NAME); i++)
+        if (expr->values[i]->kind == VALUE_STRING)
+            add_text(arena, selections,
+                     arena_printf(arena, "%s %s", is_of_spec ? expr->path.segments[1].key : "name",
+                                  expr->values[i]->as.string));
+}
+
+static bool is_path_of_spec(const struct ir_path *path) {
+    return path->count == 1 && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+}
+
+static unsigned held_operations(const struct ir_lock *lock) {
+    bool spec = !lock->path_count;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++) spec |= is_path_of_spec(&lock->paths[i]);
+    return spec ? lock->denies : lock->denies & ~(unsigned)OP_UPDATE;
+}
+
+static struct holders *holders_in(struct arena *arena, struct names *map, const char *key) {
+    struct holders *holders = names_get(map, key);
+    if (holders) return holders;
+    holders = ARENA_NEW(arena, struct holders);
+    names_init(&holders->by_passer, arena);
+    names_set(map, arena_copy(arena, key, strlen(key)), holders);
+    return holders;
+}
+
+// Up to which level the lock lets controllers do it: what a level adds for others is nothing here.
+static enum exemption level_of(const struct ir_lock *lock, const struct resource *resource, unsigned operation) {
+    enum exemption level = EXEMPT_NONE;
+    for (size_t i = 0; i < ir_exemption_count; i++) {
+        const struct ir_exemption *exemption = &ir_exemptions[i];
+        const bool other = operation >= ACT_OF_SCALING, collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+        const bool reaches =
+            operation == ACT_OF_SCALING ? catalog_list_has(exemption->subresources, "scale")
+            : operation == ACT_OF_STATUS
+                ? catalog_list_has(exemption->subresources, "status")
+                : *exemption->subresources == '*' || *exemption->subresources == ' ' || !*exemption->subresources;
+        if (exemption->level > lock->exemption || exemption->level <= level || !reaches ||
+            !(exemption->operations & (other ? OP_UPDATE : operation)) || exemption->limit == ONLY_TERMINATING ||
+            (exemption->resource && (strcmp(exemption->resource, resource->plural) != 0 ||
+                                     strcmp(exemption->resource_group, resource->group) != 0)) ||
+            (collects && (lock->guard_owners || operation != OP_DELETE)))
+            continue;
+        level = exemption->level;
+    }
+    return level;
+}
+
+// A lock that is put into the map.
+struct indexed {
+    const struct ir_lock *lock;
+    const char *condition, *passer; // the rarest one
+};
+
+static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
+                        unsigned operations, const struct texts_of *places, const struct texts_of *selections) {
+    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
+    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+        if (!(operations & single[i])) continue;
+        const struct holder holder = {indexed->lock, level_of(indexed->lock, resource, single[i])};
+        for (size_t j = 0; j < places->count; j++)
+            for (size_t k = 0; k < selections->count; k++) {
+                struct holders *holders = holders_in(
+                    checking->arena, &checking->held,
+                    entry(checking, resource, single[i], places->items[j], selections->items[k], indexed->condition));
+                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
+                holders = holders_in(checking->arena, &holders->by_passer, indexed->passer);
+                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
+            }
+    }
+}
+
+// Whether an object could be taken out of the selection first.
+static bool can_be_left(const struct ir_lock *lock, const struct ir_expr *selects) {
+    const bool changes = (lock->denies & OP_UPDATE) && !lock->path_count;
+    return !lock->derived && !lock->guard_labels && !changes && !ir_is_immutable(selects);
+}
+
+// Of a right that is asked for, each lock has its own.
+static const char *condition_of(struct arena *arena, const struct ir_lock *lock) {
+    const char *condition = check_formula(arena, lock->condition);
+    return ir_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
+}
+
+static bool is_whole_status(const struct ir_lock *lock) {
+    bool whole = !lock->path_count;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++)
+        whole |= lock->paths[i].count == 1 && lock->paths[i].segments[0].key &&
+                 strcmp(lock->paths[i].segments[0].key, "status") == 0;
+    return whole;
+}
+
+static void index_status(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
+    const struct ir_lock *lock = indexed->lock;
+    const struct texts_of places = places_of(checking->arena, &part->scope);
+    struct texts_of selections = {0};
+    if (!(lock->denies & OP_UPDATE) || !is_whole_status(lock) || can_be_left(lock, part->selects)) return;
+    add_selections(checking->arena, part->selects, &selections);
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        if (part->scope.targets[i].resource)
+            add_entries(checking, indexed, part->scope.targets[i].resource, ACT_OF_STATUS, &places, &selections);
+}
+
+// The labels of all namespaces that the lock keeps as they are, or all labels.
+static void index_labels(struct checking *checking, const struct indexed *indexed, const struct ir_part *part,
+                         const struct texts_of *places) {
+    const struct ir_lock *lock = indexed->lock;
+    const struct resource *namespaces = checking->around.namespaces;
+    if (!(lock->denies & OP_UPDATE) || part->selects->kind != IR_TRUE || lock->all_but_paths ||
+        !check_takes_in(&part->scope, namespaces))
+        return;
+    struct texts_of labels = {0};
+    if (!lock->path_count) add_text(checking->arena, &labels, "");
+    for (size_t i = 0; i < lock->path_count; i++) {
+        const struct ir_path *path = &lock->paths[i];
+        if (path->count < 2 || !ir_is_metadata_path(path) || !path->segments[1].key ||
+            strcmp(path->segments[1].key, "labels") != 0)
+            continue;
+        add_text(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
+    }
+    add_entries(checking, indexed, namespaces, ACT_OF_LABELS, places, &labels);
+}
+
+static void index_part(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
+    struct arena *arena = checking->arena;
+    const struct ir_lock *lock = indexed->lock;
+    const struct surroundings *around = &checking->around;
+    const unsigned operations = held_operations(lock);
+    const struct texts_of places = places_of(arena, &part->scope);
+    struct texts_of selections = {0};
+    if (can_be_left(lock, part->selects)) return;
+    add_selections(arena, part->selects, &selections);
+    for (size_t i = 0; i < around->count; i++)
+        if (operations && check_takes_in(&part->scope, around->resources[i]))
+            add_entries(checking, indexed, around->resources[i], operations, &places, &selections);
+    index_labels(checking, indexed, part, &places);
+    static const char *some = SOME;
+    const struct texts_of somewhere = {&some, 1};
+    if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
+        add_entries(checking, indexed, around->claims, OP_DELETE, &somewhere, &somewhere);
+    if ((operations & OPS_STORED) && check_takes_in(&part->scope, around->volumes))
+        add_entries(checking, indexed, around->volumes, operations & OPS_STORED, &somewhere, &somewhere);
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        const struct resource *resource = part->scope.targets[i].resource;
+        if (resource && (lock->acts & ACT_SCALE) && lock->covers[SHAPE_SCALE])
+            add_entries(checking, indexed, resource, ACT_OF_SCALING, &places, &selections);
+    }
+}
+
+void check_index_holds(struct checking *checking) {
+    struct arena *arena = checking->arena;
+    struct surroundings *around = &checking->around;
+    find_surroundings(checking);
+    ARENA_PUSH(arena, around->resources, around->count, around->namespaces);
+    ARENA_PUSH(arena, around->resources, around->count, around->definitions);
+    ARENA_PUSH(arena, around->resources, around->count, around->autoscalers);
+    ARENA_PUSH(arena, around->resources, around->count, around->signing_requests);
+    // Each kind of pods' owners is a workload itself; pods are what all of them own.
+    ARENA_PUSH(arena, around->resources, around->count, find_plural("", "pods"));
+    for (size_t i = 0; i < ir_workload_count; i++)
+        ARENA_PUSH(arena, around->resources, around->count, around->workloads[i].itself);
+    for (size_t i = 0; i < check_command_count; i++)
+        for (size_t j = 0; j < around->commands[i].owned_count; j++)
+            ARENA_PUSH(arena, around->resources, around->count, around->commands[i].owned[j]);
+    names_init(&checking->held, arena);
+    check_count_passers(checking);
+    checking->entry = ARENA_NEW(arena, struct text);
+    text_init(checking->entry, arena);
+    names_init(&checking->derived, arena);
+    for (size_t i = 0; i < checking->ir->lock_count; i++) {
+        const struct ir_lock *lock = checking->ir->locks[i];
+        if (lock->derived)
+            names_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
+        const char *own = lock->scope.subresource;
+        if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || ir_has_cel(lock->condition)) continue;
+        const struct indexed indexed = {lock, condition_of(arena, lock), check_rarest_passer(checking, lock)};
+        for (size_t j = 0; j < check_part_count(lock); j++) {
+            const struct ir_part part = check_part(lock, j);
+            if (own)
+                index_status(checking, &indexed, &part);
+            else
+                index_part(checking, &indexed, &part);
+        }
+    }
+}
+
+// ---- questions ----
+
+bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part) {
+    return names_get(&checking->derived, arena_printf(checking->arena, "%s %s (%s)", lock->policy, lock->name, part)) !=
+           NULL;
+}
+
+bool check_holds_object(const struct checking *checking, const struct ir_lock *lock, const struct resource *resource,
+                        const char *what) {
+    const struct asking asking = {lock, lock->exemption};
+    return has(checking, &asking, resource, OP_DELETE, "-", "", "") ||
+           (what && has(checking, &asking, resource, OP_DELETE, "-", what, ""));
+}
+
+bool check_holds_namespace(const struct checking *checking, const struct ir_lock *lock, const char *name) {
+    // The API server lets nobody delete these.
+    return catalog_list_has("default kube-public kube-system", name) ||
+           check_holds_object(checking, lock, checking->around.namespaces,
+                              arena_printf(checking->arena, "name %s", name));
+}
+
+bool check_holds_labeled(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *selector) {
+    struct arena *arena = checking->arena;
+    return check_holds_object(checking, lock, checking->around.namespaces,
+                              check_formula(arena, ir_of_namespace(arena, selector)));
+}
+
+static bool holds_at(const struct checking *checking, const struct asking *asking, const struct resource *resource,
+                     unsigned operation, const char *place, const char *selection, const char *condition) {
+    const char *const selections[] = {"", selection}, *const conditions[] = {"", condition};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t j = 0; j < 2; j++)
+            if (selections[i] && conditions[j] &&
+                has(checking, asking, resource, operation, place, selections[i], conditions[j]))
+                return true;
+    return false;
+}
+
+static bool is_system(const char *namespace) {
+    for (size_t i = 0; i < ir_system_namespace_count; i++)
+        if (strcmp(ir_system_namespaces[i], namespace) == 0) return true;
+    return false;
+}
+
+// In each of the places where the part is. `*` leaves out the system namespaces, which labels may take in.
+static bool holds(const struct checking *checking, const struct asking *asking, const struct ir_part *part,
+                  const struct resource *resource, unsigned operation, const char *selection, const char *condition) {
+    const struct texts_of places = places_of(checking->arena, &part->scope);
+    const enum ir_where where = part->scope.where;
+    for (size_t i = 0; i < places.count; i++) {
+        const char *place = places.items[i];
+        if (holds_at(checking, asking, resource, operation, place, selection, condition)) continue;
+        const bool wide = where == IN_LABELED_NAMESPACES || (where == IN_NAMESPACES && !is_system(place));
+        if (!wide || !holds_at(checking, asking, resource, operation, "*", selection, condition)) return false;
+        for (size_t j = 0; j < ir_system_namespace_count && where == IN_LABELED_NAMESPACES; j++)
+            if (!holds_at(checking, asking, resource, operation, ir_system_namespaces[j], selection, condition))
+                return false;
+    }
+    return true;
+}
+
+static const char *known_condition(const struct checking *checking, const struct ir_lock *lock) {
+    return ir_has_cel(lock->condition) ? NULL : condition_of(checking->arena, lock);
+}
+
+bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource, bool alike) {
+    // Controllers go on with what they own, as under `guard owners` and `cascade`.
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    return holds(checking, &asking, part, resource, OP_DELETE, selection, known_condition(checking, lock));
+}
+
+bool check_holds_changes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                         const struct resource *resource, bool alike) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    return holds(checking, &asking, part, resource, OP_UPDATE, selection, known_condition(checking, lock));
+}
+
+// Whether the formula asks nothing but who and where.
+static bool is_of_requester(const struct ir_expr *expr) {
+    bool only =
+        ir_needs_name_only(expr) && expr->kind != IR_NAME && expr->kind != IR_RESOURCE && expr->kind != IR_OPERATION;
+    for (size_t i = 0; i < expr->operand_count && only; i++) only = is_of_requester(expr->operands[i]);
+    return only;
+}
+
+bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource) {
+    const char *condition = is_of_requester(lock->condition) ? known_condition(checking, lock) : NULL;
+    const struct asking asking = {lock, lock->exemption};
+    return holds(checking, &asking, part, resource, OP_CREATE, NULL, condition) &&
+           holds(checking, &asking, part, resource, OP_UPDATE, NULL, condition);
+}
+
+bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                       const struct resource *resource) {
+    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    const struct asking asking = {lock, lock->exemption};
+    return holds(checking, &asking, part, resource, ACT_OF_SCALING, selection, known_condition(checking, lock));
+}
+
+bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, lock->exemption};
+    return holds_at(checking, &asking, checking->around.claims, OP_DELETE, SOME, SOME, known_condition(checking, lock));
+}
+
+bool check_holds_some_volumes(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS}; // the binder goes on
+    const char *condition = known_condition(checking, lock);
+    return holds_at(checking, &asking, checking->around.volumes, OP_DELETE, SOME, SOME, condition) &&
+           holds_at(checking, &asking, checking->around.volumes, OP_UPDATE, SOME, SOME, condition);
+}
+
+bool check_holds_all(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                     const struct resource *resource) {
+    static const unsigned writes[] = {OP_CREATE, OP_UPDATE, OP_DELETE};
+    const struct asking asking = {lock, lock->exemption};
+    const char *condition = is_of_requester(lock->condition) ? known_condition(checking, lock) : NULL;
+    bool held = true;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes && held; i++)
+        held = resource->namespaced ? holds(checking, &asking, part, resource, writes[i], NULL, condition)
+                                    : holds_at(checking, &asking, resource, writes[i], "-", NULL, condition);
+    return held;
+}
+
+bool check_holds_signing(const struct checking *checking, const struct ir_lock *lock) {
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const struct resource *requests = checking->around.signing_requests;
+    return has(checking, &asking, requests, OP_CREATE, "-", "", "") ||
+           (has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client", "") &&
+            has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client-kubelet",
+                ""));
+}
+
+bool check_holds_status(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+                        const struct resource *resource) {
+    // Who writes it beside controllers is what is asked.
+    const struct asking asking = {lock, EXEMPT_CONTROLLERS};
+    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
+}
+
+bool check_holds_label(const struct checking *checking, const struct ir_lock *lock, const char *key) {
+    const struct asking asking = {lock, lock->exemption};
+    const struct resource *namespaces = checking->around.namespaces;
+    return has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||
+           has(checking, &asking, namespaces, ACT_OF_LABELS, "-", key, "");
+}

@@ -1,0 +1,148 @@
+// Who passes a lock, held against who passes another: users, groups and formulas, never what RBAC or an authenticator
+// might know of them.
+#include <stdint.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "check/check_parts.h"
+#include "data/value.h"
+
+static bool has_text(const char **texts, size_t count, const char *text) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(texts[middle], text);
+        if (!order) return true;
+        if (order < 0) low = middle + 1;
+        if (order > 0) high = middle;
+    }
+    return false;
+}
+
+// Every service account is in these groups.
+static bool has_account(const struct ir_subjects *subjects, const char *user) {
+    static const char prefix[] = "system:serviceaccount:", groups[] = "system:serviceaccounts";
+    if (strncmp(user, prefix, sizeof prefix - 1) != 0) return false;
+    const char *namespace = user + sizeof prefix - 1;
+    const size_t len = strcspn(namespace, ":");
+    for (size_t i = 0; i < subjects->group_count; i++) {
+        const char *group = subjects->groups[i];
+        if (strncmp(group, groups, sizeof groups - 1) != 0) continue;
+        const char *of = group + sizeof groups - 1;
+        if (!*of || (*of == ':' && strlen(of + 1) == len && strncmp(of + 1, namespace, len) == 0)) return true;
+    }
+    return false;
+}
+
+static bool has_user(const struct ir_subjects *subjects, const char *user) {
+    return has_text(subjects->users, subjects->user_count, user) || has_account(subjects, user);
+}
+
+static bool is_same(const struct ir_expr *a, const struct ir_expr *b) {
+    // A right is asked for by the name of the lock, and CEL is not compared.
+    if (a->kind != b->kind || a->state != b->state || a->test != b->test || a->kind == IR_MAY || a->kind == IR_CEL ||
+        a->value_count != b->value_count || a->operand_count != b->operand_count || a->path.count ||
+        a->operations != b->operations || (a->key && strcmp(a->key, b->key) != 0))
+        return false;
+    for (size_t i = 0; i < a->value_count; i++)
+        if (!value_equal(a->values[i], b->values[i])) return false;
+    for (size_t i = 0; i < a->operand_count; i++)
+        if (!is_same(a->operands[i], b->operands[i])) return false;
+    return true;
+}
+
+// Whether everybody for whom the formula holds is one of the subjects.
+static bool has_formula(const struct ir_subjects *subjects, const struct ir_expr *expr) {
+    for (size_t i = 0; i < subjects->other_count; i++)
+        if (is_same(expr, subjects->others[i])) return true;
+    bool all = expr->value_count > 0 || expr->kind == IR_OR, any = false;
+    if (expr->kind == IR_USER && expr->test == TEST_IN)
+        for (size_t i = 0; i < expr->value_count; i++) all &= has_user(subjects, expr->values[i]->as.string);
+    else if (expr->kind == IR_GROUP)
+        for (size_t i = 0; i < expr->value_count; i++)
+            all &= has_text(subjects->groups, subjects->group_count, expr->values[i]->as.string);
+    else if (expr->kind != IR_OR)
+        all = false;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        if (expr->kind == IR_OR) all &= has_formula(subjects, expr->operands[i]);
+        if (expr->kind == IR_AND) any |= has_formula(subjects, expr->operands[i]);
+    }
+    return all || any;
+}
+
+// Whether each of the first is one of the second, or of the third where there is one.
+static bool are_among(const struct ir_subjects *subjects, const struct ir_subjects *a, const struct ir_subjects *b) {
+    for (size_t i = 0; i < subjects->user_count; i++)
+        if (!has_user(a, subjects->users[i]) && !(b && has_user(b, subjects->users[i]))) return false;
+    for (size_t i = 0; i < subjects->group_count; i++)
+        if (!has_text(a->groups, a->group_count, subjects->groups[i]) &&
+            !(b && has_text(b->groups, b->group_count, subjects->groups[i])))
+            return false;
+    for (size_t i = 0; i < subjects->other_count; i++)
+        if (!has_formula(a, subjects->others[i]) && !(b && has_formula(b, subjects->others[i]))) return false;
+    return true;
+}
+
+// What others pass in an emergency alone is recorded, so that passing without it is more.
+bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *other) {
+    return lock == other ||
+           (are_among(&lock->passes, &other->passes, NULL) && are_among(&lock->glass, &other->passes, &other->glass) &&
+            lock->fail_open <= other->fail_open);
+}
+
+// ---- keys ----
+
+static void add_keys(struct arena *arena, const struct ir_subjects *subjects, struct passers *passers) {
+    for (size_t i = 0; i < subjects->user_count; i++)
+        ARENA_PUSH(arena, passers->keys, passers->count, arena_printf(arena, "user %s", subjects->users[i]));
+    for (size_t i = 0; i < subjects->group_count; i++)
+        ARENA_PUSH(arena, passers->keys, passers->count, arena_printf(arena, "group %s", subjects->groups[i]));
+    for (size_t i = 0; i < subjects->other_count; i++)
+        ARENA_PUSH(arena, passers->keys, passers->count,
+                   arena_printf(arena, "formula %s", check_formula(arena, subjects->others[i])));
+}
+
+// The locks that guards make of one lock share its lists, and come one after the other.
+static bool share_lists(const struct ir_subjects *a, const struct ir_subjects *b) {
+    return a->users == b->users && a->user_count == b->user_count && a->groups == b->groups &&
+           a->group_count == b->group_count && a->others == b->others && a->other_count == b->other_count;
+}
+
+struct passers check_passers(const struct checking *checking, const struct ir_lock *lock) {
+    struct last_passers *last = checking->last_passers;
+    if (!last->lock || !share_lists(&last->lock->passes, &lock->passes) ||
+        !share_lists(&last->lock->glass, &lock->glass)) {
+        last->passers = (struct passers){0};
+        add_keys(checking->arena, &lock->passes, &last->passers);
+        add_keys(checking->arena, &lock->glass, &last->passers);
+        last->lock = lock;
+    }
+    return last->passers;
+}
+
+void check_count_passers(struct checking *checking) {
+    checking->last_passers = ARENA_NEW(checking->arena, struct last_passers);
+    names_init(&checking->passers, checking->arena);
+    for (size_t i = 0; i < checking->ir->lock_count; i++) {
+        const struct passers passers = check_passers(checking, checking->ir->locks[i]);
+        for (size_t j = 0; j < passers.count; j++) {
+            size_t *count = names_get(&checking->passers, passers.keys[j]);
+            if (!count) names_set(&checking->passers, passers.keys[j], count = ARENA_NEW(checking->arena, size_t));
+            ++*count;
+        }
+    }
+}
+
+const char *check_rarest_passer(const struct checking *checking, const struct ir_lock *lock) {
+    const struct passers passers = check_passers(checking, lock);
+    const char *rarest = "";
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < passers.count; i++) {
+        const size_t *count = names_get(&checking->passers, passers.keys[i]);
+        if (*count >= least) continue;
+        least = *count;
+        rarest = passers.keys[i];
+    }
+    return rarest;
+}

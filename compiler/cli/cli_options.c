@@ -1,0 +1,329 @@
+#include "cli/cli_options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_buffer.h"
+
+#define POLICY_ARGUMENTS "PATH..."
+
+const struct cli_verb cli_verbs[] = {
+    {'c', "compile", cli_compile, POLICY_ARGUMENTS, NULL, "turn policies into Kubernetes objects",
+     "Compiles policies and prints the Kubernetes objects that they mean, in the order in which they are to be "
+     "applied.\n"
+     "Nothing is written when there is any error. A PATH is a .klock file, a directory that is searched for them, or - "
+     "for\n"
+     "standard input.",
+     "# Print the objects of a policy, and apply them\n"
+     "klockc compile payments.klock | kubectl apply -f -\n\n"
+     "# Keep one file for each object in a directory\n"
+     "klockc compile policies/ --output-dir deploy/\n\n"
+     "# In a pipeline: fail when that directory is not what the policies say\n"
+     "klockc compile policies/ --output-dir deploy/ --check\n"},
+    {'k', "check", cli_check, POLICY_ARGUMENTS, NULL, "show errors and warnings, write nothing",
+     "Shows every error and every warning of policies, and writes no objects.",
+     "# Check a directory of policies\n"
+     "klockc check policies/\n\n"
+     "# For code scanning, warnings counting as errors\n"
+     "klockc check policies/ -o sarif --warnings-as-errors > klockc.sarif\n"},
+    {'t', "test", cli_test, POLICY_ARGUMENTS, NULL, "run the tests in policies, without a cluster",
+     "Runs the test blocks of policies against what the policies mean. No cluster is needed.",
+     "# Run all tests\n"
+     "klockc test policies/\n\n"
+     "# Only those about the administrator\n"
+     "klockc test policies/ --run 'payments/.*administrator'\n"},
+    {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print what keeps API servers from forgetting parameters",
+     "Prints permanent policies that do nothing, one for each built-in kind that locks may look up when they are asked "
+     "about\n"
+     "scale, evictions, exec and the like, or for the kinds that the policies of the PATHs look up. With them in the "
+     "cluster,\n"
+     "policies can be deleted and applied again (kubernetes#130887). They are applied once and stay: see "
+     "docs/operations.md.",
+     "# Once for each cluster, before the first policy\n"
+     "klockc anchors | kubectl apply -f -\n\n"
+     "# For custom resources that policies look up, too\n"
+     "klockc anchors policies/ | kubectl apply -f -\n"},
+    {'e', "explain", cli_explain, "[CODE]", NULL, "say what an error or a warning means",
+     "Says what a diagnostic means and what to do about it, by its code or its name. Without an argument it lists all.",
+     "# What is K0203?\n"
+     "klockc explain K0203\n"},
+    {'s', "completion", cli_completion, "bash|zsh|fish", "bash|zsh|fish", "print a completion script for a shell",
+     "Prints a script that completes verbs, options and files in a shell.",
+     "# Completion in this bash\n"
+     "source <(klockc completion bash)\n"},
+    {'v', "version", cli_version, NULL, NULL, "show the version",
+     "Shows the version; with -o json also the verbs, formats, targets and Kubernetes versions that this klockc knows.",
+     NULL},
+    {'h', "help", cli_help, "[VERB]", NULL, "show this help, or that of a verb",
+     "Shows what klockc does, or what a verb does.", NULL},
+};
+const size_t cli_verb_count = sizeof cli_verbs / sizeof *cli_verbs;
+
+const struct cli_option cli_options[] = {
+#define FLAG(field, name, verbs, help) {name, "", NULL, "", COMPLETE_NOTHING, verbs, help, offsetof(struct cli, field)},
+#define VALUE(field, name, letter, value, choices, completes, verbs, help)                                             \
+    {name, letter, value, choices, completes, verbs, help, offsetof(struct cli, field)},
+#include "cli/cli_options.def"
+#undef FLAG
+#undef VALUE
+};
+const size_t cli_option_count = sizeof cli_options / sizeof *cli_options;
+
+const struct cli_verb *cli_find_verb(const char *name) {
+    for (size_t i = 0; i < cli_verb_count; i++)
+        if (strcmp(cli_verbs[i].name, name) == 0) return &cli_verbs[i];
+    return NULL;
+}
+
+bool cli_takes(const struct cli_verb *verb, const struct cli_option *option) {
+    return strchr(option->verbs, verb->letter) != NULL;
+}
+
+enum { NEAREST_MAX = 64 };
+
+// Edits (insert, delete, change, swap neighbours) from one word to the other.
+static size_t distance(const char *left, const char *right) {
+    size_t left_len = strlen(left), right_len = strlen(right);
+    if (left_len >= NEAREST_MAX || right_len >= NEAREST_MAX) return NEAREST_MAX;
+    size_t rows[3][NEAREST_MAX];
+    for (size_t j = 0; j <= right_len; j++) rows[0][j] = j;
+    for (size_t i = 1; i <= left_len; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *twice_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= right_len; j++) {
+            size_t best = above[j - 1] + (left[i - 1] != right[j - 1]);
+            if (above[j] + 1 < best) best = above[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] &&
+                twice_above[j - 2] + 1 < best)
+                best = twice_above[j - 2] + 1;
+            row[j] = best;
+        }
+    }
+    return rows[left_len % 3][right_len];
+}
+
+// Remembers the candidate if it is nearer than what was best so far, and near enough.
+static void nearer(const char *word, const char *candidate, const char **best, size_t *best_distance) {
+    size_t edits = distance(word, candidate);
+    size_t allowed = 1 + strlen(candidate) / 4;
+    if (edits > allowed || (*best != NULL && edits >= *best_distance)) return;
+    *best = candidate;
+    *best_distance = edits;
+}
+
+const char *cli_nearest_verb(const char *name) {
+    const char *best = NULL;
+    size_t best_distance = 0;
+    for (size_t i = 0; i < cli_verb_count; i++) nearer(name, cli_verbs[i].name, &best, &best_distance);
+    return best;
+}
+
+static bool is_choice(const char *choices, const char *value) {
+    size_t len = strlen(value);
+    for (const char *choice = choices;; choice++) {
+        size_t choice_len = strcspn(choice, "|");
+        if (choice_len == len && strncmp(choice, value, len) == 0) return true;
+        choice += choice_len;
+        if (*choice == '\0') return false;
+    }
+}
+
+static const char *nearest_choice(const char *choices, const char *value) {
+    static char candidate[NEAREST_MAX];
+    char best_text[NEAREST_MAX] = "";
+    const char *best = NULL;
+    size_t best_distance = 0;
+    for (const char *choice = choices;; choice++) {
+        size_t len = strcspn(choice, "|");
+        snprintf(candidate, sizeof candidate, "%.*s", (int)len, choice);
+        const char *before = best;
+        size_t distance_before = best_distance;
+        nearer(value, candidate, &best, &best_distance);
+        if (best != before || best_distance != distance_before) snprintf(best_text, sizeof best_text, "%s", candidate);
+        choice += len;
+        if (*choice == '\0') break;
+    }
+    if (best == NULL) return NULL;
+    snprintf(candidate, sizeof candidate, "%s", best_text);
+    return candidate;
+}
+
+static void see_help(const struct cli *cli) {
+    if (cli->verb == NULL)
+        cli_complain("see 'klockc help'");
+    else
+        cli_complain("see 'klockc help %s'", cli->verb->name);
+}
+
+static bool unknown_option(const struct cli *cli, const char *word, const char *name, size_t name_len) {
+    char *copy = cli_format("%.*s", (int)name_len, name);
+    const char *best = NULL;
+    size_t best_distance = 0;
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (cli_takes(cli->verb, &cli_options[i])) nearer(copy, cli_options[i].name, &best, &best_distance);
+    free(copy);
+    int word_len = (int)strcspn(word, "=");
+    if (best != NULL)
+        cli_complain("%s has no option %.*s; did you mean --%s?", cli->verb->name, word_len, word, best);
+    else
+        cli_complain("%s has no option %.*s", cli->verb->name, word_len, word);
+    see_help(cli);
+    return false;
+}
+
+static bool bad_value(const struct cli *cli, const char *shown, const char *value, const char *wanted) {
+    cli_complain("%s %s: %s", shown, value, wanted);
+    see_help(cli);
+    return false;
+}
+
+static bool set_value(struct cli *cli, const struct cli_option *option, const char *value) {
+    const char **place = (const char **)(void *)((char *)cli + option->field);
+    char *shown = cli_format(option->letter[0] != '\0' ? "-%s" : "--%s",
+                             option->letter[0] != '\0' ? option->letter : option->name);
+    bool fine = true;
+    if (*place != NULL && strcmp(*place, value) != 0) {
+        fine = bad_value(cli, shown, value, "it was given before with another value");
+    } else if (value[0] == '\0') {
+        fine = bad_value(cli, shown, "\"\"", "the value is empty");
+    } else if (option->choices[0] != '\0' && !is_choice(option->choices, value)) {
+        const char *nearest = nearest_choice(option->choices, value);
+        char *wanted = nearest != NULL ? cli_format("it takes %s; did you mean %s?", option->choices, nearest)
+                                       : cli_format("it takes %s", option->choices);
+        fine = bad_value(cli, shown, value, wanted);
+        free(wanted);
+    }
+    free(shown);
+    *place = value;
+    return fine;
+}
+
+static const struct cli_option *find_long(const struct cli *cli, const char *name, size_t len) {
+    for (size_t i = 0; i < cli_option_count; i++) {
+        const struct cli_option *option = &cli_options[i];
+        if (strlen(option->name) == len && strncmp(option->name, name, len) == 0 && cli_takes(cli->verb, option))
+            return option;
+    }
+    return NULL;
+}
+
+static const struct cli_option *find_short(const struct cli *cli, char letter) {
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (cli_options[i].letter[0] == letter && cli_takes(cli->verb, &cli_options[i])) return &cli_options[i];
+    return NULL;
+}
+
+// Reads the option at words[*at] and leaves *at on its last word.
+static bool read_option(struct cli *cli, int count, char **words, int *at) {
+    const char *word = words[*at];
+    const struct cli_option *option;
+    const char *value = NULL; // the part of the word that is the value
+    if (strcmp(word, "-h") == 0) {
+        cli->help = true;
+        return true;
+    }
+    if (word[1] == '-') {
+        size_t len = strcspn(word + 2, "=");
+        option = find_long(cli, word + 2, len);
+        if (option == NULL) return unknown_option(cli, word, word + 2, len);
+        if (word[2 + len] == '=') value = word + 3 + len;
+    } else {
+        option = find_short(cli, word[1]);
+        if (option == NULL) return unknown_option(cli, word, word + 1, strcspn(word + 1, "="));
+        if (word[2] != '\0') value = word[2] == '=' ? word + 3 : word + 2;
+    }
+    if (option->value == NULL) {
+        if (value != NULL) {
+            cli_complain("--%s takes no value", option->name);
+            see_help(cli);
+            return false;
+        }
+        *(bool *)((char *)cli + option->field) = true;
+        return true;
+    }
+    if (value == NULL) {
+        if (*at + 1 == count) {
+            cli_complain("%s needs a value: %s", word, option->choices[0] != '\0' ? option->choices : option->value);
+            see_help(cli);
+            return false;
+        }
+        value = words[++*at];
+    }
+    return set_value(cli, option, value);
+}
+
+// "1.30", also "v1.30" and "1.30.4" as kubectl shows them.
+static bool read_minor(struct cli *cli) {
+    const char *text = cli->kubernetes;
+    if (*text == 'v') text++;
+    char *end = NULL;
+    if (strncmp(text, "1.", 2) == 0 && isdigit((unsigned char)text[2])) {
+        unsigned long minor = strtoul(text + 2, &end, 10);
+        if (*end == '.' && isdigit((unsigned char)end[1])) (void)strtoul(end + 1, &end, 10);
+        if (*end == '\0' && minor > 0 && minor < 1000) {
+            cli->kubernetes_minor = (unsigned)minor;
+            return true;
+        }
+    }
+    return bad_value(cli, "--kubernetes", cli->kubernetes, "that is no version such as 1.30");
+}
+
+static bool read_arguments(struct cli *cli) {
+    const struct cli_verb *verb = cli->verb;
+    const char *arguments = verb->arguments != NULL ? verb->arguments : "";
+    if (cli->argument_count == 0 && arguments[0] != '\0' && arguments[0] != '[') {
+        cli_complain("%s needs an argument: %s", verb->name, arguments);
+        see_help(cli);
+        return false;
+    }
+    size_t most = arguments[0] == '\0' ? 0 : strstr(arguments, "...") != NULL ? (size_t)-1 : 1;
+    if (cli->argument_count > most) {
+        cli_complain("%s does not take another argument: %s", verb->name, cli->arguments[most]);
+        see_help(cli);
+        return false;
+    }
+    if (verb->arguments_choices != NULL && !is_choice(verb->arguments_choices, cli->arguments[0]))
+        return bad_value(cli, verb->name, cli->arguments[0], "it takes bash, zsh or fish");
+    return true;
+}
+
+bool cli_read(struct cli *cli, int count, char **words) {
+    if (count == 0) {
+        cli_complain("what is to be done? klockc VERB [options] PATH...");
+        see_help(cli);
+        return false;
+    }
+    const char *name = words[0];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
+    cli->verb = cli_find_verb(name);
+    if (cli->verb == NULL) {
+        const char *nearest = cli_nearest_verb(name);
+        const char *what = name[0] == '-' ? "option before the verb" : "verb";
+        if (nearest != NULL)
+            cli_complain("unknown %s '%s'; did you mean '%s'?", what, name, nearest);
+        else
+            cli_complain("unknown %s '%s'", what, name);
+        see_help(cli);
+        return false;
+    }
+    cli->arguments = cli_realloc(NULL, (size_t)count, sizeof *cli->arguments);
+    bool options_end = false;
+    for (int at = 1; at < count; at++) {
+        const char *word = words[at];
+        if (!options_end && strcmp(word, "--") == 0)
+            options_end = true;
+        else if (options_end || word[0] != '-' || word[1] == '\0')
+            cli->arguments[cli->argument_count++] = word;
+        else if (!read_option(cli, count, words, &at))
+            return false;
+    }
+    if (cli->help) return true;
+    if (cli->kubernetes != NULL && !read_minor(cli)) return false;
+    if (cli->at != NULL && !klock_is_day(cli->at))
+        return bad_value(cli, "--at", cli->at, "that is no day such as 2026-01-31");
+    return read_arguments(cli);
+}

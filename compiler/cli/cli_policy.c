@@ -1,0 +1,92 @@
+#include "cli/cli_policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli_buffer.h"
+#include "cli/cli_files.h"
+
+bool cli_wants_color(const struct cli *cli, int descriptor) {
+    if (cli->color != NULL && strcmp(cli->color, "auto") != 0) return strcmp(cli->color, "always") == 0;
+    const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"), *terminal = getenv("TERM");
+    if (no != NULL && no[0] != '\0') return false;
+    if (force != NULL && force[0] != '\0' && strcmp(force, "0") != 0) return true;
+    return isatty(descriptor) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+// Adds the arguments to the compiler.
+static bool add_arguments(const struct cli *cli, struct klock_compiler *compiler) {
+    bool stdin_read = false;
+    for (size_t i = 0; i < cli->argument_count; i++) {
+        const char *path = cli->arguments[i];
+        bool fine = true;
+        if (strcmp(path, "-") == 0) {
+            if (stdin_read) continue;
+            stdin_read = true;
+            struct buffer bytes = {0};
+            fine = files_read(STDIN_FILENO, "standard input", &bytes);
+            if (fine) klock_add_buffer(compiler, CLI_STDIN_NAME, bytes.data, bytes.len);
+            buffer_free(&bytes);
+        } else {
+            struct strings files = {0};
+            fine = files_find(path, cli->root, &files);
+            for (size_t j = 0; j < files.count && fine; j++) klock_add_file(compiler, files.items[j]);
+            strings_free(&files);
+        }
+        if (!fine) return false;
+    }
+    return true;
+}
+
+struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
+    struct klock_options options = {
+        .kubernetes_minor = cli->kubernetes_minor,
+        .target = cli->target != NULL && strcmp(cli->target, "static") == 0 ? KLOCK_TARGET_STATIC : KLOCK_TARGET_API,
+        .date = cli->at,
+        .root = cli->root,
+        .warnings_as_errors = cli->warnings_as_errors,
+    };
+    if (options.root == NULL && cli->argument_count == 1 && files_is_directory(cli->arguments[0]))
+        options.root = cli->arguments[0];
+    if (options.root != NULL && !files_is_directory(options.root)) {
+        cli_complain("--root %s: there is no such directory", options.root);
+        *ret_status = CLI_USAGE;
+        return NULL;
+    }
+    struct klock_compiler *compiler = klock_new(&options);
+    if (compiler == NULL) cli_out_of_memory();
+    if (!add_arguments(cli, compiler)) {
+        klock_free(compiler);
+        *ret_status = CLI_USAGE;
+        return NULL;
+    }
+    switch (klock_compile(compiler)) {
+    case KLOCK_OK: *ret_status = CLI_FINE; return compiler;
+    case KLOCK_ERRORS: *ret_status = CLI_FAILED; return compiler;
+    case KLOCK_INPUT: *ret_status = CLI_USAGE; return compiler;
+    case KLOCK_INTERNAL: *ret_status = CLI_INTERNAL; return compiler;
+    case KLOCK_MEMORY: break;
+    }
+    cli_out_of_memory();
+}
+
+bool policy_show_diagnostics(const struct cli *cli, struct klock_compiler *compiler) {
+    if (klock_diagnostic_count(compiler) == 0) return true;
+    const char *text = klock_diagnostics_text(compiler, "human", cli_wants_color(cli, STDERR_FILENO));
+    if (text == NULL) cli_out_of_memory();
+    // Nobody is left to tell when standard error fails, but for the exit status.
+    size_t len = strlen(text);
+    while (len > 0) {
+        ssize_t written = write(STDERR_FILENO, text, len);
+        if (written <= 0) return false;
+        text += written;
+        len -= (size_t)written;
+    }
+    return true;
+}
+
+bool policy_print(const char *text) {
+    if (text == NULL) cli_out_of_memory();
+    return files_print(STDOUT_FILENO, "standard output", text, strlen(text));
+}

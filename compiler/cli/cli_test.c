@@ -1,0 +1,216 @@
+// klockc test: runs the tests of policies and reports them. A test is a title with its expectations.
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli_buffer.h"
+#include "cli/cli_files.h"
+#include "cli/cli_policy.h"
+
+// A test: `count` expectations that follow each other.
+struct run {
+    struct klock_test *expectations;
+    size_t count, failed;
+};
+
+struct runs {
+    struct klock_test *expectations;
+    struct run *items;
+    size_t count, failed;
+};
+
+static bool same_test(const struct klock_test *left, const struct klock_test *right) {
+    return strcmp(left->policy, right->policy) == 0 && strcmp(left->title, right->title) == 0 &&
+           strcmp(left->file, right->file) == 0;
+}
+
+static bool selects(const regex_t *pattern, const struct klock_test *test) {
+    if (pattern == NULL) return true;
+    char *subject = cli_format("%s/%s", test->policy, test->title);
+    bool found = regexec(pattern, subject, 0, NULL, 0) == 0;
+    free(subject);
+    return found;
+}
+
+static struct runs collect(struct klock_compiler *compiler, const regex_t *pattern) {
+    size_t total = klock_test_count(compiler), kept = 0;
+    struct runs runs = {
+        .expectations = cli_realloc(NULL, total, sizeof *runs.expectations),
+        .items = cli_realloc(NULL, total, sizeof *runs.items),
+    };
+    for (size_t i = 0; i < total; i++) {
+        struct klock_test test = klock_test_at(compiler, i);
+        if (!selects(pattern, &test)) continue;
+        runs.expectations[kept] = test;
+        // A step that is not behind the one before begins a test of the same title.
+        if (kept == 0 || !same_test(&runs.expectations[kept - 1], &test) ||
+            test.step <= runs.expectations[kept - 1].step)
+            runs.items[runs.count++] = (struct run){.expectations = &runs.expectations[kept]};
+        struct run *run = &runs.items[runs.count - 1];
+        run->count++;
+        if (!test.passed && run->failed++ == 0) runs.failed++;
+        kept++;
+    }
+    return runs;
+}
+
+// ---- forms ----
+
+static void human(struct buffer *out, const struct runs *runs, bool color) {
+    const char *red = color ? "\033[1;31m" : "", *plain = color ? "\033[0m" : "";
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run *run = &runs->items[i];
+        for (size_t j = 0; j < run->count; j++) {
+            const struct klock_test *test = &run->expectations[j];
+            if (test->passed) continue;
+            buffer_printf(out, "%s:%u: %sfailed:%s %s: %s (step %zu)\n  expected %s\n  but it is %s\n", test->file,
+                          test->line, red, plain, test->policy, test->title, test->step, test->expected, test->actual);
+        }
+    }
+    buffer_printf(out, "%zu passed, %zu failed\n", runs->count - runs->failed, runs->failed);
+}
+
+static void json(struct buffer *out, const struct runs *runs) {
+    buffer_printf(out, "{\"passed\": %zu, \"failed\": %zu, \"tests\": [", runs->count - runs->failed, runs->failed);
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run *run = &runs->items[i];
+        buffer_puts(out, i > 0 ? ",\n  {\"policy\": " : "\n  {\"policy\": ");
+        buffer_json(out, run->expectations->policy);
+        buffer_puts(out, ", \"title\": ");
+        buffer_json(out, run->expectations->title);
+        buffer_puts(out, ", \"file\": ");
+        buffer_json(out, run->expectations->file);
+        buffer_printf(out, ", \"passed\": %s, \"expectations\": [", run->failed == 0 ? "true" : "false");
+        for (size_t j = 0; j < run->count; j++) {
+            const struct klock_test *test = &run->expectations[j];
+            buffer_printf(out, "%s\n    {\"line\": %u, \"step\": %zu, \"passed\": %s, \"expected\": ", j > 0 ? "," : "",
+                          test->line, test->step, test->passed ? "true" : "false");
+            buffer_json(out, test->expected);
+            buffer_puts(out, ", \"actual\": ");
+            buffer_json(out, test->actual);
+            buffer_puts(out, "}");
+        }
+        buffer_puts(out, "]}");
+    }
+    buffer_puts(out, runs->count > 0 ? "\n]}\n" : "]}\n");
+}
+
+static void junit(struct buffer *out, const struct runs *runs) {
+    buffer_printf(out,
+                  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+                  "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
+                  runs->count, runs->failed);
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run *run = &runs->items[i];
+        buffer_puts(out, "    <testcase classname=\"");
+        buffer_xml(out, run->expectations->policy);
+        buffer_puts(out, "\" name=\"");
+        buffer_xml(out, run->expectations->title);
+        buffer_puts(out, "\" file=\"");
+        buffer_xml(out, run->expectations->file);
+        if (run->failed == 0) {
+            buffer_puts(out, "\"/>\n");
+            continue;
+        }
+        buffer_puts(out, "\">\n");
+        struct buffer failures = {0};
+        for (size_t j = 0; j < run->count; j++) {
+            const struct klock_test *test = &run->expectations[j];
+            if (!test->passed)
+                buffer_printf(&failures, "%s%s:%u: expected %s, but it is %s", failures.len > 0 ? "\n" : "", test->file,
+                              test->line, test->expected, test->actual);
+        }
+        buffer_puts(out, "      <failure message=\"");
+        buffer_xml(out, failures.data);
+        buffer_puts(out, "\"/>\n    </testcase>\n");
+        buffer_free(&failures);
+    }
+    buffer_puts(out, "  </testsuite>\n</testsuites>\n");
+}
+
+// A title on a line of TAP, where # would begin a directive.
+static void tap_title(struct buffer *out, const char *title) {
+    for (; *title != '\0'; title++) {
+        if (*title == '#' || *title == '\\') buffer_puts(out, "\\");
+        buffer_add(out, *title == '\n' ? " " : title, 1);
+    }
+}
+
+static void tap(struct buffer *out, const struct runs *runs) {
+    buffer_printf(out, "TAP version 13\n1..%zu\n", runs->count);
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run *run = &runs->items[i];
+        buffer_printf(out, "%s %zu - %s: ", run->failed == 0 ? "ok" : "not ok", i + 1, run->expectations->policy);
+        tap_title(out, run->expectations->title);
+        buffer_puts(out, "\n");
+        for (size_t j = 0; j < run->count; j++) {
+            const struct klock_test *test = &run->expectations[j];
+            if (!test->passed)
+                buffer_printf(out, "# %s:%u: expected %s, but it is %s\n", test->file, test->line, test->expected,
+                              test->actual);
+        }
+    }
+}
+
+// ---- the verb ----
+
+static int report(const struct cli *cli, const struct runs *runs) {
+    const char *form = cli->output != NULL ? cli->output : "human";
+    struct buffer out = {0};
+    if (strcmp(form, "json") == 0)
+        json(&out, runs);
+    else if (strcmp(form, "junit") == 0)
+        junit(&out, runs);
+    else if (strcmp(form, "tap") == 0)
+        tap(&out, runs);
+    else
+        human(&out, runs, cli_wants_color(cli, STDOUT_FILENO));
+    bool fine = files_print(STDOUT_FILENO, "standard output", out.data, out.len);
+    buffer_free(&out);
+    if (!fine) return CLI_USAGE;
+    if (runs->count == 0 && cli->run != NULL) {
+        // A pipeline that mistypes the name would be green for ever.
+        cli_complain("--run %s: no test matches; tests are named POLICY/TITLE", cli->run);
+        return CLI_FAILED;
+    }
+    if (runs->count == 0 && cli->require_tests) {
+        cli_complain("--require-tests: there is no test");
+        return CLI_FAILED;
+    }
+    return runs->failed > 0 ? CLI_FAILED : CLI_FINE;
+}
+
+static bool read_pattern(const char *text, regex_t *ret_pattern) {
+    int error = regcomp(ret_pattern, text, REG_EXTENDED | REG_NOSUB);
+    if (error == 0) return true;
+    char reason[256];
+    regerror(error, ret_pattern, reason, sizeof reason);
+    cli_complain("--run %s: %s", text, reason);
+    return false;
+}
+
+int cli_test(const struct cli *cli) {
+    regex_t pattern;
+    if (cli->print_cases && (cli->run != NULL || cli->output != NULL || cli->require_tests)) {
+        cli_complain("--print-cases prints every case as JSON; it goes with no --run, -o or --require-tests");
+        return CLI_USAGE;
+    }
+    if (cli->run != NULL && !read_pattern(cli->run, &pattern)) return CLI_USAGE;
+    int status = CLI_USAGE;
+    struct klock_compiler *compiler = policy_compile(cli, &status);
+    if (compiler != NULL) {
+        (void)policy_show_diagnostics(cli, compiler);
+        if (status == CLI_FINE && cli->print_cases) {
+            status = policy_print(klock_test_cases(compiler)) ? CLI_FINE : CLI_USAGE;
+        } else if (status == CLI_FINE) {
+            struct runs runs = collect(compiler, cli->run != NULL ? &pattern : NULL);
+            status = report(cli, &runs);
+            free(runs.expectations);
+            free(runs.items);
+        }
+        klock_free(compiler);
+    }
+    if (cli->run != NULL) regfree(&pattern);
+    return status;
+}

@@ -1,0 +1,268 @@
+// libyaml's events from and to values; see yamlio.h.
+#include "data/yamlio.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+
+// ---- reading ----
+
+enum { MAX_DEPTH = 100 };
+
+// Lives in the arena, because it is used after a longjmp.
+struct reader {
+    struct arena *arena;
+    yaml_parser_t parser;
+    yaml_event_t event;
+    bool has_event;
+    const char *error;
+};
+
+static void drop_event(struct reader *reader) {
+    if (reader->has_event) yaml_event_delete(&reader->event);
+    reader->has_event = false;
+}
+
+static bool fail(struct reader *reader, const char *error) {
+    if (!reader->error) reader->error = error;
+    return false;
+}
+
+static bool next(struct reader *reader) {
+    drop_event(reader);
+    if (!yaml_parser_parse(&reader->parser, &reader->event)) {
+        const char *problem = reader->parser.problem ? reader->parser.problem : "bad YAML";
+        return fail(reader, arena_printf(reader->arena, "line %zu: %s", reader->parser.problem_mark.line + 1, problem));
+    }
+    reader->has_event = true;
+    return true;
+}
+
+static bool is_decimal(const char *text, bool *ret_integral) {
+    text += *text == '-' || *text == '+';
+    const size_t whole = strspn(text, "0123456789");
+    if (!whole) return false;
+    text += whole;
+    *ret_integral = !*text;
+    if (*text == '.') {
+        text++;
+        text += strspn(text, "0123456789");
+    }
+    if (*text == 'e' || *text == 'E') {
+        text++;
+        text += *text == '-' || *text == '+';
+        const size_t digits = strspn(text, "0123456789");
+        if (!digits) return false;
+        text += digits;
+    }
+    return !*text;
+}
+
+static struct value *read_scalar(struct reader *reader) {
+    struct arena *arena = reader->arena;
+    const char *bytes = (const char *)reader->event.data.scalar.value;
+    const char *text = arena_copy(arena, bytes, reader->event.data.scalar.length);
+    if (strlen(text) != reader->event.data.scalar.length) {
+        fail(reader, "a NUL character in a string");
+        return NULL;
+    }
+    if (reader->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return value_string(arena, text);
+    bool integral = false;
+    if (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0) return value_null(arena);
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) return value_bool(arena, *text == 't');
+    if (is_decimal(text, &integral)) {
+        errno = 0;
+        const long long integer = integral ? strtoll(text, NULL, 10) : 0;
+        return integral && errno == 0 ? value_int(arena, integer) : value_double(arena, strtod(text, NULL));
+    }
+    return value_string(arena, text);
+}
+
+// The value that begins with the current event; NULL after an error.
+static struct value *read_value(struct reader *reader, size_t depth) {
+    struct arena *arena = reader->arena;
+    if (depth > MAX_DEPTH) {
+        fail(reader, "nested too deeply");
+        return NULL;
+    }
+    switch (reader->event.type) {
+    case YAML_SCALAR_EVENT:
+        if (reader->event.data.scalar.anchor || reader->event.data.scalar.tag) break;
+        return read_scalar(reader);
+    case YAML_SEQUENCE_START_EVENT: {
+        if (reader->event.data.sequence_start.anchor || reader->event.data.sequence_start.tag) break;
+        struct value *list = value_list(arena);
+        while (next(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
+            struct value *item = read_value(reader, depth + 1);
+            if (!item) return NULL;
+            value_append(arena, list, item);
+        }
+        return reader->error ? NULL : list;
+    }
+    case YAML_MAPPING_START_EVENT: {
+        if (reader->event.data.mapping_start.anchor || reader->event.data.mapping_start.tag) break;
+        struct value *map = value_map(arena);
+        while (next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
+            const struct value *key = reader->event.type == YAML_SCALAR_EVENT ? read_scalar(reader) : NULL;
+            const char *text = key && key->kind == VALUE_STRING ? key->as.string : NULL;
+            if (key && !text)
+                text =
+                    arena_copy(arena, (const char *)reader->event.data.scalar.value, reader->event.data.scalar.length);
+            if (!text) {
+                fail(reader, "a key that is no text");
+                return NULL;
+            }
+            if (value_get(map, text)) {
+                fail(reader, arena_printf(arena, "key '%s' stands twice", text));
+                return NULL;
+            }
+            struct value *item = next(reader) ? read_value(reader, depth + 1) : NULL;
+            if (!item) return NULL;
+            value_set(arena, map, text, item);
+        }
+        return reader->error ? NULL : map;
+    }
+    default: break;
+    }
+    fail(reader, "anchors, aliases and tags are not taken here");
+    return NULL;
+}
+
+static struct value *read_document(struct reader *reader) {
+    struct value *value = NULL;
+    while (next(reader)) {
+        switch (reader->event.type) {
+        case YAML_STREAM_START_EVENT:
+        case YAML_DOCUMENT_END_EVENT: break;
+        case YAML_STREAM_END_EVENT:
+            if (!value) fail(reader, "there is no document");
+            return value;
+        case YAML_DOCUMENT_START_EVENT:
+            if (value) {
+                fail(reader, "there is more than one document");
+                return NULL;
+            }
+            break;
+        default:
+            value = read_value(reader, 0);
+            if (!value) return NULL;
+        }
+    }
+    return NULL;
+}
+
+struct value *yaml_read(struct arena *arena, const char *bytes, size_t len, const char **ret_error) {
+    struct reader *reader = ARENA_NEW(arena, struct reader);
+    reader->arena = arena;
+    if (!yaml_parser_initialize(&reader->parser)) arena_exhausted(arena);
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)bytes, len);
+
+    // libyaml's memory is given back even when ours runs out halfway.
+    jmp_buf *outer = arena->exhausted, here;
+    struct value *volatile value = NULL;
+    volatile bool exhausted = true;
+    arena->exhausted = &here;
+    if (!setjmp(here)) {
+        value = read_document(reader);
+        exhausted = reader->parser.error == YAML_MEMORY_ERROR;
+    }
+    arena->exhausted = outer;
+    drop_event(reader);
+    yaml_parser_delete(&reader->parser);
+    if (exhausted) arena_exhausted(arena);
+    *ret_error = reader->error;
+    return value;
+}
+
+// ---- writing ----
+
+static int write_bytes(void *data, unsigned char *bytes, size_t len) {
+    return text_try_add(data, (const char *)bytes, len);
+}
+
+// Readers of YAML 1.1 and 1.2 agree that these are text, whatever version they are of.
+static bool is_plain(const char *text) {
+    static const char *const reserved[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+    const size_t len = strlen(text);
+    const bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
+    if (!letter || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") != len)
+        return false;
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        size_t at = 0;
+        while (reserved[i][at] && (text[at] | 0x20) == reserved[i][at]) at++;
+        if (!reserved[i][at] && !text[at]) return false;
+    }
+    return true;
+}
+
+static bool emit(yaml_emitter_t *emitter, yaml_event_t *event, int initialized) {
+    return initialized && yaml_emitter_emit(emitter, event);
+}
+
+static bool emit_scalar(yaml_emitter_t *emitter, const char *text, yaml_scalar_style_t style) {
+    yaml_event_t event;
+    const size_t len = strlen(text);
+    return emit(emitter, &event,
+                yaml_scalar_event_initialize(&event, NULL, NULL, (const unsigned char *)text, (int)len, 1, 1, style));
+}
+
+static yaml_scalar_style_t style_of(const char *text) {
+    if (is_plain(text)) return YAML_PLAIN_SCALAR_STYLE;
+    return strchr(text, '\n') ? YAML_LITERAL_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+}
+
+static bool emit_value(yaml_emitter_t *emitter, const struct value *value) {
+    yaml_event_t event;
+    bool fine = true;
+    switch (value->kind) {
+    case VALUE_NULL: return emit_scalar(emitter, "null", YAML_PLAIN_SCALAR_STYLE);
+    case VALUE_BOOL: return emit_scalar(emitter, value->as.boolean ? "true" : "false", YAML_PLAIN_SCALAR_STYLE);
+    case VALUE_INT:
+    case VALUE_DOUBLE: {
+        char digits[40];
+        if (value->kind == VALUE_INT)
+            snprintf(digits, sizeof digits, "%lld", (long long)value->as.integer);
+        else
+            snprintf(digits, sizeof digits, "%.17g", value->as.number);
+        return emit_scalar(emitter, digits, YAML_PLAIN_SCALAR_STYLE);
+    }
+    case VALUE_STRING: return emit_scalar(emitter, value->as.string, style_of(value->as.string));
+    case VALUE_LIST:
+        fine = emit(emitter, &event,
+                    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+        for (size_t i = 0; fine && i < value->count; i++) fine = emit_value(emitter, value->as.items[i]);
+        return fine && emit(emitter, &event, yaml_sequence_end_event_initialize(&event));
+    case VALUE_MAP:
+        fine =
+            emit(emitter, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
+        for (size_t i = 0; fine && i < value->count; i++)
+            fine = emit_scalar(emitter, value->as.entries[i].key, style_of(value->as.entries[i].key)) &&
+                   emit_value(emitter, value->as.entries[i].value);
+        return fine && emit(emitter, &event, yaml_mapping_end_event_initialize(&event));
+    }
+    return false;
+}
+
+void yaml_print(struct text *text, const struct value *document) {
+    yaml_emitter_t emitter;
+    yaml_event_t event;
+    if (!yaml_emitter_initialize(&emitter)) arena_exhausted(text->arena);
+    yaml_emitter_set_output(&emitter, write_bytes, text);
+    yaml_emitter_set_unicode(&emitter, 1);
+    yaml_emitter_set_width(&emitter, -1);
+    yaml_emitter_set_indent(&emitter, 2);
+    // Everything that is emitted is well-formed, so that only memory can fail.
+    const bool fine = emit(&emitter, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
+                      emit(&emitter, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 0)) &&
+                      emit_value(&emitter, document) &&
+                      emit(&emitter, &event, yaml_document_end_event_initialize(&event, 1)) &&
+                      emit(&emitter, &event, yaml_stream_end_event_initialize(&event)) && yaml_emitter_flush(&emitter);
+    yaml_emitter_delete(&emitter);
+    if (!fine) arena_exhausted(text->arena);
+}

@@ -1,0 +1,199 @@
+// Tests judged by decide, and their JSON; see cases.h.
+#include "decide/cases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+
+static const char *const verdict_names[] = {
+    [VERDICT_ALLOWED] = "allowed", [VERDICT_WARNED] = "warned", [VERDICT_DENIED] = "denied"};
+
+static bool counts(const struct ir_lock *lock, enum verdict verdict) {
+    return (verdict == VERDICT_DENIED && (lock->mode & MODE_DENY)) ||
+           (verdict == VERDICT_WARNED && (lock->mode & MODE_WARN));
+}
+
+static bool is_as_expected(const struct ir_case *one, const struct decision *decision) {
+    if (decision->verdict != one->expected) return false;
+    if (!one->by_lock) return true;
+    for (size_t i = 0; i < decision->refusal_count; i++) {
+        const struct ir_lock *lock = decision->refusals[i].lock;
+        if (counts(lock, one->expected) && strcmp(lock->name, one->by_lock) == 0 &&
+            strcmp(lock->policy, one->by_policy) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int compare_tests(const void *a, const void *b) {
+    const struct span x = (*(const struct ir_test_block *const *)a)->span,
+                      y = (*(const struct ir_test_block *const *)b)->span;
+    if (x.file != y.file) return x.file < y.file ? -1 : 1;
+    return (x.begin > y.begin) - (x.begin < y.begin);
+}
+
+void cases_judge(struct arena *arena, const struct ir *ir, struct judged_case **ret_cases, size_t *ret_count) {
+    *ret_cases = NULL;
+    *ret_count = 0;
+    const struct ir_test_block **tests = ARENA_ARRAY(arena, const struct ir_test_block *, ir->test_count);
+    for (size_t i = 0; i < ir->test_count; i++) tests[i] = ir->tests[i];
+    qsort(tests, ir->test_count, sizeof *tests, compare_tests);
+    for (size_t i = 0; i < ir->test_count; i++)
+        for (size_t j = 0; j < tests[i]->case_count; j++) {
+            struct judged_case judged = {.test = tests[i], .one = &tests[i]->cases[j]};
+            decide(arena, ir, &judged.one->request, &judged.decision);
+            judged.passed = is_as_expected(judged.one, &judged.decision);
+            ARENA_PUSH(arena, *ret_cases, *ret_count, judged);
+        }
+}
+
+const char *cases_expected(struct arena *arena, const struct ir_case *one) {
+    const char *verdict = verdict_names[one->expected];
+    return one->by_lock ? arena_printf(arena, "%s by %s", verdict, one->by_lock) : verdict;
+}
+
+const char *cases_actual(struct arena *arena, const struct decision *decision) {
+    struct text text;
+    text_init(&text, arena);
+    text_add_string(&text, verdict_names[decision->verdict]);
+    size_t shown = 0;
+    for (size_t i = 0; i < decision->refusal_count; i++)
+        if (counts(decision->refusals[i].lock, decision->verdict))
+            text_printf(&text, "%s%s", shown++ ? ", " : " by ", decision->refusals[i].lock->name);
+    return text_string(&text);
+}
+
+// ---- JSON ----
+
+static const char *operation_name(enum operation operation) {
+    switch (operation) {
+    case OP_CREATE: return "CREATE";
+    case OP_UPDATE: return "UPDATE";
+    case OP_DELETE: return "DELETE";
+    case OP_CONNECT: return "CONNECT";
+    }
+    return "";
+}
+
+static void set_or_null(struct arena *arena, struct value *map, const char *key, const struct value *value) {
+    value_set(arena, map, key, value ? value_copy(arena, value) : value_null(arena));
+}
+
+static struct value *request_json(struct arena *arena, const struct request *request) {
+    struct value *json = value_map(arena), *user = value_map(arena), *groups = value_list(arena),
+                 *grants = value_list(arena);
+    value_set_string(arena, json, "operation", operation_name(request->operation));
+    value_set_string(arena, json, "group", request->group);
+    value_set_string(arena, json, "version", request->version);
+    value_set_string(arena, json, "resource", request->resource);
+    value_set_string(arena, json, "kind", request->kind);
+    value_set_string(arena, json, "subresource", request->subresource);
+    value_set_string(arena, json, "scope", request->namespaced ? "Namespaced" : "Cluster");
+    value_set_string(arena, json, "namespace", request->namespace);
+    value_set_string(arena, json, "name", request->name);
+    value_set_string(arena, user, "username", request->user);
+    value_set_string(arena, user, "uid", request->uid);
+    for (size_t i = 0; i < request->group_count; i++)
+        value_append(arena, groups, value_string(arena, request->groups[i]));
+    value_set(arena, user, "groups", groups);
+    value_set(arena, user, "extra", request->extra ? value_copy(arena, request->extra) : value_map(arena));
+    value_set(arena, json, "user", user);
+    for (size_t i = 0; i < request->grant_count; i++)
+        value_append(arena, grants, value_string(arena, request->grants[i]));
+    value_set(arena, json, "grants", grants);
+    set_or_null(arena, json, "object", request->object);
+    set_or_null(arena, json, "oldObject", request->old_object);
+    set_or_null(arena, json, "namespaceObject", request->namespace_object);
+    value_set(arena, json, "deleteCollection", value_bool(arena, request->collection));
+    return json;
+}
+
+struct value *cases_decision_json(struct arena *arena, const struct decision *decision) {
+    struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena),
+                 *broken = value_list(arena), *failed = value_list(arena);
+    value_set_string(arena, json, "verdict", verdict_names[decision->verdict]);
+    for (size_t i = 0; i < decision->refusal_count; i++) {
+        value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
+        value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
+    }
+    for (size_t i = 0; i < decision->broken_count; i++)
+        value_append(arena, broken, value_string(arena, decision->broken[i]->id));
+    for (size_t i = 0; i < decision->failed_count; i++)
+        value_append(arena, failed, value_string(arena, decision->failed[i]->name));
+    value_set(arena, json, "locks", locks);
+    value_set(arena, json, "messages", messages);
+    value_set(arena, json, "breakGlass", broken);
+    value_set(arena, json, "failed", failed);
+    return json;
+}
+
+struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
+                            size_t count) {
+    struct value *list = value_list(arena), *json = value_map(arena);
+    for (size_t i = 0; i < count; i++) {
+        const struct judged_case *judged = &cases[i];
+        const struct source_location location = source_locate(sources, judged->one->span.file, judged->one->span.begin);
+        struct value *one = value_map(arena), *expect = value_map(arena);
+        value_set_string(arena, one, "file", location.file);
+        value_set_string(arena, one, "policy", judged->test->policy);
+        value_set(arena, one, "line", value_int(arena, location.line));
+        value_set_string(arena, one, "test", judged->test->title);
+        value_set(arena, one, "step", value_int(arena, (int64_t)judged->one->step));
+        value_set(arena, one, "request", request_json(arena, &judged->one->request));
+        value_set_string(arena, expect, "verdict", verdict_names[judged->one->expected]);
+        value_set_string(arena, expect, "lock", judged->one->by_lock ? judged->one->by_lock : "");
+        value_set(arena, one, "expect", expect);
+        value_set(arena, one, "decision", cases_decision_json(arena, &judged->decision));
+        value_append(arena, list, one);
+    }
+    value_set(arena, json, "cases", list);
+    return json;
+}
+
+static const struct value *object_at(const struct value *json, const char *key) {
+    const struct value *value = value_get(json, key);
+    return value && value->kind == VALUE_MAP ? value : NULL;
+}
+
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error) {
+    static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
+    const char *operation = value_get_string(json, "operation");
+    const struct value *user = value_get(json, "user"), *groups = value_get(user, "groups"),
+                       *grants = value_get(json, "grants");
+    struct request request = {
+        .group = value_get_string(json, "group"),
+        .version = value_get_string(json, "version"),
+        .resource = value_get_string(json, "resource"),
+        .kind = value_get_string(json, "kind"),
+        .subresource = value_get_string(json, "subresource"),
+        .namespaced = strcmp(value_get_string(json, "scope"), "Namespaced") == 0,
+        .namespace = value_get_string(json, "namespace"),
+        .name = value_get_string(json, "name"),
+        .user = value_get_string(user, "username"),
+        .uid = value_get_string(user, "uid"),
+        .extra = object_at(user, "extra"),
+        .object = object_at(json, "object"),
+        .old_object = object_at(json, "oldObject"),
+        .namespace_object = object_at(json, "namespaceObject"),
+    };
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (strcmp(operation_name(operations[i]), operation) == 0) request.operation = operations[i];
+    if (!request.operation) {
+        *ret_error = arena_printf(arena, "'%s' is no operation", operation);
+        return false;
+    }
+    const struct value *collection = value_get(json, "deleteCollection");
+    request.collection = collection && collection->kind == VALUE_BOOL && collection->as.boolean;
+    for (size_t i = 0; groups && groups->kind == VALUE_LIST && i < groups->count; i++)
+        if (groups->as.items[i]->kind == VALUE_STRING)
+            ARENA_PUSH(arena, request.groups, request.group_count, groups->as.items[i]->as.string);
+    for (size_t i = 0; grants && grants->kind == VALUE_LIST && i < grants->count; i++)
+        if (grants->as.items[i]->kind == VALUE_STRING)
+            ARENA_PUSH(arena, request.grants, request.grant_count, grants->as.items[i]->as.string);
+    *ret_request = request;
+    return true;
+}

@@ -1,0 +1,31 @@
+// The tests of a policy, judged; and requests and decisions as JSON, for judges outside.
+#ifndef KLOCK_CASES_H
+#define KLOCK_CASES_H
+
+#include "decide/decide.h"
+#include "report/source.h"
+
+struct arena;
+struct value;
+
+struct judged_case {
+    const struct ir_test_block *test;
+    const struct ir_case *one;
+    struct decision decision;
+    bool passed;
+};
+
+// Every case of every test, in order of place.
+void cases_judge(struct arena *arena, const struct ir *ir, struct judged_case **ret_cases, size_t *ret_count);
+// "denied by lockred", "allowed".
+const char *cases_expected(struct arena *arena, const struct ir_case *one);
+const char *cases_actual(struct arena *arena, const struct decision *decision);
+
+struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
+                            size_t count);
+struct value *cases_decision_json(struct arena *arena, const struct decision *decision);
+// Reads a request as cases_to_json writes it; false and the reason when it is none.
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error);
+
+#endif

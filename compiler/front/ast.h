@@ -1,0 +1,287 @@
+// The tree of one source file as it was written: names are unresolved, sugar is in place.
+#ifndef KLOCK_AST_H
+#define KLOCK_AST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+
+// A word or string; the text has its escapes resolved and lives in the arena.
+struct word {
+    const char *text; // NULL where an optional word was left out
+    struct span span;
+    bool quoted; // a string: never a number, a boolean or a wildcard
+};
+
+struct words {
+    struct word *items;
+    size_t count;
+};
+
+// ---- expressions (language.md section 4) ----
+
+enum ast_expr_kind {
+    AST_EXPR_ERROR, // poison: something here was reported already
+    AST_EXPR_AND,   // operands; chains are flat lists
+    AST_EXPR_OR,
+    AST_EXPR_NOT,        // operands[0]
+    AST_EXPR_LABEL,      // label KEY [CMP]; also every requirement of `labels SELECTOR`
+    AST_EXPR_ANNOTATION, // annotation KEY [CMP]; also every requirement of `annotations SELECTOR`
+    AST_EXPR_NAME,       // name CMP
+    AST_EXPR_NAMESPACE,  // namespace CMP
+    AST_EXPR_NAMESPACE_LABEL,
+    AST_EXPR_FIELD, // [old | new] field PATH [CMP]
+    AST_EXPR_USER,
+    AST_EXPR_GROUP,     // key is the group
+    AST_EXPR_ACTOR,     // key is the actor's name
+    AST_EXPR_OPERATION, // values are operations
+    AST_EXPR_ANY_LABEL, // any label CMP: of the keys
+    AST_EXPR_ANY_ANNOTATION,
+    AST_EXPR_ANY, // any PATH as X ( operands[0] )
+    AST_EXPR_ALL,
+    AST_EXPR_CEL, // key is the expression text
+};
+
+enum ast_comparison {
+    AST_EXISTS, // no comparison written
+    AST_EQ,
+    AST_NE,
+    AST_IN,
+    AST_NOT_IN,
+    AST_LT,
+    AST_LE,
+    AST_GT,
+    AST_GE,
+    AST_LIKE,
+    AST_MATCHES,
+    AST_CONTAINS,
+};
+
+enum ast_state { AST_STATE_DEFAULT, AST_STATE_OLD, AST_STATE_NEW };
+
+// spec.containers[*].image is {"spec"} {"containers"} each {"image"}.
+struct ast_segment {
+    const char *key; // NULL for [*]
+    struct span span;
+};
+
+struct ast_path {
+    struct ast_segment *items;
+    size_t count;
+    struct span span;
+};
+
+struct ast_paths {
+    struct ast_path *items;
+    size_t count;
+};
+
+struct ast_expr {
+    enum ast_expr_kind kind;
+    struct span span;
+    enum ast_state state;
+    enum ast_comparison comparison;
+    struct word key;            // label or annotation key, group, actor, variable of any/all, CEL text
+    struct ast_path path;       // FIELD, ANY, ALL
+    struct words values;        // right side of the comparison: what stands there by itself; operations
+    struct ast_expr **readings; // and what is read there: atoms without a comparison
+    size_t reading_count;
+    struct ast_expr **operands;
+    size_t operand_count;
+    unsigned depth; // 1 for a leaf; the parser refuses more than LIMIT_EXPR_DEPTH
+};
+
+// ---- subjects ----
+
+enum ast_subject_kind {
+    AST_SUBJECT_ERROR,
+    AST_SUBJECT_SERVICE_ACCOUNT,  // name is NS/NAME as written
+    AST_SUBJECT_SERVICE_ACCOUNTS, // name is NS
+    AST_SUBJECT_USER,
+    AST_SUBJECT_GROUP,
+    AST_SUBJECT_UID,
+    AST_SUBJECT_ACTOR,  // name of another actor
+    AST_SUBJECT_MAY,    // may VERB
+    AST_SUBJECT_PRESET, // flux, argocd, …: any word that names one; name is the preset, extra_value the namespace if
+                        // given
+    AST_SUBJECT_AND,    // left and right
+    AST_SUBJECT_EXTRA,  // left with extra KEY = VALUE
+};
+
+struct ast_subject {
+    enum ast_subject_kind kind;
+    struct span span;
+    struct word name;
+    struct word extra_key, extra_value;
+    struct ast_subject *left, *right;
+    unsigned depth; // 1 for a leaf; the parser refuses more than LIMIT_EXPR_DEPTH
+};
+
+struct ast_subjects {
+    struct ast_subject **items;
+    size_t count;
+};
+
+// ---- clauses ----
+
+// A clause of an object, lock or grant block. `words`, `expr`, `subjects`, `paths` hold what the comment says.
+enum ast_clause_kind {
+    // object clauses
+    AST_CLAUSE_RESOURCES,         // words; "*" and "*.group" are unquoted words
+    AST_CLAUSE_EXCEPT_RESOURCES,  // words
+    AST_CLAUSE_NAMESPACE,         // words; "*" is an unquoted word
+    AST_CLAUSE_NAMESPACE_LABELED, // expr of LABEL requirements
+    AST_CLAUSE_CLUSTER,
+    AST_CLAUSE_NAME,        // words
+    AST_CLAUSE_LABELS,      // expr
+    AST_CLAUSE_ANNOTATIONS, // expr
+    AST_CLAUSE_WHERE,       // expr
+    AST_CLAUSE_ALL_OBJECTS,
+    // lock clauses
+    AST_CLAUSE_DENY,      // words: operations as written
+    AST_CLAUSE_EXCLUSIVE, // subjects
+    AST_CLAUSE_WHEN,      // expr
+    AST_CLAUSE_UNLESS,    // expr
+    AST_CLAUSE_CHANGING,  // paths
+    AST_CLAUSE_EXCEPT_CHANGING,
+    AST_CLAUSE_REQUIRE,     // expr
+    AST_CLAUSE_EXEMPT,      // subjects; the levels lifecycle, controllers, none are words
+    AST_CLAUSE_BREAK_GLASS, // subjects
+    AST_CLAUSE_GUARD,       // words
+    AST_CLAUSE_COVER,       // words: what is covered; mode: "name", "params" or "never"
+    AST_CLAUSE_CASCADE,
+    AST_CLAUSE_MODE,     // words
+    AST_CLAUSE_ON_ERROR, // words[0]
+    AST_CLAUSE_MESSAGE,  // words[0]
+    AST_CLAUSE_OWNER,    // words[0]
+    AST_CLAUSE_TICKET,   // words[0]
+    AST_CLAUSE_ACTIVE,   // words[0] from, words[1] until; either text may be NULL
+    AST_CLAUSE_ACCEPT,   // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
+    // grant clauses
+    AST_CLAUSE_ALLOW, // words: RBAC verbs, "wildcard", or "*"
+};
+
+struct ast_clause {
+    enum ast_clause_kind kind;
+    struct span span;    // the whole clause
+    struct span keyword; // its first word or words
+    struct words words;
+    struct word mode; // of AST_CLAUSE_COVER
+    struct ast_expr *expr;
+    struct ast_subjects subjects;
+    struct ast_paths paths;
+};
+
+struct ast_clauses {
+    struct ast_clause **items;
+    size_t count;
+};
+
+// ---- test steps ----
+
+enum ast_step_kind {
+    AST_STEP_AS,           // subjects: together they describe one requester
+    AST_STEP_OPERATION,    // operation, resource, name, before -> after
+    AST_STEP_IN_NAMESPACE, // namespace_labels (K=V pairs) and terminating
+    AST_STEP_GRANTS,       // words: verbs that `may` finds
+    AST_STEP_EXPECT,       // expectation, lock
+};
+
+enum ast_expectation { AST_EXPECT_ALLOWED, AST_EXPECT_DENIED, AST_EXPECT_WARNED };
+
+struct ast_pair {
+    struct word key, value;
+};
+
+struct ast_pairs {
+    struct ast_pair *items;
+    size_t count;
+};
+
+struct ast_field_value {
+    struct ast_path path;
+    struct word value;
+};
+
+struct ast_object_state {
+    bool given; // something was written
+    struct span span;
+    struct ast_pairs labels, annotations;
+    struct ast_field_value *fields;
+    size_t field_count;
+    bool terminating;
+    struct word object; // YAML text; text NULL if none
+};
+
+struct ast_step {
+    enum ast_step_kind kind;
+    struct span span;
+    struct ast_subjects subjects;
+    struct word operation; // create, update, delete, connect, evict, scale, delete-collection
+    struct word resource, name;
+    struct ast_object_state before; // the only state when there is no arrow
+    struct ast_object_state after;
+    bool has_arrow;
+    struct ast_pairs namespace_labels;
+    bool namespace_terminating;
+    struct words words;
+    enum ast_expectation expectation;
+    struct word lock; // text NULL if none
+};
+
+// ---- items ----
+
+enum ast_item_kind {
+    AST_ITEM_POLICY,
+    AST_ITEM_INCLUDE, // name is the path
+    AST_ITEM_RESOURCE,
+    AST_ITEM_ACTOR,
+    AST_ITEM_OBJECT,
+    AST_ITEM_LOCK,
+    AST_ITEM_GRANT,
+    AST_ITEM_DEPLOYER, // to
+    AST_ITEM_WEBHOOK,  // name and span only: the body is skipped, later stages refuse it
+    AST_ITEM_TEST,
+};
+
+struct ast_item {
+    enum ast_item_kind kind;
+    struct span span;    // the whole item
+    struct span keyword; // its first word
+    struct word name;
+    struct ast_item *next;
+    union {
+        struct {
+            struct word version; // of `resource x.y /v1`; text NULL if none
+            bool namespaced;
+            struct word kind;
+            struct words subresources;
+        } resource;
+        struct {
+            bool create;           // `new`
+            struct span create_at; // the word `new`
+            struct ast_subjects subjects;
+            bool sealed;
+            struct span sealed_at;
+            struct ast_subjects sealed_by;
+            struct ast_clauses accepts; // behind `sealed`
+        } actor;
+        struct {
+            struct words objects;   // `on OBJECT, …` of locks and grants
+            struct ast_subjects to; // of grants and of `deployer`
+            struct ast_clauses clauses;
+        } block; // object, lock, grant, deployer
+        struct {
+            struct ast_step **steps;
+            size_t count;
+        } test;
+    } as;
+};
+
+struct ast_file {
+    uint32_t source; // index into the compilation's sources
+    struct ast_item *first, *last;
+};
+
+#endif

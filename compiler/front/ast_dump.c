@@ -1,0 +1,374 @@
+// Text form of the tree; see ast_dump.h.
+#include "front/ast_dump.h"
+
+#include "base/text.h"
+#include "front/ast.h"
+
+static void indent(struct text *text, unsigned level) {
+    while (level-- > 0) text_add_string(text, "  ");
+}
+
+static void add_quoted(struct text *text, const char *string) {
+    text_add_char(text, '"');
+    for (const char *c = string; *c; c++) {
+        switch (*c) {
+        case '"': text_add_string(text, "\\\""); break;
+        case '\\': text_add_string(text, "\\\\"); break;
+        case '\n': text_add_string(text, "\\n"); break;
+        case '\t': text_add_string(text, "\\t"); break;
+        default:
+            if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+                text_printf(text, "\\u{%x}", (unsigned)*c);
+            } else {
+                text_add_char(text, *c);
+            }
+        }
+    }
+    text_add_char(text, '"');
+}
+
+static void add_word(struct text *text, struct word word) {
+    if (!word.text) {
+        text_add_char(text, '-');
+    } else if (word.quoted) {
+        add_quoted(text, word.text);
+    } else {
+        text_add_string(text, word.text);
+    }
+}
+
+static void add_words(struct text *text, struct words words) {
+    for (size_t i = 0; i < words.count; i++) {
+        text_add_string(text, i ? ", " : " ");
+        add_word(text, words.items[i]);
+    }
+}
+
+static void add_path(struct text *text, struct ast_path path) {
+    for (size_t i = 0; i < path.count; i++) {
+        text_add_char(text, ' ');
+        if (path.items[i].key) {
+            add_quoted(text, path.items[i].key);
+        } else {
+            text_add_string(text, "each");
+        }
+    }
+}
+
+// ---- expressions ----
+
+static const char *expr_name(enum ast_expr_kind kind) {
+    switch (kind) {
+    case AST_EXPR_ERROR: return "error";
+    case AST_EXPR_AND: return "and";
+    case AST_EXPR_OR: return "or";
+    case AST_EXPR_NOT: return "not";
+    case AST_EXPR_LABEL: return "label";
+    case AST_EXPR_ANNOTATION: return "annotation";
+    case AST_EXPR_NAME: return "name";
+    case AST_EXPR_NAMESPACE: return "namespace";
+    case AST_EXPR_NAMESPACE_LABEL: return "namespace label";
+    case AST_EXPR_FIELD: return "field";
+    case AST_EXPR_USER: return "user";
+    case AST_EXPR_GROUP: return "group";
+    case AST_EXPR_ACTOR: return "actor";
+    case AST_EXPR_OPERATION: return "operation";
+    case AST_EXPR_ANY_LABEL: return "any label";
+    case AST_EXPR_ANY_ANNOTATION: return "any annotation";
+    case AST_EXPR_ANY: return "any";
+    case AST_EXPR_ALL: return "all";
+    case AST_EXPR_CEL: return "cel";
+    }
+    return "";
+}
+
+static const char *comparison_name(enum ast_comparison comparison) {
+    switch (comparison) {
+    case AST_EXISTS: return "";
+    case AST_EQ: return " =";
+    case AST_NE: return " !=";
+    case AST_IN: return " in";
+    case AST_NOT_IN: return " not in";
+    case AST_LT: return " <";
+    case AST_LE: return " <=";
+    case AST_GT: return " >";
+    case AST_GE: return " >=";
+    case AST_LIKE: return " like";
+    case AST_MATCHES: return " matches";
+    case AST_CONTAINS: return " contains";
+    }
+    return "";
+}
+
+static void dump_expr(struct text *text, const struct ast_expr *expr, unsigned level) {
+    indent(text, level);
+    if (expr->state != AST_STATE_DEFAULT) text_add_string(text, expr->state == AST_STATE_OLD ? "old " : "new ");
+    text_add_string(text, expr_name(expr->kind));
+    add_path(text, expr->path);
+    if (expr->key.text) {
+        text_add_string(text, expr->path.count ? " as " : " ");
+        add_word(text, expr->key);
+    }
+    text_add_string(text, comparison_name(expr->comparison));
+    add_words(text, expr->values);
+    text_add_char(text, '\n');
+    for (size_t i = 0; i < expr->reading_count; i++) dump_expr(text, expr->readings[i], level + 1);
+    for (size_t i = 0; i < expr->operand_count; i++) dump_expr(text, expr->operands[i], level + 1);
+}
+
+// ---- subjects ----
+
+static const char *subject_name(enum ast_subject_kind kind) {
+    switch (kind) {
+    case AST_SUBJECT_ERROR: return "error";
+    case AST_SUBJECT_SERVICE_ACCOUNT: return "serviceaccount";
+    case AST_SUBJECT_SERVICE_ACCOUNTS: return "serviceaccounts";
+    case AST_SUBJECT_USER: return "user";
+    case AST_SUBJECT_GROUP: return "group";
+    case AST_SUBJECT_UID: return "uid";
+    case AST_SUBJECT_ACTOR: return "actor";
+    case AST_SUBJECT_MAY: return "may";
+    case AST_SUBJECT_PRESET: return "preset";
+    case AST_SUBJECT_AND: return "and";
+    case AST_SUBJECT_EXTRA: return "extra";
+    }
+    return "";
+}
+
+static void dump_subject(struct text *text, const struct ast_subject *subject, unsigned level) {
+    indent(text, level);
+    text_add_string(text, subject_name(subject->kind));
+    if (subject->name.text) {
+        text_add_char(text, ' ');
+        add_word(text, subject->name);
+    }
+    if (subject->extra_key.text) {
+        text_add_char(text, ' ');
+        add_word(text, subject->extra_key);
+        text_add_string(text, " =");
+    }
+    if (subject->extra_value.text) {
+        text_add_string(text, subject->kind == AST_SUBJECT_PRESET ? " in " : " ");
+        add_word(text, subject->extra_value);
+    }
+    text_add_char(text, '\n');
+    if (subject->left) dump_subject(text, subject->left, level + 1);
+    if (subject->right) dump_subject(text, subject->right, level + 1);
+}
+
+static void dump_subjects(struct text *text, struct ast_subjects subjects, unsigned level) {
+    for (size_t i = 0; i < subjects.count; i++) dump_subject(text, subjects.items[i], level);
+}
+
+// ---- clauses ----
+
+static const char *clause_name(enum ast_clause_kind kind) {
+    switch (kind) {
+    case AST_CLAUSE_RESOURCES: return "resources";
+    case AST_CLAUSE_EXCEPT_RESOURCES: return "except resources";
+    case AST_CLAUSE_NAMESPACE: return "namespace";
+    case AST_CLAUSE_NAMESPACE_LABELED: return "namespace labeled";
+    case AST_CLAUSE_CLUSTER: return "cluster";
+    case AST_CLAUSE_NAME: return "name";
+    case AST_CLAUSE_LABELS: return "labels";
+    case AST_CLAUSE_ANNOTATIONS: return "annotations";
+    case AST_CLAUSE_WHERE: return "where";
+    case AST_CLAUSE_ALL_OBJECTS: return "all objects";
+    case AST_CLAUSE_DENY: return "deny";
+    case AST_CLAUSE_EXCLUSIVE: return "exclusive";
+    case AST_CLAUSE_WHEN: return "when";
+    case AST_CLAUSE_UNLESS: return "unless";
+    case AST_CLAUSE_CHANGING: return "changing";
+    case AST_CLAUSE_EXCEPT_CHANGING: return "except changing";
+    case AST_CLAUSE_REQUIRE: return "require";
+    case AST_CLAUSE_EXEMPT: return "exempt";
+    case AST_CLAUSE_BREAK_GLASS: return "break-glass";
+    case AST_CLAUSE_GUARD: return "guard";
+    case AST_CLAUSE_COVER: return "cover";
+    case AST_CLAUSE_CASCADE: return "cascade";
+    case AST_CLAUSE_MODE: return "mode";
+    case AST_CLAUSE_ON_ERROR: return "on error";
+    case AST_CLAUSE_MESSAGE: return "message";
+    case AST_CLAUSE_OWNER: return "owner";
+    case AST_CLAUSE_TICKET: return "ticket";
+    case AST_CLAUSE_ACTIVE: return "active";
+    case AST_CLAUSE_ACCEPT: return "accept";
+    case AST_CLAUSE_ALLOW: return "allow";
+    }
+    return "";
+}
+
+static void dump_clause(struct text *text, const struct ast_clause *clause, unsigned level) {
+    indent(text, level);
+    text_add_string(text, clause_name(clause->kind));
+    add_words(text, clause->words);
+    if (clause->mode.text) {
+        text_add_string(text, " by ");
+        add_word(text, clause->mode);
+    }
+    text_add_char(text, '\n');
+    if (clause->expr) dump_expr(text, clause->expr, level + 1);
+    dump_subjects(text, clause->subjects, level + 1);
+    for (size_t i = 0; i < clause->paths.count; i++) {
+        indent(text, level + 1);
+        text_add_string(text, "path");
+        add_path(text, clause->paths.items[i]);
+        text_add_char(text, '\n');
+    }
+}
+
+// ---- steps ----
+
+static void dump_pairs(struct text *text, const char *name, struct ast_pairs pairs, unsigned level) {
+    for (size_t i = 0; i < pairs.count; i++) {
+        indent(text, level);
+        text_printf(text, "%s ", name);
+        add_word(text, pairs.items[i].key);
+        text_add_string(text, " = ");
+        add_word(text, pairs.items[i].value);
+        text_add_char(text, '\n');
+    }
+}
+
+static void dump_state(struct text *text, const char *name, const struct ast_object_state *state, unsigned level) {
+    indent(text, level);
+    text_printf(text, "%s%s%s\n", name, state->given ? "" : " nothing", state->terminating ? " terminating" : "");
+    dump_pairs(text, "label", state->labels, level + 1);
+    dump_pairs(text, "annotation", state->annotations, level + 1);
+    for (size_t i = 0; i < state->field_count; i++) {
+        indent(text, level + 1);
+        text_add_string(text, "field");
+        add_path(text, state->fields[i].path);
+        text_add_string(text, " = ");
+        add_word(text, state->fields[i].value);
+        text_add_char(text, '\n');
+    }
+    if (!state->object.text) return;
+    indent(text, level + 1);
+    text_add_string(text, "object ");
+    add_word(text, state->object);
+    text_add_char(text, '\n');
+}
+
+static const char *expectation_name(enum ast_expectation expectation) {
+    switch (expectation) {
+    case AST_EXPECT_ALLOWED: return "allowed";
+    case AST_EXPECT_DENIED: return "denied";
+    case AST_EXPECT_WARNED: return "warned";
+    }
+    return "";
+}
+
+static void dump_step(struct text *text, const struct ast_step *step, unsigned level) {
+    indent(text, level);
+    switch (step->kind) {
+    case AST_STEP_AS:
+        text_add_string(text, "as\n");
+        dump_subjects(text, step->subjects, level + 1);
+        break;
+    case AST_STEP_OPERATION:
+        add_word(text, step->operation);
+        text_add_char(text, ' ');
+        add_word(text, step->resource);
+        text_add_char(text, ' ');
+        add_word(text, step->name);
+        text_add_char(text, '\n');
+        dump_state(text, step->has_arrow ? "before" : "state", &step->before, level + 1);
+        if (step->has_arrow) dump_state(text, "after", &step->after, level + 1);
+        break;
+    case AST_STEP_IN_NAMESPACE:
+        text_printf(text, "in namespace%s\n", step->namespace_terminating ? " terminating" : "");
+        dump_pairs(text, "label", step->namespace_labels, level + 1);
+        break;
+    case AST_STEP_GRANTS:
+        text_add_string(text, "grants");
+        add_words(text, step->words);
+        text_add_char(text, '\n');
+        break;
+    case AST_STEP_EXPECT:
+        text_printf(text, "expect %s", expectation_name(step->expectation));
+        if (step->lock.text) {
+            text_add_string(text, " by ");
+            add_word(text, step->lock);
+        }
+        text_add_char(text, '\n');
+        break;
+    }
+}
+
+// ---- items ----
+
+static const char *item_name(enum ast_item_kind kind) {
+    switch (kind) {
+    case AST_ITEM_POLICY: return "policy";
+    case AST_ITEM_INCLUDE: return "include";
+    case AST_ITEM_RESOURCE: return "resource";
+    case AST_ITEM_ACTOR: return "actor";
+    case AST_ITEM_OBJECT: return "object";
+    case AST_ITEM_LOCK: return "lock";
+    case AST_ITEM_GRANT: return "grant";
+    case AST_ITEM_DEPLOYER: return "deployer";
+    case AST_ITEM_WEBHOOK: return "webhook";
+    case AST_ITEM_TEST: return "test";
+    }
+    return "";
+}
+
+static void add_resource(struct text *text, const struct ast_item *item) {
+    if (item->as.resource.version.text) {
+        text_add_string(text, " version ");
+        add_word(text, item->as.resource.version);
+    }
+    text_add_string(text, item->as.resource.namespaced ? " namespaced" : " cluster");
+    if (item->as.resource.kind.text) {
+        text_add_string(text, " kind ");
+        add_word(text, item->as.resource.kind);
+    }
+    if (item->as.resource.subresources.count) {
+        text_add_string(text, " subresources");
+        add_words(text, item->as.resource.subresources);
+    }
+    text_add_char(text, '\n');
+}
+
+static void dump_actor(struct text *text, const struct ast_item *item) {
+    text_printf(text, "%s\n", item->as.actor.create ? " new" : "");
+    dump_subjects(text, item->as.actor.subjects, 1);
+    if (!item->as.actor.sealed) return;
+    text_add_string(text, "  sealed\n");
+    dump_subjects(text, item->as.actor.sealed_by, 2);
+    for (size_t i = 0; i < item->as.actor.accepts.count; i++) dump_clause(text, item->as.actor.accepts.items[i], 2);
+}
+
+static void dump_block(struct text *text, const struct ast_item *item) {
+    if (item->as.block.objects.count) {
+        text_add_string(text, " on");
+        add_words(text, item->as.block.objects);
+    }
+    text_add_char(text, '\n');
+    if (item->as.block.to.count) text_add_string(text, "  to\n");
+    dump_subjects(text, item->as.block.to, 2);
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) dump_clause(text, item->as.block.clauses.items[i], 1);
+}
+
+void ast_dump(struct text *text, const struct ast_file *file) {
+    for (const struct ast_item *item = file->first; item; item = item->next) {
+        text_printf(text, "%s ", item_name(item->kind));
+        if (item->name.text) add_word(text, item->name);
+        switch (item->kind) {
+        case AST_ITEM_POLICY:
+        case AST_ITEM_INCLUDE:
+        case AST_ITEM_WEBHOOK: text_add_char(text, '\n'); break;
+        case AST_ITEM_RESOURCE: add_resource(text, item); break;
+        case AST_ITEM_ACTOR: dump_actor(text, item); break;
+        case AST_ITEM_OBJECT:
+        case AST_ITEM_LOCK:
+        case AST_ITEM_GRANT:
+        case AST_ITEM_DEPLOYER: dump_block(text, item); break;
+        case AST_ITEM_TEST:
+            text_add_char(text, '\n');
+            for (size_t i = 0; i < item->as.test.count; i++) dump_step(text, item->as.test.steps[i], 1);
+            break;
+        }
+    }
+}

@@ -1,0 +1,282 @@
+// Files, includes and the names of policies; see load.h.
+#define _XOPEN_SOURCE 700 // realpath
+
+#include "front/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "front/parse.h"
+#include "kubernetes/kube.h"
+#include "report/diag.h"
+#include "report/source.h"
+
+enum progress { WAITING, IN_PROGRESS, DONE };
+
+struct loaded {
+    const char *name; // as it is shown
+    const char *path; // normalized: what tells files apart
+    const char *root; // normalized directory that its includes may not leave
+    uint32_t source;
+    struct unit unit;
+    enum progress progress;
+    struct loaded *included_by;
+};
+
+// ---- paths: worked on as text, so that nothing depends on the machine ----
+
+// Without "." and "..", as far as the text tells; "" is the current directory.
+static const char *normalize(struct arena *arena, const char *path) {
+    const char **parts = NULL;
+    size_t count = 0;
+    const bool absolute = *path == '/';
+    for (const char *at = path; *at;) {
+        const size_t len = strcspn(at, "/");
+        const char *part = arena_copy(arena, at, len);
+        at += len + (at[len] == '/');
+        if (!*part || strcmp(part, ".") == 0) continue;
+        const bool up = strcmp(part, "..") == 0;
+        if (up && count && strcmp(parts[count - 1], "..") != 0)
+            count--;
+        else if (!up || !absolute)
+            ARENA_PUSH(arena, parts, count, part);
+    }
+    struct text text;
+    text_init(&text, arena);
+    if (absolute) text_add_char(&text, '/');
+    for (size_t i = 0; i < count; i++) text_printf(&text, "%s%s", i ? "/" : "", parts[i]);
+    return text_string(&text);
+}
+
+static const char *directory(struct arena *arena, const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return "";
+    return arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static bool is_below(const char *root, const char *path) {
+    if (strcmp(path, "..") == 0 || strncmp(path, "../", 3) == 0) {
+        // The root must go up at least as far.
+        const size_t len = strlen(root);
+        return len && strncmp(path, root, len) == 0 && path[len] == '/' && strncmp(path + len + 1, "..", 2) != 0;
+    }
+    if (!*root) return *path != '/';
+    if (strcmp(root, "/") == 0) return *path == '/';
+    const size_t len = strlen(root);
+    return strncmp(path, root, len) == 0 && path[len] == '/';
+}
+
+// ---- texts ----
+
+static struct loaded *find(const struct loader *loader, const char *path) {
+    for (size_t i = 0; i < loader->file_count; i++)
+        if (strcmp(loader->files[i]->path, path) == 0) return loader->files[i];
+    return NULL;
+}
+
+static struct loaded *add(struct loader *loader, const char *name, const char *root, const char *bytes, size_t len) {
+    struct loaded *file = ARENA_NEW(loader->arena, struct loaded);
+    file->name = arena_copy(loader->arena, name, strlen(name));
+    file->path = normalize(loader->arena, name);
+    file->root = root ? root : directory(loader->arena, file->path);
+    file->source = source_add(loader->sources, loader->diags, file->name, bytes, len);
+    ARENA_PUSH(loader->arena, loader->files, loader->file_count, file);
+    return file;
+}
+
+static const char *given_root(struct loader *loader) {
+    return loader->root ? normalize(loader->arena, loader->root) : NULL;
+}
+
+void load_add_buffer(struct loader *loader, const char *name, const char *bytes, size_t len) {
+    add(loader, name, given_root(loader), bytes, len);
+}
+
+// Why the file is not opened; NULL when it may be. To open a pipe that nobody writes to would never end; those of the
+// system (/dev/stdin, the /dev/fd/63 of a shell's process substitution) are open already.
+static const char *refuse_kind(const char *path, mode_t mode, bool included) {
+    if (S_ISDIR(mode)) return strerror(EISDIR);
+    if (included && !S_ISREG(mode)) return "it is not a regular file";
+    const bool of_system = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+    if (S_ISFIFO(mode) && !of_system) return "it is a pipe; give it on standard input, with '-' as the path";
+    return NULL;
+}
+
+// The whole file in the arena, or NULL and the reason; more than a source may have is cut just behind the limit, so
+// that it is refused without being read to its end.
+static const char *read_file(struct arena *arena, const char *path, bool included, size_t *ret_len,
+                             const char **ret_reason) {
+    enum { CHUNK = 64 * 1024 };
+    struct text text;
+    text_init(&text, arena);
+    char *chunk = arena_alloc(arena, CHUNK);
+    struct stat status;
+    *ret_reason = stat(path, &status) != 0 ? strerror(errno) : refuse_kind(path, status.st_mode, included);
+    if (*ret_reason) return NULL;
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        *ret_reason = strerror(errno);
+        return NULL;
+    }
+    bool enough = true;
+    size_t got = 0;
+    while (enough && text.len <= LIMIT_SOURCE_BYTES && (got = fread(chunk, 1, CHUNK, file)) > 0)
+        enough = text_try_add(&text, chunk, got);
+    if (ferror(file)) *ret_reason = strerror(errno);
+    fclose(file);
+    if (!enough) arena_exhausted(arena);
+    if (*ret_reason) return NULL;
+    *ret_len = text.len;
+    return text_string(&text);
+}
+
+static struct loaded *read_and_add(struct loader *loader, const char *path, const char *root, struct span span) {
+    size_t len = 0;
+    const char *reason = NULL;
+    const char *bytes = read_file(loader->arena, path, span.file != SPAN_NOWHERE, &len, &reason);
+    if (bytes) return add(loader, path, root, bytes, len);
+    loader->failed = true;
+    diag_report(loader->diags, DIAG_INPUT, span, "cannot read '%s': %s", path, reason);
+    return NULL;
+}
+
+void load_add_file(struct loader *loader, const char *path) {
+    if (!find(loader, normalize(loader->arena, path))) read_and_add(loader, path, given_root(loader), span_none());
+}
+
+// ---- links: where a path really leads ----
+
+// Absolute and without links, in the arena; NULL when there is no such file.
+static const char *resolve(struct arena *arena, const char *path) {
+    char *real = realpath(*path ? path : ".", NULL);
+    const size_t size = real ? strlen(real) + 1 : 0;
+    char *copy = real ? arena_try_alloc(arena, size) : NULL;
+    const bool exhausted = real ? !copy : errno == ENOMEM;
+    if (copy) memcpy(copy, real, size);
+    free(real);
+    if (exhausted) arena_exhausted(arena);
+    return copy;
+}
+
+// Whether the file, which is below the root by its name, is elsewhere by way of a link.
+static bool leads_out(struct arena *arena, const char *root, const char *path) {
+    const char *real_root = resolve(arena, root), *real = resolve(arena, path);
+    return real_root && real && !is_below(real_root, real);
+}
+
+// ---- policies and includes ----
+
+static const char *stem(struct arena *arena, const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    return arena_copy(arena, base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+static void name_policy(struct loader *loader, struct loaded *file) {
+    struct unit *unit = &file->unit;
+    unit->policy_span = span_none();
+    for (struct ast_item *item = unit->file->first; item; item = item->next) {
+        if (item->kind != AST_ITEM_POLICY || !item->name.text) continue;
+        if (unit->policy) {
+            struct diagnostic *diagnostic =
+                diag_report(loader->diags, DIAG_REPEATED_CLAUSE, item->keyword, "a file belongs to one policy");
+            diag_relate(diagnostic, unit->policy_span, "named here");
+            diag_help(loader->diags, diagnostic, "split the file");
+            continue;
+        }
+        unit->policy = item->name.text;
+        unit->policy_span = item->name.span;
+    }
+    // What makes no object may be of a policy without a name; the stem is what tells it from others.
+    if (!unit->policy) unit->policy = stem(loader->arena, file->path);
+    if (unit->policy_span.file == SPAN_NOWHERE || kube_is_dns_subdomain(unit->policy)) return;
+    struct diagnostic *diagnostic =
+        diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span, "'%.80s%s' is not a name for a policy",
+                    unit->policy, strlen(unit->policy) > 80 ? "…" : "");
+    diag_help(loader->diags, diagnostic, "use at most 253 lower-case letters, digits, '-' and '.'");
+}
+
+static void refuse_include(struct loader *loader, struct word path, const char *reason, const char *help) {
+    struct diagnostic *diagnostic =
+        diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
+    diag_help(loader->diags, diagnostic, "%s", help);
+}
+
+// The chain of includes that leads back to where it began.
+static const char *cycle_text(struct loader *loader, const struct loaded *from, const struct loaded *to) {
+    const char *text = to->name;
+    for (const struct loaded *at = from; at && at != to; at = at->included_by)
+        text = arena_printf(loader->arena, "%s → %s", at->name, text);
+    return arena_printf(loader->arena, "%s → %s", to->name, text);
+}
+
+static void load(struct loader *loader, struct loaded *file, unsigned depth);
+
+static void include(struct loader *loader, struct loaded *file, struct word path, unsigned depth) {
+    struct arena *arena = loader->arena;
+    if (*path.text == '/' || strstr(path.text, "://")) {
+        refuse_include(loader, path, "is no relative path",
+                       "includes are files below the root, named relative to this file");
+        return;
+    }
+    const char *base = directory(arena, file->path);
+    const char *target = normalize(arena, *base ? arena_printf(arena, "%s/%s", base, path.text) : path.text);
+    if (!is_below(file->root, target)) {
+        refuse_include(loader, path, "leaves the root", "compile the directory above, or say --root DIR");
+        return;
+    }
+    if (leads_out(arena, file->root, target)) {
+        refuse_include(loader, path, "is a link that leaves the root",
+                       "copy the file into the root, or say --root DIR for a directory that holds both");
+        return;
+    }
+    if (depth >= LIMIT_INCLUDE_DEPTH) {
+        refuse_include(loader, path, "is nested too deeply", "flatten the chain of includes");
+        return;
+    }
+    struct loaded *included = find(loader, target);
+    if (!included) included = read_and_add(loader, target, file->root, path.span);
+    if (!included) return;
+    if (included->progress == IN_PROGRESS) {
+        refuse_include(loader, path, arena_printf(arena, "forms a cycle: %s", cycle_text(loader, file, included)),
+                       "move what both need into a third file");
+        return;
+    }
+    struct unit *unit = &included->unit;
+    ARENA_PUSH(arena, file->unit.includes, file->unit.include_count, unit);
+    if (included->progress == WAITING) {
+        included->included_by = file;
+        load(loader, included, depth + 1);
+    }
+}
+
+static void load(struct loader *loader, struct loaded *file, unsigned depth) {
+    file->progress = IN_PROGRESS;
+    file->unit.file = parse_file(loader->arena, loader->diags, loader->sources, file->source);
+    name_policy(loader, file);
+    bool empty = true;
+    for (struct ast_item *item = file->unit.file->first; item; item = item->next) {
+        empty = false;
+        if (item->kind == AST_ITEM_INCLUDE && item->name.text) include(loader, file, item->name, depth);
+    }
+    if (empty && loader->sources->items[file->source].usable && !loader->diags->errors) {
+        const struct span start = {file->source, 0, 0};
+        struct diagnostic *diagnostic = diag_report(loader->diags, DIAG_NO_POLICY, start, "the file declares nothing");
+        diag_help(loader->diags, diagnostic, "a policy has at least one lock or grant");
+    }
+    file->progress = DONE;
+}
+
+void load_units(struct loader *loader, struct unit ***ret_units, size_t *ret_count) {
+    // Includes add to the list while it is walked.
+    for (size_t i = 0; i < loader->file_count; i++)
+        if (loader->files[i]->progress == WAITING) load(loader, loader->files[i], 0);
+    *ret_units = ARENA_ARRAY(loader->arena, struct unit *, loader->file_count);
+    *ret_count = loader->file_count;
+    for (size_t i = 0; i < loader->file_count; i++) (*ret_units)[i] = &loader->files[i]->unit;
+}

@@ -1,0 +1,585 @@
+// Sets up lexer and grammar, hands tokens from one to the other, and words what the grammar reports.
+//
+// What one token of look-ahead cannot decide is decided here (`in namespace` in tests, `new`, `labeled`, `not`), and so
+// is where the grammar goes on after an error: it then gets RESUME, a `{` or a `}` and sees none of what was skipped.
+#include "front/parse.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/suggest.h"
+#include "base/text.h"
+#include "front/ast_build.h"
+#include "front/lexer.h"
+#include "front/parse_errors.h"
+#include "klock_parser.h"
+#include "report/diag.h"
+#include "report/source.h"
+
+enum { MAX_LISTED = 6, SHOWN_BYTES = 60 };
+
+struct ast_file *parse_file(struct arena *arena, struct diags *diags, const struct sources *sources, uint32_t source) {
+    struct ast_file *file = ARENA_NEW(arena, struct ast_file);
+    file->source = source;
+    const struct source *text = &sources->items[source];
+    if (!text->usable) return file;
+    const unsigned char *const begin = (const unsigned char *)text->text;
+    struct parser parser = {
+        .arena = arena,
+        .diags = diags,
+        .file = file,
+        .lexer =
+            {
+                .arena = arena,
+                .diags = diags,
+                .file = source,
+                .begin = begin,
+                .cursor = begin,
+                .limit = begin + text->len,
+            },
+    };
+    klock_yyparse(&parser);
+    return file;
+}
+
+// ---- kinds of tokens ----
+
+static bool is_item_keyword(int kind) {
+    return kind >= TOK_POLICY && kind <= TOK_TEST;
+}
+
+static bool is_clause_keyword(int kind) {
+    switch (kind) {
+    case TOK_RESOURCES:
+    case TOK_EXCEPT:
+    case TOK_NAMESPACE:
+    case TOK_CLUSTER:
+    case TOK_NAME:
+    case TOK_LABELS:
+    case TOK_ANNOTATIONS:
+    case TOK_WHERE:
+    case TOK_ALL:
+    case TOK_DENY:
+    case TOK_EXCLUSIVE:
+    case TOK_WHEN:
+    case TOK_UNLESS:
+    case TOK_CHANGING:
+    case TOK_REQUIRE:
+    case TOK_EXEMPT:
+    case TOK_BREAK_GLASS:
+    case TOK_GUARD:
+    case TOK_COVER:
+    case TOK_CASCADE:
+    case TOK_MODE:
+    case TOK_ON:
+    case TOK_MESSAGE:
+    case TOK_OWNER:
+    case TOK_TICKET:
+    case TOK_ACTIVE:
+    case TOK_ALLOW: return true;
+    }
+    return false;
+}
+
+static bool is_step_keyword(int kind) {
+    switch (kind) {
+    case TOK_AS:
+    case TOK_CREATE:
+    case TOK_UPDATE:
+    case TOK_DELETE:
+    case TOK_CONNECT:
+    case TOK_EVICT:
+    case TOK_SCALE:
+    case TOK_DELETE_COLLECTION:
+    case TOK_IN_STEP:
+    case TOK_GRANTS:
+    case TOK_EXPECT: return true;
+    }
+    return false;
+}
+
+static bool is_subject_keyword(int kind) {
+    switch (kind) {
+    case TOK_SERVICEACCOUNT:
+    case TOK_SA:
+    case TOK_SERVICEACCOUNTS:
+    case TOK_USER:
+    case TOK_GROUP:
+    case TOK_UID:
+    case TOK_MAY: return true;
+    }
+    return false;
+}
+
+static bool is_name(int kind) {
+    return kind == TOK_WORD || kind == TOK_STRING || (kind >= TOK_POLICY && kind <= TOK_MUTATING);
+}
+
+// What asks for another part of the same clause behind it.
+static bool is_open_ended(int kind) {
+    switch (kind) {
+    case TOK_COMMA:
+    case TOK_OPEN:
+    case TOK_OPEN_BRACKET:
+    case TOK_DOT:
+    case TOK_EQUALS:
+    case TOK_EQUALS_EQUALS:
+    case TOK_NOT_EQUALS:
+    case TOK_LESS:
+    case TOK_LESS_EQUAL:
+    case TOK_GREATER:
+    case TOK_GREATER_EQUAL:
+    case TOK_BANG:
+    case TOK_ARROW:
+    case TOK_AND:
+    case TOK_OR:
+    case TOK_NOT: return true;
+    }
+    return false;
+}
+
+// ---- from lexer to grammar ----
+
+static struct token peek(const struct parser *p, int ahead) {
+    struct lexer lexer = p->lexer;
+    lexer.quiet = true;
+    struct token token = lexer_next(&lexer);
+    while (ahead-- > 0) token = lexer_next(&lexer);
+    return token;
+}
+
+static struct token made_up(const struct parser *p, int kind, uint32_t at) {
+    return (struct token){.kind = kind, .span = {p->lexer.file, at, at}, .reported_already = true};
+}
+
+static struct token read_token(struct parser *p, bool quiet) {
+    p->lexer.quiet = quiet;
+    const struct token token = lexer_next(&p->lexer);
+    p->lexer.quiet = false;
+    return token;
+}
+
+// Whether the token begins an item, which is never legal inside a block: somebody forgot the closing brace.
+static bool begins_item_in_block(const struct parser *p, struct token token) {
+    if (!token.first_on_line || !is_item_keyword(token.kind)) return false;
+    const struct token name = peek(p, 0);
+    if (!is_name(name.kind) || name.first_on_line) return false;
+    const int next = peek(p, 1).kind;
+    switch (token.kind) {
+    case TOK_OBJECT: return next == TOK_OPEN_BRACE;
+    case TOK_LOCK: return next == TOK_OPEN_BRACE || next == TOK_ON;
+    case TOK_GRANT: return next == TOK_TO;
+    case TOK_ACTOR: return next == TOK_EQUALS;
+    case TOK_WEBHOOK: return next == TOK_VALIDATING || next == TOK_MUTATING;
+    case TOK_TEST: return name.kind == TOK_STRING && next == TOK_OPEN_BRACE;
+    }
+    return false;
+}
+
+// Closes the block that the text leaves open; `next` is read again behind it.
+static struct token close_block(struct parser *p, struct lexer start, struct token next) {
+    if (!(next.kind == TOK_END && p->lexer.truncated)) {
+        struct diagnostic *diagnostic =
+            next.kind == TOK_END ? diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected end of file, expected '}'")
+                                 : diag_report(p->diags, DIAG_SYNTAX, next.span,
+                                               "unexpected '%s', expected '}' before it", next.word.text);
+        diag_relate(diagnostic, p->block_begin, "this block is not closed");
+    }
+    start.truncated = p->lexer.truncated;
+    p->lexer = start;
+    p->in_block = false;
+    p->recovering = false;
+    return made_up(p, TOK_CLOSE_BRACE, next.span.begin);
+}
+
+// Behind `{` of a webhook: its body is not read yet.
+static void skip_body(struct parser *p) {
+    for (unsigned depth = 0;;) {
+        const struct lexer start = p->lexer;
+        const struct token token = lexer_next(&p->lexer);
+        const bool outside = token.kind == TOK_CLOSE_BRACE && depth == 0;
+        if (outside || token.kind == TOK_END || begins_item_in_block(p, token)) {
+            p->lexer = start;
+            return;
+        }
+        if (token.kind == TOK_OPEN_BRACE) depth++;
+        if (token.kind == TOK_CLOSE_BRACE) depth--;
+    }
+}
+
+// Behind a `{` that does not belong here.
+static void skip_braces(struct parser *p) {
+    skip_body(p);
+    if (peek(p, 0).kind == TOK_CLOSE_BRACE) lexer_next(&p->lexer);
+}
+
+// The grammar goes on with what the lexer reads from `start`.
+static struct token resume_at(struct parser *p, struct lexer start) {
+    p->lexer = start;
+    p->recovering = false;
+    p->parentheses = p->negations = 0;
+    p->variables.count = 0;
+    if (!p->in_block) p->head = HEAD_NONE;
+    return made_up(p, TOK_RESUME, (uint32_t)(start.cursor - start.begin));
+}
+
+// Keywords that are words where they do not act as keywords, and the other way round.
+static struct token disambiguate(const struct parser *p, struct token token) {
+    if (token.kind != TOK_IN && token.kind != TOK_LABELED && token.kind != TOK_NEW && token.kind != TOK_NOT)
+        return token;
+    const int before = p->last.kind;
+    const int next = peek(p, 0).kind;
+    switch (token.kind) {
+    case TOK_IN:
+        if (p->in_block && p->head == HEAD_STEPS && next == TOK_NAMESPACE) {
+            const int state = peek(p, 1).kind;
+            if (state == TOK_LABELS || state == TOK_TERMINATING) token.kind = TOK_IN_STEP;
+        }
+        break;
+    case TOK_LABELED:
+        if (before != TOK_NAMESPACE || next == TOK_COMMA || next == TOK_CLOSE_BRACE) token.kind = TOK_WORD;
+        break;
+    case TOK_NEW:
+        if (!p->in_block && before == TOK_EQUALS && p->previous[1] == TOK_ACTOR &&
+            (is_subject_keyword(next) || next == TOK_WORD || next == TOK_STRING))
+            token.kind = TOK_NEW_ACTOR;
+        break;
+    case TOK_NOT:
+        switch (next) {
+        case TOK_EQUALS:
+        case TOK_EQUALS_EQUALS:
+        case TOK_NOT_EQUALS:
+        case TOK_LESS:
+        case TOK_LESS_EQUAL:
+        case TOK_GREATER:
+        case TOK_GREATER_EQUAL:
+        case TOK_COMMA:
+        case TOK_CLOSE:
+        case TOK_CLOSE_BRACE: token.kind = TOK_WORD;
+        }
+        break;
+    }
+    return token;
+}
+
+static bool has_block(enum item_head head) {
+    return head != HEAD_NONE && head != HEAD_PLAIN;
+}
+
+static bool can_begin_in_block(const struct parser *p, int kind) {
+    return p->head == HEAD_STEPS ? is_step_keyword(kind) : is_clause_keyword(kind);
+}
+
+static bool can_resume_in_block(const struct parser *p, struct token token, int before) {
+    if (is_open_ended(before) || !token.first_on_line) return false;
+    return can_begin_in_block(p, token.kind) || token.kind == TOK_WORD;
+}
+
+static bool can_resume_between_items(const struct parser *p, struct token token, int before) {
+    if (is_open_ended(before) || !(token.first_on_line || before == TOK_CLOSE_BRACE)) return false;
+    if (is_item_keyword(token.kind)) return true;
+    return token.kind == TOK_WORD && !has_block(p->head); // the head of a block goes on up to its brace
+}
+
+// Skips to where the grammar can go on, and gives what makes it do so.
+static struct token recover(struct parser *p) {
+    if (p->retry_last) {
+        p->retry_last = false;
+        return resume_at(p, p->start_of_last);
+    }
+    int before = p->last.kind;
+    if (p->skip_block) {
+        p->skip_block = false;
+        skip_braces(p);
+        before = TOK_CLOSE_BRACE;
+    }
+    bool same_line = true; // one report is enough for a line
+    for (;;) {
+        const struct lexer start = p->lexer;
+        struct token token = disambiguate(p, read_token(p, same_line));
+        if (token.first_on_line && same_line) {
+            same_line = false;
+            p->lexer = start;
+            continue;
+        }
+        if (p->in_block) {
+            if (token.kind == TOK_CLOSE_BRACE) {
+                p->in_block = p->recovering = false;
+                return token;
+            }
+            if (token.kind == TOK_END || begins_item_in_block(p, token)) return close_block(p, start, token);
+            if (can_resume_in_block(p, token, before)) return resume_at(p, start);
+        } else {
+            if (token.kind == TOK_END) return token;
+            if (token.kind == TOK_OPEN_BRACE && has_block(p->head)) return token;
+            if (can_resume_between_items(p, token, before)) return resume_at(p, start);
+        }
+        if (token.kind == TOK_OPEN_BRACE) {
+            skip_braces(p);
+            token.kind = TOK_CLOSE_BRACE;
+        }
+        before = token.kind;
+    }
+}
+
+// Nothing may nest so deep that the grammar's stack or a recursive pass could run out.
+static bool nests_too_deep(struct parser *p, int kind) {
+    const bool negation = kind == TOK_NOT || kind == TOK_BANG;
+    p->negations = negation ? p->negations + 1 : 0;
+    if (kind == TOK_OPEN) p->parentheses++;
+    if (kind == TOK_CLOSE && p->parentheses) p->parentheses--;
+    if (p->parentheses <= LIMIT_EXPR_DEPTH && p->negations <= LIMIT_EXPR_DEPTH) return false;
+    p->parentheses = p->negations = 0;
+    return true;
+}
+
+static struct token next_token(struct parser *p) {
+    struct lexer start = p->lexer;
+    struct token token;
+    if (p->recovering) {
+        token = recover(p);
+    } else {
+        token = disambiguate(p, read_token(p, false));
+        if (p->in_block && (token.kind == TOK_END || begins_item_in_block(p, token))) {
+            token = close_block(p, start, token);
+        } else if (nests_too_deep(p, token.kind)) {
+            parse_error_too_deep(p, token.span);
+            token.kind = TOK_KLOCK_YYerror;
+        }
+    }
+    switch (token.kind) {
+    case TOK_KLOCK_YYerror: p->recovering = true; break;
+    case TOK_OPEN_BRACE:
+        if (p->in_block || !has_block(p->head)) break;
+        p->recovering = false;
+        p->in_block = true;
+        p->block_begin = token.span;
+        p->parentheses = p->negations = 0;
+        if (p->head == HEAD_WEBHOOK) skip_body(p);
+        break;
+    case TOK_CLOSE_BRACE:
+        p->closes_block = p->in_block || token.reported_already;
+        p->in_block = false;
+        break;
+    }
+    p->start_of_last = start;
+    return token;
+}
+
+int klock_yylex(union KLOCK_YYSTYPE *value, struct span *location, struct parser *p) {
+    const struct token token = next_token(p);
+    memmove(&p->previous[1], &p->previous[0], (PREVIOUS_TOKENS - 1) * sizeof *p->previous);
+    p->previous[0] = p->last.kind;
+    p->before = p->last;
+    p->last = token;
+    value->TOK_WORD = token.word;
+    *location = token.span;
+    return token.kind;
+}
+
+// ---- errors ----
+
+// The token as the message names it, in quotes and short.
+static const char *shown(struct parser *p, struct token token) {
+    if (token.kind == TOK_END) return "end of file";
+    if (token.kind == TOK_STRING) return "string";
+    const char *text = (const char *)p->lexer.begin + token.span.begin;
+    size_t len = token.span.end - token.span.begin;
+    if (len <= SHOWN_BYTES) return arena_printf(p->arena, "'%.*s'", (int)len, text);
+    len = utf8_valid_prefix(text, SHOWN_BYTES);
+    return arena_printf(p->arena, "'%.*s\xe2\x80\xa6'", (int)len, text);
+}
+
+static bool expects(const struct parse_expected *expected, int kind) {
+    for (size_t i = 0; i < expected->count; i++)
+        if (expected->kinds[i] == kind) return true;
+    return false;
+}
+
+static bool is_comparison(int kind) {
+    switch (kind) {
+    case TOK_EQUALS:
+    case TOK_EQUALS_EQUALS:
+    case TOK_NOT_EQUALS:
+    case TOK_LESS:
+    case TOK_LESS_EQUAL:
+    case TOK_GREATER:
+    case TOK_GREATER_EQUAL:
+    case TOK_LIKE:
+    case TOK_MATCHES:
+    case TOK_CONTAINS:
+    case TOK_NOTIN:
+    case TOK_IN:
+    case TOK_NOT: return true;
+    }
+    return false;
+}
+
+struct list {
+    const char *items[MAX_LISTED + 1];
+    size_t count; // may be one beyond MAX_LISTED: too many to be listed
+};
+
+static void list_add(struct list *list, const char *item) {
+    if (list->count <= MAX_LISTED) list->items[list->count++] = item;
+}
+
+// What could stand there, in the words of the language reference rather than token by token.
+static void list_expected(struct parser *p, const struct parse_expected *expected, struct list *list) {
+    const bool word = expects(expected, TOK_WORD), quoted = expects(expected, TOK_STRING);
+    if (word) {
+        const bool nests = expects(expected, TOK_OPEN);
+        list_add(list, !nests ? "a name" : quoted ? "a label key" : "a condition");
+        if (expects(expected, TOK_STAR)) list_add(list, "'*'");
+        return;
+    }
+    const bool comparison = expects(expected, TOK_EQUALS_EQUALS);
+    const bool clause = expects(expected, TOK_RESOURCES) && expects(expected, TOK_DENY);
+    const bool step = expects(expected, TOK_EXPECT) && expects(expected, TOK_GRANTS);
+    const bool item = expects(expected, TOK_LOCK) && expects(expected, TOK_GRANT);
+    if (comparison) list_add(list, "a comparison");
+    for (size_t i = 0; i < expected->count; i++) {
+        const int kind = expected->kinds[i];
+        if (comparison && is_comparison(kind)) continue;
+        if ((clause && is_clause_keyword(kind)) || (step && is_step_keyword(kind)) || (item && is_item_keyword(kind)))
+            continue;
+        if (kind == TOK_CLOSE_BRACE || kind == TOK_END || kind == TOK_RESUME) continue;
+        if (kind == TOK_STRING) {
+            list_add(list, "a string");
+        } else {
+            list_add(list, arena_printf(p->arena, "'%s'", expected->spellings[i]));
+        }
+    }
+    if (clause) list_add(list, "a clause");
+    if (step) list_add(list, "a step");
+    if (item) list_add(list, "a declaration");
+    if (expects(expected, TOK_CLOSE_BRACE)) list_add(list, "'}'");
+    if (expects(expected, TOK_END) && !item) list_add(list, "end of file");
+}
+
+static const char *join_list(struct parser *p, const struct list *list) {
+    struct text text;
+    text_init(&text, p->arena);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i) text_add_string(&text, i + 1 == list->count ? " or " : ", ");
+        text_add_string(&text, list->items[i]);
+    }
+    return text_string(&text);
+}
+
+// The keyword that was probably meant, where only keywords can stand.
+static const char *meant(const struct parser *p, const struct parse_expected *expected) {
+    if (!is_name(p->last.kind) || p->last.kind == TOK_STRING || expects(expected, TOK_WORD)) return NULL;
+    const char *candidates[PARSE_MAX_EXPECTED];
+    size_t count = 0;
+    for (size_t i = 0; i < expected->count; i++)
+        if (is_name(expected->kinds[i]) && expected->kinds[i] != TOK_STRING)
+            candidates[count++] = expected->spellings[i];
+    return suggest_nearest(p->last.word.text, candidates, count);
+}
+
+// Where a path was read that was to be a predicate (`lable tier`): what it was to begin with.
+static const char *meant_predicate(const struct parser *p, const struct parse_expected *expected) {
+    static const char *const words[] = {"label", "annotation", "name", "namespace", "field", "user",      "group",
+                                        "actor", "old",        "new",  "any",       "all",   "operation", "cel"};
+    // A selector goes on with a comma, and begins with any key.
+    if (p->before.kind != TOK_WORD || !expects(expected, TOK_EQUALS_EQUALS) || !expects(expected, TOK_DOT) ||
+        expects(expected, TOK_COMMA))
+        return NULL;
+    return suggest_nearest(p->before.word.text, words, sizeof words / sizeof *words);
+}
+
+// `user alice`, `name web`: what is a subject or a clause elsewhere is compared in a condition.
+static const char *comparison_help(const struct parser *p, const struct parse_expected *expected) {
+    const int before = p->before.kind;
+    if (!is_name(p->last.kind) || !expects(expected, TOK_EQUALS_EQUALS)) return NULL;
+    if (before != TOK_USER && before != TOK_NAME && before != TOK_NAMESPACE) return NULL;
+    return arena_printf(p->arena, "a condition compares: %s = %s", p->before.word.text,
+                        p->last.kind == TOK_STRING ? arena_printf(p->arena, "\"%s\"", p->last.word.text)
+                                                   : p->last.word.text);
+}
+
+// `label state = new`: words that read a value stand for nothing alone.
+static const char *reading_help(const struct parser *p) {
+    const int word = p->before.kind, comparison = p->previous[1];
+    const bool reads =
+        word == TOK_OLD || word == TOK_NEW || word == TOK_FIELD || word == TOK_LABEL || word == TOK_ANNOTATION;
+    if (!reads || !(is_comparison(comparison) || comparison == TOK_OPEN || comparison == TOK_COMMA)) return NULL;
+    return arena_printf(p->arena, "on the right side '%s' reads a value; quote it if the word itself is meant: \"%s\"",
+                        p->before.word.text, p->before.word.text);
+}
+
+// What may help where no keyword was meant; NULL if nothing is known to.
+static const char *syntax_help(const struct parser *p, const struct parse_expected *expected) {
+    const int kind = p->last.kind;
+    const char *help = comparison_help(p, expected);
+    if (!help) help = reading_help(p);
+    if (help) return help;
+    if (kind == TOK_STAR && p->previous[0] == TOK_DENY) return "every operation is: deny all";
+    if (p->in_block && p->head == HEAD_STEPS && kind == TOK_WORD && expects(expected, TOK_EXPECT)) {
+        if (strcmp(p->last.word.text, "patch") == 0) return "a patch is an update: update pods default/p";
+        if (strcmp(p->last.word.text, "exec") == 0) return "write: connect pods/exec default/p";
+    }
+    if (!expects(expected, TOK_COMMA) || p->last.first_on_line || !is_name(kind)) return NULL;
+    // The last parts of `pods, services,` and what stands on the next line.
+    if (is_clause_keyword(p->previous[0]) && p->previous[1] == TOK_COMMA && p->before.first_on_line)
+        return "the ',' at the end of the line above goes on with its list: leave it out";
+    const struct token next = peek(p, 0);
+    const bool ends =
+        next.first_on_line || next.kind == TOK_COMMA || next.kind == TOK_CLOSE_BRACE || next.kind == TOK_EQUALS;
+    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "a reason is written in quotes";
+    return ends ? "the parts of a list have ',' between them" : NULL;
+}
+
+static void report_unexpected(struct parser *p, const struct parse_expected *expected) {
+    if (p->diags->count >= DIAG_MAX_REPORTED) {
+        diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected token");
+        return;
+    }
+    const char *predicate = meant_predicate(p, expected);
+    if (predicate) {
+        struct diagnostic *diagnostic =
+            diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' begins no condition", p->before.word.text);
+        diag_help(p->diags, diagnostic, "did you mean '%s'?", predicate);
+        diag_fix(diagnostic, p->before.span, predicate);
+        return;
+    }
+    struct list list = {0};
+    list_expected(p, expected, &list);
+    const char *found = shown(p, p->last);
+    struct diagnostic *diagnostic;
+    if (list.count == 0 || list.count > MAX_LISTED) {
+        diagnostic = diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s", found);
+    } else {
+        diagnostic =
+            diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found, join_list(p, &list));
+    }
+    const char *keyword = meant(p, expected);
+    if (keyword) {
+        diag_help(p->diags, diagnostic, "did you mean '%s'?", keyword);
+        diag_fix(diagnostic, p->last.span, keyword);
+    } else if (syntax_help(p, expected)) {
+        diag_help(p->diags, diagnostic, "%s", syntax_help(p, expected));
+    }
+}
+
+void parse_error_unexpected(struct parser *p, const struct parse_expected *expected) {
+    if (!p->last.reported_already) report_unexpected(p, expected);
+    switch (p->last.kind) {
+    case TOK_CLOSE_BRACE: p->recovering = !p->closes_block; break; // the grammar takes it to close the block
+    case TOK_OPEN_BRACE:
+        // The grammar takes it to open the block of an item whose head is in error.
+        p->recovering = !(p->in_block && span_same(p->block_begin, p->last.span));
+        p->skip_block = p->recovering;
+        break;
+    default:
+        p->recovering = true;
+        p->retry_last =
+            p->in_block ? can_begin_in_block(p, p->last.kind) : is_item_keyword(p->last.kind) && p->last.first_on_line;
+    }
+}
+
+void parse_error_too_deep(struct parser *p, struct span span) {
+    diag_report(p->diags, DIAG_TOO_DEEP, span, "nested more than %d levels deep", LIMIT_EXPR_DEPTH);
+}

@@ -1,0 +1,173 @@
+// The built-in resources and the declared ones, found by any word that kubectl would take; see catalog.h.
+#include "kubernetes/catalog.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+#define NAMESPACED true
+#define CLUSTER false
+#define RESOURCE(plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources)                 \
+    {plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources, {SPAN_NOWHERE, 0, 0}, false},
+#define SUBRESOURCE(parent, group, name, kind, kind_group, kind_version, verbs)
+static const struct resource built_in[] = {
+#include "kubernetes/resources.def"
+};
+#undef RESOURCE
+#undef SUBRESOURCE
+#undef NAMESPACED
+#undef CLUSTER
+
+static const char *lower(struct arena *arena, const char *word) {
+    char *copy = arena_copy(arena, word, strlen(word));
+    for (char *c = copy; *c; c++) *c = (char)tolower((unsigned char)*c);
+    return copy;
+}
+
+const char *catalog_name(struct arena *arena, const struct resource *resource) {
+    return *resource->group ? arena_printf(arena, "%s.%s", resource->plural, resource->group) : resource->plural;
+}
+
+// The table is sorted by group, so the core group's word is there before another group's.
+// What is declared does not take a word away from what is built in.
+static void add_word(struct catalog *catalog, const char *word, const struct resource *resource) {
+    if (!*word) return;
+    struct resources *entry = names_get(&catalog->words, word);
+    if (!entry) {
+        entry = ARENA_NEW(catalog->arena, struct resources);
+        names_set(&catalog->words, word, entry);
+        ARENA_PUSH(catalog->arena, catalog->known, catalog->known_count, word);
+    } else if (entry->items[0]->declared.file == SPAN_NOWHERE) {
+        return;
+    }
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->items[i] == resource) return;
+    ARENA_PUSH(catalog->arena, entry->items, entry->count, resource);
+}
+
+static void add_qualified(struct catalog *catalog, const char *word, const struct resource *resource) {
+    add_word(catalog, word, resource);
+    if (*resource->group) add_word(catalog, arena_printf(catalog->arena, "%s.%s", word, resource->group), resource);
+}
+
+static void add(struct catalog *catalog, const struct resource *resource) {
+    add_qualified(catalog, resource->plural, resource);
+    add_qualified(catalog, resource->singular, resource);
+    add_qualified(catalog, lower(catalog->arena, resource->kind), resource);
+    for (const char *at = resource->short_names; *at;) {
+        const size_t len = strcspn(at, " ");
+        add_word(catalog, arena_copy(catalog->arena, at, len), resource);
+        at += len + (at[len] == ' ');
+    }
+}
+
+void catalog_init(struct catalog *catalog, struct arena *arena) {
+    *catalog = (struct catalog){.arena = arena};
+    names_init(&catalog->words, arena);
+    for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) add(catalog, &built_in[i]);
+}
+
+const struct resource *catalog_declare(struct catalog *catalog, const struct resource *resource) {
+    const struct resource *known = catalog_get(catalog, resource->group, resource->plural);
+    if (known) return known;
+    add(catalog, resource);
+    return NULL;
+}
+
+static bool is_named(const struct resource *resource, const char *name) {
+    const size_t len = strlen(resource->plural);
+    if (!*resource->group) return strcmp(resource->plural, name) == 0;
+    return strncmp(resource->plural, name, len) == 0 && name[len] == '.' &&
+           strcmp(resource->group, name + len + 1) == 0;
+}
+
+// What is called plural.group is that, whatever else has the word as its kind.
+static const struct resource *lookup(const struct catalog *catalog, const char *word) {
+    const struct resources *entry = names_get(&catalog->words, word);
+    for (size_t i = 0; entry && i < entry->count; i++)
+        if (is_named(entry->items[i], word)) return entry->items[i];
+    return entry ? entry->items[0] : NULL;
+}
+
+const struct resource *catalog_find(const struct catalog *catalog, const char *word) {
+    return lookup(catalog, lower(catalog->arena, word));
+}
+
+const struct resources *catalog_others(const struct catalog *catalog, const char *word) {
+    const char *name = lower(catalog->arena, word);
+    const struct resources *entry = names_get(&catalog->words, name);
+    return entry && entry->count > 1 && !is_named(lookup(catalog, name), name) ? entry : NULL;
+}
+
+const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural) {
+    const char *name = *group ? arena_printf(catalog->arena, "%s.%s", plural, group) : plural;
+    const struct resource *resource = lookup(catalog, name);
+    return resource && strcmp(resource->group, group) == 0 && strcmp(resource->plural, plural) == 0 ? resource : NULL;
+}
+
+const struct resource *catalog_built_in(size_t *ret_count) {
+    *ret_count = sizeof built_in / sizeof *built_in;
+    return built_in;
+}
+
+bool catalog_knows_group(const struct catalog *catalog, const char *group) {
+    for (size_t i = 0; i < catalog->known_count; i++) {
+        const struct resources *known = names_get(&catalog->words, catalog->known[i]);
+        for (size_t j = 0; known && j < known->count; j++)
+            if (strcmp(known->items[j]->group, group) == 0) return true;
+    }
+    return false;
+}
+
+enum name_rule catalog_name_rule(const struct resource *resource) {
+    // Addresses, signers, groups and the names of RBAC hold colons and more; reviews have no name.
+    static const char *const other_groups[] = {"rbac.authorization.k8s.io", "authorization.k8s.io",
+                                               "authentication.k8s.io", "apiregistration.k8s.io"};
+    if (resource->declared.file != SPAN_NOWHERE) return NAMES_ARE_SEGMENTS;
+    for (size_t i = 0; i < sizeof other_groups / sizeof *other_groups; i++)
+        if (strcmp(resource->group, other_groups[i]) == 0) return NAMES_ARE_SEGMENTS;
+    if (catalog_list_has("clustertrustbundles ipaddresses componentstatuses", resource->plural))
+        return NAMES_ARE_SEGMENTS;
+    if (!*resource->group && catalog_list_has("namespaces services", resource->plural)) return NAMES_ARE_LABELS;
+    return NAMES_ARE_SUBDOMAINS;
+}
+
+bool catalog_list_has(const char *list, const char *word) {
+    const size_t len = strlen(word);
+    for (const char *at = list; *at;) {
+        const size_t item = strcspn(at, " ");
+        if (item == len && strncmp(at, word, len) == 0) return true;
+        at += item + (at[item] == ' ');
+    }
+    return false;
+}
+
+static const struct since {
+    const char *group, *plural;
+    unsigned minor;
+    const char *older;
+} served_since[] = {
+#define SERVED_SINCE(group, plural, minor, older) {group, plural, minor, older},
+#include "kubernetes/served_since.def"
+#undef SERVED_SINCE
+};
+
+static const struct since *since_of(const struct resource *resource) {
+    if (resource->declared.file != SPAN_NOWHERE) return NULL;
+    for (size_t i = 0; i < sizeof served_since / sizeof *served_since; i++)
+        if (strcmp(served_since[i].plural, resource->plural) == 0 &&
+            strcmp(served_since[i].group, resource->group) == 0)
+            return &served_since[i];
+    return NULL;
+}
+
+unsigned catalog_served_since(const struct resource *resource) {
+    const struct since *since = since_of(resource);
+    return since ? since->minor : 0;
+}
+
+bool catalog_has_version(const struct resource *resource, const char *version) {
+    const struct since *since = since_of(resource);
+    return catalog_list_has(resource->versions, version) || (since && catalog_list_has(since->older, version));
+}

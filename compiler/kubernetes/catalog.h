@@ -1,0 +1,70 @@
+// What resources there are: those of the API server (resources.def) and those a policy declares.
+#ifndef KLOCK_CATALOG_H
+#define KLOCK_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/names.h"
+#include "base/span.h"
+
+struct arena;
+
+// All texts are never NULL; lists are separated by blanks.
+struct resource {
+    const char *plural, *singular, *kind, *group;
+    const char *version;  // the preferred one
+    const char *versions; // all that are served; none where a declaration says none
+    bool namespaced;
+    const char *short_names, *verbs, *subresources;
+    struct span declared; // SPAN_NOWHERE for built-in ones
+    bool kind_unsaid;     // declared without a kind; `kind` is the plural then
+};
+
+// What the API server takes for the name of an object.
+enum name_rule {
+    NAMES_ARE_SEGMENTS, // anything that fits into a path, or not known: of declared resources, which need not be custom
+                        // ones
+    NAMES_ARE_SUBDOMAINS,
+    NAMES_ARE_LABELS,
+};
+
+struct resources {
+    const struct resource **items;
+    size_t count;
+};
+
+struct catalog {
+    struct arena *arena;
+    struct names words; // plural, plural.group, singular, kind in lower case, short names → struct resources *
+    const char **known; // for suggestions
+    size_t known_count;
+};
+
+void catalog_init(struct catalog *catalog, struct arena *arena);
+// The declared resource that is there already under this plural.group, or NULL after adding this one.
+const struct resource *catalog_declare(struct catalog *catalog, const struct resource *resource);
+// By plural, singular, kind, short name (in any case), plural.group or kind.group. NULL when unknown. Where several
+// have the word, a built-in one wins, of these the one of the core group, then that of the group that comes first, as
+// the API server's discovery orders them. Among declared ones nobody can tell: there may be more than the first that is
+// given.
+const struct resource *catalog_find(const struct catalog *catalog, const char *word);
+// Others that have the word as much as what catalog_find gives; NULL where that is the only one.
+const struct resources *catalog_others(const struct catalog *catalog, const char *word);
+// By exact group and plural.
+const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural);
+// The API server's own resources.
+const struct resource *catalog_built_in(size_t *ret_count);
+bool catalog_knows_group(const struct catalog *catalog, const char *group);
+// The minor since which servers have a built-in resource in the version that is preferred; 0: every server that there
+// is.
+unsigned catalog_served_since(const struct resource *resource);
+// Whether some server has the resource in that version.
+bool catalog_has_version(const struct resource *resource, const char *version);
+enum name_rule catalog_name_rule(const struct resource *resource);
+// Whether the blank-separated list has the word.
+bool catalog_list_has(const char *list, const char *word);
+// plural.group, or plural for the core group.
+const char *catalog_name(struct arena *arena, const struct resource *resource);
+
+#endif

@@ -1,0 +1,259 @@
+// All trees → the resolved policy; the parts are in lower_*.c.
+#include "lower/lower.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "kubernetes/catalog.h"
+#include "kubernetes/kube.h"
+#include "report/diag.h"
+
+void lower_not_supported(struct lowering *lowering, struct span span, const char *what) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
+    diag_help(lowering->diags, diagnostic, "this version of klockc refuses it rather than ignore it; leave it out");
+}
+
+static void lower_custom_resource(struct lowering *lowering, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
+    const struct word name = item->name;
+    const char *dot = strchr(name.text, '.');
+    if (!dot || !kube_is_dns_subdomain(name.text)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' is no resource of a group", name.text);
+        diag_help(lowering->diags, diagnostic, "write PLURAL.GROUP, for example widgets.example.com");
+        return;
+    }
+    const char *version = item->as.resource.version.text;
+    if (version && !kube_is_version(version)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is no version", version);
+        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
+        return;
+    }
+    struct text subresources;
+    text_init(&subresources, arena);
+    for (size_t i = 0; i < item->as.resource.subresources.count; i++) {
+        const struct word word = item->as.resource.subresources.items[i];
+        if (strcmp(word.text, "status") != 0 && strcmp(word.text, "scale") != 0) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                                                        "custom resources have no subresource '%s'", word.text);
+            diag_help(lowering->diags, diagnostic, "they may have status and scale");
+        }
+        text_printf(&subresources, "%s%s", i ? " " : "", word.text);
+    }
+    const char *plural = arena_copy(arena, name.text, (size_t)(dot - name.text));
+    struct resource *resource = ARENA_NEW(arena, struct resource);
+    *resource = (struct resource){
+        .plural = plural,
+        .singular = "",
+        .kind = item->as.resource.kind.text ? item->as.resource.kind.text : plural,
+        .group = dot + 1,
+        .version = version ? version : "*",
+        .versions = version ? version : "",
+        .namespaced = item->as.resource.namespaced,
+        .short_names = "",
+        .verbs = "create delete deletecollection get list patch update watch",
+        .subresources = text_string(&subresources),
+        .declared = name.span,
+        .kind_unsaid = !item->as.resource.kind.text,
+    };
+    const struct resource *known = catalog_declare(lowering->catalog, resource);
+    if (!known) return;
+    // Files of one compilation may each declare what they use, as long as they say the same.
+    if (known->declared.file != SPAN_NOWHERE && known->namespaced == resource->namespaced &&
+        strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0 &&
+        catalog_list_has(known->subresources, "status") == catalog_list_has(resource->subresources, "status") &&
+        catalog_list_has(known->subresources, "scale") == catalog_list_has(resource->subresources, "scale"))
+        return;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
+                    known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
+    if (known->declared.file != SPAN_NOWHERE) diag_relate(diagnostic, known->declared, "first declared here");
+}
+
+bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; lowering->diags->errors && i < lowering->diags->count; i++) {
+        const struct diagnostic *diagnostic = &lowering->diags->items[i];
+        const bool syntax =
+            diagnostic->code == DIAG_SYNTAX || diagnostic->code == DIAG_BAD_TOKEN || diagnostic->code == DIAG_TOO_DEEP;
+        if (syntax && diagnostic->span.file == item->span.file && diagnostic->span.begin >= item->span.begin &&
+            diagnostic->span.begin <= item->span.end)
+            return true;
+    }
+    return false;
+}
+
+// By name, so that the order of files does not count where several resources have a word.
+static int compare_resources(const void *a, const void *b) {
+    const struct ast_item *x = *(const struct ast_item *const *)a, *y = *(const struct ast_item *const *)b;
+    const char *x_group = strchr(x->name.text, '.'), *y_group = strchr(y->name.text, '.');
+    int order = strcmp(x_group ? x_group : "", y_group ? y_group : "");
+    if (!order) order = strcmp(x->name.text, y->name.text);
+    if (!order) order = (x->name.span.file > y->name.span.file) - (x->name.span.file < y->name.span.file);
+    return order ? order : (x->name.span.begin > y->name.span.begin) - (x->name.span.begin < y->name.span.begin);
+}
+
+static void lower_custom_resources(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    const struct ast_item **items = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_RESOURCE) ARENA_PUSH(lowering->arena, items, count, item);
+    if (count) qsort(items, count, sizeof *items, compare_resources);
+    for (size_t i = 0; i < count; i++) lower_custom_resource(lowering, items[i]);
+}
+
+// The kind that a lock's parameters are of cannot be guessed: the API server refuses every request while it finds none.
+static void check_parameters(struct lowering *lowering) {
+    struct names known;
+    names_init(&known, lowering->arena);
+    for (size_t i = 0; i < lowering->ir->lock_count; i++) {
+        const struct ir_lock *lock = lowering->ir->locks[i];
+        if (lock->covers[SHAPE_SCALE] != COVER_BY_PARAMS) continue;
+        for (size_t j = 0; j < lock->scope.target_count; j++) {
+            const struct resource *resource = lock->scope.targets[j].resource;
+            if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
+            if (!catalog_list_has(resource->subresources, "scale")) continue;
+            if (*resource->versions && !resource->kind_unsaid) continue;
+            const char *name = catalog_name(lowering->arena, resource);
+            const char *subresources = catalog_list_has(resource->subresources, "status") ? "scale, status" : "scale";
+            if (names_get(&known, name)) continue;
+            names_set(&known, name, lowering);
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, resource->declared,
+                                                        "'%s' is declared without its %s", name,
+                                                        *resource->versions     ? "kind"
+                                                        : resource->kind_unsaid ? "version and kind"
+                                                                                : "version");
+            diag_relate(diagnostic, lock->span, "this lock has it looked up when it is scaled");
+            diag_help(lowering->diags, diagnostic,
+                      "write: resource %s/%s %s kind %s subresources %s; or leave it open: cover scale never", name,
+                      *resource->versions ? resource->versions : "VERSION",
+                      resource->namespaced ? "namespaced" : "cluster", resource->kind_unsaid ? "KIND" : resource->kind,
+                      subresources);
+        }
+    }
+}
+
+static void lower_deployer(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct ir *ir = lowering->ir;
+    const struct ir_deployer *first = names_get(&lowering->deployers, unit->policy);
+    if (first) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword,
+                                                    "policy '%s' has a deployer already", unit->policy);
+        diag_relate(diagnostic, first->span, "first said here");
+        diag_help(lowering->diags, diagnostic, "join them: deployer A, B");
+        return;
+    }
+    struct ir_deployer *deployer = ARENA_NEW(lowering->arena, struct ir_deployer);
+    *deployer = (struct ir_deployer){.policy = unit->policy, .span = item->span};
+    lower_subjects(lowering, unit, &item->as.block.to, &deployer->subjects);
+    struct ir_grant grant = {.policy = unit->policy};
+    lower_rbac_subjects(lowering, unit, item, &grant);
+    deployer->accounts = grant.subjects;
+    deployer->account_count = grant.subject_count;
+    ARENA_PUSH(lowering->arena, ir->deployers, ir->deployer_count, deployer);
+    names_set(&lowering->deployers, unit->policy, deployer);
+}
+
+static void lower_whole_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    switch (item->kind) {
+    case AST_ITEM_POLICY:
+    case AST_ITEM_INCLUDE:
+    case AST_ITEM_RESOURCE: break;
+    case AST_ITEM_ACTOR: lower_actor(lowering, unit, item); break;
+    case AST_ITEM_OBJECT: (void)lower_object(lowering, unit, item->name); break;
+    case AST_ITEM_LOCK: lower_lock(lowering, unit, item); break;
+    case AST_ITEM_GRANT: lower_grant(lowering, unit, item); break;
+    case AST_ITEM_DEPLOYER: lower_deployer(lowering, unit, item); break;
+    case AST_ITEM_WEBHOOK: lower_not_supported(lowering, item->keyword, "'webhook'"); break;
+    case AST_ITEM_TEST: break;
+    }
+}
+
+// The clauses of a damaged item that could be read are looked at as well, so that one run shows all mistakes; what
+// comes of them is dropped.
+static void lower_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    if (!lower_is_damaged(lowering, item)) {
+        lower_whole_item(lowering, unit, item);
+        return;
+    }
+    const struct ir ir = *lowering->ir;
+    const size_t guarded_count = lowering->guarded_count;
+    lowering->diags->in_damaged_block = true;
+    lower_whole_item(lowering, unit, item);
+    lowering->diags->in_damaged_block = false;
+    lowering->ir->lock_count = ir.lock_count;
+    lowering->ir->grant_count = ir.grant_count;
+    lowering->ir->account_count = ir.account_count;
+    lowering->ir->deployer_count = ir.deployer_count;
+    lowering->guarded_count = guarded_count;
+}
+
+// Everything is sorted by what it is called, so that the order of files and items never reaches the output.
+static int compare_pairs(const char *a, const char *b, const char *c, const char *d) {
+    const int order = strcmp(a, b);
+    return order ? order : strcmp(c, d);
+}
+
+static int compare_locks(const void *a, const void *b) {
+    const struct ir_lock *x = *(const struct ir_lock *const *)a, *y = *(const struct ir_lock *const *)b;
+    const int order = compare_pairs(x->policy, y->policy, x->name, y->name);
+    if (order) return order;
+    const int parts = strcmp(x->id, y->id);
+    return parts ? parts : (x->scope.where == IN_CLUSTER) - (y->scope.where == IN_CLUSTER);
+}
+
+static int compare_grants(const void *a, const void *b) {
+    const struct ir_grant *x = *(const struct ir_grant *const *)a, *y = *(const struct ir_grant *const *)b;
+    return compare_pairs(x->policy, y->policy, x->name, y->name);
+}
+
+static int compare_accounts(const void *a, const void *b) {
+    const struct ir_account *x = *(const struct ir_account *const *)a, *y = *(const struct ir_account *const *)b;
+    const int order = compare_pairs(x->namespace, y->namespace, x->name, y->name);
+    return order ? order : strcmp(x->policy, y->policy);
+}
+
+static int compare_deployers(const void *a, const void *b) {
+    const struct ir_deployer *x = *(const struct ir_deployer *const *)a, *y = *(const struct ir_deployer *const *)b;
+    return strcmp(x->policy, y->policy);
+}
+
+static void sort(struct ir *ir) {
+    if (ir->deployer_count) qsort(ir->deployers, ir->deployer_count, sizeof *ir->deployers, compare_deployers);
+    if (ir->lock_count) qsort(ir->locks, ir->lock_count, sizeof *ir->locks, compare_locks);
+    if (ir->grant_count) qsort(ir->grants, ir->grant_count, sizeof *ir->grants, compare_grants);
+    if (ir->account_count) qsort(ir->accounts, ir->account_count, sizeof *ir->accounts, compare_accounts);
+    // An account that several actors are made of is one object.
+    size_t kept = 0;
+    for (size_t i = 0; i < ir->account_count; i++) {
+        const struct ir_account *account = ir->accounts[i];
+        if (kept && strcmp(ir->accounts[kept - 1]->namespace, account->namespace) == 0 &&
+            strcmp(ir->accounts[kept - 1]->name, account->name) == 0)
+            continue;
+        ir->accounts[kept++] = ir->accounts[i];
+    }
+    ir->account_count = kept;
+}
+
+void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    names_init(&lowering->deployers, lowering->arena);
+    names_init(&lowering->roles, lowering->arena);
+    names_init(&lowering->outputs, lowering->arena);
+    names_init(&lowering->granted, lowering->arena);
+    names_init(&lowering->rules, lowering->arena);
+    lower_custom_resources(lowering, units, unit_count);
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            lower_item(lowering, units[i], item);
+    lower_guards(lowering, units, unit_count);
+    check_parameters(lowering);
+    // Tests name locks, so they come last.
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_TEST && !lower_is_damaged(lowering, item)) lower_test(lowering, units[i], item);
+    sort(lowering->ir);
+}

@@ -1,0 +1,195 @@
+// Locks made from other locks; see lower_derive.h.
+#include "lower/lower_derive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "kubernetes/catalog.h"
+#include "report/diag.h"
+
+// ---- formulas ----
+
+void texts_add(struct arena *arena, struct texts *texts, const char *text) {
+    for (size_t i = 0; i < texts->count; i++)
+        if (strcmp(texts->items[i], text) == 0) return;
+    ARENA_PUSH(arena, texts->items, texts->count, text);
+}
+
+struct ir_path derive_path(struct arena *arena, int variable, const char *keys) {
+    struct ir_path path = {.variable = variable};
+    struct ir_segment *segments = NULL;
+    while (*keys) {
+        const size_t len = strcspn(keys, " ");
+        const char *key = arena_copy(arena, keys, len);
+        const struct ir_segment segment = {.key = strcmp(key, "*") == 0 ? NULL : key};
+        ARENA_PUSH(arena, segments, path.count, segment);
+        keys += len + (keys[len] == ' ');
+    }
+    path.segments = segments;
+    return path;
+}
+
+struct ir_expr *derive_exists(struct arena *arena, int variable, const char *keys) {
+    struct ir_expr *atom = ir_new(arena, IR_FIELD);
+    atom->test = TEST_EXISTS;
+    atom->path = derive_path(arena, variable, keys);
+    return atom;
+}
+
+static void add_values(struct arena *arena, struct ir_expr *atom, const struct texts *texts) {
+    atom->test = TEST_IN;
+    for (size_t i = 0; i < texts->count; i++) {
+        const struct value *value = value_string(arena, texts->items[i]);
+        ARENA_PUSH(arena, atom->values, atom->value_count, value);
+    }
+}
+
+struct ir_expr *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts) {
+    struct ir_expr *atom = derive_exists(arena, variable, keys);
+    add_values(arena, atom, texts);
+    return atom;
+}
+
+struct ir_expr *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text) {
+    const struct texts one = {&text, 1};
+    return derive_field_in(arena, variable, keys, &one);
+}
+
+struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *key, const struct texts *texts) {
+    struct ir_expr *atom = ir_new(arena, kind);
+    atom->key = key;
+    add_values(arena, atom, texts);
+    return atom;
+}
+
+struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula) {
+    struct ir_expr *any = ir_new(arena, IR_ANY);
+    any->path = derive_path(arena, -1, keys);
+    ARENA_PUSH(arena, any->operands, any->operand_count, formula);
+    return any;
+}
+
+// ---- locks ----
+
+static bool names_object(const struct ir_expr *expr) {
+    bool names = expr->kind == IR_NAME || expr->kind == IR_NAMESPACE || expr->kind == IR_NAMESPACE_LABEL;
+    for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_object(expr->operands[i]);
+    return names;
+}
+
+// Whether the formula can be asked of a request for any object.
+static bool is_about_request(const struct ir_expr *expr) {
+    return ir_needs_name_only(expr) && !names_object(expr);
+}
+
+struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
+    struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
+    *lock = (struct ir_lock){
+        .policy = from->policy,
+        .name = from->name,
+        .derived = true,
+        .id = lower_id(lowering->arena, from->name, part),
+        .span = from->span,
+        .scope = {.where = IN_CLUSTER},
+        .selects = ir_new(lowering->arena, IR_TRUE),
+        .condition = is_about_request(from->condition) ? from->condition : ir_new(lowering->arena, IR_TRUE),
+        .exemption = from->exemption,
+        .mode = from->mode,
+    };
+    lower_add_subjects(lowering->arena, &lock->exclusive, &from->exclusive);
+    lower_add_subjects(lowering->arena, &lock->passes, &from->passes);
+    lower_add_subjects(lowering->arena, &lock->glass, &from->glass);
+    return lock;
+}
+
+void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural) {
+    const struct resource *resource = catalog_get(lowering->catalog, group, plural);
+    const struct ir_target target = {
+        .group = resource->group, .name = resource->plural, .resource = resource, .span = lock->span};
+    ARENA_PUSH(lowering->arena, lock->scope.targets, lock->scope.target_count, target);
+}
+
+void derive_namespaces(struct lowering *lowering, struct ir_lock *lock, const char *const *namespaces, size_t count) {
+    struct ir_scope *scope = &lock->scope;
+    scope->where = count ? IN_NAMESPACES : IN_ANY_NAMESPACE;
+    for (size_t i = 0; i < count; i++)
+        ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, namespaces[i]);
+    for (size_t i = 0; i < ir_system_namespace_count && !count; i++)
+        ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, ir_system_namespaces[i]);
+    qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
+}
+
+void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys) {
+    const struct ir_path path = derive_path(arena, -1, keys);
+    ARENA_PUSH(arena, lock->paths, lock->path_count, path);
+}
+
+void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
+    const struct ir_deployer *deployer = names_get(&lowering->deployers, lock->policy);
+    if (!deployer) return;
+    lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
+    lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
+}
+
+// ---- the roles behind `may VERB` ----
+
+static void add_role(struct lowering *lowering, const struct ir_lock *lock, const struct ir_expr *expr) {
+    struct arena *arena = lowering->arena;
+    for (size_t i = 0; i < expr->operand_count; i++) add_role(lowering, lock, expr->operands[i]);
+    if (expr->kind != IR_MAY) return;
+    const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
+    if (strpbrk(lock->name, "/%")) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
+                                                    "'%s' is no name for a role, which 'may' asks for", lock->name);
+        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+        return;
+    }
+    const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
+    if (names_get(&lowering->roles, key)) return;
+    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
+    *grant = (struct ir_grant){.policy = lock->policy,
+                               .name = name,
+                               .role = names_of_verb(arena, lock->policy, expr->key, lock->name),
+                               .span = lock->span,
+                               .scope = {.where = IN_CLUSTER}};
+    const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
+    ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
+    ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
+    ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
+    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+    names_set(&lowering->roles, key, grant);
+}
+
+void derive_roles(struct lowering *lowering, const struct ir_lock *lock) {
+    for (size_t i = 0; i < lock->passes.other_count; i++) add_role(lowering, lock, lock->passes.others[i]);
+    add_role(lowering, lock, lock->condition);
+    if (lock->requires) add_role(lowering, lock, lock->requires);
+}
+
+// Whether there is room for the lock; false after reporting, once.
+static bool fits(struct lowering *lowering, const struct ir_lock *lock) {
+    const size_t before = lowering->derived_actors;
+    if (before > LIMIT_DERIVED_ACTORS) return false;
+    lowering->derived_actors +=
+        1 + lock->passes.user_count + lock->passes.group_count + lock->glass.user_count + lock->glass.group_count;
+    if (lowering->derived_actors <= LIMIT_DERIVED_ACTORS) return true;
+    struct diagnostic *diagnostic = diag_report(
+        lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
+        "guards and sealed actors would add locks that name more than %d actors together", LIMIT_DERIVED_ACTORS);
+    diag_help(
+        lowering->diags, diagnostic,
+        "each of %zu actors is named in each of them: let the lock name a group instead, or leave out 'guard rbac'",
+        lock->passes.user_count + lock->passes.group_count);
+    return false;
+}
+
+void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+    if (!fits(lowering, lock)) return;
+    lower_cover(lowering, item, lock);
+    lower_message(lowering, item, lock, why);
+    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
+}

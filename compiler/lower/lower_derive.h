@@ -1,0 +1,72 @@
+// What guards and sealed actors share: locks made from other locks, and formulas that nobody wrote.
+#ifndef KLOCK_LOWER_DERIVE_H
+#define KLOCK_LOWER_DERIVE_H
+
+#include "lower/lower.h"
+
+// A lock on nothing yet, with the policy, name, actors, break-glass, mode and exemption of the first; of its condition
+// remains what can be asked of any request. It never fails open: what it looks at may be of the requester's making. The
+// part tells it from the other locks of that name.
+struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part);
+// Adds a resource that the API server is known to have.
+void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural);
+// Where the lock holds: these namespaces, which are sorted here; none: every namespace, those of the system too.
+void derive_namespaces(struct lowering *lowering, struct ir_lock *lock, const char *const *namespaces, size_t count);
+// Completes the lock and adds it to the policy. `why` is for whoever is refused.
+void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);
+// Paths of `changing`; keys are separated by blanks.
+void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys);
+
+// The word behind `guard` in the block; NULL where it is not there.
+const struct word *derive_find_guard(const struct ast_item *item, const char *name);
+// Reports a guard on a lock that has nothing of the kind.
+void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help);
+// Whether objects of the resource are in the scope.
+bool derive_takes_in(const struct ir_scope *scope, const char *group, const char *plural);
+// A lock of its own on what is of the resource in the scope.
+struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
+                            const char *group, const char *plural, const char *part);
+
+// lower_around.c: what others would do to the objects of the lock, for whoever makes them. The names of the parts stand
+// between the two.
+void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+                   const char *before, const char *after);
+// lower_around.c: `guard volumes`.
+void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word);
+// lower_around.c: has the locks look at what makes a controller write the fields that they keep. After all others.
+void derive_orders(struct lowering *lowering);
+
+// Adds a role for each verb that the lock asks the authorizer for, for others to bind.
+void derive_roles(struct lowering *lowering, const struct ir_lock *lock);
+
+struct texts {
+    const char **items;
+    size_t count;
+};
+void texts_add(struct arena *arena, struct texts *texts, const char *text); // unless it is there
+
+// The path of blank-separated keys, `*` for each element of a list, below the object (-1) or a variable.
+struct ir_path derive_path(struct arena *arena, int variable, const char *keys);
+struct ir_expr *derive_exists(struct arena *arena, int variable, const char *keys);
+struct ir_expr *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts);
+struct ir_expr *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text);
+// The text that an atom of this kind reads is one of them.
+struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *key, const struct texts *texts);
+// Some element of the list, which is variable 0 there, satisfies the formula.
+struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula);
+
+// lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors, or controllers.
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers);
+// lower_seal.c: keeps everybody from becoming a controller that locks let through, except by such RBAC.
+void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// lower_seal.c: keeps others from having certificates signed, and from making bootstrap tokens, which could carry any
+// name.
+void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+// Has the grants found by whom they are to; before anything else of this file.
+void lower_index_grants(struct lowering *lowering);
+// The lock's actors, and whoever applies the policy.
+void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock);
+// lower_seal.c: a sealed actor.
+void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+
+#endif

@@ -1,0 +1,248 @@
+// Grants → what RBAC is to allow.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/suggest.h"
+#include "base/text.h"
+#include "kubernetes/catalog.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+
+static const char *const verbs[] = {
+    "get",  "list",     "watch",       "create",  "update", "patch", "delete", "deletecollection",
+    "bind", "escalate", "impersonate", "approve", "sign",   "use",   "attest"};
+static const size_t verb_count = sizeof verbs / sizeof *verbs;
+
+static bool is_verb(const char *word) {
+    for (size_t i = 0; i < verb_count; i++)
+        if (strcmp(word, verbs[i]) == 0) return true;
+    return false;
+}
+
+// 'wildcard' says that a '*' is meant; it gives nothing by itself.
+static void check_wildcard(struct lowering *lowering, const struct word *wildcard, const struct word *star,
+                           const struct ir_grant *grant) {
+    bool any = star != NULL;
+    for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
+    if (!grant->verb_count) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
+        diag_help(lowering->diags, diagnostic,
+                  "name the verbs beside it: allow wildcard, get; every verb is: allow wildcard, *");
+    } else if (!any) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, wildcard->span, "'wildcard' in a grant without '*'");
+        diag_help(lowering->diags, diagnostic, "it says that '*' is meant, and there is none: leave it out");
+    }
+}
+
+static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct ir_grant *grant,
+                      bool *ret_wildcard) {
+    const struct word *star = NULL, *wildcard = NULL;
+    bool unknown = false;
+    for (size_t i = 0; i < allow->words.count; i++) {
+        const struct word *word = &allow->words.items[i];
+        if (strcmp(word->text, "wildcard") == 0) {
+            *ret_wildcard = true;
+            wildcard = word;
+            continue;
+        }
+        if (strcmp(word->text, "*") == 0) {
+            star = word;
+        } else if (!is_verb(word->text)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
+            const char *near = suggest_nearest(word->text, verbs, verb_count);
+            diag_help(lowering->diags, diagnostic,
+                      near ? "did you mean '%s'?"
+                           : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
+                      near ? near : "");
+            unknown = true;
+            continue;
+        }
+        bool known = false;
+        for (size_t j = 0; j < grant->verb_count && !known; j++) known = strcmp(grant->verbs[j], word->text) == 0;
+        if (!known) ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
+    }
+    if (star && !*ret_wildcard) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
+        diag_help(lowering->diags, diagnostic, "name the verbs, or say: allow wildcard, *");
+    }
+    if (wildcard && !unknown) check_wildcard(lowering, wildcard, star, grant);
+    if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
+}
+
+static void add_subject(struct lowering *lowering, struct ir_grant *grant, int kind, const char *namespace,
+                        const char *name) {
+    for (size_t i = 0; i < grant->subject_count; i++)
+        if ((int)grant->subjects[i].kind == kind && strcmp(grant->subjects[i].name, name) == 0 &&
+            strcmp(grant->subjects[i].namespace, namespace) == 0)
+            return;
+    struct ir_rbac_subject subject = {.namespace = namespace, .name = name};
+    subject.kind = kind == RBAC_SERVICE_ACCOUNT ? RBAC_SERVICE_ACCOUNT : kind == RBAC_USER ? RBAC_USER : RBAC_GROUP;
+    ARENA_PUSH(lowering->arena, grant->subjects, grant->subject_count, subject);
+}
+
+static int compare_subjects(const void *a, const void *b) {
+    const struct ir_rbac_subject *x = a, *y = b;
+    if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
+    const int order = strcmp(x->namespace, y->namespace);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                         struct ir_grant *grant) {
+    static const char prefix[] = "system:serviceaccount:";
+    for (size_t i = 0; i < item->as.block.to.count; i++) {
+        const struct ast_subject *written = item->as.block.to.items[i];
+        struct ast_subject *one[] = {item->as.block.to.items[i]};
+        const struct ast_subjects list = {one, 1};
+        struct ir_subjects subjects = {0};
+        lower_subjects(lowering, unit, &list, &subjects);
+        if (subjects.other_count) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
+                            "RBAC knows users, groups and service accounts, and nothing finer");
+            diag_help(lowering->diags, diagnostic, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
+        }
+        for (size_t j = 0; j < subjects.user_count; j++) {
+            const char *user = subjects.users[j], *rest = user + sizeof prefix - 1;
+            const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
+            if (colon)
+                add_subject(lowering, grant, RBAC_SERVICE_ACCOUNT,
+                            arena_copy(lowering->arena, rest, (size_t)(colon - rest)), colon + 1);
+            else
+                add_subject(lowering, grant, RBAC_USER, "", user);
+        }
+        for (size_t j = 0; j < subjects.group_count; j++)
+            add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);
+    }
+    if (grant->subject_count) qsort(grant->subjects, grant->subject_count, sizeof *grant->subjects, compare_subjects);
+}
+
+// RBAC honours resourceNames only where the request carries a name.
+static void check_names(struct lowering *lowering, const struct object_meaning *meaning, const struct ast_clause *allow,
+                        const struct ir_grant *grant) {
+    if (!grant->name_count) return;
+    for (size_t i = 0; i < allow->words.count; i++) {
+        const struct word word = allow->words.items[i];
+        if (!catalog_list_has("create deletecollection", word.text)) continue;
+        // A subresource is created below a name.
+        bool below = strcmp(word.text, "create") == 0;
+        for (size_t j = 0; j < grant->scope.target_count; j++) below = below && grant->scope.targets[j].subresource;
+        if (below) continue;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span,
+                                                    "'%s' cannot be granted for a name", word.text);
+        diag_relate(diagnostic, meaning->name_clause->span, "the names");
+        diag_help(lowering->diags, diagnostic, "such requests carry no name: grant '%s' in a grant without 'name'",
+                  word.text);
+    }
+}
+
+static void check_clauses(struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        switch (clause->kind) {
+        case AST_CLAUSE_LABELS:
+        case AST_CLAUSE_ANNOTATIONS:
+        case AST_CLAUSE_WHERE:
+        case AST_CLAUSE_NAMESPACE_LABELED: {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_NOT_GRANTABLE, clause->keyword, "RBAC cannot select by this");
+            diag_help(lowering->diags, diagnostic,
+                      "a grant has resources, namespaces and names; a lock can narrow what the holder may change");
+            break;
+        }
+        case AST_CLAUSE_RESOURCES:
+        case AST_CLAUSE_EXCEPT_RESOURCES:
+        case AST_CLAUSE_NAMESPACE:
+        case AST_CLAUSE_CLUSTER:
+            if (item->as.block.objects.count) {
+                struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                                                            "the object behind 'on' says where it is already");
+                diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
+                diag_help(lowering->diags, diagnostic, "leave this clause out, or the object");
+            }
+            break;
+        case AST_CLAUSE_NAME:
+        case AST_CLAUSE_ALL_OBJECTS:
+        case AST_CLAUSE_ACCEPT:
+        case AST_CLAUSE_ALLOW: break;
+        default: {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "this clause belongs to locks");
+            diag_help(lowering->diags, diagnostic, "a grant never unlocks, and never locks");
+        }
+        }
+    }
+}
+
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
+    lower_check_repeated(lowering, item);
+    check_clauses(lowering, item);
+    const struct ast_clause *allow = lower_find_clause(item, AST_CLAUSE_ALLOW);
+    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
+    lower_object_clauses(lowering, unit, item, own);
+
+    const struct object_meaning *meaning = own->has_scope ? own : NULL;
+    for (size_t i = 0; i < item->as.block.objects.count; i++) {
+        const struct object_meaning *object = lower_object(lowering, unit, item->as.block.objects.items[i]);
+        if (!object) continue;
+        if (meaning) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
+                            "a grant covers one object");
+            diag_help(lowering->diags, diagnostic, "write a grant for each object");
+        }
+        meaning = object;
+    }
+    if (!meaning && !item->as.block.objects.count && !own->failed) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                    "grant '%s' says no resources", item->name.text);
+        diag_help(lowering->diags, diagnostic, "add: on OBJECT, or a clause such as: resources pods");
+    }
+    if (!allow) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                    "grant '%s' allows nothing", item->name.text);
+        diag_help(lowering->diags, diagnostic, "add a clause such as: allow get, list, update");
+    }
+    if (strpbrk(item->name.text, "/%")) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
+        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+    }
+    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
+    *grant = (struct ir_grant){.policy = unit->policy,
+                               .name = item->name.text,
+                               .role = names_of_grant(arena, unit->policy, item->name.text),
+                               .span = item->name.span};
+    lower_rbac_subjects(lowering, unit, item, grant);
+    if (!meaning || !allow) return;
+
+    grant->scope = meaning->scope;
+    if (!own->has_scope) lower_check_names(lowering, item, &meaning->scope);
+    grant->names = own->name_count ? own->names : meaning->names;
+    grant->name_count = own->name_count ? own->name_count : meaning->name_count;
+    bool wildcard = false;
+    add_verbs(lowering, allow, grant, &wildcard);
+    check_names(lowering, own->name_count ? own : meaning, allow, grant);
+    for (size_t i = 0; i < grant->scope.target_count; i++)
+        if (!grant->scope.targets[i].resource && !wildcard) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_WILDCARD_GRANT, allow->span, "the grant covers every resource");
+            diag_relate(diagnostic, grant->scope.targets[i].span, "the wildcard");
+            diag_help(lowering->diags, diagnostic, "name the resources, or add 'wildcard' to the verbs");
+        }
+    if (grant->scope.except_count)
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
+                    "RBAC cannot take resources away from a wildcard");
+    if (grant->scope.where == IN_LABELED_NAMESPACES && !own->has_scope) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
+        diag_help(lowering->diags, diagnostic, "say resources and namespaces in the grant itself, without 'on'");
+    }
+    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+}

@@ -1,0 +1,714 @@
+// A lock's clauses → what it refuses.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/suggest.h"
+#include "cel/celexpr.h"
+#include "data/value.h"
+#include "kubernetes/catalog.h"
+#include "kubernetes/kube.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+#include "report/source.h"
+
+// ---- words of clauses ----
+
+static void bad_word(struct lowering *lowering, struct word word, const char *help) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "unexpected '%s'", word.text);
+    diag_help(lowering->diags, diagnostic, "%s", help);
+}
+
+static void lower_mode(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
+    lock->mode = MODE_DENY;
+    if (!clause) return;
+    lock->mode = 0;
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (strcmp(word.text, "deny") == 0)
+            lock->mode |= MODE_DENY;
+        else if (strcmp(word.text, "warn") == 0)
+            lock->mode |= MODE_WARN;
+        else if (strcmp(word.text, "audit") == 0)
+            lock->mode |= MODE_AUDIT;
+        else
+            bad_word(lowering, word, "modes are deny, warn and audit");
+    }
+    if ((lock->mode & MODE_DENY) && (lock->mode & MODE_WARN)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny and warn at once");
+        diag_help(lowering->diags, diagnostic,
+                  "who is refused needs no warning: keep one, and add audit if it is to be recorded");
+    }
+}
+
+static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
+    lock->guard_labels = (lock->denies & ~(unsigned)OP_CREATE) || lock->acts;
+    bool none = false, others = false;
+    for (size_t i = 0; clause && i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (strcmp(word.text, "labels") == 0)
+            lock->guard_labels = others = true;
+        else if (strcmp(word.text, "label-in") == 0)
+            lock->guard_label_in = others = true;
+        else if (strcmp(word.text, "none") == 0)
+            none = true;
+        else if (strcmp(word.text, "owners") == 0)
+            lock->guard_owners = others = true;
+        else if (catalog_list_has("namespace crd volumes rbac controllers certificates", word.text))
+            others = true; // locks of their own
+        else
+            bad_word(
+                lowering, word,
+                "guards are labels, label-in, namespace, crd, owners, volumes, rbac, controllers, certificates, or "
+                "none");
+    }
+    if (none && others) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'guard none' beside another guard");
+        diag_help(lowering->diags, diagnostic, "keep one of them");
+    }
+    if (none) lock->guard_labels = false;
+}
+
+// Whether the word is no actor, but nearly a level of exemption; reports it then.
+static bool report_level(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    static const char *const levels[] = {"lifecycle", "controllers", "none"};
+    if (subject->kind != AST_SUBJECT_ACTOR || scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, subject->name.text))
+        return false;
+    const char *near = suggest_nearest(subject->name.text, levels, sizeof levels / sizeof *levels);
+    if (!near) return false;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
+    diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
+    diag_fix(diagnostic, subject->span, near);
+    return true;
+}
+
+static void lower_exemptions(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
+                             struct ir_lock *lock) {
+    lock->exemption = EXEMPT_LIFECYCLE;
+    if (!clause) return;
+    bool none = false;
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (strcmp(word.text, "controllers") == 0)
+            lock->exemption = EXEMPT_CONTROLLERS;
+        else if (strcmp(word.text, "none") == 0)
+            none = true;
+    }
+    if (none && clause->words.count > 1) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                                                    "'exempt none' beside another exemption");
+        diag_help(lowering->diags, diagnostic, "keep one of them");
+    }
+    if (none) lock->exemption = EXEMPT_NONE;
+    struct ast_subjects subjects = {0};
+    for (size_t i = 0; i < clause->subjects.count; i++)
+        if (!report_level(lowering, unit, clause->subjects.items[i]))
+            ARENA_PUSH(lowering->arena, subjects.items, subjects.count, clause->subjects.items[i]);
+    lower_subjects(lowering, unit, &subjects, &lock->passes);
+}
+
+// metadata holds what the server keeps for itself as well; only these four are anybody's to change.
+static const char *const metadata_fields[] = {"annotations", "finalizers", "labels", "ownerReferences"};
+
+// Whether something can be there: labels and annotations hold texts under keys, finalizers are a list of texts.
+static bool is_metadata_path(const struct ir_path *path) {
+    if (path->count < 3) return true;
+    const char *field = path->segments[1].key, *key = path->segments[2].key;
+    if (strcmp(field, "labels") == 0 || strcmp(field, "annotations") == 0) return key && path->count == 3;
+    return !key && (path->count == 3 || strcmp(field, "ownerReferences") == 0);
+}
+
+static void add_path(struct lowering *lowering, const struct ast_path *written, struct ir_lock *lock) {
+    struct arena *arena = lowering->arena;
+    struct ir_path path = lower_path(lowering, NULL, written);
+    for (size_t i = 0; i < written->count && lock->all_but_paths; i++)
+        if (!written->items[i].key) {
+            lower_not_supported(lowering, written->items[i].span, "'[*]' in 'except changing'");
+            return;
+        }
+    if (path.segments[0].key && strcmp(path.segments[0].key, "metadata") == 0) {
+        if (path.count == 1) {
+            for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields; i++) {
+                struct ir_segment *segments = ARENA_ARRAY(arena, struct ir_segment, 2);
+                segments[0].key = "metadata";
+                segments[1].key = metadata_fields[i];
+                const struct ir_path field = {.variable = -1, .segments = segments, .count = 2};
+                ARENA_PUSH(arena, lock->paths, lock->path_count, field);
+            }
+            return;
+        }
+        bool known = false;
+        for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields && path.segments[1].key; i++)
+            known |= strcmp(path.segments[1].key, metadata_fields[i]) == 0;
+        if (!known) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
+                                                        "this part of metadata is the server's own");
+            diag_help(lowering->diags, diagnostic,
+                      "of metadata, name labels, annotations, finalizers or ownerReferences");
+            return;
+        }
+        if (!is_metadata_path(&path)) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
+                                                        "nothing is ever there in '%s'", path.segments[1].key);
+            diag_help(
+                lowering->diags, diagnostic,
+                "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
+            return;
+        }
+    }
+    ARENA_PUSH(arena, lock->paths, lock->path_count, path);
+}
+
+static void lower_changing(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+    const struct ast_clause *only = lower_find_clause(item, AST_CLAUSE_CHANGING);
+    const struct ast_clause *except = lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING);
+    const struct ast_clause *clause = only ? only : except;
+    if (!clause) return;
+    if (only && except) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword,
+                                                    "'except changing' beside 'changing'");
+        diag_relate(diagnostic, only->keyword, "the other is here");
+        diag_help(lowering->diags, diagnostic, "keep one of them, or write two locks");
+        return;
+    }
+    // A create brings fields, and always more than those that are excepted.
+    const unsigned narrowed = only ? OP_CREATE | OP_UPDATE : OP_UPDATE;
+    if (!(lock->denies & narrowed) && !lock->requires) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                                                    "a lock that does not deny update looks at no change");
+        diag_help(lowering->diags, diagnostic, "add update to 'deny', or leave this clause out");
+        return;
+    }
+    lock->all_but_paths = except != NULL;
+    for (size_t i = 0; i < clause->paths.count; i++) add_path(lowering, &clause->paths.items[i], lock);
+}
+
+// --at knows days, so a time of day could only be ignored.
+static void bad_date(struct lowering *lowering, struct word word) {
+    const char *time = strpbrk(word.text, "Tt");
+    const char *day = time ? arena_copy(lowering->arena, word.text, (size_t)(time - word.text)) : "";
+    if (kube_is_day(day)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
+        diag_help(lowering->diags, diagnostic,
+                  "only days are known: write %s; both days belong to the time of the lock", day);
+    } else {
+        bad_word(lowering, word, "a date is a day of the calendar, such as 2026-01-31");
+    }
+}
+
+// Whether the lock is in force on the day of the compilation.
+static bool is_active(struct lowering *lowering, const struct ast_item *item) {
+    const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_ACTIVE);
+    if (!clause) return true;
+    for (size_t i = 0; i < clause->words.count; i++)
+        if (clause->words.items[i].text && !kube_is_day(clause->words.items[i].text)) {
+            bad_date(lowering, clause->words.items[i]);
+            return true;
+        }
+    if (!lowering->date) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span,
+                                                    "a lock with dates needs the date of the compilation");
+        diag_help(lowering->diags, diagnostic, "pass --at YYYY-MM-DD: the output must not depend on the clock");
+        return true;
+    }
+    const char *from = clause->words.items[0].text, *until = clause->words.items[1].text;
+    if (from && until && strcmp(from, until) > 0) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
+        diag_help(lowering->diags, diagnostic, "the earlier day stands behind 'from': active from %s until %s", until,
+                  from);
+        return true;
+    }
+    const bool active = !(from && strcmp(lowering->date, from) < 0) && !(until && strcmp(lowering->date, until) > 0);
+    if (!active) {
+        lowering->inactive++;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_INACTIVE, clause->span,
+                                                    "lock '%s' is left out on %s", item->name.text, lowering->date);
+        diag_help(lowering->diags, diagnostic, "it is in force only between its dates");
+    }
+    return active;
+}
+
+// ---- objects ----
+
+static struct ir_expr *resource_formula(struct arena *arena, const struct ir_scope *scope) {
+    struct ir_expr *atom = ir_new(arena, IR_RESOURCE);
+    atom->test = TEST_IN;
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const struct value *value = value_string(arena, catalog_name(arena, scope->targets[i].resource));
+        ARENA_PUSH(arena, atom->values, atom->value_count, value);
+    }
+    return atom;
+}
+
+static struct ir_expr *namespace_formula(struct arena *arena, const struct ir_scope *scope) {
+    if (scope->where == IN_CLUSTER) return ir_new(arena, IR_TRUE);
+    if (scope->where == IN_LABELED_NAMESPACES) return scope->namespace_selector;
+    struct ir_expr *formula = ir_new(arena, IR_FALSE);
+    for (size_t i = 0; i < scope->namespace_count; i++)
+        formula = ir_or(arena, formula, ir_is(arena, IR_NAMESPACE, NULL, scope->namespaces[i]));
+    if (scope->where == IN_NAMESPACES) return formula;
+    // `*` is everything but the system namespaces, and those of them that are named.
+    struct ir_expr *system = ir_new(arena, IR_NAMESPACE);
+    system->test = TEST_IN;
+    for (size_t i = 0; i < ir_system_namespace_count; i++) {
+        const struct value *value = value_string(arena, ir_system_namespaces[i]);
+        ARENA_PUSH(arena, system->values, system->value_count, value);
+    }
+    return ir_or(arena, ir_not(arena, system), formula);
+}
+
+// Several objects in one lock: an object is selected when it is one of them, and moving from one to another is no way
+// out. Their scopes become part of the selection.
+static void join_objects(struct lowering *lowering, const struct object_meaning **parts, size_t count, struct span span,
+                         struct ir_lock *lock) {
+    struct arena *arena = lowering->arena;
+    lock->scope = (struct ir_scope){.where = parts[0]->scope.where == IN_CLUSTER ? IN_CLUSTER : IN_ANY_NAMESPACE};
+    if (lock->scope.where == IN_ANY_NAMESPACE) {
+        for (size_t i = 0; i < ir_system_namespace_count; i++)
+            ARENA_PUSH(arena, lock->scope.namespaces, lock->scope.namespace_count, ir_system_namespaces[i]);
+    }
+    struct ir_expr *selects = ir_new(arena, IR_FALSE);
+    for (size_t i = 0; i < count; i++) {
+        const struct ir_scope *scope = &parts[i]->scope;
+        for (size_t j = 0; j < scope->target_count; j++) {
+            if (!scope->targets[j].resource) {
+                lower_not_supported(lowering, span, "a wildcard among several objects of one lock");
+                return;
+            }
+            bool known = false;
+            for (size_t k = 0; k < lock->scope.target_count && !known; k++)
+                known = lock->scope.targets[k].resource == scope->targets[j].resource;
+            if (!known) ARENA_PUSH(arena, lock->scope.targets, lock->scope.target_count, scope->targets[j]);
+        }
+        struct ir_expr *part = ir_and(arena, resource_formula(arena, scope), namespace_formula(arena, scope));
+        selects = ir_or(arena, selects, ir_and(arena, part, parts[i]->selects));
+        const struct ir_part apart = {*scope, parts[i]->selects};
+        ARENA_PUSH(arena, lock->parts, lock->part_count, apart);
+    }
+    lock->selects = selects;
+}
+
+// ---- subresources ----
+
+// The clause that speaks of this subresource, or NULL.
+static const struct ast_clause *find_cover(const struct ast_item *item, const char *what) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        if (!clause->words.count) return clause;
+        for (size_t j = 0; j < clause->words.count; j++)
+            if (strcmp(clause->words.items[j].text, what) == 0) return clause;
+    }
+    return NULL;
+}
+
+static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock,
+                               const char *what) {
+    const struct ast_clause *clause = item && item->kind == AST_ITEM_LOCK ? find_cover(item, what) : NULL;
+    const char *asked = clause ? clause->mode.text : NULL;
+    const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
+                         (!lock->requires || ir_needs_name_only(lock->requires));
+    if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
+    if (asked && strcmp(asked, "name") == 0 && !by_name) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                                                    "lock '%s' selects by more than the name", lock->name);
+        diag_help(lowering->diags, diagnostic,
+                  "such requests carry the name alone: say 'by params', or select by name");
+        return COVER_NONE;
+    }
+    // Written CEL speaks of the object of an ordinary request.
+    if (ir_has_cel(lock->selects) || ir_has_cel(lock->condition) || ir_has_cel(lock->requires)) return COVER_NONE;
+    if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
+    return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
+}
+
+// The acts that the word behind `cover` speaks of; none when it is no such word.
+static unsigned covered_acts(const char *word) {
+    if (strcmp(word, "evictions") == 0) return ACT_EVICT;
+    if (strcmp(word, "scale") == 0) return ACT_SCALE;
+    return strcmp(word, "connect") == 0 ? ACTS_CONNECT : 0;
+}
+
+static void check_cover(struct lowering *lowering, const struct ast_item *item, unsigned acts) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_COVER) continue;
+        for (size_t j = 0; j < clause->words.count; j++) {
+            const struct word word = clause->words.items[j];
+            if (!covered_acts(word.text)) {
+                bad_word(lowering, word, "what can be covered is evictions, scale and connect");
+            } else if (!(covered_acts(word.text) & acts)) {
+                struct diagnostic *diagnostic =
+                    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
+                                "the lock denies nothing that 'cover %s' is about", word.text);
+                diag_help(lowering->diags, diagnostic,
+                          "evictions are denied by delete, scale by update, connect by connect and its parts");
+            }
+        }
+        if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
+            bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
+    }
+}
+
+void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+    static const char *const families[SHAPE_COUNT] = {[SHAPE_EVICTIONS] = "evictions",
+                                                      [SHAPE_SCALE] = "scale",
+                                                      [SHAPE_CONNECT] = "connect",
+                                                      [SHAPE_BINDINGS] = "bindings",
+                                                      [SHAPE_TOKENS] = "tokens"};
+    // What a write to scale changes, the lock may not be about.
+    const bool replicas = ir_sees_replicas(lock);
+    if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
+    const unsigned required =
+        ir_requires_replicas(lock) && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
+    bool named = false;
+    for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
+    for (size_t i = 0; i < ir_act_count; i++) {
+        const enum shape shape = ir_acts[i].shape;
+        if (!((lock->acts | required) & ir_acts[i].act) || lock->covers[shape]) continue;
+        lock->covers[shape] = choose_cover(lowering, item, lock, families[shape]);
+        // What a wildcard has beside pods, nobody can list, so it cannot be looked up.
+        if (!named && shape != SHAPE_EVICTIONS && lock->covers[shape] == COVER_BY_PARAMS)
+            lock->covers[shape] = COVER_NONE;
+    }
+}
+
+// A guard of the selection that was asked for in so many words.
+static const struct word *asked_guard(const struct ast_item *item) {
+    const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_GUARD);
+    for (size_t i = 0; clause && i < clause->words.count; i++)
+        if (catalog_list_has("labels label-in", clause->words.items[i].text)) return &clause->words.items[i];
+    return NULL;
+}
+
+// What of a lock can share one formula: its objects in namespaces, or those that are cluster-scoped, or one subresource
+// of either. Nothing moves between them.
+struct piece {
+    const struct object_meaning **parts;
+    size_t count;
+    bool cluster;
+    const char *subresource;
+    unsigned denies, acts;
+};
+
+static bool is_same(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+// The part of the object that is about this subresource.
+static const struct object_meaning *of_subresource(struct arena *arena, const struct object_meaning *part,
+                                                   const char *subresource) {
+    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
+    *own = *part;
+    own->scope.targets = NULL;
+    own->scope.target_count = 0;
+    // Those that stand for acts are about the object; what is denied says which.
+    own->scope.subresource = subresource && !ir_act_of(subresource) ? subresource : NULL;
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        if (is_same(part->scope.targets[i].subresource, subresource))
+            ARENA_PUSH(arena, own->scope.targets, own->scope.target_count, part->scope.targets[i]);
+    return own;
+}
+
+static void add_to_pieces(struct arena *arena, struct piece **pieces, size_t *count,
+                          const struct object_meaning *part) {
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        const char *subresource = part->scope.targets[i].subresource;
+        bool first = true;
+        for (size_t j = 0; j < i && first; j++) first = !is_same(part->scope.targets[j].subresource, subresource);
+        if (!first) continue;
+        struct piece *piece = NULL;
+        const bool cluster = part->scope.where == IN_CLUSTER;
+        for (size_t j = 0; j < *count && !piece; j++)
+            if ((*pieces)[j].cluster == cluster && is_same((*pieces)[j].subresource, subresource))
+                piece = &(*pieces)[j];
+        if (!piece) {
+            const struct piece added = {.cluster = cluster, .subresource = subresource};
+            ARENA_PUSH(arena, *pieces, *count, added);
+            piece = &(*pieces)[*count - 1];
+        }
+        ARENA_PUSH(arena, piece->parts, piece->count, of_subresource(arena, part, subresource));
+    }
+}
+
+static bool has_word(const struct ast_clause *clause, const char *list) {
+    bool has = false;
+    for (size_t i = 0; clause && i < clause->words.count; i++)
+        has |= catalog_list_has(list, clause->words.items[i].text);
+    return has;
+}
+
+// Of built-in resources the status is what the control plane says of them; of custom resources it is as good as the
+// rest. So denying update means it as well, where nothing says which fields are meant.
+static const struct object_meaning *with_status(struct arena *arena, const struct ast_item *item,
+                                                const struct object_meaning *part) {
+    if (!has_word(lower_find_clause(item, AST_CLAUSE_DENY), "update write all") ||
+        lower_find_clause(item, AST_CLAUSE_CHANGING) || lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
+        return part;
+    struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
+    *whole = *part;
+    whole->scope.targets = NULL;
+    whole->scope.target_count = 0;
+    for (size_t i = 0; i < part->scope.target_count; i++)
+        ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        struct ir_target target = part->scope.targets[i];
+        if (!target.resource || target.resource->declared.file == SPAN_NOWHERE || target.subresource ||
+            !catalog_list_has(target.resource->subresources, "status"))
+            continue;
+        bool named = false;
+        for (size_t j = 0; j < part->scope.target_count && !named; j++)
+            named = part->scope.targets[j].resource == target.resource && part->scope.targets[j].subresource &&
+                    strcmp(part->scope.targets[j].subresource, "status") == 0;
+        target.subresource = "status";
+        target.implied = true;
+        if (!named) ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, target);
+    }
+    return whole;
+}
+
+static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
+                                struct ir_expr *narrowing, const struct ir_lock *common) {
+    struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
+    *lock = *common;
+    lock->denies = piece->denies;
+    lock->acts = piece->acts;
+    for (size_t i = 0; i < piece->count; i++) lock->implied |= piece->parts[i]->scope.targets[0].implied;
+    // A subresource may be called what a guard is called.
+    lock->id =
+        lower_id(lowering->arena, lock->name,
+                 piece->subresource ? arena_printf(lowering->arena, "subresource %s", piece->subresource) : NULL);
+    if (piece->count == 1) {
+        lock->scope = piece->parts[0]->scope;
+        lock->selects = piece->parts[0]->selects;
+    } else {
+        join_objects(lowering, piece->parts, piece->count, item->as.block.objects.items[0].span, lock);
+    }
+    if (narrowing) lock->selects = ir_and(lowering->arena, lock->selects, narrowing);
+    for (size_t i = 0; i < lock->part_count && narrowing; i++)
+        lock->parts[i].selects = ir_and(lowering->arena, lock->parts[i].selects, narrowing);
+
+    const bool movable = !ir_is_immutable(lock->selects);
+    const struct word *guard = asked_guard(item);
+    if (guard && !movable) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
+                        "'guard %s' on a lock that selects by nothing an update changes", guard->text);
+        diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
+    }
+    lock->guard_labels = lock->guard_labels && (movable || ir_guards_condition(lock));
+    lower_cover(lowering, item, lock);
+    lower_message(lowering, item, lock, NULL);
+    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
+    return lock;
+}
+
+static void check_narrowed(struct lowering *lowering, const struct ast_item *item, const struct object_meaning *own,
+                           const struct object_meaning **parts, size_t count) {
+    static const enum ast_clause_kind narrowing[] = {AST_CLAUSE_WHEN, AST_CLAUSE_UNLESS, AST_CLAUSE_REQUIRE,
+                                                     AST_CLAUSE_CHANGING, AST_CLAUSE_EXCEPT_CHANGING};
+    for (size_t i = 0; i < count && own->all_clause; i++) {
+        if (parts[i] == own || !parts[i]->narrowed) continue;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
+                                                    "'all objects' of an object that selects some");
+        diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
+        diag_help(lowering->diags, diagnostic, "leave it out");
+        return;
+    }
+    if (own->narrowed || own->all_objects) return;
+    for (size_t i = 0; i < sizeof narrowing / sizeof *narrowing; i++)
+        if (lower_find_clause(item, narrowing[i])) return;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i]->narrowed || parts[i]->all_objects) continue;
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
+                        "lock '%s' takes in every object of its resources", item->name.text);
+        diag_help(lowering->diags, diagnostic,
+                  "narrow it with name, labels, annotations or where, or say: all objects");
+        return;
+    }
+}
+
+static void refuse_unsupported(struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind == AST_CLAUSE_ALLOW) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                                                        "'allow' with verbs belongs to grants");
+            diag_help(lowering->diags, diagnostic, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
+        }
+        // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
+        if (item->as.block.objects.count &&
+            (clause->kind == AST_CLAUSE_RESOURCES || clause->kind == AST_CLAUSE_EXCEPT_RESOURCES ||
+             clause->kind == AST_CLAUSE_NAMESPACE || clause->kind == AST_CLAUSE_NAMESPACE_LABELED ||
+             clause->kind == AST_CLAUSE_CLUSTER)) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                                                        "the object behind 'on' says where it is already");
+            diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
+            diag_help(lowering->diags, diagnostic, "leave this clause out, or the object");
+        }
+    }
+}
+
+// `require` reads the new object, and some subresources have none.
+static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
+    if (!piece->subresource || !ir_act_of(piece->subresource)) return;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
+                    "requests for '%s' carry nothing that could be required", piece->subresource);
+    diag_help(lowering->diags, diagnostic, "require it of the objects, in a lock on them");
+}
+
+// Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
+// becomes operands, as which it is looked at like any other path.
+static void prepare_requirement(struct arena *arena, struct ir_expr *expr) {
+    expr->frozen = false;
+    for (size_t i = 0; i < expr->operand_count; i++) prepare_requirement(arena, expr->operands[i]);
+    size_t count = 0;
+    const struct cel_path *paths = expr->cel ? cel_object_paths(expr->cel, arena, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct ir_expr *read = ir_new(arena, IR_FIELD);
+        struct ir_segment *segments = ARENA_ARRAY(arena, struct ir_segment, paths[i].count);
+        for (size_t j = 0; j < paths[i].count; j++) segments[j].key = paths[i].keys[j];
+        read->test = TEST_EXISTS;
+        read->path = (struct ir_path){.variable = -1, .segments = segments, .count = paths[i].count};
+        ARENA_PUSH(arena, expr->operands, expr->operand_count, read);
+    }
+}
+
+static size_t count_checks(const struct ir_subjects *subjects) {
+    size_t count = 0;
+    for (size_t i = 0; i < subjects->other_count; i++) count += ir_count_checks(subjects->others[i]);
+    return count;
+}
+
+// An expression has room for two authorizer checks, and an audit annotation for none.
+static void check_checks(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock) {
+    enum { ROOM = 2 };
+    const size_t count =
+        count_checks(&lock->passes) + ir_count_checks(lock->condition) + ir_count_checks(lock->requires);
+    if (ir_asks_authorizer(lock) && lock->glass.label_count) {
+        const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                                                    "'break-glass' in a lock that asks the authorizer");
+        diag_help(lowering->diags, diagnostic,
+                  "the API server cannot ask it while it writes the audit log: leave out 'may', or 'break-glass'");
+    } else if (count > ROOM) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
+                                                    "lock '%s' asks the authorizer %zu times", lock->name, count);
+        diag_help(lowering->diags, diagnostic, "the API server grants an expression %d such checks", ROOM);
+    }
+}
+
+// What `unless` reads is there to be changed by whoever may change the object.
+static struct ir_expr *freeze(struct ir_expr *expr) {
+    const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_LABEL_KEY ||
+                       expr->kind == IR_ANNOTATION_KEY || expr->kind == IR_FIELD || expr->kind == IR_ANY ||
+                       expr->kind == IR_ALL || expr->kind == IR_NAMESPACE_LABEL;
+    expr->frozen |= reads && expr->path.variable < 0;
+    for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
+    return expr;
+}
+
+void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
+    const struct expr_context context = {.unit = unit}, requirement = {.unit = unit, .requires = true};
+    lower_check_repeated(lowering, item);
+    refuse_unsupported(lowering, item);
+    const bool active = is_active(lowering, item);
+
+    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
+    lower_object_clauses(lowering, unit, item, own);
+    const struct object_meaning **parts = NULL;
+    struct piece *pieces = NULL;
+    size_t part_count = 0, piece_count = 0;
+    for (size_t i = 0; i < item->as.block.objects.count; i++) {
+        const struct object_meaning *part = lower_object(lowering, unit, item->as.block.objects.items[i]);
+        if (part && !part->failed) ARENA_PUSH(arena, parts, part_count, part);
+    }
+    if (!item->as.block.objects.count) {
+        if (!own->has_scope && !own->failed) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                        "lock '%s' says no resources", item->name.text);
+            diag_help(lowering->diags, diagnostic,
+                      "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT", item->name.text);
+        }
+        if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
+    }
+
+    struct ir_lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
+    const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
+                            *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
+    const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),
+                            *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
+    const struct ast_clause *exclusive = lower_find_clause(item, AST_CLAUSE_EXCLUSIVE);
+    const struct ast_clause *glass = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
+    const struct ast_clause *on_error = lower_find_clause(item, AST_CLAUSE_ON_ERROR);
+
+    if (!deny && !require) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
+                                                    "lock '%s' denies nothing", item->name.text);
+        diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
+    }
+    for (size_t i = 0; i < part_count; i++)
+        add_to_pieces(arena, &pieces, &piece_count, with_status(arena, item, parts[i]));
+    if (deny) lower_check_operations(lowering, deny);
+    for (size_t i = 0; deny && i < piece_count; i++) {
+        struct ir_lock denied = {0};
+        for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
+        pieces[i].denies = denied.denies;
+        pieces[i].acts = denied.acts;
+        // To make an object is to put it under the lock.
+        if (!pieces[i].subresource && has_word(lower_find_clause(item, AST_CLAUSE_GUARD), "label-in"))
+            pieces[i].denies |= OP_CREATE;
+        common.denies |= denied.denies;
+        common.acts |= denied.acts;
+    }
+    for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
+    if (require) {
+        common.requires = lower_expr(lowering, &requirement, require->expr);
+        common.ratchets = true;
+        prepare_requirement(arena, common.requires);
+    }
+    common.condition = ir_new(arena, IR_TRUE);
+    if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
+    if (unless)
+        common.condition =
+            ir_and(arena, common.condition, ir_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
+    lower_changing(lowering, item, &common);
+    unsigned reached = common.acts;
+    for (size_t i = 0; ir_requires_replicas(&common) && i < piece_count; i++)
+        for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
+    if (piece_count) check_cover(lowering, item, reached);
+    lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
+    if (exclusive) {
+        lower_subjects(lowering, unit, &exclusive->subjects, &common.exclusive);
+        lower_add_subjects(arena, &common.passes, &common.exclusive);
+    }
+    if (glass) lower_subjects(lowering, unit, &glass->subjects, &common.glass);
+    lower_guard_words(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);
+    lower_mode(lowering, lower_find_clause(item, AST_CLAUSE_MODE), &common);
+    if (on_error) {
+        const struct word word = on_error->words.items[0];
+        common.fail_open = strcmp(word.text, "allow") == 0;
+        if (!common.fail_open && strcmp(word.text, "deny") != 0) bad_word(lowering, word, "say deny or allow");
+    }
+
+    check_narrowed(lowering, item, own, parts, part_count);
+    if (part_count == 1 && !own->has_scope) lower_check_names(lowering, item, &parts[0]->scope);
+    check_checks(lowering, item, &common);
+    if (!active) return;
+    struct ir_expr *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;
+    struct guarded *guarded = ARENA_NEW(arena, struct guarded);
+    *guarded = (struct guarded){.unit = unit, .item = item, .parts = parts, .part_count = part_count};
+    for (size_t i = 0; i < piece_count; i++) {
+        struct ir_lock *lock = add_lock(lowering, item, &pieces[i], narrowing, &common);
+        ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
+    }
+    if (piece_count) ARENA_PUSH(arena, lowering->guarded, lowering->guarded_count, guarded);
+}

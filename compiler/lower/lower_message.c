@@ -1,0 +1,219 @@
+// What a refused requester reads.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+#include "report/source.h"
+
+// The text of a one-line clause, or NULL.
+static const char *one_line(struct lowering *lowering, const struct ast_item *item, enum ast_clause_kind kind) {
+    const struct ast_clause *clause = lower_find_clause(item, kind);
+    if (!clause) return NULL;
+    const struct word word = clause->words.items[0];
+    for (const char *c = word.text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                                                        "a line break or control character in a one-line text");
+            diag_help(lowering->diags, diagnostic, "the API server shows one line: join the lines");
+            return NULL;
+        }
+    if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "an empty text");
+    return word.text;
+}
+
+// Source text on one line, as it was written.
+static void add_source(struct text *text, const struct sources *sources, struct span span) {
+    const char *source = sources->items[span.file].text;
+    bool blank = false;
+    for (uint32_t i = span.begin; i < span.end; i++) {
+        const char c = source[i];
+        if (c == '\n' || c == '\t' || c == '\r' || c == ' ') {
+            blank = text->len > 0;
+        } else {
+            if (blank) text_add_char(text, ' ');
+            blank = false;
+            text_add_char(text, c);
+        }
+    }
+}
+
+struct requirement {
+    const char *key, *value;
+    size_t order; // as written
+};
+
+static int by_key_as_written(const void *left, const void *right) {
+    const struct requirement *one = left, *other = right;
+    const int keys = strcmp(one->key, other->key);
+    return keys ? keys : (one->order > other->order) - (one->order < other->order);
+}
+
+static const char *reading_text(struct arena *arena, const struct ir_expr *atom) {
+    struct text text;
+    switch (atom->kind) {
+    case IR_USER: return "(user)";
+    case IR_NAME: return "(name)";
+    case IR_NAMESPACE: return "(namespace)";
+    case IR_LABEL: return arena_printf(arena, "(label %s)", atom->key);
+    case IR_ANNOTATION: return arena_printf(arena, "(annotation %s)", atom->key);
+    case IR_NAMESPACE_LABEL: return arena_printf(arena, "(namespace label %s)", atom->key);
+    default: break;
+    }
+    text_init(&text, arena);
+    text_add_string(&text, "(field ");
+    for (size_t i = 0; i < atom->path.count; i++)
+        text_printf(&text, "%s%s", i ? "." : "", atom->path.segments[i].key ? atom->path.segments[i].key : "*");
+    text_add_char(&text, ')');
+    return text_string(&text);
+}
+
+static const char *order_sign(enum ir_test test) {
+    switch (test) {
+    case TEST_LT: return "<";
+    case TEST_LE: return "<=";
+    case TEST_GT: return ">";
+    case TEST_GE: return ">=";
+    default: return "";
+    }
+}
+
+// Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
+static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
+                                 struct requirement **list, size_t *count) {
+    if (expr->kind == IR_LABEL) {
+        struct text value;
+        text_init(&value, arena);
+        if (negated) text_add_char(&value, '^');
+        if (expr->test == TEST_EXISTS) text_add_char(&value, '*');
+        text_add_string(&value, order_sign(expr->test));
+        if (expr->operand_count) text_add_string(&value, reading_text(arena, expr->operands[0]));
+        if (negated && expr->value_count > 1) text_add_char(&value, '(');
+        for (size_t i = 0; i < expr->value_count; i++) {
+            if (i) text_add_char(&value, '|');
+            if (expr->values[i]->kind == VALUE_STRING)
+                text_add_string(&value, expr->values[i]->as.string);
+            else
+                text_printf(&value, "%lld", (long long)expr->values[i]->as.integer);
+        }
+        if (negated && expr->value_count > 1) text_add_char(&value, ')');
+        const struct requirement added = {expr->key, text_string(&value), *count};
+        ARENA_PUSH(arena, *list, *count, added);
+        return;
+    }
+    for (size_t i = 0; i < expr->operand_count; i++)
+        collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
+}
+
+struct labels {
+    const char **items;
+    size_t count;
+};
+
+// Whoever passes: exclusive actors first, then those who are exempt. The lists of most locks are one and the same.
+static struct labels passers_of(struct arena *arena, const struct ir_lock *lock) {
+    const struct ir_subjects *exclusive = &lock->exclusive, *passes = &lock->passes;
+    if (passes->labels == exclusive->labels || !passes->label_count)
+        return (struct labels){exclusive->labels, exclusive->label_count};
+    struct ir_subjects all = *exclusive;
+    lower_add_subjects(arena, &all, passes);
+    return (struct labels){all.labels, all.label_count};
+}
+
+static void add_labels(struct text *text, const char *const *labels, size_t count) {
+    enum { SHOWN = 8 };
+    for (size_t i = 0; i < count && i < SHOWN; i++) text_printf(text, "%s%s", i ? ", " : "", labels[i]);
+    if (count > SHOWN) text_printf(text, " and %zu more", count - SHOWN);
+}
+
+static void add_glass(struct text *text, const struct ir_lock *lock) {
+    if (!lock->glass.label_count) return;
+    text_add_string(text, "; break-glass: ");
+    add_labels(text, lock->glass.labels, lock->glass.label_count);
+}
+
+static void add_who_may(struct arena *arena, struct text *text, const struct ir_lock *lock) {
+    const struct labels passers = passers_of(arena, lock);
+    if (passers.count) {
+        text_add_string(text, "only ");
+        add_labels(text, passers.items, passers.count);
+        text_add_string(text, " may");
+        add_glass(text, lock);
+    } else if (lock->glass.label_count) {
+        text_add_string(text, "only ");
+        add_labels(text, lock->glass.labels, lock->glass.label_count);
+        text_add_string(text, " may, by break-glass");
+    } else {
+        text_add_string(text, "nobody may");
+    }
+}
+
+// Whoever satisfies the requirement may, and so may who passes the lock.
+static void add_required(struct arena *arena, struct text *text, const struct ir_lock *lock, const char *requirement) {
+    const struct labels passers = passers_of(arena, lock);
+    text_add_string(text, "required");
+    if (passers.count) text_add_string(text, " of all but ");
+    add_labels(text, passers.items, passers.count);
+    text_printf(text, ": %s", requirement);
+    add_glass(text, lock);
+}
+
+static const char *written(const struct lowering *lowering, const struct ast_clause *clause) {
+    struct text source;
+    text_init(&source, lowering->arena);
+    add_source(&source, lowering->sources, clause->expr->span);
+    return text_string(&source);
+}
+
+// Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+    const bool of_lock = item && item->kind == AST_ITEM_LOCK;
+    const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
+    const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,
+               *ticket = of_lock ? one_line(lowering, item, AST_CLAUSE_TICKET) : NULL;
+    const struct ast_clause *unless = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_UNLESS) : NULL;
+    const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
+    struct text text;
+    text_init(&text, lowering->arena);
+    text_add_string(&text, "denied, there is a lock: ");
+
+    struct requirement *requirements = NULL;
+    size_t count = 0;
+    collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
+    if (count) {
+        qsort(requirements, count, sizeof *requirements, by_key_as_written);
+        text_add_string(&text, "map[");
+        for (size_t i = 0; i < count; i++)
+            text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
+        text_add_string(&text, "]: ");
+    }
+    if (message) text_printf(&text, "%s ", message);
+    text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
+                lock->policy);
+    if (require && !lock->denies && !lock->acts) {
+        add_required(lowering->arena, &text, lock, written(lowering, require));
+    } else {
+        add_who_may(lowering->arena, &text, lock);
+        if (require) text_printf(&text, "; required: %s", written(lowering, require));
+    }
+    if (unless) text_printf(&text, "; unless %s", written(lowering, unless));
+    if (owner) text_printf(&text, "; owner: %s", owner);
+    if (ticket) text_printf(&text, "; ticket: %s", ticket);
+    text_add_char(&text, ')');
+    // Names and conditions may hold line breaks, and the API server refuses a message that does.
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
+    lock->message = text_string(&text);
+    if (text.len > LIMIT_MESSAGE_BYTES) {
+        const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
+                        "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
+        diag_help(lowering->diags, diagnostic,
+                  "shorten message, owner, ticket or the expression behind unless or require");
+    }
+}

@@ -1,0 +1,411 @@
+// Object clauses → scope and selection.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/suggest.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "kubernetes/catalog.h"
+#include "kubernetes/kube.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+
+bool lower_is_object_clause(enum ast_clause_kind kind) {
+    return kind <= AST_CLAUSE_ALL_OBJECTS;
+}
+
+const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast_clause_kind kind) {
+    const struct ast_clauses *clauses = &item->as.block.clauses;
+    for (size_t i = 0; i < clauses->count; i++)
+        if (clauses->items[i]->kind == kind) return clauses->items[i];
+    return NULL;
+}
+
+void lower_check_repeated(struct lowering *lowering, const struct ast_item *item) {
+    const struct ast_clauses *clauses = &item->as.block.clauses;
+    for (size_t i = 0; i < clauses->count; i++) {
+        const enum ast_clause_kind kind = clauses->items[i]->kind;
+        const struct ast_clause *first = lower_find_clause(item, kind);
+        if (first == clauses->items[i] || kind == AST_CLAUSE_ACCEPT || kind == AST_CLAUSE_COVER) continue;
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword,
+                                                    "this clause stands here a second time");
+        diag_relate(diagnostic, first->keyword, "first written here");
+        diag_help(lowering->diags, diagnostic, "join them: lists take commas, conditions take 'and'");
+    }
+}
+
+// The declaration that the unknown name stands for, with capitals where something is to be filled in.
+static const char *declaration_of(struct arena *arena, const char *name) {
+    const bool kind = *name >= 'A' && *name <= 'Z';
+    const char *dot = strchr(name, '.');
+    const char *first = dot ? arena_copy(arena, name, (size_t)(dot - name)) : name;
+    return arena_printf(arena, "resource %s.%s/VERSION namespaced kind %s", kind ? "PLURAL" : first,
+                        dot ? dot + 1 : "GROUP", kind ? first : "KIND");
+}
+
+static void unknown_resource(struct lowering *lowering, struct word word, const char *name) {
+    const struct catalog *catalog = lowering->catalog;
+    struct arena *arena = lowering->arena;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
+    const char *near = suggest_nearest(name, catalog->known, catalog->known_count);
+    const char *dot = strchr(name, '.');
+    // GROUP/PLURAL, GROUP/VERSION/PLURAL, as manifests have it.
+    const char *last = strrchr(word.text, '/');
+    const struct resource *turned =
+        last && !catalog_list_has("status scale", last + 1)
+            ? catalog_find(catalog, dot ? arena_printf(arena, "%s.%s", last + 1, name) : last + 1)
+            : NULL;
+    const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
+    if (turned) {
+        near = catalog_name(arena, turned);
+        diag_help(lowering->diags, diagnostic, "the group stands behind a dot: did you mean '%s'?", near);
+        diag_fix(diagnostic, word.span, near);
+    } else if (word.quoted && strchr(name, '*')) {
+        diag_help(lowering->diags, diagnostic, "a wildcard stands without quotes: %s", name);
+    } else if (near) {
+        // What stands behind the name, a version or a subresource, stays.
+        struct span span = word.span;
+        if (!word.quoted) span.end = span.begin + (uint32_t)strlen(name);
+        diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
+        diag_fix(diagnostic, span, near);
+    } else if (other) {
+        diag_help(lowering->diags, diagnostic, "did you mean '%s'? If not, declare it: %s", catalog_name(arena, other),
+                  declaration_of(arena, name));
+    } else if (kube_is_dns_subdomain(name) || (*name >= 'A' && *name <= 'Z')) {
+        diag_help(lowering->diags, diagnostic, "declare it: %s", declaration_of(arena, name));
+    } else {
+        diag_help(lowering->diags, diagnostic, "a resource is its plural, PLURAL.GROUP, or its kind");
+    }
+}
+
+static void ambiguous_resource(struct lowering *lowering, struct word word, const char *name,
+                               const struct resources *resources) {
+    struct text list;
+    text_init(&list, lowering->arena);
+    for (size_t i = 0; i < resources->count; i++)
+        text_printf(&list, "%s%s", i ? i + 1 == resources->count ? " or " : ", " : "",
+                    catalog_name(lowering->arena, resources->items[i]));
+    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                "'%s' may be any of %zu resources", name, resources->count);
+    diag_relate(diagnostic, resources->items[0]->declared, "one is declared here");
+    diag_help(lowering->diags, diagnostic, "say which: %s", text_string(&list));
+}
+
+static void unknown_version(struct lowering *lowering, struct word word, const char *name,
+                            const struct resource *resource, const char *version) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
+    if (resource->declared.file == SPAN_NOWHERE) {
+        diag_help(lowering->diags, diagnostic, "it is served as %s", resource->versions);
+        return;
+    }
+    diag_relate(diagnostic, resource->declared, "declared here");
+    if (*resource->versions)
+        diag_help(lowering->diags, diagnostic, "it is declared as %s", resource->versions);
+    else
+        diag_help(lowering->diags, diagnostic, "say the version where it is declared: resource %s/%s …",
+                  catalog_name(lowering->arena, resource), version);
+}
+
+const struct resource *lower_resource(struct lowering *lowering, struct word word, const char **ret_version) {
+    const char *slash = strchr(word.text, '/');
+    const char *name = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : word.text;
+    *ret_version = NULL;
+    if (slash && !kube_is_version(slash + 1)) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                    "'%s' is no version of '%s'", slash + 1, name);
+        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
+        return NULL;
+    }
+    const struct resource *resource = catalog_find(lowering->catalog, name);
+    if (!resource) {
+        unknown_resource(lowering, word, name);
+        return NULL;
+    }
+    const struct resources *others = catalog_others(lowering->catalog, name);
+    if (others) {
+        ambiguous_resource(lowering, word, name, others);
+        return NULL;
+    }
+    if (slash) {
+        *ret_version = slash + 1;
+        if (!catalog_has_version(resource, slash + 1)) unknown_version(lowering, word, name, resource, slash + 1);
+    }
+    return resource;
+}
+
+const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
+                                           const char **ret_subresource) {
+    const char *slash = strrchr(word.text, '/');
+    *ret_subresource = NULL;
+    if (!slash || kube_is_version(slash + 1)) return lower_resource(lowering, word, ret_version);
+    struct word parent = word;
+    parent.text = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
+    const char *before = strchr(parent.text, '/');
+    const char *name = before ? arena_copy(lowering->arena, parent.text, (size_t)(before - parent.text)) : parent.text;
+    if (!catalog_find(lowering->catalog, name)) {
+        unknown_resource(lowering, word, name);
+        return NULL;
+    }
+    const struct resource *resource = lower_resource(lowering, parent, ret_version);
+    if (!resource) return NULL;
+    if (!catalog_list_has(resource->subresources, slash + 1)) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
+                                                    "'%s' has no subresource '%s'", resource->plural, slash + 1);
+        if (*resource->subresources)
+            diag_help(lowering->diags, diagnostic, "it has: %s", resource->subresources);
+        else
+            diag_help(lowering->diags, diagnostic, "it has none");
+        return NULL;
+    }
+    *ret_subresource = slash + 1;
+    return resource;
+}
+
+static bool add_target(struct lowering *lowering, struct word word, struct ir_target **targets, size_t *count) {
+    struct ir_target target = {.span = word.span};
+    if (!word.quoted && strcmp(word.text, "*") == 0) {
+        // every resource of every group
+    } else if (!word.quoted && strncmp(word.text, "*.", 2) == 0) {
+        target.group = strcmp(word.text, "*.core") == 0 ? "" : word.text + 2;
+        if (*target.group && !catalog_knows_group(lowering->catalog, target.group)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown group '%s'", target.group);
+            diag_help(lowering->diags, diagnostic, "declare one of its resources: resource PLURAL.%s namespaced",
+                      target.group);
+            return false;
+        }
+    } else if (!word.quoted && strchr(word.text, '*')) {
+        lower_not_supported(lowering, word.span, "a wildcard of subresources");
+        return false;
+    } else {
+        target.resource = lower_resource_part(lowering, word, &target.version, &target.subresource);
+        if (!target.resource) return false;
+        target.group = target.resource->group;
+        target.name = target.resource->plural;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        const struct ir_target *known = &(*targets)[i];
+        const bool same_part = known->subresource && target.subresource
+                                   ? strcmp(known->subresource, target.subresource) == 0
+                                   : known->subresource == target.subresource;
+        if (known->resource == target.resource && target.resource && same_part) return true;
+    }
+    ARENA_PUSH(lowering->arena, *targets, *count, target);
+    return true;
+}
+
+static void add_targets(struct lowering *lowering, const struct ast_clause *clause, struct ir_target **targets,
+                        size_t *count, bool *failed) {
+    for (size_t i = 0; i < clause->words.count; i++)
+        if (!add_target(lowering, clause->words.items[i], targets, count)) *failed = true;
+}
+
+static bool is_system_namespace(const char *name) {
+    for (size_t i = 0; i < ir_system_namespace_count; i++)
+        if (strcmp(name, ir_system_namespaces[i]) == 0) return true;
+    return false;
+}
+
+static void add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
+    struct ir_scope *scope = &meaning->scope;
+    scope->where = IN_NAMESPACES;
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (!word.quoted && strcmp(word.text, "*") == 0) scope->where = IN_ANY_NAMESPACE;
+    }
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (!word.quoted && strcmp(word.text, "*") == 0) continue;
+        if (!kube_is_dns_label(word.text)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no namespace name", word.text);
+            diag_help(lowering->diags, diagnostic, "at most 63 lower-case letters, digits and '-'");
+            meaning->failed = true;
+            continue;
+        }
+        if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text)) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
+                                                        "'*' covers namespace '%s' already", word.text);
+            diag_help(lowering->diags, diagnostic,
+                      "beside '*' only kube-system, kube-public and kube-node-lease need their names");
+            continue;
+        }
+        bool known = false;
+        for (size_t j = 0; j < scope->namespace_count && !known; j++)
+            known = strcmp(scope->namespaces[j], word.text) == 0;
+        if (!known) ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, word.text);
+    }
+    if (scope->namespace_count)
+        qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
+}
+
+static void add_names(struct lowering *lowering, const struct ast_clause *clause, bool for_grant,
+                      struct object_meaning *meaning) {
+    struct ir_expr *atom = ir_new(lowering->arena, IR_NAME);
+    atom->test = TEST_IN;
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (!lower_check_name(lowering, word, for_grant)) meaning->failed = true;
+        bool known = false;
+        for (size_t j = 0; j < meaning->name_count && !known; j++) known = strcmp(meaning->names[j], word.text) == 0;
+        if (known) continue;
+        ARENA_PUSH(lowering->arena, meaning->names, meaning->name_count, word.text);
+        const struct value *value = value_string(lowering->arena, word.text);
+        ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
+    }
+    if (meaning->name_count) qsort(meaning->names, meaning->name_count, sizeof *meaning->names, compare_strings);
+    meaning->selects = ir_and(lowering->arena, meaning->selects, atom);
+}
+
+// Where the objects are, once the resources are known: every resource has one scope, and the block must say the same.
+static void settle_scope(struct lowering *lowering, const struct ast_item *item, struct object_meaning *meaning) {
+    const struct ast_clause *resources = lower_find_clause(item, AST_CLAUSE_RESOURCES);
+    const struct ast_clause *namespace = lower_find_clause(item, AST_CLAUSE_NAMESPACE);
+    const struct ast_clause *labeled = lower_find_clause(item, AST_CLAUSE_NAMESPACE_LABELED);
+    const struct ast_clause *cluster = lower_find_clause(item, AST_CLAUSE_CLUSTER);
+    const struct ast_clause *where = namespace ? namespace : labeled;
+    const struct ir_target *namespaced = NULL, *global = NULL, *wildcard = NULL;
+    for (size_t i = 0; i < meaning->scope.target_count; i++) {
+        const struct ir_target *target = &meaning->scope.targets[i];
+        if (!target->resource)
+            wildcard = target;
+        else if (target->resource->namespaced)
+            namespaced = target;
+        else
+            global = target;
+    }
+
+    struct diagnostic *diagnostic = NULL;
+    if (namespace && labeled) {
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, labeled->keyword,
+                                 "two clauses say where the objects are");
+        diag_relate(diagnostic, namespace->keyword, "the other is here");
+        diag_help(lowering->diags, diagnostic, "keep one; the other can be a condition: where namespace in (…)");
+    } else if (cluster && where) {
+        diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'cluster' beside 'namespace'");
+        diag_relate(diagnostic, where->keyword, "the namespace is here");
+        diag_help(lowering->diags, diagnostic,
+                  "split the block: a namespaced lock never touches cluster-scoped objects");
+    } else if (namespaced && global) {
+        diagnostic = diag_report(lowering->diags, DIAG_MIXED_SCOPE, global->span,
+                                 "'%s' is cluster-scoped and '%s' is namespaced", global->name, namespaced->name);
+        diag_relate(diagnostic, namespaced->span, "namespaced");
+        diag_help(lowering->diags, diagnostic, "split the block in two, one for each scope");
+    } else if (where && global) {
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, where->keyword,
+                                 "'%s' is cluster-scoped and has no namespace", global->name);
+        diag_relate(diagnostic, global->span, "cluster-scoped");
+        diag_help(lowering->diags, diagnostic, "leave out the namespace clause");
+    } else if (cluster && namespaced) {
+        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'%s' is namespaced",
+                                 namespaced->name);
+        diag_relate(diagnostic, namespaced->span, "namespaced");
+        diag_help(lowering->diags, diagnostic, "say which namespace instead of 'cluster'");
+    } else if (!where && !cluster && (namespaced || wildcard)) {
+        diagnostic = diag_report(lowering->diags, DIAG_NO_NAMESPACE, resources->span, "'%s' without a namespace",
+                                 namespaced ? namespaced->name : "*");
+        diag_help(lowering->diags, diagnostic,
+                  "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
+                  namespaced ? "" : ", or cluster");
+    }
+    if (diagnostic) {
+        meaning->failed = true;
+        return;
+    }
+    if (namespace) {
+        add_namespaces(lowering, namespace, meaning);
+    } else if (!labeled) {
+        meaning->scope.where = IN_CLUSTER;
+    }
+}
+
+void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                          struct object_meaning *ret_meaning) {
+    struct object_meaning *meaning = ret_meaning;
+    const struct expr_context context = {.unit = unit}, namespace_context = {.unit = unit, .namespace_labels = true};
+    struct arena *arena = lowering->arena;
+    *meaning = (struct object_meaning){.selects = ir_new(arena, IR_TRUE)};
+
+    const struct ast_clauses *clauses = &item->as.block.clauses;
+    for (size_t i = 0; i < clauses->count; i++) {
+        const struct ast_clause *clause = clauses->items[i];
+        switch (clause->kind) {
+        case AST_CLAUSE_RESOURCES:
+            meaning->has_scope = true;
+            add_targets(lowering, clause, &meaning->scope.targets, &meaning->scope.target_count, &meaning->failed);
+            break;
+        case AST_CLAUSE_EXCEPT_RESOURCES:
+            add_targets(lowering, clause, &meaning->scope.excepts, &meaning->scope.except_count, &meaning->failed);
+            break;
+        case AST_CLAUSE_NAMESPACE_LABELED:
+            meaning->scope.where = IN_LABELED_NAMESPACES;
+            meaning->scope.namespace_selector = lower_expr(lowering, &namespace_context, clause->expr);
+            break;
+        case AST_CLAUSE_NAME:
+            meaning->name_clause = clause;
+            meaning->narrowed = true;
+            add_names(lowering, clause, item->kind == AST_ITEM_GRANT, meaning);
+            break;
+        case AST_CLAUSE_LABELS:
+        case AST_CLAUSE_ANNOTATIONS:
+        case AST_CLAUSE_WHERE:
+            if (clause->kind == AST_CLAUSE_LABELS) meaning->labels_clause = clause;
+            meaning->narrowed = true;
+            meaning->selects = ir_and(arena, meaning->selects, lower_expr(lowering, &context, clause->expr));
+            break;
+        case AST_CLAUSE_ALL_OBJECTS:
+            meaning->all_objects = true;
+            meaning->all_clause = clause;
+            break;
+        default: break;
+        }
+    }
+    const struct ast_clause *except = lower_find_clause(item, AST_CLAUSE_EXCEPT_RESOURCES);
+    bool has_wildcard = false;
+    for (size_t i = 0; i < meaning->scope.target_count; i++) has_wildcard |= !meaning->scope.targets[i].resource;
+    if (except && !has_wildcard && !meaning->failed) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, except->keyword, "'except resources' without a wildcard");
+        diag_help(lowering->diags, diagnostic,
+                  "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
+        meaning->failed = true;
+    }
+    if (meaning->all_objects && meaning->narrowed) {
+        const struct ast_clause *narrowing = meaning->name_clause ? meaning->name_clause : meaning->labels_clause;
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
+                        "'all objects' beside a clause that selects some");
+        if (narrowing) diag_relate(diagnostic, narrowing->keyword, "this one");
+        diag_help(lowering->diags, diagnostic, "keep one of them");
+        meaning->failed = true;
+    }
+    if (meaning->has_scope && !meaning->failed) settle_scope(lowering, item, meaning);
+    if (meaning->has_scope && !meaning->failed) lower_check_names(lowering, item, &meaning->scope);
+}
+
+const struct object_meaning *lower_object(struct lowering *lowering, struct unit *unit, struct word name) {
+    struct declaration *declaration = scope_find(&lowering->scope, unit, AST_ITEM_OBJECT, name);
+    if (!declaration) return NULL;
+    if (!declaration->meaning) {
+        struct object_meaning *meaning = ARENA_NEW(lowering->arena, struct object_meaning);
+        declaration->meaning = meaning;
+        const bool outer = lowering->diags->in_damaged_block, damaged = lower_is_damaged(lowering, declaration->item);
+        lowering->diags->in_damaged_block = damaged;
+        lower_check_repeated(lowering, declaration->item);
+        lower_object_clauses(lowering, declaration->unit, declaration->item, meaning);
+        meaning->failed |= damaged;
+        lowering->diags->in_damaged_block = outer;
+        if (!meaning->has_scope && !meaning->failed) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
+                            "object '%s' says no resources", name.text);
+            diag_help(lowering->diags, diagnostic, "add a clause such as: resources pods, configmaps");
+            meaning->failed = true;
+        }
+    }
+    return declaration->meaning;
+}

@@ -1,0 +1,347 @@
+// Subjects and actors → who a requester must be.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "kubernetes/kube.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+
+// What an actor means, kept with its declaration.
+struct actor_meaning {
+    struct ir_subjects subjects;
+    struct ir_expr *formula;
+};
+
+// Nobody writes actors of actors that deep, or that wide; written by machine, both would double with every link.
+enum { MAX_NESTED_ACTORS = 100, MAX_ACTOR_ATOMS = 100000, MAX_LABEL = 500 };
+
+static const char *const presets[] = {"flux",          "flux-helm",     "flux-kustomize", "argocd",
+                                      "argocd-server", "argocd-remote", "kubeadm-admin",  "kubeadm-superadmin",
+                                      "masters",       "kubelets",      "kube-scheduler", "k3s"};
+static const char *const subject_words[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid", "may"};
+
+static bool is_one_of(const char *word, const char *const *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, list[i]) == 0) return true;
+    return false;
+}
+#define IS_ONE_OF(word, list) is_one_of((word), (list), sizeof(list) / sizeof *(list))
+
+// NAMESPACE/NAME as it was probably meant: system:serviceaccount:NS:NAME and NS:NAME name the account as well.
+static const char *meant_account(struct arena *arena, const char *text) {
+    static const char prefix[] = "system:serviceaccount:";
+    const char *rest = strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
+    const char *colon = strchr(rest, ':');
+    if (!colon || colon == rest || !colon[1]) return NULL;
+    return arena_printf(arena, "%.*s/%s", (int)(colon - rest), rest, colon + 1);
+}
+
+bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
+                           const char **ret_name) {
+    const char *slash = strchr(word.text, '/');
+    if (!slash) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, word.span,
+                                                    "service account '%s' without a namespace", word.text);
+        const char *meant = meant_account(lowering->arena, word.text);
+        diag_help(lowering->diags, diagnostic,
+                  meant ? "write NAMESPACE/NAME: %s" : "write NAMESPACE/NAME, for example default/%s",
+                  meant ? meant : word.text);
+        return false;
+    }
+    const char *namespace = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
+    if (!kube_is_dns_label(namespace) || !kube_is_dns_subdomain(slash + 1)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no service account", word.text);
+        diag_help(lowering->diags, diagnostic, "a service account is NAMESPACE/NAME, both DNS names in lower case");
+        return false;
+    }
+    *ret_namespace = namespace;
+    *ret_name = slash + 1;
+    return true;
+}
+
+// A '*' in the middle may be part of a name; at an end it is meant for whatever stands there.
+bool lower_check_identity(struct lowering *lowering, struct word word, const char *what) {
+    const size_t len = strlen(word.text);
+    const bool pattern = len && (word.text[0] == '*' || word.text[len - 1] == '*');
+    const char *problem = !len ? "is empty" : pattern ? "is a pattern" : NULL;
+    if (!problem) return true;
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "this %s name %s", what, problem);
+    if (!*word.text)
+        diag_help(lowering->diags, diagnostic, "name the %s that is meant", what);
+    else if (strcmp(what, "user") == 0)
+        diag_help(lowering->diags, diagnostic,
+                  "names are compared whole; a condition takes a pattern: unless user like \"%s\"", word.text);
+    else
+        diag_help(lowering->diags, diagnostic, "names are compared whole: name each %s", what);
+    return false;
+}
+
+static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
+
+// The label is what messages call the subject.
+static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject,
+                                     const char **ret_label) {
+    struct arena *arena = lowering->arena;
+    const char *name = subject->name.text, *namespace = NULL, *other = NULL;
+    *ret_label = "";
+    switch (subject->kind) {
+    case AST_SUBJECT_ERROR: break;
+    case AST_SUBJECT_SERVICE_ACCOUNT:
+        if (!lower_service_account(lowering, subject->name, &namespace, &name)) break;
+        *ret_label = arena_printf(arena, "serviceaccount %s/%s", namespace, name);
+        return ir_is(arena, IR_USER, NULL, arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name));
+    case AST_SUBJECT_SERVICE_ACCOUNTS:
+        if (!kube_is_dns_label(name)) {
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", name);
+            break;
+        }
+        *ret_label = arena_printf(arena, "serviceaccounts %s", name);
+        return ir_is(arena, IR_GROUP, NULL, arena_printf(arena, "system:serviceaccounts:%s", name));
+    case AST_SUBJECT_USER:
+    case AST_SUBJECT_GROUP:
+    case AST_SUBJECT_UID: {
+        const bool user = subject->kind == AST_SUBJECT_USER, group = subject->kind == AST_SUBJECT_GROUP;
+        const char *word = user ? "user" : group ? "group" : "uid";
+        if (!lower_check_identity(lowering, subject->name, word)) break;
+        *ret_label = arena_printf(arena, "%s %s", word, name);
+        return ir_is(arena, user ? IR_USER : group ? IR_GROUP : IR_UID, NULL, name);
+    }
+    case AST_SUBJECT_ACTOR: {
+        const struct actor_meaning *actor = find_actor(lowering, unit, subject->name);
+        if (!actor) break;
+        struct text label;
+        text_init(&label, arena);
+        for (size_t i = 0; i < actor->subjects.label_count && label.len < MAX_LABEL; i++)
+            text_printf(&label, "%s%s", i ? ", " : "", actor->subjects.labels[i]);
+        if (label.len >= MAX_LABEL) {
+            label = (struct text){.arena = arena};
+            text_printf(&label, "actor %s", subject->name.text);
+        }
+        *ret_label = text_string(&label);
+        return actor->formula;
+    }
+    case AST_SUBJECT_MAY: {
+        if (!kube_is_dns_label(name)) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", name);
+            diag_help(lowering->diags, diagnostic, "a verb of RBAC in lower case, such as: may unlock");
+            break;
+        }
+        *ret_label = arena_printf(arena, "whoever may %s this lock", name);
+        struct ir_expr *check = ir_new(arena, IR_MAY);
+        check->key = name;
+        return check;
+    }
+    case AST_SUBJECT_PRESET:
+        lower_not_supported(lowering, subject->span, arena_printf(arena, "the preset '%s'", name));
+        break;
+    case AST_SUBJECT_AND: {
+        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        struct ir_expr *right = lower_subject(lowering, unit, subject->right, &other);
+        if (left == right) return left;
+        *ret_label = arena_printf(arena, "%s and %s", *ret_label, other);
+        return ir_and(arena, left, right);
+    }
+    case AST_SUBJECT_EXTRA: {
+        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        if (!*subject->extra_key.text)
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
+        *ret_label =
+            arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
+        return ir_and(arena, left, ir_is(arena, IR_EXTRA, subject->extra_key.text, subject->extra_value.text));
+    }
+    }
+    return ir_new(arena, IR_FALSE);
+}
+
+// Whether the formula has more nodes than that; counts no further.
+static bool is_larger(const struct ir_expr *expr, size_t *left) {
+    if (!*left) return true;
+    --*left;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (is_larger(expr->operands[i], left)) return true;
+    return false;
+}
+
+// Sorts an alternative into exact users, exact groups and the rest.
+static void add_alternative(struct arena *arena, struct ir_subjects *subjects, struct ir_expr *formula) {
+    if (formula->kind == IR_OR) {
+        for (size_t i = 0; i < formula->operand_count; i++) add_alternative(arena, subjects, formula->operands[i]);
+    } else if (formula->kind == IR_USER) {
+        ARENA_PUSH(arena, subjects->users, subjects->user_count, formula->values[0]->as.string);
+    } else if (formula->kind == IR_GROUP) {
+        ARENA_PUSH(arena, subjects->groups, subjects->group_count, formula->values[0]->as.string);
+    } else if (formula->kind != IR_FALSE) {
+        for (size_t i = 0; i < subjects->other_count; i++)
+            if (subjects->others[i] == formula) return;
+        ARENA_PUSH(arena, subjects->others, subjects->other_count, formula);
+    }
+}
+
+static void sort_names(const char **names, size_t *count) {
+    if (!*count) return;
+    qsort(names, *count, sizeof *names, compare_strings);
+    size_t kept = 1;
+    for (size_t i = 1; i < *count; i++)
+        if (strcmp(names[kept - 1], names[i]) != 0) names[kept++] = names[i];
+    *count = kept;
+}
+
+// Each label once, the first where it stands.
+static void drop_repeated(struct arena *arena, struct ir_subjects *subjects) {
+    struct names known;
+    names_init(&known, arena);
+    size_t kept = 0;
+    for (size_t i = 0; i < subjects->label_count; i++) {
+        const char *label = subjects->labels[i];
+        if (names_get(&known, label)) continue;
+        names_set(&known, label, subjects);
+        subjects->labels[kept++] = label;
+    }
+    subjects->label_count = kept;
+}
+
+static void settle_subjects(struct arena *arena, struct ir_subjects *subjects) {
+    sort_names(subjects->users, &subjects->user_count);
+    sort_names(subjects->groups, &subjects->group_count);
+    drop_repeated(arena, subjects);
+}
+
+void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *list,
+                    struct ir_subjects *ret_subjects) {
+    struct arena *arena = lowering->arena;
+    struct ir_subjects *subjects = ret_subjects;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *label = NULL;
+        const struct ast_subject *subject = list->items[i];
+        struct ir_expr *formula = lower_subject(lowering, unit, subject, &label);
+        add_alternative(arena, subjects, formula);
+        const struct actor_meaning *actor =
+            subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
+        for (size_t j = 0; actor && j < actor->subjects.label_count; j++)
+            ARENA_PUSH(arena, subjects->labels, subjects->label_count, actor->subjects.labels[j]);
+        if (!actor && *label) ARENA_PUSH(arena, subjects->labels, subjects->label_count, label);
+    }
+    settle_subjects(arena, subjects);
+}
+
+static bool is_empty(const struct ir_subjects *subjects) {
+    return !subjects->user_count && !subjects->group_count && !subjects->other_count && !subjects->label_count;
+}
+
+static void append(struct arena *arena, struct ir_subjects *all, const struct ir_subjects *added) {
+    for (size_t i = 0; i < added->user_count; i++) ARENA_PUSH(arena, all->users, all->user_count, added->users[i]);
+    for (size_t i = 0; i < added->group_count; i++) ARENA_PUSH(arena, all->groups, all->group_count, added->groups[i]);
+    for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, all, added->others[i]);
+    for (size_t i = 0; i < added->label_count; i++) ARENA_PUSH(arena, all->labels, all->label_count, added->labels[i]);
+}
+
+// The lists are shared by the many locks that are made of one, so they are never added to in place.
+void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added) {
+    if (is_empty(added)) return;
+    if (is_empty(subjects)) {
+        *subjects = *added;
+        return;
+    }
+    struct ir_subjects all = {0};
+    append(arena, &all, subjects);
+    append(arena, &all, added);
+    settle_subjects(arena, &all);
+    *subjects = all;
+}
+
+static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {
+    struct ir_expr *formula = ir_new(arena, IR_OR);
+    for (size_t i = 0; i < subjects->user_count; i++)
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_USER, NULL, subjects->users[i]));
+    for (size_t i = 0; i < subjects->group_count; i++)
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
+    for (size_t i = 0; i < subjects->other_count; i++)
+        ARENA_PUSH(arena, formula->operands, formula->operand_count, subjects->others[i]);
+    return formula->operand_count == 0   ? ir_new(arena, IR_FALSE)
+           : formula->operand_count == 1 ? formula->operands[0]
+                                         : formula;
+}
+
+static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration,
+                                            struct span use) {
+    if (declaration->meaning) return declaration->meaning;
+    if (declaration->in_progress) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use,
+                                                    "actor '%s' is made of itself", declaration->item->name.text);
+        diag_relate(diagnostic, declaration->item->name.span, "declared here");
+        return NULL;
+    }
+    struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
+    if (lowering->nested_actors == MAX_NESTED_ACTORS) {
+        diag_report(lowering->diags, DIAG_TOO_DEEP, use, "actors of actors, more than %d deep", MAX_NESTED_ACTORS);
+        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+        declaration->meaning = meaning;
+        return meaning;
+    }
+    declaration->in_progress = true;
+    lowering->nested_actors++;
+    lower_subjects(lowering, declaration->unit, &declaration->item->as.actor.subjects, &meaning->subjects);
+    lowering->nested_actors--;
+    meaning->formula = formula_of(lowering->arena, &meaning->subjects);
+    declaration->in_progress = false;
+    size_t left = MAX_ACTOR_ATOMS;
+    if (is_larger(meaning->formula, &left)) {
+        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span,
+                    "actor '%s' is made of more than %d parts", declaration->item->name.text, MAX_ACTOR_ATOMS);
+        meaning->subjects = (struct ir_subjects){0};
+        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+    }
+    declaration->meaning = meaning;
+    return meaning;
+}
+
+static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name) {
+    if (IS_ONE_OF(name.text, presets)) {
+        lower_not_supported(lowering, name.span, arena_printf(lowering->arena, "the preset '%s'", name.text));
+        return NULL;
+    }
+    struct declaration *declaration = scope_find(&lowering->scope, unit, AST_ITEM_ACTOR, name);
+    return declaration ? actor_of(lowering, declaration, name.span) : NULL;
+}
+
+struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name) {
+    const struct actor_meaning *actor = find_actor(lowering, unit, name);
+    return actor ? actor->formula : ir_new(lowering->arena, IR_FALSE);
+}
+
+// Emits the accounts of `new`; only service accounts can be made.
+static void add_accounts(struct lowering *lowering, const struct unit *unit, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.actor.subjects.count; i++) {
+        const struct ast_subject *subject = item->as.actor.subjects.items[i];
+        struct ir_account *account = ARENA_NEW(lowering->arena, struct ir_account);
+        account->policy = unit->policy;
+        account->span = item->span;
+        if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
+                                                        "'new' makes service accounts, and this is none");
+            diag_relate(diagnostic, item->as.actor.create_at, "asked for here");
+        } else if (lower_service_account(lowering, subject->name, &account->namespace, &account->name)) {
+            ARENA_PUSH(lowering->arena, lowering->ir->accounts, lowering->ir->account_count, account);
+        }
+    }
+}
+
+void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    const struct word name = item->name;
+    if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
+        diag_help(lowering->diags, diagnostic, "it is the name of a kind of subject; choose another, such as my-%s",
+                  name.text);
+        return;
+    }
+    struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);
+    if (declaration) actor_of(lowering, declaration, name.span);
+    if (item->as.actor.create) add_accounts(lowering, unit, item);
+}

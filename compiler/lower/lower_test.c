@@ -1,0 +1,424 @@
+// Test blocks → requests and what is expected of them.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "kubernetes/catalog.h"
+#include "lower/lower.h"
+#include "report/diag.h"
+
+// Who asks and where, as the steps so far have said.
+struct setting {
+    bool has_user;
+    const char *user, *uid;
+    const char **groups;
+    size_t group_count;
+    struct value *extra;
+    const char **grants;
+    size_t grant_count;
+    struct value *namespace_labels;
+    bool namespace_terminating;
+};
+
+static void add_group(struct arena *arena, struct setting *setting, const char *group) {
+    for (size_t i = 0; i < setting->group_count; i++)
+        if (strcmp(setting->groups[i], group) == 0) return;
+    ARENA_PUSH(arena, setting->groups, setting->group_count, group);
+}
+
+static void set_user(struct lowering *lowering, struct setting *setting, const char *user, struct span span) {
+    if (*setting->user && strcmp(setting->user, user) != 0) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, span,
+                                                    "a requester is one user: '%s' is there already", setting->user);
+        diag_help(lowering->diags, diagnostic, "the subjects behind 'as' describe one requester together");
+    }
+    setting->user = user;
+}
+
+// Groups that the API server gives to every service account.
+static void add_account_groups(struct arena *arena, struct setting *setting) {
+    static const char prefix[] = "system:serviceaccount:";
+    if (strncmp(setting->user, prefix, sizeof prefix - 1) != 0) return;
+    const char *namespace = setting->user + sizeof prefix - 1, *colon = strchr(namespace, ':');
+    if (!colon) return;
+    add_group(arena, setting, "system:serviceaccounts");
+    add_group(arena, setting, arena_printf(arena, "system:serviceaccounts:%.*s", (int)(colon - namespace), namespace));
+}
+
+// Makes the requester satisfy the formula: the first alternative of a disjunction serves.
+static void become(struct lowering *lowering, struct setting *setting, const struct ir_expr *formula,
+                   struct span span) {
+    struct arena *arena = lowering->arena;
+    switch (formula->kind) {
+    case IR_USER: set_user(lowering, setting, formula->values[0]->as.string, span); break;
+    case IR_UID: setting->uid = formula->values[0]->as.string; break;
+    case IR_GROUP: add_group(arena, setting, formula->values[0]->as.string); break;
+    case IR_EXTRA: {
+        if (!setting->extra) setting->extra = value_map(arena);
+        struct value *values = value_get(setting->extra, formula->key);
+        if (!values) value_set(arena, setting->extra, formula->key, values = value_list(arena));
+        value_append(arena, values, value_string(arena, formula->values[0]->as.string));
+        break;
+    }
+    case IR_MAY: ARENA_PUSH(arena, setting->grants, setting->grant_count, formula->key); break;
+    case IR_AND:
+        for (size_t i = 0; i < formula->operand_count; i++) become(lowering, setting, formula->operands[i], span);
+        break;
+    case IR_OR: become(lowering, setting, formula->operands[0], span); break;
+    default: break; // reported where the subject was
+    }
+}
+
+static void set_requester(struct lowering *lowering, struct unit *unit, const struct ast_step *step,
+                          struct setting *setting) {
+    // Only the requester is another; the namespace stays as it was described.
+    *setting = (struct setting){.has_user = true,
+                                .user = "",
+                                .uid = "",
+                                .namespace_labels = setting->namespace_labels,
+                                .namespace_terminating = setting->namespace_terminating};
+    for (size_t i = 0; i < step->subjects.count; i++) {
+        const struct ast_subjects one = {&step->subjects.items[i], 1};
+        struct ir_subjects subjects = {0};
+        lower_subjects(lowering, unit, &one, &subjects);
+        const struct span span = step->subjects.items[i]->span;
+        if (subjects.user_count)
+            set_user(lowering, setting, subjects.users[0], span);
+        else if (subjects.group_count)
+            add_group(lowering->arena, setting, subjects.groups[0]);
+        else if (subjects.other_count)
+            become(lowering, setting, subjects.others[0], span);
+        const struct ast_subject *subject = step->subjects.items[i];
+        if (subject->kind == AST_SUBJECT_SERVICE_ACCOUNTS && !*setting->user)
+            setting->user = arena_printf(lowering->arena, "system:serviceaccount:%s:default", subject->name.text);
+    }
+    if (!*setting->user) setting->user = "somebody";
+    add_account_groups(lowering->arena, setting);
+    add_group(lowering->arena, setting, "system:authenticated");
+}
+
+static struct value *pairs_to_map(struct arena *arena, const struct ast_pairs *pairs, struct value *map) {
+    for (size_t i = 0; i < pairs->count; i++)
+        value_set(arena, map, pairs->items[i].key.text, value_string(arena, pairs->items[i].value.text));
+    return map;
+}
+
+// The map at the key, made when it is missing.
+static struct value *map_at(struct arena *arena, struct value *map, const char *key) {
+    struct value *child = value_get(map, key);
+    if (child && child->kind == VALUE_MAP) return child;
+    child = value_map(arena);
+    value_set(arena, map, key, child);
+    return child;
+}
+
+static void set_field(struct lowering *lowering, struct value *object, const struct ast_field_value *field) {
+    struct value *at = object;
+    for (size_t i = 0; i < field->path.count; i++) {
+        const char *key = field->path.items[i].key;
+        if (!key) {
+            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span,
+                                                        "'[*]' names no one field to set");
+            diag_help(lowering->diags, diagnostic, "write the list with object \"\"\"…\"\"\"");
+            return;
+        }
+        if (i + 1 < field->path.count)
+            at = map_at(lowering->arena, at, key);
+        else
+            value_set(lowering->arena, at, key, value_copy(lowering->arena, lower_value(lowering, field->value)));
+    }
+}
+
+static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state,
+                                 const struct resource *resource, const char *namespace, const char *name,
+                                 bool terminating) {
+    struct arena *arena = lowering->arena;
+    struct value *object = NULL;
+    if (state->object.text) {
+        const char *error = NULL;
+        object = lowering->read_yaml(arena, state->object.text, strlen(state->object.text), &error);
+        if (!object || object->kind != VALUE_MAP) {
+            diag_report(lowering->diags, DIAG_BAD_TEST, state->object.span, "the object is no YAML mapping: %s",
+                        error ? error : "another kind of value");
+            object = NULL;
+        }
+    }
+    if (!object) object = value_map(arena);
+    const char *version = strcmp(resource->version, "*") == 0 ? "v1" : resource->version;
+    value_set_string(arena, object, "apiVersion",
+                     *resource->group ? arena_printf(arena, "%s/%s", resource->group, version) : version);
+    value_set_string(arena, object, "kind", resource->kind);
+    struct value *metadata = map_at(arena, object, "metadata");
+    value_set_string(arena, metadata, "name", name);
+    if (resource->namespaced) value_set_string(arena, metadata, "namespace", namespace);
+    if (state->labels.count) pairs_to_map(arena, &state->labels, map_at(arena, metadata, "labels"));
+    if (state->annotations.count) pairs_to_map(arena, &state->annotations, map_at(arena, metadata, "annotations"));
+    if (terminating) {
+        value_set_string(arena, metadata, "deletionTimestamp", "2026-01-01T00:00:00Z");
+        value_set(arena, metadata, "deletionGracePeriodSeconds", value_int(arena, 30));
+    }
+    for (size_t i = 0; i < state->field_count; i++) set_field(lowering, object, &state->fields[i]);
+    return object;
+}
+
+static struct value *make_namespace(struct lowering *lowering, const char *name, const struct setting *setting) {
+    struct arena *arena = lowering->arena;
+    struct value *namespace = value_map(arena), *metadata = value_map(arena), *status = value_map(arena);
+    struct value *labels = setting->namespace_labels ? value_copy(arena, setting->namespace_labels) : value_map(arena);
+    value_set_string(arena, namespace, "apiVersion", "v1");
+    value_set_string(arena, namespace, "kind", "Namespace");
+    value_set(arena, namespace, "metadata", metadata);
+    value_set_string(arena, metadata, "name", name);
+    value_set_string(arena, labels, "kubernetes.io/metadata.name", name);
+    value_set(arena, metadata, "labels", labels);
+    if (setting->namespace_terminating) value_set_string(arena, metadata, "deletionTimestamp", "2026-01-01T00:00:00Z");
+    value_set(arena, namespace, "status", status);
+    value_set_string(arena, status, "phase", setting->namespace_terminating ? "Terminating" : "Active");
+    return namespace;
+}
+
+// Splits [NS/]NAME as the scope of the resource asks; false after reporting.
+static bool split_name(struct lowering *lowering, struct word word, const struct resource *resource,
+                       const char **ret_namespace, const char **ret_name) {
+    const char *slash = strchr(word.text, '/');
+    if (resource->namespaced != (slash != NULL)) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, word.span, "'%s' is %s", resource->plural,
+                        resource->namespaced ? "namespaced: the object needs its namespace"
+                                             : "cluster-scoped: the object has no namespace");
+        diag_help(lowering->diags, diagnostic,
+                  resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'", word.text);
+        return false;
+    }
+    *ret_namespace = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : "";
+    *ret_name = slash ? slash + 1 : word.text;
+    return true;
+}
+
+static const struct {
+    const char *word;
+    enum operation operation;
+    const char *subresource; // that it stands for
+    const char *verb;        // that the resource must have for it
+} operations[] = {
+    {"create", OP_CREATE, "", "create"}, {"update", OP_UPDATE, "", "update"},
+    {"delete", OP_DELETE, "", "delete"}, {"delete-collection", OP_DELETE, "", "deletecollection"},
+    {"connect", OP_CONNECT, "", ""},     {"evict", OP_CREATE, "eviction", ""},
+    {"scale", OP_UPDATE, "scale", ""},
+};
+
+// What is asked for, of what: RESOURCE[/SUBRESOURCE], where the operation may be the subresource's only one. False
+// after reporting.
+static bool find_request(struct lowering *lowering, const struct ast_step *step, struct request *request,
+                         const struct resource **ret_resource) {
+    const char *version = NULL, *subresource = NULL;
+    size_t i = 0;
+    while (strcmp(operations[i].word, step->operation.text) != 0) i++; // the grammar takes no other word
+    const struct resource *resource = lower_resource_part(lowering, step->resource, &version, &subresource);
+    if (!resource) return false;
+    const bool stands = *operations[i].subresource;
+    const char *reached = stands ? operations[i].subresource : subresource ? subresource : "";
+    const struct ir_act *act = ir_act_of(reached);
+    bool served = !(stands && subresource) && (!*reached || catalog_list_has(resource->subresources, reached));
+    if (act)
+        served = served && act->operation == operations[i].operation;
+    else if (*reached)
+        served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
+    else
+        served = served && catalog_list_has(resource->verbs, operations[i].verb);
+    if (!served) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
+                        step->resource.text, step->operation.text);
+        if (*resource->subresources && operations[i].operation == OP_CONNECT)
+            diag_help(lowering->diags, diagnostic, "say which subresource: connect %s/exec", resource->plural);
+        return false;
+    }
+    request->operation = operations[i].operation;
+    request->collection = strcmp(operations[i].word, "delete-collection") == 0;
+    request->group = resource->group;
+    request->version = version ? version : strcmp(resource->version, "*") == 0 ? "v1" : resource->version;
+    request->resource = resource->plural;
+    request->kind = resource->kind;
+    request->subresource = reached;
+    request->namespaced = resource->namespaced;
+    *ret_resource = resource;
+    return true;
+}
+
+// Takes part in no clause anybody would write, so that an `update` of one state is a change of something else.
+#define TOUCHED "klock.dev/touched"
+
+static const struct value *replicas_of(const struct value *object) {
+    const struct value *replicas = value_dig(object, "spec", "replicas", NULL);
+    return replicas && replicas->kind == VALUE_INT ? replicas : NULL;
+}
+
+// The parent with its new number of replicas: the one that is written behind the arrow, else one more than before. The
+// server's default of one is in the stored parent as well.
+static struct value *scaled(struct arena *arena, struct value *stored, const struct ast_step *step) {
+    const struct value *before = replicas_of(stored);
+    if (!before) value_set(arena, map_at(arena, stored, "spec"), "replicas", value_int(arena, 1));
+    int64_t replicas = (before ? before->as.integer : 1) + 1;
+    for (size_t i = 0; step->has_arrow && i < step->after.field_count; i++) {
+        const struct ast_path *path = &step->after.fields[i].path;
+        const bool named = path->count == 2 && path->items[0].key && path->items[1].key &&
+                           strcmp(path->items[0].key, "spec") == 0 && strcmp(path->items[1].key, "replicas") == 0;
+        if (named) replicas = strtoll(step->after.fields[i].value.text, NULL, 10);
+    }
+    struct value *object = value_copy(arena, stored);
+    value_set(arena, map_at(arena, object, "spec"), "replicas", value_int(arena, replicas));
+    return object;
+}
+
+static bool make_request(struct lowering *lowering, const struct ast_step *step, const struct setting *setting,
+                         struct request *ret_request) {
+    struct arena *arena = lowering->arena;
+    struct request *request = ret_request;
+    const struct resource *resource = NULL;
+    const char *namespace = "", *name = "";
+    *request = (struct request){
+        .user = setting->user,
+        .uid = setting->uid,
+        .groups = setting->groups,
+        .group_count = setting->group_count,
+        .extra = setting->extra,
+        .grants = setting->grants,
+        .grant_count = setting->grant_count,
+    };
+    if (!find_request(lowering, step, request, &resource)) return false;
+    if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
+    request->namespace = namespace;
+    request->name = name;
+    const struct ir_act *act = ir_act_of(request->subresource);
+    const bool binds = act && act->act == ACT_BIND;
+    if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
+        diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
+        return false;
+    }
+    if (!setting->has_user) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
+        diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
+        return false;
+    }
+    if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
+    struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
+    // What is written of an act is the stored object that it is about.
+    if (request->operation == OP_CREATE && !act) {
+        request->object = first;
+    } else {
+        request->old_object = first;
+    }
+    if (binds && step->has_arrow) {
+        if (step->after.field_count || step->after.terminating || step->after.object.text) {
+            struct diagnostic *diagnostic =
+                diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
+                            "a binding takes nothing to the pod but labels and annotations");
+            diag_help(lowering->diags, diagnostic,
+                      "before the arrow stands the pod, behind it what the binding carries");
+            return false;
+        }
+        // What a binding carries goes to the pod.
+        struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
+        pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
+        pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
+        request->object = binding;
+    }
+    if (act && act->act == ACT_SCALE) {
+        request->object = scaled(arena, first, step);
+    } else if (request->operation == OP_UPDATE) {
+        const bool terminating = step->before.terminating || step->after.terminating;
+        struct value *second = step->has_arrow
+                                   ? make_object(lowering, &step->after, resource, namespace, name, terminating)
+                                   : value_copy(arena, first);
+        if (!step->has_arrow)
+            value_set_string(arena, map_at(arena, map_at(arena, second, "metadata"), "annotations"), TOUCHED, "true");
+        request->object = second;
+    }
+    return true;
+}
+
+static void expect(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct ir_case *one) {
+    one->expected = step->expectation == AST_EXPECT_ALLOWED  ? VERDICT_ALLOWED
+                    : step->expectation == AST_EXPECT_DENIED ? VERDICT_DENIED
+                                                             : VERDICT_WARNED;
+    if (!step->lock.text) return;
+    // A sealed actor refuses by its own name.
+    const bool actor = !scope_has(&lowering->scope, unit, AST_ITEM_LOCK, step->lock.text) &&
+                       scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, step->lock.text);
+    const struct declaration *lock =
+        scope_find(&lowering->scope, unit, actor ? AST_ITEM_ACTOR : AST_ITEM_LOCK, step->lock);
+    if (lock && actor && !lock->item->as.actor.sealed) {
+        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span,
+                                                    "actor '%s' is not sealed and refuses nothing", step->lock.text);
+        diag_help(lowering->diags, diagnostic, "name a lock, or seal the actor");
+        return;
+    }
+    if (!lock) return;
+    one->by_policy = lock->unit->policy;
+    one->by_lock = lock->item->name.text;
+}
+
+static void report_unexpected(struct lowering *lowering, const struct ast_step *step) {
+    struct diagnostic *diagnostic =
+        diag_report(lowering->diags, DIAG_TEST_WITHOUT_EXPECT, step->span, "nothing is expected of this request");
+    diag_help(lowering->diags, diagnostic, "add: expect allowed, or: expect denied by LOCK");
+}
+
+void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct ir_test_block *test = ARENA_NEW(lowering->arena, struct ir_test_block);
+    *test = (struct ir_test_block){.policy = unit->policy, .title = item->name.text, .span = item->span};
+    struct setting setting = {.user = "", .uid = ""};
+    const struct ast_step *pending = NULL;
+    struct request request = {0};
+    bool usable = false;
+    size_t asked = 0;
+    for (size_t i = 0; i < item->as.test.count; i++) {
+        const struct ast_step *step = item->as.test.steps[i];
+        switch (step->kind) {
+        case AST_STEP_AS: set_requester(lowering, unit, step, &setting); break;
+        case AST_STEP_IN_NAMESPACE:
+            setting.namespace_labels =
+                pairs_to_map(lowering->arena, &step->namespace_labels, value_map(lowering->arena));
+            setting.namespace_terminating = step->namespace_terminating;
+            break;
+        case AST_STEP_GRANTS:
+            if (!setting.has_user) {
+                struct diagnostic *diagnostic =
+                    diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "nobody asks yet who could hold this");
+                diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
+            }
+            for (size_t j = 0; j < step->words.count; j++)
+                ARENA_PUSH(lowering->arena, setting.grants, setting.grant_count, step->words.items[j].text);
+            break;
+        case AST_STEP_OPERATION:
+            if (pending) report_unexpected(lowering, pending);
+            pending = step;
+            asked++;
+            usable = make_request(lowering, step, &setting, &request);
+            break;
+        case AST_STEP_EXPECT:
+            if (!asked) {
+                diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "an expectation before any request");
+                break;
+            }
+            pending = NULL;
+            struct ir_case one = {.span = step->span, .step = asked, .request = request};
+            expect(lowering, unit, step, &one);
+            if (usable) ARENA_PUSH(lowering->arena, test->cases, test->case_count, one);
+            break;
+        }
+    }
+    if (pending) report_unexpected(lowering, pending);
+    if (!asked) {
+        struct diagnostic *diagnostic =
+            diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
+        diag_help(lowering->diags, diagnostic, "add an operation such as: delete pods default/my-pod");
+    }
+    ARENA_PUSH(lowering->arena, lowering->ir->tests, lowering->ir->test_count, test);
+}
