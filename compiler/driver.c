@@ -33,10 +33,9 @@ static void check_target(struct compilation *compilation) {
     const bool is_static = options->target == KLOCK_TARGET_STATIC;
     const unsigned oldest = is_static ? OLDEST_STATIC_MINOR : OLDEST_MINOR;
     if (options->kubernetes_minor >= oldest) return;
-    struct diagnostic *diagnostic =
-        diag_report(&compilation->diags, DIAG_BAD_TARGET, span_none(), "Kubernetes 1.%u %s", options->kubernetes_minor,
-                    is_static ? "reads no static admission manifests" : "has no ValidatingAdmissionPolicy v1");
-    diag_help(&compilation->diags, diagnostic, "the oldest for this target is --kubernetes 1.%u", oldest);
+    diag_report(&compilation->diags, DIAG_BAD_TARGET, span_none(), "Kubernetes 1.%u %s", options->kubernetes_minor,
+                is_static ? "reads no static admission manifests" : "has no ValidatingAdmissionPolicy v1");
+    diag_help(&compilation->diags, "the oldest for this target is --kubernetes 1.%u", oldest);
 }
 
 static const struct ast_item *item_at(const struct compilation *compilation, struct span span) {
@@ -74,12 +73,12 @@ static void check_named(struct compilation *compilation) {
         while (item && !makes_objects(item)) item = item->next;
         if (!item) continue;
         const char *name = kube_is_dns_subdomain(unit->policy) ? unit->policy : "my-policy";
-        struct diagnostic *diagnostic = diag_report(&compilation->diags, DIAG_UNNAMED_POLICY, item->keyword,
-                                                    "the file does not say which policy this belongs to");
-        diag_help(&compilation->diags, diagnostic,
+        diag_report(&compilation->diags, DIAG_UNNAMED_POLICY, item->keyword,
+                    "the file does not say which policy this belongs to");
+        diag_help(&compilation->diags,
                   "begin it with a name that no other policy of the cluster has, such as: policy %s", name);
         const struct span start = {unit->file->source, 0, 0};
-        diag_fix(diagnostic, start, arena_printf(compilation->arena, "policy %s\n\n", name));
+        diag_fix(&compilation->diags, start, arena_printf(compilation->arena, "policy %s\n\n", name));
     }
 }
 
@@ -102,8 +101,8 @@ static void check_output(struct compilation *compilation, const struct lowering 
     if (compilation->manifest.count || lowering->inactive || compilation->ir.lock_count) return;
     if (!compilation->sources.count) return;
     const struct span start = {0, 0, 0};
-    struct diagnostic *diagnostic = diag_report(&compilation->diags, DIAG_NO_POLICY, start, "no object comes of this");
-    diag_help(&compilation->diags, diagnostic,
+    diag_report(&compilation->diags, DIAG_NO_POLICY, start, "no object comes of this");
+    diag_help(&compilation->diags,
               compilation->options.target == KLOCK_TARGET_STATIC
                   ? "static manifests have at least one lock; grants and accounts are applied through the API"
                   : "a policy has at least one lock or grant; what only declares is included by another file");

@@ -68,11 +68,10 @@ static size_t bytes_of(const struct value *value) {
 static void check_size(struct manifest *manifest, const struct manifest_object *object) {
     const size_t bytes = bytes_of(object->value);
     if (bytes <= LIMIT_OBJECT_BYTES) return;
-    struct diagnostic *diagnostic =
-        diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, object->span,
-                    "%s '%s' would have %zu bytes; the API server stores about %d", manifest_kind_name(object->kind),
-                    object->name, bytes, LIMIT_OBJECT_BYTES);
-    diag_help(manifest->diags, diagnostic, "split it: over several policies, locks or grants");
+    diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, object->span,
+                "%s '%s' would have %zu bytes; the API server stores about %d", manifest_kind_name(object->kind),
+                object->name, bytes, LIMIT_OBJECT_BYTES);
+    diag_help(manifest->diags, "split it: over several policies, locks or grants");
 }
 
 void manifest_sort(struct manifest *manifest) {
@@ -84,10 +83,9 @@ void manifest_sort(struct manifest *manifest) {
 
 static void report_repeated(struct manifest *manifest, const struct manifest_object *object, const char *what,
                             const char *name) {
-    struct diagnostic *diagnostic =
-        diag_report(manifest->diags, DIAG_INTERNAL, object->span, "%s '%s' has %s '%s' twice",
-                    manifest_kind_name(object->kind), object->name, what, name);
-    diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+    diag_report(manifest->diags, DIAG_INTERNAL, object->span, "%s '%s' has %s '%s' twice",
+                manifest_kind_name(object->kind), object->name, what, name);
+    diag_help(manifest->diags, "klockc is at fault, and wrote nothing: please report this policy");
 }
 
 static void verify_keys(struct manifest *manifest, const struct manifest_object *object, const struct value *value) {
@@ -118,12 +116,11 @@ void manifest_verify(struct manifest *manifest) {
     for (size_t i = 0; i < manifest->count; i++) {
         const struct manifest_object *object = &manifest->objects[i];
         if (i > 0 && compare_objects(object - 1, object) == 0) {
-            struct diagnostic *diagnostic = diag_report(manifest->diags, DIAG_INTERNAL, object->span,
-                                                        "there are two objects that would be the %s '%s'",
-                                                        manifest_kind_name(object->kind), object->name);
+            diag_report(manifest->diags, DIAG_INTERNAL, object->span, "there are two objects that would be the %s '%s'",
+                        manifest_kind_name(object->kind), object->name);
             if (object[-1].span.file != SPAN_NOWHERE)
-                diag_relate(diagnostic, object[-1].span, "the other comes from here");
-            diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+                diag_relate(manifest->diags, object[-1].span, "the other comes from here");
+            diag_help(manifest->diags, "klockc is at fault, and wrote nothing: please report this policy");
         }
         verify_keys(manifest, object, object->value);
         verify_list(manifest, object, "variables", "name", "the variable");

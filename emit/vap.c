@@ -91,16 +91,14 @@ static void check_expression(struct manifest *manifest, const struct plan_policy
     const struct span span = policy->tables[0].locks[0]->span;
     const size_t length = utf8_length(expression, strlen(expression));
     if (length > LIMIT_CEL_CODE_POINTS) {
-        struct diagnostic *diagnostic =
-            diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
-                        "policy '%s' needs an expression of %zu code points; the API server takes %d", policy->name,
-                        length, LIMIT_CEL_CODE_POINTS);
-        diag_help(manifest->diags, diagnostic, "shorten lists and conditions, or split the lock");
+        diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                    "policy '%s' needs an expression of %zu code points; the API server takes %d", policy->name, length,
+                    LIMIT_CEL_CODE_POINTS);
+        diag_help(manifest->diags, "shorten lists and conditions, or split the lock");
     } else if (nesting(expression) > LIMIT_NESTING) {
-        struct diagnostic *diagnostic =
-            diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
-                        "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
-        diag_help(manifest->diags, diagnostic, "nest fewer parentheses, any and all");
+        diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
+                    "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
+        diag_help(manifest->diags, "nest fewer parentheses, any and all");
     }
 }
 
@@ -109,10 +107,9 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     struct cel_policy cel;
     cel_print_policy(arena, policy, &cel);
     if (cel.repeated) {
-        struct diagnostic *diagnostic =
-            diag_report(manifest->diags, DIAG_INTERNAL, policy->tables[0].locks[0]->span,
-                        "the expressions of policy '%s' have the name '%s' twice", name, cel.repeated);
-        diag_help(manifest->diags, diagnostic, "klockc is at fault, and wrote nothing: please report this policy");
+        diag_report(manifest->diags, DIAG_INTERNAL, policy->tables[0].locks[0]->span,
+                    "the expressions of policy '%s' have the name '%s' twice", name, cel.repeated);
+        diag_help(manifest->diags, "klockc is at fault, and wrote nothing: please report this policy");
     }
     struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);

@@ -15,8 +15,8 @@ static struct span span_of(const struct lexer *lexer, const unsigned char *from,
 // A report that is only made when the text is read for good.
 static void report(struct lexer *lexer, struct span span, const char *help, const char *message) {
     if (lexer->quiet) return;
-    struct diagnostic *diagnostic = diag_report(lexer->diags, DIAG_BAD_TOKEN, span, "%s", message);
-    if (help) diag_help(lexer->diags, diagnostic, "%s", help);
+    diag_report(lexer->diags, DIAG_BAD_TOKEN, span, "%s", message);
+    if (help) diag_help(lexer->diags, "%s", help);
 }
 
 // The bytes in quotes between two parts of a message.

@@ -12,10 +12,9 @@
 
 void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
-                    "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
-    diag_help(checking->diags, diagnostic, "lock persistentvolumeclaims, or accept it: allow %s",
+    diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
+                "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
+    diag_help(checking->diags, "lock persistentvolumeclaims, or accept it: allow %s",
               diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
 }
 
@@ -24,10 +23,10 @@ void check_claims(const struct checking *checking, const struct ir_lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.claims) || check_has_derived(checking, lock, "guard volumes") ||
         check_holds_some_volumes(checking, lock))
         return;
-    struct diagnostic *diagnostic = diag_report(
-        checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
-        "lock '%s' holds persistentvolumeclaims, and nothing holds the volumes that are bound to them", lock->name);
-    diag_help(checking->diags, diagnostic, "add 'guard volumes', lock persistentvolumes, or accept it: allow %s",
+    diag_report(checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
+                "lock '%s' holds persistentvolumeclaims, and nothing holds the volumes that are bound to them",
+                lock->name);
+    diag_help(checking->diags, "add 'guard volumes', lock persistentvolumes, or accept it: allow %s",
               diag_info(DIAG_CLAIM_GOES_WITH_VOLUME)->code);
 }
 
@@ -57,23 +56,20 @@ void check_surplus(struct checking *checking, const struct ir_lock *lock) {
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
     if (!open || names_get(&checking->crowded, said)) return;
     names_set(&checking->crowded, said, checking);
-    struct diagnostic *diagnostic =
-        lock->guard_owners
-            ? diag_report(
-                  checking->diags, DIAG_SURPLUS, lock->span,
-                  "who makes pods for a replica set that no Deployment owns, or for a replication controller, has "
-                  "it delete what lock '%s' holds",
-                  lock->name)
-            : diag_report(checking->diags, DIAG_SURPLUS, lock->span,
-                          "who makes %s that a controller takes for its own has it delete what lock '%s' holds",
-                          open->plural, lock->name);
     const char *code = diag_info(DIAG_SURPLUS)->code;
-    if (lock->guard_owners)
-        diag_help(checking->diags, diagnostic, "lock all pods there, create and update, or accept it: allow %s", code);
-    else
-        diag_help(checking->diags, diagnostic,
-                  "add 'guard owners', lock all %s there, create and update, or accept it: allow %s", open->plural,
-                  code);
+    if (lock->guard_owners) {
+        diag_report(checking->diags, DIAG_SURPLUS, lock->span,
+                    "who makes pods for a replica set that no Deployment owns, or for a replication controller, has "
+                    "it delete what lock '%s' holds",
+                    lock->name);
+        diag_help(checking->diags, "lock all pods there, create and update, or accept it: allow %s", code);
+    } else {
+        diag_report(checking->diags, DIAG_SURPLUS, lock->span,
+                    "who makes %s that a controller takes for its own has it delete what lock '%s' holds", open->plural,
+                    lock->name);
+        diag_help(checking->diags, "add 'guard owners', lock all %s there, create and update, or accept it: allow %s",
+                  open->plural, code);
+    }
 }
 
 // ---- commands: what controllers that pass go by, and others may write ----
@@ -106,10 +102,9 @@ void check_commanded(const struct checking *checking, const struct ir_lock *lock
     while (index < check_command_count && !is_open(checking, lock, index)) index++;
     if (index == check_command_count) return;
     const struct check_command *command = &check_commands[index];
-    struct diagnostic *diagnostic = diag_report(
-        checking->diags, DIAG_COMMANDED, lock->span, "who writes %s has controllers %s %s that lock '%s' holds",
-        command->by, command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
-    diag_help(checking->diags, diagnostic, "withhold that by RBAC or by locks, and accept it: allow %s",
+    diag_report(checking->diags, DIAG_COMMANDED, lock->span, "who writes %s has controllers %s %s that lock '%s' holds",
+                command->by, command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
+    diag_help(checking->diags, "withhold that by RBAC or by locks, and accept it: allow %s",
               diag_info(DIAG_COMMANDED)->code);
 }
 
@@ -124,11 +119,11 @@ void check_scaled_away(const struct checking *checking, const struct ir_lock *lo
             if (!cascades || !check_takes_in(&part.scope, workload) ||
                 check_holds_changes(checking, lock, &part, workload, true))
                 continue;
-            struct diagnostic *diagnostic = diag_report(
+            diag_report(
                 checking->diags, DIAG_SCALED_AWAY, lock->span,
                 "lock '%s' denies to delete %s and their pods, and who scales or changes one has its pods deleted",
                 lock->name, workload->plural);
-            diag_help(checking->diags, diagnostic, "deny update as well, or accept it: allow %s",
+            diag_help(checking->diags, "deny update as well, or accept it: allow %s",
                       diag_info(DIAG_SCALED_AWAY)->code);
             return;
         }

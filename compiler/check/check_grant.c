@@ -24,10 +24,9 @@ static bool covers(const struct ir_scope *scope, const char *group, const char *
 }
 
 static void warn(const struct checking *checking, const struct ir_grant *grant, const char *verb, const char *why) {
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span,
-                                                "grant '%s' allows '%s': %s", grant->name, verb, why);
-    diag_help(checking->diags, diagnostic, "withhold it, or accept it: allow %s",
-              diag_info(DIAG_DANGEROUS_GRANT)->code);
+    diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb,
+                why);
+    diag_help(checking->diags, "withhold it, or accept it: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
 }
 
 static void check_verbs(const struct checking *checking, const struct ir_grant *grant) {
@@ -46,10 +45,9 @@ static void check_policies(const struct checking *checking, const struct ir_gran
         return;
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         if (!has_verb(grant, writes[i])) continue;
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
-                        "grant '%s' allows '%s' on admission policies: its holder can unlock", grant->name, writes[i]);
-        diag_help(checking->diags, diagnostic, "say who applies this policy: deployer …; or accept it: allow %s",
+        diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
+                    "grant '%s' allows '%s' on admission policies: its holder can unlock", grant->name, writes[i]);
+        diag_help(checking->diags, "say who applies this policy: deployer …; or accept it: allow %s",
                   diag_info(DIAG_POLICY_GRANT)->code);
         return;
     }
@@ -175,11 +173,10 @@ static void check_secret_reads(const struct checking *checking, const struct hel
     for (size_t i = 0; !anywhere && i < grant->scope.namespace_count && !lock; i++)
         lock = lock_of_others(names_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
     if (!lock) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
-                    "grant '%s' reads the secrets that lock '%s' keeps to others", grant->name, lock->name);
-    diag_relate(diagnostic, lock->span, "the lock");
-    diag_help(checking->diags, diagnostic, "leave out get, list and watch, or accept it: allow %s",
+    diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
+                "grant '%s' reads the secrets that lock '%s' keeps to others", grant->name, lock->name);
+    diag_relate(checking->diags, lock->span, "the lock");
+    diag_help(checking->diags, "leave out get, list and watch, or accept it: allow %s",
               diag_info(DIAG_READ_GRANT)->code);
 }
 
@@ -200,9 +197,8 @@ static void check_actor(const struct checking *checking, struct names *granted, 
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
     // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (names_get(granted, key)) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span,
-                                                "no grant here lets %s '%s' act", kind, name);
-    diag_help(checking->diags, diagnostic, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
+    diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
+    diag_help(checking->diags, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
 }
 
@@ -232,10 +228,9 @@ static void check_deployers(const struct checking *checking) {
         const struct ir_lock *lock = checking->ir->locks[i];
         if (!lock->keeps_output || names_get(&known, lock->policy)) continue;
         names_set(&known, lock->policy, checking->arena);
-        struct diagnostic *diagnostic = diag_report(
-            checking->diags, DIAG_NO_DEPLOYER, lock->span,
-            "lock '%s' keeps what policy '%s' emits, and nobody is said to apply it", lock->name, lock->policy);
-        diag_help(checking->diags, diagnostic, "say who applies it: deployer SUBJECT; or accept it: allow %s",
+        diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
+                    "lock '%s' keeps what policy '%s' emits, and nobody is said to apply it", lock->name, lock->policy);
+        diag_help(checking->diags, "say who applies it: deployer SUBJECT; or accept it: allow %s",
                   diag_info(DIAG_NO_DEPLOYER)->code);
     }
 }
@@ -253,9 +248,9 @@ void check_grants(const struct checking *checking) {
     check_actors(checking);
     if (checking->is_static && (ir->grant_count || ir->account_count)) {
         const struct span span = ir->grant_count ? ir->grants[0]->span : ir->accounts[0]->span;
-        struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_NOT_STATIC, span,
-                                                    "static manifests hold no RBAC: grants and accounts are left out");
-        diag_help(checking->diags, diagnostic, "apply them with --target api from a file of their own");
+        diag_report(checking->diags, DIAG_NOT_STATIC, span,
+                    "static manifests hold no RBAC: grants and accounts are left out");
+        diag_help(checking->diags, "apply them with --target api from a file of their own");
     }
     check_deployers(checking);
 }

@@ -19,9 +19,9 @@ static bool covers(const struct ir_scope *scope, const char *group, const char *
 
 static void check_reads(const struct checking *checking, const struct ir_lock *lock) {
     if (!covers(&lock->scope, "", "secrets")) return;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span,
-                                                "lock '%s' keeps nobody from reading the secrets", lock->name);
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span, "lock '%s' keeps nobody from reading the secrets",
+                lock->name);
+    diag_help(checking->diags,
               "admission never sees reads: withhold get, list and watch by RBAC; if it is known: allow %s",
               diag_info(DIAG_READS_STAY_OPEN)->code);
 }
@@ -145,10 +145,9 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
     }
     if (!count) return;
     if (count > 3) text_printf(&names, " and %zu more", count - 3);
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
-                    "lock '%s' refuses what its objects' controllers do: %s", lock->name, text_string(&names));
-    diag_help(checking->diags, diagnostic, "add 'exempt controllers', or accept it: allow %s",
+    diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
+                "lock '%s' refuses what its objects' controllers do: %s", lock->name, text_string(&names));
+    diag_help(checking->diags, "add 'exempt controllers', or accept it: allow %s",
               diag_info(DIAG_STARVES_CONTROLLER)->code);
 }
 
@@ -158,16 +157,14 @@ static void check_policies(const struct checking *checking, const struct ir_lock
         const struct ir_target *target = &lock->scope.targets[i];
         if (target->group && strcmp(target->group, group) != 0) continue;
         if (!target->name && lock->scope.where == IN_CLUSTER) {
-            struct diagnostic *diagnostic =
-                diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
-                            "lock '%s' does not take in admission policies and their bindings", lock->name);
-            diag_help(checking->diags, diagnostic, "withhold write access to %s by RBAC; if it is known: allow %s",
-                      group, diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
+            diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
+                        "lock '%s' does not take in admission policies and their bindings", lock->name);
+            diag_help(checking->diags, "withhold write access to %s by RBAC; if it is known: allow %s", group,
+                      diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
         } else if (target->name && (strstr(target->name, "admissionpolic")) && !checking->is_static) {
-            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_BAD_TARGET, target->span,
-                                                        "the API server evaluates no policy for '%s'", target->name);
-            diag_help(checking->diags, diagnostic,
-                      "only --target static can lock them; otherwise withhold write access by RBAC");
+            diag_report(checking->diags, DIAG_BAD_TARGET, target->span, "the API server evaluates no policy for '%s'",
+                        target->name);
+            diag_help(checking->diags, "only --target static can lock them; otherwise withhold write access by RBAC");
         }
     }
 }
@@ -198,11 +195,10 @@ static void check_left_out(const struct checking *checking, const struct ir_lock
                 text_printf(&out, "%s%s", out.len ? " and " : "", kinds[j].name);
         }
         if (!out.len) continue;
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_WILDCARD_LEAVES_OUT, target->span,
-                        "lock '%s' does not take in %s, which wildcards leave out", lock->name, text_string(&out));
+        diag_report(checking->diags, DIAG_WILDCARD_LEAVES_OUT, target->span,
+                    "lock '%s' does not take in %s, which wildcards leave out", lock->name, text_string(&out));
         diag_help(
-            checking->diags, diagnostic,
+            checking->diags,
             "name them beside the wildcard if they are meant, or behind 'except resources'; or accept it: allow %s",
             diag_info(DIAG_WILDCARD_LEAVES_OUT)->code);
         return;
@@ -229,10 +225,9 @@ static void check_subresources(const struct checking *checking, const struct ir_
                             act->subresource);
         }
     if (!open.len) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
-                    lock->name, text_string(&open));
-    diag_help(checking->diags, diagnostic, "withhold them by RBAC; if it is known: allow %s",
+    diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
+                lock->name, text_string(&open));
+    diag_help(checking->diags, "withhold them by RBAC; if it is known: allow %s",
               diag_info(DIAG_SUBRESOURCES_OPEN)->code);
 }
 
@@ -272,12 +267,11 @@ static void check_scale_of_custom(const struct checking *checking, const struct 
                 !catalog_list_has(resource->subresources, "scale") ||
                 check_holds_scale(checking, lock, &part, resource))
                 continue;
-            struct diagnostic *diagnostic =
-                diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
-                            "lock '%s' does not see requests for %s/scale, which may write another field than "
-                            "spec.replicas",
-                            lock->name, resource->plural);
-            diag_help(checking->diags, diagnostic,
+            diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
+                        "lock '%s' does not see requests for %s/scale, which may write another field than "
+                        "spec.replicas",
+                        lock->name, resource->plural);
+            diag_help(checking->diags,
                       "deny scale as well, in a lock of its own; or if its definition names spec.replicas: allow %s",
                       diag_info(DIAG_SUBRESOURCES_OPEN)->code);
             return;
@@ -339,25 +333,24 @@ static bool has_wildcard_for(const struct ir_scope *scope, const struct resource
 
 static void report_owners(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                           const struct resource *owned) {
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                    "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
+    diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
     const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code, *label = needed_label(part->selects);
     if (label)
-        diag_help(checking->diags, diagnostic,
+        diag_help(checking->diags,
                   "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
                   "allow %s",
                   label, code);
     else if (ir_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
-        diag_help(checking->diags, diagnostic,
+        diag_help(checking->diags,
                   lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
                                    : "add 'guard owners', lock the workloads, or accept it: allow %s",
                   code);
     else if (part->selects->kind == IR_TRUE)
-        diag_help(checking->diags, diagnostic,
-                  "lock every kind of workload there as well, all objects; or accept it: allow %s", code);
+        diag_help(checking->diags, "lock every kind of workload there as well, all objects; or accept it: allow %s",
+                  code);
     else
-        diag_help(checking->diags, diagnostic,
+        diag_help(checking->diags,
                   "lock the workloads that own them, by their names or labels, and accept it: allow %s", code);
 }
 
@@ -379,10 +372,10 @@ static void check_any_owner(const struct checking *checking, const struct ir_loc
     if (lock->guard_owners || lock->exemption == EXEMPT_NONE || is_of_workloads(checking, lock)) return;
     const struct ir_target *target = &lock->scope.targets[0];
     const bool one = target->resource && lock->scope.target_count == 1;
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                                                "lock '%s' lets %s be deleted with an object that owns them",
-                                                lock->name, one ? target->resource->plural : "its objects");
-    diag_help(checking->diags, diagnostic, "add 'guard owners', or accept it: allow %s",
+    diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                "lock '%s' lets %s be deleted with an object that owns them", lock->name,
+                one ? target->resource->plural : "its objects");
+    diag_help(checking->diags, "add 'guard owners', or accept it: allow %s",
               diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
 }
 
@@ -405,24 +398,23 @@ static void check_owners(const struct checking *checking, const struct ir_lock *
 
 static void report_children(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
                             const struct surrounding *workload, const struct resource *owned) {
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
-                                                "lock '%s' holds %s, and nothing holds the %s that they own",
-                                                lock->name, workload->itself->plural, owned->plural);
+    diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
+                "lock '%s' holds %s, and nothing holds the %s that they own", lock->name, workload->itself->plural,
+                owned->plural);
     const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
     if (part->selects->kind == IR_TRUE) {
         struct text all;
         text_init(&all, checking->arena);
         for (size_t i = 0; i < workload->owned_count; i++)
             text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
-        diag_help(checking->diags, diagnostic, "lock all %s there as well, or accept it: allow %s", text_string(&all),
-                  code);
+        diag_help(checking->diags, "lock all %s there as well, or accept it: allow %s", text_string(&all), code);
     } else if (!ir_is_by_labels(part->selects)) {
-        diag_help(checking->diags, diagnostic,
-                  "lock what they own by its labels, in a lock of its own, and accept it: allow %s", code);
+        diag_help(checking->diags, "lock what they own by its labels, in a lock of its own, and accept it: allow %s",
+                  code);
     } else {
         const bool cascades = !lock->part_count && !lock->path_count && !lock->requires &&
                               !has_wildcard_for(&part->scope, workload->itself);
-        diag_help(checking->diags, diagnostic, "%s, or accept it: allow %s",
+        diag_help(checking->diags, "%s, or accept it: allow %s",
                   cascades ? "add 'cascade'" : "lock what they own by the same labels", code);
     }
 }
@@ -477,11 +469,9 @@ static void check_definitions(const struct checking *checking, const struct ir_l
     for (size_t i = 0; i < lock->scope.target_count && !open; i++)
         open = open_definition(checking, lock, &lock->scope.targets[i]);
     if (!open) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
-                    "lock '%s' does not keep the %s, with which all of them go", lock->name, open);
-    diag_help(checking->diags, diagnostic, "add 'guard crd', or accept it: allow %s",
-              diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
+    diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
+                "lock '%s' does not keep the %s, with which all of them go", lock->name, open);
+    diag_help(checking->diags, "add 'guard crd', or accept it: allow %s", diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
 }
 
 // The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
@@ -509,10 +499,9 @@ static void check_namespaces(const struct checking *checking, const struct ir_lo
     }
     if (!open) return;
     const char *which = *open ? arena_printf(checking->arena, " '%s'", open) : "";
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
-                    "lock '%s' does not keep the namespace%s, with which its objects go", lock->name, which);
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
+                "lock '%s' does not keep the namespace%s, with which its objects go", lock->name, which);
+    diag_help(checking->diags,
               any ? "lock the namespaces, all objects, or accept it: allow %s"
                   : "add 'guard namespace', or accept it: allow %s",
               diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
@@ -534,9 +523,9 @@ static void check_deputies(struct checking *checking, const struct ir_lock *lock
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
     if (names_get(&checking->scaled, said)) return;
     names_set(&checking->scaled, said, checking);
-    struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
-                                                "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
+                "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
+    diag_help(checking->diags,
               "lock all horizontalpodautoscalers there as well, create and update, or accept it: allow %s",
               diag_info(DIAG_SCALED_BY_DEPUTY)->code);
 }
@@ -552,10 +541,10 @@ static void check_seal(const struct checking *checking, const struct ir_lock *lo
     const char *namespace = name + (group ? sizeof ACCOUNTS : sizeof ACCOUNT) - 1;
     const char *all = arena_printf(checking->arena, ACCOUNTS "%.*s", (int)strcspn(namespace, ":"), namespace);
     if (names_get(&checking->sealed, all)) return;
-    struct diagnostic *diagnostic = diag_report(
+    diag_report(
         checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
         group ? "whoever can become one of '%s' passes as it does" : "whoever can become '%s' passes as it does", name);
-    diag_help(checking->diags, diagnostic, "declare it an actor that is 'sealed', or accept it: allow %s",
+    diag_help(checking->diags, "declare it an actor that is 'sealed', or accept it: allow %s",
               diag_info(DIAG_ACTOR_NOT_SEALED)->code);
 }
 
@@ -583,11 +572,9 @@ static void check_seals(const struct checking *checking, const struct ir_lock *l
 
 static void check_rights(const struct checking *checking, const struct ir_lock *lock) {
     if (!ir_asks_authorizer(lock)) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
-                    "whoever may do everything passes lock '%s': cluster-admin and system:masters do", lock->name);
-    diag_help(checking->diags, diagnostic, "name the actors, or accept it: allow %s",
-              diag_info(DIAG_ADMINISTRATORS_PASS)->code);
+    diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
+                "whoever may do everything passes lock '%s': cluster-admin and system:masters do", lock->name);
+    diag_help(checking->diags, "name the actors, or accept it: allow %s", diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
 // ---- what is said of objects ----
@@ -625,10 +612,10 @@ static void check_status(const struct checking *checking, const struct ir_lock *
             const struct resource *resource = part.scope.targets[j].resource;
             const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
             if (!says || check_holds_status(checking, lock, &part, resource)) continue;
-            struct diagnostic *diagnostic = diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
-                                                        "lock '%s' leaves the status of %s to whoever may write it: %s",
-                                                        lock->name, resource->plural, says);
-            diag_help(checking->diags, diagnostic,
+            diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
+                        "lock '%s' leaves the status of %s to whoever may write it: %s", lock->name, resource->plural,
+                        says);
+            diag_help(checking->diags,
                       "name %s/status among the resources as well, with 'exempt controllers', or accept it: allow %s",
                       catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->code);
             return;
@@ -653,12 +640,11 @@ static void check_operator(const struct checking *checking, const struct ir_lock
         passed |= strncmp(passes->groups[i], ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
     for (size_t i = 0; i < passes->other_count; i++) passed |= names_account(passes->others[i]);
     if (!lock->implied || passed) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_STATUS_WITHOUT_OPERATOR, lock->span,
-                    "lock '%s' holds the status of %s as well, and no service account passes it", lock->name,
-                    lock->scope.targets[0].name);
+    diag_report(checking->diags, DIAG_STATUS_WITHOUT_OPERATOR, lock->span,
+                "lock '%s' holds the status of %s as well, and no service account passes it", lock->name,
+                lock->scope.targets[0].name);
     diag_help(
-        checking->diags, diagnostic,
+        checking->diags,
         "name their operator: exempt serviceaccount NAMESPACE/NAME; or say which fields are meant: changing spec; "
         "or accept it: allow %s",
         diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
@@ -676,11 +662,10 @@ static const char *open_label(const struct checking *checking, const struct ir_l
 static void check_namespace_labels(const struct checking *checking, const struct ir_lock *lock) {
     const char *open = open_label(checking, lock, lock->condition);
     if (!open || check_has_derived(checking, lock, "guard namespace labels")) return;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
-                    "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
-                    lock->name, open);
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
+                "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
+                lock->name, open);
+    diag_help(checking->diags,
               lock->scope.where == IN_ANY_NAMESPACE
                   ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept it: allow %s"
                   : "add 'guard namespace', or accept it: allow %s",
@@ -760,12 +745,10 @@ static void check_contradictions(const struct checking *checking) {
             if (!contradict(lock, other)) continue;
             const bool later = lock->span.file != other->span.file || lock->span.begin > other->span.begin;
             const struct ir_lock *at = later ? lock : other, *first = later ? other : lock;
-            struct diagnostic *diagnostic =
-                diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
-                            "nobody can act on what locks '%s' and '%s' both hold", first->name, at->name);
-            diag_relate(diagnostic, first->span, "exclusive to others");
-            diag_help(checking->diags, diagnostic,
-                      "every lock must be satisfied: for either actor, write one lock with both");
+            diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
+                        "nobody can act on what locks '%s' and '%s' both hold", first->name, at->name);
+            diag_relate(checking->diags, first->span, "exclusive to others");
+            diag_help(checking->diags, "every lock must be satisfied: for either actor, write one lock with both");
             break;
         }
         ARENA_PUSH(checking->arena, bucket->locks, bucket->count, lock);
@@ -778,12 +761,10 @@ static void check_versions(const struct checking *checking, const struct ir_lock
         const unsigned since = target->resource ? catalog_served_since(target->resource) : 0;
         if (since <= checking->minor || (target->version && strcmp(target->version, target->resource->version) != 0))
             continue;
-        struct diagnostic *diagnostic =
-            diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
-                        "lock '%s' sees nothing of %s/%s on servers before 1.%u", lock->name,
-                        catalog_name(checking->arena, target->resource), target->resource->version, since);
-        diag_help(checking->diags, diagnostic, "name the version that they have, or compile with --kubernetes 1.%u",
-                  since);
+        diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
+                    "lock '%s' sees nothing of %s/%s on servers before 1.%u", lock->name,
+                    catalog_name(checking->arena, target->resource), target->resource->version, since);
+        diag_help(checking->diags, "name the version that they have, or compile with --kubernetes 1.%u", since);
     }
 }
 
@@ -845,19 +826,17 @@ static void note_first(struct names *firsts, struct ir_lock *lock) {
 }
 
 static void report_controllers(const struct checking *checking, const struct ir_lock *lock) {
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
-                    "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
-    diag_help(checking->diags, diagnostic, "add 'guard controllers' to one of them, or accept it: allow %s",
+    diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
+                "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
+    diag_help(checking->diags, "add 'guard controllers' to one of them, or accept it: allow %s",
               diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
 }
 
 static void report_certificates(const struct checking *checking, const struct ir_lock *lock) {
     const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
-    struct diagnostic *diagnostic =
-        diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
-                    "whoever has a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
+                "whoever has a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
+    diag_help(checking->diags,
               "add 'guard certificates', or withhold csr/approval, signers and bootstrap tokens by RBAC and accept it: "
               "allow %s",
               code);
@@ -869,10 +848,10 @@ static void check_approval(const struct checking *checking, const struct ir_lock
         !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, "guard certificates") ||
         check_holds_signing(checking, lock))
         return;
-    struct diagnostic *diagnostic = diag_report(
-        checking->diags, DIAG_APPROVES_ITSELF, lock->span,
-        "lock '%s' keeps others from approving certificates, and those of kubelets need no approval", lock->name);
-    diag_help(checking->diags, diagnostic,
+    diag_report(checking->diags, DIAG_APPROVES_ITSELF, lock->span,
+                "lock '%s' keeps others from approving certificates, and those of kubelets need no approval",
+                lock->name);
+    diag_help(checking->diags,
               "deny create as well, of requests for the signers kubernetes.io/kube-apiserver-client and "
               "kubernetes.io/kube-apiserver-client-kubelet, as 'guard certificates' does; or accept it: allow %s",
               diag_info(DIAG_APPROVES_ITSELF)->code);

@@ -125,11 +125,10 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
             if (acceptance) {
                 add_acceptances(p, &fitting, clause);
             } else if (kind != AST_ITEM_GRANT) {
-                diag_help(p->diags,
-                          diag_report(p->diags, DIAG_SYNTAX, clause->words.items[0].span,
-                                      "unexpected '%s', expected the code of a warning, such as K0203",
-                                      clause->words.items[0].text),
-                          "`allow` in %s accepts a warning; verbs are allowed by a grant", blocks[kind]);
+                diag_report(p->diags, DIAG_SYNTAX, clause->words.items[0].span,
+                            "unexpected '%s', expected the code of a warning, such as K0203",
+                            clause->words.items[0].text);
+                diag_help(p->diags, "`allow` in %s accepts a warning; verbs are allowed by a grant", blocks[kind]);
             } else if (clause->mode.text) {
                 diag_report(p->diags, DIAG_SYNTAX, clause->mode.span,
                             "unexpected string: only an accepted warning takes a reason");
@@ -350,10 +349,8 @@ static void add_dotted(struct parser *p, struct ast_path *path, struct word word
         if (!len || key[len] != '.') break;
         key += len + 1;
     }
-    diag_help(
-        p->diags,
-        diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is no path, expected keys with '.' between", word.text),
-        "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
+    diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is no path, expected keys with '.' between", word.text);
+    diag_help(p->diags, "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
 }
 
 struct ast_path build_path(struct parser *p, struct word word) {
@@ -507,9 +504,8 @@ struct ast_expr *build_variable_field(struct parser *p, struct span span, struct
                                       struct build_comparison comparison) {
     if (!is_variable(p, path.items[0].key)) {
         const char *text = written(p, path.span);
-        struct diagnostic *diagnostic =
-            diag_report(p->diags, DIAG_SYNTAX, path.span, "unexpected '%s', expected a condition", text);
-        diag_help(p->diags, diagnostic, "conditions begin with a word such as `field` or `label`: field %s", text);
+        diag_report(p->diags, DIAG_SYNTAX, path.span, "unexpected '%s', expected a condition", text);
+        diag_help(p->diags, "conditions begin with a word such as `field` or `label`: field %s", text);
         return new_expr(p, AST_EXPR_ERROR, span);
     }
     return build_field(p, AST_STATE_DEFAULT, span, path, comparison);
@@ -664,9 +660,8 @@ struct ast_object_state *build_state_object(struct parser *p, struct ast_object_
                                             struct word object) {
     extend_state(state, span);
     if (state->object.text) {
-        struct diagnostic *diagnostic =
-            diag_report(p->diags, DIAG_REPEATED_CLAUSE, span, "an object has one `object` text");
-        diag_relate(diagnostic, state->object.span, "the first is here");
+        diag_report(p->diags, DIAG_REPEATED_CLAUSE, span, "an object has one `object` text");
+        diag_relate(p->diags, state->object.span, "the first is here");
     }
     state->object = object;
     return state;

@@ -183,10 +183,9 @@ static void name_policy(struct loader *loader, struct loaded *file) {
     for (struct ast_item *item = unit->file->first; item; item = item->next) {
         if (item->kind != AST_ITEM_POLICY || !item->name.text) continue;
         if (unit->policy) {
-            struct diagnostic *diagnostic =
-                diag_report(loader->diags, DIAG_REPEATED_CLAUSE, item->keyword, "a file belongs to one policy");
-            diag_relate(diagnostic, unit->policy_span, "named here");
-            diag_help(loader->diags, diagnostic, "split the file");
+            diag_report(loader->diags, DIAG_REPEATED_CLAUSE, item->keyword, "a file belongs to one policy");
+            diag_relate(loader->diags, unit->policy_span, "named here");
+            diag_help(loader->diags, "split the file");
             continue;
         }
         unit->policy = item->name.text;
@@ -195,16 +194,14 @@ static void name_policy(struct loader *loader, struct loaded *file) {
     // What makes no object may be of a policy without a name; the stem is what tells it from others.
     if (!unit->policy) unit->policy = stem(loader->arena, file->path);
     if (unit->policy_span.file == SPAN_NOWHERE || kube_is_dns_subdomain(unit->policy)) return;
-    struct diagnostic *diagnostic =
-        diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span, "'%.80s%s' is not a name for a policy",
-                    unit->policy, strlen(unit->policy) > 80 ? "…" : "");
-    diag_help(loader->diags, diagnostic, "use at most 253 lower-case letters, digits, '-' and '.'");
+    diag_report(loader->diags, DIAG_BAD_NAME, unit->policy_span, "'%.80s%s' is not a name for a policy", unit->policy,
+                strlen(unit->policy) > 80 ? "…" : "");
+    diag_help(loader->diags, "use at most 253 lower-case letters, digits, '-' and '.'");
 }
 
 static void refuse_include(struct loader *loader, struct word path, const char *reason, const char *help) {
-    struct diagnostic *diagnostic =
-        diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
-    diag_help(loader->diags, diagnostic, "%s", help);
+    diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
+    diag_help(loader->diags, "%s", help);
 }
 
 // The chain of includes that leads back to where it began.
@@ -266,8 +263,8 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth) {
     }
     if (empty && loader->sources->items[file->source].usable && !loader->diags->errors) {
         const struct span start = {file->source, 0, 0};
-        struct diagnostic *diagnostic = diag_report(loader->diags, DIAG_NO_POLICY, start, "the file declares nothing");
-        diag_help(loader->diags, diagnostic, "a policy has at least one lock or grant");
+        diag_report(loader->diags, DIAG_NO_POLICY, start, "the file declares nothing");
+        diag_help(loader->diags, "a policy has at least one lock or grant");
     }
     file->progress = DONE;
 }

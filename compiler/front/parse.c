@@ -180,11 +180,11 @@ static bool begins_item_in_block(const struct parser *p, struct token token) {
 // Closes the block that the text leaves open; `next` is read again behind it.
 static struct token close_block(struct parser *p, struct lexer start, struct token next) {
     if (!(next.kind == TOK_END && p->lexer.truncated)) {
-        struct diagnostic *diagnostic =
-            next.kind == TOK_END ? diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected end of file, expected '}'")
-                                 : diag_report(p->diags, DIAG_SYNTAX, next.span,
-                                               "unexpected '%s', expected '}' before it", next.word.text);
-        diag_relate(diagnostic, p->block_begin, "this block is not closed");
+        if (next.kind == TOK_END)
+            diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected end of file, expected '}'");
+        else
+            diag_report(p->diags, DIAG_SYNTAX, next.span, "unexpected '%s', expected '}' before it", next.word.text);
+        diag_relate(p->diags, p->block_begin, "this block is not closed");
     }
     start.truncated = p->lexer.truncated;
     p->lexer = start;
@@ -539,28 +539,25 @@ static void report_unexpected(struct parser *p, const struct parse_expected *exp
     }
     const char *predicate = meant_predicate(p, expected);
     if (predicate) {
-        struct diagnostic *diagnostic =
-            diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' begins no condition", p->before.word.text);
-        diag_help(p->diags, diagnostic, "did you mean '%s'?", predicate);
-        diag_fix(diagnostic, p->before.span, predicate);
+        diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' begins no condition", p->before.word.text);
+        diag_help(p->diags, "did you mean '%s'?", predicate);
+        diag_fix(p->diags, p->before.span, predicate);
         return;
     }
     struct list list = {0};
     list_expected(p, expected, &list);
     const char *found = shown(p, p->last);
-    struct diagnostic *diagnostic;
     if (list.count == 0 || list.count > MAX_LISTED) {
-        diagnostic = diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s", found);
+        diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s", found);
     } else {
-        diagnostic =
-            diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found, join_list(p, &list));
+        diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found, join_list(p, &list));
     }
     const char *keyword = meant(p, expected);
     if (keyword) {
-        diag_help(p->diags, diagnostic, "did you mean '%s'?", keyword);
-        diag_fix(diagnostic, p->last.span, keyword);
+        diag_help(p->diags, "did you mean '%s'?", keyword);
+        diag_fix(p->diags, p->last.span, keyword);
     } else if (syntax_help(p, expected)) {
-        diag_help(p->diags, diagnostic, "%s", syntax_help(p, expected));
+        diag_help(p->diags, "%s", syntax_help(p, expected));
     }
 }
 

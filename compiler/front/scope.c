@@ -33,10 +33,10 @@ static void check_name(struct scope *scope, const struct ast_item *item) {
     bool plain = *item->name.text != '\0';
     for (const char *c = item->name.text; *c; c++) plain = plain && (unsigned char)*c >= ' ' && *c != 0x7f;
     if (plain) return;
-    struct diagnostic *diagnostic = diag_report(
-        scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
-        item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a", scope_kind_name(item->kind));
-    diag_help(scope->diags, diagnostic, "a name is one line of text without control characters");
+    diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
+                item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a",
+                scope_kind_name(item->kind));
+    diag_help(scope->diags, "a name is one line of text without control characters");
 }
 
 static void declare(struct scope *scope, struct unit *unit, struct ast_item *item) {
@@ -46,11 +46,10 @@ static void declare(struct scope *scope, struct unit *unit, struct ast_item *ite
     struct declaration *first = names_get(names, item->name.text);
     for (struct declaration *known = first; known; known = known->next) {
         if (strcmp(known->unit->policy, unit->policy) != 0) continue;
-        struct diagnostic *diagnostic =
-            diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
-                        scope_kind_name(item->kind), item->name.text);
-        diag_relate(diagnostic, known->item->name.span, "first declared here");
-        diag_help(scope->diags, diagnostic, "rename one of them");
+        diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
+                    scope_kind_name(item->kind), item->name.text);
+        diag_relate(scope->diags, known->item->name.span, "first declared here");
+        diag_help(scope->diags, "rename one of them");
         return;
     }
     struct declaration *declaration = ARENA_NEW(scope->arena, struct declaration);
@@ -95,22 +94,21 @@ static const char *nearest(struct scope *scope, struct unit *unit, enum ast_item
 }
 
 // What is no actor was probably meant as a subject: `user/alice`, `default/jonny-op`, or just `alice`.
-static void help_actor(struct scope *scope, struct diagnostic *diagnostic, const char *name) {
+static void help_actor(struct scope *scope, const char *name) {
     static const char *const forms[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid"};
     const char *slash = strchr(name, '/');
     if (!slash) {
-        diag_help(scope->diags, diagnostic, "say what it is, such as: user %s; or declare it: actor %s = SUBJECT", name,
-                  name);
+        diag_help(scope->diags, "say what it is, such as: user %s; or declare it: actor %s = SUBJECT", name, name);
         return;
     }
     const char *first = arena_copy(scope->arena, name, (size_t)(slash - name));
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (strcmp(first, forms[i]) != 0) continue;
         const bool account = i < 2 && !strchr(slash + 1, '/');
-        diag_help(scope->diags, diagnostic, "write: %s %s%s", first, account ? "NAMESPACE/" : "", slash + 1);
+        diag_help(scope->diags, "write: %s %s%s", first, account ? "NAMESPACE/" : "", slash + 1);
         return;
     }
-    diag_help(scope->diags, diagnostic, "say what it is, such as: sa %s", name);
+    diag_help(scope->diags, "say what it is, such as: sa %s", name);
 }
 
 bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {
@@ -125,25 +123,23 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
         if (!is_visible(scope, unit, known)) continue;
         if (strcmp(known->unit->policy, unit->policy) == 0) return known;
         if (found) {
-            struct diagnostic *diagnostic = diag_report(scope->diags, DIAG_DUPLICATE, name.span,
-                                                        "%s '%s' is declared by two policies that are included here",
-                                                        scope_kind_name(kind), name.text);
-            diag_relate(diagnostic, known->item->name.span, "one is declared here");
+            diag_report(scope->diags, DIAG_DUPLICATE, name.span,
+                        "%s '%s' is declared by two policies that are included here", scope_kind_name(kind), name.text);
+            diag_relate(scope->diags, known->item->name.span, "one is declared here");
             return found;
         }
         found = known;
     }
     if (found) return found;
     const char *near = nearest(scope, unit, kind, name.text);
-    struct diagnostic *diagnostic =
-        diag_report(scope->diags, DIAG_UNKNOWN_NAME, name.span, "unknown %s '%s'", scope_kind_name(kind), name.text);
+    diag_report(scope->diags, DIAG_UNKNOWN_NAME, name.span, "unknown %s '%s'", scope_kind_name(kind), name.text);
     if (near) {
-        diag_help(scope->diags, diagnostic, "did you mean '%s'?", near);
-        diag_fix(diagnostic, name.span, near);
+        diag_help(scope->diags, "did you mean '%s'?", near);
+        diag_fix(scope->diags, name.span, near);
     } else if (kind == AST_ITEM_ACTOR) {
-        help_actor(scope, diagnostic, name.text);
+        help_actor(scope, name.text);
     } else {
-        diag_help(scope->diags, diagnostic, "declare it: %s %s …", scope_kind_name(kind), name.text);
+        diag_help(scope->diags, "declare it: %s %s …", scope_kind_name(kind), name.text);
     }
     return NULL;
 }

@@ -11,9 +11,8 @@
 #include "report/diag.h"
 
 void lower_not_supported(struct lowering *lowering, struct span span, const char *what) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
-    diag_help(lowering->diags, diagnostic, "this version of klockc refuses it rather than ignore it; leave it out");
+    diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
+    diag_help(lowering->diags, "this version of klockc refuses it rather than ignore it; leave it out");
 }
 
 static void lower_custom_resource(struct lowering *lowering, const struct ast_item *item) {
@@ -21,16 +20,14 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     const struct word name = item->name;
     const char *dot = strchr(name.text, '.');
     if (!dot || !kube_is_dns_subdomain(name.text)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' is no resource of a group", name.text);
-        diag_help(lowering->diags, diagnostic, "write PLURAL.GROUP, for example widgets.example.com");
+        diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' is no resource of a group", name.text);
+        diag_help(lowering->diags, "write PLURAL.GROUP, for example widgets.example.com");
         return;
     }
     const char *version = item->as.resource.version.text;
     if (version && !kube_is_version(version)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is no version", version);
-        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
+        diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is no version", version);
+        diag_help(lowering->diags, "versions are v1, v1beta1 and the like");
         return;
     }
     struct text subresources;
@@ -38,9 +35,9 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     for (size_t i = 0; i < item->as.resource.subresources.count; i++) {
         const struct word word = item->as.resource.subresources.items[i];
         if (strcmp(word.text, "status") != 0 && strcmp(word.text, "scale") != 0) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
-                                                        "custom resources have no subresource '%s'", word.text);
-            diag_help(lowering->diags, diagnostic, "they may have status and scale");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "custom resources have no subresource '%s'",
+                        word.text);
+            diag_help(lowering->diags, "they may have status and scale");
         }
         text_printf(&subresources, "%s%s", i ? " " : "", word.text);
     }
@@ -68,10 +65,9 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
         catalog_list_has(known->subresources, "status") == catalog_list_has(resource->subresources, "status") &&
         catalog_list_has(known->subresources, "scale") == catalog_list_has(resource->subresources, "scale"))
         return;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
-                    known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
-    if (known->declared.file != SPAN_NOWHERE) diag_relate(diagnostic, known->declared, "first declared here");
+    diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
+                known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
+    if (known->declared.file != SPAN_NOWHERE) diag_relate(lowering->diags, known->declared, "first declared here");
 }
 
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item) {
@@ -122,13 +118,13 @@ static void check_parameters(struct lowering *lowering) {
             const char *subresources = catalog_list_has(resource->subresources, "status") ? "scale, status" : "scale";
             if (names_get(&known, name)) continue;
             names_set(&known, name, lowering);
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, resource->declared,
-                                                        "'%s' is declared without its %s", name,
-                                                        *resource->versions     ? "kind"
-                                                        : resource->kind_unsaid ? "version and kind"
-                                                                                : "version");
-            diag_relate(diagnostic, lock->span, "this lock has it looked up when it is scaled");
-            diag_help(lowering->diags, diagnostic,
+            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, resource->declared, "'%s' is declared without its %s",
+                        name,
+                        *resource->versions     ? "kind"
+                        : resource->kind_unsaid ? "version and kind"
+                                                : "version");
+            diag_relate(lowering->diags, lock->span, "this lock has it looked up when it is scaled");
+            diag_help(lowering->diags,
                       "write: resource %s/%s %s kind %s subresources %s; or leave it open: cover scale never", name,
                       *resource->versions ? resource->versions : "VERSION",
                       resource->namespaced ? "namespaced" : "cluster", resource->kind_unsaid ? "KIND" : resource->kind,
@@ -141,10 +137,10 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     struct ir *ir = lowering->ir;
     const struct ir_deployer *first = names_get(&lowering->deployers, unit->policy);
     if (first) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword,
-                                                    "policy '%s' has a deployer already", unit->policy);
-        diag_relate(diagnostic, first->span, "first said here");
-        diag_help(lowering->diags, diagnostic, "join them: deployer A, B");
+        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword, "policy '%s' has a deployer already",
+                    unit->policy);
+        diag_relate(lowering->diags, first->span, "first said here");
+        diag_help(lowering->diags, "join them: deployer A, B");
         return;
     }
     struct ir_deployer *deployer = ARENA_NEW(lowering->arena, struct ir_deployer);

@@ -202,10 +202,9 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
         if (from->scope.subresource || !derive_takes_in(&from->scope, "", "persistentvolumeclaims")) continue;
         any = true;
         if (from->scope.where == IN_LABELED_NAMESPACES) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
-                            "'guard volumes' beside 'namespace labeled', of which a volume tells nothing");
-            diag_help(lowering->diags, diagnostic, "lock the volumes themselves: resources persistentvolumes");
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
+                        "'guard volumes' beside 'namespace labeled', of which a volume tells nothing");
+            diag_help(lowering->diags, "lock the volumes themselves: resources persistentvolumes");
             return;
         }
         struct ir_lock *lock = derive_volume_lock(lowering, from, "guard volumes");

@@ -143,9 +143,9 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
     if (expr->kind != IR_MAY) return;
     const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
     if (strpbrk(lock->name, "/%")) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
-                                                    "'%s' is no name for a role, which 'may' asks for", lock->name);
-        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+        diag_report(lowering->diags, DIAG_BAD_NAME, lock->span, "'%s' is no name for a role, which 'may' asks for",
+                    lock->name);
+        diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
         return;
     }
     const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
@@ -177,11 +177,11 @@ static bool fits(struct lowering *lowering, const struct ir_lock *lock) {
     lowering->derived_actors +=
         1 + lock->passes.user_count + lock->passes.group_count + lock->glass.user_count + lock->glass.group_count;
     if (lowering->derived_actors <= LIMIT_DERIVED_ACTORS) return true;
-    struct diagnostic *diagnostic = diag_report(
-        lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
-        "guards and sealed actors would add locks that name more than %d actors together", LIMIT_DERIVED_ACTORS);
+    diag_report(lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
+                "guards and sealed actors would add locks that name more than %d actors together",
+                LIMIT_DERIVED_ACTORS);
     diag_help(
-        lowering->diags, diagnostic,
+        lowering->diags,
         "each of %zu actors is named in each of them: let the lock name a group instead, or leave out 'guard rbac'",
         lock->passes.user_count + lock->passes.group_count);
     return false;

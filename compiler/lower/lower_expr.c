@@ -115,19 +115,18 @@ static void check_path_key(struct lowering *lowering, const struct ast_path *pat
     const bool wild = strpbrk(segment->key, "*?") != NULL, of_metadata = is_metadata_key(path, at);
     if (of_metadata && (kube_is_label_key(segment->key) || (patterns && wild))) return;
     if (of_metadata && !wild) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, segment->span,
-                                                    "'%.80s' is not a key that Kubernetes takes", segment->key);
-        diag_help(lowering->diags, diagnostic, "%s", label_key_rule);
+        diag_report(lowering->diags, DIAG_BAD_NAME, segment->span, "'%.80s' is not a key that Kubernetes takes",
+                    segment->key);
+        diag_help(lowering->diags, "%s", label_key_rule);
     } else if (of_metadata) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span,
-                                                    "a field has one key, and '%.80s' is a pattern", segment->key);
-        diag_help(lowering->diags, diagnostic, "ask for keys by a pattern with: any %.*s like \"%.80s\"",
+        diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span, "a field has one key, and '%.80s' is a pattern",
+                    segment->key);
+        diag_help(lowering->diags, "ask for keys by a pattern with: any %.*s like \"%.80s\"",
                   (int)strlen(path->items[1].key) - 1, path->items[1].key, segment->key);
     } else if (patterns && wild) {
-        struct diagnostic *diagnostic = diag_report(
-            lowering->diags, DIAG_KEY_PATTERN, segment->span,
-            "'%.80s' would be a key with this very name: patterns are of labels and annotations", segment->key);
-        diag_help(lowering->diags, diagnostic, "name what holds the keys instead: it takes in all of them");
+        diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span,
+                    "'%.80s' would be a key with this very name: patterns are of labels and annotations", segment->key);
+        diag_help(lowering->diags, "name what holds the keys instead: it takes in all of them");
     }
 }
 
@@ -172,8 +171,8 @@ static bool is_below_status(const struct ir_path *path) {
 
 static void bad_value(struct lowering *lowering, struct word word, enum diag_code code, const char *what,
                       const char *rule) {
-    struct diagnostic *diagnostic = diag_report(lowering->diags, code, word.span, "'%s' is no %s", word.text, what);
-    diag_help(lowering->diags, diagnostic, "%s", rule);
+    diag_report(lowering->diags, code, word.span, "'%s' is no %s", word.text, what);
+    diag_help(lowering->diags, "%s", rule);
 }
 
 static void check_key(struct lowering *lowering, struct word key, const char *what) {
@@ -207,9 +206,8 @@ static bool check_glob(struct lowering *lowering, struct word word) {
     size_t stars = 0;
     for (const char *c = word.text; *c; c++) stars += *c == '*';
     if (stars <= MAX_STARS) return true;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: a glob with %zu '*'", stars);
-    diag_help(lowering->diags, diagnostic, "at most %d are taken; compare less, or with 'matches'", MAX_STARS);
+    diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: a glob with %zu '*'", stars);
+    diag_help(lowering->diags, "at most %d are taken; compare less, or with 'matches'", MAX_STARS);
     return false;
 }
 
@@ -231,18 +229,15 @@ static const char *alphabet_of(enum ir_kind kind) {
 
 static void check_pattern(struct lowering *lowering, const struct ir_expr *atom, struct word word, bool glob) {
     if (!regex_can_match(atom->regex, alphabet_of(atom->kind), lowering->arena)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "nothing that is there can match this pattern");
-        diag_help(lowering->diags, diagnostic,
+        diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "nothing that is there can match this pattern");
+        diag_help(lowering->diags,
                   "look at its signs: '^' and '$' stand for the ends of the text, names have small letters, labels no "
                   "blanks; or accept it: allow %s",
                   diag_info(DIAG_NEVER_HOLDS)->code);
     } else if (glob && !strpbrk(word.text, "*?")) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span,
-                                                    "without '*' and '?', 'like' compares the whole text");
-        diag_help(lowering->diags, diagnostic,
-                  "say '=' if that is meant, or where more may stand: like \"%s*\"; or: allow %s", word.text,
-                  diag_info(DIAG_WHOLE_TEXT)->code);
+        diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "without '*' and '?', 'like' compares the whole text");
+        diag_help(lowering->diags, "say '=' if that is meant, or where more may stand: like \"%s*\"; or: allow %s",
+                  word.text, diag_info(DIAG_WHOLE_TEXT)->code);
     }
 }
 
@@ -250,10 +245,9 @@ static void check_pattern(struct lowering *lowering, const struct ir_expr *atom,
 static void check_whole(struct lowering *lowering, struct word word) {
     const size_t len = strlen(word.text);
     if (len < 2 || strpbrk(word.text, " \t\n") || (word.text[0] != '*' && word.text[len - 1] != '*')) return;
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span,
-                                                "'%.80s' is compared whole, its '*' included", word.text);
-    diag_help(lowering->diags, diagnostic, "a pattern stands behind 'like': like \"%.80s\"; or accept it: allow %s",
-              word.text, diag_info(DIAG_WHOLE_TEXT)->code);
+    diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "'%.80s' is compared whole, its '*' included", word.text);
+    diag_help(lowering->diags, "a pattern stands behind 'like': like \"%.80s\"; or accept it: allow %s", word.text,
+              diag_info(DIAG_WHOLE_TEXT)->code);
 }
 
 static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct word word, bool glob) {
@@ -264,9 +258,8 @@ static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct 
     atom->test = TEST_MATCHES;
     atom->regex = regex_compile(lowering->arena, pattern, &error, &offset);
     if (!atom->regex) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span,
-                                                    "bad pattern: %s (at byte %zu of it)", error, offset);
-        diag_help(lowering->diags, diagnostic, "patterns are RE2 syntax; `like` takes a glob with * and ?");
+        diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: %s (at byte %zu of it)", error, offset);
+        diag_help(lowering->diags, "patterns are RE2 syntax; `like` takes a glob with * and ?");
     }
     const struct value *value = value_string(lowering->arena, pattern);
     ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
@@ -300,16 +293,14 @@ static void check_untyped(struct lowering *lowering, struct word word) {
     bool integral;
     if (word.quoted || is_number(word.text, &integral) || is_quantity(word)) return;
     if (looks_like_number(word.text)) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span,
-                                                    "'%s' is neither a number nor a quantity", word.text);
-        diag_help(lowering->diags, diagnostic,
+        diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "'%s' is neither a number nor a quantity", word.text);
+        diag_help(lowering->diags,
                   "write numbers as 5 and 1.5, quantities as 500m, 2k and 10Gi, and text in quotes: \"%s\"", word.text);
         return;
     }
     if (strcasecmp(word.text, "null") == 0) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "a field that is '%s' is not there", word.text);
-        diag_help(lowering->diags, diagnostic, "write: not field PATH; or quote the text: \"%s\"", word.text);
+        diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "a field that is '%s' is not there", word.text);
+        diag_help(lowering->diags, "write: not field PATH; or quote the text: \"%s\"", word.text);
         return;
     }
     bool boolean = (strcasecmp(word.text, "true") == 0 && strcmp(word.text, "true") != 0) ||
@@ -317,9 +308,8 @@ static void check_untyped(struct lowering *lowering, struct word word) {
     for (size_t i = 0; i < sizeof booleans / sizeof *booleans && !boolean; i++)
         boolean = strcasecmp(word.text, booleans[i]) == 0;
     if (!boolean) return;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "'%s' is text and not a boolean", word.text);
-    diag_help(lowering->diags, diagnostic, "write true or false, or quote the text: \"%s\"", word.text);
+    diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "'%s' is text and not a boolean", word.text);
+    diag_help(lowering->diags, "write true or false, or quote the text: \"%s\"", word.text);
 }
 
 static bool begins_with(const struct ir_path *path, const char *first, const char *second) {
@@ -340,11 +330,10 @@ static bool is_data(const struct ir_expr *atom) {
 
 static void check_data(struct lowering *lowering, const struct ir_expr *atom, struct word word) {
     if (!is_data(atom)) return;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span,
-                    "what a ConfigMap or Secret holds is text, which never equals the value %s", word.text);
-    diag_help(lowering->diags, diagnostic, "quote it: \"%s\"; if other objects hold such values in 'data': allow %s",
-              word.text, diag_info(DIAG_NEVER_HOLDS)->code);
+    diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span,
+                "what a ConfigMap or Secret holds is text, which never equals the value %s", word.text);
+    diag_help(lowering->diags, "quote it: \"%s\"; if other objects hold such values in 'data': allow %s", word.text,
+              diag_info(DIAG_NEVER_HOLDS)->code);
 }
 
 // Whether the field is one of those in which Kubernetes keeps quantities, which are text as a rule: cpu: "2".
@@ -366,10 +355,9 @@ static bool is_worth_something(const char *text) {
 
 static void check_text_order(struct lowering *lowering, const struct ir_expr *atom, struct word word) {
     if (atom->kind != IR_FIELD || !(is_worth_something(word.text) || holds_quantity(&atom->path))) return;
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_TEXT_ORDER, word.span,
-                                                "texts are ordered letter by letter: \"1000Gi\" stands before \"9Gi\"");
-    diag_help(lowering->diags, diagnostic,
-              "write quantities without quotes, such as 10Gi or 500m, or accept it: allow %s",
+    diag_report(lowering->diags, DIAG_TEXT_ORDER, word.span,
+                "texts are ordered letter by letter: \"1000Gi\" stands before \"9Gi\"");
+    diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or accept it: allow %s",
               diag_info(DIAG_TEXT_ORDER)->code);
 }
 
@@ -397,9 +385,9 @@ static void set_order(struct lowering *lowering, struct ir_expr *atom, enum ir_t
     } else if (number && !fraction) {
         set_constant(lowering, atom, test, value, false);
     } else {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
-                                                    "'%s' is not a value to be compared by order", word.text);
-        diag_help(lowering->diags, diagnostic, "use a number, a quantity such as 10Gi, or a string in quotes");
+        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' is not a value to be compared by order",
+                    word.text);
+        diag_help(lowering->diags, "use a number, a quantity such as 10Gi, or a string in quotes");
         set_constant(lowering, atom, test, value_int(arena, 0), false);
     }
 }
@@ -444,8 +432,8 @@ static struct ir_expr *new_atom(struct lowering *lowering, const struct expr_con
 }
 
 static void no_comparison(struct lowering *lowering, struct span span, const char *what, const char *help) {
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NO_COMPARISON, span, "%s", what);
-    diag_help(lowering->diags, diagnostic, "%s", help);
+    diag_report(lowering->diags, DIAG_NO_COMPARISON, span, "%s", what);
+    diag_help(lowering->diags, "%s", help);
 }
 
 static struct ir_expr *lower_reading(struct lowering *lowering, const struct expr_context *context,
@@ -641,10 +629,9 @@ static struct ir_expr *lower_operations(struct lowering *lowering, const struct 
         if (k < KNOWN) {
             atom->operations |= masks[k];
         } else {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
+            diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
             const char *near = suggest_nearest(word.text, known, KNOWN);
-            diag_help(lowering->diags, diagnostic,
+            diag_help(lowering->diags,
                       near ? "did you mean '%s'?" : "operations are create, update, delete and connect%s",
                       near ? near : "");
         }
@@ -661,10 +648,9 @@ static void refuse_cel(struct lowering *lowering, struct span span, const struct
         diag_report(diags, code, span, "%s (at byte %zu of the expression)", problem->text, problem->offset);
         return;
     }
-    struct diagnostic *diagnostic =
-        diag_report(diags, code, span, "%s needs Kubernetes 1.%u; compiled for 1.%u (at byte %zu of the expression)",
-                    problem->text, problem->since, lowering->minor, problem->offset);
-    diag_help(diags, diagnostic, "if no server is older, say so: --kubernetes 1.%u", problem->since);
+    diag_report(diags, code, span, "%s needs Kubernetes 1.%u; compiled for 1.%u (at byte %zu of the expression)",
+                problem->text, problem->since, lowering->minor, problem->offset);
+    diag_help(diags, "if no server is older, say so: --kubernetes 1.%u", problem->since);
 }
 
 static struct ir_expr *lower_cel(struct lowering *lowering, const struct ast_expr *expr) {
@@ -680,9 +666,8 @@ static struct ir_expr *lower_quantifier(struct lowering *lowering, const struct 
     struct ir_expr *atom = ir_new(lowering->arena, expr->kind == AST_EXPR_ANY ? IR_ANY : IR_ALL);
     for (size_t i = 0; i < expr->path.count; i++)
         if (!expr->path.items[i].key) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, expr->path.items[i].span,
-                                                        "'[*]' in the list of any / all");
-            diag_help(lowering->diags, diagnostic, "name one list, and nest another any or all for lists in it");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, expr->path.items[i].span, "'[*]' in the list of any / all");
+            diag_help(lowering->diags, "name one list, and nest another any or all for lists in it");
         }
     atom->state = (enum state)expr->state;
     atom->path = lower_path(lowering, context, &expr->path);

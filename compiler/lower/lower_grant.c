@@ -26,14 +26,11 @@ static void check_wildcard(struct lowering *lowering, const struct word *wildcar
     bool any = star != NULL;
     for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
     if (!grant->verb_count) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
-        diag_help(lowering->diags, diagnostic,
-                  "name the verbs beside it: allow wildcard, get; every verb is: allow wildcard, *");
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
+        diag_help(lowering->diags, "name the verbs beside it: allow wildcard, get; every verb is: allow wildcard, *");
     } else if (!any) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, wildcard->span, "'wildcard' in a grant without '*'");
-        diag_help(lowering->diags, diagnostic, "it says that '*' is meant, and there is none: leave it out");
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, wildcard->span, "'wildcard' in a grant without '*'");
+        diag_help(lowering->diags, "it says that '*' is meant, and there is none: leave it out");
     }
 }
 
@@ -51,10 +48,9 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         if (strcmp(word->text, "*") == 0) {
             star = word;
         } else if (!is_verb(word->text)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
+            diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
             const char *near = suggest_nearest(word->text, verbs, verb_count);
-            diag_help(lowering->diags, diagnostic,
+            diag_help(lowering->diags,
                       near ? "did you mean '%s'?"
                            : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
                       near ? near : "");
@@ -66,9 +62,8 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         if (!known) ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
     }
     if (star && !*ret_wildcard) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
-        diag_help(lowering->diags, diagnostic, "name the verbs, or say: allow wildcard, *");
+        diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
+        diag_help(lowering->diags, "name the verbs, or say: allow wildcard, *");
     }
     if (wildcard && !unknown) check_wildcard(lowering, wildcard, star, grant);
     if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
@@ -102,10 +97,9 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
         struct ir_subjects subjects = {0};
         lower_subjects(lowering, unit, &list, &subjects);
         if (subjects.other_count) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
-                            "RBAC knows users, groups and service accounts, and nothing finer");
-            diag_help(lowering->diags, diagnostic, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
+                        "RBAC knows users, groups and service accounts, and nothing finer");
+            diag_help(lowering->diags, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
         }
         for (size_t j = 0; j < subjects.user_count; j++) {
             const char *user = subjects.users[j], *rest = user + sizeof prefix - 1;
@@ -133,11 +127,9 @@ static void check_names(struct lowering *lowering, const struct object_meaning *
         bool below = strcmp(word.text, "create") == 0;
         for (size_t j = 0; j < grant->scope.target_count; j++) below = below && grant->scope.targets[j].subresource;
         if (below) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span,
-                                                    "'%s' cannot be granted for a name", word.text);
-        diag_relate(diagnostic, meaning->name_clause->span, "the names");
-        diag_help(lowering->diags, diagnostic, "such requests carry no name: grant '%s' in a grant without 'name'",
-                  word.text);
+        diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span, "'%s' cannot be granted for a name", word.text);
+        diag_relate(lowering->diags, meaning->name_clause->span, "the names");
+        diag_help(lowering->diags, "such requests carry no name: grant '%s' in a grant without 'name'", word.text);
     }
 }
 
@@ -149,9 +141,8 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case AST_CLAUSE_ANNOTATIONS:
         case AST_CLAUSE_WHERE:
         case AST_CLAUSE_NAMESPACE_LABELED: {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_NOT_GRANTABLE, clause->keyword, "RBAC cannot select by this");
-            diag_help(lowering->diags, diagnostic,
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, clause->keyword, "RBAC cannot select by this");
+            diag_help(lowering->diags,
                       "a grant has resources, namespaces and names; a lock can narrow what the holder may change");
             break;
         }
@@ -160,10 +151,10 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case AST_CLAUSE_NAMESPACE:
         case AST_CLAUSE_CLUSTER:
             if (item->as.block.objects.count) {
-                struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                                                            "the object behind 'on' says where it is already");
-                diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
-                diag_help(lowering->diags, diagnostic, "leave this clause out, or the object");
+                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                            "the object behind 'on' says where it is already");
+                diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
+                diag_help(lowering->diags, "leave this clause out, or the object");
             }
             break;
         case AST_CLAUSE_NAME:
@@ -171,9 +162,8 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case AST_CLAUSE_ACCEPT:
         case AST_CLAUSE_ALLOW: break;
         default: {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "this clause belongs to locks");
-            diag_help(lowering->diags, diagnostic, "a grant never unlocks, and never locks");
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "this clause belongs to locks");
+            diag_help(lowering->diags, "a grant never unlocks, and never locks");
         }
         }
     }
@@ -192,27 +182,25 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         const struct object_meaning *object = lower_object(lowering, unit, item->as.block.objects.items[i]);
         if (!object) continue;
         if (meaning) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
-                            "a grant covers one object");
-            diag_help(lowering->diags, diagnostic, "write a grant for each object");
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
+                        "a grant covers one object");
+            diag_help(lowering->diags, "write a grant for each object");
         }
         meaning = object;
     }
     if (!meaning && !item->as.block.objects.count && !own->failed) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
-                                                    "grant '%s' says no resources", item->name.text);
-        diag_help(lowering->diags, diagnostic, "add: on OBJECT, or a clause such as: resources pods");
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' says no resources",
+                    item->name.text);
+        diag_help(lowering->diags, "add: on OBJECT, or a clause such as: resources pods");
     }
     if (!allow) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
-                                                    "grant '%s' allows nothing", item->name.text);
-        diag_help(lowering->diags, diagnostic, "add a clause such as: allow get, list, update");
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' allows nothing",
+                    item->name.text);
+        diag_help(lowering->diags, "add a clause such as: allow get, list, update");
     }
     if (strpbrk(item->name.text, "/%")) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
-        diag_help(lowering->diags, diagnostic, "the names of roles have no '/' and no '%%'");
+        diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
+        diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
     }
     struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
     *grant = (struct ir_grant){.policy = unit->policy,
@@ -231,18 +219,16 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
     check_names(lowering, own->name_count ? own : meaning, allow, grant);
     for (size_t i = 0; i < grant->scope.target_count; i++)
         if (!grant->scope.targets[i].resource && !wildcard) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_WILDCARD_GRANT, allow->span, "the grant covers every resource");
-            diag_relate(diagnostic, grant->scope.targets[i].span, "the wildcard");
-            diag_help(lowering->diags, diagnostic, "name the resources, or add 'wildcard' to the verbs");
+            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, allow->span, "the grant covers every resource");
+            diag_relate(lowering->diags, grant->scope.targets[i].span, "the wildcard");
+            diag_help(lowering->diags, "name the resources, or add 'wildcard' to the verbs");
         }
     if (grant->scope.except_count)
         diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
                     "RBAC cannot take resources away from a wildcard");
     if (grant->scope.where == IN_LABELED_NAMESPACES && !own->has_scope) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
-        diag_help(lowering->diags, diagnostic, "say resources and namespaces in the grant itself, without 'on'");
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
+        diag_help(lowering->diags, "say resources and namespaces in the grant itself, without 'on'");
     }
     ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
 }

@@ -16,9 +16,8 @@ const struct word *derive_find_guard(const struct ast_item *item, const char *na
 }
 
 void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word->span, "'guard %s' on a lock that %s", word->text, what);
-    diag_help(lowering->diags, diagnostic, "%s", help);
+    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word->span, "'guard %s' on a lock that %s", word->text, what);
+    diag_help(lowering->diags, "%s", help);
 }
 
 // ---- guard namespace: deleting it deletes everything in it ----
@@ -80,9 +79,9 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
             selector = selector ? ir_or(lowering->arena, selector, labels) : labels;
         }
         if (scope->where == IN_ANY_NAMESPACE) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
-                                                        "'guard namespace' beside 'namespace *', which names none");
-            diag_help(lowering->diags, diagnostic, "lock the namespaces themselves: resources namespaces, deny delete");
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
+                        "'guard namespace' beside 'namespace *', which names none");
+            diag_help(lowering->diags, "lock the namespaces themselves: resources namespaces, deny delete");
             return;
         }
     }
@@ -446,22 +445,20 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         if (!lock->scope.target_count) continue;
         any = true;
         if (!from->denies || from->path_count || from->requires) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                            "'cascade' on a lock whose clauses say nothing of what its objects own");
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                        "'cascade' on a lock whose clauses say nothing of what its objects own");
             diag_help(
-                lowering->diags, diagnostic,
+                lowering->diags,
                 "what is owned is locked for update, delete or create: write a lock of its own beside 'changing', "
                 "'require' and 'scale'");
             return;
         }
         if (!ir_is_by_labels(from->selects)) {
             const bool all = from->selects->kind == IR_TRUE;
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                            "'cascade' on a lock that selects by %s, and labels alone are handed on",
-                            all ? "nothing" : "something else than labels");
-            diag_help(lowering->diags, diagnostic, "%s",
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                        "'cascade' on a lock that selects by %s, and labels alone are handed on",
+                        all ? "nothing" : "something else than labels");
+            diag_help(lowering->diags, "%s",
                       all ? "name what they own among the resources: replicasets, jobs, pods"
                           : "select by the labels that are in the pod template as well");
             return;
@@ -484,9 +481,9 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         derive_around(lowering, guarded, lock, "cascade ", "");
     }
     if (any) return;
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
-                                                "'cascade' on a lock whose objects own nothing that is not locked");
-    diag_help(lowering->diags, diagnostic, "it belongs to locks on deployments, statefulsets, jobs and the like");
+    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                "'cascade' on a lock whose objects own nothing that is not locked");
+    diag_help(lowering->diags, "it belongs to locks on deployments, statefulsets, jobs and the like");
 }
 
 // ---- autoscalers: where their controller may scale, whoever points one at a locked workload scales it ----

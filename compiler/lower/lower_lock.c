@@ -14,9 +14,8 @@
 // ---- words of clauses ----
 
 static void bad_word(struct lowering *lowering, struct word word, const char *help) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "unexpected '%s'", word.text);
-    diag_help(lowering->diags, diagnostic, "%s", help);
+    diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "unexpected '%s'", word.text);
+    diag_help(lowering->diags, "%s", help);
 }
 
 static void lower_mode(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
@@ -35,10 +34,8 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
             bad_word(lowering, word, "modes are deny, warn and audit");
     }
     if ((lock->mode & MODE_DENY) && (lock->mode & MODE_WARN)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny and warn at once");
-        diag_help(lowering->diags, diagnostic,
-                  "who is refused needs no warning: keep one, and add audit if it is to be recorded");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny and warn at once");
+        diag_help(lowering->diags, "who is refused needs no warning: keep one, and add audit if it is to be recorded");
     }
 }
 
@@ -64,9 +61,8 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
                 "none");
     }
     if (none && others) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'guard none' beside another guard");
-        diag_help(lowering->diags, diagnostic, "keep one of them");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'guard none' beside another guard");
+        diag_help(lowering->diags, "keep one of them");
     }
     if (none) lock->guard_labels = false;
 }
@@ -78,10 +74,9 @@ static bool report_level(struct lowering *lowering, struct unit *unit, const str
         return false;
     const char *near = suggest_nearest(subject->name.text, levels, sizeof levels / sizeof *levels);
     if (!near) return false;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
-    diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
-    diag_fix(diagnostic, subject->span, near);
+    diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
+    diag_help(lowering->diags, "did you mean '%s'?", near);
+    diag_fix(lowering->diags, subject->span, near);
     return true;
 }
 
@@ -98,9 +93,8 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
             none = true;
     }
     if (none && clause->words.count > 1) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
-                                                    "'exempt none' beside another exemption");
-        diag_help(lowering->diags, diagnostic, "keep one of them");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'exempt none' beside another exemption");
+        diag_help(lowering->diags, "keep one of them");
     }
     if (none) lock->exemption = EXEMPT_NONE;
     struct ast_subjects subjects = {0};
@@ -144,17 +138,15 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
         for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields && path.segments[1].key; i++)
             known |= strcmp(path.segments[1].key, metadata_fields[i]) == 0;
         if (!known) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
-                                                        "this part of metadata is the server's own");
-            diag_help(lowering->diags, diagnostic,
-                      "of metadata, name labels, annotations, finalizers or ownerReferences");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "this part of metadata is the server's own");
+            diag_help(lowering->diags, "of metadata, name labels, annotations, finalizers or ownerReferences");
             return;
         }
         if (!is_metadata_path(&path)) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, written->span,
-                                                        "nothing is ever there in '%s'", path.segments[1].key);
+            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "nothing is ever there in '%s'",
+                        path.segments[1].key);
             diag_help(
-                lowering->diags, diagnostic,
+                lowering->diags,
                 "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
             return;
         }
@@ -168,18 +160,17 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     const struct ast_clause *clause = only ? only : except;
     if (!clause) return;
     if (only && except) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword,
-                                                    "'except changing' beside 'changing'");
-        diag_relate(diagnostic, only->keyword, "the other is here");
-        diag_help(lowering->diags, diagnostic, "keep one of them, or write two locks");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword, "'except changing' beside 'changing'");
+        diag_relate(lowering->diags, only->keyword, "the other is here");
+        diag_help(lowering->diags, "keep one of them, or write two locks");
         return;
     }
     // A create brings fields, and always more than those that are excepted.
     const unsigned narrowed = only ? OP_CREATE | OP_UPDATE : OP_UPDATE;
     if (!(lock->denies & narrowed) && !lock->requires) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
-                                                    "a lock that does not deny update looks at no change");
-        diag_help(lowering->diags, diagnostic, "add update to 'deny', or leave this clause out");
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                    "a lock that does not deny update looks at no change");
+        diag_help(lowering->diags, "add update to 'deny', or leave this clause out");
         return;
     }
     lock->all_but_paths = except != NULL;
@@ -191,10 +182,8 @@ static void bad_date(struct lowering *lowering, struct word word) {
     const char *time = strpbrk(word.text, "Tt");
     const char *day = time ? arena_copy(lowering->arena, word.text, (size_t)(time - word.text)) : "";
     if (kube_is_day(day)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
-        diag_help(lowering->diags, diagnostic,
-                  "only days are known: write %s; both days belong to the time of the lock", day);
+        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
+        diag_help(lowering->diags, "only days are known: write %s; both days belong to the time of the lock", day);
     } else {
         bad_word(lowering, word, "a date is a day of the calendar, such as 2026-01-31");
     }
@@ -210,25 +199,23 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
             return true;
         }
     if (!lowering->date) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span,
-                                                    "a lock with dates needs the date of the compilation");
-        diag_help(lowering->diags, diagnostic, "pass --at YYYY-MM-DD: the output must not depend on the clock");
+        diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span,
+                    "a lock with dates needs the date of the compilation");
+        diag_help(lowering->diags, "pass --at YYYY-MM-DD: the output must not depend on the clock");
         return true;
     }
     const char *from = clause->words.items[0].text, *until = clause->words.items[1].text;
     if (from && until && strcmp(from, until) > 0) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
-        diag_help(lowering->diags, diagnostic, "the earlier day stands behind 'from': active from %s until %s", until,
-                  from);
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
+        diag_help(lowering->diags, "the earlier day stands behind 'from': active from %s until %s", until, from);
         return true;
     }
     const bool active = !(from && strcmp(lowering->date, from) < 0) && !(until && strcmp(lowering->date, until) > 0);
     if (!active) {
         lowering->inactive++;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_INACTIVE, clause->span,
-                                                    "lock '%s' is left out on %s", item->name.text, lowering->date);
-        diag_help(lowering->diags, diagnostic, "it is in force only between its dates");
+        diag_report(lowering->diags, DIAG_INACTIVE, clause->span, "lock '%s' is left out on %s", item->name.text,
+                    lowering->date);
+        diag_help(lowering->diags, "it is in force only between its dates");
     }
     return active;
 }
@@ -315,10 +302,9 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
                          (!lock->requires || ir_needs_name_only(lock->requires));
     if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
-                                                    "lock '%s' selects by more than the name", lock->name);
-        diag_help(lowering->diags, diagnostic,
-                  "such requests carry the name alone: say 'by params', or select by name");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "lock '%s' selects by more than the name",
+                    lock->name);
+        diag_help(lowering->diags, "such requests carry the name alone: say 'by params', or select by name");
         return COVER_NONE;
     }
     // Written CEL speaks of the object of an ordinary request.
@@ -343,10 +329,9 @@ static void check_cover(struct lowering *lowering, const struct ast_item *item, 
             if (!covered_acts(word.text)) {
                 bad_word(lowering, word, "what can be covered is evictions, scale and connect");
             } else if (!(covered_acts(word.text) & acts)) {
-                struct diagnostic *diagnostic =
-                    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
-                                "the lock denies nothing that 'cover %s' is about", word.text);
-                diag_help(lowering->diags, diagnostic,
+                diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
+                            "the lock denies nothing that 'cover %s' is about", word.text);
+                diag_help(lowering->diags,
                           "evictions are denied by delete, scale by update, connect by connect and its parts");
             }
         }
@@ -496,10 +481,9 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
     const bool movable = !ir_is_immutable(lock->selects);
     const struct word *guard = asked_guard(item);
     if (guard && !movable) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
-                        "'guard %s' on a lock that selects by nothing an update changes", guard->text);
-        diag_help(lowering->diags, diagnostic, "it belongs to locks with labels, annotations or fields");
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
+                    "'guard %s' on a lock that selects by nothing an update changes", guard->text);
+        diag_help(lowering->diags, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && (movable || ir_guards_condition(lock));
     lower_cover(lowering, item, lock);
@@ -514,10 +498,10 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
                                                      AST_CLAUSE_CHANGING, AST_CLAUSE_EXCEPT_CHANGING};
     for (size_t i = 0; i < count && own->all_clause; i++) {
         if (parts[i] == own || !parts[i]->narrowed) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
-                                                    "'all objects' of an object that selects some");
-        diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
-        diag_help(lowering->diags, diagnostic, "leave it out");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
+                    "'all objects' of an object that selects some");
+        diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
+        diag_help(lowering->diags, "leave it out");
         return;
     }
     if (own->narrowed || own->all_objects) return;
@@ -525,11 +509,9 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
         if (lower_find_clause(item, narrowing[i])) return;
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->narrowed || parts[i]->all_objects) continue;
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
-                        "lock '%s' takes in every object of its resources", item->name.text);
-        diag_help(lowering->diags, diagnostic,
-                  "narrow it with name, labels, annotations or where, or say: all objects");
+        diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
+                    "lock '%s' takes in every object of its resources", item->name.text);
+        diag_help(lowering->diags, "narrow it with name, labels, annotations or where, or say: all objects");
         return;
     }
 }
@@ -538,19 +520,18 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
         if (clause->kind == AST_CLAUSE_ALLOW) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
-                                                        "'allow' with verbs belongs to grants");
-            diag_help(lowering->diags, diagnostic, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "'allow' with verbs belongs to grants");
+            diag_help(lowering->diags, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
         }
         // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
         if (item->as.block.objects.count &&
             (clause->kind == AST_CLAUSE_RESOURCES || clause->kind == AST_CLAUSE_EXCEPT_RESOURCES ||
              clause->kind == AST_CLAUSE_NAMESPACE || clause->kind == AST_CLAUSE_NAMESPACE_LABELED ||
              clause->kind == AST_CLAUSE_CLUSTER)) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                                                        "the object behind 'on' says where it is already");
-            diag_relate(diagnostic, item->as.block.objects.items[0].span, "the object");
-            diag_help(lowering->diags, diagnostic, "leave this clause out, or the object");
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                        "the object behind 'on' says where it is already");
+            diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
+            diag_help(lowering->diags, "leave this clause out, or the object");
         }
     }
 }
@@ -558,10 +539,9 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 // `require` reads the new object, and some subresources have none.
 static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
     if (!piece->subresource || !ir_act_of(piece->subresource)) return;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
-                    "requests for '%s' carry nothing that could be required", piece->subresource);
-    diag_help(lowering->diags, diagnostic, "require it of the objects, in a lock on them");
+    diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
+                "requests for '%s' carry nothing that could be required", piece->subresource);
+    diag_help(lowering->diags, "require it of the objects, in a lock on them");
 }
 
 // Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
@@ -594,14 +574,14 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
         count_checks(&lock->passes) + ir_count_checks(lock->condition) + ir_count_checks(lock->requires);
     if (ir_asks_authorizer(lock) && lock->glass.label_count) {
         const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                                                    "'break-glass' in a lock that asks the authorizer");
-        diag_help(lowering->diags, diagnostic,
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                    "'break-glass' in a lock that asks the authorizer");
+        diag_help(lowering->diags,
                   "the API server cannot ask it while it writes the audit log: leave out 'may', or 'break-glass'");
     } else if (count > ROOM) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
-                                                    "lock '%s' asks the authorizer %zu times", lock->name, count);
-        diag_help(lowering->diags, diagnostic, "the API server grants an expression %d such checks", ROOM);
+        diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
+                    "lock '%s' asks the authorizer %zu times", lock->name, count);
+        diag_help(lowering->diags, "the API server grants an expression %d such checks", ROOM);
     }
 }
 
@@ -633,10 +613,10 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
     if (!item->as.block.objects.count) {
         if (!own->has_scope && !own->failed) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
-                                                        "lock '%s' says no resources", item->name.text);
-            diag_help(lowering->diags, diagnostic,
-                      "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT", item->name.text);
+            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' says no resources",
+                        item->name.text);
+            diag_help(lowering->diags, "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT",
+                      item->name.text);
         }
         if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
     }
@@ -651,9 +631,8 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     const struct ast_clause *on_error = lower_find_clause(item, AST_CLAUSE_ON_ERROR);
 
     if (!deny && !require) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span,
-                                                    "lock '%s' denies nothing", item->name.text);
-        diag_help(lowering->diags, diagnostic, "add a clause such as: deny update, delete; or: require EXPR");
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' denies nothing", item->name.text);
+        diag_help(lowering->diags, "add a clause such as: deny update, delete; or: require EXPR");
     }
     for (size_t i = 0; i < part_count; i++)
         add_to_pieces(arena, &pieces, &piece_count, with_status(arena, item, parts[i]));

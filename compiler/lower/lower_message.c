@@ -17,9 +17,9 @@ static const char *one_line(struct lowering *lowering, const struct ast_item *it
     const struct word word = clause->words.items[0];
     for (const char *c = word.text; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
-                                                        "a line break or control character in a one-line text");
-            diag_help(lowering->diags, diagnostic, "the API server shows one line: join the lines");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, word.span,
+                        "a line break or control character in a one-line text");
+            diag_help(lowering->diags, "the API server shows one line: join the lines");
             return NULL;
         }
     if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "an empty text");
@@ -210,10 +210,8 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     lock->message = text_string(&text);
     if (text.len > LIMIT_MESSAGE_BYTES) {
         const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
-                        "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
-        diag_help(lowering->diags, diagnostic,
-                  "shorten message, owner, ticket or the expression behind unless or require");
+        diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
+                    "a refusal of %zu bytes is more than the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
+        diag_help(lowering->diags, "shorten message, owner, ticket or the expression behind unless or require");
     }
 }

@@ -17,16 +17,13 @@ bool lower_check_name(struct lowering *lowering, struct word word, bool for_gran
     // Only RBAC would take these two, and who writes them means a pattern.
     const bool pattern = strpbrk(word.text, "*?") != NULL;
     if (kube_is_path_segment(word.text) && !pattern) return true;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is no object name", word.text);
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is no object name", word.text);
     if (pattern && for_grant)
-        diag_help(lowering->diags, diagnostic, "RBAC compares names whole: name each object");
+        diag_help(lowering->diags, "RBAC compares names whole: name each object");
     else if (pattern)
-        diag_help(lowering->diags, diagnostic, "names are compared whole; a pattern is written: where name like \"%s\"",
-                  word.text);
+        diag_help(lowering->diags, "names are compared whole; a pattern is written: where name like \"%s\"", word.text);
     else
-        diag_help(lowering->diags, diagnostic,
-                  "names have at most 253 characters, no '/' and no '%%', and are not '.' or '..'");
+        diag_help(lowering->diags, "names have at most 253 characters, no '/' and no '%%', and are not '.' or '..'");
     return false;
 }
 
@@ -49,11 +46,10 @@ static void check_word(struct lowering *lowering, struct word word, const struct
         if (!resource || takes(resource, word.text)) return;
         labels = labels && catalog_name_rule(resource) == NAMES_ARE_LABELS;
     }
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "no object of '%s' is named '%.80s'",
-                    scope->targets[0].name, word.text);
-    diag_relate(diagnostic, scope->targets[0].span, "this resource");
-    diag_help(lowering->diags, diagnostic, "%s",
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "no object of '%s' is named '%.80s'", scope->targets[0].name,
+                word.text);
+    diag_relate(lowering->diags, scope->targets[0].span, "this resource");
+    diag_help(lowering->diags, "%s",
               labels
                   ? "such names are at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
                   : "such names are lower-case letters, digits, '-' and '.', with a letter or digit at both ends");

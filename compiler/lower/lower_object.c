@@ -28,10 +28,10 @@ void lower_check_repeated(struct lowering *lowering, const struct ast_item *item
         const enum ast_clause_kind kind = clauses->items[i]->kind;
         const struct ast_clause *first = lower_find_clause(item, kind);
         if (first == clauses->items[i] || kind == AST_CLAUSE_ACCEPT || kind == AST_CLAUSE_COVER) continue;
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword,
-                                                    "this clause stands here a second time");
-        diag_relate(diagnostic, first->keyword, "first written here");
-        diag_help(lowering->diags, diagnostic, "join them: lists take commas, conditions take 'and'");
+        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword,
+                    "this clause stands here a second time");
+        diag_relate(lowering->diags, first->keyword, "first written here");
+        diag_help(lowering->diags, "join them: lists take commas, conditions take 'and'");
     }
 }
 
@@ -47,8 +47,7 @@ static const char *declaration_of(struct arena *arena, const char *name) {
 static void unknown_resource(struct lowering *lowering, struct word word, const char *name) {
     const struct catalog *catalog = lowering->catalog;
     struct arena *arena = lowering->arena;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
+    diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
     const char *near = suggest_nearest(name, catalog->known, catalog->known_count);
     const char *dot = strchr(name, '.');
     // GROUP/PLURAL, GROUP/VERSION/PLURAL, as manifests have it.
@@ -60,23 +59,23 @@ static void unknown_resource(struct lowering *lowering, struct word word, const 
     const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
     if (turned) {
         near = catalog_name(arena, turned);
-        diag_help(lowering->diags, diagnostic, "the group stands behind a dot: did you mean '%s'?", near);
-        diag_fix(diagnostic, word.span, near);
+        diag_help(lowering->diags, "the group stands behind a dot: did you mean '%s'?", near);
+        diag_fix(lowering->diags, word.span, near);
     } else if (word.quoted && strchr(name, '*')) {
-        diag_help(lowering->diags, diagnostic, "a wildcard stands without quotes: %s", name);
+        diag_help(lowering->diags, "a wildcard stands without quotes: %s", name);
     } else if (near) {
         // What stands behind the name, a version or a subresource, stays.
         struct span span = word.span;
         if (!word.quoted) span.end = span.begin + (uint32_t)strlen(name);
-        diag_help(lowering->diags, diagnostic, "did you mean '%s'?", near);
-        diag_fix(diagnostic, span, near);
+        diag_help(lowering->diags, "did you mean '%s'?", near);
+        diag_fix(lowering->diags, span, near);
     } else if (other) {
-        diag_help(lowering->diags, diagnostic, "did you mean '%s'? If not, declare it: %s", catalog_name(arena, other),
+        diag_help(lowering->diags, "did you mean '%s'? If not, declare it: %s", catalog_name(arena, other),
                   declaration_of(arena, name));
     } else if (kube_is_dns_subdomain(name) || (*name >= 'A' && *name <= 'Z')) {
-        diag_help(lowering->diags, diagnostic, "declare it: %s", declaration_of(arena, name));
+        diag_help(lowering->diags, "declare it: %s", declaration_of(arena, name));
     } else {
-        diag_help(lowering->diags, diagnostic, "a resource is its plural, PLURAL.GROUP, or its kind");
+        diag_help(lowering->diags, "a resource is its plural, PLURAL.GROUP, or its kind");
     }
 }
 
@@ -87,25 +86,24 @@ static void ambiguous_resource(struct lowering *lowering, struct word word, cons
     for (size_t i = 0; i < resources->count; i++)
         text_printf(&list, "%s%s", i ? i + 1 == resources->count ? " or " : ", " : "",
                     catalog_name(lowering->arena, resources->items[i]));
-    struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
-                                                "'%s' may be any of %zu resources", name, resources->count);
-    diag_relate(diagnostic, resources->items[0]->declared, "one is declared here");
-    diag_help(lowering->diags, diagnostic, "say which: %s", text_string(&list));
+    diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' may be any of %zu resources", name,
+                resources->count);
+    diag_relate(lowering->diags, resources->items[0]->declared, "one is declared here");
+    diag_help(lowering->diags, "say which: %s", text_string(&list));
 }
 
 static void unknown_version(struct lowering *lowering, struct word word, const char *name,
                             const struct resource *resource, const char *version) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
+    diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
     if (resource->declared.file == SPAN_NOWHERE) {
-        diag_help(lowering->diags, diagnostic, "it is served as %s", resource->versions);
+        diag_help(lowering->diags, "it is served as %s", resource->versions);
         return;
     }
-    diag_relate(diagnostic, resource->declared, "declared here");
+    diag_relate(lowering->diags, resource->declared, "declared here");
     if (*resource->versions)
-        diag_help(lowering->diags, diagnostic, "it is declared as %s", resource->versions);
+        diag_help(lowering->diags, "it is declared as %s", resource->versions);
     else
-        diag_help(lowering->diags, diagnostic, "say the version where it is declared: resource %s/%s …",
+        diag_help(lowering->diags, "say the version where it is declared: resource %s/%s …",
                   catalog_name(lowering->arena, resource), version);
 }
 
@@ -114,9 +112,8 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     const char *name = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : word.text;
     *ret_version = NULL;
     if (slash && !kube_is_version(slash + 1)) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
-                                                    "'%s' is no version of '%s'", slash + 1, name);
-        diag_help(lowering->diags, diagnostic, "versions are v1, v1beta1 and the like");
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' is no version of '%s'", slash + 1, name);
+        diag_help(lowering->diags, "versions are v1, v1beta1 and the like");
         return NULL;
     }
     const struct resource *resource = catalog_find(lowering->catalog, name);
@@ -152,12 +149,12 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
     const struct resource *resource = lower_resource(lowering, parent, ret_version);
     if (!resource) return NULL;
     if (!catalog_list_has(resource->subresources, slash + 1)) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span,
-                                                    "'%s' has no subresource '%s'", resource->plural, slash + 1);
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no subresource '%s'", resource->plural,
+                    slash + 1);
         if (*resource->subresources)
-            diag_help(lowering->diags, diagnostic, "it has: %s", resource->subresources);
+            diag_help(lowering->diags, "it has: %s", resource->subresources);
         else
-            diag_help(lowering->diags, diagnostic, "it has none");
+            diag_help(lowering->diags, "it has none");
         return NULL;
     }
     *ret_subresource = slash + 1;
@@ -171,10 +168,8 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
     } else if (!word.quoted && strncmp(word.text, "*.", 2) == 0) {
         target.group = strcmp(word.text, "*.core") == 0 ? "" : word.text + 2;
         if (*target.group && !catalog_knows_group(lowering->catalog, target.group)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown group '%s'", target.group);
-            diag_help(lowering->diags, diagnostic, "declare one of its resources: resource PLURAL.%s namespaced",
-                      target.group);
+            diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown group '%s'", target.group);
+            diag_help(lowering->diags, "declare one of its resources: resource PLURAL.%s namespaced", target.group);
             return false;
         }
     } else if (!word.quoted && strchr(word.text, '*')) {
@@ -220,17 +215,14 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
         const struct word word = clause->words.items[i];
         if (!word.quoted && strcmp(word.text, "*") == 0) continue;
         if (!kube_is_dns_label(word.text)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no namespace name", word.text);
-            diag_help(lowering->diags, diagnostic, "at most 63 lower-case letters, digits and '-'");
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no namespace name", word.text);
+            diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
             meaning->failed = true;
             continue;
         }
         if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text)) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
-                                                        "'*' covers namespace '%s' already", word.text);
-            diag_help(lowering->diags, diagnostic,
-                      "beside '*' only kube-system, kube-public and kube-node-lease need their names");
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span, "'*' covers namespace '%s' already", word.text);
+            diag_help(lowering->diags, "beside '*' only kube-system, kube-public and kube-node-lease need their names");
             continue;
         }
         bool known = false;
@@ -260,67 +252,77 @@ static void add_names(struct lowering *lowering, const struct ast_clause *clause
     meaning->selects = ir_and(lowering->arena, meaning->selects, atom);
 }
 
-// Where the objects are, once the resources are known: every resource has one scope, and the block must say the same.
-static void settle_scope(struct lowering *lowering, const struct ast_item *item, struct object_meaning *meaning) {
-    const struct ast_clause *resources = lower_find_clause(item, AST_CLAUSE_RESOURCES);
-    const struct ast_clause *namespace = lower_find_clause(item, AST_CLAUSE_NAMESPACE);
-    const struct ast_clause *labeled = lower_find_clause(item, AST_CLAUSE_NAMESPACE_LABELED);
-    const struct ast_clause *cluster = lower_find_clause(item, AST_CLAUSE_CLUSTER);
-    const struct ast_clause *where = namespace ? namespace : labeled;
-    const struct ir_target *namespaced = NULL, *global = NULL, *wildcard = NULL;
+// What the block says of where its objects are, and one resource of each sort among them, if there is any.
+struct whereabouts {
+    const struct ast_clause *resources, *namespace, *labeled, *cluster;
+    const struct ast_clause *where; // whichever of the two about namespaces is there
+    const struct ir_target *namespaced, *global, *wildcard;
+};
+
+static struct whereabouts whereabouts_of(const struct ast_item *item, const struct object_meaning *meaning) {
+    struct whereabouts at = {
+        .resources = lower_find_clause(item, AST_CLAUSE_RESOURCES),
+        .namespace = lower_find_clause(item, AST_CLAUSE_NAMESPACE),
+        .labeled = lower_find_clause(item, AST_CLAUSE_NAMESPACE_LABELED),
+        .cluster = lower_find_clause(item, AST_CLAUSE_CLUSTER),
+    };
+    at.where = at.namespace ? at.namespace : at.labeled;
     for (size_t i = 0; i < meaning->scope.target_count; i++) {
         const struct ir_target *target = &meaning->scope.targets[i];
         if (!target->resource)
-            wildcard = target;
+            at.wildcard = target;
         else if (target->resource->namespaced)
-            namespaced = target;
+            at.namespaced = target;
         else
-            global = target;
+            at.global = target;
     }
+    return at;
+}
 
-    struct diagnostic *diagnostic = NULL;
-    if (namespace && labeled) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, labeled->keyword,
-                                 "two clauses say where the objects are");
-        diag_relate(diagnostic, namespace->keyword, "the other is here");
-        diag_help(lowering->diags, diagnostic, "keep one; the other can be a condition: where namespace in (…)");
-    } else if (cluster && where) {
-        diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'cluster' beside 'namespace'");
-        diag_relate(diagnostic, where->keyword, "the namespace is here");
-        diag_help(lowering->diags, diagnostic,
-                  "split the block: a namespaced lock never touches cluster-scoped objects");
-    } else if (namespaced && global) {
-        diagnostic = diag_report(lowering->diags, DIAG_MIXED_SCOPE, global->span,
-                                 "'%s' is cluster-scoped and '%s' is namespaced", global->name, namespaced->name);
-        diag_relate(diagnostic, namespaced->span, "namespaced");
-        diag_help(lowering->diags, diagnostic, "split the block in two, one for each scope");
-    } else if (where && global) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, where->keyword,
-                                 "'%s' is cluster-scoped and has no namespace", global->name);
-        diag_relate(diagnostic, global->span, "cluster-scoped");
-        diag_help(lowering->diags, diagnostic, "leave out the namespace clause");
-    } else if (cluster && namespaced) {
-        diagnostic = diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, cluster->keyword, "'%s' is namespaced",
-                                 namespaced->name);
-        diag_relate(diagnostic, namespaced->span, "namespaced");
-        diag_help(lowering->diags, diagnostic, "say which namespace instead of 'cluster'");
-    } else if (!where && !cluster && (namespaced || wildcard)) {
-        diagnostic = diag_report(lowering->diags, DIAG_NO_NAMESPACE, resources->span, "'%s' without a namespace",
-                                 namespaced ? namespaced->name : "*");
-        diag_help(lowering->diags, diagnostic,
-                  "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
-                  namespaced ? "" : ", or cluster");
+// Every resource has one scope, and the block must say the same. Whether it does; the first that does not is reported.
+static bool check_whereabouts(struct lowering *lowering, const struct whereabouts *at) {
+    struct diags *diags = lowering->diags;
+    if (at->namespace && at->labeled) {
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->labeled->keyword, "two clauses say where the objects are");
+        diag_relate(diags, at->namespace->keyword, "the other is here");
+        diag_help(diags, "keep one; the other can be a condition: where namespace in (…)");
+    } else if (at->cluster && at->where) {
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'cluster' beside 'namespace'");
+        diag_relate(diags, at->where->keyword, "the namespace is here");
+        diag_help(diags, "split the block: a namespaced lock never touches cluster-scoped objects");
+    } else if (at->namespaced && at->global) {
+        diag_report(diags, DIAG_MIXED_SCOPE, at->global->span, "'%s' is cluster-scoped and '%s' is namespaced",
+                    at->global->name, at->namespaced->name);
+        diag_relate(diags, at->namespaced->span, "namespaced");
+        diag_help(diags, "split the block in two, one for each scope");
+    } else if (at->where && at->global) {
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->where->keyword, "'%s' is cluster-scoped and has no namespace",
+                    at->global->name);
+        diag_relate(diags, at->global->span, "cluster-scoped");
+        diag_help(diags, "leave out the namespace clause");
+    } else if (at->cluster && at->namespaced) {
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'%s' is namespaced", at->namespaced->name);
+        diag_relate(diags, at->namespaced->span, "namespaced");
+        diag_help(diags, "say which namespace instead of 'cluster'");
+    } else if (!at->where && !at->cluster && (at->namespaced || at->wildcard)) {
+        diag_report(diags, DIAG_NO_NAMESPACE, at->resources->span, "'%s' without a namespace",
+                    at->namespaced ? at->namespaced->name : "*");
+        diag_help(diags, "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
+                  at->namespaced ? "" : ", or cluster");
+    } else {
+        return true;
     }
-    if (diagnostic) {
-        meaning->failed = true;
-        return;
-    }
-    if (namespace) {
-        add_namespaces(lowering, namespace, meaning);
-    } else if (!labeled) {
+    return false;
+}
+
+static void find_scope(struct lowering *lowering, const struct ast_item *item, struct object_meaning *meaning) {
+    const struct whereabouts at = whereabouts_of(item, meaning);
+    meaning->failed = !check_whereabouts(lowering, &at);
+    if (meaning->failed) return;
+    if (at.namespace)
+        add_namespaces(lowering, at.namespace, meaning);
+    else if (!at.labeled)
         meaning->scope.where = IN_CLUSTER;
-    }
 }
 
 void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
@@ -368,22 +370,19 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
     bool has_wildcard = false;
     for (size_t i = 0; i < meaning->scope.target_count; i++) has_wildcard |= !meaning->scope.targets[i].resource;
     if (except && !has_wildcard && !meaning->failed) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, except->keyword, "'except resources' without a wildcard");
-        diag_help(lowering->diags, diagnostic,
-                  "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, except->keyword, "'except resources' without a wildcard");
+        diag_help(lowering->diags, "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
         meaning->failed = true;
     }
     if (meaning->all_objects && meaning->narrowed) {
         const struct ast_clause *narrowing = meaning->name_clause ? meaning->name_clause : meaning->labels_clause;
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
-                        "'all objects' beside a clause that selects some");
-        if (narrowing) diag_relate(diagnostic, narrowing->keyword, "this one");
-        diag_help(lowering->diags, diagnostic, "keep one of them");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
+                    "'all objects' beside a clause that selects some");
+        if (narrowing) diag_relate(lowering->diags, narrowing->keyword, "this one");
+        diag_help(lowering->diags, "keep one of them");
         meaning->failed = true;
     }
-    if (meaning->has_scope && !meaning->failed) settle_scope(lowering, item, meaning);
+    if (meaning->has_scope && !meaning->failed) find_scope(lowering, item, meaning);
     if (meaning->has_scope && !meaning->failed) lower_check_names(lowering, item, &meaning->scope);
 }
 
@@ -400,10 +399,9 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
         meaning->failed |= damaged;
         lowering->diags->in_damaged_block = outer;
         if (!meaning->has_scope && !meaning->failed) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
-                            "object '%s' says no resources", name.text);
-            diag_help(lowering->diags, diagnostic, "add a clause such as: resources pods, configmaps");
+            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
+                        "object '%s' says no resources", name.text);
+            diag_help(lowering->diags, "add a clause such as: resources pods, configmaps");
             meaning->failed = true;
         }
     }

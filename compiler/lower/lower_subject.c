@@ -43,19 +43,16 @@ bool lower_service_account(struct lowering *lowering, struct word word, const ch
                            const char **ret_name) {
     const char *slash = strchr(word.text, '/');
     if (!slash) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_NAME, word.span,
-                                                    "service account '%s' without a namespace", word.text);
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "service account '%s' without a namespace", word.text);
         const char *meant = meant_account(lowering->arena, word.text);
-        diag_help(lowering->diags, diagnostic,
-                  meant ? "write NAMESPACE/NAME: %s" : "write NAMESPACE/NAME, for example default/%s",
+        diag_help(lowering->diags, meant ? "write NAMESPACE/NAME: %s" : "write NAMESPACE/NAME, for example default/%s",
                   meant ? meant : word.text);
         return false;
     }
     const char *namespace = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
     if (!kube_is_dns_label(namespace) || !kube_is_dns_subdomain(slash + 1)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no service account", word.text);
-        diag_help(lowering->diags, diagnostic, "a service account is NAMESPACE/NAME, both DNS names in lower case");
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no service account", word.text);
+        diag_help(lowering->diags, "a service account is NAMESPACE/NAME, both DNS names in lower case");
         return false;
     }
     *ret_namespace = namespace;
@@ -69,15 +66,14 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
     const bool pattern = len && (word.text[0] == '*' || word.text[len - 1] == '*');
     const char *problem = !len ? "is empty" : pattern ? "is a pattern" : NULL;
     if (!problem) return true;
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "this %s name %s", what, problem);
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "this %s name %s", what, problem);
     if (!*word.text)
-        diag_help(lowering->diags, diagnostic, "name the %s that is meant", what);
+        diag_help(lowering->diags, "name the %s that is meant", what);
     else if (strcmp(what, "user") == 0)
-        diag_help(lowering->diags, diagnostic,
-                  "names are compared whole; a condition takes a pattern: unless user like \"%s\"", word.text);
+        diag_help(lowering->diags, "names are compared whole; a condition takes a pattern: unless user like \"%s\"",
+                  word.text);
     else
-        diag_help(lowering->diags, diagnostic, "names are compared whole: name each %s", what);
+        diag_help(lowering->diags, "names are compared whole: name each %s", what);
     return false;
 }
 
@@ -127,9 +123,8 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
     }
     case AST_SUBJECT_MAY: {
         if (!kube_is_dns_label(name)) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", name);
-            diag_help(lowering->diags, diagnostic, "a verb of RBAC in lower case, such as: may unlock");
+            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", name);
+            diag_help(lowering->diags, "a verb of RBAC in lower case, such as: may unlock");
             break;
         }
         *ret_label = arena_printf(arena, "whoever may %s this lock", name);
@@ -272,9 +267,9 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
                                             struct span use) {
     if (declaration->meaning) return declaration->meaning;
     if (declaration->in_progress) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use,
-                                                    "actor '%s' is made of itself", declaration->item->name.text);
-        diag_relate(diagnostic, declaration->item->name.span, "declared here");
+        diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use, "actor '%s' is made of itself",
+                    declaration->item->name.text);
+        diag_relate(lowering->diags, declaration->item->name.span, "declared here");
         return NULL;
     }
     struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
@@ -323,9 +318,9 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
         account->policy = unit->policy;
         account->span = item->span;
         if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
-                                                        "'new' makes service accounts, and this is none");
-            diag_relate(diagnostic, item->as.actor.create_at, "asked for here");
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
+                        "'new' makes service accounts, and this is none");
+            diag_relate(lowering->diags, item->as.actor.create_at, "asked for here");
         } else if (lower_service_account(lowering, subject->name, &account->namespace, &account->name)) {
             ARENA_PUSH(lowering->arena, lowering->ir->accounts, lowering->ir->account_count, account);
         }
@@ -335,10 +330,8 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     const struct word name = item->name;
     if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
-        diag_help(lowering->diags, diagnostic, "it is the name of a kind of subject; choose another, such as my-%s",
-                  name.text);
+        diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
+        diag_help(lowering->diags, "it is the name of a kind of subject; choose another, such as my-%s", name.text);
         return;
     }
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);

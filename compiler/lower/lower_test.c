@@ -30,9 +30,9 @@ static void add_group(struct arena *arena, struct setting *setting, const char *
 
 static void set_user(struct lowering *lowering, struct setting *setting, const char *user, struct span span) {
     if (*setting->user && strcmp(setting->user, user) != 0) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, span,
-                                                    "a requester is one user: '%s' is there already", setting->user);
-        diag_help(lowering->diags, diagnostic, "the subjects behind 'as' describe one requester together");
+        diag_report(lowering->diags, DIAG_BAD_TEST, span, "a requester is one user: '%s' is there already",
+                    setting->user);
+        diag_help(lowering->diags, "the subjects behind 'as' describe one requester together");
     }
     setting->user = user;
 }
@@ -119,9 +119,8 @@ static void set_field(struct lowering *lowering, struct value *object, const str
     for (size_t i = 0; i < field->path.count; i++) {
         const char *key = field->path.items[i].key;
         if (!key) {
-            struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span,
-                                                        "'[*]' names no one field to set");
-            diag_help(lowering->diags, diagnostic, "write the list with object \"\"\"…\"\"\"");
+            diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span, "'[*]' names no one field to set");
+            diag_help(lowering->diags, "write the list with object \"\"\"…\"\"\"");
             return;
         }
         if (i + 1 < field->path.count)
@@ -184,12 +183,11 @@ static bool split_name(struct lowering *lowering, struct word word, const struct
                        const char **ret_namespace, const char **ret_name) {
     const char *slash = strchr(word.text, '/');
     if (resource->namespaced != (slash != NULL)) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_TEST, word.span, "'%s' is %s", resource->plural,
-                        resource->namespaced ? "namespaced: the object needs its namespace"
-                                             : "cluster-scoped: the object has no namespace");
-        diag_help(lowering->diags, diagnostic,
-                  resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'", word.text);
+        diag_report(lowering->diags, DIAG_BAD_TEST, word.span, "'%s' is %s", resource->plural,
+                    resource->namespaced ? "namespaced: the object needs its namespace"
+                                         : "cluster-scoped: the object has no namespace");
+        diag_help(lowering->diags, resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'",
+                  word.text);
         return false;
     }
     *ret_namespace = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : "";
@@ -229,11 +227,10 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     else
         served = served && catalog_list_has(resource->verbs, operations[i].verb);
     if (!served) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
-                        step->resource.text, step->operation.text);
+        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
+                    step->resource.text, step->operation.text);
         if (*resource->subresources && operations[i].operation == OP_CONNECT)
-            diag_help(lowering->diags, diagnostic, "say which subresource: connect %s/exec", resource->plural);
+            diag_help(lowering->diags, "say which subresource: connect %s/exec", resource->plural);
         return false;
     }
     request->operation = operations[i].operation;
@@ -295,15 +292,13 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     const struct ir_act *act = ir_act_of(request->subresource);
     const bool binds = act && act->act == ACT_BIND;
     if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
-        diag_help(lowering->diags, diagnostic, "a create has the new state, a delete the stored one");
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
+        diag_help(lowering->diags, "a create has the new state, a delete the stored one");
         return false;
     }
     if (!setting->has_user) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
-        diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
+        diag_help(lowering->diags, "say who before: as user NAME");
         return false;
     }
     if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
@@ -316,11 +311,9 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     }
     if (binds && step->has_arrow) {
         if (step->after.field_count || step->after.terminating || step->after.object.text) {
-            struct diagnostic *diagnostic =
-                diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
-                            "a binding takes nothing to the pod but labels and annotations");
-            diag_help(lowering->diags, diagnostic,
-                      "before the arrow stands the pod, behind it what the binding carries");
+            diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
+                        "a binding takes nothing to the pod but labels and annotations");
+            diag_help(lowering->diags, "before the arrow stands the pod, behind it what the binding carries");
             return false;
         }
         // What a binding carries goes to the pod.
@@ -354,9 +347,9 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
     const struct declaration *lock =
         scope_find(&lowering->scope, unit, actor ? AST_ITEM_ACTOR : AST_ITEM_LOCK, step->lock);
     if (lock && actor && !lock->item->as.actor.sealed) {
-        struct diagnostic *diagnostic = diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span,
-                                                    "actor '%s' is not sealed and refuses nothing", step->lock.text);
-        diag_help(lowering->diags, diagnostic, "name a lock, or seal the actor");
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span, "actor '%s' is not sealed and refuses nothing",
+                    step->lock.text);
+        diag_help(lowering->diags, "name a lock, or seal the actor");
         return;
     }
     if (!lock) return;
@@ -365,9 +358,8 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
 }
 
 static void report_unexpected(struct lowering *lowering, const struct ast_step *step) {
-    struct diagnostic *diagnostic =
-        diag_report(lowering->diags, DIAG_TEST_WITHOUT_EXPECT, step->span, "nothing is expected of this request");
-    diag_help(lowering->diags, diagnostic, "add: expect allowed, or: expect denied by LOCK");
+    diag_report(lowering->diags, DIAG_TEST_WITHOUT_EXPECT, step->span, "nothing is expected of this request");
+    diag_help(lowering->diags, "add: expect allowed, or: expect denied by LOCK");
 }
 
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -389,9 +381,8 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
             break;
         case AST_STEP_GRANTS:
             if (!setting.has_user) {
-                struct diagnostic *diagnostic =
-                    diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "nobody asks yet who could hold this");
-                diag_help(lowering->diags, diagnostic, "say who before: as user NAME");
+                diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "nobody asks yet who could hold this");
+                diag_help(lowering->diags, "say who before: as user NAME");
             }
             for (size_t j = 0; j < step->words.count; j++)
                 ARENA_PUSH(lowering->arena, setting.grants, setting.grant_count, step->words.items[j].text);
@@ -416,9 +407,8 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
     }
     if (pending) report_unexpected(lowering, pending);
     if (!asked) {
-        struct diagnostic *diagnostic =
-            diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
-        diag_help(lowering->diags, diagnostic, "add an operation such as: delete pods default/my-pod");
+        diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
+        diag_help(lowering->diags, "add an operation such as: delete pods default/my-pod");
     }
     ARENA_PUSH(lowering->arena, lowering->ir->tests, lowering->ir->test_count, test);
 }

@@ -79,7 +79,7 @@ static bool is_about_the_whole(enum diag_code code) {
     }
 }
 
-struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...) {
+void diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...) {
     const enum severity severity = infos[code].severity;
     const bool uncertain = diags->in_damaged_block && is_about_the_whole(code);
     if (severity == SEVERITY_ERROR && !uncertain) diags->errors++;
@@ -93,33 +93,39 @@ struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct 
     };
     const bool full = severity == SEVERITY_ERROR ? diags->count - diags->warnings >= DIAG_MAX_REPORTED
                                                  : diags->warnings >= DIAG_MAX_WARNINGS;
-    if (full || uncertain) {
-        diags->beyond = diagnostic;
-        return &diags->beyond;
-    }
+    diags->last_is_kept = !full && !uncertain;
+    if (!diags->last_is_kept) return;
     va_list args;
     va_start(args, format);
     diagnostic.message = format_line(diags->arena, format, args);
     va_end(args);
     ARENA_PUSH(diags->arena, diags->items, diags->count, diagnostic);
     diags->warnings += severity == SEVERITY_WARNING;
-    return &diags->items[diags->count - 1];
 }
 
-void diag_relate(struct diagnostic *diagnostic, struct span span, const char *label) {
+static struct diagnostic *last(struct diags *diags) {
+    return diags->last_is_kept ? &diags->items[diags->count - 1] : NULL;
+}
+
+void diag_relate(struct diags *diags, struct span span, const char *label) {
+    struct diagnostic *diagnostic = last(diags);
+    if (!diagnostic) return;
     diagnostic->related = span;
     diagnostic->related_label = label;
 }
 
-void diag_help(struct diags *diags, struct diagnostic *diagnostic, const char *format, ...) {
-    if (diagnostic == &diags->beyond) return;
+void diag_help(struct diags *diags, const char *format, ...) {
+    struct diagnostic *diagnostic = last(diags);
+    if (!diagnostic) return;
     va_list args;
     va_start(args, format);
     diagnostic->help = format_line(diags->arena, format, args);
     va_end(args);
 }
 
-void diag_fix(struct diagnostic *diagnostic, struct span span, const char *text) {
+void diag_fix(struct diags *diags, struct span span, const char *text) {
+    struct diagnostic *diagnostic = last(diags);
+    if (!diagnostic) return;
     diagnostic->fix = span;
     diagnostic->fix_text = text;
 }

@@ -48,10 +48,10 @@ struct diags {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
-    size_t warnings;          // how many of the items are such by diag_codes.def
-    size_t errors;            // of severity error, those beyond the cap counted too
-    struct diagnostic beyond; // the last report beyond the cap, or of what a damaged block only seems to lack
-    bool in_damaged_block;    // its clauses are looked at one by one: what is missing may be what could not be read
+    size_t warnings;       // how many of the items are such by diag_codes.def
+    size_t errors;         // of severity error, those beyond the cap counted too
+    bool last_is_kept;     // no report yet, one beyond the cap, or of what a damaged block only seems to lack: false
+    bool in_damaged_block; // its clauses are looked at one by one: what is missing may be what could not be read
 };
 
 // More errors are counted and not kept. Warnings are kept until check has taken away those that are accepted;
@@ -60,16 +60,13 @@ enum { DIAG_MAX_REPORTED = 1000, DIAG_MAX_WARNINGS = 100000 };
 
 void diags_init(struct diags *diags, struct arena *arena);
 
-// Adds a diagnostic with a formatted message. The result may be refined by the functions below until the next report;
-// it is never NULL.
-struct diagnostic *diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...)
+// Adds a diagnostic with a formatted message, which is copied into the arena and made one line.
+void diag_report(struct diags *diags, enum diag_code code, struct span span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-// Both places of a conflict; the label is not copied.
-void diag_relate(struct diagnostic *diagnostic, struct span span, const char *label);
-void diag_help(struct diags *diags, struct diagnostic *diagnostic, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-// The text that would mend it if put in place of the span.
-void diag_fix(struct diagnostic *diagnostic, struct span span, const char *text);
+// These three say more about what was reported last. Texts of diag_help are copied, those of the others are not.
+void diag_help(struct diags *diags, const char *format, ...) __attribute__((format(printf, 2, 3))); // the way out
+void diag_relate(struct diags *diags, struct span span, const char *label); // the other place of a conflict
+void diag_fix(struct diags *diags, struct span span, const char *text);     // what would mend it in place of the span
 
 // Makes every warning an error, for --warnings-as-errors.
 void diags_promote_warnings(struct diags *diags);

@@ -42,34 +42,32 @@ static bool check_text(struct diags *diags, uint32_t file, const char *bytes, si
     static const char utf8_mark[] = "\xef\xbb\xbf";
     if (len >= 3 && memcmp(bytes, utf8_mark, 3) == 0) {
         const struct span span = {file, 0, 3};
-        struct diagnostic *diagnostic =
-            diag_report(diags, DIAG_BAD_TEXT, span, "the file begins with a byte order mark");
-        diag_help(diags, diagnostic, "save it as UTF-8 without byte order mark");
-        diag_fix(diagnostic, span, "");
+        diag_report(diags, DIAG_BAD_TEXT, span, "the file begins with a byte order mark");
+        diag_help(diags, "save it as UTF-8 without byte order mark");
+        diag_fix(diags, span, "");
         return false;
     }
     const bool utf16 = len >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0);
     if (utf16) {
         const struct span span = {file, 0, 2};
-        diag_help(diags, diag_report(diags, DIAG_BAD_TEXT, span, "the file is UTF-16, not UTF-8"), "save it as UTF-8");
+        diag_report(diags, DIAG_BAD_TEXT, span, "the file is UTF-16, not UTF-8");
+        diag_help(diags, "save it as UTF-8");
         return false;
     }
     const char *nul = len ? memchr(bytes, '\0', len) : NULL;
     if (nul) {
         const uint32_t at = (uint32_t)(nul - bytes);
-        diag_help(diags,
-                  diag_report(diags, DIAG_BAD_TEXT, (struct span){file, at, at + 1},
-                              "the file holds a NUL byte: it is binary, or not UTF-8"),
-                  "save it as UTF-8 text, or leave it out");
+        diag_report(diags, DIAG_BAD_TEXT, (struct span){file, at, at + 1},
+                    "the file holds a NUL byte: it is binary, or not UTF-8");
+        diag_help(diags, "save it as UTF-8 text, or leave it out");
         return false;
     }
     const size_t valid = utf8_valid_prefix(bytes, len);
     if (valid < len) {
         const uint32_t at = (uint32_t)valid;
-        diag_help(diags,
-                  diag_report(diags, DIAG_BAD_TEXT, (struct span){file, at, at + 1}, "byte 0x%02x is not UTF-8",
-                              (unsigned)(unsigned char)bytes[valid]),
-                  "save the file as UTF-8");
+        diag_report(diags, DIAG_BAD_TEXT, (struct span){file, at, at + 1}, "byte 0x%02x is not UTF-8",
+                    (unsigned)(unsigned char)bytes[valid]);
+        diag_help(diags, "save the file as UTF-8");
         return false;
     }
     return true;
@@ -79,11 +77,9 @@ uint32_t source_add(struct sources *sources, struct diags *diags, const char *na
     const uint32_t file = (uint32_t)sources->count;
     struct source source = {.name = arena_copy(sources->arena, name, strlen(name)), .text = ""};
     if (len > LIMIT_SOURCE_BYTES) {
-        diag_help(diags,
-                  diag_report(diags, DIAG_BAD_TEXT, (struct span){file, 0, 0},
-                              "the file has %zu bytes, more than %d MiB are not read", len,
-                              LIMIT_SOURCE_BYTES / (1024 * 1024)),
-                  "split it into several files of one policy");
+        diag_report(diags, DIAG_BAD_TEXT, (struct span){file, 0, 0},
+                    "the file has %zu bytes, more than %d MiB are not read", len, LIMIT_SOURCE_BYTES / (1024 * 1024));
+        diag_help(diags, "split it into several files of one policy");
     } else {
         source.text = arena_copy(sources->arena, bytes, len);
         source.len = len;
