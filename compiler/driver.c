@@ -87,10 +87,10 @@ static void emit(struct compilation *compilation) {
     const bool is_static = compilation->options.target == KLOCK_TARGET_STATIC;
     compilation->manifest = (struct manifest){
         .arena = compilation->arena, .diags = &compilation->diags, .locate = locate, .context = compilation};
-    plan_make(compilation->arena, &compilation->ir, &plan);
-    if (!is_static) rbac_emit(&compilation->manifest, &compilation->ir);
+    plan_make(compilation->arena, &compilation->policies, &plan);
+    if (!is_static) rbac_emit(&compilation->manifest, &compilation->policies);
     vap_emit(&compilation->manifest, &plan, is_static ? PLAN_STATIC_SUFFIX : "");
-    if (!is_static) rbac_emit_deployers(&compilation->manifest, &compilation->ir, &plan);
+    if (!is_static) rbac_emit_deployers(&compilation->manifest, &compilation->policies, &plan);
     manifest_sort(&compilation->manifest);
     manifest_verify(&compilation->manifest);
 }
@@ -98,7 +98,7 @@ static void emit(struct compilation *compilation) {
 // Applied with pruning, or written to a directory, nothing at all takes away what was there. Locks whose days are over
 // do just that, and a lock that reaches no request is a warning of its own.
 static void check_output(struct compilation *compilation, const struct lowering *lowering) {
-    if (compilation->manifest.count || lowering->inactive || compilation->ir.lock_count) return;
+    if (compilation->manifest.count || lowering->inactive || compilation->policies.lock_count) return;
     if (!compilation->sources.count) return;
     const struct span start = {0, 0, 0};
     diag_report(&compilation->diags, DIAG_NO_POLICY, start, "no object comes of this");
@@ -123,7 +123,7 @@ void driver_compile(struct compilation *compilation) {
         .diags = diags,
         .sources = &compilation->sources,
         .catalog = &catalog,
-        .ir = &compilation->ir,
+        .policies = &compilation->policies,
         .date = compilation->options.date,
         .minor = compilation->options.kubernetes_minor,
         .is_static = compilation->options.target == KLOCK_TARGET_STATIC,
@@ -132,8 +132,8 @@ void driver_compile(struct compilation *compilation) {
     scope_init(&lowering.scope, arena, diags, units, unit_count);
     lower(&lowering, units, unit_count);
     if (lowering.derived_actors <= LIMIT_DERIVED_ACTORS)
-        check(arena, diags, &compilation->ir, units, unit_count, compilation->options.target == KLOCK_TARGET_STATIC,
-              compilation->options.kubernetes_minor);
+        check(arena, diags, &compilation->policies, units, unit_count,
+              compilation->options.target == KLOCK_TARGET_STATIC, compilation->options.kubernetes_minor);
     if (!diags->errors) check_named(compilation);
     if (!diags->errors) emit(compilation);
     if (!diags->errors) check_output(compilation, &lowering);
@@ -147,6 +147,6 @@ void driver_anchors(struct compilation *compilation, struct manifest *ret_anchor
     struct plan plan = {0};
     *ret_anchors = (struct manifest){.arena = compilation->arena, .diags = &compilation->diags};
     if (compilation->diags.errors) return;
-    if (compilation->sources.count) plan_make(compilation->arena, &compilation->ir, &plan);
+    if (compilation->sources.count) plan_make(compilation->arena, &compilation->policies, &plan);
     anchors_emit(ret_anchors, compilation->sources.count ? &plan : NULL);
 }

@@ -6,7 +6,7 @@
 #include "emit/manifest.h"
 #include "front/load.h"
 #include "klock/klock.h"
-#include "policy/ir.h"
+#include "policy/policy.h"
 #include "report/diag.h"
 #include "report/source.h"
 
@@ -18,7 +18,7 @@ struct compilation {
     struct loader loader;
     struct unit **units; // of the files that were read
     size_t unit_count;
-    struct ir ir;
+    struct policies policies;
     struct manifest manifest; // empty after errors
 };
 

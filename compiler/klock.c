@@ -101,7 +101,7 @@ static void compile(struct klock_compiler *compiler) {
     driver_compile(compilation);
     if (compilation->diags.errors) return;
     print_objects(compiler);
-    cases_judge(&compiler->arena, &compilation->ir, &compiler->cases, &compiler->case_count);
+    cases_judge(&compiler->arena, &compilation->policies, &compiler->cases, &compiler->case_count);
 }
 
 static bool is_at_fault(const struct diags *diags) {
@@ -334,7 +334,7 @@ static const char *decide_json(struct klock_compiler *compiler, const char *json
         struct request request;
         struct decision decision;
         if (!cases_read_request(arena, requests->as.items[i], &request, ret_error)) return NULL;
-        decide(arena, &compiler->compilation.ir, &request, &decision);
+        decide(arena, &compiler->compilation.policies, &request, &decision);
         value_append(arena, decisions, cases_decision_json(arena, &decision));
     }
     struct text text;

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "data/value.h"
 #include "emit/manifest.h"
 #include "emit/plan.h"
 #include "kubernetes/catalog.h"
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 // A group that nobody has, so that no request reaches the policy.
 #define NO_GROUP "anchors.klock.dev"
@@ -51,13 +53,13 @@ static struct value *add(struct manifest *manifest, enum manifest_kind kind, con
     return spec;
 }
 
-static void add_anchor(struct manifest *manifest, struct names *known, const char *version, const char *kind,
+static void add_anchor(struct manifest *manifest, struct set *known, const char *version, const char *kind,
                        const char *resource) {
     struct arena *arena = manifest->arena;
     const char *slash = strrchr(version, '/');
     const char *name = names_of_object(arena, arena_printf(arena, "klock-anchor" NAMES_MARK "%s.%s",
                                                            slash ? slash + 1 : version, names_part(arena, resource)));
-    if (!names_add(known, name)) return;
+    if (!set_add(known, name)) return;
 
     struct value *spec = add(manifest, MANIFEST_POLICY, name);
     struct value *constraints = value_map(arena), *rule = value_map(arena), *rules = value_list(arena);
@@ -92,8 +94,8 @@ static void add_anchor(struct manifest *manifest, struct names *known, const cha
 
 void anchors_emit(struct manifest *manifest, const struct plan *plan) {
     struct arena *arena = manifest->arena;
-    struct names known;
-    names_init(&known, arena);
+    struct set known;
+    set_init(&known, arena);
     for (size_t i = 0; plan && i < plan->count; i++) {
         const struct plan_policy *policy = &plan->policies[i];
         if (!policy->by_params) continue;
@@ -104,8 +106,8 @@ void anchors_emit(struct manifest *manifest, const struct plan *plan) {
     size_t count = 0;
     const struct resource *resources = catalog_built_in(&count);
     for (size_t i = 0; !plan && i < count; i++)
-        for (size_t j = 0; j < ir_act_count; j++) {
-            if (!catalog_list_has(resources[i].subresources, ir_acts[j].subresource)) continue;
+        for (size_t j = 0; j < kube_act_count; j++) {
+            if (!text_has_word(resources[i].subresources, kube_acts[j].subresource)) continue;
             const char *version = *resources[i].group
                                       ? arena_printf(arena, "%s/%s", resources[i].group, resources[i].version)
                                       : resources[i].version;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
@@ -30,7 +31,7 @@ static struct piece is_exempt(struct printer *printer, enum exemption level) {
 static struct piece is_let_through(struct printer *printer, enum exemption level) {
     struct arena *arena = printer->arena;
     const struct piece exempt = is_exempt(printer, level);
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     if (!model->guard_labels || printer->policy->shape != SHAPE_OBJECTS || level == EXEMPT_NONE) return exempt;
     const struct piece held = cel_still_held_by_exempt(printer);
     if (piece_is(held, piece_always)) return exempt;
@@ -45,7 +46,7 @@ static bool is_empty(const struct plan_column *column) {
 }
 
 static struct piece is_one_of(struct printer *printer, const struct plan_column *users,
-                              const struct plan_column *groups, const struct ir_subjects *subjects) {
+                              const struct plan_column *groups, const struct subjects *subjects) {
     struct arena *arena = printer->arena;
     struct piece result = piece_never;
     if (!is_empty(users)) result = cel_is_in(printer, USE(user), users);
@@ -62,7 +63,7 @@ static struct piece is_one_of(struct printer *printer, const struct plan_column 
     return result;
 }
 
-static struct piece in_targets(struct printer *printer, const struct ir_target *targets, size_t count) {
+static struct piece in_targets(struct printer *printer, const struct target *targets, size_t count) {
     struct arena *arena = printer->arena;
     struct piece result = piece_never;
     for (size_t i = 0; i < count; i++) {
@@ -81,7 +82,7 @@ static struct piece in_targets(struct printer *printer, const struct ir_target *
 static struct piece in_resources(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    const struct ir_scope *scope = &table->model->scope;
+    const struct object_scope *scope = &table->model->scope;
     bool wildcard = false;
     for (size_t i = 0; i < scope->target_count; i++) wildcard |= !scope->targets[i].resource;
     if (table->key_resource) return piece_always;
@@ -90,17 +91,17 @@ static struct piece in_resources(struct printer *printer) {
     // Explicit targets beside the wildcard are meant even where wildcards leave them out.
     struct text list;
     text_init(&list, arena);
-    const char **names = ARENA_ARRAY(arena, const char *, ir_never_locked_count);
+    const char **names = ARENA_ARRAY(arena, const char *, kube_never_locked_count);
     size_t count = 0;
-    for (size_t i = 0; i < ir_never_locked_count; i++) {
+    for (size_t i = 0; i < kube_never_locked_count; i++) {
         bool named = false;
         for (size_t j = 0; j < scope->target_count; j++)
-            named |= scope->targets[j].resource && strcmp(scope->targets[j].name, ir_never_locked[i].name) == 0 &&
-                     strcmp(scope->targets[j].group, ir_never_locked[i].group) == 0;
+            named |= scope->targets[j].resource && strcmp(scope->targets[j].name, kube_never_locked[i].name) == 0 &&
+                     strcmp(scope->targets[j].group, kube_never_locked[i].group) == 0;
         if (!named)
-            names[count++] = *ir_never_locked[i].group
-                                 ? arena_printf(arena, "%s.%s", ir_never_locked[i].name, ir_never_locked[i].group)
-                                 : ir_never_locked[i].name;
+            names[count++] = *kube_never_locked[i].group
+                                 ? arena_printf(arena, "%s.%s", kube_never_locked[i].name, kube_never_locked[i].group)
+                                 : kube_never_locked[i].name;
     }
     cel_add_string_list(&list, names, count);
     result =
@@ -116,7 +117,7 @@ static struct piece in_resources(struct printer *printer) {
 static struct piece in_namespaces(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    const struct ir_scope *scope = &table->model->scope;
+    const struct object_scope *scope = &table->model->scope;
     switch (scope->where) {
     case IN_CLUSTER: return piece_always;
     case IN_NAMESPACES:
@@ -130,11 +131,11 @@ static struct piece in_namespaces(struct printer *printer) {
     case IN_ANY_NAMESPACE: {
         const char *left_out[3];
         size_t count = 0;
-        for (size_t i = 0; i < ir_system_namespace_count; i++) {
+        for (size_t i = 0; i < kube_system_namespace_count; i++) {
             bool named = false;
             for (size_t j = 0; j < scope->namespace_count; j++)
-                named |= strcmp(scope->namespaces[j], ir_system_namespaces[i]) == 0;
-            if (!named) left_out[count++] = ir_system_namespaces[i];
+                named |= strcmp(scope->namespaces[j], kube_system_namespaces[i]) == 0;
+            if (!named) left_out[count++] = kube_system_namespaces[i];
         }
         if (!count) return piece_always;
         struct text list;
@@ -155,18 +156,18 @@ struct asked {
 
 // Whether the two halves let different requests through: controllers are let past what is denied, not past what is
 // required of what they make; and of what is exempt, guards of the selection hold some.
-static bool is_apart(const struct ir_lock *lock) {
+static bool is_apart(const struct lock *lock) {
     const bool denies = lock->denies || lock->acts || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
     return lock->ratchets && denies && lock->exemption != EXEMPT_NONE;
 }
 
 // Whom the requirement lets through.
-static enum exemption required_exemption(const struct ir_lock *lock) {
+static enum exemption required_exemption(const struct lock *lock) {
     return lock->ratchets && lock->exemption == EXEMPT_CONTROLLERS ? EXEMPT_LIFECYCLE : lock->exemption;
 }
 
 static struct piece not_let_through(struct printer *printer) {
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     const bool only_requires = model->ratchets && !is_apart(model);
     return piece_not(printer->arena,
                      is_let_through(printer, only_requires ? required_exemption(model) : model->exemption));
@@ -213,20 +214,20 @@ static struct piece denied_operation(struct printer *printer) {
 }
 
 // Whether what the part reads differs, where the object stays what it is otherwise.
-static struct piece reads_differ(struct printer *printer, const struct ir_expr *part) {
+static struct piece reads_differ(struct printer *printer, const struct formula *part) {
     if (printer->policy->shape == SHAPE_OBJECTS) return cel_reads_differ(printer, part);
-    return ir_reads_replicas(part) ? piece_always : piece_never; // it is the number of replicas that differs
+    return formula_reads_replicas(part) ? piece_always : piece_never; // it is the number of replicas that differs
 }
 
 // Whether a part of the requirement that the new object breaks is held against an update.
-static struct piece part_holds(struct printer *printer, const struct ir_expr *part) {
+static struct piece part_holds(struct printer *printer, const struct formula *part) {
     struct arena *arena = printer->arena;
-    if (ir_ratchets(part)) return reads_differ(printer, part);
+    if (formula_ratchets(part)) return reads_differ(printer, part);
     if (printer->table->model->exemption != EXEMPT_CONTROLLERS) return piece_always;
     return piece_or(arena, piece_not(arena, is_exempt(printer, EXEMPT_CONTROLLERS)), reads_differ(printer, part));
 }
 
-static struct piece breaks_formula(struct printer *printer, const struct ir_expr *formula) {
+static struct piece breaks_formula(struct printer *printer, const struct formula *formula) {
     cel_read_new(printer);
     const struct piece breaks = piece_not(printer->arena, cel_formula(printer, formula));
     cel_read_stored(printer);
@@ -236,7 +237,7 @@ static struct piece breaks_formula(struct printer *printer, const struct ir_expr
 // What is required and broken by the new object; of an update that may only write the metadata if `metadata`.
 static struct piece breaks(struct printer *printer, struct piece update, bool metadata) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     const bool has_creates = !metadata && printer->policy->shape == SHAPE_OBJECTS;
     const struct piece create = has_creates ? relevant_create(printer) : piece_never;
     if (!model->ratchets)
@@ -244,8 +245,8 @@ static struct piece breaks(struct printer *printer, struct piece update, bool me
     update = piece_and(arena, update, piece_not(arena, piece_print(arena, LEVEL_UNARY, "%s", USE(terminating))));
     const struct piece creates = has_creates ? cel_operations(printer, OP_CREATE) : piece_never;
     struct piece broken = piece_never;
-    for (size_t i = 0; i < ir_part_count(model->requires); i++) {
-        const struct ir_expr *part = ir_part(model->requires, i);
+    for (size_t i = 0; i < formula_part_count(model->requires); i++) {
+        const struct formula *part = formula_part(model->requires, i);
         const struct piece held = piece_or(arena, creates, part_holds(printer, part));
         broken = piece_or(arena, broken, piece_and(arena, breaks_formula(printer, part), held));
     }
@@ -256,9 +257,9 @@ static struct piece breaks(struct printer *printer, struct piece update, bool me
 static struct piece metadata_trigger(struct printer *printer, struct asked asked) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    const struct ir_lock *model = table->model;
+    const struct lock *model = table->model;
     bool sees = false;
-    for (size_t row = 0; row < table->row_count && !sees; row++) sees = ir_sees_metadata(table->locks[row]);
+    for (size_t row = 0; row < table->row_count && !sees; row++) sees = lock_sees_metadata(table->locks[row]);
     if (!sees) return piece_never;
     struct piece denied = piece_never;
     if (table->operations.uniform)
@@ -272,7 +273,7 @@ static struct piece metadata_trigger(struct printer *printer, struct asked asked
 // The operations that are denied and the requirement, for requests that carry the object itself.
 static struct piece body_trigger(struct printer *printer, struct asked asked) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     const enum shape shape = printer->policy->shape;
     struct piece result = piece_never;
     if (asked.denied && (model->denies || shape != SHAPE_OBJECTS)) result = denied_operation(printer);
@@ -290,7 +291,7 @@ static struct piece body_trigger(struct printer *printer, struct asked asked) {
 // What the guards of the lock itself refuse, of an object that it selects.
 static struct piece guards(struct printer *printer) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     struct piece refused = piece_never;
     if (model->guard_labels) {
         const struct piece leaves = piece_not(arena, cel_still_held(printer));
@@ -307,7 +308,7 @@ static struct piece guards(struct printer *printer) {
 
 static struct piece trigger(struct printer *printer) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     const struct piece stored = cel_selection(printer, false);
     const bool apart = is_apart(model);
     struct piece refused = body_trigger(printer, (struct asked){true, model->requires && !apart});
@@ -343,7 +344,7 @@ static struct piece circumstances(struct printer *printer) {
     return piece_and(arena, result, piece_and(arena, in_resources(printer), in_namespaces(printer)));
 }
 
-static bool has_glass(const struct ir_lock *model) {
+static bool has_glass(const struct lock *model) {
     return model->glass.user_count || model->glass.group_count || model->glass.other_count;
 }
 
@@ -398,7 +399,7 @@ static struct piece not_exempt(struct printer *printer) {
 
 // A variable of one lock, called after it: heldOrders, heldOrders_xGuard_xNamespace, and which half of a lock on
 // objects of both scopes it is.
-static const char *lock_variable(struct printer *printer, const char *prefix, const struct ir_lock *lock) {
+static const char *lock_variable(struct printer *printer, const char *prefix, const struct lock *lock) {
     struct arena *arena = printer->arena;
     struct text text;
     text_init(&text, arena);
@@ -422,16 +423,16 @@ static const char *refusal(struct printer *printer, const struct refusal_pieces 
     const struct piece plain[] = {pieces->circumstances, pieces->condition, not_passes, trigger, not_glass, not_exempt},
                        asking[] = {pieces->circumstances, trigger, not_glass, not_exempt, not_passes,
                                    pieces->condition};
-    return lines(arena, ir_asks_authorizer(printer->table->model) ? asking : plain, sizeof plain / sizeof *plain);
+    return lines(arena, lock_asks_authorizer(printer->table->model) ? asking : plain, sizeof plain / sizeof *plain);
 }
 
 // A lock of a structure of its own: its constants stand in place.
 static void print_single(struct printer *printer) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *lock = printer->table->locks[0];
+    const struct lock *lock = printer->table->locks[0];
     const struct refusal_pieces pieces = pieces_of(printer);
     const struct piece trigger = piece_or(arena, pieces.trigger, pieces.enters);
-    const bool records = ir_records_glass(lock);
+    const bool records = lock_records_glass(lock);
     const struct piece not_glass = records ? piece_always : piece_not(arena, pieces.glass);
     const char *text = refusal(printer, &pieces, trigger, not_glass, not_exempt(printer));
     const char *expression = arena_printf(arena, "!(\n  %s\n)", text);
@@ -451,20 +452,20 @@ static void print_single(struct printer *printer) {
                    dynamic ? arena_printf(arena, "denied, there is a lock: %s", lock->name) : lock->message, dynamic);
 }
 
-static const char *key_part(struct printer *printer, const struct ir_expr *atom, bool new, struct piece *presence) {
+static const char *key_part(struct printer *printer, const struct formula *atom, bool new, struct piece *presence) {
     struct arena *arena = printer->arena;
-    if (atom->kind == IR_NAME) return USE(name);
-    if (atom->kind == IR_FIELD) {
+    if (atom->kind == FORMULA_NAME) return USE(name);
+    if (atom->kind == FORMULA_FIELD) {
         const char *root = new ? USE(new) : USE(stored),
                    *subject = cel_path_text(arena, root, &atom->path, atom->path.count);
         const struct piece text = piece_print(arena, LEVEL_RELATION, "type(%s) == string", subject);
         *presence = piece_and(arena, *presence, piece_and(arena, cel_path_present(printer, &atom->path, root), text));
         return subject;
     }
-    const char *map = atom->kind == IR_NAMESPACE_LABEL ? USE(namespaceLabels)
-                      : atom->kind == IR_LABEL         ? new ? USE(newLabels) : USE(labels)
+    const char *map = atom->kind == FORMULA_NAMESPACE_LABEL ? USE(namespaceLabels)
+                      : atom->kind == FORMULA_LABEL         ? new ? USE(newLabels) : USE(labels)
                               : new ? USE(newAnnotations)
-                                                       : USE(annotations);
+                                                            : USE(annotations);
     const char *key = cel_quoted(arena, atom->key);
     *presence = piece_and(arena, *presence, piece_print(arena, LEVEL_RELATION, "%s in %s", key, map));
     return arena_printf(arena, "%s[%s]", map, key);
@@ -533,8 +534,8 @@ static void print_index(struct printer *printer) {
 static void print_table(struct printer *printer) {
     struct arena *arena = printer->arena;
     const struct plan_table *table = printer->table;
-    const struct ir_lock *model = table->model;
-    const bool records = ir_records_glass(model);
+    const struct lock *model = table->model;
+    const bool records = lock_records_glass(model);
     print_index(printer);
     const struct refusal_pieces pieces = pieces_of(printer);
     const char *locks = named(printer, "Locks"), *entering = table->key_count ? named(printer, "NewLocks") : locks;
@@ -571,9 +572,9 @@ static void print_table(struct printer *printer) {
 void cel_print_policy(struct arena *arena, const struct plan_policy *policy, struct cel_policy *ret_cel) {
     struct cel_policy own = {0};
     struct printer printer = {.arena = arena, .policy = policy, .cel = &own};
-    names_init(&printer.names, arena);
-    names_init(&printer.once, arena);
-    names_init(&printer.counts, arena);
+    set_init(&printer.names, arena);
+    map_init(&printer.once, arena);
+    map_init(&printer.counts, arena);
     cel_read_stored(&printer);
     for (size_t i = 0; i < policy->table_count; i++) {
         printer.table = &policy->tables[i];

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "emit/cel.h"
 #include "emit/cel_parts.h"
@@ -126,12 +126,12 @@ static bool is_prefix(const char *user) {
 }
 
 // Who the line is about. Where controllers have no accounts of their own, they are all the controller manager.
-static struct piece identity(struct printer *printer, const struct ir_exemption *exemption) {
+static struct piece identity(struct printer *printer, const struct kube_exemption *exemption) {
     struct arena *arena = printer->arena;
     const char *user = USE(user);
     struct piece result =
-        ir_is_shared(exemption)
-            ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" IR_CONTROLLER_MANAGER "']", user, exemption->user)
+        kube_exemption_is_shared(exemption)
+            ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" KUBE_CONTROLLER_MANAGER "']", user, exemption->user)
         : is_prefix(exemption->user) ? piece_print(arena, LEVEL_UNARY, "%s.startsWith('%s')", user, exemption->user)
                                      : piece_print(arena, LEVEL_RELATION, "%s == '%s'", user, exemption->user);
     if (exemption->group)
@@ -141,7 +141,7 @@ static struct piece identity(struct printer *printer, const struct ir_exemption 
 }
 
 // Lines that differ in the work alone.
-static bool is_same_pass(const struct ir_exemption *a, const struct ir_exemption *b) {
+static bool is_same_pass(const struct kube_exemption *a, const struct kube_exemption *b) {
     const bool same_place =
         a->namespace && b->namespace ? strcmp(a->namespace, b->namespace) == 0 : a->namespace == b->namespace;
     return a->level == b->level && strcmp(a->user, b->user) == 0 && same_place && a->limit == b->limit && a->resource &&
@@ -152,11 +152,11 @@ static bool is_same_pass(const struct ir_exemption *a, const struct ir_exemption
 static bool may_be_in(const struct plan_policy *policy, const char *namespace) {
     for (size_t i = 0; i < policy->table_count; i++)
         for (size_t j = 0; j < policy->tables[i].row_count; j++)
-            if (ir_may_be_in(&policy->tables[i].locks[j]->scope, namespace)) return true;
+            if (scope_may_be_in(&policy->tables[i].locks[j]->scope, namespace)) return true;
     return false;
 }
 
-static bool is_met(const struct plan_policy *policy, const struct ir_exemption *exemption) {
+static bool is_met(const struct plan_policy *policy, const struct kube_exemption *exemption) {
     return !exemption->namespace || may_be_in(policy, exemption->namespace);
 }
 
@@ -166,7 +166,7 @@ struct actions {
 };
 
 // What the line lets through, as `action` tells it, of what reaches the policy.
-static void add_actions(struct printer *printer, const struct ir_exemption *exemption, struct actions *actions) {
+static void add_actions(struct printer *printer, const struct kube_exemption *exemption, struct actions *actions) {
     static const struct {
         unsigned bit;
         const char *name;
@@ -201,7 +201,7 @@ static struct piece is_action(struct printer *printer, const struct actions *act
 }
 
 // The limit, and whoever it is.
-static struct piece pass(struct printer *printer, const struct ir_exemption *exemption) {
+static struct piece pass(struct printer *printer, const struct kube_exemption *exemption) {
     struct arena *arena = printer->arena;
     struct piece result = piece_always;
     if (exemption->limit == ONLY_TERMINATING) result = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
@@ -212,10 +212,10 @@ static struct piece pass(struct printer *printer, const struct ir_exemption *exe
 }
 
 // A line about every resource.
-static struct piece pass_everywhere(struct printer *printer, const struct ir_exemption *exemption, bool of_owned) {
+static struct piece pass_everywhere(struct printer *printer, const struct kube_exemption *exemption, bool of_owned) {
     struct arena *arena = printer->arena;
     // Where owners are guarded, what the garbage collector deletes is `of_owned`.
-    const bool kept = of_owned && strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+    const bool kept = of_owned && strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;
     const unsigned operations = kept ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
     if (strcmp(exemption->subresources, "*") != 0) return piece_never; // no object has it
     struct piece result = pass(printer, exemption);
@@ -226,14 +226,14 @@ static struct piece pass_everywhere(struct printer *printer, const struct ir_exe
 }
 
 // Whether the line is about the subresource of a policy of this shape.
-static bool reaches_shape(const struct plan_policy *policy, const struct ir_exemption *exemption) {
-    for (size_t i = 0; i < ir_act_count; i++) {
-        const struct ir_act *act = &ir_acts[i];
+static bool reaches_shape(const struct plan_policy *policy, const struct kube_exemption *exemption) {
+    for (size_t i = 0; i < kube_act_count; i++) {
+        const struct kube_act *act = &kube_acts[i];
         if (act->shape != policy->shape || !(exemption->operations & act->operation)) continue;
         // Who may change no more than owners cannot write another number of replicas.
         if (exemption->limit == ONLY_OWNERSHIP && act->operation == OP_UPDATE) continue;
         const char *subresources = exemption->subresources;
-        const bool has = strcmp(subresources, "*") == 0 || catalog_list_has(subresources, act->subresource);
+        const bool has = strcmp(subresources, "*") == 0 || text_has_word(subresources, act->subresource);
         if (has && (!exemption->resource ||
                     reaches(policy, exemption->resource_group, exemption->resource, act->subresource, act->operation)))
             return true;
@@ -241,10 +241,10 @@ static bool reaches_shape(const struct plan_policy *policy, const struct ir_exem
     return false;
 }
 
-static bool is_looked_up(const struct plan_policy *policy, const struct ir_exemption *exemption) {
+static bool is_looked_up(const struct plan_policy *policy, const struct kube_exemption *exemption) {
     return policy->shape == SHAPE_OBJECTS && exemption->level == EXEMPT_CONTROLLERS && exemption->resource &&
            !exemption->namespace && exemption->limit == NO_LIMIT &&
-           strncmp(exemption->user, IR_CONTROLLERS, sizeof IR_CONTROLLERS - 1) == 0;
+           strncmp(exemption->user, KUBE_CONTROLLERS, sizeof KUBE_CONTROLLERS - 1) == 0;
 }
 
 // What lines of the level let through. Those of controllers that are accounts are looked up, see `work`.
@@ -252,8 +252,8 @@ static struct piece passes(struct printer *printer, enum exemption level, bool o
     struct arena *arena = printer->arena;
     const struct plan_policy *policy = printer->policy;
     struct piece result = piece_never;
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
         if (exemption->level != level || is_looked_up(policy, exemption)) continue;
         if (policy->shape != SHAPE_OBJECTS) {
             if (is_met(policy, exemption) && reaches_shape(policy, exemption))
@@ -266,8 +266,8 @@ static struct piece passes(struct printer *printer, enum exemption level, bool o
         }
         struct actions actions = {0};
         add_actions(printer, exemption, &actions);
-        while (i + 1 < ir_exemption_count && is_same_pass(exemption, &ir_exemptions[i + 1]))
-            add_actions(printer, &ir_exemptions[++i], &actions);
+        while (i + 1 < kube_exemption_count && is_same_pass(exemption, &kube_exemptions[i + 1]))
+            add_actions(printer, &kube_exemptions[++i], &actions);
         if (actions.count)
             result = piece_or(arena, result, piece_and(arena, pass(printer, exemption), is_action(printer, &actions)));
     }
@@ -299,9 +299,9 @@ static const char *controlled(struct printer *printer) {
                 "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && has(o.apiVersion)"
                 " && o.apiVersion + ' ' + o.kind in [",
                 USE(owners));
-    for (size_t i = 0; i < ir_workload_count; i++)
-        if (!i || strcmp(ir_workloads[i].kind, ir_workloads[i - 1].kind) != 0)
-            text_printf(&text, "%s'%s %s'", i ? ", " : "", ir_workloads[i].api_version, ir_workloads[i].kind);
+    for (size_t i = 0; i < kube_workload_count; i++)
+        if (!i || strcmp(kube_workloads[i].kind, kube_workloads[i - 1].kind) != 0)
+            text_printf(&text, "%s'%s %s'", i ? ", " : "", kube_workloads[i].api_version, kube_workloads[i].kind);
     text_add_string(&text, "])");
     return text_string(&text);
 }
@@ -310,21 +310,21 @@ static const char *controlled(struct printer *printer) {
 // their names, so that no other user is taken for one.
 static const char *work(struct printer *printer) {
     struct arena *arena = printer->arena;
-    struct names known;
-    names_init(&known, arena);
+    struct map known;
+    map_init(&known, arena);
     struct actions all = {0};
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
         struct actions actions = {0};
         if (exemption->level != EXEMPT_CONTROLLERS || !is_looked_up(printer->policy, exemption)) continue;
         add_actions(printer, exemption, &actions);
         for (size_t j = 0; j < actions.count; j++) {
-            struct actions *who = names_get(&known, actions.items[j]);
+            struct actions *who = map_get(&known, actions.items[j]);
             if (!who) {
-                names_set(&known, actions.items[j], who = ARENA_NEW(arena, struct actions));
+                map_set(&known, actions.items[j], who = ARENA_NEW(arena, struct actions));
                 ARENA_PUSH(arena, all.items, all.count, actions.items[j]);
             }
-            ARENA_PUSH(arena, who->items, who->count, exemption->user + sizeof IR_CONTROLLERS - 1);
+            ARENA_PUSH(arena, who->items, who->count, exemption->user + sizeof KUBE_CONTROLLERS - 1);
         }
     }
     if (!all.count) return NULL;
@@ -332,7 +332,7 @@ static const char *work(struct printer *printer) {
     struct text text;
     text_init(&text, arena);
     for (size_t i = 0; i < all.count; i++) {
-        const struct actions *who = names_get(&known, all.items[i]);
+        const struct actions *who = map_get(&known, all.items[i]);
         text_printf(&text, "%s\n  '%s': ", i ? "," : "{", all.items[i]);
         cel_add_string_list(&text, who->items, who->count);
     }
@@ -346,7 +346,7 @@ static struct piece working(struct printer *printer) {
     const char *map = USE(work), *action = USE(action);
     return piece_or(printer->arena, others,
                     piece_print(printer->arena, LEVEL_AND,
-                                "%s in %s && (%s == '" IR_CONTROLLER_MANAGER "' || %s in %s[%s])", action, map,
+                                "%s in %s && (%s == '" KUBE_CONTROLLER_MANAGER "' || %s in %s[%s])", action, map,
                                 USE(user), USE(account), map, action));
 }
 
@@ -358,8 +358,8 @@ static struct piece controllers(struct printer *printer, bool of_owned) {
     if (of_owned && !piece_is(deletes, piece_never))
         result = piece_or(arena, result,
                           piece_and(arena, deletes,
-                                    piece_print(arena, LEVEL_AND, "%s in ['%s', '" IR_CONTROLLER_MANAGER "'] && %s",
-                                                USE(user), IR_GARBAGE_COLLECTOR, USE(controlled))));
+                                    piece_print(arena, LEVEL_AND, "%s in ['%s', '" KUBE_CONTROLLER_MANAGER "'] && %s",
+                                                USE(user), KUBE_GARBAGE_COLLECTOR, USE(controlled))));
     if (piece_is(working(printer), piece_never)) return result;
     return piece_or(arena, result, piece_print(arena, LEVEL_UNARY, "%s", USE(working)));
 }

@@ -8,32 +8,32 @@
 
 // ---- what changes ----
 
-struct piece cel_path_present(struct printer *printer, const struct ir_path *path, const char *root) {
-    const struct ir_expr probe = {.kind = IR_FIELD, .path = *path, .test = TEST_EXISTS};
+struct piece cel_path_present(struct printer *printer, const struct field_path *path, const char *root) {
+    const struct formula probe = {.kind = FORMULA_FIELD, .path = *path, .compare = CMP_EXISTS};
     return cel_walk_path(printer, &probe, root, true, 0, cel_test_value);
 }
 
-const char *cel_path_text(struct arena *arena, const char *root, const struct ir_path *path, size_t count) {
+const char *cel_path_text(struct arena *arena, const char *root, const struct field_path *path, size_t count) {
     const char *text = root;
     for (size_t i = 0; i < count; i++) text = cel_child(arena, text, path->segments[i].key);
     return text;
 }
 
 // What the elements of a list hold, as decide's projection has it: [*] gives the list of what each element has there.
-static const char *projection(struct printer *printer, const char *subject, const struct ir_path *path,
+static const char *projection(struct printer *printer, const char *subject, const struct field_path *path,
                               size_t segment) {
     struct arena *arena = printer->arena;
     if (segment == path->count) return subject;
     const char *key = path->segments[segment].key;
     if (key) return projection(printer, cel_child(arena, subject, key), path, segment + 1);
-    const struct ir_path rest = {
+    const struct field_path rest = {
         .variable = -1, .segments = path->segments + segment + 1, .count = path->count - segment - 1};
-    const struct ir_expr probe = {.kind = IR_FIELD, .path = rest, .test = TEST_EXISTS};
+    const struct formula probe = {.kind = FORMULA_FIELD, .path = rest, .compare = CMP_EXISTS};
     const char *element = arena_printf(arena, "e%d", printer->depth++);
     // Only up to the next [*], below which a list that is not there is no reason to leave the element out.
     size_t keys = 0;
     while (keys < rest.count && rest.segments[keys].key) keys++;
-    struct ir_expr head = probe;
+    struct formula head = probe;
     head.path.count = keys;
     const struct piece present =
         cel_walk_path(printer, &head, element, false, 0, keys < rest.count ? cel_list_end : cel_test_value);
@@ -46,17 +46,18 @@ static const char *projection(struct printer *printer, const char *subject, cons
 }
 
 // Whether the path up to its first [*] is there, and is a list if one follows.
-static struct piece projectable(struct printer *printer, const struct ir_path *path, const char *root) {
+static struct piece projectable(struct printer *printer, const struct field_path *path, const char *root) {
     size_t keys = 0;
     while (keys < path->count && path->segments[keys].key) keys++;
     if (keys == path->count) return cel_path_present(printer, path, root);
-    const struct ir_expr probe = {
-        .kind = IR_FIELD, .path = {.variable = -1, .segments = path->segments, .count = keys}, .test = TEST_EXISTS};
+    const struct formula probe = {.kind = FORMULA_FIELD,
+                                  .path = {.variable = -1, .segments = path->segments, .count = keys},
+                                  .compare = CMP_EXISTS};
     return cel_walk_path(printer, &probe, root, true, 0, cel_list_end);
 }
 
 // metadata.labels and its like count as empty when they are not there.
-static const char *metadata_variable(struct printer *printer, const struct ir_path *path, bool new) {
+static const char *metadata_variable(struct printer *printer, const struct field_path *path, bool new) {
     if (path->count < 2 || !path->segments[0].key || strcmp(path->segments[0].key, "metadata") != 0) return NULL;
     const char *field = path->segments[1].key ? path->segments[1].key : "";
     if (strcmp(field, "labels") == 0) return new ? USE(newLabels) : USE(labels);
@@ -67,7 +68,7 @@ static const char *metadata_variable(struct printer *printer, const struct ir_pa
 }
 
 // A label or annotation whose key matches is another, or there in one state only.
-static struct piece keys_change(struct printer *printer, const struct ir_segment *segment, const char *old,
+static struct piece keys_change(struct printer *printer, const struct segment *segment, const char *old,
                                 const char *new) {
     const char *pattern = cel_quoted(printer->arena, segment->pattern);
     return piece_print(
@@ -76,10 +77,10 @@ static struct piece keys_change(struct printer *printer, const struct ir_segment
         pattern, old, old, new, old, pattern, new);
 }
 
-static struct piece path_changes(struct printer *printer, const struct ir_path *path) {
+static struct piece path_changes(struct printer *printer, const struct field_path *path) {
     struct arena *arena = printer->arena;
     const char *old_root = metadata_variable(printer, path, false), *new_root = metadata_variable(printer, path, true);
-    struct ir_path rest = *path;
+    struct field_path rest = *path;
     if (old_root && path->count == 3 && path->segments[2].regex)
         return keys_change(printer, &path->segments[2], old_root, new_root);
     if (old_root) {
@@ -101,13 +102,13 @@ static struct piece path_changes(struct printer *printer, const struct ir_path *
 }
 
 // `except changing`: the keys at one level are compared, leaving aside those that lead to an excepted path.
-static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+static struct piece differs_aside(struct printer *printer, const struct field_path *const *paths, size_t count,
                                   size_t depth, const char *old, const char *new);
 
-static struct piece key_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+static struct piece key_differs_aside(struct printer *printer, const struct field_path *const *paths, size_t count,
                                       size_t depth, const char *key, const char *old, const char *new) {
     struct arena *arena = printer->arena;
-    const struct ir_path **below = NULL;
+    const struct field_path **below = NULL;
     size_t below_count = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(paths[i]->segments[depth].key, key) == 0) {
@@ -128,7 +129,7 @@ static struct piece key_differs_aside(struct printer *printer, const struct ir_p
     return piece_print(arena, LEVEL_UNARY, "(%s ? %s : %s)", maps.text, inner.text, whole.text);
 }
 
-static struct piece differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count,
+static struct piece differs_aside(struct printer *printer, const struct field_path *const *paths, size_t count,
                                   size_t depth, const char *old, const char *new) {
     struct arena *arena = printer->arena;
     const char **keys = NULL;
@@ -136,7 +137,7 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     struct text patterns; // whatever key matches one of them is left aside as well
     text_init(&patterns, arena);
     for (size_t i = 0; i < count; i++) {
-        const struct ir_segment *segment = &paths[i]->segments[depth];
+        const struct segment *segment = &paths[i]->segments[depth];
         if (segment->regex) {
             text_printf(&patterns, "k%zu.matches(%s) || ", depth, cel_quoted(arena, segment->pattern));
             continue;
@@ -150,7 +151,7 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     const char **named = ARENA_ARRAY(arena, const char *, key_count + 1);
     for (size_t i = 0; i < key_count; i++) named[i] = keys[i];
     size_t named_count = key_count;
-    if (depth == 0 && !catalog_list_has(key_count ? keys[0] : "", "metadata")) {
+    if (depth == 0 && !text_has_word(key_count ? keys[0] : "", "metadata")) {
         bool metadata = false;
         for (size_t i = 0; i < key_count; i++) metadata |= strcmp(keys[i], "metadata") == 0;
         if (!metadata) named[named_count++] = "metadata";
@@ -170,15 +171,16 @@ static struct piece differs_aside(struct printer *printer, const struct ir_path 
     return result;
 }
 
-static struct piece metadata_differs_aside(struct printer *printer, const struct ir_path *const *paths, size_t count) {
+static struct piece metadata_differs_aside(struct printer *printer, const struct field_path *const *paths,
+                                           size_t count) {
     static const char *const fields[] = {"labels", "annotations", "ownerReferences", "finalizers"};
     struct arena *arena = printer->arena;
     struct piece result = piece_never;
     for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
-        const struct ir_segment segments[] = {{.key = "metadata"}, {.key = fields[f]}};
-        const struct ir_path field = {.variable = -1, .segments = segments, .count = 2};
+        const struct segment segments[] = {{.key = "metadata"}, {.key = fields[f]}};
+        const struct field_path field = {.variable = -1, .segments = segments, .count = 2};
         const char *old = metadata_variable(printer, &field, false), *new = metadata_variable(printer, &field, true);
-        const struct ir_path **below = NULL;
+        const struct field_path **below = NULL;
         size_t below_count = 0;
         bool excepted = false;
         for (size_t i = 0; i < count; i++) {
@@ -200,11 +202,11 @@ static struct piece metadata_differs_aside(struct printer *printer, const struct
 
 // ---- what a new object brings ----
 
-static struct piece path_brings(struct printer *printer, const struct ir_path *path) {
+static struct piece path_brings(struct printer *printer, const struct field_path *path) {
     struct arena *arena = printer->arena;
     const char *root = metadata_variable(printer, path, true);
     if (!root) return cel_path_present(printer, path, USE(new));
-    const struct ir_path rest = {.variable = -1, .segments = path->segments + 2, .count = path->count - 2};
+    const struct field_path rest = {.variable = -1, .segments = path->segments + 2, .count = path->count - 2};
     if (rest.count && rest.segments[0].regex)
         return piece_print(arena, LEVEL_UNARY, "%s.exists(k, k.matches(%s))", root,
                            cel_quoted(arena, rest.segments[0].pattern));
@@ -214,7 +216,7 @@ static struct piece path_brings(struct printer *printer, const struct ir_path *p
 }
 
 struct piece cel_brings(struct printer *printer) {
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     struct piece result = piece_never;
     if (model->derived || !model->path_count || model->all_but_paths) return piece_always;
     for (size_t i = 0; i < model->path_count; i++)
@@ -224,16 +226,16 @@ struct piece cel_brings(struct printer *printer) {
 
 // ---- what a formula reads ----
 
-static const char *list_reads(struct printer *printer, const struct ir_expr *quantifier, const char *root,
+static const char *list_reads(struct printer *printer, const struct formula *quantifier, const char *root,
                               bool known_map);
 
 // What the formula reads of an element of a list, which is bound to the variable of that index: a list of lists, empty
 // where nothing is there, so that nothing moves from one element to another unseen.
-static void add_element_reads(struct printer *printer, const struct ir_expr *formula, int variable, struct text *text) {
+static void add_element_reads(struct printer *printer, const struct formula *formula, int variable, struct text *text) {
     struct arena *arena = printer->arena;
-    const bool quantifier = formula->kind == IR_ANY || formula->kind == IR_ALL;
-    if (formula->path.variable == variable && (formula->kind == IR_FIELD || quantifier)) {
-        const struct ir_path *path = &formula->path;
+    const bool quantifier = formula->kind == FORMULA_ANY || formula->kind == FORMULA_ALL;
+    if (formula->path.variable == variable && (formula->kind == FORMULA_FIELD || quantifier)) {
+        const struct field_path *path = &formula->path;
         const char *element = arena_printf(arena, "v%d", variable);
         struct piece there = path->count ? projectable(printer, path, element) : piece_always;
         if (path->count && path->segments[0].key) there = piece_and(arena, cel_is_map(arena, element), there);
@@ -252,7 +254,7 @@ static void add_element_reads(struct printer *printer, const struct ir_expr *for
     printer->depth -= quantifier;
 }
 
-static const char *list_reads(struct printer *printer, const struct ir_expr *quantifier, const char *root,
+static const char *list_reads(struct printer *printer, const struct formula *quantifier, const char *root,
                               bool known_map) {
     struct arena *arena = printer->arena;
     const int variable = printer->depth++;
@@ -267,8 +269,8 @@ static const char *list_reads(struct printer *printer, const struct ir_expr *qua
 }
 
 static struct piece key_changes(struct printer *printer, const char *field, const char *key) {
-    const struct ir_segment segments[] = {{.key = "metadata"}, {.key = field}, {.key = key}};
-    const struct ir_path path = {.variable = -1, .segments = segments, .count = 3};
+    const struct segment segments[] = {{.key = "metadata"}, {.key = field}, {.key = key}};
+    const struct field_path path = {.variable = -1, .segments = segments, .count = 3};
     return path_changes(printer, &path);
 }
 
@@ -286,7 +288,7 @@ static void add_differing(struct printer *printer, struct reads *reads, struct p
 }
 
 // Of a formula about keys, those that it is about are not the same in both maps.
-static struct piece keys_differ(struct printer *printer, const struct ir_expr *atom, const char *old, const char *new) {
+static struct piece keys_differ(struct printer *printer, const struct formula *atom, const char *old, const char *new) {
     const char *key = arena_printf(printer->arena, "e%d", printer->depth++);
     const struct piece other =
         piece_at_least(printer->arena, piece_not(printer->arena, cel_test_key(printer, atom, key)), LEVEL_OR);
@@ -295,16 +297,18 @@ static struct piece keys_differ(struct printer *printer, const struct ir_expr *a
                        other.text, key, new, new, key, other.text, key, old);
 }
 
-static void add_reads(struct printer *printer, const struct ir_expr *formula, struct reads *reads) {
-    const bool quantifier = formula->kind == IR_ANY || formula->kind == IR_ALL, of_object = formula->path.variable < 0;
-    if (formula->kind == IR_LABEL) add_differing(printer, reads, key_changes(printer, "labels", formula->key));
-    if (formula->kind == IR_ANNOTATION)
+static void add_reads(struct printer *printer, const struct formula *formula, struct reads *reads) {
+    const bool quantifier = formula->kind == FORMULA_ANY || formula->kind == FORMULA_ALL,
+               of_object = formula->path.variable < 0;
+    if (formula->kind == FORMULA_LABEL) add_differing(printer, reads, key_changes(printer, "labels", formula->key));
+    if (formula->kind == FORMULA_ANNOTATION)
         add_differing(printer, reads, key_changes(printer, "annotations", formula->key));
-    if (formula->kind == IR_LABEL_KEY)
+    if (formula->kind == FORMULA_LABEL_KEY)
         add_differing(printer, reads, keys_differ(printer, formula, USE(labels), USE(newLabels)));
-    if (formula->kind == IR_ANNOTATION_KEY)
+    if (formula->kind == FORMULA_ANNOTATION_KEY)
         add_differing(printer, reads, keys_differ(printer, formula, USE(annotations), USE(newAnnotations)));
-    if (formula->kind == IR_FIELD && of_object) add_differing(printer, reads, path_changes(printer, &formula->path));
+    if (formula->kind == FORMULA_FIELD && of_object)
+        add_differing(printer, reads, path_changes(printer, &formula->path));
     if (quantifier && of_object)
         add_differing(printer, reads,
                       piece_print(printer->arena, LEVEL_RELATION, "%s != %s",
@@ -315,7 +319,7 @@ static void add_reads(struct printer *printer, const struct ir_expr *formula, st
     printer->depth -= quantifier;
 }
 
-struct piece cel_reads_differ(struct printer *printer, const struct ir_expr *formula) {
+struct piece cel_reads_differ(struct printer *printer, const struct formula *formula) {
     struct reads reads = {.differ = piece_never};
     add_reads(printer, formula, &reads);
     return reads.differ;
@@ -324,18 +328,18 @@ struct piece cel_reads_differ(struct printer *printer, const struct ir_expr *for
 // ---- scale ----
 
 static struct piece scale_changes(struct printer *printer) {
-    if (!ir_sees_replicas(printer->table->model)) return piece_never;
+    if (!lock_sees_replicas(printer->table->model)) return piece_never;
     return piece_print(printer->arena, LEVEL_RELATION, "%s != %s", USE(replicas), USE(newReplicas));
 }
 
 struct piece cel_changes(struct printer *printer) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     if (printer->policy->shape == SHAPE_SCALE) return scale_changes(printer);
     if (!model->path_count) return piece_print(arena, LEVEL_UNARY, "%s", USE(changed));
     struct piece result = piece_never;
     if (model->all_but_paths) {
-        const struct ir_path **paths = ARENA_ARRAY(arena, const struct ir_path *, model->path_count);
+        const struct field_path **paths = ARENA_ARRAY(arena, const struct field_path *, model->path_count);
         for (size_t i = 0; i < model->path_count; i++) paths[i] = &model->paths[i];
         result = metadata_differs_aside(printer, paths, model->path_count);
         return piece_or(arena, result, differs_aside(printer, paths, model->path_count, 0, USE(old), USE(new)));
@@ -347,16 +351,16 @@ struct piece cel_changes(struct printer *printer) {
 
 struct piece cel_metadata_changes(struct printer *printer) {
     struct arena *arena = printer->arena;
-    const struct ir_lock *model = printer->table->model;
+    const struct lock *model = printer->table->model;
     if (!model->path_count) return piece_print(arena, LEVEL_UNARY, "%s", USE(metadataChanged));
     struct piece result = piece_never;
     if (model->all_but_paths) {
-        const struct ir_path **paths = ARENA_ARRAY(arena, const struct ir_path *, model->path_count);
+        const struct field_path **paths = ARENA_ARRAY(arena, const struct field_path *, model->path_count);
         for (size_t i = 0; i < model->path_count; i++) paths[i] = &model->paths[i];
         return metadata_differs_aside(printer, paths, model->path_count);
     }
     for (size_t i = 0; i < model->path_count; i++)
-        if (ir_is_metadata_path(&model->paths[i]))
+        if (path_is_metadata(&model->paths[i]))
             result = piece_or(arena, result, path_changes(printer, &model->paths[i]));
     return result;
 }

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "emit/cel.h"
@@ -26,18 +26,17 @@ static const char *part_name(struct arena *arena, const char *name, size_t part)
 
 void cel_add_variable(struct printer *printer, const char *name, const char *expression) {
     const struct cel_variable variable = {name, expression};
-    if (!names_add(&printer->names, name)) printer->cel->repeated = name;
+    if (!set_add(&printer->names, name)) printer->cel->repeated = name;
     ARENA_PUSH(printer->arena, printer->cel->variables, printer->cel->variable_count, variable);
 }
 
 const char *cel_add_once(struct printer *printer, const char *name, const char *expression) {
-    const char *key = arena_printf(printer->arena, "%s = %s", name, expression),
-               *known = names_get(&printer->once, key);
+    const char *key = arena_printf(printer->arena, "%s = %s", name, expression), *known = map_get(&printer->once, key);
     if (known) return known;
-    size_t *count = names_get(&printer->counts, name);
-    if (!count) names_set(&printer->counts, name, count = ARENA_NEW(printer->arena, size_t));
+    size_t *count = map_get(&printer->counts, name);
+    if (!count) map_set(&printer->counts, name, count = ARENA_NEW(printer->arena, size_t));
     char *own = arena_printf(printer->arena, "%s", part_name(printer->arena, name, ++*count));
-    names_set(&printer->once, key, own);
+    map_set(&printer->once, key, own);
     cel_add_variable(printer, own, expression);
     return own;
 }
@@ -72,7 +71,7 @@ enum { MAP_BYTES = LIMIT_CEL_CODE_POINTS * 9 / 10 };
 
 void cel_map_begin(struct cel_map *map, struct printer *printer, const char *name) {
     *map = (struct cel_map){.printer = printer, .name = name};
-    names_init(&map->keys, printer->arena);
+    set_init(&map->keys, printer->arena);
     text_init(&map->text, printer->arena);
 }
 
@@ -84,7 +83,7 @@ void cel_map_end(struct cel_map *map) {
 }
 
 void cel_map_add(struct cel_map *map, const char *key, const char *value) {
-    if (!names_add(&map->keys, key)) map->printer->cel->repeated = key;
+    if (!set_add(&map->keys, key)) map->printer->cel->repeated = key;
     if (map->text.len > MAP_BYTES - strlen(key) - strlen(value)) cel_map_end(map);
     text_add_string(&map->text, map->text.len ? ",\n  " : "{\n  ");
     cel_add_string(&map->text, key);
@@ -118,7 +117,7 @@ const char *cel_constant_of(struct printer *printer, const struct plan_column *c
     }
     const char *name = cel_table_variable(printer->arena, table, column->name);
     size_t parts = 0; // of the map, if it was written before
-    while (names_get(&printer->names, part_name(printer->arena, name, parts + 1))) parts++;
+    while (set_has(&printer->names, part_name(printer->arena, name, parts + 1))) parts++;
     if (!parts) {
         struct cel_map map;
         cel_map_begin(&map, printer, name);
@@ -138,7 +137,7 @@ const char *cel_constant(struct printer *printer, const struct plan_column *colu
     return cel_constant_of(printer, column, ROW);
 }
 
-const struct plan_column *cel_column_of(const struct printer *printer, const struct ir_expr *atom) {
+const struct plan_column *cel_column_of(const struct printer *printer, const struct formula *atom) {
     const struct plan_table *table = printer->table;
     static const struct plan_column none = {.uniform = true}; // of atoms without constants
     for (size_t i = 0; i < table->atom_count; i++)

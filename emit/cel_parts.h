@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "emit/plan.h"
 
@@ -50,8 +50,9 @@ struct printer {
     struct arena *arena;
     const struct plan_policy *policy;
     const struct plan_table *table;
-    struct cel_policy *cel;           // the tables' variables are added here
-    struct names names, once, counts; // of these; NAME = EXPRESSION; how many expressions have a name
+    struct cel_policy *cel; // the tables' variables are added here
+    struct set names;
+    struct map once, counts; // of these; NAME = EXPRESSION; how many expressions have a name
     bool used[BASE_COUNT];
     const char *self; // "stored" or "new": what STATE_SELF reads at the moment
     bool skip_keys;   // atoms of the key are known to hold
@@ -96,7 +97,7 @@ struct cel_map {
     struct printer *printer;
     const char *name;
     struct text text;
-    struct names keys;
+    struct set keys;
     size_t parts;
 };
 void cel_map_begin(struct cel_map *map, struct printer *printer, const char *name);
@@ -111,11 +112,11 @@ const char *cel_lookup(struct printer *printer, const char *name, size_t parts, 
 // The column: written in place when all rows agree, else looked up by the row's name, which `row_name` evaluates to.
 const char *cel_constant_of(struct printer *printer, const struct plan_column *column, const char *row_name);
 const char *cel_constant(struct printer *printer, const struct plan_column *column);
-const struct plan_column *cel_column_of(const struct printer *printer, const struct ir_expr *atom);
+const struct plan_column *cel_column_of(const struct printer *printer, const struct formula *atom);
 
 // ---- cel_formula.c ----
 
-struct piece cel_formula(struct printer *printer, const struct ir_expr *expr);
+struct piece cel_formula(struct printer *printer, const struct formula *expr);
 // The selection, read from the stored or the new object. With a table, the key's part of it is that the lock is found.
 struct piece cel_selection(struct printer *printer, bool of_new);
 // That the lock would hold the new object as well; that it would but for what controllers write of it.
@@ -126,14 +127,14 @@ struct piece cel_operations(struct printer *printer, unsigned operations);
 struct piece cel_is_in(struct printer *printer, const char *subject, const struct plan_column *column);
 
 // Prints what is asked of the value at the end of a path.
-typedef struct piece (*cel_path_end)(struct printer *printer, const struct ir_expr *atom, const char *subject);
+typedef struct piece (*cel_path_end)(struct printer *printer, const struct formula *atom, const char *subject);
 // Follows the atom's path from the subject, guarding every step.
-struct piece cel_walk_path(struct printer *printer, const struct ir_expr *atom, const char *subject, bool known_map,
+struct piece cel_walk_path(struct printer *printer, const struct formula *atom, const char *subject, bool known_map,
                            size_t segment, cel_path_end finish);
 // Whether a formula about the keys of a map is about this one.
-struct piece cel_test_key(struct printer *printer, const struct ir_expr *atom, const char *key);
-struct piece cel_test_value(struct printer *printer, const struct ir_expr *atom, const char *subject);
-struct piece cel_list_end(struct printer *printer, const struct ir_expr *expr, const char *subject);
+struct piece cel_test_key(struct printer *printer, const struct formula *atom, const char *key);
+struct piece cel_test_value(struct printer *printer, const struct formula *atom, const char *subject);
+struct piece cel_list_end(struct printer *printer, const struct formula *expr, const char *subject);
 struct piece cel_has_key(struct arena *arena, const char *parent, const char *key);
 const char *cel_child(struct arena *arena, const char *parent, const char *key);
 struct piece cel_is_map(struct arena *arena, const char *subject);
@@ -148,8 +149,8 @@ struct piece cel_metadata_changes(struct printer *printer);
 // That the new object has something that the lock is about, where `changing` names it.
 struct piece cel_brings(struct printer *printer);
 // That the update changes something that the formula reads of the object.
-struct piece cel_reads_differ(struct printer *printer, const struct ir_expr *formula);
-struct piece cel_path_present(struct printer *printer, const struct ir_path *path, const char *root);
-const char *cel_path_text(struct arena *arena, const char *root, const struct ir_path *path, size_t count);
+struct piece cel_reads_differ(struct printer *printer, const struct formula *formula);
+struct piece cel_path_present(struct printer *printer, const struct field_path *path, const char *root);
+const char *cel_path_text(struct arena *arena, const char *root, const struct field_path *path, size_t count);
 
 #endif

@@ -1,12 +1,13 @@
 // What all emitted objects have in common; see manifest.h.
 #include "emit/manifest.h"
+#include "base/names.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "data/value.h"
 #include "report/diag.h"
 
@@ -89,11 +90,11 @@ static void report_repeated(struct manifest *manifest, const struct manifest_obj
 }
 
 static void verify_keys(struct manifest *manifest, const struct manifest_object *object, const struct value *value) {
-    struct names keys;
-    names_init(&keys, manifest->arena);
+    struct set keys;
+    set_init(&keys, manifest->arena);
     for (size_t i = 0; value->kind == VALUE_MAP && i < value->count; i++) {
         const struct value_entry *entry = &value->as.entries[i];
-        if (!names_add(&keys, entry->key)) report_repeated(manifest, object, "the key", entry->key);
+        if (!set_add(&keys, entry->key)) report_repeated(manifest, object, "the key", entry->key);
         verify_keys(manifest, object, entry->value);
     }
     for (size_t i = 0; value->kind == VALUE_LIST && i < value->count; i++)
@@ -104,11 +105,11 @@ static void verify_keys(struct manifest *manifest, const struct manifest_object 
 static void verify_list(struct manifest *manifest, const struct manifest_object *object, const char *field,
                         const char *key, const char *what) {
     const struct value *list = value_dig(object->value, "spec", field, NULL);
-    struct names known;
-    names_init(&known, manifest->arena);
+    struct set known;
+    set_init(&known, manifest->arena);
     for (size_t i = 0; list && i < list->count; i++) {
         const char *name = value_get_string(list->as.items[i], key);
-        if (!names_add(&known, name)) report_repeated(manifest, object, what, name);
+        if (!set_add(&known, name)) report_repeated(manifest, object, what, name);
     }
 }
 

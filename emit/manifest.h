@@ -10,7 +10,7 @@
 
 struct arena;
 struct diags;
-struct ir;
+struct policies;
 struct plan;
 struct plan_policy;
 struct value;
@@ -63,8 +63,8 @@ void vap_emit(struct manifest *manifest, const struct plan *plan, const char *na
 // that can be one.
 void anchors_emit(struct manifest *manifest, const struct plan *plan);
 // rbac.c: accounts, roles and role bindings.
-void rbac_emit(struct manifest *manifest, const struct ir *ir);
+void rbac_emit(struct manifest *manifest, const struct policies *policies);
 // For whoever applies a policy, a role that is enough for the objects there are: called after all others.
-void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const struct plan *plan);
+void rbac_emit_deployers(struct manifest *manifest, const struct policies *policies, const struct plan *plan);
 
 #endif

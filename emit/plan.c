@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "emit/plan_parts.h"
@@ -15,7 +16,7 @@
 // ---- policies ----
 
 // Locks of one family share policies. It is known by its parts: names are made from them, and never compared.
-static const char *key_of(struct arena *arena, const struct ir_lock *lock, const struct family *family,
+static const char *key_of(struct arena *arena, const struct lock *lock, const struct family *family,
                           const char *const *versions, size_t version_count) {
     struct text text;
     text_init(&text, arena);
@@ -30,12 +31,11 @@ static const char *key_of(struct arena *arena, const struct ir_lock *lock, const
 
 // "v1beta1.widgets.example.com" where the source asks for another version than the preferred one: such locks see
 // objects of another form. Sorted, each once.
-static void versions_of(struct arena *arena, const struct ir_lock *lock, const char ***ret_versions,
-                        size_t *ret_count) {
+static void versions_of(struct arena *arena, const struct lock *lock, const char ***ret_versions, size_t *ret_count) {
     const char **versions = NULL;
     size_t count = 0;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+        const struct target *target = &lock->scope.targets[i];
         if (!target->version || strcmp(target->version, target->resource->version) == 0) continue;
         const char *version = arena_printf(arena, "%s.%s", target->version, catalog_name(arena, target->resource));
         ARENA_PUSH(arena, versions, count, version);
@@ -55,7 +55,7 @@ static bool has_own_parent(enum shape shape) {
 // The policy, words of ours, of which the first says the shape and which no two families have alike, and behind a mark
 // each the texts of the user's. So a name can be read back: whatever policies, groups and labels are called, two
 // families have two names.
-static const char *name_of(struct arena *arena, const struct ir_lock *lock, const struct family *family,
+static const char *name_of(struct arena *arena, const struct lock *lock, const struct family *family,
                            const char *const *versions, size_t version_count, size_t part) {
     static const char *const shapes[SHAPE_COUNT] = {"objects", "evictions", "scale", "connect", "bindings", "tokens"};
     const char *mode = "";
@@ -83,11 +83,11 @@ static const char *name_of(struct arena *arena, const struct ir_lock *lock, cons
 struct group {
     const char *name;
     struct family family;
-    const struct ir_lock **locks;
+    const struct lock **locks;
     const char **structures; // of the locks
     size_t count, structure_count, bytes;
-    struct names known; // structures
-    size_t part;        // from 1; more only when one object cannot hold them all
+    struct set known; // structures
+    size_t part;      // from 1; more only when one object cannot hold them all
 };
 
 // About what a structure adds, which all locks that have it share: its text, several times over, and what is always
@@ -100,16 +100,16 @@ static size_t structure_weight(const char *structure) {
 // The group of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
 // and so is what this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply
 // it.
-static struct group *group_for(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
+static struct group *group_for(struct arena *arena, struct map *known, struct group ***groups, size_t *count,
                                const char *key, const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
-    struct group *last = names_get(known, key);
-    if (last && last->bytes + bytes + (names_get(&last->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
+    struct group *last = map_get(known, key);
+    if (last && last->bytes + bytes + (set_has(&last->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
         return last;
     struct group *group = ARENA_NEW(arena, struct group);
     group->part = last ? last->part + 1 : 1;
-    names_init(&group->known, arena);
-    names_set(known, key, group);
+    set_init(&group->known, arena);
+    map_set(known, key, group);
     ARENA_PUSH(arena, *groups, *count, group);
     return group;
 }
@@ -118,8 +118,8 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
-static void add_to_group(struct arena *arena, struct names *known, struct group ***groups, size_t *count,
-                         const struct ir_lock *lock, const struct family *family) {
+static void add_to_group(struct arena *arena, struct map *known, struct group ***groups, size_t *count,
+                         const struct lock *lock, const struct family *family) {
     const char **versions = NULL;
     size_t version_count = 0;
     // Of other shapes no request has the object in it, and parameters have the preferred version.
@@ -131,40 +131,40 @@ static void add_to_group(struct arena *arena, struct names *known, struct group 
     if (!group->count) group->name = name_of(arena, lock, family, versions, version_count, group->part);
     group->family = *family;
     group->bytes += bytes;
-    if (names_add(&group->known, structure)) group->bytes += structure_weight(structure);
+    if (set_add(&group->known, structure)) group->bytes += structure_weight(structure);
     ARENA_PUSH(arena, group->structures, group->structure_count, structure);
     ARENA_PUSH(arena, group->locks, group->count, lock);
 }
 
-static bool reaches(const struct ir_lock *lock, const struct ir_target *target, enum shape shape) {
-    for (size_t i = 0; i < ir_act_count; i++)
-        if (ir_acts[i].shape == shape && plan_denies_act(lock, &ir_acts[i]) && target->resource &&
-            catalog_list_has(target->resource->subresources, ir_acts[i].subresource))
+static bool reaches(const struct lock *lock, const struct target *target, enum shape shape) {
+    for (size_t i = 0; i < kube_act_count; i++)
+        if (kube_acts[i].shape == shape && plan_denies_act(lock, &kube_acts[i]) && target->resource &&
+            text_has_word(target->resource->subresources, kube_acts[i].subresource))
             return true;
     return !target->resource && lock->covers[shape] == COVER_BY_NAME;
 }
 
 // Whether a wildcard of the lock takes the target in, by name as well.
-static bool is_taken_in(const struct ir_lock *lock, const struct ir_target *target, enum shape shape) {
+static bool is_taken_in(const struct lock *lock, const struct target *target, enum shape shape) {
     if (!target->resource || lock->covers[shape] != COVER_BY_NAME) return false;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *other = &lock->scope.targets[i];
+        const struct target *other = &lock->scope.targets[i];
         if (!other->resource && (!other->group || strcmp(other->group, target->group) == 0)) return true;
     }
     return false;
 }
 
-static bool has_objects(const struct ir_lock *lock) {
+static bool has_objects(const struct lock *lock) {
     return lock->denies || lock->requires || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
 }
 
-void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) {
-    struct names known;
-    names_init(&known, arena);
+void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan) {
+    struct map known;
+    map_init(&known, arena);
     struct group **groups = NULL;
     size_t group_count = 0;
-    for (size_t i = 0; i < ir->lock_count; i++) {
-        const struct ir_lock *lock = ir->locks[i];
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        const struct lock *lock = policies->locks[i];
         struct family family = {.shape = SHAPE_OBJECTS};
         if (has_objects(lock)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
         for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
@@ -172,7 +172,7 @@ void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan) 
             family = (struct family){.shape = shape, .cover = lock->covers[shape]};
             if (!has_own_parent(shape)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
             for (size_t j = 0; has_own_parent(shape) && j < lock->scope.target_count; j++) {
-                const struct ir_target *target = &lock->scope.targets[j];
+                const struct target *target = &lock->scope.targets[j];
                 family.parent = target->resource;
                 family.group = target->group ? target->group : "*";
                 if (reaches(lock, target, shape) && !is_taken_in(lock, target, shape))

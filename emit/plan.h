@@ -3,7 +3,7 @@
 #ifndef KLOCK_PLAN_H
 #define KLOCK_PLAN_H
 
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 struct arena;
 struct diags;
@@ -22,14 +22,14 @@ struct plan_column {
 // Locks of one structure. One validation serves them all: it looks up the locks that may refuse a request by a key, and
 // evaluates the structure for each of them with its constants.
 struct plan_table {
-    const char *name;             // prefix of its CEL variables
-    const struct ir_lock **locks; // rows, sorted by name
-    const char **rows;            // what the rows are called: the ids of the locks
+    const char *name;          // prefix of its CEL variables
+    const struct lock **locks; // rows, sorted by name
+    const char **rows;         // what the rows are called: the ids of the locks
     size_t row_count;
-    struct ir_lock *model; // the structure, with the constants of the first row; its atoms are its own
+    struct lock *model; // the structure, with the constants of the first row; its atoms are its own
 
     // Columns of the structure's constants: atoms[i] of the model reads columns[i].
-    const struct ir_expr **atoms;
+    const struct formula **atoms;
     struct plan_column *columns;
     size_t atom_count;
     // Columns of what every lock has.
@@ -38,7 +38,7 @@ struct plan_table {
     // With several rows: what the key is made of. The atoms are skipped when the structure is evaluated, as they are
     // known to hold for a lock that was found by them.
     bool key_namespace, key_resource;
-    const struct ir_expr **key_atoms;
+    const struct formula **key_atoms;
     size_t key_count;
     const char **keys; // sorted; empty when there is no key: every lock is looked at
     const size_t **key_rows;
@@ -93,7 +93,7 @@ struct plan {
 };
 
 // Never fails; what is beyond the API server's limits is found when the text is there.
-void plan_make(struct arena *arena, const struct ir *ir, struct plan *ret_plan);
+void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan);
 
 // The plural of the resource that the parameters of a policy are, if it has some; the group is that of its rule.
 const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy);

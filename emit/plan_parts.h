@@ -18,19 +18,19 @@ struct family {
 // ---- plan_table.c ----
 
 // Everything about a lock but its constants, as text: two locks may share a table exactly when it is the same.
-const char *plan_structure(struct arena *arena, const struct ir_lock *lock);
+const char *plan_structure(struct arena *arena, const struct lock *lock);
 // Groups the locks by their structures, which stand in the same order.
-void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                       const char **structures, size_t count);
 // About how many bytes a lock adds to the text of its policy: its name once a column, its constants, its message.
-size_t plan_weight(struct arena *arena, const struct ir_lock *lock);
+size_t plan_weight(struct arena *arena, const struct lock *lock);
 
 // ---- plan_rules.c ----
 
 // The rules of SHAPE_OBJECTS, and of every other shape; there also the parameters that are looked up.
-void plan_make_rules(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count);
+void plan_make_rules(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count);
 void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, const struct family *family,
-                              const struct ir_lock **locks, size_t count);
-bool plan_denies_act(const struct ir_lock *lock, const struct ir_act *act);
+                              const struct lock **locks, size_t count);
+bool plan_denies_act(const struct lock *lock, const struct kube_act *act);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
@@ -24,14 +25,14 @@ struct demand {
     size_t subresource_count;
 };
 
-static void add_demand(struct arena *arena, struct demand **demands, size_t *count, const struct ir_lock *lock,
-                       const struct ir_target *target) {
+static void add_demand(struct arena *arena, struct demand **demands, size_t *count, const struct lock *lock,
+                       const struct target *target) {
     const bool guards = lock->guard_labels || lock->guard_label_in || lock->guard_owners;
     const char *group = target->group ? target->group : "*", *name = target->name ? target->name : "*";
     const bool namespaced = lock->scope.where != IN_CLUSTER;
-    const char *version = target->version                             ? target->version
-                          : target->resource && ir_reads_fields(lock) ? target->resource->version
-                                                                      : "*";
+    const char *version = target->version                               ? target->version
+                          : target->resource && lock_reads_fields(lock) ? target->resource->version
+                                                                        : "*";
     const char *subresource = lock->scope.subresource;
     unsigned operations = subresource ? 0 : lock->denies;
     if (guards) operations |= OP_UPDATE;
@@ -50,7 +51,7 @@ static void add_demand(struct arena *arena, struct demand **demands, size_t *cou
     }
     if (strcmp(demand->version, "*") == 0) demand->version = version;
     demand->operations |= operations;
-    demand->meta |= guards || ir_sees_metadata(lock);
+    demand->meta |= guards || lock_sees_metadata(lock);
     demand->body |= (operations & OP_UPDATE) != 0;
     if (subresource) ARENA_PUSH(arena, demand->subresources, demand->subresource_count, subresource);
 }
@@ -86,10 +87,10 @@ static int compare_rules(const void *a, const void *b) {
 static void add_subresources(struct arena *arena, struct plan_policy *policy, const struct demand *demand) {
     static const char *const full_kind[] = {"approval", "ephemeralcontainers", "finalize", "resize", "status"};
     for (size_t i = 0; i < sizeof full_kind / sizeof *full_kind; i++) {
-        bool wanted = ir_subresource_class(full_kind[i]) == SUBRESOURCE_META ? demand->meta : demand->body;
+        bool wanted = kube_subresource_class(full_kind[i]) == SUBRESOURCE_META ? demand->meta : demand->body;
         for (size_t j = 0; j < demand->subresource_count; j++)
             wanted |= strcmp(demand->subresources[j], full_kind[i]) == 0;
-        if (!wanted || (demand->resource && !catalog_list_has(demand->resource->subresources, full_kind[i]))) continue;
+        if (!wanted || (demand->resource && !text_has_word(demand->resource->subresources, full_kind[i]))) continue;
         policy->has_subresources = true;
         add_rule(arena, &policy->rules, &policy->rule_count, demand,
                  arena_printf(arena, "%s/%s", demand->name, full_kind[i]), OP_UPDATE);
@@ -101,8 +102,8 @@ static void add_exclusions(struct arena *arena, struct plan_policy *policy, cons
                            size_t count) {
     bool wildcard = false;
     for (size_t i = 0; i < count; i++) wildcard |= !demands[i].resource;
-    for (size_t i = 0; i < ir_never_locked_count && wildcard; i++) {
-        const struct ir_resource_name *never = &ir_never_locked[i];
+    for (size_t i = 0; i < kube_never_locked_count && wildcard; i++) {
+        const struct kube_resource_name *never = &kube_never_locked[i];
         bool named = false;
         for (size_t j = 0; j < count; j++)
             named |= strcmp(demands[j].group, never->group) == 0 && strcmp(demands[j].name, never->name) == 0;
@@ -129,7 +130,7 @@ static void drop_covered(struct arena *arena, struct plan_rule *rule) {
     rule->resource_count = kept;
 }
 
-void plan_make_rules(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
+void plan_make_rules(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
     struct demand *demands = NULL;
     size_t demand_count = 0;
     for (size_t i = 0; i < count; i++)
@@ -154,32 +155,32 @@ void plan_make_rules(struct arena *arena, struct plan_policy *policy, const stru
 // ---- parameters ----
 
 // The i-th condition that an object must meet whatever else holds; NULL: there are no more.
-static const struct ir_expr *condition_of(const struct ir_expr *selects, size_t i) {
-    if (selects->kind == IR_AND) return i < selects->operand_count ? selects->operands[i] : NULL;
+static const struct formula *condition_of(const struct formula *selects, size_t i) {
+    if (selects->kind == FORMULA_AND) return i < selects->operand_count ? selects->operands[i] : NULL;
     return i == 0 ? selects : NULL;
 }
 
-static const struct ir_expr *required_label(const struct ir_lock *lock, const char *key) {
-    const struct ir_expr *atom;
+static const struct formula *required_label(const struct lock *lock, const char *key) {
+    const struct formula *atom;
     for (size_t i = 0; (atom = condition_of(lock->selects, i)); i++)
-        if (atom->kind == IR_LABEL && strcmp(atom->key, key) == 0) return atom;
+        if (atom->kind == FORMULA_LABEL && strcmp(atom->key, key) == 0) return atom;
     return NULL;
 }
 
 // The label that most of the locks ask for, those for a value twice; the first by name of several, NULL where there is
 // none.
-static const char *common_label(struct arena *arena, const struct ir_lock **locks, size_t count) {
-    struct names weights;
-    names_init(&weights, arena);
+static const char *common_label(struct arena *arena, const struct lock **locks, size_t count) {
+    struct map weights;
+    map_init(&weights, arena);
     const char *best = NULL;
     size_t most = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct ir_expr *atom;
+        const struct formula *atom;
         for (size_t j = 0; (atom = condition_of(locks[i]->selects, j)); j++) {
-            if (atom->kind != IR_LABEL) continue;
-            size_t *weight = names_get(&weights, atom->key);
-            if (!weight) names_set(&weights, atom->key, weight = ARENA_NEW(arena, size_t));
-            *weight += atom->test == TEST_IN ? 2 : 1;
+            if (atom->kind != FORMULA_LABEL) continue;
+            size_t *weight = map_get(&weights, atom->key);
+            if (!weight) map_set(&weights, atom->key, weight = ARENA_NEW(arena, size_t));
+            *weight += atom->compare == CMP_IN ? 2 : 1;
             if (*weight < most || (*weight == most && strcmp(atom->key, best) > 0)) continue;
             best = atom->key;
             most = *weight;
@@ -189,16 +190,16 @@ static const char *common_label(struct arena *arena, const struct ir_lock **lock
 }
 
 // Takes the locks that ask for the label away, and keeps which of its values they ask for.
-static void select_label(struct arena *arena, struct plan_selector *selector, const struct ir_lock **locks,
+static void select_label(struct arena *arena, struct plan_selector *selector, const struct lock **locks,
                          size_t *count) {
     enum { MAX_VALUES = 100 };
     bool exact = true;
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
-        const struct ir_expr *atom = required_label(locks[i], selector->key);
+        const struct formula *atom = required_label(locks[i], selector->key);
         if (!atom) locks[kept++] = locks[i];
         if (!atom || !exact) continue;
-        exact = atom->test == TEST_IN;
+        exact = atom->compare == CMP_IN;
         for (size_t j = 0; exact && j < atom->value_count; j++) {
             bool known = false;
             for (size_t k = 0; k < selector->value_count && !known; k++)
@@ -231,10 +232,10 @@ static int compare_selectors(const void *a, const void *b) {
 // A selector for each label, so that few labels cover all locks. They only spare evaluations: what is locked is said by
 // the expression. An object with several of the labels is evaluated once for each, and each binding goes through all
 // objects of the namespace, which is cheaper than to evaluate them as long as there are few.
-static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks, size_t count) {
+static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
     enum { MAX_SELECTORS = 8 };
-    const struct ir_lock **left = ARENA_ARRAY(arena, const struct ir_lock *, count);
-    memcpy(left, locks, count * sizeof(const struct ir_lock *));
+    const struct lock **left = ARENA_ARRAY(arena, const struct lock *, count);
+    memcpy(left, locks, count * sizeof(const struct lock *));
     while (count) {
         struct plan_selector selector = {.key = common_label(arena, left, count)};
         if (selector.key && policy->selector_count < MAX_SELECTORS) {
@@ -250,13 +251,13 @@ static void narrow_params(struct arena *arena, struct plan_policy *policy, const
 }
 
 // Looking objects up in namespaces where none is locked would be for nothing.
-static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                               size_t count) {
     enum { MAX_NAMESPACES = 100 };
     const char **namespaces = NULL;
     size_t namespace_count = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct ir_scope *scope = &locks[i]->scope;
+        const struct object_scope *scope = &locks[i]->scope;
         if (scope->where != IN_NAMESPACES) return;
         for (size_t j = 0; j < scope->namespace_count; j++) {
             bool known = false;
@@ -271,13 +272,13 @@ static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, c
     policy->namespace_count = namespace_count;
 }
 
-bool plan_denies_act(const struct ir_lock *lock, const struct ir_act *act) {
-    return (lock->acts & act->act) || (act->act == ACT_SCALE && ir_requires_replicas(lock));
+bool plan_denies_act(const struct lock *lock, const struct kube_act *act) {
+    return (lock->acts & act->act) || (act->act == ACT_SCALE && lock_requires_replicas(lock));
 }
 
 // The subresources of the shape that some lock of the policy is about.
 void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, const struct family *family,
-                              const struct ir_lock **locks, size_t count) {
+                              const struct lock **locks, size_t count) {
     static const struct {
         const char *plural, *kind;
     } only[SHAPE_COUNT] = {[SHAPE_EVICTIONS] = {"pods", "Pod"},
@@ -292,14 +293,14 @@ void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, c
         .version = "*",
         .namespaced = only[family->shape].plural || (parent ? parent->namespaced : locks[0]->scope.where != IN_CLUSTER),
     };
-    for (size_t i = 0; i < ir_act_count; i++) {
+    for (size_t i = 0; i < kube_act_count; i++) {
         bool denied = false;
-        for (size_t j = 0; j < count && !denied; j++) denied = plan_denies_act(locks[j], &ir_acts[i]);
-        if (ir_acts[i].shape != family->shape || !denied) continue;
-        if (parent && !catalog_list_has(parent->subresources, ir_acts[i].subresource)) continue;
-        rule.operations = ir_acts[i].operation;
+        for (size_t j = 0; j < count && !denied; j++) denied = plan_denies_act(locks[j], &kube_acts[i]);
+        if (kube_acts[i].shape != family->shape || !denied) continue;
+        if (parent && !text_has_word(parent->subresources, kube_acts[i].subresource)) continue;
+        rule.operations = kube_acts[i].operation;
         ARENA_PUSH(arena, rule.resources, rule.resource_count,
-                   arena_printf(arena, "%s/%s", plural, ir_acts[i].subresource));
+                   arena_printf(arena, "%s/%s", plural, kube_acts[i].subresource));
     }
     static const char *const bindings = "bindings"; // the same as objects of their own
     if (family->shape == SHAPE_BINDINGS) ARENA_PUSH(arena, rule.resources, rule.resource_count, bindings);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/value.h"
@@ -19,7 +19,7 @@ static void add_text(struct text *text, const char *part) {
     text_printf(text, "%zu:%s", strlen(part), part);
 }
 
-static void add_path(struct text *text, const struct ir_path *path) {
+static void add_path(struct text *text, const struct field_path *path) {
     text_printf(text, "%d", path->variable);
     for (size_t i = 0; i < path->count; i++) {
         text_add_char(text, '/');
@@ -30,41 +30,42 @@ static void add_path(struct text *text, const struct ir_path *path) {
     }
 }
 
-static char type_letter(const struct ir_expr *expr) {
+static char type_letter(const struct formula *expr) {
     bool strings = true;
     for (size_t i = 0; i < expr->value_count; i++) strings &= expr->values[i]->kind == VALUE_STRING;
     return strings ? 's' : 'n';
 }
 
-static void add_structure(struct text *text, const struct ir_expr *expr) {
-    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->test, expr->frozen,
+static void add_structure(struct text *text, const struct formula *expr) {
+    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->frozen,
                 expr->operations);
     if (expr->quantity) text_add_string(text, " quantity");
     if (expr->is_text) text_add_string(text, " text");
     if (expr->not_of_node) text_add_string(text, " others");
     text_add_char(text, ' ');
     if (expr->key) add_text(text, expr->key);
-    if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) add_path(text, &expr->path);
+    if (expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL)
+        add_path(text, &expr->path);
     if (expr->value_count) text_add_char(text, type_letter(expr));
-    if (expr->kind == IR_CEL && expr->cel) add_text(text, cel_text(expr->cel));
+    if (expr->kind == FORMULA_CEL && expr->cel) add_text(text, cel_text(expr->cel));
     for (size_t i = 0; i < expr->operand_count; i++) add_structure(text, expr->operands[i]);
     text_add_char(text, ')');
 }
 
-static void add_targets(struct text *text, const struct ir_target *targets, size_t count) {
+static void add_targets(struct text *text, const struct target *targets, size_t count) {
     for (size_t i = 0; i < count; i++)
         text_printf(text, " %s.%s", targets[i].name ? targets[i].name : "*", targets[i].group ? targets[i].group : "*");
 }
 
 // Two locks may share a table exactly when their structures are the same text.
-const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
+const char *plan_structure(struct arena *arena, const struct lock *lock) {
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
                 (lock->acts & ACT_SCALE) != 0, lock->requires ? 1 + lock->ratchets : 0, lock->all_but_paths,
                 (int)lock->exemption, lock->guard_labels, lock->guard_label_in, lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
-    if (ir_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
+    if (scope_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');
     add_targets(&text, lock->scope.excepts, lock->scope.except_count);
     for (size_t i = 0; lock->scope.where == IN_ANY_NAMESPACE && i < lock->scope.namespace_count; i++)
@@ -87,9 +88,9 @@ const char *plan_structure(struct arena *arena, const struct ir_lock *lock) {
 
 // ---- the model ----
 
-static struct ir_expr *copy_expr(struct arena *arena, const struct ir_expr *expr) {
+static struct formula *copy_expr(struct arena *arena, const struct formula *expr) {
     if (!expr) return NULL;
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *expr;
     copy->operands = NULL;
     copy->operand_count = 0;
@@ -98,8 +99,8 @@ static struct ir_expr *copy_expr(struct arena *arena, const struct ir_expr *expr
     return copy;
 }
 
-static void copy_subjects(struct arena *arena, struct ir_subjects *subjects) {
-    struct ir_expr **others = subjects->others;
+static void copy_subjects(struct arena *arena, struct subjects *subjects) {
+    struct formula **others = subjects->others;
     const size_t count = subjects->other_count;
     subjects->others = NULL;
     subjects->other_count = 0;
@@ -107,8 +108,8 @@ static void copy_subjects(struct arena *arena, struct ir_subjects *subjects) {
         ARENA_PUSH(arena, subjects->others, subjects->other_count, copy_expr(arena, others[i]));
 }
 
-static struct ir_lock *copy_lock(struct arena *arena, const struct ir_lock *lock) {
-    struct ir_lock *copy = ARENA_NEW(arena, struct ir_lock);
+static struct lock *copy_lock(struct arena *arena, const struct lock *lock) {
+    struct lock *copy = ARENA_NEW(arena, struct lock);
     *copy = *lock;
     copy->scope.namespace_selector = copy_expr(arena, lock->scope.namespace_selector);
     copy->selects = copy_expr(arena, lock->selects);
@@ -121,18 +122,18 @@ static struct ir_lock *copy_lock(struct arena *arena, const struct ir_lock *lock
 
 struct atoms {
     struct arena *arena;
-    const struct ir_expr **items;
+    const struct formula **items;
     size_t count;
 };
 
-static void collect(struct atoms *atoms, const struct ir_expr *expr) {
+static void collect(struct atoms *atoms, const struct formula *expr) {
     if (!expr) return;
     if (expr->value_count) ARENA_PUSH(atoms->arena, atoms->items, atoms->count, expr);
     for (size_t i = 0; i < expr->operand_count; i++) collect(atoms, expr->operands[i]);
 }
 
 // The atoms with constants, in an order that is the same for all locks of one structure.
-static struct atoms atoms_of(struct arena *arena, const struct ir_lock *lock) {
+static struct atoms atoms_of(struct arena *arena, const struct lock *lock) {
     struct atoms atoms = {.arena = arena};
     collect(&atoms, lock->scope.namespace_selector);
     collect(&atoms, lock->selects);
@@ -179,14 +180,15 @@ static void settle(struct plan_column *column, size_t rows) {
 }
 
 // Of the objects themselves the operations; of what connects to them the subresources.
-static void set_operations(struct arena *arena, struct plan_column *column, size_t row, const struct ir_lock *lock,
+static void set_operations(struct arena *arena, struct plan_column *column, size_t row, const struct lock *lock,
                            enum shape shape) {
     const char *texts[4];
     const unsigned operations = lock->denies;
     size_t count = 0;
     if (shape != SHAPE_OBJECTS) {
-        for (size_t i = 0; i < ir_act_count; i++)
-            if (ir_acts[i].shape == shape && (lock->acts & ir_acts[i].act)) texts[count++] = ir_acts[i].subresource;
+        for (size_t i = 0; i < kube_act_count; i++)
+            if (kube_acts[i].shape == shape && (lock->acts & kube_acts[i].act))
+                texts[count++] = kube_acts[i].subresource;
         set_texts(arena, column, row, texts, count);
         return;
     }
@@ -196,7 +198,8 @@ static void set_operations(struct arena *arena, struct plan_column *column, size
     set_texts(arena, column, row, texts, count);
 }
 
-static void set_resources(struct arena *arena, struct plan_column *column, size_t row, const struct ir_scope *scope) {
+static void set_resources(struct arena *arena, struct plan_column *column, size_t row,
+                          const struct object_scope *scope) {
     const char **texts = ARENA_ARRAY(arena, const char *, scope->target_count);
     size_t count = 0;
     for (size_t i = 0; i < scope->target_count; i++)
@@ -205,8 +208,8 @@ static void set_resources(struct arena *arena, struct plan_column *column, size_
     set_texts(arena, column, row, texts, count);
 }
 
-static enum plan_type column_type(const struct ir_expr *atom) {
-    if (atom->test == TEST_IN && (atom->kind != IR_GROUP && atom->kind != IR_EXTRA))
+static enum plan_type column_type(const struct formula *atom) {
+    if (atom->compare == CMP_IN && (atom->kind != FORMULA_GROUP && atom->kind != FORMULA_EXTRA))
         return type_letter(atom) == 's' ? PLAN_STRINGS : PLAN_SCALARS;
     return type_letter(atom) == 's' ? PLAN_STRING : PLAN_NUMBER;
 }
@@ -229,7 +232,7 @@ static void fill_columns(struct arena *arena, struct plan_table *table, enum sha
     init_column(arena, &table->glass_groups, "GlassGroups", PLAN_STRINGS, rows);
     init_column(arena, &table->messages, "Messages", PLAN_STRING, rows);
     for (size_t row = 0; row < rows; row++) {
-        const struct ir_lock *lock = table->locks[row];
+        const struct lock *lock = table->locks[row];
         const struct atoms own = atoms_of(arena, lock);
         for (size_t i = 0; i < atoms.count; i++)
             set_row(&table->columns[i], row, own.items[i]->values, own.items[i]->value_count);
@@ -254,7 +257,7 @@ static void fill_columns(struct arena *arena, struct plan_table *table, enum sha
 // A lock that names more values than this for one key is found by its other keys.
 enum { MAX_KEYS_OF_LOCK = 256 };
 
-static bool is_plain_text_path(const struct ir_expr *atom) {
+static bool is_plain_text_path(const struct formula *atom) {
     for (size_t i = 0; i < atom->path.count; i++)
         if (!atom->path.segments[i].key) return false;
     return atom->path.variable < 0 && !atom->frozen && type_letter(atom) == 's';
@@ -262,23 +265,23 @@ static bool is_plain_text_path(const struct ir_expr *atom) {
 
 // Atoms that stand alone in the conjunction and name exact texts. Labels, names and namespaces have no slash, so that
 // they join with one; annotations and fields may hold any text, so that one of them can be the last part of a key.
-static bool can_be_key(const struct ir_expr *atom, bool last) {
-    if (atom->test != TEST_IN || atom->state != STATE_SELF || !atom->value_count) return false;
-    if (last) return atom->kind == IR_ANNOTATION || (atom->kind == IR_FIELD && is_plain_text_path(atom));
-    return atom->kind == IR_LABEL || atom->kind == IR_NAME || atom->kind == IR_NAMESPACE_LABEL;
+static bool can_be_key(const struct formula *atom, bool last) {
+    if (atom->compare != CMP_IN || atom->state != STATE_SELF || !atom->value_count) return false;
+    if (last) return atom->kind == FORMULA_ANNOTATION || (atom->kind == FORMULA_FIELD && is_plain_text_path(atom));
+    return atom->kind == FORMULA_LABEL || atom->kind == FORMULA_NAME || atom->kind == FORMULA_NAMESPACE_LABEL;
 }
 
-static void add_key_atoms(struct arena *arena, struct plan_table *table, const struct ir_expr *formula, bool last) {
-    const bool chain = formula && formula->kind == IR_AND;
+static void add_key_atoms(struct arena *arena, struct plan_table *table, const struct formula *formula, bool last) {
+    const bool chain = formula && formula->kind == FORMULA_AND;
     for (size_t i = 0; formula && i < (chain ? formula->operand_count : 1); i++) {
-        const struct ir_expr *atom = chain ? formula->operands[i] : formula;
+        const struct formula *atom = chain ? formula->operands[i] : formula;
         if (!can_be_key(atom, last)) continue;
         ARENA_PUSH(arena, table->key_atoms, table->key_count, atom);
         if (last) return;
     }
 }
 
-static const struct plan_column *column_of(const struct plan_table *table, const struct ir_expr *atom) {
+static const struct plan_column *column_of(const struct plan_table *table, const struct formula *atom) {
     static const struct plan_column none = {.uniform = true}; // of atoms without constants
     for (size_t i = 0; i < table->atom_count; i++)
         if (table->atoms[i] == atom) return &table->columns[i];
@@ -326,13 +329,13 @@ static bool too_many_keys(const struct plan_table *table) {
 }
 
 static void fill_keys(struct arena *arena, struct plan_table *table) {
-    const struct ir_lock *model = table->model;
+    const struct lock *model = table->model;
     table->key_namespace = model->scope.where == IN_NAMESPACES;
     add_key_atoms(arena, table, model->scope.namespace_selector, false);
     add_key_atoms(arena, table, model->selects, false);
     add_key_atoms(arena, table, model->selects, true);
     while (table->key_count && too_many_keys(table)) table->key_count--;
-    if (!table->key_count) table->key_resource = !ir_has_wildcard(&model->scope);
+    if (!table->key_count) table->key_resource = !scope_has_wildcard(&model->scope);
     if (too_many_keys(table)) table->key_resource = false;
     if (too_many_keys(table)) table->key_namespace = false;
     if (!table->key_count && !table->key_namespace && !table->key_resource) return;
@@ -374,8 +377,8 @@ static const char *name_of(struct arena *arena, const struct plan_table *table) 
     if (table->key_namespace) text_add_string(&text, "namespace");
     if (table->key_resource) text_add_string(&text, text.len ? "Resource" : "resource");
     for (size_t i = 0; i < table->key_count; i++) {
-        const struct ir_expr *atom = table->key_atoms[i];
-        const char *word = atom->kind == IR_NAME ? "name" : atom->kind == IR_FIELD ? "field" : atom->key;
+        const struct formula *atom = table->key_atoms[i];
+        const char *word = atom->kind == FORMULA_NAME ? "name" : atom->kind == FORMULA_FIELD ? "field" : atom->key;
         bool capital = text.len > 0;
         for (; *word && text.len < 40; word++) {
             const bool letter = (*word >= 'a' && *word <= 'z') || (*word >= 'A' && *word <= 'Z');
@@ -398,51 +401,51 @@ static int compare_tables(const void *a, const void *b) {
 
 static void name_tables(struct arena *arena, struct plan_policy *policy) {
     for (size_t i = 0; i < policy->table_count; i++) policy->tables[i].name = name_of(arena, &policy->tables[i]);
-    struct names counts;
-    names_init(&counts, arena);
+    struct map counts;
+    map_init(&counts, arena);
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
         if (table->row_count < 2) continue;
-        size_t *count = names_get(&counts, table->name);
-        if (!count) names_set(&counts, table->name, count = ARENA_NEW(arena, size_t));
+        size_t *count = map_get(&counts, table->name);
+        if (!count) map_set(&counts, table->name, count = ARENA_NEW(arena, size_t));
         ++*count;
     }
     // Only names that two tables would share are told apart, by their structure, so that a new table leaves others
     // alone. Two structures may have one hash.
-    struct names taken;
-    names_init(&taken, arena);
+    struct set taken;
+    set_init(&taken, arena);
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
-        const size_t *count = names_get(&counts, table->name);
+        const size_t *count = map_get(&counts, table->name);
         if (table->row_count < 2 || *count < 2) continue;
-        const uint64_t hash = names_hash(plan_structure(arena, table->locks[0])) & 0xffffffff;
+        const uint64_t hash = text_hash(plan_structure(arena, table->locks[0])) & 0xffffffff;
         const char *name = arena_printf(arena, "%s_x%08" PRIx64, table->name, hash);
         table->name = name;
-        for (size_t n = 2; !names_add(&taken, table->name); n++) table->name = arena_printf(arena, "%s_y%zu", name, n);
+        for (size_t n = 2; !set_add(&taken, table->name); n++) table->name = arena_printf(arena, "%s_y%zu", name, n);
     }
 }
 
 // A CEL expression that fails refuses only under `on error deny`: with `allow` it must not take other locks with it.
 // And an expression has room for the authorizer checks of one lock only.
-static bool must_be_alone(const struct ir_lock *lock) {
-    return (lock->fail_open && ir_reads_fields(lock)) || ir_asks_authorizer(lock);
+static bool must_be_alone(const struct lock *lock) {
+    return (lock->fail_open && lock_reads_fields(lock)) || lock_asks_authorizer(lock);
 }
 
-void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct ir_lock **locks,
+void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                       const char **structures, size_t count) {
-    struct names known;
-    names_init(&known, arena);
+    struct map known;
+    map_init(&known, arena);
     struct plan_table **tables = NULL;
     size_t table_count = 0;
     for (size_t i = 0; i < count; i++) {
         const char *structure = structures[i];
         if (must_be_alone(locks[i]))
             structure = arena_printf(arena, "%zu:%s %s", strlen(locks[i]->id), locks[i]->id, structure);
-        struct plan_table *table = names_get(&known, structure);
+        struct plan_table *table = map_get(&known, structure);
         if (!table) {
             table = ARENA_NEW(arena, struct plan_table);
             table->model = copy_lock(arena, locks[i]);
-            names_set(&known, structure, table);
+            map_set(&known, structure, table);
             ARENA_PUSH(arena, tables, table_count, table);
         }
         ARENA_PUSH(arena, table->locks, table->row_count, locks[i]);
@@ -464,7 +467,7 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
 // ---- sizes ----
 
 // About what a lock adds to the text of its policy: its name once a column, its constants, its message.
-size_t plan_weight(struct arena *arena, const struct ir_lock *lock) {
+size_t plan_weight(struct arena *arena, const struct lock *lock) {
     enum { COLUMNS = 6, PUNCTUATION = 100 };
     const struct atoms atoms = atoms_of(arena, lock);
     size_t bytes = strlen(lock->message) + COLUMNS * strlen(lock->id) + PUNCTUATION;

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "emit/manifest.h"
 #include "emit/plan.h"
 #include "kubernetes/catalog.h"
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 #define RBAC_GROUP_NAME "rbac.authorization.k8s.io"
 
@@ -21,7 +22,7 @@ static struct value *sorted_list(struct arena *arena, const char **strings, size
 }
 
 // One rule for each API group.
-static struct value *rules_of(struct arena *arena, const struct ir_grant *grant) {
+static struct value *rules_of(struct arena *arena, const struct grant *grant) {
     const char **groups = NULL;
     size_t group_count = 0;
     for (size_t i = 0; i < grant->scope.target_count; i++) {
@@ -36,7 +37,7 @@ static struct value *rules_of(struct arena *arena, const struct ir_grant *grant)
         const char **resources = NULL;
         size_t count = 0;
         for (size_t j = 0; j < grant->scope.target_count; j++) {
-            const struct ir_target *target = &grant->scope.targets[j];
+            const struct target *target = &grant->scope.targets[j];
             if (strcmp(target->group ? target->group : "*", groups[i]) != 0) continue;
             const char *resource = target->name ? target->name : "*";
             if (target->subresource) resource = arena_printf(arena, "%s/%s", resource, target->subresource);
@@ -53,7 +54,7 @@ static struct value *rules_of(struct arena *arena, const struct ir_grant *grant)
     return rules;
 }
 
-static struct value *subjects_of(struct arena *arena, const struct ir_rbac_subject *accounts, size_t count) {
+static struct value *subjects_of(struct arena *arena, const struct rbac_subject *accounts, size_t count) {
     struct value *subjects = value_list(arena);
     for (size_t i = 0; i < count; i++) {
         struct value *subject = value_map(arena);
@@ -73,7 +74,7 @@ static struct value *subjects_of(struct arena *arena, const struct ir_rbac_subje
 // roleRef cannot be changed. It does not need to be: role and binding share their name, so that another role is another
 // binding as well. Without accounts, the role is for others to bind.
 static void add_pair(struct manifest *manifest, const char *policy, const char *namespace, const char *name,
-                     struct span span, struct value *rules, const struct ir_rbac_subject *accounts, size_t count) {
+                     struct span span, struct value *rules, const struct rbac_subject *accounts, size_t count) {
     struct arena *arena = manifest->arena;
     const bool cluster = !*namespace;
     struct value *role =
@@ -90,19 +91,19 @@ static void add_pair(struct manifest *manifest, const char *policy, const char *
     value_set(arena, binding, "subjects", subjects_of(arena, accounts, count));
 }
 
-static void add_grant(struct manifest *manifest, const struct ir_grant *grant, const char *namespace) {
+static void add_grant(struct manifest *manifest, const struct grant *grant, const char *namespace) {
     add_pair(manifest, grant->policy, namespace, grant->role, grant->span, rules_of(manifest->arena, grant),
              grant->subjects, grant->subject_count);
 }
 
-void rbac_emit(struct manifest *manifest, const struct ir *ir) {
-    for (size_t i = 0; i < ir->account_count; i++) {
-        const struct ir_account *account = ir->accounts[i];
+void rbac_emit(struct manifest *manifest, const struct policies *policies) {
+    for (size_t i = 0; i < policies->account_count; i++) {
+        const struct account *account = policies->accounts[i];
         (void)manifest_add(manifest, MANIFEST_SERVICE_ACCOUNT, account->policy, account->namespace, account->name,
                            account->span);
     }
-    for (size_t i = 0; i < ir->grant_count; i++) {
-        const struct ir_grant *grant = ir->grants[i];
+    for (size_t i = 0; i < policies->grant_count; i++) {
+        const struct grant *grant = policies->grants[i];
         if (grant->scope.where != IN_NAMESPACES) add_grant(manifest, grant, "");
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
             add_grant(manifest, grant, grant->scope.namespaces[j]);
@@ -145,40 +146,40 @@ struct places {
     size_t by_params_count;
 };
 
-static struct place *place_of(struct arena *arena, struct names *known, struct places *places, const char *policy,
+static struct place *place_of(struct arena *arena, struct map *known, struct places *places, const char *policy,
                               const char *namespace) {
     // Names of namespaces have no slash.
     const char *key = arena_printf(arena, "%s/%s", namespace, policy);
-    struct place *place = names_get(known, key);
+    struct place *place = map_get(known, key);
     if (place) return place;
     place = ARENA_NEW(arena, struct place);
     place->namespace = namespace;
-    names_set(known, key, place);
+    map_set(known, key, place);
     ARENA_PUSH(arena, places->items, places->count, place);
     return place;
 }
 
 // By policy, for those that have a deployer.
-static void index_places(const struct manifest *manifest, const struct ir *ir, const struct plan *plan,
-                         struct names *places) {
-    struct names known;
-    names_init(places, manifest->arena);
-    names_init(&known, manifest->arena);
-    for (size_t i = 0; i < ir->deployer_count; i++) {
+static void index_places(const struct manifest *manifest, const struct policies *policies, const struct plan *plan,
+                         struct map *places) {
+    struct map known;
+    map_init(places, manifest->arena);
+    map_init(&known, manifest->arena);
+    for (size_t i = 0; i < policies->deployer_count; i++) {
         struct places *own = ARENA_NEW(manifest->arena, struct places);
-        names_set(places, ir->deployers[i]->policy, own);
-        (void)place_of(manifest->arena, &known, own, ir->deployers[i]->policy, "");
+        map_set(places, policies->deployers[i]->policy, own);
+        (void)place_of(manifest->arena, &known, own, policies->deployers[i]->policy, "");
     }
     for (size_t i = 0; i < manifest->count; i++) {
         const struct manifest_object *object = &manifest->objects[i];
-        struct places *own = names_get(places, object->policy);
+        struct places *own = map_get(places, object->policy);
         if (!own) continue;
         struct place *place = place_of(manifest->arena, &known, own, object->policy, object->namespace);
         ARENA_PUSH(manifest->arena, place->objects, place->count, i);
     }
     for (size_t i = 0; i < plan->count; i++) {
         const struct plan_policy *policy = &plan->policies[i];
-        struct places *own = policy->by_params ? names_get(places, policy->policy) : NULL;
+        struct places *own = policy->by_params ? map_get(places, policy->policy) : NULL;
         if (own) ARENA_PUSH(manifest->arena, own->by_params, own->by_params_count, policy);
     }
 }
@@ -234,15 +235,15 @@ static void add_needed(struct manifest *manifest, const struct places *places, c
     }
 }
 
-void rbac_emit_deployers(struct manifest *manifest, const struct ir *ir, const struct plan *plan) {
+void rbac_emit_deployers(struct manifest *manifest, const struct policies *policies, const struct plan *plan) {
     struct arena *arena = manifest->arena;
-    struct names known;
-    index_places(manifest, ir, plan, &known);
-    for (size_t i = 0; i < ir->deployer_count; i++) {
-        const struct ir_deployer *deployer = ir->deployers[i];
+    struct map known;
+    index_places(manifest, policies, plan, &known);
+    for (size_t i = 0; i < policies->deployer_count; i++) {
+        const struct deployer *deployer = policies->deployers[i];
         const char *name =
             names_of_object(arena, arena_printf(arena, "%s-deployer", names_part(arena, deployer->policy)));
-        const struct places *places = names_get(&known, deployer->policy);
+        const struct places *places = map_get(&known, deployer->policy);
         for (size_t j = 0; j < places->count; j++) {
             const struct place *place = places->items[j];
             struct value *rules = value_list(arena);

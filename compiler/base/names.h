@@ -1,34 +1,11 @@
-// A map from names to whatever they stand for; keys are compared as text. Lives in an arena, is never shrunk.
+// Names that are put together.
 #ifndef KLOCK_NAMES_H
 #define KLOCK_NAMES_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct arena;
 
-struct names {
-    struct arena *arena;
-    struct names_slot {
-        const char *name;
-        void *value;
-    } * slots;
-    size_t count, capacity;
-};
-
-void names_init(struct names *names, struct arena *arena);
-// NULL when the name is unknown.
-void *names_get(const struct names *names, const char *name);
-// Adds the name or replaces what it stands for; the key is not copied and the value must not be NULL.
-void names_set(struct names *names, const char *name, void *value);
-// For a map that is only a set: adds the name and tells whether it is new.
-bool names_add(struct names *names, const char *name);
-// FNV-1a of the text: the same on every machine.
-uint64_t names_hash(const char *text);
-
-// ---- names that are put together ----
-//
 // A name is put together from words of ours and texts of the user's, and different parts have to give different names,
 // also where they are compiled apart. So each text is written in a way that leaves marks to us, and can be read back.
 

@@ -131,3 +131,19 @@ size_t utf8_length(const char *bytes, size_t len) {
 int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
+
+bool text_has_word(const char *list, const char *word) {
+    const size_t len = strlen(word);
+    for (const char *at = list; *at;) {
+        const size_t item = strcspn(at, " ");
+        if (item == len && strncmp(at, word, len) == 0) return true;
+        at += item + (at[item] == ' ');
+    }
+    return false;
+}
+
+uint64_t text_hash(const char *text) {
+    uint64_t hash = 14695981039346656037U;
+    for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++) hash = (hash ^ *byte) * 1099511628211U;
+    return hash;
+}

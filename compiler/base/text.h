@@ -33,6 +33,11 @@ size_t utf8_encode(uint32_t code_point, char out[4]);
 // Number of code points; the text must be valid UTF-8.
 size_t utf8_length(const char *bytes, size_t len);
 
+// Whether the blank-separated list has the word.
+bool text_has_word(const char *list, const char *word);
+// FNV-1a of the text: the same on every machine.
+uint64_t text_hash(const char *text);
+
 // Sorts C strings by their bytes, as every list that reaches the output is sorted. For qsort over const char *.
 int compare_strings(const void *a, const void *b);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "check/check_parts.h"
 #include "report/diag.h"
 
@@ -85,16 +85,16 @@ static bool drop_of_broken(const struct accepting *accepting, const struct ast_i
 // Drops what is accepted, and what is said of one actor at every other of its locks.
 static void settle(struct arena *arena, const struct accepting *accepting) {
     struct diags *diags = accepting->diags;
-    struct names said;
-    names_init(&said, arena);
+    struct map said;
+    map_init(&said, arena);
     size_t kept = 0;
     for (size_t i = 0; i < diags->count; i++) {
         const struct diagnostic *diagnostic = &diags->items[i];
         bool drop = i < accepting->count && accepting->accepted[i];
         const bool of_actor = diagnostic->code == DIAG_ACTOR_WITHOUT_GRANT || diagnostic->code == DIAG_ACTOR_NOT_SEALED;
         if (!drop && of_actor) {
-            drop = names_get(&said, diagnostic->message) != NULL;
-            names_set(&said, diagnostic->message, diags);
+            drop = map_get(&said, diagnostic->message) != NULL;
+            map_set(&said, diagnostic->message, diags);
         }
         if (drop)
             diags->warnings--;
@@ -104,9 +104,10 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
     diags->count = kept;
 }
 
-void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
-           bool is_static, unsigned minor) {
-    struct checking checking = {.arena = arena, .diags = diags, .ir = ir, .is_static = is_static, .minor = minor};
+void check(struct arena *arena, struct diags *diags, const struct policies *policies, struct unit *const *units,
+           size_t unit_count, bool is_static, unsigned minor) {
+    struct checking checking = {
+        .arena = arena, .diags = diags, .policies = policies, .is_static = is_static, .minor = minor};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
     check_locks(&checking);

@@ -8,11 +8,11 @@
 
 struct arena;
 struct diags;
-struct ir;
+struct policies;
 struct unit;
 
 // Takes away the warnings that their block accepts with `allow CODE`, and reports acceptances of nothing.
-void check(struct arena *arena, struct diags *diags, const struct ir *ir, struct unit *const *units, size_t unit_count,
-           bool is_static, unsigned minor);
+void check(struct arena *arena, struct diags *diags, const struct policies *policies, struct unit *const *units,
+           size_t unit_count, bool is_static, unsigned minor);
 
 #endif

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "check/check_parts.h"
 #include "kubernetes/catalog.h"
@@ -10,7 +10,7 @@
 
 // ---- claims and volumes ----
 
-void check_volumes(const struct checking *checking, const struct ir_lock *lock) {
+void check_volumes(const struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
     diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
                 "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
@@ -19,7 +19,7 @@ void check_volumes(const struct checking *checking, const struct ir_lock *lock) 
 }
 
 // The other way around: a claim is no better than its volume.
-void check_claims(const struct checking *checking, const struct ir_lock *lock) {
+void check_claims(const struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.claims) || check_has_derived(checking, lock, "guard volumes") ||
         check_holds_some_volumes(checking, lock))
         return;
@@ -33,8 +33,8 @@ void check_claims(const struct checking *checking, const struct ir_lock *lock) {
 // ---- surplus: controllers take in what has their labels, and delete what is too much ----
 
 // The kinds of which a controller deletes some when it has too many, and has not made all that it counts.
-static const struct resource *crowded_kind(const struct checking *checking, const struct ir_scope *scope) {
-    for (size_t i = 0; i < ir_workload_count; i++) {
+static const struct resource *crowded_kind(const struct checking *checking, const struct object_scope *scope) {
+    for (size_t i = 0; i < kube_workload_count; i++) {
         const struct surrounding *workload = &checking->around.workloads[i];
         for (size_t j = 0; j < workload->owned_count; j++)
             if (check_takes_in(scope, workload->owned[j])) return workload->owned[j];
@@ -43,19 +43,19 @@ static const struct resource *crowded_kind(const struct checking *checking, cons
 }
 
 // Said once with the lock, also of what it cascades to.
-void check_surplus(struct checking *checking, const struct ir_lock *lock) {
+void check_surplus(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || lock->scope.subresource || !(lock->denies & OP_DELETE) ||
         lock->exemption != EXEMPT_CONTROLLERS || (lock->derived && !strstr(lock->id, " (cascade)")))
         return;
     const struct resource *open = NULL;
     for (size_t i = 0; i < check_part_count(lock) && !open; i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         const struct resource *kind = crowded_kind(checking, &part.scope);
         if (kind && !check_holds_writes(checking, lock, &part, kind)) open = kind;
     }
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
-    if (!open || names_get(&checking->crowded, said)) return;
-    names_set(&checking->crowded, said, checking);
+    if (!open || map_get(&checking->crowded, said)) return;
+    map_set(&checking->crowded, said, checking);
     const char *code = diag_info(DIAG_SURPLUS)->code;
     if (lock->guard_owners) {
         diag_report(checking->diags, DIAG_SURPLUS, lock->span,
@@ -82,21 +82,21 @@ const struct check_command check_commands[] = {
 };
 const size_t check_command_count = sizeof check_commands / sizeof *check_commands;
 
-static bool is_open(const struct checking *checking, const struct ir_lock *lock, size_t index) {
+static bool is_open(const struct checking *checking, const struct lock *lock, size_t index) {
     const struct surrounding *given = &checking->around.commands[index];
     const unsigned update = lock->path_count ? 0 : OP_UPDATE;
     if (check_commands[index].level > lock->exemption || !given->itself ||
         !(check_commands[index].operations & lock->denies & (OP_DELETE | update)))
         return false;
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < given->owned_count && check_takes_in(&part.scope, given->itself); j++)
             if (!check_holds_all(checking, lock, &part, given->owned[j])) return true;
     }
     return false;
 }
 
-void check_commanded(const struct checking *checking, const struct ir_lock *lock) {
+void check_commanded(const struct checking *checking, const struct lock *lock) {
     if (lock->scope.subresource) return;
     size_t index = 0;
     while (index < check_command_count && !is_open(checking, lock, index)) index++;
@@ -110,11 +110,11 @@ void check_commanded(const struct checking *checking, const struct ir_lock *lock
 
 // ---- scaling: a workload that may not be deleted, but scaled to nothing ----
 
-void check_scaled_away(const struct checking *checking, const struct ir_lock *lock) {
+void check_scaled_away(const struct checking *checking, const struct lock *lock) {
     const bool cascades = check_has_derived(checking, lock, "cascade");
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
-        for (size_t j = 0; j < ir_workload_count; j++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < kube_workload_count; j++) {
             const struct resource *workload = checking->around.workloads[j].itself;
             if (!cascades || !check_takes_in(&part.scope, workload) ||
                 check_holds_changes(checking, lock, &part, workload, true))

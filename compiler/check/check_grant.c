@@ -2,20 +2,20 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "check/check_parts.h"
 #include "data/value.h"
 #include "report/diag.h"
 
-static bool has_verb(const struct ir_grant *grant, const char *verb) {
+static bool has_verb(const struct grant *grant, const char *verb) {
     for (size_t i = 0; i < grant->verb_count; i++)
         if (strcmp(grant->verbs[i], verb) == 0 || strcmp(grant->verbs[i], "*") == 0) return true;
     return false;
 }
 
-static bool covers(const struct ir_scope *scope, const char *group, const char *resource) {
+static bool covers(const struct object_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
+        const struct target *target = &scope->targets[i];
         if ((!target->group || strcmp(target->group, group) == 0) &&
             (!target->name || strcmp(target->name, resource) == 0))
             return true;
@@ -23,13 +23,13 @@ static bool covers(const struct ir_scope *scope, const char *group, const char *
     return false;
 }
 
-static void warn(const struct checking *checking, const struct ir_grant *grant, const char *verb, const char *why) {
+static void warn(const struct checking *checking, const struct grant *grant, const char *verb, const char *why) {
     diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb,
                 why);
     diag_help(checking->diags, "withhold it, or accept it: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
 }
 
-static void check_verbs(const struct checking *checking, const struct ir_grant *grant) {
+static void check_verbs(const struct checking *checking, const struct grant *grant) {
     if (has_verb(grant, "impersonate"))
         warn(checking, grant, "impersonate", "admission sees the identity that was taken, not who took it");
     if (has_verb(grant, "bind")) warn(checking, grant, "bind", "the holder can give out roles beyond its own");
@@ -37,7 +37,7 @@ static void check_verbs(const struct checking *checking, const struct ir_grant *
 }
 
 // Who may change policies and bindings unlocks everything.
-static void check_policies(const struct checking *checking, const struct ir_grant *grant) {
+static void check_policies(const struct checking *checking, const struct grant *grant) {
     static const char group[] = "admissionregistration.k8s.io";
     static const char *const writes[] = {"update", "patch", "delete", "deletecollection"};
     if (!covers(&grant->scope, group, "validatingadmissionpolicies") &&
@@ -58,11 +58,11 @@ static const char *account_user(struct arena *arena, const char *namespace, cons
 }
 
 // The users that the grant names, service accounts among them.
-static const char **users_of(struct arena *arena, const struct ir_grant *grant, size_t *ret_count) {
+static const char **users_of(struct arena *arena, const struct grant *grant, size_t *ret_count) {
     const char **users = ARENA_ARRAY(arena, const char *, grant->subject_count);
     *ret_count = 0;
     for (size_t i = 0; i < grant->subject_count; i++) {
-        const struct ir_rbac_subject *subject = &grant->subjects[i];
+        const struct rbac_subject *subject = &grant->subjects[i];
         if (subject->kind == RBAC_SERVICE_ACCOUNT)
             users[(*ret_count)++] = account_user(arena, subject->namespace, subject->name);
         if (subject->kind == RBAC_USER) users[(*ret_count)++] = subject->name;
@@ -82,49 +82,49 @@ struct users {
     size_t count;
 };
 struct locks {
-    const struct ir_lock **items;
+    const struct lock **items;
     size_t count;
 };
 struct held {
     struct users accounts; // that locks are exclusive to
     struct locks secrets,
-        secrets_by_label; // locks on secrets with exclusive actors: all, and those that name no namespace
-    struct names accounts_in, secrets_in; // namespace → struct users *, struct locks *
+        secrets_by_label;               // locks on secrets with exclusive actors: all, and those that name no namespace
+    struct map accounts_in, secrets_in; // namespace → struct users *, struct locks *
 };
 
-static void hold_account(struct arena *arena, struct held *held, struct names *known, const char *user) {
+static void hold_account(struct arena *arena, struct held *held, struct map *known, const char *user) {
     static const char prefix[] = "system:serviceaccount:";
     const char *rest = user + sizeof prefix - 1;
     const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
-    if (!colon || names_get(known, user)) return;
-    names_set(known, user, held);
+    if (!colon || map_get(known, user)) return;
+    map_set(known, user, held);
     ARENA_PUSH(arena, held->accounts.items, held->accounts.count, user);
     const char *namespace = arena_copy(arena, rest, (size_t)(colon - rest));
-    struct users *users = names_get(&held->accounts_in, namespace);
-    if (!users) names_set(&held->accounts_in, namespace, users = ARENA_NEW(arena, struct users));
+    struct users *users = map_get(&held->accounts_in, namespace);
+    if (!users) map_set(&held->accounts_in, namespace, users = ARENA_NEW(arena, struct users));
     ARENA_PUSH(arena, users->items, users->count, user);
 }
 
-static void hold_secrets(struct arena *arena, struct held *held, const struct ir_lock *lock) {
+static void hold_secrets(struct arena *arena, struct held *held, const struct lock *lock) {
     if (!lock->exclusive.label_count || !covers(&lock->scope, "", "secrets")) return;
     ARENA_PUSH(arena, held->secrets.items, held->secrets.count, lock);
     if (lock->scope.where != IN_NAMESPACES)
         ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
     for (size_t i = 0; lock->scope.where == IN_NAMESPACES && i < lock->scope.namespace_count; i++) {
-        struct locks *locks = names_get(&held->secrets_in, lock->scope.namespaces[i]);
-        if (!locks) names_set(&held->secrets_in, lock->scope.namespaces[i], locks = ARENA_NEW(arena, struct locks));
+        struct locks *locks = map_get(&held->secrets_in, lock->scope.namespaces[i]);
+        if (!locks) map_set(&held->secrets_in, lock->scope.namespaces[i], locks = ARENA_NEW(arena, struct locks));
         ARENA_PUSH(arena, locks->items, locks->count, lock);
     }
 }
 
 static void hold(const struct checking *checking, struct held *held) {
-    struct names known;
+    struct map known;
     *held = (struct held){0};
-    names_init(&known, checking->arena);
-    names_init(&held->accounts_in, checking->arena);
-    names_init(&held->secrets_in, checking->arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
+    map_init(&known, checking->arena);
+    map_init(&held->accounts_in, checking->arena);
+    map_init(&held->secrets_in, checking->arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
             hold_account(checking->arena, held, &known, lock->exclusive.users[j]);
         hold_secrets(checking->arena, held, lock);
@@ -139,20 +139,20 @@ static const char *other_account(const struct users *accounts, const char **user
 }
 
 // Who may create pods in the namespace of a service account may run as it.
-static void check_pods(const struct checking *checking, const struct held *held, const struct ir_grant *grant) {
+static void check_pods(const struct checking *checking, const struct held *held, const struct grant *grant) {
     if (!has_verb(grant, "create") || !covers(&grant->scope, "", "pods")) return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count), *other = NULL;
     if (grant->scope.where != IN_NAMESPACES) other = other_account(&held->accounts, users, count);
     for (size_t i = 0; grant->scope.where == IN_NAMESPACES && i < grant->scope.namespace_count && !other; i++)
-        other = other_account(names_get(&held->accounts_in, grant->scope.namespaces[i]), users, count);
+        other = other_account(map_get(&held->accounts_in, grant->scope.namespaces[i]), users, count);
     if (other) warn(checking, grant, "create pods", arena_printf(checking->arena, "a pod there can run as %s", other));
 }
 
 // The first of them whose actors are others than those of the grant.
-static const struct ir_lock *lock_of_others(const struct locks *locks, const char **users, size_t count) {
+static const struct lock *lock_of_others(const struct locks *locks, const char **users, size_t count) {
     for (size_t i = 0; locks && i < locks->count; i++) {
-        const struct ir_subjects *exclusive = &locks->items[i]->exclusive;
+        const struct subjects *exclusive = &locks->items[i]->exclusive;
         bool shared = false;
         for (size_t j = 0; j < exclusive->user_count && !shared; j++)
             shared = is_among(users, count, exclusive->users[j]);
@@ -162,16 +162,16 @@ static const struct ir_lock *lock_of_others(const struct locks *locks, const cha
 }
 
 // A grant of reads on secrets that a lock keeps to others.
-static void check_secret_reads(const struct checking *checking, const struct held *held, const struct ir_grant *grant) {
+static void check_secret_reads(const struct checking *checking, const struct held *held, const struct grant *grant) {
     if (!covers(&grant->scope, "", "secrets") ||
         !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch")))
         return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count);
     const bool anywhere = grant->scope.where != IN_NAMESPACES;
-    const struct ir_lock *lock = lock_of_others(anywhere ? &held->secrets : &held->secrets_by_label, users, count);
+    const struct lock *lock = lock_of_others(anywhere ? &held->secrets : &held->secrets_by_label, users, count);
     for (size_t i = 0; !anywhere && i < grant->scope.namespace_count && !lock; i++)
-        lock = lock_of_others(names_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
+        lock = lock_of_others(map_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
     if (!lock) return;
     diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
                 "grant '%s' reads the secrets that lock '%s' keeps to others", grant->name, lock->name);
@@ -182,7 +182,7 @@ static void check_secret_reads(const struct checking *checking, const struct hel
 
 // ---- exclusive actors without a grant ----
 
-static const char *subject_key(struct arena *arena, const struct ir_rbac_subject *subject) {
+static const char *subject_key(struct arena *arena, const struct rbac_subject *subject) {
     switch (subject->kind) {
     case RBAC_SERVICE_ACCOUNT:
         return arena_printf(arena, "user %s", account_user(arena, subject->namespace, subject->name));
@@ -192,24 +192,25 @@ static const char *subject_key(struct arena *arena, const struct ir_rbac_subject
     return "";
 }
 
-static void check_actor(const struct checking *checking, struct names *granted, const struct ir_lock *lock,
-                        const char *kind, const char *name) {
+static void check_actor(const struct checking *checking, struct map *granted, const struct lock *lock, const char *kind,
+                        const char *name) {
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
     // Said of every lock, so that each may accept it; check keeps the first that does not.
-    if (names_get(granted, key)) return;
+    if (map_get(granted, key)) return;
     diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
     diag_help(checking->diags, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
 }
 
 static void check_actors(const struct checking *checking) {
-    struct names granted;
-    names_init(&granted, checking->arena);
-    for (size_t i = 0; i < checking->ir->grant_count; i++)
-        for (size_t j = 0; j < checking->ir->grants[i]->subject_count; j++)
-            names_set(&granted, subject_key(checking->arena, &checking->ir->grants[i]->subjects[j]), checking->arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
+    struct map granted;
+    map_init(&granted, checking->arena);
+    for (size_t i = 0; i < checking->policies->grant_count; i++)
+        for (size_t j = 0; j < checking->policies->grants[i]->subject_count; j++)
+            map_set(&granted, subject_key(checking->arena, &checking->policies->grants[i]->subjects[j]),
+                    checking->arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
         if (lock->derived) continue;
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
             check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
@@ -220,14 +221,14 @@ static void check_actors(const struct checking *checking) {
 
 // What the policy emits needs somebody to look after it.
 static void check_deployers(const struct checking *checking) {
-    struct names known;
-    names_init(&known, checking->arena);
-    for (size_t i = 0; i < checking->ir->deployer_count; i++)
-        names_set(&known, checking->ir->deployers[i]->policy, checking->arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
-        if (!lock->keeps_output || names_get(&known, lock->policy)) continue;
-        names_set(&known, lock->policy, checking->arena);
+    struct map known;
+    map_init(&known, checking->arena);
+    for (size_t i = 0; i < checking->policies->deployer_count; i++)
+        map_set(&known, checking->policies->deployers[i]->policy, checking->arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
+        if (!lock->keeps_output || map_get(&known, lock->policy)) continue;
+        map_set(&known, lock->policy, checking->arena);
         diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
                     "lock '%s' keeps what policy '%s' emits, and nobody is said to apply it", lock->name, lock->policy);
         diag_help(checking->diags, "say who applies it: deployer SUBJECT; or accept it: allow %s",
@@ -236,18 +237,18 @@ static void check_deployers(const struct checking *checking) {
 }
 
 void check_grants(const struct checking *checking) {
-    const struct ir *ir = checking->ir;
+    const struct policies *policies = checking->policies;
     struct held held;
     hold(checking, &held);
-    for (size_t i = 0; i < ir->grant_count; i++) {
-        check_verbs(checking, ir->grants[i]);
-        check_policies(checking, ir->grants[i]);
-        check_pods(checking, &held, ir->grants[i]);
-        check_secret_reads(checking, &held, ir->grants[i]);
+    for (size_t i = 0; i < policies->grant_count; i++) {
+        check_verbs(checking, policies->grants[i]);
+        check_policies(checking, policies->grants[i]);
+        check_pods(checking, &held, policies->grants[i]);
+        check_secret_reads(checking, &held, policies->grants[i]);
     }
     check_actors(checking);
-    if (checking->is_static && (ir->grant_count || ir->account_count)) {
-        const struct span span = ir->grant_count ? ir->grants[0]->span : ir->accounts[0]->span;
+    if (checking->is_static && (policies->grant_count || policies->account_count)) {
+        const struct span span = policies->grant_count ? policies->grants[0]->span : policies->accounts[0]->span;
         diag_report(checking->diags, DIAG_NOT_STATIC, span,
                     "static manifests hold no RBAC: grants and accounts are left out");
         diag_help(checking->diags, "apply them with --target api from a file of their own");

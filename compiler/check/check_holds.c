@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "cel/celexpr.h"
 #include "check/check_parts.h"
@@ -46,40 +46,40 @@ static void find_surroundings(struct checking *checking) {
     around->volumes = find_plural("", "persistentvolumes");
     around->claims = find_plural("", "persistentvolumeclaims");
     around->signing_requests = find_plural("certificates.k8s.io", "certificatesigningrequests");
-    around->workloads = ARENA_ARRAY(arena, struct surrounding, ir_workload_count);
-    for (size_t i = 0; i < ir_workload_count; i++) {
-        around->workloads[i].itself = find_plural(ir_workloads[i].group, ir_workloads[i].plural);
-        add_owned(arena, &around->workloads[i], ir_workloads[i].owns);
+    around->workloads = ARENA_ARRAY(arena, struct surrounding, kube_workload_count);
+    for (size_t i = 0; i < kube_workload_count; i++) {
+        around->workloads[i].itself = find_plural(kube_workloads[i].group, kube_workloads[i].plural);
+        add_owned(arena, &around->workloads[i], kube_workloads[i].owns);
     }
     around->commands = ARENA_ARRAY(arena, struct surrounding, check_command_count);
     for (size_t i = 0; i < check_command_count; i++) {
         around->commands[i].itself = find_plural(check_commands[i].group, check_commands[i].plural);
         add_owned(arena, &around->commands[i], check_commands[i].given_by);
     }
-    around->exempted = ARENA_ARRAY(arena, const struct resource *, ir_exemption_count);
-    for (size_t i = 0; i < ir_exemption_count; i++)
-        if (ir_exemptions[i].resource)
-            around->exempted[i] = find_plural(ir_exemptions[i].resource_group, ir_exemptions[i].resource);
+    around->exempted = ARENA_ARRAY(arena, const struct resource *, kube_exemption_count);
+    for (size_t i = 0; i < kube_exemption_count; i++)
+        if (kube_exemptions[i].resource)
+            around->exempted[i] = find_plural(kube_exemptions[i].resource_group, kube_exemptions[i].resource);
 }
 
-static bool is_of(const struct ir_target *target, const struct resource *resource) {
+static bool is_of(const struct target *target, const struct resource *resource) {
     return target->resource ? target->resource == resource
                             : !target->name && (!target->group || strcmp(target->group, resource->group) == 0);
 }
 
 static bool is_never_locked(const struct resource *resource) {
-    for (size_t i = 0; i < ir_never_locked_count; i++)
-        if (strcmp(ir_never_locked[i].group, resource->group) == 0 &&
-            strcmp(ir_never_locked[i].name, resource->plural) == 0)
+    for (size_t i = 0; i < kube_never_locked_count; i++)
+        if (strcmp(kube_never_locked[i].group, resource->group) == 0 &&
+            strcmp(kube_never_locked[i].name, resource->plural) == 0)
             return true;
     return false;
 }
 
-bool check_takes_in(const struct ir_scope *scope, const struct resource *resource) {
+bool check_takes_in(const struct object_scope *scope, const struct resource *resource) {
     for (size_t i = 0; i < scope->except_count; i++)
         if (is_of(&scope->excepts[i], resource)) return false;
     for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
+        const struct target *target = &scope->targets[i];
         if (!is_of(target, resource)) continue;
         // A wildcard takes in what is of its own scope alone.
         if (target->resource || ((scope->where != IN_CLUSTER) == resource->namespaced && !is_never_locked(resource)))
@@ -88,12 +88,12 @@ bool check_takes_in(const struct ir_scope *scope, const struct resource *resourc
     return false;
 }
 
-size_t check_part_count(const struct ir_lock *lock) {
+size_t check_part_count(const struct lock *lock) {
     return lock->part_count ? lock->part_count : 1;
 }
 
-struct ir_part check_part(const struct ir_lock *lock, size_t index) {
-    return lock->part_count ? lock->parts[index] : (struct ir_part){lock->scope, lock->selects};
+struct lock_object check_part(const struct lock *lock, size_t index) {
+    return lock->part_count ? lock->parts[index] : (struct lock_object){lock->scope, lock->selects};
 }
 
 // ---- formulas as text ----
@@ -116,8 +116,8 @@ static void add_constant(struct text *text, const struct value *value) {
 }
 
 // The same text exactly for formulas that are built alike.
-static void add_formula(struct text *text, const struct ir_expr *expr) {
-    text_printf(text, "(%d %d %d %u %d%d%d %d", (int)expr->kind, (int)expr->state, (int)expr->test, expr->operations,
+static void add_formula(struct text *text, const struct formula *expr) {
+    text_printf(text, "(%d %d %d %u %d%d%d %d", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->operations,
                 expr->frozen, expr->quantity, expr->is_text, expr->path.variable);
     if (expr->key) add_part(text, expr->key);
     for (size_t i = 0; i < expr->path.count; i++) {
@@ -130,8 +130,8 @@ static void add_formula(struct text *text, const struct ir_expr *expr) {
     text_add_char(text, ')');
 }
 
-const char *check_formula(struct arena *arena, const struct ir_expr *expr) {
-    if (expr->kind == IR_TRUE) return "";
+const char *check_formula(struct arena *arena, const struct formula *expr) {
+    if (expr->kind == FORMULA_TRUE) return "";
     struct text text;
     text_init(&text, arena);
     add_formula(&text, expr);
@@ -146,11 +146,11 @@ enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // bes
 // Locks that hold the same thing: found by who passes them, where they are many.
 struct holders {
     struct holder {
-        const struct ir_lock *lock;
+        const struct lock *lock;
         enum exemption level; // up to which it lets controllers do it
     } * items;
     size_t count;
-    struct names by_passer; // struct holders *
+    struct map by_passer; // struct holders *
 };
 
 // Valid until the next one is asked for.
@@ -170,7 +170,7 @@ static const char *entry(const struct checking *checking, const struct resource 
 // Who asks: the lock that something else may close a way for, and up to which level what closes it may let controllers
 // pass.
 struct asking {
-    const struct ir_lock *lock;
+    const struct lock *lock;
     enum exemption level;
 };
 
@@ -186,13 +186,13 @@ static bool some_holds(const struct holders *holders, const struct asking *askin
 static bool has(const struct checking *checking, const struct asking *asking, const struct resource *resource,
                 unsigned operation, const char *place, const char *selection, const char *condition) {
     const struct holders *holders =
-        names_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
+        map_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
     if (!holders) return false;
     if (holders->count <= LOOKED_AT) return some_holds(holders, asking);
     const struct passers passers = check_passers(checking, asking->lock);
-    bool held = some_holds(names_get(&holders->by_passer, ""), asking);
+    bool held = some_holds(map_get(&holders->by_passer, ""), asking);
     for (size_t i = 0; i < passers.count && !held; i++)
-        held = some_holds(names_get(&holders->by_passer, passers.keys[i]), asking);
+        held = some_holds(map_get(&holders->by_passer, passers.keys[i]), asking);
     return held;
 }
 
@@ -205,7 +205,7 @@ static void add_text(struct arena *arena, struct texts_of *texts, const char *te
     ARENA_PUSH(arena, texts->items, texts->count, text);
 }
 
-static struct texts_of places_of(struct arena *arena, const struct ir_scope *scope) {
+static struct texts_of places_of(struct arena *arena, const struct object_scope *scope) {
     struct texts_of places = {0};
     if (scope->where == IN_CLUSTER) add_text(arena, &places, "-");
     if (scope->where == IN_ANY_NAMESPACE) add_text(arena, &places, "*");
@@ -217,51 +217,52 @@ static struct texts_of places_of(struct arena *arena, const struct ir_scope *sco
 
 // What a lock with this selection holds: whatever satisfies the whole of it, or one side of an `or`; and what can be
 // asked for by name: objects, and the definitions of a group.
-static void add_selections(struct arena *arena, const struct ir_expr *expr, struct texts_of *selections) {
-    if (ir_has_cel(expr)) return;
+static void add_selections(struct arena *arena, const struct formula *expr, struct texts_of *selections) {
+    if (formula_has_cel(expr)) return;
     add_text(arena, selections, check_formula(arena, expr));
-    for (size_t i = 0; i < expr->operand_count && expr->kind == IR_OR; i++)
+    for (size_t i = 0; i < expr->operand_count && expr->kind == FORMULA_OR; i++)
         add_selections(arena, expr->operands[i], selections);
-    const bool is_of_spec = expr->kind == IR_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
+    const bool is_of_spec = expr->kind == FORMULA_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
                             expr->path.segments[0].key && strcmp(expr->path.segments[0].key, "spec") == 0 &&
                             expr->path.segments[1].key &&
-                            catalog_list_has("group scope signerName", expr->path.segments[1].key);
-    for (size_t i = 0; i < expr->value_count && expr->test == TEST_IN && (is_of_spec || expr->kind == IR_NAME); i++)
+                            text_has_word("group scope signerName", expr->path.segments[1].key);
+    for (size_t i = 0; i < expr->value_count && expr->compare == CMP_IN && (is_of_spec || expr->kind == FORMULA_NAME);
+         i++)
         if (expr->values[i]->kind == VALUE_STRING)
             add_text(arena, selections,
                      arena_printf(arena, "%s %s", is_of_spec ? expr->path.segments[1].key : "name",
                                   expr->values[i]->as.string));
 }
 
-static bool is_path_of_spec(const struct ir_path *path) {
+static bool is_path_of_spec(const struct field_path *path) {
     return path->count == 1 && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
 }
 
-static unsigned held_operations(const struct ir_lock *lock) {
+static unsigned held_operations(const struct lock *lock) {
     bool spec = !lock->path_count;
     for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++) spec |= is_path_of_spec(&lock->paths[i]);
     return spec ? lock->denies : lock->denies & ~(unsigned)OP_UPDATE;
 }
 
-static struct holders *holders_in(struct arena *arena, struct names *map, const char *key) {
-    struct holders *holders = names_get(map, key);
+static struct holders *holders_in(struct arena *arena, struct map *map, const char *key) {
+    struct holders *holders = map_get(map, key);
     if (holders) return holders;
     holders = ARENA_NEW(arena, struct holders);
-    names_init(&holders->by_passer, arena);
-    names_set(map, arena_copy(arena, key, strlen(key)), holders);
+    map_init(&holders->by_passer, arena);
+    map_set(map, arena_copy(arena, key, strlen(key)), holders);
     return holders;
 }
 
 // Up to which level the lock lets controllers do it: what a level adds for others is nothing here.
-static enum exemption level_of(const struct ir_lock *lock, const struct resource *resource, unsigned operation) {
+static enum exemption level_of(const struct lock *lock, const struct resource *resource, unsigned operation) {
     enum exemption level = EXEMPT_NONE;
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        const bool other = operation >= ACT_OF_SCALING, collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
+        const bool other = operation >= ACT_OF_SCALING, collects = strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;
         const bool reaches =
-            operation == ACT_OF_SCALING ? catalog_list_has(exemption->subresources, "scale")
+            operation == ACT_OF_SCALING ? text_has_word(exemption->subresources, "scale")
             : operation == ACT_OF_STATUS
-                ? catalog_list_has(exemption->subresources, "status")
+                ? text_has_word(exemption->subresources, "status")
                 : *exemption->subresources == '*' || *exemption->subresources == ' ' || !*exemption->subresources;
         if (exemption->level > lock->exemption || exemption->level <= level || !reaches ||
             !(exemption->operations & (other ? OP_UPDATE : operation)) || exemption->limit == ONLY_TERMINATING ||
@@ -276,7 +277,7 @@ static enum exemption level_of(const struct ir_lock *lock, const struct resource
 
 // A lock that is put into the map.
 struct indexed {
-    const struct ir_lock *lock;
+    const struct lock *lock;
     const char *condition, *passer; // the rarest one
 };
 
@@ -299,18 +300,18 @@ static void add_entries(struct checking *checking, const struct indexed *indexed
 }
 
 // Whether an object could be taken out of the selection first.
-static bool can_be_left(const struct ir_lock *lock, const struct ir_expr *selects) {
+static bool can_be_left(const struct lock *lock, const struct formula *selects) {
     const bool changes = (lock->denies & OP_UPDATE) && !lock->path_count;
-    return !lock->derived && !lock->guard_labels && !changes && !ir_is_immutable(selects);
+    return !lock->derived && !lock->guard_labels && !changes && !formula_is_immutable(selects);
 }
 
 // Of a right that is asked for, each lock has its own.
-static const char *condition_of(struct arena *arena, const struct ir_lock *lock) {
+static const char *condition_of(struct arena *arena, const struct lock *lock) {
     const char *condition = check_formula(arena, lock->condition);
-    return ir_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
+    return formula_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
 }
 
-static bool is_whole_status(const struct ir_lock *lock) {
+static bool is_whole_status(const struct lock *lock) {
     bool whole = !lock->path_count;
     for (size_t i = 0; i < lock->path_count && !lock->all_but_paths; i++)
         whole |= lock->paths[i].count == 1 && lock->paths[i].segments[0].key &&
@@ -318,8 +319,8 @@ static bool is_whole_status(const struct ir_lock *lock) {
     return whole;
 }
 
-static void index_status(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
-    const struct ir_lock *lock = indexed->lock;
+static void index_status(struct checking *checking, const struct indexed *indexed, const struct lock_object *part) {
+    const struct lock *lock = indexed->lock;
     const struct texts_of places = places_of(checking->arena, &part->scope);
     struct texts_of selections = {0};
     if (!(lock->denies & OP_UPDATE) || !is_whole_status(lock) || can_be_left(lock, part->selects)) return;
@@ -330,18 +331,18 @@ static void index_status(struct checking *checking, const struct indexed *indexe
 }
 
 // The labels of all namespaces that the lock keeps as they are, or all labels.
-static void index_labels(struct checking *checking, const struct indexed *indexed, const struct ir_part *part,
+static void index_labels(struct checking *checking, const struct indexed *indexed, const struct lock_object *part,
                          const struct texts_of *places) {
-    const struct ir_lock *lock = indexed->lock;
+    const struct lock *lock = indexed->lock;
     const struct resource *namespaces = checking->around.namespaces;
-    if (!(lock->denies & OP_UPDATE) || part->selects->kind != IR_TRUE || lock->all_but_paths ||
+    if (!(lock->denies & OP_UPDATE) || part->selects->kind != FORMULA_TRUE || lock->all_but_paths ||
         !check_takes_in(&part->scope, namespaces))
         return;
     struct texts_of labels = {0};
     if (!lock->path_count) add_text(checking->arena, &labels, "");
     for (size_t i = 0; i < lock->path_count; i++) {
-        const struct ir_path *path = &lock->paths[i];
-        if (path->count < 2 || !ir_is_metadata_path(path) || !path->segments[1].key ||
+        const struct field_path *path = &lock->paths[i];
+        if (path->count < 2 || !path_is_metadata(path) || !path->segments[1].key ||
             strcmp(path->segments[1].key, "labels") != 0)
             continue;
         add_text(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
@@ -349,9 +350,9 @@ static void index_labels(struct checking *checking, const struct indexed *indexe
     add_entries(checking, indexed, namespaces, ACT_OF_LABELS, places, &labels);
 }
 
-static void index_part(struct checking *checking, const struct indexed *indexed, const struct ir_part *part) {
+static void index_part(struct checking *checking, const struct indexed *indexed, const struct lock_object *part) {
     struct arena *arena = checking->arena;
-    const struct ir_lock *lock = indexed->lock;
+    const struct lock *lock = indexed->lock;
     const struct surroundings *around = &checking->around;
     const unsigned operations = held_operations(lock);
     const struct texts_of places = places_of(arena, &part->scope);
@@ -385,25 +386,25 @@ void check_index_holds(struct checking *checking) {
     ARENA_PUSH(arena, around->resources, around->count, around->signing_requests);
     // Each kind of pods' owners is a workload itself; pods are what all of them own.
     ARENA_PUSH(arena, around->resources, around->count, find_plural("", "pods"));
-    for (size_t i = 0; i < ir_workload_count; i++)
+    for (size_t i = 0; i < kube_workload_count; i++)
         ARENA_PUSH(arena, around->resources, around->count, around->workloads[i].itself);
     for (size_t i = 0; i < check_command_count; i++)
         for (size_t j = 0; j < around->commands[i].owned_count; j++)
             ARENA_PUSH(arena, around->resources, around->count, around->commands[i].owned[j]);
-    names_init(&checking->held, arena);
+    map_init(&checking->held, arena);
     check_count_passers(checking);
     checking->entry = ARENA_NEW(arena, struct text);
     text_init(checking->entry, arena);
-    names_init(&checking->derived, arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
-        if (lock->derived)
-            names_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
+    map_init(&checking->derived, arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
+        if (lock->derived) map_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
         const char *own = lock->scope.subresource;
-        if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || ir_has_cel(lock->condition)) continue;
+        if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || formula_has_cel(lock->condition))
+            continue;
         const struct indexed indexed = {lock, condition_of(arena, lock), check_rarest_passer(checking, lock)};
         for (size_t j = 0; j < check_part_count(lock); j++) {
-            const struct ir_part part = check_part(lock, j);
+            const struct lock_object part = check_part(lock, j);
             if (own)
                 index_status(checking, &indexed, &part);
             else
@@ -414,29 +415,29 @@ void check_index_holds(struct checking *checking) {
 
 // ---- questions ----
 
-bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part) {
-    return names_get(&checking->derived, arena_printf(checking->arena, "%s %s (%s)", lock->policy, lock->name, part)) !=
+bool check_has_derived(const struct checking *checking, const struct lock *lock, const char *part) {
+    return map_get(&checking->derived, arena_printf(checking->arena, "%s %s (%s)", lock->policy, lock->name, part)) !=
            NULL;
 }
 
-bool check_holds_object(const struct checking *checking, const struct ir_lock *lock, const struct resource *resource,
+bool check_holds_object(const struct checking *checking, const struct lock *lock, const struct resource *resource,
                         const char *what) {
     const struct asking asking = {lock, lock->exemption};
     return has(checking, &asking, resource, OP_DELETE, "-", "", "") ||
            (what && has(checking, &asking, resource, OP_DELETE, "-", what, ""));
 }
 
-bool check_holds_namespace(const struct checking *checking, const struct ir_lock *lock, const char *name) {
+bool check_holds_namespace(const struct checking *checking, const struct lock *lock, const char *name) {
     // The API server lets nobody delete these.
-    return catalog_list_has("default kube-public kube-system", name) ||
+    return text_has_word("default kube-public kube-system", name) ||
            check_holds_object(checking, lock, checking->around.namespaces,
                               arena_printf(checking->arena, "name %s", name));
 }
 
-bool check_holds_labeled(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *selector) {
+bool check_holds_labeled(const struct checking *checking, const struct lock *lock, const struct formula *selector) {
     struct arena *arena = checking->arena;
     return check_holds_object(checking, lock, checking->around.namespaces,
-                              check_formula(arena, ir_of_namespace(arena, selector)));
+                              check_formula(arena, formula_of_namespace(arena, selector)));
 }
 
 static bool holds_at(const struct checking *checking, const struct asking *asking, const struct resource *resource,
@@ -451,33 +452,33 @@ static bool holds_at(const struct checking *checking, const struct asking *askin
 }
 
 static bool is_system(const char *namespace) {
-    for (size_t i = 0; i < ir_system_namespace_count; i++)
-        if (strcmp(ir_system_namespaces[i], namespace) == 0) return true;
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        if (strcmp(kube_system_namespaces[i], namespace) == 0) return true;
     return false;
 }
 
 // In each of the places where the part is. `*` leaves out the system namespaces, which labels may take in.
-static bool holds(const struct checking *checking, const struct asking *asking, const struct ir_part *part,
+static bool holds(const struct checking *checking, const struct asking *asking, const struct lock_object *part,
                   const struct resource *resource, unsigned operation, const char *selection, const char *condition) {
     const struct texts_of places = places_of(checking->arena, &part->scope);
-    const enum ir_where where = part->scope.where;
+    const enum where where = part->scope.where;
     for (size_t i = 0; i < places.count; i++) {
         const char *place = places.items[i];
         if (holds_at(checking, asking, resource, operation, place, selection, condition)) continue;
         const bool wide = where == IN_LABELED_NAMESPACES || (where == IN_NAMESPACES && !is_system(place));
         if (!wide || !holds_at(checking, asking, resource, operation, "*", selection, condition)) return false;
-        for (size_t j = 0; j < ir_system_namespace_count && where == IN_LABELED_NAMESPACES; j++)
-            if (!holds_at(checking, asking, resource, operation, ir_system_namespaces[j], selection, condition))
+        for (size_t j = 0; j < kube_system_namespace_count && where == IN_LABELED_NAMESPACES; j++)
+            if (!holds_at(checking, asking, resource, operation, kube_system_namespaces[j], selection, condition))
                 return false;
     }
     return true;
 }
 
-static const char *known_condition(const struct checking *checking, const struct ir_lock *lock) {
-    return ir_has_cel(lock->condition) ? NULL : condition_of(checking->arena, lock);
+static const char *known_condition(const struct checking *checking, const struct lock *lock) {
+    return formula_has_cel(lock->condition) ? NULL : condition_of(checking->arena, lock);
 }
 
-bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_alike(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource, bool alike) {
     // Controllers go on with what they own, as under `guard owners` and `cascade`.
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
@@ -485,7 +486,7 @@ bool check_holds_alike(const struct checking *checking, const struct ir_lock *lo
     return holds(checking, &asking, part, resource, OP_DELETE, selection, known_condition(checking, lock));
 }
 
-bool check_holds_changes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_changes(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                          const struct resource *resource, bool alike) {
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
     const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
@@ -493,14 +494,14 @@ bool check_holds_changes(const struct checking *checking, const struct ir_lock *
 }
 
 // Whether the formula asks nothing but who and where.
-static bool is_of_requester(const struct ir_expr *expr) {
-    bool only =
-        ir_needs_name_only(expr) && expr->kind != IR_NAME && expr->kind != IR_RESOURCE && expr->kind != IR_OPERATION;
+static bool is_of_requester(const struct formula *expr) {
+    bool only = formula_needs_name_only(expr) && expr->kind != FORMULA_NAME && expr->kind != FORMULA_RESOURCE &&
+                expr->kind != FORMULA_OPERATION;
     for (size_t i = 0; i < expr->operand_count && only; i++) only = is_of_requester(expr->operands[i]);
     return only;
 }
 
-bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_writes(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource) {
     const char *condition = is_of_requester(lock->condition) ? known_condition(checking, lock) : NULL;
     const struct asking asking = {lock, lock->exemption};
@@ -508,26 +509,26 @@ bool check_holds_writes(const struct checking *checking, const struct ir_lock *l
            holds(checking, &asking, part, resource, OP_UPDATE, NULL, condition);
 }
 
-bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_scale(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource) {
-    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    const char *selection = formula_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
     const struct asking asking = {lock, lock->exemption};
     return holds(checking, &asking, part, resource, ACT_OF_SCALING, selection, known_condition(checking, lock));
 }
 
-bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock) {
+bool check_holds_some_claims(const struct checking *checking, const struct lock *lock) {
     const struct asking asking = {lock, lock->exemption};
     return holds_at(checking, &asking, checking->around.claims, OP_DELETE, SOME, SOME, known_condition(checking, lock));
 }
 
-bool check_holds_some_volumes(const struct checking *checking, const struct ir_lock *lock) {
+bool check_holds_some_volumes(const struct checking *checking, const struct lock *lock) {
     const struct asking asking = {lock, EXEMPT_CONTROLLERS}; // the binder goes on
     const char *condition = known_condition(checking, lock);
     return holds_at(checking, &asking, checking->around.volumes, OP_DELETE, SOME, SOME, condition) &&
            holds_at(checking, &asking, checking->around.volumes, OP_UPDATE, SOME, SOME, condition);
 }
 
-bool check_holds_all(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_all(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                      const struct resource *resource) {
     static const unsigned writes[] = {OP_CREATE, OP_UPDATE, OP_DELETE};
     const struct asking asking = {lock, lock->exemption};
@@ -539,7 +540,7 @@ bool check_holds_all(const struct checking *checking, const struct ir_lock *lock
     return held;
 }
 
-bool check_holds_signing(const struct checking *checking, const struct ir_lock *lock) {
+bool check_holds_signing(const struct checking *checking, const struct lock *lock) {
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
     const struct resource *requests = checking->around.signing_requests;
     return has(checking, &asking, requests, OP_CREATE, "-", "", "") ||
@@ -548,15 +549,15 @@ bool check_holds_signing(const struct checking *checking, const struct ir_lock *
                 ""));
 }
 
-bool check_holds_status(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_status(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource) {
     // Who writes it beside controllers is what is asked.
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
-    const char *selection = ir_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    const char *selection = formula_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
     return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
 }
 
-bool check_holds_label(const struct checking *checking, const struct ir_lock *lock, const char *key) {
+bool check_holds_label(const struct checking *checking, const struct lock *lock, const char *key) {
     const struct asking asking = {lock, lock->exemption};
     const struct resource *namespaces = checking->around.namespaces;
     return has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "check/check_parts.h"
@@ -9,7 +10,7 @@
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
-static bool covers(const struct ir_scope *scope, const char *group, const char *resource) {
+static bool covers(const struct object_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++)
         if (scope->targets[i].name && strcmp(scope->targets[i].name, resource) == 0 &&
             strcmp(scope->targets[i].group, group) == 0)
@@ -17,7 +18,7 @@ static bool covers(const struct ir_scope *scope, const char *group, const char *
     return false;
 }
 
-static void check_reads(const struct checking *checking, const struct ir_lock *lock) {
+static void check_reads(const struct checking *checking, const struct lock *lock) {
     if (!covers(&lock->scope, "", "secrets")) return;
     diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span, "lock '%s' keeps nobody from reading the secrets",
                 lock->name);
@@ -49,7 +50,7 @@ static const struct {
 };
 
 // Whether one of the two leads to the other: changing either changes both.
-static bool paths_meet(const struct ir_path *path, const char *keys) {
+static bool paths_meet(const struct field_path *path, const char *keys) {
     for (size_t i = 0; i < path->count && *keys; i++) {
         const size_t len = strcspn(keys, " ");
         const char *key = path->segments[i].key;
@@ -60,7 +61,7 @@ static bool paths_meet(const struct ir_path *path, const char *keys) {
 }
 
 // Whether an update by the controller changes what the lock is about.
-static bool is_written(const struct ir_lock *lock, const char *controller, const char *plural) {
+static bool is_written(const struct lock *lock, const char *controller, const char *plural) {
     if (!lock->path_count) return true;
     for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
         if (strcmp(written[i].controller, controller) != 0 || strcmp(written[i].plural, plural) != 0) continue;
@@ -72,7 +73,7 @@ static bool is_written(const struct ir_lock *lock, const char *controller, const
 }
 
 // A user that is a prefix is that of some node.
-const char *check_controller_of(const struct ir_exemption *exemption) {
+const char *check_controller_of(const struct kube_exemption *exemption) {
     const char *name = strrchr(exemption->user, ':') + 1;
     return *name ? name : "kubelet";
 }
@@ -91,35 +92,35 @@ static const struct {
     {"persistent-volume-binder", "pods", NULL},
 };
 
-static bool has_value(const struct ir_expr *expr, const char *string) {
+static bool has_value(const struct formula *expr, const char *string) {
     for (size_t i = 0; i < expr->value_count; i++)
         if (expr->values[i]->kind == VALUE_STRING && strcmp(expr->values[i]->as.string, string) == 0) return true;
     return false;
 }
 
 // Whether the lock hardly means what the controller writes.
-static bool misses(const struct ir_lock *lock, const char *controller, const char *plural) {
-    const struct ir_expr *selects = lock->selects;
+static bool misses(const struct lock *lock, const char *controller, const char *plural) {
+    const struct formula *selects = lock->selects;
     for (size_t i = 0; i < sizeof particular / sizeof *particular; i++) {
         if (strcmp(particular[i].controller, controller) != 0 || strcmp(particular[i].plural, plural) != 0) continue;
-        const bool named = particular[i].name && selects->kind == IR_NAME && selects->test == TEST_IN &&
+        const bool named = particular[i].name && selects->kind == FORMULA_NAME && selects->compare == CMP_IN &&
                            has_value(selects, particular[i].name);
-        return selects->kind != IR_TRUE && !named;
+        return selects->kind != FORMULA_TRUE && !named;
     }
     return false;
 }
 
-bool check_means(const struct ir_lock *lock, const struct ir_exemption *exemption, const struct resource *resource) {
-    if (exemption->namespace && !ir_may_be_in(&lock->scope, exemption->namespace)) return false;
+bool check_means(const struct lock *lock, const struct kube_exemption *exemption, const struct resource *resource) {
+    if (exemption->namespace && !scope_may_be_in(&lock->scope, exemption->namespace)) return false;
     return !misses(lock, check_controller_of(exemption), resource->plural);
 }
 
 // Whether the lock refuses some of what the controller has to do.
-static bool refuses_work(const struct checking *checking, const struct ir_lock *lock, size_t index) {
-    const struct ir_exemption *exemption = &ir_exemptions[index];
+static bool refuses_work(const struct checking *checking, const struct lock *lock, size_t index) {
+    const struct kube_exemption *exemption = &kube_exemptions[index];
     const struct resource *resource = checking->around.exempted[index];
     const char *own = lock->scope.subresource;
-    const bool about = own ? catalog_list_has(exemption->subresources, own)
+    const bool about = own ? text_has_word(exemption->subresources, own)
                            : !*exemption->subresources || *exemption->subresources == ' ';
     if (exemption->level <= lock->exemption || !about || !resource || !check_takes_in(&lock->scope, resource))
         return false;
@@ -132,14 +133,14 @@ static bool refuses_work(const struct checking *checking, const struct ir_lock *
 }
 
 // Controllers whose own work on the locked resources the lock would refuse.
-static void check_starvation(const struct checking *checking, const struct ir_lock *lock) {
+static void check_starvation(const struct checking *checking, const struct lock *lock) {
     if (lock->exemption == EXEMPT_CONTROLLERS || !(lock->mode & MODE_DENY)) return;
     struct text names;
     text_init(&names, checking->arena);
     size_t count = 0;
-    for (size_t i = 0; i < ir_exemption_count; i++) {
+    for (size_t i = 0; i < kube_exemption_count; i++) {
         if (!refuses_work(checking, lock, i)) continue;
-        const char *name = check_controller_of(&ir_exemptions[i]);
+        const char *name = check_controller_of(&kube_exemptions[i]);
         if (strstr(text_string(&names), name)) continue;
         if (count++ < 3) text_printf(&names, "%s%s", names.len ? ", " : "", name);
     }
@@ -151,10 +152,10 @@ static void check_starvation(const struct checking *checking, const struct ir_lo
               diag_info(DIAG_STARVES_CONTROLLER)->code);
 }
 
-static void check_policies(const struct checking *checking, const struct ir_lock *lock) {
+static void check_policies(const struct checking *checking, const struct lock *lock) {
     static const char group[] = "admissionregistration.k8s.io";
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+        const struct target *target = &lock->scope.targets[i];
         if (target->group && strcmp(target->group, group) != 0) continue;
         if (!target->name && lock->scope.where == IN_CLUSTER) {
             diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
@@ -169,8 +170,8 @@ static void check_policies(const struct checking *checking, const struct ir_lock
     }
 }
 
-static bool is_named(const struct ir_scope *scope, const struct ir_resource_name *name) {
-    const struct ir_target *const lists[] = {scope->targets, scope->excepts};
+static bool is_named(const struct object_scope *scope, const struct kube_resource_name *name) {
+    const struct target *const lists[] = {scope->targets, scope->excepts};
     const size_t counts[] = {scope->target_count, scope->except_count};
     for (size_t list = 0; list < 2; list++)
         for (size_t i = 0; i < counts[list]; i++)
@@ -181,11 +182,11 @@ static bool is_named(const struct ir_scope *scope, const struct ir_resource_name
 }
 
 // What a wildcard leaves out and could be deleted; reviews are never there, and policies have a warning of their own.
-static void check_left_out(const struct checking *checking, const struct ir_lock *lock) {
-    static const struct ir_resource_name kinds[] = {{"coordination.k8s.io", "leases"}, {"", "events"}};
+static void check_left_out(const struct checking *checking, const struct lock *lock) {
+    static const struct kube_resource_name kinds[] = {{"coordination.k8s.io", "leases"}, {"", "events"}};
     if (lock->scope.where == IN_CLUSTER || !(lock->denies & OPS_STORED)) return;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+        const struct target *target = &lock->scope.targets[i];
         struct text out;
         text_init(&out, checking->arena);
         for (size_t j = 0; j < sizeof kinds / sizeof *kinds && !target->name; j++) {
@@ -206,16 +207,16 @@ static void check_left_out(const struct checking *checking, const struct ir_lock
 }
 
 // Requests that reach the locked object by a subresource whose own object carries no labels.
-static void check_subresources(const struct checking *checking, const struct ir_lock *lock) {
+static void check_subresources(const struct checking *checking, const struct lock *lock) {
     struct text open;
     text_init(&open, checking->arena);
     for (size_t i = 0; i < lock->scope.target_count; i++)
-        for (size_t j = 0; j < ir_act_count; j++) {
-            const struct ir_target *target = &lock->scope.targets[i];
-            const struct ir_act *act = &ir_acts[j];
-            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && ir_requires_replicas(lock) &&
+        for (size_t j = 0; j < kube_act_count; j++) {
+            const struct target *target = &lock->scope.targets[i];
+            const struct kube_act *act = &kube_acts[j];
+            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && lock_requires_replicas(lock) &&
                                                             lock->scope.where != IN_CLUSTER);
-            const bool has = !target->resource || catalog_list_has(target->resource->subresources, act->subresource);
+            const bool has = !target->resource || text_has_word(target->resource->subresources, act->subresource);
             const enum cover cover = lock->covers[act->shape];
             // What a wildcard has beside pods cannot be looked up.
             const bool covered = cover == COVER_BY_NAME ||
@@ -233,22 +234,22 @@ static void check_subresources(const struct checking *checking, const struct ir_
 
 // ---- /scale of custom resources, which writes the field that their definition names ----
 
-static bool is_below_spec(const struct ir_path *path) {
+static bool is_below_spec(const struct field_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
 }
 
-static bool is_replicas(const struct ir_path *path) {
+static bool is_replicas(const struct field_path *path) {
     return path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0;
 }
 
-static bool reads_spec(const struct ir_expr *expr) {
+static bool reads_spec(const struct formula *expr) {
     bool reads = expr && is_below_spec(&expr->path) && !is_replicas(&expr->path);
     for (size_t i = 0; expr && i < expr->operand_count && !reads; i++) reads = reads_spec(expr->operands[i]);
     return reads;
 }
 
 // Whether the lock is about a field that might be the one, and lets /scale be written all the same.
-static bool misses_scale(const struct ir_lock *lock) {
+static bool misses_scale(const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || lock->scope.subresource || (lock->acts & ACT_SCALE)) return false;
     if (reads_spec(lock->requires)) return true;
     bool names = false;
@@ -257,15 +258,14 @@ static bool misses_scale(const struct ir_lock *lock) {
     return names && (lock->denies & OP_UPDATE);
 }
 
-static void check_scale_of_custom(const struct checking *checking, const struct ir_lock *lock) {
+static void check_scale_of_custom(const struct checking *checking, const struct lock *lock) {
     if (!misses_scale(lock)) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < part.scope.target_count; j++) {
             const struct resource *resource = part.scope.targets[j].resource;
             if (!resource || resource->declared.file == SPAN_NOWHERE || part.scope.targets[j].subresource ||
-                !catalog_list_has(resource->subresources, "scale") ||
-                check_holds_scale(checking, lock, &part, resource))
+                !text_has_word(resource->subresources, "scale") || check_holds_scale(checking, lock, &part, resource))
                 continue;
             diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
                         "lock '%s' does not see requests for %s/scale, which may write another field than "
@@ -290,13 +290,13 @@ static const char added_labels[] =
     "pod-template-hash statefulset.kubernetes.io/pod-name";
 
 // Such a label without which nothing is selected; NULL where there is none.
-static const char *needed_label(const struct ir_expr *expr) {
-    if (expr->kind == IR_LABEL) return catalog_list_has(added_labels, expr->key) ? expr->key : NULL;
-    if (expr->kind != IR_AND && expr->kind != IR_OR) return NULL;
+static const char *needed_label(const struct formula *expr) {
+    if (expr->kind == FORMULA_LABEL) return text_has_word(added_labels, expr->key) ? expr->key : NULL;
+    if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR) return NULL;
     const char *needed = NULL;
     for (size_t i = 0; i < expr->operand_count; i++) {
         const char *label = needed_label(expr->operands[i]);
-        if (!label && expr->kind == IR_OR) return NULL;
+        if (!label && expr->kind == FORMULA_OR) return NULL;
         if (label) needed = label;
     }
     return needed;
@@ -304,15 +304,15 @@ static const char *needed_label(const struct ir_expr *expr) {
 
 // Whether the workloads that own such objects of the part are held. Where labels say which are meant, one kind of them
 // is taken for the right one; else it may be any kind.
-static bool is_owner_held(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+static bool is_owner_held(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                           const struct resource *owned) {
     // Jobs have owners in cron jobs alone, whose templates are elsewhere.
     static const char *const guards[] = {"guard owners", "guard owners cronjobs", "guard owners of jobs"};
-    const bool by_template = ir_is_by_labels(part->selects) && !needed_label(part->selects);
+    const bool by_template = formula_is_by_labels(part->selects) && !needed_label(part->selects);
     for (size_t i = 0; i < sizeof guards / sizeof *guards && by_template; i++)
         if (check_has_derived(checking, lock, guards[i])) return true;
     size_t owners = 0, held = 0;
-    for (size_t i = 0; i < ir_workload_count; i++) {
+    for (size_t i = 0; i < kube_workload_count; i++) {
         const struct surrounding *workload = &checking->around.workloads[i];
         bool owns = false;
         for (size_t j = 0; j < workload->owned_count; j++) owns |= workload->owned[j] == owned;
@@ -325,13 +325,13 @@ static bool is_owner_held(const struct checking *checking, const struct ir_lock 
     return by_template ? held > 0 : held == owners;
 }
 
-static bool has_wildcard_for(const struct ir_scope *scope, const struct resource *resource) {
+static bool has_wildcard_for(const struct object_scope *scope, const struct resource *resource) {
     for (size_t i = 0; i < scope->target_count; i++)
         if (scope->targets[i].resource == resource) return false;
     return true;
 }
 
-static void report_owners(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+static void report_owners(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                           const struct resource *owned) {
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
                 "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
@@ -341,12 +341,12 @@ static void report_owners(const struct checking *checking, const struct ir_lock 
                   "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
                   "allow %s",
                   label, code);
-    else if (ir_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
+    else if (formula_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
         diag_help(checking->diags,
                   lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
                                    : "add 'guard owners', lock the workloads, or accept it: allow %s",
                   code);
-    else if (part->selects->kind == IR_TRUE)
+    else if (part->selects->kind == FORMULA_TRUE)
         diag_help(checking->diags, "lock every kind of workload there as well, all objects; or accept it: allow %s",
                   code);
     else
@@ -355,11 +355,11 @@ static void report_owners(const struct checking *checking, const struct ir_lock 
 }
 
 // Whether nothing but workloads is known to own such objects.
-static bool is_of_workloads(const struct checking *checking, const struct ir_lock *lock) {
+static bool is_of_workloads(const struct checking *checking, const struct lock *lock) {
     size_t owned = 0;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         bool found = false;
-        for (size_t j = 0; j < ir_workload_count && !found; j++)
+        for (size_t j = 0; j < kube_workload_count && !found; j++)
             for (size_t k = 0; k < checking->around.workloads[j].owned_count && !found; k++)
                 found = checking->around.workloads[j].owned[k] == lock->scope.targets[i].resource;
         owned += found;
@@ -368,9 +368,9 @@ static bool is_of_workloads(const struct checking *checking, const struct ir_loc
 }
 
 // What anything else owns goes with it, through the garbage collector.
-static void check_any_owner(const struct checking *checking, const struct ir_lock *lock) {
+static void check_any_owner(const struct checking *checking, const struct lock *lock) {
     if (lock->guard_owners || lock->exemption == EXEMPT_NONE || is_of_workloads(checking, lock)) return;
-    const struct ir_target *target = &lock->scope.targets[0];
+    const struct target *target = &lock->scope.targets[0];
     const bool one = target->resource && lock->scope.target_count == 1;
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
                 "lock '%s' lets %s be deleted with an object that owns them", lock->name,
@@ -380,10 +380,10 @@ static void check_any_owner(const struct checking *checking, const struct ir_loc
 }
 
 // Whose pods, jobs or replica sets go with a workload that nobody locks; and all others whose owners nobody knows.
-static void check_owners(const struct checking *checking, const struct ir_lock *lock) {
+static void check_owners(const struct checking *checking, const struct lock *lock) {
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
-        for (size_t j = 0; j < ir_workload_count; j++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < kube_workload_count; j++) {
             const struct surrounding *workload = &checking->around.workloads[j];
             for (size_t k = 0; k < workload->owned_count; k++)
                 if (check_takes_in(&part.scope, workload->owned[k]) &&
@@ -396,19 +396,19 @@ static void check_owners(const struct checking *checking, const struct ir_lock *
     check_any_owner(checking, lock);
 }
 
-static void report_children(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+static void report_children(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                             const struct surrounding *workload, const struct resource *owned) {
     diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
                 "lock '%s' holds %s, and nothing holds the %s that they own", lock->name, workload->itself->plural,
                 owned->plural);
     const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
-    if (part->selects->kind == IR_TRUE) {
+    if (part->selects->kind == FORMULA_TRUE) {
         struct text all;
         text_init(&all, checking->arena);
         for (size_t i = 0; i < workload->owned_count; i++)
             text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
         diag_help(checking->diags, "lock all %s there as well, or accept it: allow %s", text_string(&all), code);
-    } else if (!ir_is_by_labels(part->selects)) {
+    } else if (!formula_is_by_labels(part->selects)) {
         diag_help(checking->diags, "lock what they own by its labels, in a lock of its own, and accept it: allow %s",
                   code);
     } else {
@@ -419,13 +419,13 @@ static void report_children(const struct checking *checking, const struct ir_loc
     }
 }
 
-static void check_children(const struct checking *checking, const struct ir_lock *lock) {
+static void check_children(const struct checking *checking, const struct lock *lock) {
     if (check_has_derived(checking, lock, "cascade")) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
-        for (size_t j = 0; j < ir_workload_count; j++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < kube_workload_count; j++) {
             const struct surrounding *workload = &checking->around.workloads[j];
-            const bool by_labels = ir_is_by_labels(part.selects);
+            const bool by_labels = formula_is_by_labels(part.selects);
             if (!check_takes_in(&part.scope, workload->itself)) continue;
             for (size_t k = 0; k < workload->owned_count; k++)
                 if (!check_holds_alike(checking, lock, &part, workload->owned[k], by_labels)) {
@@ -446,8 +446,8 @@ static bool is_built_in(const char *group) {
 }
 
 // What has definitions that nobody keeps; NULL where there is nothing of the kind.
-static const char *open_definition(const struct checking *checking, const struct ir_lock *lock,
-                                   const struct ir_target *target) {
+static const char *open_definition(const struct checking *checking, const struct lock *lock,
+                                   const struct target *target) {
     struct arena *arena = checking->arena;
     const struct resource *definitions = checking->around.definitions;
     if (!target->resource && !target->group) {
@@ -463,7 +463,7 @@ static const char *open_definition(const struct checking *checking, const struct
                : arena_printf(arena, "definition of %s", target->resource->plural);
 }
 
-static void check_definitions(const struct checking *checking, const struct ir_lock *lock) {
+static void check_definitions(const struct checking *checking, const struct lock *lock) {
     const char *open = NULL;
     if (check_has_derived(checking, lock, "guard crd")) return;
     for (size_t i = 0; i < lock->scope.target_count && !open; i++)
@@ -475,8 +475,8 @@ static void check_definitions(const struct checking *checking, const struct ir_l
 }
 
 // The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
-static const char *open_namespace(const struct checking *checking, const struct ir_lock *lock,
-                                  const struct ir_scope *scope) {
+static const char *open_namespace(const struct checking *checking, const struct lock *lock,
+                                  const struct object_scope *scope) {
     switch (scope->where) {
     case IN_CLUSTER: return NULL;
     case IN_ANY_NAMESPACE: return check_holds_object(checking, lock, checking->around.namespaces, NULL) ? NULL : "";
@@ -488,12 +488,12 @@ static const char *open_namespace(const struct checking *checking, const struct 
     return NULL;
 }
 
-static void check_namespaces(const struct checking *checking, const struct ir_lock *lock) {
+static void check_namespaces(const struct checking *checking, const struct lock *lock) {
     const char *open = NULL;
     bool any = false;
     if (check_has_derived(checking, lock, "guard namespace")) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         if (!open) open = open_namespace(checking, lock, &part.scope);
         any |= part.scope.where == IN_ANY_NAMESPACE;
     }
@@ -507,22 +507,22 @@ static void check_namespaces(const struct checking *checking, const struct ir_lo
               diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
 }
 
-static void check_deputies(struct checking *checking, const struct ir_lock *lock) {
+static void check_deputies(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
         lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, "autoscalers"))
         return;
     // Changing those that are there is one way, making another is the other. One scales in its own namespace alone.
     bool held = true;
     for (size_t i = 0; i < check_part_count(lock) && held; i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         held =
             part.scope.where == IN_CLUSTER || check_holds_writes(checking, lock, &part, checking->around.autoscalers);
     }
     if (held) return;
     // What a guard adds is said once with its lock.
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
-    if (names_get(&checking->scaled, said)) return;
-    names_set(&checking->scaled, said, checking);
+    if (map_get(&checking->scaled, said)) return;
+    map_set(&checking->scaled, said, checking);
     diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
                 "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
     diag_help(checking->diags,
@@ -535,12 +535,12 @@ static void check_deputies(struct checking *checking, const struct ir_lock *lock
 
 // An account, or all of a namespace, is said once, at the first of its locks that does not accept it; check sees to
 // that.
-static void check_seal(const struct checking *checking, const struct ir_lock *lock, const char *name) {
+static void check_seal(const struct checking *checking, const struct lock *lock, const char *name) {
     const bool group = strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
-    if ((!group && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) || names_get(&checking->sealed, name)) return;
+    if ((!group && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) || map_get(&checking->sealed, name)) return;
     const char *namespace = name + (group ? sizeof ACCOUNTS : sizeof ACCOUNT) - 1;
     const char *all = arena_printf(checking->arena, ACCOUNTS "%.*s", (int)strcspn(namespace, ":"), namespace);
-    if (names_get(&checking->sealed, all)) return;
+    if (map_get(&checking->sealed, all)) return;
     diag_report(
         checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
         group ? "whoever can become one of '%s' passes as it does" : "whoever can become '%s' passes as it does", name);
@@ -549,29 +549,28 @@ static void check_seal(const struct checking *checking, const struct ir_lock *lo
 }
 
 // Those that the formula asks for.
-static void check_seals_in(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *expr) {
-    const bool names = (expr->kind == IR_USER && expr->test == TEST_IN) || expr->kind == IR_GROUP;
+static void check_seals_in(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
+    const bool names = (expr->kind == FORMULA_USER && expr->compare == CMP_IN) || expr->kind == FORMULA_GROUP;
     for (size_t i = 0; names && i < expr->value_count; i++) check_seal(checking, lock, expr->values[i]->as.string);
-    for (size_t i = 0; i < expr->operand_count && expr->kind != IR_NOT; i++)
+    for (size_t i = 0; i < expr->operand_count && expr->kind != FORMULA_NOT; i++)
         check_seals_in(checking, lock, expr->operands[i]);
 }
 
-static void check_seals_of(const struct checking *checking, const struct ir_lock *lock,
-                           const struct ir_subjects *subjects) {
+static void check_seals_of(const struct checking *checking, const struct lock *lock, const struct subjects *subjects) {
     for (size_t i = 0; i < subjects->user_count; i++) check_seal(checking, lock, subjects->users[i]);
     for (size_t i = 0; i < subjects->group_count; i++) check_seal(checking, lock, subjects->groups[i]);
     for (size_t i = 0; i < subjects->other_count; i++) check_seals_in(checking, lock, subjects->others[i]);
 }
 
 // Of derived locks those on RBAC, whom those behind `sealed by` and deployers pass as well.
-static void check_seals(const struct checking *checking, const struct ir_lock *lock) {
+static void check_seals(const struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || (lock->derived && !covers(&lock->scope, RBAC_BINDINGS))) return;
     check_seals_of(checking, lock, &lock->passes);
     check_seals_of(checking, lock, &lock->glass);
 }
 
-static void check_rights(const struct checking *checking, const struct ir_lock *lock) {
-    if (!ir_asks_authorizer(lock)) return;
+static void check_rights(const struct checking *checking, const struct lock *lock) {
+    if (!lock_asks_authorizer(lock)) return;
     diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
                 "whoever may do everything passes lock '%s': cluster-admin and system:masters do", lock->name);
     diag_help(checking->diags, "name the actors, or accept it: allow %s", diag_info(DIAG_ADMINISTRATORS_PASS)->code);
@@ -604,10 +603,10 @@ static const char *what_status_says(const struct resource *resource) {
 }
 
 // A lock on changes of the whole of such an object, where the status can be written all the same.
-static void check_status(const struct checking *checking, const struct ir_lock *lock) {
+static void check_status(const struct checking *checking, const struct lock *lock) {
     if (lock->scope.subresource || !(lock->denies & OP_UPDATE) || lock->path_count) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
-        const struct ir_part part = check_part(lock, i);
+        const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < part.scope.target_count; j++) {
             const struct resource *resource = part.scope.targets[j].resource;
             const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
@@ -623,7 +622,7 @@ static void check_status(const struct checking *checking, const struct ir_lock *
     }
 }
 
-static bool names_account(const struct ir_expr *expr) {
+static bool names_account(const struct formula *expr) {
     const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
     bool names = strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) == 0 || strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
     for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_account(expr->operands[i]);
@@ -631,8 +630,8 @@ static bool names_account(const struct ir_expr *expr) {
 }
 
 // The status of custom resources is locked with the rest, and somebody has to write it.
-static void check_operator(const struct checking *checking, const struct ir_lock *lock) {
-    const struct ir_subjects *passes = &lock->passes;
+static void check_operator(const struct checking *checking, const struct lock *lock) {
+    const struct subjects *passes = &lock->passes;
     bool passed = false;
     for (size_t i = 0; i < passes->user_count; i++)
         passed |= strncmp(passes->users[i], ACCOUNT, sizeof ACCOUNT - 1) == 0;
@@ -650,8 +649,8 @@ static void check_operator(const struct checking *checking, const struct ir_lock
         diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
 }
 
-static const char *open_label(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *expr) {
-    if (expr->kind == IR_NAMESPACE_LABEL && !expr->frozen)
+static const char *open_label(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->frozen)
         return check_holds_label(checking, lock, expr->key) ? NULL : expr->key;
     const char *open = NULL;
     for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);
@@ -659,7 +658,7 @@ static const char *open_label(const struct checking *checking, const struct ir_l
 }
 
 // What `when` asks of the namespace, somebody may change there.
-static void check_namespace_labels(const struct checking *checking, const struct ir_lock *lock) {
+static void check_namespace_labels(const struct checking *checking, const struct lock *lock) {
     const char *open = open_label(checking, lock, lock->condition);
     if (!open || check_has_derived(checking, lock, "guard namespace labels")) return;
     diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
@@ -672,7 +671,7 @@ static void check_namespace_labels(const struct checking *checking, const struct
               diag_info(DIAG_CONDITION_NOT_GUARDED)->code);
 }
 
-static void check_surroundings(const struct checking *checking, const struct ir_lock *lock) {
+static void check_surroundings(const struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY)) return;
     check_rights(checking, lock);
     check_status(checking, lock);
@@ -703,7 +702,7 @@ static bool same_text(const char *a, const char *b) {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool scopes_meet(const struct ir_scope *a, const struct ir_scope *b) {
+static bool scopes_meet(const struct object_scope *a, const struct object_scope *b) {
     if (a->where != b->where) return false;
     if (a->where == IN_NAMESPACES && !share_name(a->namespaces, a->namespace_count, b->namespaces, b->namespace_count))
         return false;
@@ -716,35 +715,36 @@ static bool scopes_meet(const struct ir_scope *a, const struct ir_scope *b) {
 }
 
 // Only exact names are compared: a user may well be in a group, or carry a uid.
-static bool contradict(const struct ir_lock *a, const struct ir_lock *b) {
+static bool contradict(const struct lock *a, const struct lock *b) {
     const bool comparable = a->exclusive.user_count && b->exclusive.user_count && !a->exclusive.group_count &&
                             !b->exclusive.group_count && !a->exclusive.other_count && !b->exclusive.other_count;
-    return comparable && (a->denies & b->denies) && (a->mode & b->mode & MODE_DENY) && a->condition->kind == IR_TRUE &&
-           b->condition->kind == IR_TRUE && scopes_meet(&a->scope, &b->scope) &&
+    return comparable && (a->denies & b->denies) && (a->mode & b->mode & MODE_DENY) &&
+           a->condition->kind == FORMULA_TRUE && b->condition->kind == FORMULA_TRUE &&
+           scopes_meet(&a->scope, &b->scope) &&
            !share_name(a->exclusive.users, a->exclusive.user_count, b->exclusive.users, b->exclusive.user_count);
 }
 
 struct bucket {
-    const struct ir_lock **locks;
+    const struct lock **locks;
     size_t count;
 };
 
 // Locks of the same selection whose actors have nobody in common.
 static void check_contradictions(const struct checking *checking) {
     enum { COMPARED = 50 };
-    struct names buckets;
-    names_init(&buckets, checking->arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
+    struct map buckets;
+    map_init(&buckets, checking->arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
         if (lock->derived || !lock->exclusive.user_count) continue;
         const char *key = check_formula(checking->arena, lock->selects);
-        struct bucket *bucket = names_get(&buckets, key);
-        if (!bucket) names_set(&buckets, key, bucket = ARENA_NEW(checking->arena, struct bucket));
+        struct bucket *bucket = map_get(&buckets, key);
+        if (!bucket) map_set(&buckets, key, bucket = ARENA_NEW(checking->arena, struct bucket));
         for (size_t j = 0; j < bucket->count && j < COMPARED; j++) {
-            const struct ir_lock *other = bucket->locks[j];
+            const struct lock *other = bucket->locks[j];
             if (!contradict(lock, other)) continue;
             const bool later = lock->span.file != other->span.file || lock->span.begin > other->span.begin;
-            const struct ir_lock *at = later ? lock : other, *first = later ? other : lock;
+            const struct lock *at = later ? lock : other, *first = later ? other : lock;
             diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
                         "nobody can act on what locks '%s' and '%s' both hold", first->name, at->name);
             diag_relate(checking->diags, first->span, "exclusive to others");
@@ -755,9 +755,9 @@ static void check_contradictions(const struct checking *checking) {
     }
 }
 
-static void check_versions(const struct checking *checking, const struct ir_lock *lock) {
-    for (size_t i = 0; i < lock->scope.target_count && ir_reads_fields(lock); i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+static void check_versions(const struct checking *checking, const struct lock *lock) {
+    for (size_t i = 0; i < lock->scope.target_count && lock_reads_fields(lock); i++) {
+        const struct target *target = &lock->scope.targets[i];
         const unsigned since = target->resource ? catalog_served_since(target->resource) : 0;
         if (since <= checking->minor || (target->version && strcmp(target->version, target->resource->version) != 0))
             continue;
@@ -775,17 +775,17 @@ static bool is_before(struct span a, struct span b) {
 // ---- once a policy: who else passes by a name ----
 
 // Whether some controller may do to the objects what the lock denies.
-static bool lets_controllers(const struct checking *checking, const struct ir_lock *lock) {
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
-        const bool collects = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0, own = !lock->scope.subresource;
-        const bool reaches = *exemption->subresources == '*' ||
-                             (own ? !*exemption->subresources || *exemption->subresources == ' '
-                                  : catalog_list_has(exemption->subresources, lock->scope.subresource));
+static bool lets_controllers(const struct checking *checking, const struct lock *lock) {
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
+        const bool collects = strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0, own = !lock->scope.subresource;
+        const bool reaches =
+            *exemption->subresources == '*' || (own ? !*exemption->subresources || *exemption->subresources == ' '
+                                                    : text_has_word(exemption->subresources, lock->scope.subresource));
         const unsigned operations = collects ? lock->guard_owners ? 0u : (unsigned)OP_DELETE : exemption->operations;
         if (exemption->level <= lock->exemption && (operations & lock->denies) && reaches &&
             exemption->limit != ONLY_TERMINATING && strncmp(exemption->user, ACCOUNT, sizeof ACCOUNT - 1) == 0 &&
-            (!exemption->namespace || ir_may_be_in(&lock->scope, exemption->namespace)) &&
+            (!exemption->namespace || scope_may_be_in(&lock->scope, exemption->namespace)) &&
             (!exemption->resource ||
              (checking->around.exempted[i] && check_takes_in(&lock->scope, checking->around.exempted[i]))))
             return true;
@@ -793,18 +793,18 @@ static bool lets_controllers(const struct checking *checking, const struct ir_lo
     return false;
 }
 
-static bool names_users(const struct ir_expr *expr) {
+static bool names_users(const struct formula *expr) {
     const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
-    bool names = (expr->kind == IR_USER && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) ||
-                 (expr->kind == IR_GROUP && strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) != 0);
-    for (size_t i = 0; i < expr->operand_count && expr->kind != IR_NOT && !names; i++)
+    bool names = (expr->kind == FORMULA_USER && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) ||
+                 (expr->kind == FORMULA_GROUP && strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) != 0);
+    for (size_t i = 0; i < expr->operand_count && expr->kind != FORMULA_NOT && !names; i++)
         names = names_users(expr->operands[i]);
     return names;
 }
 
 // A user or group among them that is no service account: the name of one, or what stands for it; NULL where there is
 // none.
-static const char *some_user(const struct ir_subjects *subjects) {
+static const char *some_user(const struct subjects *subjects) {
     for (size_t i = 0; i < subjects->user_count; i++)
         if (strncmp(subjects->users[i], ACCOUNT, sizeof ACCOUNT - 1) != 0) return subjects->users[i];
     for (size_t i = 0; i < subjects->group_count; i++)
@@ -814,25 +814,25 @@ static const char *some_user(const struct ir_subjects *subjects) {
     return NULL;
 }
 
-static const char *user_of(const struct ir_lock *lock) {
+static const char *user_of(const struct lock *lock) {
     const char *user = some_user(&lock->passes);
     return user ? user : some_user(&lock->glass);
 }
 
 // For each policy, the first of its locks of which something holds.
-static void note_first(struct names *firsts, struct ir_lock *lock) {
-    const struct ir_lock *first = names_get(firsts, lock->policy);
-    if (!first || is_before(lock->span, first->span)) names_set(firsts, lock->policy, lock);
+static void note_first(struct map *firsts, struct lock *lock) {
+    const struct lock *first = map_get(firsts, lock->policy);
+    if (!first || is_before(lock->span, first->span)) map_set(firsts, lock->policy, lock);
 }
 
-static void report_controllers(const struct checking *checking, const struct ir_lock *lock) {
+static void report_controllers(const struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
                 "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
     diag_help(checking->diags, "add 'guard controllers' to one of them, or accept it: allow %s",
               diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
 }
 
-static void report_certificates(const struct checking *checking, const struct ir_lock *lock) {
+static void report_certificates(const struct checking *checking, const struct lock *lock) {
     const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
     diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
                 "whoever has a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
@@ -843,7 +843,7 @@ static void report_certificates(const struct checking *checking, const struct ir
 }
 
 // A lock on approval, where what asks for a kubelet's certificate needs none.
-static void check_approval(const struct checking *checking, const struct ir_lock *lock) {
+static void check_approval(const struct checking *checking, const struct lock *lock) {
     if (!lock->scope.subresource || strcmp(lock->scope.subresource, "approval") != 0 || !(lock->mode & MODE_DENY) ||
         !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, "guard certificates") ||
         check_holds_signing(checking, lock))
@@ -858,41 +858,41 @@ static void check_approval(const struct checking *checking, const struct ir_lock
 }
 
 static void check_identities(const struct checking *checking) {
-    const struct ir *ir = checking->ir;
-    struct names controllers, users, keeps, told;
-    names_init(&controllers, checking->arena);
-    names_init(&users, checking->arena);
-    names_init(&keeps, checking->arena); // policies of which it is said, or where certificates are guarded
-    names_init(&told, checking->arena);
-    for (size_t i = 0; i < ir->lock_count; i++) {
-        struct ir_lock *lock = ir->locks[i];
+    const struct policies *policies = checking->policies;
+    struct map controllers, users, keeps, told;
+    map_init(&controllers, checking->arena);
+    map_init(&users, checking->arena);
+    map_init(&keeps, checking->arena); // policies of which it is said, or where certificates are guarded
+    map_init(&told, checking->arena);
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        struct lock *lock = policies->locks[i];
         if (!(lock->mode & MODE_DENY)) continue;
         // K0220 says it of sealed actors.
         if (lock->derived && (strstr(lock->id, " (sealed ") || strstr(lock->id, " (guard certificates)")))
-            names_set(&keeps, lock->policy, lock);
+            map_set(&keeps, lock->policy, lock);
         if (lock->derived) continue;
         if (lets_controllers(checking, lock)) note_first(&controllers, lock);
         if (user_of(lock)) note_first(&users, lock);
     }
-    for (size_t i = 0; i < ir->lock_count; i++) {
-        const char *policy = ir->locks[i]->policy;
-        const struct ir_lock *let = names_get(&controllers, policy), *named = names_get(&users, policy);
-        if (names_get(&told, policy)) continue;
-        names_set(&told, policy, ir->locks[i]);
-        if (let && !names_get(&checking->sealed, IR_GARBAGE_COLLECTOR)) report_controllers(checking, let);
-        if (named && !names_get(&keeps, policy)) report_certificates(checking, named);
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        const char *policy = policies->locks[i]->policy;
+        const struct lock *let = map_get(&controllers, policy), *named = map_get(&users, policy);
+        if (map_get(&told, policy)) continue;
+        map_set(&told, policy, policies->locks[i]);
+        if (let && !map_get(&checking->sealed, KUBE_GARBAGE_COLLECTOR)) report_controllers(checking, let);
+        if (named && !map_get(&keeps, policy)) report_certificates(checking, named);
     }
 }
 
 void check_locks(struct checking *checking) {
     check_index_holds(checking);
-    names_init(&checking->sealed, checking->arena);
-    names_init(&checking->scaled, checking->arena);
-    names_init(&checking->crowded, checking->arena);
-    for (size_t i = 0; i < checking->ir->sealed_count; i++)
-        names_set(&checking->sealed, checking->ir->sealed[i], checking);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct ir_lock *lock = checking->ir->locks[i];
+    map_init(&checking->sealed, checking->arena);
+    map_init(&checking->scaled, checking->arena);
+    map_init(&checking->crowded, checking->arena);
+    for (size_t i = 0; i < checking->policies->sealed_count; i++)
+        map_set(&checking->sealed, checking->policies->sealed[i], checking);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
         check_subresources(checking, lock);
         check_scale_of_custom(checking, lock);
         check_deputies(checking, lock);

@@ -4,7 +4,7 @@
 
 #include "check/check.h"
 #include "front/scope.h"
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 struct resource;
 struct text;
@@ -18,9 +18,9 @@ struct surrounding {
 // Resources that lead to locked objects of others.
 struct surroundings {
     const struct resource *namespaces, *definitions, *autoscalers, *volumes, *claims, *signing_requests;
-    struct surrounding *workloads;    // as in ir_workloads
+    struct surrounding *workloads;    // as in kube_workloads
     struct surrounding *commands;     // as in check_commands, with what they are given by
-    const struct resource **exempted; // as in ir_exemptions; NULL where one is about every resource
+    const struct resource **exempted; // as in kube_exemptions; NULL where one is about every resource
     const struct resource **resources;
     size_t count;
 };
@@ -28,18 +28,18 @@ struct surroundings {
 struct checking {
     struct arena *arena;
     struct diags *diags;
-    const struct ir *ir;
+    const struct policies *policies;
     bool is_static;
     unsigned minor; // the oldest server
     struct surroundings around;
-    struct names held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
-    struct names passers; // of check_passers.c: of how many locks
+    struct map held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
+    struct map passers; // of check_passers.c: of how many locks
     struct last_passers *last_passers;
-    struct text *entry;   // room for one of them
-    struct names derived; // the locks that guards and cascades made
-    struct names sealed;  // users that nobody else can become
-    struct names scaled;  // locks of which it is said that autoscalers pass them
-    struct names crowded; // those of which it is said that a surplus has their objects deleted
+    struct text *entry; // room for one of them
+    struct map derived; // the locks that guards and cascades made
+    struct map sealed;  // users that nobody else can become
+    struct map scaled;  // locks of which it is said that autoscalers pass them
+    struct map crowded; // those of which it is said that a surplus has their objects deleted
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
@@ -59,26 +59,26 @@ extern const struct check_command check_commands[];
 extern const size_t check_command_count;
 
 // check_around.c: what others do to the objects for whoever has them do it.
-void check_volumes(const struct checking *checking, const struct ir_lock *lock);
-void check_claims(const struct checking *checking, const struct ir_lock *lock);
-void check_surplus(struct checking *checking, const struct ir_lock *lock);
-void check_commanded(const struct checking *checking, const struct ir_lock *lock);
-void check_scaled_away(const struct checking *checking, const struct ir_lock *lock);
+void check_volumes(const struct checking *checking, const struct lock *lock);
+void check_claims(const struct checking *checking, const struct lock *lock);
+void check_surplus(struct checking *checking, const struct lock *lock);
+void check_commanded(const struct checking *checking, const struct lock *lock);
+void check_scaled_away(const struct checking *checking, const struct lock *lock);
 
 // The exemption's identity, as people call it.
-const char *check_controller_of(const struct ir_exemption *exemption);
+const char *check_controller_of(const struct kube_exemption *exemption);
 // Whether the lock means what the identity writes of the resource.
-bool check_means(const struct ir_lock *lock, const struct ir_exemption *exemption, const struct resource *resource);
+bool check_means(const struct lock *lock, const struct kube_exemption *exemption, const struct resource *resource);
 
 // check_require.c: whom a requirement keeps from making what it has to.
-void check_requirement(const struct checking *checking, const struct ir_lock *lock);
+void check_requirement(const struct checking *checking, const struct lock *lock);
 // Whether a part of the requirement that is held against every update refuses those of the identity.
-bool check_asks_author(const struct checking *checking, const struct ir_lock *lock,
-                       const struct ir_exemption *exemption, const struct resource *resource);
+bool check_asks_author(const struct checking *checking, const struct lock *lock, const struct kube_exemption *exemption,
+                       const struct resource *resource);
 
 // check_passers.c: whether everybody whom a lock lets through passes another as well; the levels of exemption are the
 // caller's to compare.
-bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *other);
+bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other);
 // Those who pass, each as a text.
 struct passers {
     const char **keys;
@@ -86,56 +86,56 @@ struct passers {
 };
 // Those of the lock that was asked for last.
 struct last_passers {
-    const struct ir_lock *lock;
+    const struct lock *lock;
     struct passers passers;
 };
-struct passers check_passers(const struct checking *checking, const struct ir_lock *lock);
+struct passers check_passers(const struct checking *checking, const struct lock *lock);
 // Counts them, for the one who passes the fewest locks; "" where nobody does.
 void check_count_passers(struct checking *checking);
-const char *check_rarest_passer(const struct checking *checking, const struct ir_lock *lock);
+const char *check_rarest_passer(const struct checking *checking, const struct lock *lock);
 
 // check_holds.c: what other locks, or the same one, hold around a lock. Only what is denied to everybody whom the lock
 // that asks does not let through counts.
 void check_index_holds(struct checking *checking);
-bool check_takes_in(const struct ir_scope *scope, const struct resource *resource);
+bool check_takes_in(const struct object_scope *scope, const struct resource *resource);
 // The objects that the lock is on, one by one.
-size_t check_part_count(const struct ir_lock *lock);
-struct ir_part check_part(const struct ir_lock *lock, size_t index);
+size_t check_part_count(const struct lock *lock);
+struct lock_object check_part(const struct lock *lock, size_t index);
 // The formula as a text that is the same only for the same formula, but for what CEL says; "" for what always holds.
-const char *check_formula(struct arena *arena, const struct ir_expr *expr);
+const char *check_formula(struct arena *arena, const struct formula *expr);
 // Whether a guard or cascade, "guard owners", made a lock of this one.
-bool check_has_derived(const struct checking *checking, const struct ir_lock *lock, const char *part);
+bool check_has_derived(const struct checking *checking, const struct lock *lock, const char *part);
 // Whether deleting is denied: of a cluster-scoped object that is told by "name NAME", "group GROUP" or not at all; of a
 // namespace; of the namespaces with these labels.
-bool check_holds_object(const struct checking *checking, const struct ir_lock *lock, const struct resource *resource,
+bool check_holds_object(const struct checking *checking, const struct lock *lock, const struct resource *resource,
                         const char *what);
-bool check_holds_namespace(const struct checking *checking, const struct ir_lock *lock, const char *name);
-bool check_holds_labeled(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *selector);
+bool check_holds_namespace(const struct checking *checking, const struct lock *lock, const char *name);
+bool check_holds_labeled(const struct checking *checking, const struct lock *lock, const struct formula *selector);
 // The same of objects of the resource wherever the part is: of all, or also of those alike that the part selects.
-bool check_holds_alike(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_alike(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource, bool alike);
 // Whether changing their spec is denied there in the same way.
-bool check_holds_changes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_changes(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                          const struct resource *resource, bool alike);
 // Whether making and changing such objects is denied there, whatever they are like.
-bool check_holds_writes(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_writes(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource);
 // Whether writing the scale subresource of the part's own objects is denied.
-bool check_holds_scale(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_scale(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource);
 // Whether making requests for certificates is denied: for all, or for those by which clients of the API server say who
 // they are.
-bool check_holds_signing(const struct checking *checking, const struct ir_lock *lock);
+bool check_holds_signing(const struct checking *checking, const struct lock *lock);
 // Whether writing the status of the part's own objects is denied, and changing that label of all namespaces.
-bool check_holds_status(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_status(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource);
-bool check_holds_label(const struct checking *checking, const struct ir_lock *lock, const char *key);
+bool check_holds_label(const struct checking *checking, const struct lock *lock, const char *key);
 // Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell. And whether some
 // volumes may neither be deleted nor changed.
-bool check_holds_some_claims(const struct checking *checking, const struct ir_lock *lock);
-bool check_holds_some_volumes(const struct checking *checking, const struct ir_lock *lock);
+bool check_holds_some_claims(const struct checking *checking, const struct lock *lock);
+bool check_holds_some_volumes(const struct checking *checking, const struct lock *lock);
 // Whether all such objects may not be written by others, there or in the cluster.
-bool check_holds_all(const struct checking *checking, const struct ir_lock *lock, const struct ir_part *part,
+bool check_holds_all(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                      const struct resource *resource);
 
 // check_grant.c: what grants lead to.

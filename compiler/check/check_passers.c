@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
+#include "base/map.h"
 #include "check/check_parts.h"
 #include "data/value.h"
 
@@ -21,7 +21,7 @@ static bool has_text(const char **texts, size_t count, const char *text) {
 }
 
 // Every service account is in these groups.
-static bool has_account(const struct ir_subjects *subjects, const char *user) {
+static bool has_account(const struct subjects *subjects, const char *user) {
     static const char prefix[] = "system:serviceaccount:", groups[] = "system:serviceaccounts";
     if (strncmp(user, prefix, sizeof prefix - 1) != 0) return false;
     const char *namespace = user + sizeof prefix - 1;
@@ -35,15 +35,15 @@ static bool has_account(const struct ir_subjects *subjects, const char *user) {
     return false;
 }
 
-static bool has_user(const struct ir_subjects *subjects, const char *user) {
+static bool has_user(const struct subjects *subjects, const char *user) {
     return has_text(subjects->users, subjects->user_count, user) || has_account(subjects, user);
 }
 
-static bool is_same(const struct ir_expr *a, const struct ir_expr *b) {
+static bool is_same(const struct formula *a, const struct formula *b) {
     // A right is asked for by the name of the lock, and CEL is not compared.
-    if (a->kind != b->kind || a->state != b->state || a->test != b->test || a->kind == IR_MAY || a->kind == IR_CEL ||
-        a->value_count != b->value_count || a->operand_count != b->operand_count || a->path.count ||
-        a->operations != b->operations || (a->key && strcmp(a->key, b->key) != 0))
+    if (a->kind != b->kind || a->state != b->state || a->compare != b->compare || a->kind == FORMULA_MAY ||
+        a->kind == FORMULA_CEL || a->value_count != b->value_count || a->operand_count != b->operand_count ||
+        a->path.count || a->operations != b->operations || (a->key && strcmp(a->key, b->key) != 0))
         return false;
     for (size_t i = 0; i < a->value_count; i++)
         if (!value_equal(a->values[i], b->values[i])) return false;
@@ -53,26 +53,26 @@ static bool is_same(const struct ir_expr *a, const struct ir_expr *b) {
 }
 
 // Whether everybody for whom the formula holds is one of the subjects.
-static bool has_formula(const struct ir_subjects *subjects, const struct ir_expr *expr) {
+static bool has_formula(const struct subjects *subjects, const struct formula *expr) {
     for (size_t i = 0; i < subjects->other_count; i++)
         if (is_same(expr, subjects->others[i])) return true;
-    bool all = expr->value_count > 0 || expr->kind == IR_OR, any = false;
-    if (expr->kind == IR_USER && expr->test == TEST_IN)
+    bool all = expr->value_count > 0 || expr->kind == FORMULA_OR, any = false;
+    if (expr->kind == FORMULA_USER && expr->compare == CMP_IN)
         for (size_t i = 0; i < expr->value_count; i++) all &= has_user(subjects, expr->values[i]->as.string);
-    else if (expr->kind == IR_GROUP)
+    else if (expr->kind == FORMULA_GROUP)
         for (size_t i = 0; i < expr->value_count; i++)
             all &= has_text(subjects->groups, subjects->group_count, expr->values[i]->as.string);
-    else if (expr->kind != IR_OR)
+    else if (expr->kind != FORMULA_OR)
         all = false;
     for (size_t i = 0; i < expr->operand_count; i++) {
-        if (expr->kind == IR_OR) all &= has_formula(subjects, expr->operands[i]);
-        if (expr->kind == IR_AND) any |= has_formula(subjects, expr->operands[i]);
+        if (expr->kind == FORMULA_OR) all &= has_formula(subjects, expr->operands[i]);
+        if (expr->kind == FORMULA_AND) any |= has_formula(subjects, expr->operands[i]);
     }
     return all || any;
 }
 
 // Whether each of the first is one of the second, or of the third where there is one.
-static bool are_among(const struct ir_subjects *subjects, const struct ir_subjects *a, const struct ir_subjects *b) {
+static bool are_among(const struct subjects *subjects, const struct subjects *a, const struct subjects *b) {
     for (size_t i = 0; i < subjects->user_count; i++)
         if (!has_user(a, subjects->users[i]) && !(b && has_user(b, subjects->users[i]))) return false;
     for (size_t i = 0; i < subjects->group_count; i++)
@@ -85,7 +85,7 @@ static bool are_among(const struct ir_subjects *subjects, const struct ir_subjec
 }
 
 // What others pass in an emergency alone is recorded, so that passing without it is more.
-bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *other) {
+bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other) {
     return lock == other ||
            (are_among(&lock->passes, &other->passes, NULL) && are_among(&lock->glass, &other->passes, &other->glass) &&
             lock->fail_open <= other->fail_open);
@@ -93,7 +93,7 @@ bool check_lets_fewer_pass(const struct ir_lock *lock, const struct ir_lock *oth
 
 // ---- keys ----
 
-static void add_keys(struct arena *arena, const struct ir_subjects *subjects, struct passers *passers) {
+static void add_keys(struct arena *arena, const struct subjects *subjects, struct passers *passers) {
     for (size_t i = 0; i < subjects->user_count; i++)
         ARENA_PUSH(arena, passers->keys, passers->count, arena_printf(arena, "user %s", subjects->users[i]));
     for (size_t i = 0; i < subjects->group_count; i++)
@@ -104,12 +104,12 @@ static void add_keys(struct arena *arena, const struct ir_subjects *subjects, st
 }
 
 // The locks that guards make of one lock share its lists, and come one after the other.
-static bool share_lists(const struct ir_subjects *a, const struct ir_subjects *b) {
+static bool share_lists(const struct subjects *a, const struct subjects *b) {
     return a->users == b->users && a->user_count == b->user_count && a->groups == b->groups &&
            a->group_count == b->group_count && a->others == b->others && a->other_count == b->other_count;
 }
 
-struct passers check_passers(const struct checking *checking, const struct ir_lock *lock) {
+struct passers check_passers(const struct checking *checking, const struct lock *lock) {
     struct last_passers *last = checking->last_passers;
     if (!last->lock || !share_lists(&last->lock->passes, &lock->passes) ||
         !share_lists(&last->lock->glass, &lock->glass)) {
@@ -123,23 +123,23 @@ struct passers check_passers(const struct checking *checking, const struct ir_lo
 
 void check_count_passers(struct checking *checking) {
     checking->last_passers = ARENA_NEW(checking->arena, struct last_passers);
-    names_init(&checking->passers, checking->arena);
-    for (size_t i = 0; i < checking->ir->lock_count; i++) {
-        const struct passers passers = check_passers(checking, checking->ir->locks[i]);
+    map_init(&checking->passers, checking->arena);
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct passers passers = check_passers(checking, checking->policies->locks[i]);
         for (size_t j = 0; j < passers.count; j++) {
-            size_t *count = names_get(&checking->passers, passers.keys[j]);
-            if (!count) names_set(&checking->passers, passers.keys[j], count = ARENA_NEW(checking->arena, size_t));
+            size_t *count = map_get(&checking->passers, passers.keys[j]);
+            if (!count) map_set(&checking->passers, passers.keys[j], count = ARENA_NEW(checking->arena, size_t));
             ++*count;
         }
     }
 }
 
-const char *check_rarest_passer(const struct checking *checking, const struct ir_lock *lock) {
+const char *check_rarest_passer(const struct checking *checking, const struct lock *lock) {
     const struct passers passers = check_passers(checking, lock);
     const char *rarest = "";
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < passers.count; i++) {
-        const size_t *count = names_get(&checking->passers, passers.keys[i]);
+        const size_t *count = map_get(&checking->passers, passers.keys[i]);
         if (*count >= least) continue;
         least = *count;
         rarest = passers.keys[i];

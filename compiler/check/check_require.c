@@ -22,22 +22,22 @@ struct author {
     enum operation operation;
 };
 
-static enum judged judge(const struct author *author, const struct ir_expr *expr);
+static enum judged judge(const struct author *author, const struct formula *expr);
 
 static enum judged judged_of(bool holds) {
     return holds ? ALWAYS : NEVER;
 }
 
-static enum judged judge_text(const struct author *author, const struct ir_expr *expr, const char *text) {
-    if (expr->test == TEST_EXISTS) return ALWAYS;
-    if (expr->test == TEST_MATCHES && expr->regex)
+static enum judged judge_text(const struct author *author, const struct formula *expr, const char *text) {
+    if (expr->compare == CMP_EXISTS) return ALWAYS;
+    if (expr->compare == CMP_MATCHES && expr->regex)
         return judged_of(regex_match(expr->regex, text, strlen(text), author->arena));
     bool found = false;
     for (size_t i = 0; i < expr->value_count; i++) {
         const struct value *value = expr->values[i];
         found |= value->kind == VALUE_STRING && strcmp(value->as.string, text) == 0; // `user < 5` compares a number
     }
-    return expr->test == TEST_IN ? judged_of(found) : PERHAPS;
+    return expr->compare == CMP_IN ? judged_of(found) : PERHAPS;
 }
 
 static bool in_group(const struct author *author, const char *group) {
@@ -64,12 +64,12 @@ static bool always_has(const struct author *author, const char *label) {
     bool has = false;
     for (size_t i = 0; i < sizeof put_on / sizeof *put_on; i++)
         has |= strcmp(put_on[i].name, author->name) == 0 && strcmp(put_on[i].plural, author->plural) == 0 &&
-               catalog_list_has(put_on[i].labels, label);
+               text_has_word(put_on[i].labels, label);
     return has;
 }
 
 // Of a chain, the one operand that decides it outweighs all others.
-static enum judged judge_chain(const struct author *author, const struct ir_expr *expr, enum judged decisive) {
+static enum judged judge_chain(const struct author *author, const struct formula *expr, enum judged decisive) {
     enum judged result = decisive == NEVER ? ALWAYS : NEVER;
     for (size_t i = 0; i < expr->operand_count; i++) {
         const enum judged one = judge(author, expr->operands[i]);
@@ -80,149 +80,151 @@ static enum judged judge_chain(const struct author *author, const struct ir_expr
 }
 
 // Whether something is compared with what it was in a way that whoever leaves it alone satisfies.
-static bool is_kept(const struct author *author, const struct ir_expr *expr) {
-    if (expr->operand_count != 1 || expr->kind == IR_NOT || expr->operands[0]->kind != expr->kind ||
-        (expr->test != TEST_EQ && expr->test != TEST_GE && expr->test != TEST_LE))
+static bool is_kept(const struct author *author, const struct formula *expr) {
+    if (expr->operand_count != 1 || expr->kind == FORMULA_NOT || expr->operands[0]->kind != expr->kind ||
+        (expr->compare != CMP_EQ && expr->compare != CMP_GE && expr->compare != CMP_LE))
         return false;
-    struct ir_expr now = *expr, was = *expr->operands[0];
+    struct formula now = *expr, was = *expr->operands[0];
     if ((now.state == STATE_OLD) == (was.state == STATE_OLD)) return false;
-    now.test = was.test = TEST_EXISTS;
+    now.compare = was.compare = CMP_EXISTS;
     now.operand_count = was.operand_count = 0;
     now.state = was.state = STATE_SELF;
     return strcmp(check_formula(author->arena, &now), check_formula(author->arena, &was)) == 0;
 }
 
 // Whether the formula holds of whatever the author writes. Of what it makes there is no old object.
-static enum judged judge(const struct author *author, const struct ir_expr *expr) {
+static enum judged judge(const struct author *author, const struct formula *expr) {
     const bool nothing = expr->state == STATE_OLD && author->operation == OP_CREATE;
     if (author->operation == OP_UPDATE && is_kept(author, expr)) return ALWAYS;
-    if (ir_compares_readings(expr)) return PERHAPS;
+    if (formula_compares_readings(expr)) return PERHAPS;
     switch (expr->kind) {
-    case IR_TRUE: return ALWAYS;
-    case IR_FALSE: return NEVER;
-    case IR_AND: return judge_chain(author, expr, NEVER);
-    case IR_OR: return judge_chain(author, expr, ALWAYS);
-    case IR_NOT: {
+    case FORMULA_TRUE: return ALWAYS;
+    case FORMULA_FALSE: return NEVER;
+    case FORMULA_AND: return judge_chain(author, expr, NEVER);
+    case FORMULA_OR: return judge_chain(author, expr, ALWAYS);
+    case FORMULA_NOT: {
         const enum judged one = judge(author, expr->operands[0]);
         return one == PERHAPS ? PERHAPS : judged_of(one == NEVER);
     }
-    case IR_USER: return judge_text(author, expr, author->user);
-    case IR_GROUP: return judged_of(in_group(author, expr->values[0]->as.string));
-    case IR_OPERATION: return judged_of((expr->operations & author->operation) != 0);
-    case IR_LABEL: return expr->test == TEST_EXISTS && always_has(author, expr->key) ? ALWAYS : PERHAPS;
-    case IR_FIELD:
-    case IR_ANY: return nothing ? NEVER : PERHAPS;
-    case IR_ALL: return nothing ? ALWAYS : PERHAPS;
-    case IR_LABEL_KEY:
-    case IR_ANNOTATION_KEY:
-    case IR_ANNOTATION:
-    case IR_NAME:
-    case IR_NAMESPACE:
-    case IR_NAMESPACE_LABEL:
-    case IR_UID:
-    case IR_MAY:
-    case IR_EXTRA:
-    case IR_RESOURCE:
-    case IR_CEL: return PERHAPS;
+    case FORMULA_USER: return judge_text(author, expr, author->user);
+    case FORMULA_GROUP: return judged_of(in_group(author, expr->values[0]->as.string));
+    case FORMULA_OPERATION: return judged_of((expr->operations & author->operation) != 0);
+    case FORMULA_LABEL: return expr->compare == CMP_EXISTS && always_has(author, expr->key) ? ALWAYS : PERHAPS;
+    case FORMULA_FIELD:
+    case FORMULA_ANY: return nothing ? NEVER : PERHAPS;
+    case FORMULA_ALL: return nothing ? ALWAYS : PERHAPS;
+    case FORMULA_LABEL_KEY:
+    case FORMULA_ANNOTATION_KEY:
+    case FORMULA_ANNOTATION:
+    case FORMULA_NAME:
+    case FORMULA_NAMESPACE:
+    case FORMULA_NAMESPACE_LABEL:
+    case FORMULA_UID:
+    case FORMULA_MAY:
+    case FORMULA_EXTRA:
+    case FORMULA_RESOURCE:
+    case FORMULA_CEL: return PERHAPS;
     }
     return PERHAPS;
 }
 
 // ---- templates: what is required of them, what is made of them has ----
 
-static struct ir_path below(struct arena *arena, const char *template, const struct ir_path *path) {
-    struct ir_segment *segments = NULL;
+static struct field_path below(struct arena *arena, const char *template, const struct field_path *path) {
+    struct segment *segments = NULL;
     size_t count = 0;
     while (*template) {
         const size_t len = strcspn(template, " ");
-        const struct ir_segment segment = {.key = arena_copy(arena, template, len)};
+        const struct segment segment = {.key = arena_copy(arena, template, len)};
         ARENA_PUSH(arena, segments, count, segment);
         template += len + (template[len] == ' ');
     }
     for (size_t i = 0; i < path->count; i++) ARENA_PUSH(arena, segments, count, path->segments[i]);
-    return (struct ir_path){.variable = -1, .segments = segments, .count = count};
+    return (struct field_path){.variable = -1, .segments = segments, .count = count};
 }
 
 // The formula about what is made, asked of the template; NULL where the template does not tell.
-static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *expr, const char *template) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+static struct formula *of_template(struct arena *arena, const struct formula *expr, const char *template) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *expr;
-    const bool quantifier = expr->kind == IR_ANY || expr->kind == IR_ALL;
-    if (ir_compares_readings(expr)) return NULL;
-    if (expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION) {
-        const struct ir_segment segments[] = {
-            {.key = "metadata"}, {.key = expr->kind == IR_LABEL ? "labels" : "annotations"}, {.key = expr->key}};
-        const struct ir_path path = {.variable = -1, .segments = segments, .count = 3};
+    const bool quantifier = expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL;
+    if (formula_compares_readings(expr)) return NULL;
+    if (expr->kind == FORMULA_LABEL || expr->kind == FORMULA_ANNOTATION) {
+        const struct segment segments[] = {
+            {.key = "metadata"}, {.key = expr->kind == FORMULA_LABEL ? "labels" : "annotations"}, {.key = expr->key}};
+        const struct field_path path = {.variable = -1, .segments = segments, .count = 3};
         if (expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING)) return NULL;
-        copy->kind = IR_FIELD;
+        copy->kind = FORMULA_FIELD;
         copy->key = NULL;
         copy->path = below(arena, template, &path);
-    } else if (expr->kind == IR_FIELD || quantifier) {
+    } else if (expr->kind == FORMULA_FIELD || quantifier) {
         if (expr->path.variable < 0) copy->path = below(arena, template, &expr->path);
-    } else if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT && expr->kind != IR_TRUE) {
+    } else if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR && expr->kind != FORMULA_NOT &&
+               expr->kind != FORMULA_TRUE) {
         return NULL;
     }
     copy->operands = NULL;
     copy->operand_count = 0;
     for (size_t i = 0; i < expr->operand_count; i++) {
-        struct ir_expr *operand = of_template(arena, expr->operands[i], template);
+        struct formula *operand = of_template(arena, expr->operands[i], template);
         if (!operand) return NULL;
         ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
     }
     return copy;
 }
 
-static bool has_namespace(const struct ir_scope *scope, const char *namespace) {
+static bool has_namespace(const struct object_scope *scope, const char *namespace) {
     bool has = false;
     for (size_t i = 0; i < scope->namespace_count; i++) has |= strcmp(scope->namespaces[i], namespace) == 0;
     return has;
 }
 
 // Whether one scope is wherever the other is.
-static bool is_wherever(struct arena *arena, const struct ir_scope *scope, const struct ir_scope *other) {
+static bool is_wherever(struct arena *arena, const struct object_scope *scope, const struct object_scope *other) {
     if (scope->where == IN_LABELED_NAMESPACES)
         return other->where == IN_LABELED_NAMESPACES && strcmp(check_formula(arena, scope->namespace_selector),
                                                                check_formula(arena, other->namespace_selector)) == 0;
     for (size_t i = 0; i < other->namespace_count; i++)
         if (!has_namespace(scope, other->namespaces[i]) && scope->where == IN_NAMESPACES) return false;
     bool system = false;
-    for (size_t i = 0; i < ir_system_namespace_count; i++)
-        system |= has_namespace(other, ir_system_namespaces[i]) && !has_namespace(scope, ir_system_namespaces[i]);
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        system |= has_namespace(other, kube_system_namespaces[i]) && !has_namespace(scope, kube_system_namespaces[i]);
     if (scope->where == IN_ANY_NAMESPACE) return !system && other->where != IN_LABELED_NAMESPACES;
     return scope->where == other->where;
 }
 
-static bool is_same(struct arena *arena, const struct ir_expr *a, const struct ir_expr *b) {
+static bool is_same(struct arena *arena, const struct formula *a, const struct formula *b) {
     return strcmp(check_formula(arena, a), check_formula(arena, b)) == 0;
 }
 
-static bool nobody_passes(const struct ir_lock *lock) {
-    const struct ir_subjects *all[] = {&lock->passes, &lock->glass};
+static bool nobody_passes(const struct lock *lock) {
+    const struct subjects *all[] = {&lock->passes, &lock->glass};
     size_t count = 0;
     for (size_t i = 0; i < 2; i++) count += all[i]->user_count + all[i]->group_count + all[i]->other_count;
     return count == 0;
 }
 
 // Whether the other lock requires the part of every template of the workload that what the lock selects is made of.
-static bool requires_of_template(const struct checking *checking, const struct ir_lock *lock,
-                                 const struct ir_lock *other, const struct ir_expr *part, const char *template) {
+static bool requires_of_template(const struct checking *checking, const struct lock *lock, const struct lock *other,
+                                 const struct formula *part, const char *template) {
     struct arena *arena = checking->arena;
     if (!other->ratchets || !(other->mode & MODE_DENY) || other->path_count || other->scope.subresource ||
-        other->condition->kind != IR_TRUE || !nobody_passes(other) || !is_wherever(arena, &other->scope, &lock->scope))
+        other->condition->kind != FORMULA_TRUE || !nobody_passes(other) ||
+        !is_wherever(arena, &other->scope, &lock->scope))
         return false;
-    const struct ir_expr *selects = of_template(arena, lock->selects, template);
-    if (other->selects->kind != IR_TRUE && !(selects && is_same(arena, other->selects, selects))) return false;
-    for (size_t i = 0; i < ir_part_count(other->requires); i++)
-        if (is_same(arena, ir_part(other->requires, i), part)) return true;
+    const struct formula *selects = of_template(arena, lock->selects, template);
+    if (other->selects->kind != FORMULA_TRUE && !(selects && is_same(arena, other->selects, selects))) return false;
+    for (size_t i = 0; i < formula_part_count(other->requires); i++)
+        if (is_same(arena, formula_part(other->requires, i), part)) return true;
     return false;
 }
 
-static bool is_required_of(const struct checking *checking, const struct ir_lock *lock, const struct ir_expr *part,
+static bool is_required_of(const struct checking *checking, const struct lock *lock, const struct formula *part,
                            const struct resource *workload, const char *template) {
-    const struct ir_expr *moved = of_template(checking->arena, part, template);
-    for (size_t i = 0; moved && workload && i < checking->ir->lock_count; i++)
-        if (check_takes_in(&checking->ir->locks[i]->scope, workload) &&
-            requires_of_template(checking, lock, checking->ir->locks[i], moved, template))
+    const struct formula *moved = of_template(checking->arena, part, template);
+    for (size_t i = 0; moved && workload && i < checking->policies->lock_count; i++)
+        if (check_takes_in(&checking->policies->locks[i]->scope, workload) &&
+            requires_of_template(checking, lock, checking->policies->locks[i], moved, template))
             return true;
     return false;
 }
@@ -239,33 +241,33 @@ static const struct {
     {"cronjob-controller", "jobs", "cronjobs", "spec jobTemplate"},
 };
 
-static bool has_template_with(const struct checking *checking, const struct ir_lock *lock, const struct author *author,
-                              const struct ir_expr *part) {
+static bool has_template_with(const struct checking *checking, const struct lock *lock, const struct author *author,
+                              const struct formula *part) {
     for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
         if (strcmp(makers[i].author, author->name) != 0 || strcmp(makers[i].plural, author->plural) != 0) continue;
-        for (size_t j = 0; j < ir_workload_count; j++)
-            if (strcmp(ir_workloads[j].plural, makers[i].workload) == 0)
+        for (size_t j = 0; j < kube_workload_count; j++)
+            if (strcmp(kube_workloads[j].plural, makers[i].workload) == 0)
                 return is_required_of(checking, lock, part, checking->around.workloads[j].itself, makers[i].template);
     }
     return false;
 }
 
 // A replica set has its labels, and its template, from the template of its deployment.
-static bool has_deployment_with(const struct checking *checking, const struct ir_lock *lock,
-                                const struct author *author, const struct ir_expr *part) {
+static bool has_deployment_with(const struct checking *checking, const struct lock *lock, const struct author *author,
+                                const struct formula *part) {
     if (strcmp(author->name, "deployment-controller") != 0 || strcmp(author->plural, "replicasets") != 0) return false;
-    for (size_t i = 0; i < ir_workload_count; i++)
-        if (strcmp(ir_workloads[i].plural, "deployments") == 0)
+    for (size_t i = 0; i < kube_workload_count; i++)
+        if (strcmp(kube_workloads[i].plural, "deployments") == 0)
             return is_required_of(checking, lock, part, checking->around.workloads[i].itself,
-                                  part->kind == IR_LABEL ? "spec template" : "");
+                                  part->kind == FORMULA_LABEL ? "spec template" : "");
     return false;
 }
 
 // ---- the warning ----
 
-static bool breaks(const struct checking *checking, const struct ir_lock *lock, const struct author *author) {
-    for (size_t i = 0; i < ir_part_count(lock->requires); i++) {
-        const struct ir_expr *part = ir_part(lock->requires, i);
+static bool breaks(const struct checking *checking, const struct lock *lock, const struct author *author) {
+    for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
+        const struct formula *part = formula_part(lock->requires, i);
         if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part) &&
             !has_deployment_with(checking, lock, author, part))
             return true;
@@ -273,8 +275,8 @@ static bool breaks(const struct checking *checking, const struct ir_lock *lock, 
     return false;
 }
 
-static bool lets_pass(const struct ir_lock *lock, const struct author *author) {
-    const struct ir_subjects *passes = &lock->passes;
+static bool lets_pass(const struct lock *lock, const struct author *author) {
+    const struct subjects *passes = &lock->passes;
     bool lets = false;
     for (size_t i = 0; i < passes->user_count; i++) lets |= strcmp(passes->users[i], author->user) == 0;
     for (size_t i = 0; i < passes->group_count; i++) lets |= in_group(author, passes->groups[i]);
@@ -287,23 +289,23 @@ static bool makes_recyclers(const struct author *author) {
 }
 
 // Whether the lock selects by names, and what the author makes gets one of its own.
-static bool makes_other_names(const struct ir_lock *lock, const struct author *author) {
+static bool makes_other_names(const struct lock *lock, const struct author *author) {
     static const char random[] =
         "replicaset-controller replication-controller daemon-set-controller job-controller cronjob-controller";
     bool by_name = false;
-    for (size_t i = 0; i < ir_part_count(lock->selects); i++) {
-        const struct ir_expr *atom = ir_part(lock->selects, i);
-        by_name |= atom->kind == IR_NAME && atom->test == TEST_IN;
+    for (size_t i = 0; i < formula_part_count(lock->selects); i++) {
+        const struct formula *atom = formula_part(lock->selects, i);
+        by_name |= atom->kind == FORMULA_NAME && atom->compare == CMP_IN;
     }
-    return by_name && catalog_list_has(random, author->name);
+    return by_name && text_has_word(random, author->name);
 }
 
 static const char *consequence(const char *plural) {
-    if (catalog_list_has("pods replicasets controllerrevisions", plural)) return "rollouts would hang";
+    if (text_has_word("pods replicasets controllerrevisions", plural)) return "rollouts would hang";
     if (strcmp(plural, "jobs") == 0) return "cron jobs would run none";
     if (strcmp(plural, "nodes") == 0) return "new machines would not become nodes";
     if (strcmp(plural, "persistentvolumeclaims") == 0) return "pods would wait for their claims";
-    if (catalog_list_has("endpoints endpointslices", plural)) return "services would lose their endpoints";
+    if (text_has_word("endpoints endpointslices", plural)) return "services would lose their endpoints";
     if (strcmp(plural, "configmaps") == 0) return "new namespaces would lack the certificate of the cluster";
     if (strcmp(plural, "serviceaccounts") == 0) return "new namespaces would lack their account";
     return "they would be missing";
@@ -328,13 +330,13 @@ static void add_starved(struct starved *starved, const struct author *author) {
             strcmp(makers[i].author, author->name) == 0 && strcmp(makers[i].plural, author->plural) == 0;
 }
 
-static struct author author_of(const struct checking *checking, const struct ir_exemption *exemption,
+static struct author author_of(const struct checking *checking, const struct kube_exemption *exemption,
                                const struct resource *resource, enum operation operation) {
     static const char *const nodes[] = {"system:nodes", "system:authenticated", NULL},
                              *const others[] = {"system:authenticated", NULL},
                              *const accounts[] = {"system:serviceaccounts", "system:serviceaccounts:kube-system",
                                                   "system:authenticated", NULL};
-    const bool is_account = ir_is_account(exemption);
+    const bool is_account = kube_exempts_account(exemption);
     return (struct author){
         .arena = checking->arena,
         .user = exemption->group ? "system:node:NODE" : exemption->user,
@@ -347,7 +349,7 @@ static struct author author_of(const struct checking *checking, const struct ir_
     };
 }
 
-static void report(const struct checking *checking, const struct ir_lock *lock, const struct starved *starved) {
+static void report(const struct checking *checking, const struct lock *lock, const struct starved *starved) {
     struct text names;
     text_init(&names, checking->arena);
     for (size_t i = 0; i < starved->count && i < sizeof starved->names / sizeof *starved->names; i++)
@@ -367,14 +369,14 @@ static void report(const struct checking *checking, const struct ir_lock *lock, 
         diag_help(checking->diags, "see to it that they are made with it, and say so: allow %s", code);
 }
 
-void check_requirement(const struct checking *checking, const struct ir_lock *lock) {
+void check_requirement(const struct checking *checking, const struct lock *lock) {
     struct starved starved = {0};
     text_init(&starved.told, checking->arena);
     const bool said = (lock->denies & OP_CREATE) && lock->exemption != EXEMPT_CONTROLLERS;
     if (!lock->ratchets || !(lock->mode & MODE_DENY) || lock->scope.subresource || said) return;
     const enum exemption level = lock->exemption == EXEMPT_CONTROLLERS ? EXEMPT_LIFECYCLE : lock->exemption;
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
         const struct resource *resource = checking->around.exempted[i];
         const bool makes =
             (exemption->operations & OP_CREATE) && (!*exemption->subresources || *exemption->subresources == ' ');
@@ -389,13 +391,13 @@ void check_requirement(const struct checking *checking, const struct ir_lock *lo
     if (starved.count) report(checking, lock, &starved);
 }
 
-bool check_asks_author(const struct checking *checking, const struct ir_lock *lock,
-                       const struct ir_exemption *exemption, const struct resource *resource) {
+bool check_asks_author(const struct checking *checking, const struct lock *lock, const struct kube_exemption *exemption,
+                       const struct resource *resource) {
     const struct author author = author_of(checking, exemption, resource, OP_UPDATE);
     if (!lock->ratchets || lets_pass(lock, &author)) return false;
-    for (size_t i = 0; i < ir_part_count(lock->requires); i++) {
-        const struct ir_expr *part = ir_part(lock->requires, i);
-        if (!ir_ratchets(part) && judge(&author, part) != ALWAYS) return true;
+    for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
+        const struct formula *part = formula_part(lock->requires, i);
+        if (!formula_ratchets(part) && judge(&author, part) != ALWAYS) return true;
     }
     return false;
 }

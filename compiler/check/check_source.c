@@ -112,8 +112,8 @@ static void check_selector(const struct checking *checking, const struct ast_cla
 // ---- namespaces and fields ----
 
 static bool is_system(const char *namespace) {
-    for (size_t i = 0; i < ir_system_namespace_count; i++)
-        if (strcmp(namespace, ir_system_namespaces[i]) == 0) return true;
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        if (strcmp(namespace, kube_system_namespaces[i]) == 0) return true;
     return false;
 }
 

@@ -11,16 +11,16 @@
 static const char *const verdict_names[] = {
     [VERDICT_ALLOWED] = "allowed", [VERDICT_WARNED] = "warned", [VERDICT_DENIED] = "denied"};
 
-static bool counts(const struct ir_lock *lock, enum verdict verdict) {
+static bool counts(const struct lock *lock, enum verdict verdict) {
     return (verdict == VERDICT_DENIED && (lock->mode & MODE_DENY)) ||
            (verdict == VERDICT_WARNED && (lock->mode & MODE_WARN));
 }
 
-static bool is_as_expected(const struct ir_case *one, const struct decision *decision) {
+static bool is_as_expected(const struct test_case *one, const struct decision *decision) {
     if (decision->verdict != one->expected) return false;
     if (!one->by_lock) return true;
     for (size_t i = 0; i < decision->refusal_count; i++) {
-        const struct ir_lock *lock = decision->refusals[i].lock;
+        const struct lock *lock = decision->refusals[i].lock;
         if (counts(lock, one->expected) && strcmp(lock->name, one->by_lock) == 0 &&
             strcmp(lock->policy, one->by_policy) == 0)
             return true;
@@ -29,28 +29,29 @@ static bool is_as_expected(const struct ir_case *one, const struct decision *dec
 }
 
 static int compare_tests(const void *a, const void *b) {
-    const struct span x = (*(const struct ir_test_block *const *)a)->span,
-                      y = (*(const struct ir_test_block *const *)b)->span;
+    const struct span x = (*(const struct test_block *const *)a)->span,
+                      y = (*(const struct test_block *const *)b)->span;
     if (x.file != y.file) return x.file < y.file ? -1 : 1;
     return (x.begin > y.begin) - (x.begin < y.begin);
 }
 
-void cases_judge(struct arena *arena, const struct ir *ir, struct judged_case **ret_cases, size_t *ret_count) {
+void cases_judge(struct arena *arena, const struct policies *policies, struct judged_case **ret_cases,
+                 size_t *ret_count) {
     *ret_cases = NULL;
     *ret_count = 0;
-    const struct ir_test_block **tests = ARENA_ARRAY(arena, const struct ir_test_block *, ir->test_count);
-    for (size_t i = 0; i < ir->test_count; i++) tests[i] = ir->tests[i];
-    qsort(tests, ir->test_count, sizeof *tests, compare_tests);
-    for (size_t i = 0; i < ir->test_count; i++)
+    const struct test_block **tests = ARENA_ARRAY(arena, const struct test_block *, policies->test_count);
+    for (size_t i = 0; i < policies->test_count; i++) tests[i] = policies->tests[i];
+    qsort(tests, policies->test_count, sizeof *tests, compare_tests);
+    for (size_t i = 0; i < policies->test_count; i++)
         for (size_t j = 0; j < tests[i]->case_count; j++) {
             struct judged_case judged = {.test = tests[i], .one = &tests[i]->cases[j]};
-            decide(arena, ir, &judged.one->request, &judged.decision);
+            decide(arena, policies, &judged.one->request, &judged.decision);
             judged.passed = is_as_expected(judged.one, &judged.decision);
             ARENA_PUSH(arena, *ret_cases, *ret_count, judged);
         }
 }
 
-const char *cases_expected(struct arena *arena, const struct ir_case *one) {
+const char *cases_expected(struct arena *arena, const struct test_case *one) {
     const char *verdict = verdict_names[one->expected];
     return one->by_lock ? arena_printf(arena, "%s by %s", verdict, one->by_lock) : verdict;
 }

@@ -9,16 +9,17 @@ struct arena;
 struct value;
 
 struct judged_case {
-    const struct ir_test_block *test;
-    const struct ir_case *one;
+    const struct test_block *test;
+    const struct test_case *one;
     struct decision decision;
     bool passed;
 };
 
 // Every case of every test, in order of place.
-void cases_judge(struct arena *arena, const struct ir *ir, struct judged_case **ret_cases, size_t *ret_count);
+void cases_judge(struct arena *arena, const struct policies *policies, struct judged_case **ret_cases,
+                 size_t *ret_count);
 // "denied by lockred", "allowed".
-const char *cases_expected(struct arena *arena, const struct ir_case *one);
+const char *cases_expected(struct arena *arena, const struct test_case *one);
 const char *cases_actual(struct arena *arena, const struct decision *decision);
 
 struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,

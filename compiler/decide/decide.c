@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/quantity.h"
 #include "data/regex.h"
@@ -53,26 +54,26 @@ static bool is_short_integer(const char *text) {
     return digits >= 1 && digits <= 18 && !text[digits];
 }
 
-static bool holds_order(enum ir_test test, int order) {
-    switch (test) {
-    case TEST_LT: return order < 0;
-    case TEST_LE: return order <= 0;
-    case TEST_GT: return order > 0;
-    case TEST_GE: return order >= 0;
-    case TEST_EQ: return order == 0;
-    case TEST_EXISTS:
-    case TEST_IN:
-    case TEST_MATCHES:
-    case TEST_CONTAINS: break;
+static bool holds_order(enum comparison compare, int order) {
+    switch (compare) {
+    case CMP_LT: return order < 0;
+    case CMP_LE: return order <= 0;
+    case CMP_GT: return order > 0;
+    case CMP_GE: return order >= 0;
+    case CMP_EQ: return order == 0;
+    case CMP_EXISTS:
+    case CMP_IN:
+    case CMP_MATCHES:
+    case CMP_CONTAINS: break;
     }
     return false;
 }
 
 // Compares what both are worth; what is no quantity compares with none.
-static bool test_quantity(enum ir_test test, const char *left, const char *right) {
+static bool test_quantity(enum comparison compare, const char *left, const char *right) {
     struct quantity a, b;
     return left && right && quantity_parse(left, &a) && quantity_parse(right, &b) &&
-           holds_order(test, quantity_compare(&a, &b));
+           holds_order(compare, quantity_compare(&a, &b));
 }
 
 // The fewest digits that are read as the same number.
@@ -112,13 +113,13 @@ struct side {
     const char *text;
     const struct value *value;
 };
-static struct side other_side(const struct view *view, const struct ir_expr *reading);
+static struct side other_side(const struct view *view, const struct formula *reading);
 
-static bool compare_text(const struct view *view, const struct ir_expr *expr, const char *text) {
+static bool compare_text(const struct view *view, const struct formula *expr, const char *text) {
     const struct side other = other_side(view, expr->operands[0]);
     if (!other.text && !other.value) return false;
-    if (expr->test != TEST_EQ)
-        return test_quantity(expr->test, text, other.text ? other.text : measure(view->arena, other.value));
+    if (expr->compare != CMP_EQ)
+        return test_quantity(expr->compare, text, other.text ? other.text : measure(view->arena, other.value));
     return other.text ? strcmp(text, other.text) == 0 : is_written(view->arena, other.value, text);
 }
 
@@ -128,68 +129,68 @@ static bool has_element(const struct value *list, const struct value *item) {
     return false;
 }
 
-static bool compare_value(const struct view *view, const struct ir_expr *expr, const struct value *value) {
+static bool compare_value(const struct view *view, const struct formula *expr, const struct value *value) {
     const struct side other = other_side(view, expr->operands[0]);
     if (!other.text && !other.value) return false;
-    if (expr->test == TEST_CONTAINS)
+    if (expr->compare == CMP_CONTAINS)
         return has_element(value, other.text ? value_string(view->arena, other.text) : other.value);
-    if (expr->test != TEST_EQ)
-        return test_quantity(expr->test, measure(view->arena, value),
+    if (expr->compare != CMP_EQ)
+        return test_quantity(expr->compare, measure(view->arena, value),
                              other.text ? other.text : measure(view->arena, other.value));
     return other.text ? is_written(view->arena, value, other.text) : value_equal(value, other.value);
 }
 
-static bool test_text(const struct view *view, const struct ir_expr *expr, const char *text) {
+static bool test_text(const struct view *view, const struct formula *expr, const char *text) {
     if (!text) return false;
     if (expr->operand_count) return compare_text(view, expr, text);
-    if (expr->quantity) return test_quantity(expr->test, text, expr->values[0]->as.string);
-    switch (expr->test) {
-    case TEST_EXISTS: return true;
-    case TEST_EQ: break; // is of the two above
-    case TEST_IN:
+    if (expr->quantity) return test_quantity(expr->compare, text, expr->values[0]->as.string);
+    switch (expr->compare) {
+    case CMP_EXISTS: return true;
+    case CMP_EQ: break; // is of the two above
+    case CMP_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (strcmp(expr->values[i]->as.string, text) == 0) return true;
         return false;
-    case TEST_LT:
-    case TEST_LE:
-    case TEST_GT:
-    case TEST_GE: {
+    case CMP_LT:
+    case CMP_LE:
+    case CMP_GT:
+    case CMP_GE: {
         const struct value *limit = expr->values[0];
-        if (limit->kind == VALUE_STRING) return holds_order(expr->test, strcmp(text, limit->as.string));
+        if (limit->kind == VALUE_STRING) return holds_order(expr->compare, strcmp(text, limit->as.string));
         if (!is_short_integer(text)) return false;
         const long long number = strtoll(text, NULL, 10);
-        return holds_order(expr->test, (number > limit->as.integer) - (number < limit->as.integer));
+        return holds_order(expr->compare, (number > limit->as.integer) - (number < limit->as.integer));
     }
-    case TEST_MATCHES: return expr->regex && regex_match(expr->regex, text, strlen(text), view->arena);
-    case TEST_CONTAINS: return strstr(text, expr->values[0]->as.string) != NULL;
+    case CMP_MATCHES: return expr->regex && regex_match(expr->regex, text, strlen(text), view->arena);
+    case CMP_CONTAINS: return strstr(text, expr->values[0]->as.string) != NULL;
     }
     return false;
 }
 
-static bool test_value(const struct view *view, const struct ir_expr *expr, const struct value *value) {
+static bool test_value(const struct view *view, const struct formula *expr, const struct value *value) {
     const struct value *other = expr->value_count ? expr->values[0] : NULL;
     if (expr->is_text) return test_text(view, expr, value->kind == VALUE_STRING ? value->as.string : NULL);
     if (expr->operand_count) return compare_value(view, expr, value);
-    if (expr->quantity) return test_quantity(expr->test, measure(view->arena, value), other->as.string);
-    switch (expr->test) {
-    case TEST_EXISTS: return true;
-    case TEST_EQ: break; // is of the two above
-    case TEST_IN:
+    if (expr->quantity) return test_quantity(expr->compare, measure(view->arena, value), other->as.string);
+    switch (expr->compare) {
+    case CMP_EXISTS: return true;
+    case CMP_EQ: break; // is of the two above
+    case CMP_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (value_equal(expr->values[i], value)) return true;
         return false;
-    case TEST_LT:
-    case TEST_LE:
-    case TEST_GT:
-    case TEST_GE:
+    case CMP_LT:
+    case CMP_LE:
+    case CMP_GT:
+    case CMP_GE:
         if (value_is_number(value) && value_is_number(other))
-            return holds_order(expr->test, value_compare_numbers(value, other));
+            return holds_order(expr->compare, value_compare_numbers(value, other));
         return value->kind == VALUE_STRING && other->kind == VALUE_STRING &&
-               holds_order(expr->test, strcmp(value->as.string, other->as.string));
-    case TEST_MATCHES:
+               holds_order(expr->compare, strcmp(value->as.string, other->as.string));
+    case CMP_MATCHES:
         return value->kind == VALUE_STRING && expr->regex &&
                regex_match(expr->regex, value->as.string, strlen(value->as.string), view->arena);
-    case TEST_CONTAINS:
+    case CMP_CONTAINS:
         if (value->kind == VALUE_STRING && other->kind == VALUE_STRING)
             return strstr(value->as.string, other->as.string) != NULL;
         return has_element(value, other);
@@ -198,7 +199,7 @@ static bool test_value(const struct view *view, const struct ir_expr *expr, cons
 }
 
 // Whether some value that the path leads to satisfies the test.
-static bool test_path(const struct view *view, const struct ir_expr *expr, const struct value *at, size_t segment) {
+static bool test_path(const struct view *view, const struct formula *expr, const struct value *at, size_t segment) {
     if (!at) return false;
     if (segment == expr->path.count) return test_value(view, expr, at);
     const char *key = expr->path.segments[segment].key;
@@ -209,22 +210,23 @@ static bool test_path(const struct view *view, const struct ir_expr *expr, const
 }
 
 // Of what is selected by fields controllers move most; pods are what they are made as.
-static bool is_controllers(const struct request *request, const struct ir_expr *expr) {
+static bool is_controllers(const struct request *request, const struct formula *expr) {
     const bool pods = !*request->group && strcmp(request->resource, "pods") == 0;
     switch (expr->kind) {
-    case IR_LABEL: return ir_is_controllers_key(expr->key) || ir_has_taken_labels(request->group, request->resource);
-    case IR_ANNOTATION:
-        return ir_is_controllers_key(expr->key) || ir_has_taken_annotations(request->group, request->resource);
-    case IR_FIELD:
-    case IR_ANY:
-    case IR_ALL: return !pods || ir_is_metadata_path(&expr->path);
-    case IR_LABEL_KEY:
-    case IR_ANNOTATION_KEY: return true;
+    case FORMULA_LABEL:
+        return kube_is_controllers_key(expr->key) || kube_has_taken_labels(request->group, request->resource);
+    case FORMULA_ANNOTATION:
+        return kube_is_controllers_key(expr->key) || kube_has_taken_annotations(request->group, request->resource);
+    case FORMULA_FIELD:
+    case FORMULA_ANY:
+    case FORMULA_ALL: return !pods || path_is_metadata(&expr->path);
+    case FORMULA_LABEL_KEY:
+    case FORMULA_ANNOTATION_KEY: return true;
     default: return false;
     }
 }
 
-static const struct value *state_of(const struct view *view, const struct ir_expr *expr) {
+static const struct value *state_of(const struct view *view, const struct formula *expr) {
     switch (expr->state) {
     case STATE_SELF:
         return expr->frozen || (view->exempt && is_controllers(view->request, expr)) ? view->stored : view->self;
@@ -234,7 +236,7 @@ static const struct value *state_of(const struct view *view, const struct ir_exp
     return NULL;
 }
 
-static const struct value *root_of(const struct view *view, const struct ir_expr *expr) {
+static const struct value *root_of(const struct view *view, const struct formula *expr) {
     if (expr->path.variable < 0) return state_of(view, expr);
     for (const struct binding *binding = view->binding; binding; binding = binding->outer)
         if (binding->index == expr->path.variable) return binding->value;
@@ -257,23 +259,24 @@ static const char *resource_name(struct arena *arena, const struct request *requ
     return *request->group ? arena_printf(arena, "%s.%s", request->resource, request->group) : request->resource;
 }
 
-static const char *text_of(const struct view *view, const struct ir_expr *atom) {
+static const char *text_of(const struct view *view, const struct formula *atom) {
     const struct request *request = view->request;
     switch (atom->kind) {
-    case IR_LABEL: return text_at(value_dig(state_of(view, atom), "metadata", "labels", atom->key, NULL));
-    case IR_ANNOTATION: return text_at(value_dig(state_of(view, atom), "metadata", "annotations", atom->key, NULL));
-    case IR_NAME: return or_absent(text_at(value_dig(state_of(view, atom), "metadata", "name", NULL)));
-    case IR_NAMESPACE: return or_absent(namespace_of(request));
-    case IR_NAMESPACE_LABEL:
+    case FORMULA_LABEL: return text_at(value_dig(state_of(view, atom), "metadata", "labels", atom->key, NULL));
+    case FORMULA_ANNOTATION:
+        return text_at(value_dig(state_of(view, atom), "metadata", "annotations", atom->key, NULL));
+    case FORMULA_NAME: return or_absent(text_at(value_dig(state_of(view, atom), "metadata", "name", NULL)));
+    case FORMULA_NAMESPACE: return or_absent(namespace_of(request));
+    case FORMULA_NAMESPACE_LABEL:
         return text_at(value_dig(request->namespace_object, "metadata", "labels", atom->key, NULL));
-    case IR_USER: return or_absent(request->user);
-    case IR_UID: return or_absent(request->uid);
+    case FORMULA_USER: return or_absent(request->user);
+    case FORMULA_UID: return or_absent(request->uid);
     default: return NULL;
     }
 }
 
-static struct side other_side(const struct view *view, const struct ir_expr *reading) {
-    if (reading->kind != IR_FIELD) return (struct side){.text = text_of(view, reading)};
+static struct side other_side(const struct view *view, const struct formula *reading) {
+    if (reading->kind != FORMULA_FIELD) return (struct side){.text = text_of(view, reading)};
     const struct value *at = root_of(view, reading);
     for (size_t i = 0; at && i < reading->path.count; i++) at = value_get(at, reading->path.segments[i].key);
     if (reading->is_text) return (struct side){.text = text_at(at)};
@@ -281,14 +284,14 @@ static struct side other_side(const struct view *view, const struct ir_expr *rea
 }
 
 // Whether some key of the labels or annotations matches.
-static bool has_key_like(const struct view *view, const struct ir_expr *expr) {
-    const char *field = expr->kind == IR_LABEL_KEY ? "labels" : "annotations";
+static bool has_key_like(const struct view *view, const struct formula *expr) {
+    const char *field = expr->kind == FORMULA_LABEL_KEY ? "labels" : "annotations";
     const struct value *map = value_dig(state_of(view, expr), "metadata", field, NULL);
     for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++) {
         const char *key = map->as.entries[i].key;
         bool left_out = false;
-        for (size_t j = 0; j < ir_node_label_count && expr->not_of_node; j++)
-            left_out |= strcmp(ir_node_labels[j], key) == 0;
+        for (size_t j = 0; j < kube_node_label_count && expr->not_of_node; j++)
+            left_out |= strcmp(kube_node_labels[j], key) == 0;
         if (!left_out && test_text(view, expr, key)) return true;
     }
     return false;
@@ -350,7 +353,7 @@ struct value *decide_request_value(struct arena *arena, const struct request *re
     return result;
 }
 
-static enum truth evaluate_cel(const struct view *view, const struct ir_expr *expr) {
+static enum truth evaluate_cel(const struct view *view, const struct formula *expr) {
     const struct cel_env env = {
         .object = view->request->object,
         .old_object = view->request->old_object,
@@ -369,61 +372,61 @@ static enum truth evaluate_cel(const struct view *view, const struct ir_expr *ex
 
 // ---- formulas ----
 
-static enum truth evaluate(const struct view *view, const struct ir_expr *expr);
+static enum truth evaluate(const struct view *view, const struct formula *expr);
 
-static enum truth quantify(const struct view *view, const struct ir_expr *expr) {
+static enum truth quantify(const struct view *view, const struct formula *expr) {
     const struct value *at = root_of(view, expr);
     for (size_t i = 0; at && i < expr->path.count; i++) at = value_get(at, expr->path.segments[i].key);
-    enum truth result = truth_of(expr->kind == IR_ALL);
+    enum truth result = truth_of(expr->kind == FORMULA_ALL);
     if (!at || at->kind != VALUE_LIST) return result;
     for (size_t i = 0; i < at->count; i++) {
         const struct binding binding = {at->as.items[i], view->binding, view->binding ? view->binding->index + 1 : 0};
         struct view inner = *view;
         inner.binding = &binding;
         const enum truth one = evaluate(&inner, expr->operands[0]);
-        result = expr->kind == IR_ALL ? both(result, one) : either(result, one);
+        result = expr->kind == FORMULA_ALL ? both(result, one) : either(result, one);
     }
     return result;
 }
 
-static enum truth evaluate(const struct view *view, const struct ir_expr *expr) {
+static enum truth evaluate(const struct view *view, const struct formula *expr) {
     const struct request *request = view->request;
     enum truth result = NO;
     switch (expr->kind) {
-    case IR_TRUE: return YES;
-    case IR_FALSE: return NO;
-    case IR_AND:
+    case FORMULA_TRUE: return YES;
+    case FORMULA_FALSE: return NO;
+    case FORMULA_AND:
         result = YES;
         for (size_t i = 0; i < expr->operand_count; i++) result = both(result, evaluate(view, expr->operands[i]));
         return result;
-    case IR_OR:
+    case FORMULA_OR:
         for (size_t i = 0; i < expr->operand_count; i++) result = either(result, evaluate(view, expr->operands[i]));
         return result;
-    case IR_NOT: return negate(evaluate(view, expr->operands[0]));
-    case IR_LABEL:
-    case IR_ANNOTATION:
-    case IR_NAME:
-    case IR_NAMESPACE:
-    case IR_NAMESPACE_LABEL:
-    case IR_USER:
-    case IR_UID: return truth_of(test_text(view, expr, text_of(view, expr)));
-    case IR_LABEL_KEY:
-    case IR_ANNOTATION_KEY: return truth_of(has_key_like(view, expr));
-    case IR_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
-    case IR_GROUP: return truth_of(in_group(request, expr->values[0]->as.string));
-    case IR_MAY: return truth_of(may(request, expr->key));
-    case IR_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
-    case IR_RESOURCE: return truth_of(test_text(view, expr, resource_name(view->arena, request)));
-    case IR_OPERATION: return truth_of((expr->operations & request->operation) != 0);
-    case IR_ANY:
-    case IR_ALL: return quantify(view, expr);
-    case IR_CEL: return evaluate_cel(view, expr);
+    case FORMULA_NOT: return negate(evaluate(view, expr->operands[0]));
+    case FORMULA_LABEL:
+    case FORMULA_ANNOTATION:
+    case FORMULA_NAME:
+    case FORMULA_NAMESPACE:
+    case FORMULA_NAMESPACE_LABEL:
+    case FORMULA_USER:
+    case FORMULA_UID: return truth_of(test_text(view, expr, text_of(view, expr)));
+    case FORMULA_LABEL_KEY:
+    case FORMULA_ANNOTATION_KEY: return truth_of(has_key_like(view, expr));
+    case FORMULA_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
+    case FORMULA_GROUP: return truth_of(in_group(request, expr->values[0]->as.string));
+    case FORMULA_MAY: return truth_of(may(request, expr->key));
+    case FORMULA_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
+    case FORMULA_RESOURCE: return truth_of(test_text(view, expr, resource_name(view->arena, request)));
+    case FORMULA_OPERATION: return truth_of((expr->operations & request->operation) != 0);
+    case FORMULA_ANY:
+    case FORMULA_ALL: return quantify(view, expr);
+    case FORMULA_CEL: return evaluate_cel(view, expr);
     }
     return NO;
 }
 
 // The formula with `self` as the state it reads.
-static enum truth holds(const struct view *view, const struct ir_expr *formula, const struct value *self) {
+static enum truth holds(const struct view *view, const struct formula *formula, const struct value *self) {
     struct view shifted = *view;
     shifted.self = self;
     return evaluate(&shifted, formula);
@@ -432,7 +435,7 @@ static enum truth holds(const struct view *view, const struct ir_expr *formula, 
 // ---- scope ----
 
 // The API server has events in two groups, which are one for it.
-static bool is_same_group(const struct ir_target *target, const struct request *request) {
+static bool is_same_group(const struct target *target, const struct request *request) {
     static const char groups[] = "events.k8s.io";
     if (!target->group || strcmp(target->group, request->group) == 0) return true;
     return target->name && strcmp(target->name, "events") == 0 &&
@@ -440,19 +443,19 @@ static bool is_same_group(const struct ir_target *target, const struct request *
             (!*request->group && strcmp(target->group, groups) == 0));
 }
 
-static bool matches_target(const struct ir_target *target, const struct request *request) {
+static bool matches_target(const struct target *target, const struct request *request) {
     return is_same_group(target, request) && (!target->name || strcmp(target->name, request->resource) == 0);
 }
 
 static bool is_never_locked(const struct request *request) {
-    for (size_t i = 0; i < ir_never_locked_count; i++)
-        if (strcmp(ir_never_locked[i].group, request->group) == 0 &&
-            strcmp(ir_never_locked[i].name, request->resource) == 0)
+    for (size_t i = 0; i < kube_never_locked_count; i++)
+        if (strcmp(kube_never_locked[i].group, request->group) == 0 &&
+            strcmp(kube_never_locked[i].name, request->resource) == 0)
             return true;
     return false;
 }
 
-static bool in_resources(const struct ir_scope *scope, const struct request *request) {
+static bool in_resources(const struct object_scope *scope, const struct request *request) {
     for (size_t i = 0; i < scope->except_count; i++)
         if (matches_target(&scope->excepts[i], request)) return false;
     for (size_t i = 0; i < scope->target_count; i++)
@@ -467,15 +470,15 @@ static bool has_name(const char **names, size_t count, const char *name) {
     return false;
 }
 
-static enum truth in_namespaces(const struct view *view, const struct ir_scope *scope) {
+static enum truth in_namespaces(const struct view *view, const struct object_scope *scope) {
     const struct request *request = view->request;
     if (scope->where == IN_CLUSTER) return truth_of(!request->namespaced);
     if (!request->namespaced) return NO;
     const bool named = has_name(scope->namespaces, scope->namespace_count, request->namespace);
     if (scope->where == IN_NAMESPACES) return truth_of(named);
     if (scope->where == IN_LABELED_NAMESPACES) return evaluate(view, scope->namespace_selector);
-    for (size_t i = 0; i < ir_system_namespace_count; i++)
-        if (strcmp(ir_system_namespaces[i], request->namespace) == 0) return truth_of(named);
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        if (strcmp(kube_system_namespaces[i], request->namespace) == 0) return truth_of(named);
     return YES;
 }
 
@@ -496,12 +499,12 @@ static bool same(const struct value *a, const struct value *b) {
 // The paths that `except changing` leaves aside, below the point that was reached: those whose first `depth` keys led
 // here.
 struct aside {
-    const struct ir_path *paths;
+    const struct field_path *paths;
     size_t count, depth;
     const bool *here; // which of them lead here
 };
 
-static bool leads_to(const struct ir_segment *segment, const char *key, struct arena *arena) {
+static bool leads_to(const struct segment *segment, const char *key, struct arena *arena) {
     return segment->regex ? regex_match(segment->regex, key, strlen(key), arena) : strcmp(segment->key, key) == 0;
 }
 
@@ -556,7 +559,7 @@ static struct value *changeable(struct arena *arena, const struct value *object,
 }
 
 // What a path leads to; behind [*] the list of what each element has there. NULL when there is nothing.
-static const struct value *project(struct arena *arena, const struct value *at, const struct ir_path *path,
+static const struct value *project(struct arena *arena, const struct value *at, const struct field_path *path,
                                    size_t segment) {
     if (!at || segment == path->count) return at;
     const char *key = path->segments[segment].key;
@@ -578,7 +581,7 @@ static const struct value *project(struct arena *arena, const struct value *at, 
     return all;
 }
 
-static bool is_metadata(const struct ir_path *path) {
+static bool is_metadata(const struct field_path *path) {
     return path->count > 1 && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
 }
 
@@ -596,7 +599,7 @@ static struct value *with_metadata_of(struct arena *arena, const struct value *o
 
 // ---- what a requirement reads ----
 
-static bool is_changeable_metadata(const struct ir_path *path) {
+static bool is_changeable_metadata(const struct field_path *path) {
     bool changeable = false;
     for (size_t i = 0; is_metadata(path) && i < ALL_FIELDS && path->segments[1].key; i++)
         changeable |= strcmp(path->segments[1].key, metadata_fields[i]) == 0;
@@ -604,7 +607,7 @@ static bool is_changeable_metadata(const struct ir_path *path) {
 }
 
 // The value that a path of the formula leads to. Lists and maps of metadata that are empty are not there.
-static const struct value *read_path(struct arena *arena, const struct value *root, const struct ir_path *path) {
+static const struct value *read_path(struct arena *arena, const struct value *root, const struct field_path *path) {
     const bool metadata = path->variable < 0 && is_changeable_metadata(path);
     const struct value *value = project(arena, metadata ? changeable(arena, root, ALL_FIELDS) : root, path, 0);
     return metadata && is_empty_list(value) ? NULL : value;
@@ -615,7 +618,7 @@ static size_t length(const struct value *list) {
 }
 
 // Whether a key that the atom is about is in the first map alone.
-static bool has_other_key(const struct view *view, const struct ir_expr *atom, const struct value *map,
+static bool has_other_key(const struct view *view, const struct formula *atom, const struct value *map,
                           const struct value *other) {
     for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++) {
         const char *key = map->as.entries[i].key;
@@ -626,22 +629,22 @@ static bool has_other_key(const struct view *view, const struct ir_expr *atom, c
 
 // Whether something that the formula reads below the object (-1), or below the variable of that index, differs between
 // two states. `depth` is the index of the next variable.
-static bool reads_differ(const struct view *view, const struct ir_expr *expr, int root, int depth,
+static bool reads_differ(const struct view *view, const struct formula *expr, int root, int depth,
                          const struct value *old, const struct value *new) {
     struct arena *arena = view->arena;
-    const bool quantifier = expr->kind == IR_ANY || expr->kind == IR_ALL;
-    if ((expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION) && root < 0) {
-        const char *field = expr->kind == IR_LABEL ? "labels" : "annotations";
+    const bool quantifier = expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL;
+    if ((expr->kind == FORMULA_LABEL || expr->kind == FORMULA_ANNOTATION) && root < 0) {
+        const char *field = expr->kind == FORMULA_LABEL ? "labels" : "annotations";
         if (!same(value_dig(old, "metadata", field, expr->key, NULL),
                   value_dig(new, "metadata", field, expr->key, NULL)))
             return true;
     }
-    if ((expr->kind == IR_LABEL_KEY || expr->kind == IR_ANNOTATION_KEY) && root < 0) {
-        const char *field = expr->kind == IR_LABEL_KEY ? "labels" : "annotations";
+    if ((expr->kind == FORMULA_LABEL_KEY || expr->kind == FORMULA_ANNOTATION_KEY) && root < 0) {
+        const char *field = expr->kind == FORMULA_LABEL_KEY ? "labels" : "annotations";
         const struct value *before = metadata_field(old, field), *after = metadata_field(new, field);
         if (has_other_key(view, expr, before, after) || has_other_key(view, expr, after, before)) return true;
     }
-    if (expr->kind == IR_FIELD && expr->path.variable == root &&
+    if (expr->kind == FORMULA_FIELD && expr->path.variable == root &&
         !same(read_path(arena, old, &expr->path), read_path(arena, new, &expr->path)))
         return true;
     if (quantifier && expr->path.variable == root) {
@@ -656,7 +659,7 @@ static bool reads_differ(const struct view *view, const struct ir_expr *expr, in
     return false;
 }
 
-static bool changes(const struct view *view, const struct ir_lock *lock, bool metadata_only) {
+static bool changes(const struct view *view, const struct lock *lock, bool metadata_only) {
     const struct request *request = view->request;
     struct arena *arena = view->arena;
     const struct value *old = changeable(arena, request->old_object, ALL_FIELDS),
@@ -705,26 +708,26 @@ static bool only_removes_finalizers(const struct view *view) {
 static bool covers_subresource(const char *subresources, const char *subresource) {
     if (strcmp(subresources, "*") == 0) return true;
     if (!*subresource) return !*subresources || *subresources == ' ';
-    return catalog_list_has(subresources, subresource);
+    return text_has_word(subresources, subresource);
 }
 
-static bool is_identity(const struct ir_exemption *exemption, const struct request *request) {
+static bool is_identity(const struct kube_exemption *exemption, const struct request *request) {
     const size_t len = strlen(exemption->user);
     if (exemption->group && !in_group(request, exemption->group)) return false;
     if (exemption->user[len - 1] == ':') return strncmp(request->user, exemption->user, len) == 0;
     return strcmp(request->user, exemption->user) == 0 ||
-           (ir_is_shared(exemption) && strcmp(request->user, IR_CONTROLLER_MANAGER) == 0);
+           (kube_exemption_is_shared(exemption) && strcmp(request->user, KUBE_CONTROLLER_MANAGER) == 0);
 }
 
-static bool is_work(const struct ir_exemption *exemption, const struct request *request) {
+static bool is_work(const struct kube_exemption *exemption, const struct request *request) {
     if (exemption->namespace && strcmp(exemption->namespace, request->namespace) != 0) return false;
     if (!covers_subresource(exemption->subresources, request->subresource)) return false;
     return !exemption->resource || (strcmp(exemption->resource, request->resource) == 0 &&
                                     strcmp(exemption->resource_group, request->group) == 0);
 }
 
-static enum cover cover_of(const struct ir_lock *lock, const struct request *request) {
-    const struct ir_act *act = ir_act_of(request->subresource);
+static enum cover cover_of(const struct lock *lock, const struct request *request) {
+    const struct kube_act *act = kube_act_of(request->subresource);
     if (!act) return COVER_BY_PARAMS;
     const enum cover cover = lock->covers[act->shape];
     // What a wildcard takes in cannot be looked up, but for pods that are evicted.
@@ -735,7 +738,7 @@ static enum cover cover_of(const struct ir_lock *lock, const struct request *req
 }
 
 // By name alone nobody can tell that the object is being deleted already.
-static bool is_known_terminating(const struct request *request, const struct ir_lock *lock) {
+static bool is_known_terminating(const struct request *request, const struct lock *lock) {
     return cover_of(lock, request) == COVER_BY_PARAMS &&
            value_dig(request->old_object, "metadata", "deletionTimestamp", NULL);
 }
@@ -743,8 +746,9 @@ static bool is_known_terminating(const struct request *request, const struct ir_
 // Kinds of other groups may have the same names.
 static bool is_workload(const struct value *owner) {
     const char *version = value_get_string(owner, "apiVersion"), *kind = value_get_string(owner, "kind");
-    for (size_t i = 0; version && kind && i < ir_workload_count; i++)
-        if (strcmp(ir_workloads[i].api_version, version) == 0 && strcmp(ir_workloads[i].kind, kind) == 0) return true;
+    for (size_t i = 0; version && kind && i < kube_workload_count; i++)
+        if (strcmp(kube_workloads[i].api_version, version) == 0 && strcmp(kube_workloads[i].kind, kind) == 0)
+            return true;
     return false;
 }
 
@@ -785,16 +789,16 @@ static bool is_adopted(const struct request *request) {
 
 // What the identity may do under this lock. Where owners are guarded, an object outlives its owner, unless that is a
 // workload: then the guard keeps the workload, or the lock lets its controller delete the object as it is.
-static unsigned exempt_operations(const struct ir_exemption *exemption, const struct request *request,
-                                  const struct ir_lock *lock) {
-    const bool collector = strcmp(exemption->user, IR_GARBAGE_COLLECTOR) == 0;
+static unsigned exempt_operations(const struct kube_exemption *exemption, const struct request *request,
+                                  const struct lock *lock) {
+    const bool collector = strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;
     if (!collector || !lock->guard_owners) return exemption->operations;
     const bool known = cover_of(lock, request) == COVER_BY_PARAMS;
     if (lock->exemption == EXEMPT_CONTROLLERS && known && is_controlled(request)) return exemption->operations;
     return exemption->operations & ~(unsigned)OP_DELETE;
 }
 
-static bool is_exempt(const struct view *view, const struct ir_lock *lock, enum exemption level) {
+static bool is_exempt(const struct view *view, const struct lock *lock, enum exemption level) {
     const struct request *request = view->request;
     // Nor do controllers take objects in, which they could then delete.
     if (level == EXEMPT_CONTROLLERS && lock->guard_owners && is_adopted(request)) level = EXEMPT_LIFECYCLE;
@@ -806,10 +810,10 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock, enum 
     const bool namespace_terminating = value_dig(is_namespace ? request->old_object : request->namespace_object,
                                                  "metadata", "deletionTimestamp", NULL) != NULL;
     // Rights are to make an eviction, not to delete the pod.
-    const struct ir_act *act = ir_act_of(request->subresource);
+    const struct kube_act *act = kube_act_of(request->subresource);
     const unsigned operation = act ? act->operation : request->operation;
-    for (size_t i = 0; i < ir_exemption_count; i++) {
-        const struct ir_exemption *exemption = &ir_exemptions[i];
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
         if (exemption->level <= level && (exempt_operations(exemption, request, lock) & operation) &&
             is_identity(exemption, request) && is_work(exemption, request) &&
             (exemption->limit != ONLY_TERMINATING || namespace_terminating) &&
@@ -821,7 +825,7 @@ static bool is_exempt(const struct view *view, const struct ir_lock *lock, enum 
 
 // ---- the decision ----
 
-static enum truth is_one_of(const struct view *view, const struct ir_subjects *subjects) {
+static enum truth is_one_of(const struct view *view, const struct subjects *subjects) {
     const struct request *request = view->request;
     if (*request->user && has_name(subjects->users, subjects->user_count, request->user)) return YES;
     for (size_t i = 0; i < subjects->group_count; i++)
@@ -837,7 +841,7 @@ struct holding {
     bool of_controller;    // of what they write, only what they change of it counts
 };
 
-static struct holding holding_for(const struct view *view, const struct ir_lock *lock) {
+static struct holding holding_for(const struct view *view, const struct lock *lock) {
     const bool exempt = is_exempt(view, lock, lock->exemption);
     const bool lifecycle = lock->exemption == EXEMPT_CONTROLLERS ? is_exempt(view, lock, EXEMPT_LIFECYCLE) : exempt;
     return (struct holding){
@@ -849,15 +853,15 @@ static struct holding holding_for(const struct view *view, const struct ir_lock 
 
 // Whether the request breaks what the lock requires. What is broken already may stay so, and what is being deleted
 // needs to be nothing any more.
-static enum truth breaks(const struct view *view, const struct ir_lock *lock, const struct holding *holding) {
+static enum truth breaks(const struct view *view, const struct lock *lock, const struct holding *holding) {
     const struct request *request = view->request;
     if (!lock->requires || !holding->requires || !request->object) return NO;
     if (!lock->ratchets || request->operation != OP_UPDATE) return negate(holds(view, lock->requires, request->object));
     if (is_known_terminating(request, lock)) return NO;
     enum truth result = NO;
-    for (size_t i = 0; i < ir_part_count(lock->requires); i++) {
-        const struct ir_expr *part = ir_part(lock->requires, i);
-        const bool may_stay = ir_ratchets(part) || holding->of_controller;
+    for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
+        const struct formula *part = formula_part(lock->requires, i);
+        const bool may_stay = formula_ratchets(part) || holding->of_controller;
         if (may_stay && !reads_differ(view, part, -1, 0, request->old_object, request->object)) continue;
         result = either(result, negate(holds(view, part, request->object)));
     }
@@ -865,9 +869,9 @@ static enum truth breaks(const struct view *view, const struct ir_lock *lock, co
 }
 
 // Whether the request is for what the lock is about: the objects, or one subresource that carries them whole.
-static bool is_body(const struct ir_lock *lock, const char *subresource) {
+static bool is_body(const struct lock *lock, const char *subresource) {
     if (lock->scope.subresource) return strcmp(lock->scope.subresource, subresource) == 0;
-    return !*subresource || ir_subresource_class(subresource) == SUBRESOURCE_BODY;
+    return !*subresource || kube_subresource_class(subresource) == SUBRESOURCE_BODY;
 }
 
 static bool changes_owners(const struct request *request) {
@@ -876,14 +880,14 @@ static bool changes_owners(const struct request *request) {
 }
 
 // Whether the lock would no longer hold the object.
-static enum truth leaves(const struct view *view, const struct ir_lock *lock) {
+static enum truth leaves(const struct view *view, const struct lock *lock) {
     const struct value *object = view->request->object;
     const enum truth selected = holds(view, lock->selects, object);
-    return negate(ir_guards_condition(lock) ? both(selected, holds(view, lock->condition, object)) : selected);
+    return negate(lock_guards_condition(lock) ? both(selected, holds(view, lock->condition, object)) : selected);
 }
 
 // Whether the object has what the path leads to. Lists and maps of metadata that are empty are not there.
-static bool has_path(struct arena *arena, const struct value *at, const struct ir_path *path, size_t segment) {
+static bool has_path(struct arena *arena, const struct value *at, const struct field_path *path, size_t segment) {
     if (!at) return false;
     if (segment == path->count) return true;
     const char *key = path->segments[segment].key;
@@ -901,7 +905,7 @@ static bool has_path(struct arena *arena, const struct value *at, const struct i
 }
 
 // A create changes what the new object has. What guards add looks at all that is made.
-static bool brings(const struct view *view, const struct ir_lock *lock) {
+static bool brings(const struct view *view, const struct lock *lock) {
     const struct value *new = changeable(view->arena, view->request->object, ALL_FIELDS);
     bool any = lock->derived || !lock->path_count || lock->all_but_paths;
     for (size_t i = 0; i < lock->path_count && !any; i++) any = has_path(view->arena, new, &lock->paths[i], 0);
@@ -909,18 +913,18 @@ static bool brings(const struct view *view, const struct ir_lock *lock) {
 }
 
 // Whether the request writes what the lock is about: of a delete all of it.
-static bool is_about(const struct view *view, const struct ir_lock *lock) {
+static bool is_about(const struct view *view, const struct lock *lock) {
     const struct request *request = view->request;
-    const bool update = request->operation == OP_UPDATE, act = ir_act_of(request->subresource) != NULL;
+    const bool update = request->operation == OP_UPDATE, act = kube_act_of(request->subresource) != NULL;
     const bool metadata = !act && !is_body(lock, request->subresource);
-    if (metadata && !(update && ir_sees_metadata(lock))) return false;
+    if (metadata && !(update && lock_sees_metadata(lock))) return false;
     if (update) return changes(view, lock, metadata);
     return request->operation != OP_CREATE || act || brings(view, lock);
 }
 
-static enum truth is_denied(const struct view *view, const struct ir_lock *lock, enum truth stored) {
+static enum truth is_denied(const struct view *view, const struct lock *lock, enum truth stored) {
     const struct request *request = view->request;
-    const struct ir_act *act = ir_act_of(request->subresource);
+    const struct kube_act *act = kube_act_of(request->subresource);
     if (act) return (lock->acts & act->act) && (act->act != ACT_SCALE || is_about(view, lock)) ? stored : NO;
     const bool update = request->operation == OP_UPDATE;
     enum truth result = NO;
@@ -932,22 +936,22 @@ static enum truth is_denied(const struct view *view, const struct ir_lock *lock,
     return result;
 }
 
-static enum truth is_required(const struct view *view, const struct ir_lock *lock, const struct holding *holding,
+static enum truth is_required(const struct view *view, const struct lock *lock, const struct holding *holding,
                               enum truth stored) {
-    const struct ir_act *act = ir_act_of(view->request->subresource);
+    const struct kube_act *act = kube_act_of(view->request->subresource);
     if ((act && act->act != ACT_SCALE) || !is_about(view, lock)) return NO;
     return both(stored, breaks(view, lock, holding));
 }
 
 // Whether the formula reads what controllers do not write themselves. Quoted CEL is not about whose it is.
-static bool reads_of_others(const struct request *request, const struct ir_expr *expr) {
+static bool reads_of_others(const struct request *request, const struct formula *expr) {
     bool reads = false;
     switch (expr->kind) {
-    case IR_LABEL:
-    case IR_ANNOTATION:
-    case IR_FIELD:
-    case IR_ANY:
-    case IR_ALL:
+    case FORMULA_LABEL:
+    case FORMULA_ANNOTATION:
+    case FORMULA_FIELD:
+    case FORMULA_ANY:
+    case FORMULA_ALL:
         reads = !expr->frozen && expr->state == STATE_SELF && expr->path.variable < 0 && !is_controllers(request, expr);
         break;
     default: break;
@@ -956,10 +960,10 @@ static bool reads_of_others(const struct request *request, const struct ir_expr 
     return reads;
 }
 
-static enum truth is_triggered(const struct view *view, const struct ir_lock *lock) {
+static enum truth is_triggered(const struct view *view, const struct lock *lock) {
     const struct request *request = view->request;
-    const bool act = ir_act_of(request->subresource) != NULL;
-    if (*request->subresource && !act && ir_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
+    const bool act = kube_act_of(request->subresource) != NULL;
+    if (*request->subresource && !act && kube_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
     // Whatever comes of it, the control plane lives.
     if (is_exempt(view, lock, EXEMPT_ALWAYS)) return NO;
     const struct holding holding = holding_for(view, lock);
@@ -969,7 +973,7 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
     // Somebody else may have added to the request of whoever is exempt.
     if (!lock->guard_labels || request->operation != OP_UPDATE || act) return required;
     if (!reads_of_others(request, lock->selects) &&
-        !(ir_guards_condition(lock) && reads_of_others(request, lock->condition)))
+        !(lock_guards_condition(lock) && reads_of_others(request, lock->condition)))
         return required;
     struct view exempt = *view;
     exempt.exempt = true;
@@ -977,7 +981,7 @@ static enum truth is_triggered(const struct view *view, const struct ir_lock *lo
 }
 
 // Everything but who asks.
-static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
+static enum truth refuses(const struct view *view, const struct lock *lock) {
     if (!in_resources(&lock->scope, view->request)) return NO;
     const enum truth where = in_namespaces(view, &lock->scope);
     if (where == NO) return NO;
@@ -988,7 +992,7 @@ static enum truth refuses(const struct view *view, const struct ir_lock *lock) {
 // for the pod's deletion, a write to scale for an update of spec.replicas. The stored object is the parent; `object`
 // tells the new number of replicas.
 static const struct request *about_parent(struct arena *arena, const struct request *request, struct request *room) {
-    const struct ir_act *act = ir_act_of(request->subresource);
+    const struct kube_act *act = kube_act_of(request->subresource);
     if (!act) return request;
     *room = *request;
     room->operation = act->means;
@@ -1018,21 +1022,21 @@ static const struct request *as_binding_of_pod(struct arena *arena, const struct
     return room;
 }
 
-static void decide_one(struct arena *arena, const struct ir *ir, const struct request *original,
+static void decide_one(struct arena *arena, const struct policies *policies, const struct request *original,
                        struct decision *ret_decision) {
     struct request room;
     const struct request *request = about_parent(arena, original, &room);
-    const bool creates = request->operation == OP_CREATE && !ir_act_of(request->subresource);
+    const bool creates = request->operation == OP_CREATE && !kube_act_of(request->subresource);
     const struct value *stored = creates ? request->object : request->old_object;
     const struct view view = {.arena = arena, .request = request, .self = stored, .stored = stored};
-    for (size_t i = 0; i < ir->lock_count; i++) {
-        const struct ir_lock *lock = ir->locks[i];
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        const struct lock *lock = policies->locks[i];
         if (!cover_of(lock, request)) continue;
         const enum truth held = refuses(&view, lock);
         if (held == NO) continue;
         const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
         const enum truth glass = is_one_of(&view, &lock->glass);
-        const bool records = ir_records_glass(lock);
+        const bool records = lock_records_glass(lock);
         // Whether break-glass was needed must be known, because its use is recorded.
         const enum truth refused = open == FAILED && glass != NO && records ? FAILED : both(open, negate(glass));
         if (open == YES && refused == NO && records)
@@ -1048,10 +1052,11 @@ static void decide_one(struct arena *arena, const struct ir *ir, const struct re
     }
 }
 
-void decide(struct arena *arena, const struct ir *ir, const struct request *request, struct decision *ret_decision) {
+void decide(struct arena *arena, const struct policies *policies, const struct request *request,
+            struct decision *ret_decision) {
     struct request room;
     const struct request *binding = as_binding_of_pod(arena, request, &room);
     *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
-    decide_one(arena, ir, request, ret_decision);
-    if (binding) decide_one(arena, ir, binding, ret_decision);
+    decide_one(arena, policies, request, ret_decision);
+    if (binding) decide_one(arena, policies, binding, ret_decision);
 }

@@ -3,12 +3,12 @@
 #ifndef KLOCK_DECIDE_H
 #define KLOCK_DECIDE_H
 
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 struct arena;
 
 struct refusal {
-    const struct ir_lock *lock;
+    const struct lock *lock;
     bool failed; // a CEL expression of the lock could not be evaluated, which refuses unless `on error allow`
 };
 
@@ -16,15 +16,15 @@ struct decision {
     enum verdict verdict;     // by the locks' modes: audit alone is no verdict
     struct refusal *refusals; // in the order of the locks, whatever their mode
     size_t refusal_count;
-    const struct ir_lock **broken; // locks that were passed by break-glass alone
+    const struct lock **broken; // locks that were passed by break-glass alone
     size_t broken_count;
-    const struct ir_lock *
-        *failed;         // locks with a CEL expression that could not be evaluated and that mattered, whatever
-    size_t failed_count; // they say of errors
+    const struct lock **failed; // locks with a CEL expression that could not be evaluated and that mattered, whatever
+    size_t failed_count;        // they say of errors
 };
 
 // Total: an absent map, name or list is never an error. The arrays are in the arena.
-void decide(struct arena *arena, const struct ir *ir, const struct request *request, struct decision *ret_decision);
+void decide(struct arena *arena, const struct policies *policies, const struct request *request,
+            struct decision *ret_decision);
 
 // The request as the API server's CEL sees it (`request`): absent where the server leaves a field out.
 struct value *decide_request_value(struct arena *arena, const struct request *request);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/suggest.h"
 #include "report/diag.h"
 
@@ -42,8 +43,8 @@ static void check_name(struct scope *scope, const struct ast_item *item) {
 static void declare(struct scope *scope, struct unit *unit, struct ast_item *item) {
     if (!is_declared_by_name(item->kind) || !item->name.text) return;
     check_name(scope, item);
-    struct names *names = &scope->kinds[item->kind];
-    struct declaration *first = names_get(names, item->name.text);
+    struct map *names = &scope->kinds[item->kind];
+    struct declaration *first = map_get(names, item->name.text);
     for (struct declaration *known = first; known; known = known->next) {
         if (strcmp(known->unit->policy, unit->policy) != 0) continue;
         diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
@@ -54,12 +55,12 @@ static void declare(struct scope *scope, struct unit *unit, struct ast_item *ite
     }
     struct declaration *declaration = ARENA_NEW(scope->arena, struct declaration);
     *declaration = (struct declaration){.item = item, .unit = unit, .next = first};
-    names_set(names, item->name.text, declaration);
+    map_set(names, item->name.text, declaration);
 }
 
 void scope_init(struct scope *scope, struct arena *arena, struct diags *diags, struct unit **units, size_t count) {
     *scope = (struct scope){.arena = arena, .diags = diags};
-    for (size_t i = 0; i < sizeof scope->kinds / sizeof *scope->kinds; i++) names_init(&scope->kinds[i], arena);
+    for (size_t i = 0; i < sizeof scope->kinds / sizeof *scope->kinds; i++) map_init(&scope->kinds[i], arena);
     for (size_t i = 0; i < count; i++)
         for (struct ast_item *item = units[i]->file->first; item; item = item->next) declare(scope, units[i], item);
 }
@@ -80,7 +81,7 @@ static bool is_visible(struct scope *scope, struct unit *unit, const struct decl
 
 // Nearest names are only looked for once a name is unknown, so walking the whole table is no loss.
 static const char *nearest(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {
-    const struct names *names = &scope->kinds[kind];
+    const struct map *names = &scope->kinds[kind];
     const char **candidates = ARENA_ARRAY(scope->arena, const char *, names->count);
     size_t count = 0;
     for (size_t i = 0; i < names->capacity; i++)
@@ -112,14 +113,14 @@ static void help_actor(struct scope *scope, const char *name) {
 }
 
 bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {
-    for (struct declaration *known = names_get(&scope->kinds[kind], name); known; known = known->next)
+    for (struct declaration *known = map_get(&scope->kinds[kind], name); known; known = known->next)
         if (is_visible(scope, unit, known)) return true;
     return false;
 }
 
 struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_item_kind kind, struct word name) {
     struct declaration *found = NULL;
-    for (struct declaration *known = names_get(&scope->kinds[kind], name.text); known; known = known->next) {
+    for (struct declaration *known = map_get(&scope->kinds[kind], name.text); known; known = known->next) {
         if (!is_visible(scope, unit, known)) continue;
         if (strcmp(known->unit->policy, unit->policy) == 0) return known;
         if (found) {
@@ -145,7 +146,7 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
 }
 
 struct declaration *scope_declaration(const struct scope *scope, const struct unit *unit, const struct ast_item *item) {
-    for (struct declaration *known = names_get(&scope->kinds[item->kind], item->name.text); known; known = known->next)
+    for (struct declaration *known = map_get(&scope->kinds[item->kind], item->name.text); known; known = known->next)
         if (known->item == item && known->unit == unit) return known;
     return NULL;
 }

@@ -2,7 +2,7 @@
 #ifndef KLOCK_SCOPE_H
 #define KLOCK_SCOPE_H
 
-#include "base/names.h"
+#include "base/map.h"
 #include "front/ast.h"
 
 struct arena;
@@ -29,7 +29,7 @@ struct declaration {
 struct scope {
     struct arena *arena;
     struct diags *diags;
-    struct names kinds[AST_ITEM_TEST + 1]; // name → struct declaration *
+    struct map kinds[AST_ITEM_TEST + 1]; // name → struct declaration *
     size_t visits;
 };
 

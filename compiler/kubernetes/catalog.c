@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
+#include "base/text.h"
 
 #define NAMESPACED true
 #define CLUSTER false
@@ -19,7 +21,7 @@ static const struct resource built_in[] = {
 #undef NAMESPACED
 #undef CLUSTER
 
-static const char *lower(struct arena *arena, const char *word) {
+static const char *to_lower_case(struct arena *arena, const char *word) {
     char *copy = arena_copy(arena, word, strlen(word));
     for (char *c = copy; *c; c++) *c = (char)tolower((unsigned char)*c);
     return copy;
@@ -33,10 +35,10 @@ const char *catalog_name(struct arena *arena, const struct resource *resource) {
 // What is declared does not take a word away from what is built in.
 static void add_word(struct catalog *catalog, const char *word, const struct resource *resource) {
     if (!*word) return;
-    struct resources *entry = names_get(&catalog->words, word);
+    struct resources *entry = map_get(&catalog->words, word);
     if (!entry) {
         entry = ARENA_NEW(catalog->arena, struct resources);
-        names_set(&catalog->words, word, entry);
+        map_set(&catalog->words, word, entry);
         ARENA_PUSH(catalog->arena, catalog->known, catalog->known_count, word);
     } else if (entry->items[0]->declared.file == SPAN_NOWHERE) {
         return;
@@ -54,7 +56,7 @@ static void add_qualified(struct catalog *catalog, const char *word, const struc
 static void add(struct catalog *catalog, const struct resource *resource) {
     add_qualified(catalog, resource->plural, resource);
     add_qualified(catalog, resource->singular, resource);
-    add_qualified(catalog, lower(catalog->arena, resource->kind), resource);
+    add_qualified(catalog, to_lower_case(catalog->arena, resource->kind), resource);
     for (const char *at = resource->short_names; *at;) {
         const size_t len = strcspn(at, " ");
         add_word(catalog, arena_copy(catalog->arena, at, len), resource);
@@ -64,7 +66,7 @@ static void add(struct catalog *catalog, const struct resource *resource) {
 
 void catalog_init(struct catalog *catalog, struct arena *arena) {
     *catalog = (struct catalog){.arena = arena};
-    names_init(&catalog->words, arena);
+    map_init(&catalog->words, arena);
     for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) add(catalog, &built_in[i]);
 }
 
@@ -84,19 +86,19 @@ static bool is_named(const struct resource *resource, const char *name) {
 
 // What is called plural.group is that, whatever else has the word as its kind.
 static const struct resource *lookup(const struct catalog *catalog, const char *word) {
-    const struct resources *entry = names_get(&catalog->words, word);
+    const struct resources *entry = map_get(&catalog->words, word);
     for (size_t i = 0; entry && i < entry->count; i++)
         if (is_named(entry->items[i], word)) return entry->items[i];
     return entry ? entry->items[0] : NULL;
 }
 
 const struct resource *catalog_find(const struct catalog *catalog, const char *word) {
-    return lookup(catalog, lower(catalog->arena, word));
+    return lookup(catalog, to_lower_case(catalog->arena, word));
 }
 
 const struct resources *catalog_others(const struct catalog *catalog, const char *word) {
-    const char *name = lower(catalog->arena, word);
-    const struct resources *entry = names_get(&catalog->words, name);
+    const char *name = to_lower_case(catalog->arena, word);
+    const struct resources *entry = map_get(&catalog->words, name);
     return entry && entry->count > 1 && !is_named(lookup(catalog, name), name) ? entry : NULL;
 }
 
@@ -113,7 +115,7 @@ const struct resource *catalog_built_in(size_t *ret_count) {
 
 bool catalog_knows_group(const struct catalog *catalog, const char *group) {
     for (size_t i = 0; i < catalog->known_count; i++) {
-        const struct resources *known = names_get(&catalog->words, catalog->known[i]);
+        const struct resources *known = map_get(&catalog->words, catalog->known[i]);
         for (size_t j = 0; known && j < known->count; j++)
             if (strcmp(known->items[j]->group, group) == 0) return true;
     }
@@ -127,20 +129,9 @@ enum name_rule catalog_name_rule(const struct resource *resource) {
     if (resource->declared.file != SPAN_NOWHERE) return NAMES_ARE_SEGMENTS;
     for (size_t i = 0; i < sizeof other_groups / sizeof *other_groups; i++)
         if (strcmp(resource->group, other_groups[i]) == 0) return NAMES_ARE_SEGMENTS;
-    if (catalog_list_has("clustertrustbundles ipaddresses componentstatuses", resource->plural))
-        return NAMES_ARE_SEGMENTS;
-    if (!*resource->group && catalog_list_has("namespaces services", resource->plural)) return NAMES_ARE_LABELS;
+    if (text_has_word("clustertrustbundles ipaddresses componentstatuses", resource->plural)) return NAMES_ARE_SEGMENTS;
+    if (!*resource->group && text_has_word("namespaces services", resource->plural)) return NAMES_ARE_LABELS;
     return NAMES_ARE_SUBDOMAINS;
-}
-
-bool catalog_list_has(const char *list, const char *word) {
-    const size_t len = strlen(word);
-    for (const char *at = list; *at;) {
-        const size_t item = strcspn(at, " ");
-        if (item == len && strncmp(at, word, len) == 0) return true;
-        at += item + (at[item] == ' ');
-    }
-    return false;
 }
 
 static const struct since {
@@ -169,5 +160,5 @@ unsigned catalog_served_since(const struct resource *resource) {
 
 bool catalog_has_version(const struct resource *resource, const char *version) {
     const struct since *since = since_of(resource);
-    return catalog_list_has(resource->versions, version) || (since && catalog_list_has(since->older, version));
+    return text_has_word(resource->versions, version) || (since && text_has_word(since->older, version));
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/map.h"
 #include "base/names.h"
 #include "base/span.h"
 
@@ -36,7 +37,7 @@ struct resources {
 
 struct catalog {
     struct arena *arena;
-    struct names words; // plural, plural.group, singular, kind in lower case, short names → struct resources *
+    struct map words;   // plural, plural.group, singular, kind in lower case, short names → struct resources *
     const char **known; // for suggestions
     size_t known_count;
 };
@@ -62,8 +63,6 @@ unsigned catalog_served_since(const struct resource *resource);
 // Whether some server has the resource in that version.
 bool catalog_has_version(const struct resource *resource, const char *version);
 enum name_rule catalog_name_rule(const struct resource *resource);
-// Whether the blank-separated list has the word.
-bool catalog_list_has(const char *list, const char *word);
 // plural.group, or plural for the core group.
 const char *catalog_name(struct arena *arena, const struct resource *resource);
 

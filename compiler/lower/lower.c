@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "kubernetes/catalog.h"
 #include "kubernetes/kube.h"
@@ -62,8 +63,8 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     // Files of one compilation may each declare what they use, as long as they say the same.
     if (known->declared.file != SPAN_NOWHERE && known->namespaced == resource->namespaced &&
         strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0 &&
-        catalog_list_has(known->subresources, "status") == catalog_list_has(resource->subresources, "status") &&
-        catalog_list_has(known->subresources, "scale") == catalog_list_has(resource->subresources, "scale"))
+        text_has_word(known->subresources, "status") == text_has_word(resource->subresources, "status") &&
+        text_has_word(known->subresources, "scale") == text_has_word(resource->subresources, "scale"))
         return;
     diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
                 known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
@@ -104,20 +105,20 @@ static void lower_custom_resources(struct lowering *lowering, struct unit **unit
 
 // The kind that a lock's parameters are of cannot be guessed: the API server refuses every request while it finds none.
 static void check_parameters(struct lowering *lowering) {
-    struct names known;
-    names_init(&known, lowering->arena);
-    for (size_t i = 0; i < lowering->ir->lock_count; i++) {
-        const struct ir_lock *lock = lowering->ir->locks[i];
+    struct map known;
+    map_init(&known, lowering->arena);
+    for (size_t i = 0; i < lowering->policies->lock_count; i++) {
+        const struct lock *lock = lowering->policies->locks[i];
         if (lock->covers[SHAPE_SCALE] != COVER_BY_PARAMS) continue;
         for (size_t j = 0; j < lock->scope.target_count; j++) {
             const struct resource *resource = lock->scope.targets[j].resource;
             if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
-            if (!catalog_list_has(resource->subresources, "scale")) continue;
+            if (!text_has_word(resource->subresources, "scale")) continue;
             if (*resource->versions && !resource->kind_unsaid) continue;
             const char *name = catalog_name(lowering->arena, resource);
-            const char *subresources = catalog_list_has(resource->subresources, "status") ? "scale, status" : "scale";
-            if (names_get(&known, name)) continue;
-            names_set(&known, name, lowering);
+            const char *subresources = text_has_word(resource->subresources, "status") ? "scale, status" : "scale";
+            if (map_get(&known, name)) continue;
+            map_set(&known, name, lowering);
             diag_report(lowering->diags, DIAG_MISSING_CLAUSE, resource->declared, "'%s' is declared without its %s",
                         name,
                         *resource->versions     ? "kind"
@@ -134,8 +135,8 @@ static void check_parameters(struct lowering *lowering) {
 }
 
 static void lower_deployer(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    struct ir *ir = lowering->ir;
-    const struct ir_deployer *first = names_get(&lowering->deployers, unit->policy);
+    struct policies *policies = lowering->policies;
+    const struct deployer *first = map_get(&lowering->deployers, unit->policy);
     if (first) {
         diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword, "policy '%s' has a deployer already",
                     unit->policy);
@@ -143,15 +144,15 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
         diag_help(lowering->diags, "join them: deployer A, B");
         return;
     }
-    struct ir_deployer *deployer = ARENA_NEW(lowering->arena, struct ir_deployer);
-    *deployer = (struct ir_deployer){.policy = unit->policy, .span = item->span};
+    struct deployer *deployer = ARENA_NEW(lowering->arena, struct deployer);
+    *deployer = (struct deployer){.policy = unit->policy, .span = item->span};
     lower_subjects(lowering, unit, &item->as.block.to, &deployer->subjects);
-    struct ir_grant grant = {.policy = unit->policy};
+    struct grant grant = {.policy = unit->policy};
     lower_rbac_subjects(lowering, unit, item, &grant);
     deployer->accounts = grant.subjects;
     deployer->account_count = grant.subject_count;
-    ARENA_PUSH(lowering->arena, ir->deployers, ir->deployer_count, deployer);
-    names_set(&lowering->deployers, unit->policy, deployer);
+    ARENA_PUSH(lowering->arena, policies->deployers, policies->deployer_count, deployer);
+    map_set(&lowering->deployers, unit->policy, deployer);
 }
 
 static void lower_whole_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -176,15 +177,15 @@ static void lower_item(struct lowering *lowering, struct unit *unit, const struc
         lower_whole_item(lowering, unit, item);
         return;
     }
-    const struct ir ir = *lowering->ir;
+    const struct policies policies = *lowering->policies;
     const size_t guarded_count = lowering->guarded_count;
     lowering->diags->in_damaged_block = true;
     lower_whole_item(lowering, unit, item);
     lowering->diags->in_damaged_block = false;
-    lowering->ir->lock_count = ir.lock_count;
-    lowering->ir->grant_count = ir.grant_count;
-    lowering->ir->account_count = ir.account_count;
-    lowering->ir->deployer_count = ir.deployer_count;
+    lowering->policies->lock_count = policies.lock_count;
+    lowering->policies->grant_count = policies.grant_count;
+    lowering->policies->account_count = policies.account_count;
+    lowering->policies->deployer_count = policies.deployer_count;
     lowering->guarded_count = guarded_count;
 }
 
@@ -195,7 +196,7 @@ static int compare_pairs(const char *a, const char *b, const char *c, const char
 }
 
 static int compare_locks(const void *a, const void *b) {
-    const struct ir_lock *x = *(const struct ir_lock *const *)a, *y = *(const struct ir_lock *const *)b;
+    const struct lock *x = *(const struct lock *const *)a, *y = *(const struct lock *const *)b;
     const int order = compare_pairs(x->policy, y->policy, x->name, y->name);
     if (order) return order;
     const int parts = strcmp(x->id, y->id);
@@ -203,44 +204,46 @@ static int compare_locks(const void *a, const void *b) {
 }
 
 static int compare_grants(const void *a, const void *b) {
-    const struct ir_grant *x = *(const struct ir_grant *const *)a, *y = *(const struct ir_grant *const *)b;
+    const struct grant *x = *(const struct grant *const *)a, *y = *(const struct grant *const *)b;
     return compare_pairs(x->policy, y->policy, x->name, y->name);
 }
 
 static int compare_accounts(const void *a, const void *b) {
-    const struct ir_account *x = *(const struct ir_account *const *)a, *y = *(const struct ir_account *const *)b;
+    const struct account *x = *(const struct account *const *)a, *y = *(const struct account *const *)b;
     const int order = compare_pairs(x->namespace, y->namespace, x->name, y->name);
     return order ? order : strcmp(x->policy, y->policy);
 }
 
 static int compare_deployers(const void *a, const void *b) {
-    const struct ir_deployer *x = *(const struct ir_deployer *const *)a, *y = *(const struct ir_deployer *const *)b;
+    const struct deployer *x = *(const struct deployer *const *)a, *y = *(const struct deployer *const *)b;
     return strcmp(x->policy, y->policy);
 }
 
-static void sort(struct ir *ir) {
-    if (ir->deployer_count) qsort(ir->deployers, ir->deployer_count, sizeof *ir->deployers, compare_deployers);
-    if (ir->lock_count) qsort(ir->locks, ir->lock_count, sizeof *ir->locks, compare_locks);
-    if (ir->grant_count) qsort(ir->grants, ir->grant_count, sizeof *ir->grants, compare_grants);
-    if (ir->account_count) qsort(ir->accounts, ir->account_count, sizeof *ir->accounts, compare_accounts);
+static void sort(struct policies *policies) {
+    if (policies->deployer_count)
+        qsort(policies->deployers, policies->deployer_count, sizeof *policies->deployers, compare_deployers);
+    if (policies->lock_count) qsort(policies->locks, policies->lock_count, sizeof *policies->locks, compare_locks);
+    if (policies->grant_count) qsort(policies->grants, policies->grant_count, sizeof *policies->grants, compare_grants);
+    if (policies->account_count)
+        qsort(policies->accounts, policies->account_count, sizeof *policies->accounts, compare_accounts);
     // An account that several actors are made of is one object.
     size_t kept = 0;
-    for (size_t i = 0; i < ir->account_count; i++) {
-        const struct ir_account *account = ir->accounts[i];
-        if (kept && strcmp(ir->accounts[kept - 1]->namespace, account->namespace) == 0 &&
-            strcmp(ir->accounts[kept - 1]->name, account->name) == 0)
+    for (size_t i = 0; i < policies->account_count; i++) {
+        const struct account *account = policies->accounts[i];
+        if (kept && strcmp(policies->accounts[kept - 1]->namespace, account->namespace) == 0 &&
+            strcmp(policies->accounts[kept - 1]->name, account->name) == 0)
             continue;
-        ir->accounts[kept++] = ir->accounts[i];
+        policies->accounts[kept++] = policies->accounts[i];
     }
-    ir->account_count = kept;
+    policies->account_count = kept;
 }
 
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
-    names_init(&lowering->deployers, lowering->arena);
-    names_init(&lowering->roles, lowering->arena);
-    names_init(&lowering->outputs, lowering->arena);
-    names_init(&lowering->granted, lowering->arena);
-    names_init(&lowering->rules, lowering->arena);
+    map_init(&lowering->deployers, lowering->arena);
+    map_init(&lowering->roles, lowering->arena);
+    map_init(&lowering->outputs, lowering->arena);
+    map_init(&lowering->granted, lowering->arena);
+    map_init(&lowering->rules, lowering->arena);
     lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
@@ -251,5 +254,5 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_TEST && !lower_is_damaged(lowering, item)) lower_test(lowering, units[i], item);
-    sort(lowering->ir);
+    sort(lowering->policies);
 }

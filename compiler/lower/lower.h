@@ -5,7 +5,7 @@
 
 #include "front/ast.h"
 #include "front/scope.h"
-#include "policy/ir.h"
+#include "policy/policy.h"
 
 struct arena;
 struct catalog;
@@ -18,7 +18,7 @@ struct guarded {
     const struct ast_item *item;
     const struct object_meaning **parts; // what it is on
     size_t part_count;
-    struct ir_lock **locks; // what became of it
+    struct lock **locks; // what became of it
     size_t lock_count;
 };
 
@@ -28,25 +28,25 @@ struct lowering {
     const struct sources *sources;
     struct catalog *catalog;
     struct scope scope;
-    struct ir *ir;
+    struct policies *policies;
     const char *date; // of --at; NULL if none
     unsigned minor;   // the oldest server, 30 for 1.30
     bool is_static;   // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;
-    struct names rules;     // of lower_seal.c: formulas about rules of roles
+    struct map rules;       // of lower_seal.c: formulas about rules of roles
     size_t derived_actors;  // of the locks that guards and sealed actors added
-    struct names deployers; // policy → struct ir_deployer *
-    struct names roles;     // those behind `may`: POLICY/LOCK/VERB → struct ir_grant *
-    struct names outputs;   // the policies for which RBAC is written
-    struct names granted;   // lower_seal.c: policy and who → struct grants *
+    struct map deployers;   // policy → struct deployer *
+    struct map roles;       // those behind `may`: POLICY/LOCK/VERB → struct grant *
+    struct map outputs;     // the policies for which RBAC is written
+    struct map granted;     // lower_seal.c: policy and who → struct grants *
     size_t inactive;        // locks that are left out because of their dates
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
 };
 
-// Fills lowering->ir, which is usable only when no error was reported.
+// Fills lowering->policies, which is usable only when no error was reported.
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count);
 
 // ---- the parts, one file each ----
@@ -60,24 +60,18 @@ struct expr_context {
     bool requires;        // of `require`: what is compared with something old holds where there is nothing old
     bool negated;         // below an odd number of `not`
 };
-struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr);
-struct ir_path lower_path(struct lowering *lowering, const struct expr_context *context, const struct ast_path *path);
+struct formula *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr);
+struct field_path lower_path(struct lowering *lowering, const struct expr_context *context,
+                             const struct ast_path *path);
 // A word as a field's value: unquoted numbers and booleans are typed, everything else is text.
 const struct value *lower_value(struct lowering *lowering, struct word word);
-struct ir_expr *ir_new(struct arena *arena, enum ir_kind kind);
-// The conjunction or disjunction, flattened; a is NULL for none.
-struct ir_expr *ir_and(struct arena *arena, struct ir_expr *a, struct ir_expr *b);
-struct ir_expr *ir_or(struct arena *arena, struct ir_expr *a, struct ir_expr *b);
-struct ir_expr *ir_not(struct arena *arena, struct ir_expr *operand);
-// An atom that holds when what `kind` reads is this text.
-struct ir_expr *ir_is(struct arena *arena, enum ir_kind kind, const char *key, const char *text);
 
 // lower_subject.c
 // Adds who they are to the subjects that are there.
-void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added);
-struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name);
+void lower_add_subjects(struct arena *arena, struct subjects *subjects, const struct subjects *added);
+struct formula *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name);
 void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *subjects,
-                    struct ir_subjects *ret_subjects);
+                    struct subjects *ret_subjects);
 // Whether a user, group or uid can be called so; false after reporting.
 bool lower_check_identity(struct lowering *lowering, struct word word, const char *what);
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
@@ -87,9 +81,9 @@ bool lower_service_account(struct lowering *lowering, struct word word, const ch
 
 // lower_object.c: the object clauses of one block
 struct object_meaning {
-    struct ir_scope scope;
+    struct object_scope scope;
     bool has_scope;          // `resources` was said
-    struct ir_expr *selects; // IR_TRUE when nothing narrows
+    struct formula *selects; // FORMULA_TRUE when nothing narrows
     bool narrowed, all_objects;
     const struct ast_clause *all_clause;
     const char **names; // of `name`, for grants
@@ -117,7 +111,7 @@ const char *lower_id(struct arena *arena, const char *name, const char *part);
 // Whether an object of some kind can have the name; false after reporting. In a grant, nothing selects by a pattern.
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
 // Reports the names in the item's clauses that no object of these resources can have.
-void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct ir_scope *scope);
+void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope);
 
 // lower_lock.c
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
@@ -125,23 +119,23 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
 // Reports words that are no operations.
 void lower_check_operations(struct lowering *lowering, const struct ast_clause *deny);
 // Adds what is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
-void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct ir_scope *scope,
-                struct ir_lock *lock);
+void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct object_scope *scope,
+                struct lock *lock);
 // The acts that requests for these resources can be.
-unsigned lower_acts_in(const struct ir_scope *scope);
+unsigned lower_acts_in(const struct object_scope *scope);
 // lower_message.c
 // Writes what a refused requester reads. `why` stands for the message of a lock that something else than a lock's own
 // clauses made; NULL otherwise. The item is the lock or the actor; NULL for neither.
-void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why);
 // Chooses how the lock reaches the requests that carry nothing of the object but its name.
-void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock);
+void lower_cover(struct lowering *lowering, const struct ast_item *item, struct lock *lock);
 // lower_guard.c: the locks that guards, cascades, sealed actors and static targets add.
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count);
 // lower_grant.c
 void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 // Adds those behind `to` of the item, sorted; reports subjects that RBAC cannot name.
 void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
-                         struct ir_grant *grant);
+                         struct grant *grant);
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);

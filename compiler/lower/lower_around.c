@@ -10,30 +10,31 @@
 // ---- owners: what is given one that is gone goes after it ----
 
 // The condition as it is for whoever would delete the object; NULL where that cannot be asked of an update.
-static struct ir_expr *as_deletion(struct arena *arena, const struct ir_expr *expr) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+static struct formula *as_deletion(struct arena *arena, const struct formula *expr) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *expr;
-    if (copy->kind == IR_CEL || copy->state == STATE_NEW) return NULL;
-    if (copy->kind == IR_OPERATION) return ir_new(arena, copy->operations & OP_DELETE ? IR_TRUE : IR_FALSE);
+    if (copy->kind == FORMULA_CEL || copy->state == STATE_NEW) return NULL;
+    if (copy->kind == FORMULA_OPERATION)
+        return formula_new(arena, copy->operations & OP_DELETE ? FORMULA_TRUE : FORMULA_FALSE);
     copy->operands = NULL;
     copy->operand_count = 0;
     for (size_t i = 0; i < expr->operand_count; i++) {
-        struct ir_expr *operand = as_deletion(arena, expr->operands[i]);
+        struct formula *operand = as_deletion(arena, expr->operands[i]);
         if (!operand) return NULL;
         ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
     }
     return copy;
 }
 
-static bool asks_operation(const struct ir_expr *expr) {
-    bool asks = expr->kind == IR_OPERATION;
+static bool asks_operation(const struct formula *expr) {
+    bool asks = expr->kind == FORMULA_OPERATION;
     for (size_t i = 0; i < expr->operand_count && !asks; i++) asks = asks_operation(expr->operands[i]);
     return asks;
 }
 
 // Of the same objects, when they may not be deleted.
-static void hold_updates(struct lowering *lowering, const struct ir_lock *from, struct ir_lock *lock) {
-    struct ir_expr *condition = as_deletion(lowering->arena, from->condition);
+static void hold_updates(struct lowering *lowering, const struct lock *from, struct lock *lock) {
+    struct formula *condition = as_deletion(lowering->arena, from->condition);
     if (condition) lock->condition = condition;
     lock->selects = from->selects;
     lock->denies = OP_UPDATE;
@@ -42,10 +43,10 @@ static void hold_updates(struct lowering *lowering, const struct ir_lock *from, 
 
 // The garbage collector deletes what has an owner that is gone, and passes unless owners are guarded. Controllers take
 // in what is theirs, and an owner may come to be called by another version of its API.
-static void guard_adoption(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+static void guard_adoption(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                            const char *part) {
     if (from->guard_owners || from->exemption == EXEMPT_NONE) return;
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, part);
     hold_updates(lowering, from, lock);
     lock->scope = from->scope;
     derive_changing(lowering->arena, lock, "metadata ownerReferences * uid");
@@ -56,10 +57,10 @@ static void guard_adoption(struct lowering *lowering, const struct guarded *guar
 
 // ---- deadlines: pods and jobs that end by themselves ----
 
-static void guard_deadline(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+static void guard_deadline(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                            const char *group, const char *plural, const char *deadline, const char *part) {
     if (!derive_takes_in(&from->scope, group, plural)) return;
-    struct ir_lock *lock = derive_part(lowering, from, &from->scope, group, plural, part);
+    struct lock *lock = derive_part(lowering, from, &from->scope, group, plural, part);
     hold_updates(lowering, from, lock);
     derive_changing(lowering->arena, lock, deadline);
     derive_done(lowering, guarded->item, lock, "it would end when its time has come");
@@ -67,13 +68,13 @@ static void guard_deadline(struct lowering *lowering, const struct guarded *guar
 
 // ---- counters: a job that has as many pods behind it as it wanted ends ----
 
-static void guard_counters(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+static void guard_counters(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                            const char *part, bool clock) {
     static const char *const counters[] = {"status succeeded", "status failed", "status completedIndexes",
                                            "status failedIndexes", "status uncountedTerminatedPods"};
     struct arena *arena = lowering->arena;
     if (!derive_takes_in(&from->scope, "batch", "jobs")) return;
-    struct ir_lock *lock = derive_part(lowering, from, &from->scope, "batch", "jobs", part);
+    struct lock *lock = derive_part(lowering, from, &from->scope, "batch", "jobs", part);
     lock->scope.subresource = "status";
     lock->selects = from->selects;
     lock->denies = OP_UPDATE;
@@ -81,11 +82,11 @@ static void guard_counters(struct lowering *lowering, const struct guarded *guar
     for (size_t i = 0; i < sizeof counters / sizeof *counters && !clock; i++) derive_changing(arena, lock, counters[i]);
     if (clock) { // which whoever suspends a job takes off
         derive_changing(arena, lock, "status startTime");
-        struct ir_expr *suspended = derive_exists(arena, -1, "spec suspend");
+        struct formula *suspended = derive_exists(arena, -1, "spec suspend");
         const struct value *yes = value_bool(arena, true);
-        suspended->test = TEST_IN;
+        suspended->compare = CMP_IN;
         ARENA_PUSH(arena, suspended->values, suspended->value_count, yes);
-        lock->condition = ir_and(arena, lock->condition, ir_not(arena, suspended));
+        lock->condition = formula_and(arena, lock->condition, formula_not(arena, suspended));
     }
     derive_done(lowering, guarded->item, lock, "the pods of a job that has ended are deleted");
 }
@@ -96,28 +97,28 @@ static void guard_counters(struct lowering *lowering, const struct guarded *guar
 static const char *const selecting_labels[] = {"pod-template-hash", "controller-uid",
                                                "batch.kubernetes.io/controller-uid"};
 
-static struct ir_expr *is_of_controller(struct arena *arena) {
-    struct ir_expr *owned = ir_new(arena, IR_OR);
+static struct formula *is_of_controller(struct arena *arena) {
+    struct formula *owned = formula_new(arena, FORMULA_OR);
     for (size_t i = 0; i < sizeof selecting_labels / sizeof *selecting_labels; i++) {
-        struct ir_expr *label = ir_new(arena, IR_LABEL);
-        label->test = TEST_EXISTS;
+        struct formula *label = formula_new(arena, FORMULA_LABEL);
+        label->compare = CMP_EXISTS;
         label->key = selecting_labels[i];
         ARENA_PUSH(arena, owned->operands, owned->operand_count, label);
     }
     struct texts kinds = {0};
-    for (size_t i = 0; i < ir_workload_count; i++) texts_add(arena, &kinds, ir_workloads[i].kind);
-    struct ir_expr *owner = derive_any(arena, "metadata ownerReferences", derive_field_in(arena, 0, "kind", &kinds));
+    for (size_t i = 0; i < kube_workload_count; i++) texts_add(arena, &kinds, kube_workloads[i].kind);
+    struct formula *owner = derive_any(arena, "metadata ownerReferences", derive_field_in(arena, 0, "kind", &kinds));
     ARENA_PUSH(arena, owned->operands, owned->operand_count, owner);
     return owned;
 }
 
-static void guard_surplus(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+static void guard_surplus(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                           const char *part) {
     static const struct {
         const char *group, *plural;
     } owned[] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
     if (!from->guard_owners || from->exemption != EXEMPT_CONTROLLERS) return;
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, part);
     lock->scope = from->scope;
     lock->scope.targets = NULL;
     lock->scope.target_count = 0;
@@ -141,7 +142,7 @@ static const char *part(struct lowering *lowering, struct naming naming, const c
     return arena_printf(lowering->arena, "%s%s%s", naming.before, name, naming.after);
 }
 
-void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                    const char *before, const char *after) {
     const struct naming around = {before, after};
     if (from->scope.subresource || !(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
@@ -161,34 +162,34 @@ void derive_around(struct lowering *lowering, const struct guarded *guarded, con
 // ---- guard volumes: what is on them goes with them, whatever becomes of the claim ----
 
 // Those that are bound to claims of the lock, as far as a volume tells: by namespace, and by name.
-static struct ir_expr *is_claimed(struct arena *arena, const struct ir_lock *from) {
+static struct formula *is_claimed(struct arena *arena, const struct lock *from) {
     struct texts namespaces = {0}, left_out = {0}, names = {0};
     for (size_t i = 0; i < from->scope.namespace_count; i++) texts_add(arena, &namespaces, from->scope.namespaces[i]);
-    struct ir_expr *claimed = derive_field_in(arena, -1, "spec claimRef namespace", &namespaces);
-    for (size_t i = 0; i < ir_system_namespace_count && from->scope.where == IN_ANY_NAMESPACE; i++) {
+    struct formula *claimed = derive_field_in(arena, -1, "spec claimRef namespace", &namespaces);
+    for (size_t i = 0; i < kube_system_namespace_count && from->scope.where == IN_ANY_NAMESPACE; i++) {
         bool named = false;
         for (size_t j = 0; j < namespaces.count; j++)
-            named |= strcmp(namespaces.items[j], ir_system_namespaces[i]) == 0;
-        if (!named) texts_add(arena, &left_out, ir_system_namespaces[i]);
+            named |= strcmp(namespaces.items[j], kube_system_namespaces[i]) == 0;
+        if (!named) texts_add(arena, &left_out, kube_system_namespaces[i]);
     }
     if (from->scope.where == IN_ANY_NAMESPACE) claimed = derive_exists(arena, -1, "spec claimRef");
     if (left_out.count)
-        claimed =
-            ir_and(arena, claimed, ir_not(arena, derive_field_in(arena, -1, "spec claimRef namespace", &left_out)));
-    if (from->selects->kind != IR_NAME || from->selects->test != TEST_IN) return claimed;
+        claimed = formula_and(arena, claimed,
+                              formula_not(arena, derive_field_in(arena, -1, "spec claimRef namespace", &left_out)));
+    if (from->selects->kind != FORMULA_NAME || from->selects->compare != CMP_IN) return claimed;
     for (size_t i = 0; i < from->selects->value_count; i++)
         texts_add(arena, &names, from->selects->values[i]->as.string);
-    return ir_and(arena, claimed, derive_field_in(arena, -1, "spec claimRef name", &names));
+    return formula_and(arena, claimed, derive_field_in(arena, -1, "spec claimRef name", &names));
 }
 
-static struct ir_lock *derive_volume_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
+static struct lock *derive_volume_lock(struct lowering *lowering, const struct lock *from, const char *part) {
     struct arena *arena = lowering->arena;
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, part);
     derive_target(lowering, lock, "", "persistentvolumes");
-    struct ir_expr *bound = derive_field_is(arena, -1, "status phase", "Bound");
+    struct formula *bound = derive_field_is(arena, -1, "status phase", "Bound");
     bound->state = STATE_OLD;
     lock->selects = is_claimed(arena, from);
-    lock->condition = ir_and(arena, lock->condition, bound);
+    lock->condition = formula_and(arena, lock->condition, bound);
     lock->exemption = EXEMPT_CONTROLLERS;
     return lock;
 }
@@ -198,7 +199,7 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
     struct arena *arena = lowering->arena;
     bool any = false;
     for (size_t i = 0; i < guarded->lock_count; i++) {
-        const struct ir_lock *from = guarded->locks[i];
+        const struct lock *from = guarded->locks[i];
         if (from->scope.subresource || !derive_takes_in(&from->scope, "", "persistentvolumeclaims")) continue;
         any = true;
         if (from->scope.where == IN_LABELED_NAMESPACES) {
@@ -207,7 +208,7 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
             diag_help(lowering->diags, "lock the volumes themselves: resources persistentvolumes");
             return;
         }
-        struct ir_lock *lock = derive_volume_lock(lowering, from, "guard volumes");
+        struct lock *lock = derive_volume_lock(lowering, from, "guard volumes");
         lock->denies = OPS_STORED;
         lock->guard_owners = true;
         derive_changing(arena, lock, "spec claimRef");
@@ -224,7 +225,7 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
 // ---- orders: annotations that make a controller write the object ----
 
 // Whether changing either of the two changes both.
-static bool meets(const struct ir_path *path, const struct ir_path *other) {
+static bool meets(const struct field_path *path, const struct field_path *other) {
     for (size_t i = 0; i < path->count && i < other->count; i++) {
         const char *a = path->segments[i].key, *b = other->segments[i].key;
         if (a && b && strcmp(a, b) != 0) return false;
@@ -233,23 +234,24 @@ static bool meets(const struct ir_path *path, const struct ir_path *other) {
 }
 
 // Whether one of the paths of the lock is the other, or above it.
-static bool keeps(const struct ir_lock *lock, const struct ir_path *other) {
+static bool keeps(const struct lock *lock, const struct field_path *other) {
     for (size_t i = 0; i < lock->path_count; i++)
         if (lock->paths[i].count <= other->count && meets(&lock->paths[i], other)) return true;
     return false;
 }
 
-static bool is_part_of(const struct ir_lock *lock, const struct ir_path *other) {
+static bool is_part_of(const struct lock *lock, const struct field_path *other) {
     for (size_t i = 0; i < lock->path_count; i++)
         if (meets(&lock->paths[i], other)) return true;
     return false;
 }
 
-static bool takes_in(const struct lowering *lowering, const struct ir_scope *scope, const struct ir_order *order) {
+static bool takes_in(const struct lowering *lowering, const struct object_scope *scope,
+                     const struct kube_order *order) {
     const struct resource *resource = catalog_get(lowering->catalog, order->group, order->plural);
     bool takes = false;
     for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
+        const struct target *target = &scope->targets[i];
         takes |= target->resource ? target->resource == resource && !target->subresource
                                   : (!target->group || strcmp(target->group, order->group) == 0) &&
                                         (scope->where != IN_CLUSTER) == resource->namespaced;
@@ -259,10 +261,10 @@ static bool takes_in(const struct lowering *lowering, const struct ir_scope *sco
 }
 
 // A lock on the order alone, beside the one that it leads around.
-static struct ir_lock *derive_order(struct lowering *lowering, const struct ir_lock *lock, const struct ir_order *order,
-                                    const char *what) {
+static struct lock *derive_order(struct lowering *lowering, const struct lock *lock, const struct kube_order *order,
+                                 const char *what) {
     struct arena *arena = lowering->arena;
-    struct ir_lock *beside = derive_lock(lowering, lock, "order");
+    struct lock *beside = derive_lock(lowering, lock, "order");
     // One annotation may order writes of several resources.
     beside->id = arena_printf(arena, "%s (%s %s of %s)", lock->id, what, order->told_by, order->plural);
     beside->scope = lock->scope;
@@ -276,32 +278,33 @@ static struct ir_lock *derive_order(struct lowering *lowering, const struct ir_l
 }
 
 // Whoever is refused is told of the lock that would be led around.
-static void add_order(struct lowering *lowering, const struct ir_lock *lock, struct ir_lock *beside) {
+static void add_order(struct lowering *lowering, const struct lock *lock, struct lock *beside) {
     beside->message = lock->message;
-    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, beside);
+    ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, beside);
 }
 
-static bool reads(const struct ir_expr *expr, const struct ir_path *path) {
+static bool reads(const struct formula *expr, const struct field_path *path) {
     bool any = expr->path.count && expr->path.variable < 0 && meets(&expr->path, path);
     for (size_t i = 0; i < expr->operand_count && !any; i++) any = reads(expr->operands[i], path);
     return any;
 }
 
 // What is required of the object is not asked of the controller; what the API server resets is its own.
-static void guard_required(struct lowering *lowering, const struct ir_lock *lock, const struct ir_order *order) {
-    const struct ir_path written = derive_path(lowering->arena, -1, order->writes);
+static void guard_required(struct lowering *lowering, const struct lock *lock, const struct kube_order *order) {
+    const struct field_path written = derive_path(lowering->arena, -1, order->writes);
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
         (!reads(lock->requires, &written) && !is_part_of(lock, &written)))
         return;
-    struct ir_lock *beside = derive_order(lowering, lock, order, "required order");
-    beside->requires = ir_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
+    struct lock *beside = derive_order(lowering, lock, order, "required order");
+    beside->requires = formula_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
     add_order(lowering, lock, beside);
 }
 
 // `except changing` that leaves the order aside gets a lock beside it.
-static void guard_order(struct lowering *lowering, struct ir_lock *lock, const struct ir_order *order) {
+static void guard_order(struct lowering *lowering, struct lock *lock, const struct kube_order *order) {
     struct arena *arena = lowering->arena;
-    const struct ir_path written = derive_path(arena, -1, order->writes), told = derive_path(arena, -1, order->told_by);
+    const struct field_path written = derive_path(arena, -1, order->writes),
+                            told = derive_path(arena, -1, order->told_by);
     if (lock->scope.subresource || lock->exemption < order->exemption || !takes_in(lowering, &lock->scope, order))
         return;
     guard_required(lowering, lock, order);
@@ -309,7 +312,7 @@ static void guard_order(struct lowering *lowering, struct ir_lock *lock, const s
     if (!lock->all_but_paths) {
         if (!is_part_of(lock, &written) || keeps(lock, &told)) return;
         // Other locks of the same clause share the list.
-        struct ir_path *own = NULL;
+        struct field_path *own = NULL;
         size_t count = 0;
         for (size_t i = 0; i < lock->path_count; i++) ARENA_PUSH(arena, own, count, lock->paths[i]);
         lock->paths = own;
@@ -317,13 +320,14 @@ static void guard_order(struct lowering *lowering, struct ir_lock *lock, const s
         return;
     }
     if (keeps(lock, &written) || !keeps(lock, &told)) return;
-    struct ir_lock *beside = derive_order(lowering, lock, order, "order");
+    struct lock *beside = derive_order(lowering, lock, order, "order");
     beside->denies = OP_UPDATE;
     add_order(lowering, lock, beside);
 }
 
 void derive_orders(struct lowering *lowering) {
-    const size_t count = lowering->ir->lock_count;
+    const size_t count = lowering->policies->lock_count;
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < ir_order_count; j++) guard_order(lowering, lowering->ir->locks[i], &ir_orders[j]);
+        for (size_t j = 0; j < kube_order_count; j++)
+            guard_order(lowering, lowering->policies->locks[i], &kube_orders[j]);
 }

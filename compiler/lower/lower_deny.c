@@ -32,22 +32,22 @@ static const struct {
 enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 
 // The acts that requests for the target can be; a wildcard of the core group takes in pods.
-static unsigned acts_of(const struct ir_target *target) {
+static unsigned acts_of(const struct target *target) {
     unsigned acts = 0;
-    for (size_t i = 0; i < ir_act_count; i++) {
+    for (size_t i = 0; i < kube_act_count; i++) {
         const bool core = !target->group || !*target->group;
-        const bool has = target->resource ? catalog_list_has(target->resource->subresources, ir_acts[i].subresource)
-                                          : ir_acts[i].act == ACT_SCALE || core;
-        if (has) acts |= ir_acts[i].act;
+        const bool has = target->resource ? text_has_word(target->resource->subresources, kube_acts[i].subresource)
+                                          : kube_acts[i].act == ACT_SCALE || core;
+        if (has) acts |= kube_acts[i].act;
     }
     return acts;
 }
 
-unsigned lower_acts_in(const struct ir_scope *scope) {
+unsigned lower_acts_in(const struct object_scope *scope) {
     unsigned acts = 0;
     for (size_t i = 0; i < scope->target_count; i++) acts |= acts_of(&scope->targets[i]);
     // Of what a wildcard takes in outside of namespaces, only nodes have such subresources.
-    return scope->where == IN_CLUSTER && ir_has_wildcard(scope) ? acts & ACT_PROXY : acts;
+    return scope->where == IN_CLUSTER && scope_has_wildcard(scope) ? acts & ACT_PROXY : acts;
 }
 
 // Index into the table; OPERATION_COUNT when the word is none of it.
@@ -59,7 +59,7 @@ static size_t operation_index(struct word word) {
 
 static void unknown_operation(struct lowering *lowering, struct word word) {
     diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
-    if (catalog_list_has("get list watch read", word.text)) {
+    if (text_has_word("get list watch read", word.text)) {
         diag_help(lowering->diags, "admission never sees reads: withhold get, list and watch by RBAC");
         return;
     }
@@ -73,7 +73,7 @@ static void unknown_operation(struct lowering *lowering, struct word word) {
     diag_help(lowering->diags, near ? "did you mean '%s'?" : "say create, update, delete or write%s", near ? near : "");
 }
 
-static void wrong_operation(struct lowering *lowering, struct word word, const struct ir_target *target,
+static void wrong_operation(struct lowering *lowering, struct word word, const struct target *target,
                             const char *help) {
     const char *name =
         target->subresource ? arena_printf(lowering->arena, "%s/%s", target->name, target->subresource) : target->name;
@@ -83,7 +83,7 @@ static void wrong_operation(struct lowering *lowering, struct word word, const s
 }
 
 // The words behind `deny` that the resource takes, separated by commas.
-static const char *operations_of(struct arena *arena, const struct ir_target *target) {
+static const char *operations_of(struct arena *arena, const struct target *target) {
     struct text text;
     text_init(&text, arena);
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
@@ -91,7 +91,7 @@ static const char *operations_of(struct arena *arena, const struct ir_target *ta
                            : operations[i].operations == OP_UPDATE ? "update"
                            : operations[i].operations == OP_DELETE ? "delete"
                                                                    : NULL;
-        const bool has = verb ? catalog_list_has(target->resource->verbs, verb)
+        const bool has = verb ? text_has_word(target->resource->verbs, verb)
                               : !operations[i].operations && (acts_of(target) & operations[i].acts);
         if (has) text_printf(&text, "%s%s", text.len ? ", " : "", operations[i].name);
     }
@@ -99,17 +99,17 @@ static const char *operations_of(struct arena *arena, const struct ir_target *ta
 }
 
 // RBAC verbs are what discovery knows of a resource: without them, no such request ever arrives.
-static void check_verbs(struct lowering *lowering, struct word word, size_t operation, const struct ir_scope *scope) {
+static void check_verbs(struct lowering *lowering, struct word word, size_t operation,
+                        const struct object_scope *scope) {
     const unsigned asked = operations[operation].operations, acts = operations[operation].acts;
     if (strcmp(word.text, "write") == 0 || strcmp(word.text, "all") == 0) return;
     for (size_t i = 0; i < scope->target_count; i++) {
-        const struct ir_target *target = &scope->targets[i];
+        const struct target *target = &scope->targets[i];
         if (!target->resource) continue;
         const char *verbs = target->resource->verbs;
-        const bool has = (asked == OP_CREATE && catalog_list_has(verbs, "create")) ||
-                         (asked == OP_UPDATE && catalog_list_has(verbs, "update")) ||
-                         (asked == OP_DELETE && catalog_list_has(verbs, "delete")) ||
-                         (!asked && (acts_of(target) & acts));
+        const bool has = (asked == OP_CREATE && text_has_word(verbs, "create")) ||
+                         (asked == OP_UPDATE && text_has_word(verbs, "update")) ||
+                         (asked == OP_DELETE && text_has_word(verbs, "delete")) || (!asked && (acts_of(target) & acts));
         if (has) continue;
         const bool scale = acts == ACT_SCALE && target->resource->declared.file != SPAN_NOWHERE;
         wrong_operation(
@@ -123,22 +123,22 @@ static void check_verbs(struct lowering *lowering, struct word word, size_t oper
 
 // A subresource as the resource of a lock has the one operation that requests for it are.
 static const char *operation_of_subresource(const char *subresource) {
-    const struct ir_act *act = ir_act_of(subresource);
+    const struct kube_act *act = kube_act_of(subresource);
     if (!act || act->act == ACT_SCALE) return "update";
     return act->shape == SHAPE_CONNECT ? "connect" : "create";
 }
 
 static bool denies_subresource(const char *subresource, struct word word, size_t operation) {
     const char *has = operation_of_subresource(subresource);
-    const struct ir_act *act = ir_act_of(subresource);
+    const struct kube_act *act = kube_act_of(subresource);
     return strcmp(word.text, has) == 0 || strcmp(word.text, "all") == 0 ||
            (strcmp(word.text, "write") == 0 && strcmp(has, "connect") != 0) ||
            (act && operations[operation].by_itself && (operations[operation].acts & act->act));
 }
 
-static void deny_on_subresource(struct lowering *lowering, const struct ast_clause *deny,
-                                const struct ir_target *target, struct ir_lock *lock) {
-    const struct ir_act *act = ir_act_of(target->subresource);
+static void deny_on_subresource(struct lowering *lowering, const struct ast_clause *deny, const struct target *target,
+                                struct lock *lock) {
+    const struct kube_act *act = kube_act_of(target->subresource);
     bool denied = false;
     for (size_t i = 0; i < deny->words.count; i++) {
         const size_t operation = operation_index(deny->words.items[i]);
@@ -161,8 +161,8 @@ void lower_check_operations(struct lowering *lowering, const struct ast_clause *
 }
 
 // What is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
-void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct ir_scope *scope,
-                struct ir_lock *lock) {
+void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct object_scope *scope,
+                struct lock *lock) {
     for (size_t i = 0; i < scope->target_count; i++)
         if (scope->targets[i].subresource) deny_on_subresource(lowering, deny, &scope->targets[i], lock);
     if (scope->target_count && scope->targets[0].subresource) return;

@@ -6,6 +6,8 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/map.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "kubernetes/catalog.h"
@@ -19,13 +21,13 @@ void texts_add(struct arena *arena, struct texts *texts, const char *text) {
     ARENA_PUSH(arena, texts->items, texts->count, text);
 }
 
-struct ir_path derive_path(struct arena *arena, int variable, const char *keys) {
-    struct ir_path path = {.variable = variable};
-    struct ir_segment *segments = NULL;
+struct field_path derive_path(struct arena *arena, int variable, const char *keys) {
+    struct field_path path = {.variable = variable};
+    struct segment *segments = NULL;
     while (*keys) {
         const size_t len = strcspn(keys, " ");
         const char *key = arena_copy(arena, keys, len);
-        const struct ir_segment segment = {.key = strcmp(key, "*") == 0 ? NULL : key};
+        const struct segment segment = {.key = strcmp(key, "*") == 0 ? NULL : key};
         ARENA_PUSH(arena, segments, path.count, segment);
         keys += len + (keys[len] == ' ');
     }
@@ -33,41 +35,41 @@ struct ir_path derive_path(struct arena *arena, int variable, const char *keys) 
     return path;
 }
 
-struct ir_expr *derive_exists(struct arena *arena, int variable, const char *keys) {
-    struct ir_expr *atom = ir_new(arena, IR_FIELD);
-    atom->test = TEST_EXISTS;
+struct formula *derive_exists(struct arena *arena, int variable, const char *keys) {
+    struct formula *atom = formula_new(arena, FORMULA_FIELD);
+    atom->compare = CMP_EXISTS;
     atom->path = derive_path(arena, variable, keys);
     return atom;
 }
 
-static void add_values(struct arena *arena, struct ir_expr *atom, const struct texts *texts) {
-    atom->test = TEST_IN;
+static void add_values(struct arena *arena, struct formula *atom, const struct texts *texts) {
+    atom->compare = CMP_IN;
     for (size_t i = 0; i < texts->count; i++) {
         const struct value *value = value_string(arena, texts->items[i]);
         ARENA_PUSH(arena, atom->values, atom->value_count, value);
     }
 }
 
-struct ir_expr *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts) {
-    struct ir_expr *atom = derive_exists(arena, variable, keys);
+struct formula *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts) {
+    struct formula *atom = derive_exists(arena, variable, keys);
     add_values(arena, atom, texts);
     return atom;
 }
 
-struct ir_expr *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text) {
+struct formula *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text) {
     const struct texts one = {&text, 1};
     return derive_field_in(arena, variable, keys, &one);
 }
 
-struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *key, const struct texts *texts) {
-    struct ir_expr *atom = ir_new(arena, kind);
+struct formula *derive_in(struct arena *arena, enum formula_kind kind, const char *key, const struct texts *texts) {
+    struct formula *atom = formula_new(arena, kind);
     atom->key = key;
     add_values(arena, atom, texts);
     return atom;
 }
 
-struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula) {
-    struct ir_expr *any = ir_new(arena, IR_ANY);
+struct formula *derive_any(struct arena *arena, const char *keys, struct formula *formula) {
+    struct formula *any = formula_new(arena, FORMULA_ANY);
     any->path = derive_path(arena, -1, keys);
     ARENA_PUSH(arena, any->operands, any->operand_count, formula);
     return any;
@@ -75,28 +77,28 @@ struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr
 
 // ---- locks ----
 
-static bool names_object(const struct ir_expr *expr) {
-    bool names = expr->kind == IR_NAME || expr->kind == IR_NAMESPACE || expr->kind == IR_NAMESPACE_LABEL;
+static bool names_object(const struct formula *expr) {
+    bool names = expr->kind == FORMULA_NAME || expr->kind == FORMULA_NAMESPACE || expr->kind == FORMULA_NAMESPACE_LABEL;
     for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_object(expr->operands[i]);
     return names;
 }
 
 // Whether the formula can be asked of a request for any object.
-static bool is_about_request(const struct ir_expr *expr) {
-    return ir_needs_name_only(expr) && !names_object(expr);
+static bool is_about_request(const struct formula *expr) {
+    return formula_needs_name_only(expr) && !names_object(expr);
 }
 
-struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
-    struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
-    *lock = (struct ir_lock){
+struct lock *derive_lock(struct lowering *lowering, const struct lock *from, const char *part) {
+    struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
+    *lock = (struct lock){
         .policy = from->policy,
         .name = from->name,
         .derived = true,
         .id = lower_id(lowering->arena, from->name, part),
         .span = from->span,
         .scope = {.where = IN_CLUSTER},
-        .selects = ir_new(lowering->arena, IR_TRUE),
-        .condition = is_about_request(from->condition) ? from->condition : ir_new(lowering->arena, IR_TRUE),
+        .selects = formula_new(lowering->arena, FORMULA_TRUE),
+        .condition = is_about_request(from->condition) ? from->condition : formula_new(lowering->arena, FORMULA_TRUE),
         .exemption = from->exemption,
         .mode = from->mode,
     };
@@ -106,30 +108,30 @@ struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *fro
     return lock;
 }
 
-void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural) {
+void derive_target(struct lowering *lowering, struct lock *lock, const char *group, const char *plural) {
     const struct resource *resource = catalog_get(lowering->catalog, group, plural);
-    const struct ir_target target = {
+    const struct target target = {
         .group = resource->group, .name = resource->plural, .resource = resource, .span = lock->span};
     ARENA_PUSH(lowering->arena, lock->scope.targets, lock->scope.target_count, target);
 }
 
-void derive_namespaces(struct lowering *lowering, struct ir_lock *lock, const char *const *namespaces, size_t count) {
-    struct ir_scope *scope = &lock->scope;
+void derive_namespaces(struct lowering *lowering, struct lock *lock, const char *const *namespaces, size_t count) {
+    struct object_scope *scope = &lock->scope;
     scope->where = count ? IN_NAMESPACES : IN_ANY_NAMESPACE;
     for (size_t i = 0; i < count; i++)
         ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, namespaces[i]);
-    for (size_t i = 0; i < ir_system_namespace_count && !count; i++)
-        ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, ir_system_namespaces[i]);
+    for (size_t i = 0; i < kube_system_namespace_count && !count; i++)
+        ARENA_PUSH(lowering->arena, scope->namespaces, scope->namespace_count, kube_system_namespaces[i]);
     qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
 }
 
-void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys) {
-    const struct ir_path path = derive_path(arena, -1, keys);
+void derive_changing(struct arena *arena, struct lock *lock, const char *keys) {
+    const struct field_path path = derive_path(arena, -1, keys);
     ARENA_PUSH(arena, lock->paths, lock->path_count, path);
 }
 
-void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
-    const struct ir_deployer *deployer = names_get(&lowering->deployers, lock->policy);
+void derive_let_deployer(struct lowering *lowering, struct lock *lock) {
+    const struct deployer *deployer = map_get(&lowering->deployers, lock->policy);
     if (!deployer) return;
     lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
     lower_add_subjects(lowering->arena, &lock->passes, &deployer->subjects);
@@ -137,10 +139,10 @@ void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock) {
 
 // ---- the roles behind `may VERB` ----
 
-static void add_role(struct lowering *lowering, const struct ir_lock *lock, const struct ir_expr *expr) {
+static void add_role(struct lowering *lowering, const struct lock *lock, const struct formula *expr) {
     struct arena *arena = lowering->arena;
     for (size_t i = 0; i < expr->operand_count; i++) add_role(lowering, lock, expr->operands[i]);
-    if (expr->kind != IR_MAY) return;
+    if (expr->kind != FORMULA_MAY) return;
     const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
     if (strpbrk(lock->name, "/%")) {
         diag_report(lowering->diags, DIAG_BAD_NAME, lock->span, "'%s' is no name for a role, which 'may' asks for",
@@ -149,29 +151,29 @@ static void add_role(struct lowering *lowering, const struct ir_lock *lock, cons
         return;
     }
     const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
-    if (names_get(&lowering->roles, key)) return;
-    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
-    *grant = (struct ir_grant){.policy = lock->policy,
-                               .name = name,
-                               .role = names_of_verb(arena, lock->policy, expr->key, lock->name),
-                               .span = lock->span,
-                               .scope = {.where = IN_CLUSTER}};
-    const struct ir_target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
+    if (map_get(&lowering->roles, key)) return;
+    struct grant *grant = ARENA_NEW(arena, struct grant);
+    *grant = (struct grant){.policy = lock->policy,
+                            .name = name,
+                            .role = names_of_verb(arena, lock->policy, expr->key, lock->name),
+                            .span = lock->span,
+                            .scope = {.where = IN_CLUSTER}};
+    const struct target target = {.group = "klock.dev", .name = "locks", .span = lock->span};
     ARENA_PUSH(arena, grant->scope.targets, grant->scope.target_count, target);
     ARENA_PUSH(arena, grant->names, grant->name_count, lock->name);
     ARENA_PUSH(arena, grant->verbs, grant->verb_count, expr->key);
-    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
-    names_set(&lowering->roles, key, grant);
+    ARENA_PUSH(arena, lowering->policies->grants, lowering->policies->grant_count, grant);
+    map_set(&lowering->roles, key, grant);
 }
 
-void derive_roles(struct lowering *lowering, const struct ir_lock *lock) {
+void derive_roles(struct lowering *lowering, const struct lock *lock) {
     for (size_t i = 0; i < lock->passes.other_count; i++) add_role(lowering, lock, lock->passes.others[i]);
     add_role(lowering, lock, lock->condition);
     if (lock->requires) add_role(lowering, lock, lock->requires);
 }
 
 // Whether there is room for the lock; false after reporting, once.
-static bool fits(struct lowering *lowering, const struct ir_lock *lock) {
+static bool fits(struct lowering *lowering, const struct lock *lock) {
     const size_t before = lowering->derived_actors;
     if (before > LIMIT_DERIVED_ACTORS) return false;
     lowering->derived_actors +=
@@ -187,9 +189,9 @@ static bool fits(struct lowering *lowering, const struct ir_lock *lock) {
     return false;
 }
 
-void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+void derive_done(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why) {
     if (!fits(lowering, lock)) return;
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock, why);
-    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
+    ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);
 }

@@ -7,29 +7,29 @@
 // A lock on nothing yet, with the policy, name, actors, break-glass, mode and exemption of the first; of its condition
 // remains what can be asked of any request. It never fails open: what it looks at may be of the requester's making. The
 // part tells it from the other locks of that name.
-struct ir_lock *derive_lock(struct lowering *lowering, const struct ir_lock *from, const char *part);
+struct lock *derive_lock(struct lowering *lowering, const struct lock *from, const char *part);
 // Adds a resource that the API server is known to have.
-void derive_target(struct lowering *lowering, struct ir_lock *lock, const char *group, const char *plural);
+void derive_target(struct lowering *lowering, struct lock *lock, const char *group, const char *plural);
 // Where the lock holds: these namespaces, which are sorted here; none: every namespace, those of the system too.
-void derive_namespaces(struct lowering *lowering, struct ir_lock *lock, const char *const *namespaces, size_t count);
+void derive_namespaces(struct lowering *lowering, struct lock *lock, const char *const *namespaces, size_t count);
 // Completes the lock and adds it to the policy. `why` is for whoever is refused.
-void derive_done(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why);
+void derive_done(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why);
 // Paths of `changing`; keys are separated by blanks.
-void derive_changing(struct arena *arena, struct ir_lock *lock, const char *keys);
+void derive_changing(struct arena *arena, struct lock *lock, const char *keys);
 
 // The word behind `guard` in the block; NULL where it is not there.
 const struct word *derive_find_guard(const struct ast_item *item, const char *name);
 // Reports a guard on a lock that has nothing of the kind.
 void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help);
 // Whether objects of the resource are in the scope.
-bool derive_takes_in(const struct ir_scope *scope, const char *group, const char *plural);
+bool derive_takes_in(const struct object_scope *scope, const char *group, const char *plural);
 // A lock of its own on what is of the resource in the scope.
-struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
-                            const char *group, const char *plural, const char *part);
+struct lock *derive_part(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
+                         const char *group, const char *plural, const char *part);
 
 // lower_around.c: what others would do to the objects of the lock, for whoever makes them. The names of the parts stand
 // between the two.
-void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
+void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                    const char *before, const char *after);
 // lower_around.c: `guard volumes`.
 void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word);
@@ -37,7 +37,7 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
 void derive_orders(struct lowering *lowering);
 
 // Adds a role for each verb that the lock asks the authorizer for, for others to bind.
-void derive_roles(struct lowering *lowering, const struct ir_lock *lock);
+void derive_roles(struct lowering *lowering, const struct lock *lock);
 
 struct texts {
     const char **items;
@@ -46,26 +46,26 @@ struct texts {
 void texts_add(struct arena *arena, struct texts *texts, const char *text); // unless it is there
 
 // The path of blank-separated keys, `*` for each element of a list, below the object (-1) or a variable.
-struct ir_path derive_path(struct arena *arena, int variable, const char *keys);
-struct ir_expr *derive_exists(struct arena *arena, int variable, const char *keys);
-struct ir_expr *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts);
-struct ir_expr *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text);
+struct field_path derive_path(struct arena *arena, int variable, const char *keys);
+struct formula *derive_exists(struct arena *arena, int variable, const char *keys);
+struct formula *derive_field_in(struct arena *arena, int variable, const char *keys, const struct texts *texts);
+struct formula *derive_field_is(struct arena *arena, int variable, const char *keys, const char *text);
 // The text that an atom of this kind reads is one of them.
-struct ir_expr *derive_in(struct arena *arena, enum ir_kind kind, const char *key, const struct texts *texts);
+struct formula *derive_in(struct arena *arena, enum formula_kind kind, const char *key, const struct texts *texts);
 // Some element of the list, which is variable 0 there, satisfies the formula.
-struct ir_expr *derive_any(struct arena *arena, const char *keys, struct ir_expr *formula);
+struct formula *derive_any(struct arena *arena, const char *keys, struct formula *formula);
 
 // lower_seal.c: keeps others from writing RBAC that would let them become the lock's exclusive actors, or controllers.
-void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers);
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from, bool controllers);
 // lower_seal.c: keeps everybody from becoming a controller that locks let through, except by such RBAC.
-void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct lock *from);
 // lower_seal.c: keeps others from having certificates signed, and from making bootstrap tokens, which could carry any
 // name.
-void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from);
+void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct lock *from);
 // Has the grants found by whom they are to; before anything else of this file.
 void lower_index_grants(struct lowering *lowering);
 // The lock's actors, and whoever applies the policy.
-void derive_let_deployer(struct lowering *lowering, struct ir_lock *lock);
+void derive_let_deployer(struct lowering *lowering, struct lock *lock);
 // lower_seal.c: a sealed actor.
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 

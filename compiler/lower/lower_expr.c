@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/quantity.h"
 #include "data/regex.h"
@@ -19,60 +20,6 @@ static const char label_value_rule[] =
     "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
                   label_key_rule[] =
                       "a key is [PREFIX/]NAME: a DNS name, a slash, and at most 63 letters, digits, '-', '_' and '.'";
-
-struct ir_expr *ir_new(struct arena *arena, enum ir_kind kind) {
-    struct ir_expr *expr = ARENA_NEW(arena, struct ir_expr);
-    expr->kind = kind;
-    expr->path.variable = -1;
-    return expr;
-}
-
-static void add_operand(struct arena *arena, struct ir_expr *chain, struct ir_expr *operand) {
-    if (operand->kind == chain->kind) {
-        for (size_t i = 0; i < operand->operand_count; i++)
-            ARENA_PUSH(arena, chain->operands, chain->operand_count, operand->operands[i]);
-    } else {
-        ARENA_PUSH(arena, chain->operands, chain->operand_count, operand);
-    }
-}
-
-// `neutral` is dropped from the chain, `absorbing` swallows it.
-static struct ir_expr *join(struct arena *arena, enum ir_kind kind, struct ir_expr *a, struct ir_expr *b) {
-    const enum ir_kind neutral = kind == IR_AND ? IR_TRUE : IR_FALSE, absorbing = kind == IR_AND ? IR_FALSE : IR_TRUE;
-    if (!a || a->kind == neutral) return b;
-    if (b->kind == neutral || a->kind == absorbing) return a;
-    if (b->kind == absorbing) return b;
-    struct ir_expr *chain = ir_new(arena, kind);
-    add_operand(arena, chain, a);
-    add_operand(arena, chain, b);
-    return chain;
-}
-
-struct ir_expr *ir_and(struct arena *arena, struct ir_expr *a, struct ir_expr *b) {
-    return join(arena, IR_AND, a, b);
-}
-
-struct ir_expr *ir_or(struct arena *arena, struct ir_expr *a, struct ir_expr *b) {
-    return join(arena, IR_OR, a, b);
-}
-
-struct ir_expr *ir_not(struct arena *arena, struct ir_expr *operand) {
-    if (operand->kind == IR_NOT) return operand->operands[0];
-    if (operand->kind == IR_TRUE) return ir_new(arena, IR_FALSE);
-    if (operand->kind == IR_FALSE) return ir_new(arena, IR_TRUE);
-    struct ir_expr *expr = ir_new(arena, IR_NOT);
-    ARENA_PUSH(arena, expr->operands, expr->operand_count, operand);
-    return expr;
-}
-
-struct ir_expr *ir_is(struct arena *arena, enum ir_kind kind, const char *key, const char *text) {
-    struct ir_expr *expr = ir_new(arena, kind);
-    expr->test = TEST_IN;
-    expr->key = key;
-    const struct value *value = value_string(arena, text);
-    ARENA_PUSH(arena, expr->values, expr->value_count, value);
-    return expr;
-}
 
 // Whether all of the text is a decimal number as JSON has it; *ret_integral tells integers from the rest.
 static bool is_number(const char *text, bool *ret_integral) {
@@ -130,15 +77,16 @@ static void check_path_key(struct lowering *lowering, const struct ast_path *pat
     }
 }
 
-static void set_key_pattern(struct lowering *lowering, struct ir_segment *segment) {
+static void set_key_pattern(struct lowering *lowering, struct segment *segment) {
     const char *error = NULL;
     size_t offset = 0;
     segment->pattern = regex_from_glob(lowering->arena, segment->key);
     segment->regex = regex_compile(lowering->arena, segment->pattern, &error, &offset);
 }
 
-struct ir_path lower_path(struct lowering *lowering, const struct expr_context *context, const struct ast_path *path) {
-    struct ir_path result = {.variable = -1};
+struct field_path lower_path(struct lowering *lowering, const struct expr_context *context,
+                             const struct ast_path *path) {
+    struct field_path result = {.variable = -1};
     size_t first = 0;
     int depth = -1;
     for (const struct expr_context *at = context; at; at = at->outer) depth += at->variable != NULL;
@@ -152,7 +100,7 @@ struct ir_path lower_path(struct lowering *lowering, const struct expr_context *
         }
         variable--;
     }
-    struct ir_segment *segments = ARENA_ARRAY(lowering->arena, struct ir_segment, path->count);
+    struct segment *segments = ARENA_ARRAY(lowering->arena, struct segment, path->count);
     for (size_t i = first; i < path->count; i++) {
         segments[i - first].key = path->items[i].key;
         if (!path->items[i].key || result.variable >= 0) continue;
@@ -165,7 +113,7 @@ struct ir_path lower_path(struct lowering *lowering, const struct expr_context *
     return result;
 }
 
-static bool is_below_status(const struct ir_path *path) {
+static bool is_below_status(const struct field_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "status") == 0;
 }
 
@@ -196,8 +144,8 @@ static void check_operand(struct lowering *lowering, enum ast_expr_kind kind, st
     }
 }
 
-static bool is_text_atom(enum ir_kind kind) {
-    return kind != IR_FIELD;
+static bool is_text_atom(enum formula_kind kind) {
+    return kind != FORMULA_FIELD;
 }
 
 // The work of a glob grows with its stars, in the API server as here.
@@ -212,22 +160,22 @@ static bool check_glob(struct lowering *lowering, struct word word) {
 }
 
 // The characters that what is read is made of; NULL for any.
-static const char *alphabet_of(enum ir_kind kind) {
+static const char *alphabet_of(enum formula_kind kind) {
 #define LOWER "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define LABEL LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ._"
     switch (kind) {
-    case IR_LABEL:
-    case IR_NAMESPACE_LABEL: return LABEL;
-    case IR_LABEL_KEY:
-    case IR_ANNOTATION_KEY: return LABEL "/";
-    case IR_NAMESPACE: return LOWER;
+    case FORMULA_LABEL:
+    case FORMULA_NAMESPACE_LABEL: return LABEL;
+    case FORMULA_LABEL_KEY:
+    case FORMULA_ANNOTATION_KEY: return LABEL "/";
+    case FORMULA_NAMESPACE: return LOWER;
     default: return NULL;
     }
 #undef LOWER
 #undef LABEL
 }
 
-static void check_pattern(struct lowering *lowering, const struct ir_expr *atom, struct word word, bool glob) {
+static void check_pattern(struct lowering *lowering, const struct formula *atom, struct word word, bool glob) {
     if (!regex_can_match(atom->regex, alphabet_of(atom->kind), lowering->arena)) {
         diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "nothing that is there can match this pattern");
         diag_help(lowering->diags,
@@ -250,12 +198,12 @@ static void check_whole(struct lowering *lowering, struct word word) {
               diag_info(DIAG_WHOLE_TEXT)->code);
 }
 
-static void set_pattern(struct lowering *lowering, struct ir_expr *atom, struct word word, bool glob) {
+static void set_pattern(struct lowering *lowering, struct formula *atom, struct word word, bool glob) {
     if (glob && !check_glob(lowering, word)) return;
     const char *pattern = glob ? regex_from_glob(lowering->arena, word.text) : word.text;
     const char *error = NULL;
     size_t offset = 0;
-    atom->test = TEST_MATCHES;
+    atom->compare = CMP_MATCHES;
     atom->regex = regex_compile(lowering->arena, pattern, &error, &offset);
     if (!atom->regex) {
         diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: %s (at byte %zu of it)", error, offset);
@@ -312,23 +260,23 @@ static void check_untyped(struct lowering *lowering, struct word word) {
     diag_help(lowering->diags, "write true or false, or quote the text: \"%s\"", word.text);
 }
 
-static bool begins_with(const struct ir_path *path, const char *first, const char *second) {
+static bool begins_with(const struct field_path *path, const char *first, const char *second) {
     return path->variable < 0 && path->count > (second ? 2 : 1) && path->segments[0].key &&
            strcmp(path->segments[0].key, first) == 0 &&
            (!second || (path->segments[1].key && strcmp(path->segments[1].key, second) == 0));
 }
 
 // Labels and annotations are text, however they are named.
-static bool is_text_field(const struct ir_expr *atom) {
+static bool is_text_field(const struct formula *atom) {
     return begins_with(&atom->path, "metadata", "labels") || begins_with(&atom->path, "metadata", "annotations");
 }
 
 // What a ConfigMap holds is text: "5", "true".
-static bool is_data(const struct ir_expr *atom) {
+static bool is_data(const struct formula *atom) {
     return begins_with(&atom->path, "data", NULL);
 }
 
-static void check_data(struct lowering *lowering, const struct ir_expr *atom, struct word word) {
+static void check_data(struct lowering *lowering, const struct formula *atom, struct word word) {
     if (!is_data(atom)) return;
     diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span,
                 "what a ConfigMap or Secret holds is text, which never equals the value %s", word.text);
@@ -337,13 +285,13 @@ static void check_data(struct lowering *lowering, const struct ir_expr *atom, st
 }
 
 // Whether the field is one of those in which Kubernetes keeps quantities, which are text as a rule: cpu: "2".
-static bool holds_quantity(const struct ir_path *path) {
+static bool holds_quantity(const struct field_path *path) {
     static const char maps[] = "requests limits capacity allocatable hard used podFixed allocatedResources";
     if (!path->count) return false;
     const char *last = path->segments[path->count - 1].key;
-    if (last && catalog_list_has("sizeLimit divisor storageCapacity maximumVolumeSize", last)) return true;
+    if (last && text_has_word("sizeLimit divisor storageCapacity maximumVolumeSize", last)) return true;
     for (size_t i = 0; i + 1 < path->count; i++)
-        if (path->segments[i].key && catalog_list_has(maps, path->segments[i].key)) return true;
+        if (path->segments[i].key && text_has_word(maps, path->segments[i].key)) return true;
     return false;
 }
 
@@ -353,8 +301,8 @@ static bool is_worth_something(const char *text) {
     return quantity_parse(text, &quantity);
 }
 
-static void check_text_order(struct lowering *lowering, const struct ir_expr *atom, struct word word) {
-    if (atom->kind != IR_FIELD || !(is_worth_something(word.text) || holds_quantity(&atom->path))) return;
+static void check_text_order(struct lowering *lowering, const struct formula *atom, struct word word) {
+    if (atom->kind != FORMULA_FIELD || !(is_worth_something(word.text) || holds_quantity(&atom->path))) return;
     diag_report(lowering->diags, DIAG_TEXT_ORDER, word.span,
                 "texts are ordered letter by letter: \"1000Gi\" stands before \"9Gi\"");
     diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or accept it: allow %s",
@@ -362,38 +310,38 @@ static void check_text_order(struct lowering *lowering, const struct ir_expr *at
 }
 
 // Completes the atom with the only constant of its comparison.
-static void set_constant(struct lowering *lowering, struct ir_expr *atom, enum ir_test test, const struct value *value,
-                         bool quantity) {
-    atom->test = test;
+static void set_constant(struct lowering *lowering, struct formula *atom, enum comparison compare,
+                         const struct value *value, bool quantity) {
+    atom->compare = compare;
     atom->quantity = quantity;
     atom->value_count = 0;
     ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
 }
 
-static void set_order(struct lowering *lowering, struct ir_expr *atom, enum ir_test test, struct word word) {
+static void set_order(struct lowering *lowering, struct formula *atom, enum comparison compare, struct word word) {
     struct arena *arena = lowering->arena;
-    const bool measured = atom->kind == IR_FIELD || atom->kind == IR_LABEL || atom->kind == IR_ANNOTATION ||
-                          atom->kind == IR_NAMESPACE_LABEL;
+    const bool measured = atom->kind == FORMULA_FIELD || atom->kind == FORMULA_LABEL ||
+                          atom->kind == FORMULA_ANNOTATION || atom->kind == FORMULA_NAMESPACE_LABEL;
     const struct value *value = lower_value(lowering, word);
     const bool number = value_is_number(value), fraction = value->kind == VALUE_DOUBLE && is_text_atom(atom->kind);
     if (word.quoted) {
         check_text_order(lowering, atom, word);
-        set_constant(lowering, atom, test, value, false);
+        set_constant(lowering, atom, compare, value, false);
     } else if (measured &&
                (is_quantity(word) || fraction || (number && (holds_quantity(&atom->path) || is_data(atom))))) {
-        set_constant(lowering, atom, test, value_string(arena, word.text), true);
+        set_constant(lowering, atom, compare, value_string(arena, word.text), true);
     } else if (number && !fraction) {
-        set_constant(lowering, atom, test, value, false);
+        set_constant(lowering, atom, compare, value, false);
     } else {
         diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' is not a value to be compared by order",
                     word.text);
         diag_help(lowering->diags, "use a number, a quantity such as 10Gi, or a string in quotes");
-        set_constant(lowering, atom, test, value_int(arena, 0), false);
+        set_constant(lowering, atom, compare, value_int(arena, 0), false);
     }
 }
 
-static struct ir_expr *copy_atom(struct arena *arena, const struct ir_expr *atom) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+static struct formula *copy_atom(struct arena *arena, const struct formula *atom) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *atom;
     return copy;
 }
@@ -401,31 +349,31 @@ static struct ir_expr *copy_atom(struct arena *arena, const struct ir_expr *atom
 // ---- what the request or the object brings ----
 
 // The atom without its comparison.
-static struct ir_expr *new_atom(struct lowering *lowering, const struct expr_context *context,
+static struct formula *new_atom(struct lowering *lowering, const struct expr_context *context,
                                 const struct ast_expr *expr) {
-    enum ir_kind kind = IR_FIELD;
+    enum formula_kind kind = FORMULA_FIELD;
     switch (expr->kind) {
     case AST_EXPR_LABEL:
         check_key(lowering, expr->key, "label key");
-        kind = context->namespace_labels ? IR_NAMESPACE_LABEL : IR_LABEL;
+        kind = context->namespace_labels ? FORMULA_NAMESPACE_LABEL : FORMULA_LABEL;
         break;
     case AST_EXPR_ANNOTATION:
         check_key(lowering, expr->key, "annotation key");
-        kind = IR_ANNOTATION;
+        kind = FORMULA_ANNOTATION;
         break;
     case AST_EXPR_NAMESPACE_LABEL:
         check_key(lowering, expr->key, "label key");
-        kind = IR_NAMESPACE_LABEL;
+        kind = FORMULA_NAMESPACE_LABEL;
         break;
-    case AST_EXPR_NAME: kind = IR_NAME; break;
-    case AST_EXPR_NAMESPACE: kind = IR_NAMESPACE; break;
-    case AST_EXPR_USER: kind = IR_USER; break;
+    case AST_EXPR_NAME: kind = FORMULA_NAME; break;
+    case AST_EXPR_NAMESPACE: kind = FORMULA_NAMESPACE; break;
+    case AST_EXPR_USER: kind = FORMULA_USER; break;
     default: break;
     }
-    struct ir_expr *atom = ir_new(lowering->arena, kind);
+    struct formula *atom = formula_new(lowering->arena, kind);
     atom->key = expr->key.text;
     atom->state = (enum state)expr->state;
-    if (kind != IR_FIELD) return atom;
+    if (kind != FORMULA_FIELD) return atom;
     atom->path = lower_path(lowering, context, &expr->path);
     atom->frozen = is_below_status(&atom->path);
     return atom;
@@ -436,14 +384,14 @@ static void no_comparison(struct lowering *lowering, struct span span, const cha
     diag_help(lowering->diags, "%s", help);
 }
 
-static struct ir_expr *lower_reading(struct lowering *lowering, const struct expr_context *context,
+static struct formula *lower_reading(struct lowering *lowering, const struct expr_context *context,
                                      const struct ast_expr *reading) {
-    struct ir_expr *atom = new_atom(lowering, context, reading);
-    const bool of_object = atom->kind == IR_ANNOTATION || atom->kind == IR_FIELD;
+    struct formula *atom = new_atom(lowering, context, reading);
+    const bool of_object = atom->kind == FORMULA_ANNOTATION || atom->kind == FORMULA_FIELD;
     if (context->namespace_labels && of_object)
         no_comparison(lowering, reading->span, "a namespace is selected by its labels",
                       "compare with: user, name, or label KEY of the namespace");
-    if (context->namespace_labels && atom->kind == IR_NAME) atom->kind = IR_NAMESPACE;
+    if (context->namespace_labels && atom->kind == FORMULA_NAME) atom->kind = FORMULA_NAMESPACE;
     for (size_t i = 0; i < atom->path.count; i++)
         if (!atom->path.segments[i].key)
             no_comparison(lowering, reading->span, "'[*]' reads many values, and one is compared with",
@@ -455,19 +403,19 @@ static bool is_same_text(const char *a, const char *b) {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool is_same_path(const struct ir_path *a, const struct ir_path *b) {
+static bool is_same_path(const struct field_path *a, const struct field_path *b) {
     bool same = a->variable == b->variable && a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++) same = is_same_text(a->segments[i].key, b->segments[i].key);
     return same;
 }
 
-static bool has_order(const struct ir_expr *atom) {
-    return atom->kind == IR_LABEL || atom->kind == IR_ANNOTATION || atom->kind == IR_NAMESPACE_LABEL ||
-           atom->kind == IR_FIELD;
+static bool has_order(const struct formula *atom) {
+    return atom->kind == FORMULA_LABEL || atom->kind == FORMULA_ANNOTATION || atom->kind == FORMULA_NAMESPACE_LABEL ||
+           atom->kind == FORMULA_FIELD;
 }
 
 // Whether the comparison of the two means something; reports it otherwise.
-static bool check_reading(struct lowering *lowering, const struct ir_expr *atom, const struct ir_expr *reading,
+static bool check_reading(struct lowering *lowering, const struct formula *atom, const struct formula *reading,
                           const struct ast_expr *expr, struct span span) {
     switch (expr->comparison) {
     case AST_LIKE:
@@ -475,7 +423,7 @@ static bool check_reading(struct lowering *lowering, const struct ir_expr *atom,
         no_comparison(lowering, span, "a pattern is a constant", "quote it if the word itself is meant");
         return false;
     case AST_CONTAINS:
-        if (atom->kind == IR_FIELD) break;
+        if (atom->kind == FORMULA_FIELD) break;
         no_comparison(lowering, expr->span, "a text contains every part of a name: 'al' is in 'alice'",
                       "compare the whole with '=', or ask a list: field PATH contains …");
         return false;
@@ -503,88 +451,90 @@ static bool check_reading(struct lowering *lowering, const struct ir_expr *atom,
 }
 
 // Where there is nothing old, a requirement is satisfied.
-static struct ir_expr *unless_new(struct arena *arena, const struct expr_context *context, bool negated,
-                                  const struct ir_expr *side, struct ir_expr *formula) {
-    if (!context->requires || side->kind != IR_FIELD || side->state != STATE_OLD || side->path.variable >= 0)
+static struct formula *unless_new(struct arena *arena, const struct expr_context *context, bool negated,
+                                  const struct formula *side, struct formula *formula) {
+    if (!context->requires || side->kind != FORMULA_FIELD || side->state != STATE_OLD || side->path.variable >= 0)
         return formula;
-    struct ir_expr *exists = ir_new(arena, IR_FIELD);
-    exists->test = TEST_EXISTS;
+    struct formula *exists = formula_new(arena, FORMULA_FIELD);
+    exists->compare = CMP_EXISTS;
     exists->state = STATE_OLD;
     exists->path = side->path;
-    return context->negated != negated ? ir_and(arena, exists, formula) : ir_or(arena, ir_not(arena, exists), formula);
+    return context->negated != negated ? formula_and(arena, exists, formula)
+                                       : formula_or(arena, formula_not(arena, exists), formula);
 }
 
-static struct ir_expr *compare_reading(struct lowering *lowering, const struct expr_context *context,
-                                       const struct ir_expr *atom, const struct ast_expr *expr, size_t index) {
-    static const enum ir_test tests[] = {
-        [AST_EQ] = TEST_EQ, [AST_NE] = TEST_EQ, [AST_IN] = TEST_EQ, [AST_NOT_IN] = TEST_EQ,         [AST_LT] = TEST_LT,
-        [AST_LE] = TEST_LE, [AST_GT] = TEST_GT, [AST_GE] = TEST_GE, [AST_CONTAINS] = TEST_CONTAINS,
+static struct formula *compare_reading(struct lowering *lowering, const struct expr_context *context,
+                                       const struct formula *atom, const struct ast_expr *expr, size_t index) {
+    static const enum comparison tests[] = {
+        [AST_EQ] = CMP_EQ, [AST_NE] = CMP_EQ, [AST_IN] = CMP_EQ, [AST_NOT_IN] = CMP_EQ,         [AST_LT] = CMP_LT,
+        [AST_LE] = CMP_LE, [AST_GT] = CMP_GT, [AST_GE] = CMP_GE, [AST_CONTAINS] = CMP_CONTAINS,
     };
     struct arena *arena = lowering->arena;
     const bool negated = expr->comparison == AST_NE || expr->comparison == AST_NOT_IN;
-    struct ir_expr *reading = lower_reading(lowering, context, expr->readings[index]);
-    if (!check_reading(lowering, atom, reading, expr, expr->readings[index]->span)) return ir_new(arena, IR_FALSE);
-    struct ir_expr *one = copy_atom(arena, atom);
-    one->test = tests[expr->comparison];
+    struct formula *reading = lower_reading(lowering, context, expr->readings[index]);
+    if (!check_reading(lowering, atom, reading, expr, expr->readings[index]->span))
+        return formula_new(arena, FORMULA_FALSE);
+    struct formula *one = copy_atom(arena, atom);
+    one->compare = tests[expr->comparison];
     ARENA_PUSH(arena, one->operands, one->operand_count, reading);
-    struct ir_expr *result = unless_new(arena, context, negated, atom, one);
+    struct formula *result = unless_new(arena, context, negated, atom, one);
     return unless_new(arena, context, negated, reading, result);
 }
 
 // ---- comparisons ----
 
-static void add_value(struct arena *arena, struct ir_expr *atom, const struct value *value) {
+static void add_value(struct arena *arena, struct formula *atom, const struct value *value) {
     bool known = false;
     for (size_t i = 0; i < atom->value_count && !known; i++) known = value_equal(atom->values[i], value);
     if (!known) ARENA_PUSH(arena, atom->values, atom->value_count, value);
 }
 
 // Equal to one of what is written: constants, each quantity, each reading.
-static struct ir_expr *equal_to_one(struct lowering *lowering, const struct expr_context *context, struct ir_expr *atom,
+static struct formula *equal_to_one(struct lowering *lowering, const struct expr_context *context, struct formula *atom,
                                     const struct ast_expr *expr) {
     struct arena *arena = lowering->arena;
     const bool text = is_text_atom(atom->kind) || is_text_field(atom);
-    struct ir_expr *others = ir_new(arena, IR_FALSE);
+    struct formula *others = formula_new(arena, FORMULA_FALSE);
     for (size_t i = 0; i < expr->reading_count; i++)
-        others = ir_or(arena, others, compare_reading(lowering, context, atom, expr, i));
-    struct ir_expr *listed = copy_atom(arena, atom);
-    listed->test = TEST_IN;
+        others = formula_or(arena, others, compare_reading(lowering, context, atom, expr, i));
+    struct formula *listed = copy_atom(arena, atom);
+    listed->compare = CMP_IN;
     for (size_t i = 0; i < expr->values.count; i++) {
         const struct word word = expr->values.items[i];
         check_operand(lowering, expr->kind, word);
-        if (atom->kind == IR_FIELD || atom->kind == IR_ANNOTATION) check_whole(lowering, word);
+        if (atom->kind == FORMULA_FIELD || atom->kind == FORMULA_ANNOTATION) check_whole(lowering, word);
         if (!text) check_untyped(lowering, word);
         const struct value *value = text ? value_string(arena, word.text) : lower_value(lowering, word);
         if (!text && value->kind != VALUE_STRING) check_data(lowering, atom, word);
         if (!text && (is_quantity(word) || (value_is_number(value) && holds_quantity(&atom->path)))) {
-            struct ir_expr *one = copy_atom(arena, atom);
-            set_constant(lowering, one, TEST_EQ, value_string(arena, word.text), true);
-            others = ir_or(arena, others, one);
+            struct formula *one = copy_atom(arena, atom);
+            set_constant(lowering, one, CMP_EQ, value_string(arena, word.text), true);
+            others = formula_or(arena, others, one);
             continue;
         }
         add_value(arena, listed, value);
     }
-    return listed->value_count ? ir_or(arena, listed, others) : others;
+    return listed->value_count ? formula_or(arena, listed, others) : others;
 }
 
 // The atom completed with the comparison that was written, or its negation.
-static struct ir_expr *compare(struct lowering *lowering, const struct expr_context *context, struct ir_expr *atom,
+static struct formula *compare(struct lowering *lowering, const struct expr_context *context, struct formula *atom,
                                const struct ast_expr *expr) {
     struct arena *arena = lowering->arena;
     const bool text = is_text_atom(atom->kind) || is_text_field(atom), read = expr->reading_count > 0;
     const struct word word = expr->values.count ? expr->values.items[0] : (struct word){0};
     switch (expr->comparison) {
-    case AST_EXISTS: atom->test = TEST_EXISTS; return atom;
+    case AST_EXISTS: atom->compare = CMP_EXISTS; return atom;
     case AST_EQ:
     case AST_IN: return equal_to_one(lowering, context, atom, expr);
     case AST_NE:
-    case AST_NOT_IN: return ir_not(arena, equal_to_one(lowering, context, atom, expr));
+    case AST_NOT_IN: return formula_not(arena, equal_to_one(lowering, context, atom, expr));
     case AST_LT:
     case AST_LE:
     case AST_GT:
     case AST_GE:
         if (read) return compare_reading(lowering, context, atom, expr, 0);
-        set_order(lowering, atom, (enum ir_test)(TEST_LT + (int)(expr->comparison - AST_LT)), word);
+        set_order(lowering, atom, (enum comparison)(CMP_LT + (int)(expr->comparison - AST_LT)), word);
         return atom;
     case AST_LIKE:
     case AST_MATCHES:
@@ -597,7 +547,7 @@ static struct ir_expr *compare(struct lowering *lowering, const struct expr_cont
         if (!text && is_quantity(word))
             no_comparison(lowering, word.span, "a list is asked for quantities one by one",
                           "write: any PATH as x ( x = 10Gi )");
-        set_constant(lowering, atom, TEST_CONTAINS, text ? value_string(arena, word.text) : lower_value(lowering, word),
+        set_constant(lowering, atom, CMP_CONTAINS, text ? value_string(arena, word.text) : lower_value(lowering, word),
                      false);
         return atom;
     }
@@ -605,23 +555,23 @@ static struct ir_expr *compare(struct lowering *lowering, const struct expr_cont
 }
 
 // `any label like GLOB`: only patterns say something of all keys.
-static struct ir_expr *compare_keys(struct lowering *lowering, struct ir_expr *atom, const struct ast_expr *expr) {
+static struct formula *compare_keys(struct lowering *lowering, struct formula *atom, const struct ast_expr *expr) {
     if ((expr->comparison != AST_LIKE && expr->comparison != AST_MATCHES) || expr->reading_count) {
         no_comparison(lowering, expr->span, "keys are asked for by a pattern",
-                      atom->kind == IR_LABEL_KEY
+                      atom->kind == FORMULA_LABEL_KEY
                           ? "write: any label like \"example.com/*\"; or of one key: label KEY = …"
                           : "write: any annotation like \"example.com/*\"");
-        return ir_new(lowering->arena, IR_FALSE);
+        return formula_new(lowering->arena, FORMULA_FALSE);
     }
     set_pattern(lowering, atom, expr->values.items[0], expr->comparison == AST_LIKE);
     return atom;
 }
 
-static struct ir_expr *lower_operations(struct lowering *lowering, const struct ast_expr *expr) {
+static struct formula *lower_operations(struct lowering *lowering, const struct ast_expr *expr) {
     static const char *const known[] = {"create", "update", "delete", "write", "connect"};
     static const unsigned masks[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OPS_WRITE, OP_CONNECT};
     enum { KNOWN = sizeof known / sizeof *known };
-    struct ir_expr *atom = ir_new(lowering->arena, IR_OPERATION);
+    struct formula *atom = formula_new(lowering->arena, FORMULA_OPERATION);
     for (size_t i = 0; i < expr->values.count; i++) {
         const struct word word = expr->values.items[i];
         size_t k = 0;
@@ -653,17 +603,17 @@ static void refuse_cel(struct lowering *lowering, struct span span, const struct
     diag_help(diags, "if no server is older, say so: --kubernetes 1.%u", problem->since);
 }
 
-static struct ir_expr *lower_cel(struct lowering *lowering, const struct ast_expr *expr) {
-    struct ir_expr *atom = ir_new(lowering->arena, IR_CEL);
+static struct formula *lower_cel(struct lowering *lowering, const struct ast_expr *expr) {
+    struct formula *atom = formula_new(lowering->arena, FORMULA_CEL);
     struct cel_problem problem;
     atom->cel = cel_parse(lowering->arena, expr->key.text, lowering->minor, &problem);
     if (!atom->cel) refuse_cel(lowering, expr->key.span, &problem);
     return atom;
 }
 
-static struct ir_expr *lower_quantifier(struct lowering *lowering, const struct expr_context *context,
+static struct formula *lower_quantifier(struct lowering *lowering, const struct expr_context *context,
                                         const struct ast_expr *expr) {
-    struct ir_expr *atom = ir_new(lowering->arena, expr->kind == AST_EXPR_ANY ? IR_ANY : IR_ALL);
+    struct formula *atom = formula_new(lowering->arena, expr->kind == AST_EXPR_ANY ? FORMULA_ANY : FORMULA_ALL);
     for (size_t i = 0; i < expr->path.count; i++)
         if (!expr->path.items[i].key) {
             diag_report(lowering->diags, DIAG_BAD_VALUE, expr->path.items[i].span, "'[*]' in the list of any / all");
@@ -677,36 +627,36 @@ static struct ir_expr *lower_quantifier(struct lowering *lowering, const struct 
                                        .variable = expr->key.text,
                                        .requires = context->requires,
                                        .negated = context->negated};
-    struct ir_expr *body = lower_expr(lowering, &inner, expr->operands[0]);
+    struct formula *body = lower_expr(lowering, &inner, expr->operands[0]);
     ARENA_PUSH(lowering->arena, atom->operands, atom->operand_count, body);
     return atom;
 }
 
-struct ir_expr *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr) {
+struct formula *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr) {
     struct arena *arena = lowering->arena;
     struct expr_context inner = *context;
-    struct ir_expr *result;
+    struct formula *result;
     switch (expr->kind) {
-    case AST_EXPR_ERROR: return ir_new(arena, IR_TRUE);
+    case AST_EXPR_ERROR: return formula_new(arena, FORMULA_TRUE);
     case AST_EXPR_AND:
     case AST_EXPR_OR:
-        result = ir_new(arena, expr->kind == AST_EXPR_AND ? IR_AND : IR_OR);
+        result = formula_new(arena, expr->kind == AST_EXPR_AND ? FORMULA_AND : FORMULA_OR);
         for (size_t i = 0; i < expr->operand_count; i++)
-            add_operand(arena, result, lower_expr(lowering, context, expr->operands[i]));
+            formula_add_operand(arena, result, lower_expr(lowering, context, expr->operands[i]));
         return result;
     case AST_EXPR_NOT:
         inner.negated = !context->negated;
-        return ir_not(arena, lower_expr(lowering, &inner, expr->operands[0]));
+        return formula_not(arena, lower_expr(lowering, &inner, expr->operands[0]));
     case AST_EXPR_GROUP:
         (void)lower_check_identity(lowering, expr->key, "group");
-        return ir_is(arena, IR_GROUP, NULL, expr->key.text);
+        return formula_is(arena, FORMULA_GROUP, NULL, expr->key.text);
     case AST_EXPR_ACTOR: return lower_actor_formula(lowering, context->unit, expr->key);
     case AST_EXPR_OPERATION: return lower_operations(lowering, expr);
     case AST_EXPR_ANY:
     case AST_EXPR_ALL: return lower_quantifier(lowering, context, expr);
     case AST_EXPR_CEL: return lower_cel(lowering, expr);
-    case AST_EXPR_ANY_LABEL: return compare_keys(lowering, ir_new(arena, IR_LABEL_KEY), expr);
-    case AST_EXPR_ANY_ANNOTATION: return compare_keys(lowering, ir_new(arena, IR_ANNOTATION_KEY), expr);
+    case AST_EXPR_ANY_LABEL: return compare_keys(lowering, formula_new(arena, FORMULA_LABEL_KEY), expr);
+    case AST_EXPR_ANY_ANNOTATION: return compare_keys(lowering, formula_new(arena, FORMULA_ANNOTATION_KEY), expr);
     case AST_EXPR_LABEL:
     case AST_EXPR_ANNOTATION:
     case AST_EXPR_NAMESPACE_LABEL:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/names.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "kubernetes/catalog.h"
@@ -22,7 +23,7 @@ static bool is_verb(const char *word) {
 
 // 'wildcard' says that a '*' is meant; it gives nothing by itself.
 static void check_wildcard(struct lowering *lowering, const struct word *wildcard, const struct word *star,
-                           const struct ir_grant *grant) {
+                           const struct grant *grant) {
     bool any = star != NULL;
     for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
     if (!grant->verb_count) {
@@ -34,7 +35,7 @@ static void check_wildcard(struct lowering *lowering, const struct word *wildcar
     }
 }
 
-static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct ir_grant *grant,
+static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct grant *grant,
                       bool *ret_wildcard) {
     const struct word *star = NULL, *wildcard = NULL;
     bool unknown = false;
@@ -69,32 +70,32 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
     if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
 }
 
-static void add_subject(struct lowering *lowering, struct ir_grant *grant, int kind, const char *namespace,
+static void add_subject(struct lowering *lowering, struct grant *grant, int kind, const char *namespace,
                         const char *name) {
     for (size_t i = 0; i < grant->subject_count; i++)
         if ((int)grant->subjects[i].kind == kind && strcmp(grant->subjects[i].name, name) == 0 &&
             strcmp(grant->subjects[i].namespace, namespace) == 0)
             return;
-    struct ir_rbac_subject subject = {.namespace = namespace, .name = name};
+    struct rbac_subject subject = {.namespace = namespace, .name = name};
     subject.kind = kind == RBAC_SERVICE_ACCOUNT ? RBAC_SERVICE_ACCOUNT : kind == RBAC_USER ? RBAC_USER : RBAC_GROUP;
     ARENA_PUSH(lowering->arena, grant->subjects, grant->subject_count, subject);
 }
 
 static int compare_subjects(const void *a, const void *b) {
-    const struct ir_rbac_subject *x = a, *y = b;
+    const struct rbac_subject *x = a, *y = b;
     if (x->kind != y->kind) return x->kind < y->kind ? -1 : 1;
     const int order = strcmp(x->namespace, y->namespace);
     return order ? order : strcmp(x->name, y->name);
 }
 
 void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
-                         struct ir_grant *grant) {
+                         struct grant *grant) {
     static const char prefix[] = "system:serviceaccount:";
     for (size_t i = 0; i < item->as.block.to.count; i++) {
         const struct ast_subject *written = item->as.block.to.items[i];
         struct ast_subject *one[] = {item->as.block.to.items[i]};
         const struct ast_subjects list = {one, 1};
-        struct ir_subjects subjects = {0};
+        struct subjects subjects = {0};
         lower_subjects(lowering, unit, &list, &subjects);
         if (subjects.other_count) {
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
@@ -118,11 +119,11 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
 
 // RBAC honours resourceNames only where the request carries a name.
 static void check_names(struct lowering *lowering, const struct object_meaning *meaning, const struct ast_clause *allow,
-                        const struct ir_grant *grant) {
+                        const struct grant *grant) {
     if (!grant->name_count) return;
     for (size_t i = 0; i < allow->words.count; i++) {
         const struct word word = allow->words.items[i];
-        if (!catalog_list_has("create deletecollection", word.text)) continue;
+        if (!text_has_word("create deletecollection", word.text)) continue;
         // A subresource is created below a name.
         bool below = strcmp(word.text, "create") == 0;
         for (size_t j = 0; j < grant->scope.target_count; j++) below = below && grant->scope.targets[j].subresource;
@@ -202,11 +203,11 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
         diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
     }
-    struct ir_grant *grant = ARENA_NEW(arena, struct ir_grant);
-    *grant = (struct ir_grant){.policy = unit->policy,
-                               .name = item->name.text,
-                               .role = names_of_grant(arena, unit->policy, item->name.text),
-                               .span = item->name.span};
+    struct grant *grant = ARENA_NEW(arena, struct grant);
+    *grant = (struct grant){.policy = unit->policy,
+                            .name = item->name.text,
+                            .role = names_of_grant(arena, unit->policy, item->name.text),
+                            .span = item->name.span};
     lower_rbac_subjects(lowering, unit, item, grant);
     if (!meaning || !allow) return;
 
@@ -230,5 +231,5 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
         diag_help(lowering->diags, "say resources and namespaces in the grant itself, without 'on'");
     }
-    ARENA_PUSH(arena, lowering->ir->grants, lowering->ir->grant_count, grant);
+    ARENA_PUSH(arena, lowering->policies->grants, lowering->policies->grant_count, grant);
 }

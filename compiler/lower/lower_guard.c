@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "data/value.h"
 #include "kubernetes/catalog.h"
 #include "lower/lower_derive.h"
@@ -23,41 +25,41 @@ void derive_nothing_to_guard(struct lowering *lowering, const struct word *word,
 // ---- guard namespace: deleting it deletes everything in it ----
 
 // The labels of namespaces that `when` reads.
-static void add_namespace_labels(struct arena *arena, const struct ir_expr *expr, struct texts *keys) {
-    if (expr->kind == IR_NAMESPACE_LABEL && !expr->frozen) texts_add(arena, keys, expr->key);
+static void add_namespace_labels(struct arena *arena, const struct formula *expr, struct texts *keys) {
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->frozen) texts_add(arena, keys, expr->key);
     for (size_t i = 0; i < expr->operand_count; i++) add_namespace_labels(arena, expr->operands[i], keys);
 }
 
-static bool is_of_namespace(const struct ir_expr *expr) {
-    if (expr->kind == IR_NAMESPACE_LABEL) return !expr->frozen;
-    if (expr->kind != IR_AND && expr->kind != IR_OR && expr->kind != IR_NOT) return false;
+static bool is_of_namespace(const struct formula *expr) {
+    if (expr->kind == FORMULA_NAMESPACE_LABEL) return !expr->frozen;
+    if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR && expr->kind != FORMULA_NOT) return false;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (!is_of_namespace(expr->operands[i])) return false;
     return true;
 }
 
 // What has to hold of the namespace's labels for the condition to hold, whatever else it asks; NULL if that is nothing.
-static struct ir_expr *part_of_namespace(struct arena *arena, const struct ir_expr *condition) {
-    if (is_of_namespace(condition)) return ir_of_namespace(arena, condition);
-    struct ir_expr *part = NULL;
-    for (size_t i = 0; i < condition->operand_count && condition->kind == IR_AND; i++) {
-        struct ir_expr *one = part_of_namespace(arena, condition->operands[i]);
-        if (one) part = part ? ir_and(arena, part, one) : one;
+static struct formula *part_of_namespace(struct arena *arena, const struct formula *condition) {
+    if (is_of_namespace(condition)) return formula_of_namespace(arena, condition);
+    struct formula *part = NULL;
+    for (size_t i = 0; i < condition->operand_count && condition->kind == FORMULA_AND; i++) {
+        struct formula *one = part_of_namespace(arena, condition->operands[i]);
+        if (one) part = part ? formula_and(arena, part, one) : one;
     }
     return part;
 }
 
 // Labels that `when` reads stay, where without them the lock would no longer hold.
-static void guard_namespace_labels(struct lowering *lowering, const struct guarded *guarded, struct ir_expr *selects) {
+static void guard_namespace_labels(struct lowering *lowering, const struct guarded *guarded, struct formula *selects) {
     struct arena *arena = lowering->arena;
-    const struct ir_lock *from = guarded->locks[0];
+    const struct lock *from = guarded->locks[0];
     struct texts keys = {0};
     add_namespace_labels(arena, from->condition, &keys);
     if (!keys.count) return;
-    struct ir_lock *lock = derive_lock(lowering, from, "guard namespace labels");
-    struct ir_expr *needed = part_of_namespace(arena, from->condition);
+    struct lock *lock = derive_lock(lowering, from, "guard namespace labels");
+    struct formula *needed = part_of_namespace(arena, from->condition);
     derive_target(lowering, lock, "", "namespaces");
-    lock->selects = needed ? ir_and(arena, selects, needed) : selects;
+    lock->selects = needed ? formula_and(arena, selects, needed) : selects;
     lock->guard_labels = needed != NULL;
     if (!needed) {
         lock->denies = OP_UPDATE;
@@ -69,14 +71,14 @@ static void guard_namespace_labels(struct lowering *lowering, const struct guard
 
 static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     struct texts names = {0};
-    struct ir_expr *selector = NULL;
+    struct formula *selector = NULL;
     for (size_t i = 0; i < guarded->part_count; i++) {
-        const struct ir_scope *scope = &guarded->parts[i]->scope;
+        const struct object_scope *scope = &guarded->parts[i]->scope;
         for (size_t j = 0; scope->where == IN_NAMESPACES && j < scope->namespace_count; j++)
             texts_add(lowering->arena, &names, scope->namespaces[j]);
         if (scope->where == IN_LABELED_NAMESPACES) {
-            struct ir_expr *labels = ir_of_namespace(lowering->arena, scope->namespace_selector);
-            selector = selector ? ir_or(lowering->arena, selector, labels) : labels;
+            struct formula *labels = formula_of_namespace(lowering->arena, scope->namespace_selector);
+            selector = selector ? formula_or(lowering->arena, selector, labels) : labels;
         }
         if (scope->where == IN_ANY_NAMESPACE) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
@@ -89,9 +91,9 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
         derive_nothing_to_guard(lowering, word, "is in no namespace", "cluster-scoped objects outlive every namespace");
         return;
     }
-    struct ir_expr *selects = names.count ? derive_in(lowering->arena, IR_NAME, NULL, &names) : NULL;
-    if (selector) selects = selects ? ir_or(lowering->arena, selects, selector) : selector;
-    struct ir_lock *lock = derive_lock(lowering, guarded->locks[0], "guard namespace");
+    struct formula *selects = names.count ? derive_in(lowering->arena, FORMULA_NAME, NULL, &names) : NULL;
+    if (selector) selects = selects ? formula_or(lowering->arena, selects, selector) : selector;
+    struct lock *lock = derive_lock(lowering, guarded->locks[0], "guard namespace");
     derive_target(lowering, lock, "", "namespaces");
     lock->selects = selects;
     lock->denies = OP_DELETE;
@@ -103,14 +105,13 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
 
 // ---- guard crd: deleting the definition deletes every object, without any DELETE that admission sees ----
 
-static bool is_custom(const struct ir_target *target) {
+static bool is_custom(const struct target *target) {
     return target->resource && target->resource->declared.file != SPAN_NOWHERE;
 }
 
 // The API server writes the state of definitions and the API services that they make.
-static struct ir_lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded,
-                                              const char *part) {
-    struct ir_lock *lock = derive_lock(lowering, guarded->locks[0], part);
+static struct lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded, const char *part) {
+    struct lock *lock = derive_lock(lowering, guarded->locks[0], part);
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     return lock;
 }
@@ -121,7 +122,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     struct arena *arena = lowering->arena;
     for (size_t i = 0; i < guarded->part_count; i++)
         for (size_t j = 0; j < guarded->parts[i]->scope.target_count; j++) {
-            const struct ir_target *target = &guarded->parts[i]->scope.targets[j];
+            const struct target *target = &guarded->parts[i]->scope.targets[j];
             if (is_custom(target)) {
                 texts_add(arena, &names, catalog_name(arena, target->resource));
                 texts_add(arena, &groups, target->group);
@@ -136,17 +137,17 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
         derive_nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
         return;
     }
-    struct ir_expr *selects = names.count ? derive_in(arena, IR_NAME, NULL, &names) : NULL;
+    struct formula *selects = names.count ? derive_in(arena, FORMULA_NAME, NULL, &names) : NULL;
     if (wild.count) {
-        struct ir_expr *of_group = derive_field_in(arena, -1, "spec group", &wild);
-        selects = selects ? ir_or(arena, selects, of_group) : of_group;
+        struct formula *of_group = derive_field_in(arena, -1, "spec group", &wild);
+        selects = selects ? formula_or(arena, selects, of_group) : of_group;
     }
     if (scopes.count) {
-        struct ir_expr *of_scope = derive_field_in(arena, -1, "spec scope", &scopes);
-        selects = selects ? ir_or(arena, selects, of_scope) : of_scope;
+        struct formula *of_scope = derive_field_in(arena, -1, "spec scope", &scopes);
+        selects = selects ? formula_or(arena, selects, of_scope) : of_scope;
     }
     static const char group[] = "apiextensions.k8s.io", definitions[] = "customresourcedefinitions";
-    struct ir_lock *lock = derive_definition_lock(lowering, guarded, "guard crd");
+    struct lock *lock = derive_definition_lock(lowering, guarded, "guard crd");
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
@@ -165,10 +166,10 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     // An API service of the group takes its requests elsewhere.
     lock = derive_definition_lock(lowering, guarded, "guard crd apiservices");
     derive_target(lowering, lock, "apiregistration.k8s.io", "apiservices");
-    struct ir_expr *of_groups = groups.count ? derive_field_in(arena, -1, "spec group", &groups) : NULL;
+    struct formula *of_groups = groups.count ? derive_field_in(arena, -1, "spec group", &groups) : NULL;
     // Of all that are there, those that the API server answers itself.
-    struct ir_expr *local = scopes.count ? ir_not(arena, derive_exists(arena, -1, "spec service")) : NULL;
-    lock->selects = of_groups && local ? ir_or(arena, of_groups, local) : of_groups ? of_groups : local;
+    struct formula *local = scopes.count ? formula_not(arena, derive_exists(arena, -1, "spec service")) : NULL;
+    lock->selects = of_groups && local ? formula_or(arena, of_groups, local) : of_groups ? of_groups : local;
     lock->denies = OPS_WRITE;
     derive_changing(arena, lock, "spec");
     derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
@@ -177,53 +178,53 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
 // ---- guard labels: what a binding carries goes to the pod, without any update of it ----
 
 // The API server itself puts these into bindings: they are the node's.
-static bool is_of_node(const struct ir_expr *expr) {
+static bool is_of_node(const struct formula *expr) {
     bool is = false;
-    for (size_t i = 0; i < ir_node_label_count && expr->kind == IR_LABEL && !is; i++)
-        is = strcmp(ir_node_labels[i], expr->key) == 0;
+    for (size_t i = 0; i < kube_node_label_count && expr->kind == FORMULA_LABEL && !is; i++)
+        is = strcmp(kube_node_labels[i], expr->key) == 0;
     return is;
 }
 
 // Of the metadata of a binding, labels and annotations go to the pod; its name and namespace are the pod's own.
-static bool is_carried_path(const struct ir_path *path) {
-    if (!ir_is_metadata_path(path) || path->count < 2 || !path->segments[1].key) return false;
+static bool is_carried_path(const struct field_path *path) {
+    if (!path_is_metadata(path) || path->count < 2 || !path->segments[1].key) return false;
     return strcmp(path->segments[1].key, "labels") == 0 || strcmp(path->segments[1].key, "annotations") == 0;
 }
 
 // One of the labels and annotations that the formula reads is in the new metadata.
-static void add_carried(struct arena *arena, const struct ir_expr *expr, struct names *known, struct ir_expr *carried) {
+static void add_carried(struct arena *arena, const struct formula *expr, struct map *known, struct formula *carried) {
     for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
-    if (expr->kind == IR_FIELD && is_carried_path(&expr->path)) {
-        struct ir_expr *field = ir_new(arena, IR_FIELD);
+    if (expr->kind == FORMULA_FIELD && is_carried_path(&expr->path)) {
+        struct formula *field = formula_new(arena, FORMULA_FIELD);
         field->state = STATE_NEW;
-        field->test = TEST_EXISTS;
+        field->compare = CMP_EXISTS;
         field->path = expr->path;
         ARENA_PUSH(arena, carried->operands, carried->operand_count, field);
     }
-    if (expr->kind == IR_LABEL_KEY || expr->kind == IR_ANNOTATION_KEY) {
-        struct ir_expr *keys = ARENA_NEW(arena, struct ir_expr);
+    if (expr->kind == FORMULA_LABEL_KEY || expr->kind == FORMULA_ANNOTATION_KEY) {
+        struct formula *keys = ARENA_NEW(arena, struct formula);
         *keys = *expr;
         keys->state = STATE_NEW;
-        keys->not_of_node = expr->kind == IR_LABEL_KEY;
+        keys->not_of_node = expr->kind == FORMULA_LABEL_KEY;
         ARENA_PUSH(arena, carried->operands, carried->operand_count, keys);
     }
-    if ((expr->kind != IR_LABEL && expr->kind != IR_ANNOTATION) || is_of_node(expr)) return;
+    if ((expr->kind != FORMULA_LABEL && expr->kind != FORMULA_ANNOTATION) || is_of_node(expr)) return;
     const char *name = arena_printf(arena, "%d %s", (int)expr->kind, expr->key);
-    if (names_get(known, name)) return;
-    names_set(known, name, carried);
-    struct ir_expr *atom = ir_new(arena, expr->kind);
+    if (map_get(known, name)) return;
+    map_set(known, name, carried);
+    struct formula *atom = formula_new(arena, expr->kind);
     atom->state = STATE_NEW;
-    atom->test = TEST_EXISTS;
+    atom->compare = CMP_EXISTS;
     atom->key = expr->key;
     ARENA_PUSH(arena, carried->operands, carried->operand_count, atom);
 }
 
-static bool is_target(const struct ir_target *target, const char *group, const char *plural) {
+static bool is_target(const struct target *target, const char *group, const char *plural) {
     return (!target->group || strcmp(target->group, group) == 0) &&
            (!target->resource || strcmp(target->name, plural) == 0);
 }
 
-bool derive_takes_in(const struct ir_scope *scope, const char *group, const char *plural) {
+bool derive_takes_in(const struct object_scope *scope, const char *group, const char *plural) {
     for (size_t i = 0; i < scope->except_count; i++)
         if (is_target(&scope->excepts[i], group, plural)) return false;
     for (size_t i = 0; i < scope->target_count && scope->where != IN_CLUSTER; i++)
@@ -231,9 +232,9 @@ bool derive_takes_in(const struct ir_scope *scope, const char *group, const char
     return false;
 }
 
-struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *from, const struct ir_scope *scope,
-                            const char *group, const char *plural, const char *part) {
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+struct lock *derive_part(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
+                         const char *group, const char *plural, const char *part) {
+    struct lock *lock = derive_lock(lowering, from, part);
     lock->scope.where = scope->where;
     lock->scope.namespaces = scope->namespaces;
     lock->scope.namespace_count = scope->namespace_count;
@@ -243,35 +244,35 @@ struct ir_lock *derive_part(struct lowering *lowering, const struct ir_lock *fro
 }
 
 // Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
-static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
-                           const struct ir_scope *scope, const struct ir_expr *selects, const char *part) {
+static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
+                           const struct object_scope *scope, const struct formula *selects, const char *part) {
     struct arena *arena = lowering->arena;
-    struct ir_expr *carried = ir_new(arena, IR_OR);
-    struct names known;
-    names_init(&known, arena);
+    struct formula *carried = formula_new(arena, FORMULA_OR);
+    struct map known;
+    map_init(&known, arena);
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
     // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
     if (!derive_find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);
     if (!carried->operand_count || !derive_takes_in(scope, "", "pods")) return;
-    struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
+    struct lock *lock = derive_part(lowering, from, scope, "", "pods", part);
     lock->acts = ACT_BIND;
     lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
-    lock->condition = ir_and(arena, lock->condition, carried);
+    lock->condition = formula_and(arena, lock->condition, carried);
     derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
 }
 
 // ---- guard labels: a selection by the replicas, which /scale writes without any update of the object ----
 
-static bool reads_replicas(const struct ir_expr *expr) {
-    if (expr->kind == IR_FIELD && ir_is_replicas_path(&expr->path)) return true;
+static bool reads_replicas(const struct formula *expr) {
+    if (expr->kind == FORMULA_FIELD && path_is_replicas(&expr->path)) return true;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (reads_replicas(expr->operands[i])) return true;
     return false;
 }
 
-static struct ir_expr *of_new(struct arena *arena, const struct ir_expr *expr) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+static struct formula *of_new(struct arena *arena, const struct formula *expr) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *expr;
     if (!expr->frozen) copy->state = STATE_NEW;
     copy->operands = NULL;
@@ -281,34 +282,34 @@ static struct ir_expr *of_new(struct arena *arena, const struct ir_expr *expr) {
     return copy;
 }
 
-static void guard_replicas(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
-                           const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
+static void guard_replicas(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
+                           const struct object_scope *scope, struct formula *selects, const char *part) {
     struct arena *arena = lowering->arena;
     if (!from->guard_labels || (from->acts & ACT_SCALE) || !(lower_acts_in(scope) & ACT_SCALE) ||
         !(reads_replicas(selects) || reads_replicas(from->condition)))
         return;
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, part);
     lock->scope = *scope;
     lock->scope.subresource = NULL;
     lock->selects = selects;
     lock->acts = ACT_SCALE;
-    struct ir_expr *holds = ir_and(arena, selects, from->condition);
-    lock->condition = ir_and(arena, from->condition, ir_not(arena, of_new(arena, holds)));
+    struct formula *holds = formula_and(arena, selects, from->condition);
+    lock->condition = formula_and(arena, from->condition, formula_not(arena, of_new(arena, holds)));
     derive_done(lowering, guarded->item, lock, "the lock would no longer select it");
 }
 
 // ---- states: a pod or job that is said to have ended is ended ----
 
-static void guard_status(struct lowering *lowering, const struct guarded *guarded, struct ir_lock *lock,
-                         struct ir_expr *selects, const char *why) {
+static void guard_status(struct lowering *lowering, const struct guarded *guarded, struct lock *lock,
+                         struct formula *selects, const char *why) {
     lock->scope.subresource = "status";
     lock->selects = selects;
     lock->denies = OP_UPDATE;
     derive_done(lowering, guarded->item, lock, why);
 }
 
-static void guard_states(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *from,
-                         const struct ir_scope *scope, struct ir_expr *selects, const char *part) {
+static void guard_states(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
+                         const struct object_scope *scope, struct formula *selects, const char *part) {
     static const char *phases[] = {"Failed", "Succeeded"},
                       *conditions[] = {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"};
     const struct texts ends_pod = {phases, sizeof phases / sizeof *phases},
@@ -316,21 +317,21 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
     struct arena *arena = lowering->arena;
     if (!(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
     if (derive_takes_in(scope, "", "pods")) {
-        struct ir_lock *lock = derive_part(lowering, from, scope, "", "pods", part);
-        struct ir_expr *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
+        struct lock *lock = derive_part(lowering, from, scope, "", "pods", part);
+        struct formula *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
         phase->state = STATE_NEW;
-        lock->condition = ir_and(arena, lock->condition, phase);
+        lock->condition = formula_and(arena, lock->condition, phase);
         derive_changing(arena, lock, "status phase");
         if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
         guard_status(lowering, guarded, lock, selects, "a pod that has ended is deleted");
     }
     if (derive_takes_in(scope, "batch", "jobs")) {
-        struct ir_lock *lock =
+        struct lock *lock =
             derive_part(lowering, from, scope, "batch", "jobs", arena_printf(arena, "%s of jobs", part));
-        struct ir_expr *condition =
+        struct formula *condition =
             derive_any(arena, "status conditions", derive_field_in(arena, 0, "type", &ends_job));
         condition->state = STATE_NEW;
-        lock->condition = ir_and(arena, lock->condition, condition);
+        lock->condition = formula_and(arena, lock->condition, condition);
         derive_changing(arena, lock, "status conditions");
         lock->exemption = EXEMPT_CONTROLLERS;
         guard_status(lowering, guarded, lock, selects, "the pods of a job that has ended are deleted");
@@ -340,19 +341,19 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
 // ---- guard owners, cascade: workloads and what they own ----
 
 // The selection, asked of the labels at the path.
-static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *expr, const char *labels) {
-    struct ir_expr *copy = ARENA_NEW(arena, struct ir_expr);
+static struct formula *of_template(struct arena *arena, const struct formula *expr, const char *labels) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
     *copy = *expr;
-    if (copy->kind == IR_LABEL) {
-        const struct ir_path above = derive_path(arena, -1, labels);
-        struct ir_segment *segments = NULL;
+    if (copy->kind == FORMULA_LABEL) {
+        const struct field_path above = derive_path(arena, -1, labels);
+        struct segment *segments = NULL;
         size_t count = 0;
         for (size_t i = 0; i < above.count; i++) ARENA_PUSH(arena, segments, count, above.segments[i]);
-        const struct ir_segment key = {.key = copy->key};
+        const struct segment key = {.key = copy->key};
         ARENA_PUSH(arena, segments, count, key);
-        copy->kind = IR_FIELD;
+        copy->kind = FORMULA_FIELD;
         copy->key = NULL;
-        copy->path = (struct ir_path){.variable = -1, .segments = segments, .count = count};
+        copy->path = (struct field_path){.variable = -1, .segments = segments, .count = count};
         // Other tests ask of a field what they ask of a label.
         copy->is_text =
             expr->operand_count || expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING);
@@ -360,17 +361,17 @@ static struct ir_expr *of_template(struct arena *arena, const struct ir_expr *ex
     copy->operands = NULL;
     copy->operand_count = 0;
     for (size_t i = 0; i < expr->operand_count; i++) {
-        struct ir_expr *operand = of_template(arena, expr->operands[i], labels);
-        if (expr->kind == IR_LABEL) operand->is_text = operand->kind == IR_FIELD;
+        struct formula *operand = of_template(arena, expr->operands[i], labels);
+        if (expr->kind == FORMULA_LABEL) operand->is_text = operand->kind == FORMULA_FIELD;
         ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
     }
     return copy;
 }
 
 // Plurals are those of built-in resources, which declared ones may share.
-static bool locks_resource(const struct ir_lock *lock, const char *plural) {
+static bool locks_resource(const struct lock *lock, const char *plural) {
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+        const struct target *target = &lock->scope.targets[i];
         if (target->resource && !is_custom(target) && strcmp(target->name, plural) == 0) return true;
     }
     return false;
@@ -378,27 +379,28 @@ static bool locks_resource(const struct ir_lock *lock, const char *plural) {
 
 // Who writes a workload whose template has the labels deletes, replaces or adopts the locked objects through its
 // controller.
-static void guard_workloads(struct lowering *lowering, const struct guarded *guarded, const struct ir_lock *locked,
+static void guard_workloads(struct lowering *lowering, const struct guarded *guarded, const struct lock *locked,
                             const char *labels, const char *part) {
-    struct ir_lock *lock = derive_lock(lowering, locked, part);
-    for (size_t i = 0; i < ir_workload_count; i++) {
+    struct lock *lock = derive_lock(lowering, locked, part);
+    for (size_t i = 0; i < kube_workload_count; i++) {
         bool owns = false;
         for (size_t j = 0; j < locked->scope.target_count; j++) {
-            const struct ir_target *target = &locked->scope.targets[j];
+            const struct target *target = &locked->scope.targets[j];
             owns |= target->resource && !is_custom(target) &&
-                    catalog_list_has(ir_workloads[i].owns, catalog_name(lowering->arena, target->resource));
+                    text_has_word(kube_workloads[i].owns, catalog_name(lowering->arena, target->resource));
         }
-        if (owns && strcmp(ir_workloads[i].template_labels, labels) == 0)
-            derive_target(lowering, lock, ir_workloads[i].group, ir_workloads[i].plural);
+        if (owns && strcmp(kube_workloads[i].template_labels, labels) == 0)
+            derive_target(lowering, lock, kube_workloads[i].group, kube_workloads[i].plural);
     }
     if (!lock->scope.target_count) return;
-    const struct ir_scope targets = lock->scope;
+    const struct object_scope targets = lock->scope;
     lock->scope = locked->scope;
     lock->scope.targets = targets.targets;
     lock->scope.target_count = targets.target_count;
     lock->scope.subresource = NULL;
     lock->selects = of_template(lowering->arena, locked->selects, labels);
-    if (ir_is_by_labels(locked->condition)) lock->condition = of_template(lowering->arena, locked->condition, labels);
+    if (formula_is_by_labels(locked->condition))
+        lock->condition = of_template(lowering->arena, locked->condition, labels);
     lock->denies = OPS_WRITE;
     lock->acts = ACT_SCALE;
     lock->guard_label_in = lock->guard_owners = true;
@@ -409,8 +411,8 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
 
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
     for (size_t i = 0; i < guarded->lock_count; i++) {
-        const struct ir_lock *lock = guarded->locks[i];
-        if (lock->scope.subresource || !lock->denies || !ir_is_by_labels(lock->selects)) continue;
+        const struct lock *lock = guarded->locks[i];
+        if (lock->scope.subresource || !lock->denies || !formula_is_by_labels(lock->selects)) continue;
         // Those with the same path are one lock: cron jobs have paths of their own.
         guard_workloads(lowering, guarded, lock, "spec template metadata labels", "guard owners");
         guard_workloads(lowering, guarded, lock, "spec jobTemplate spec template metadata labels",
@@ -420,7 +422,7 @@ static void guard_owners(struct lowering *lowering, const struct guarded *guarde
 }
 
 // The resources of the list that the lock does not hold itself.
-static void add_owned(struct lowering *lowering, const struct ir_lock *from, struct ir_lock *lock, const char *list) {
+static void add_owned(struct lowering *lowering, const struct lock *from, struct lock *lock, const char *list) {
     while (*list) {
         const size_t len = strcspn(list, " "), plural_len = strcspn(list, ". ");
         const char *plural = arena_copy(lowering->arena, list, plural_len);
@@ -437,11 +439,11 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     bool any = false, denies_all = false;
     for (size_t i = 0; deny && i < deny->words.count; i++) denies_all |= strcmp(deny->words.items[i].text, "all") == 0;
     for (size_t i = 0; i < guarded->lock_count; i++) {
-        const struct ir_lock *from = guarded->locks[i];
+        const struct lock *from = guarded->locks[i];
         if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
-        struct ir_lock *lock = derive_lock(lowering, from, "cascade");
-        for (size_t j = 0; j < ir_workload_count; j++)
-            if (locks_resource(from, ir_workloads[j].plural)) add_owned(lowering, from, lock, ir_workloads[j].owns);
+        struct lock *lock = derive_lock(lowering, from, "cascade");
+        for (size_t j = 0; j < kube_workload_count; j++)
+            if (locks_resource(from, kube_workloads[j].plural)) add_owned(lowering, from, lock, kube_workloads[j].owns);
         if (!lock->scope.target_count) continue;
         any = true;
         if (!from->denies || from->path_count || from->requires) {
@@ -453,8 +455,8 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
                 "'require' and 'scale'");
             return;
         }
-        if (!ir_is_by_labels(from->selects)) {
-            const bool all = from->selects->kind == IR_TRUE;
+        if (!formula_is_by_labels(from->selects)) {
+            const bool all = from->selects->kind == FORMULA_TRUE;
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
                         "'cascade' on a lock that selects by %s, and labels alone are handed on",
                         all ? "nothing" : "something else than labels");
@@ -463,7 +465,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
                           : "select by the labels that are in the pod template as well");
             return;
         }
-        const struct ir_scope targets = lock->scope;
+        const struct object_scope targets = lock->scope;
         lock->scope = from->scope;
         lock->scope.targets = targets.targets;
         lock->scope.target_count = targets.target_count;
@@ -491,10 +493,10 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
 static void guard_autoscalers(struct lowering *lowering, const struct guarded *guarded) {
     struct arena *arena = lowering->arena;
     for (size_t i = 0; i < guarded->lock_count; i++) {
-        const struct ir_lock *from = guarded->locks[i];
+        const struct lock *from = guarded->locks[i];
         // Of a lock by label nobody can tell which workload an autoscaler means; that is a warning.
         if (from->covers[SHAPE_SCALE] != COVER_BY_NAME || from->exemption != EXEMPT_CONTROLLERS ||
-            from->selects->kind != IR_NAME || from->selects->test != TEST_IN)
+            from->selects->kind != FORMULA_NAME || from->selects->compare != CMP_IN)
             continue;
         struct texts names = {0}, kinds = {0};
         for (size_t j = 0; j < from->selects->value_count; j++)
@@ -502,14 +504,14 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
         for (size_t j = 0; j < from->scope.target_count; j++)
             if (from->scope.targets[j].resource) texts_add(arena, &kinds, from->scope.targets[j].resource->kind);
         if (!kinds.count) continue;
-        struct ir_lock *lock = derive_lock(lowering, from, "autoscalers");
+        struct lock *lock = derive_lock(lowering, from, "autoscalers");
         derive_target(lowering, lock, "autoscaling", "horizontalpodautoscalers");
-        const struct ir_scope targets = lock->scope;
+        const struct object_scope targets = lock->scope;
         lock->scope = from->scope;
         lock->scope.targets = targets.targets;
         lock->scope.target_count = targets.target_count;
-        lock->selects = ir_and(arena, derive_field_in(arena, -1, "spec scaleTargetRef name", &names),
-                               derive_field_in(arena, -1, "spec scaleTargetRef kind", &kinds));
+        lock->selects = formula_and(arena, derive_field_in(arena, -1, "spec scaleTargetRef name", &names),
+                                    derive_field_in(arena, -1, "spec scaleTargetRef kind", &kinds));
         lock->denies = OP_CREATE | OP_UPDATE;
         lock->guard_label_in = true;
         derive_changing(arena, lock, "spec");
@@ -520,22 +522,23 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
 
 static void index_outputs(struct lowering *lowering) {
-    const struct ir *ir = lowering->ir;
-    for (size_t i = 0; i < ir->grant_count; i++) names_set(&lowering->outputs, ir->grants[i]->policy, lowering);
-    for (size_t i = 0; i < ir->account_count; i++) names_set(&lowering->outputs, ir->accounts[i]->policy, lowering);
+    const struct policies *policies = lowering->policies;
+    for (size_t i = 0; i < policies->grant_count; i++)
+        map_set(&lowering->outputs, policies->grants[i]->policy, lowering);
+    for (size_t i = 0; i < policies->account_count; i++)
+        map_set(&lowering->outputs, policies->accounts[i]->policy, lowering);
 }
 
 // Everything that is written for the policy carries these labels.
-static struct ir_expr *written_for(struct arena *arena, const char *policy) {
-    return ir_and(arena, ir_is(arena, IR_LABEL, "app.kubernetes.io/managed-by", "klockc"),
-                  ir_is(arena, IR_LABEL, "klock.dev/policy", names_of_label(arena, policy)));
+static struct formula *written_for(struct arena *arena, const char *policy) {
+    return formula_and(arena, formula_is(arena, FORMULA_LABEL, "app.kubernetes.io/managed-by", "klockc"),
+                       formula_is(arena, FORMULA_LABEL, "klock.dev/policy", names_of_label(arena, policy)));
 }
 
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
     static const char group[] = "rbac.authorization.k8s.io";
-    const struct ir_lock *from = guarded->locks[0];
-    struct ir_lock *lock =
-        derive_lock(lowering, from, cluster ? "guard rbac of the cluster" : "guard rbac in namespaces");
+    const struct lock *from = guarded->locks[0];
+    struct lock *lock = derive_lock(lowering, from, cluster ? "guard rbac of the cluster" : "guard rbac in namespaces");
     if (cluster) {
         derive_target(lowering, lock, group, "clusterroles");
         derive_target(lowering, lock, group, "clusterrolebindings");
@@ -554,8 +557,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 }
 
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
-    const struct ir_lock *from = guarded->locks[0];
-    const bool output = names_get(&lowering->outputs, from->policy) != NULL;
+    const struct lock *from = guarded->locks[0];
+    const bool output = map_get(&lowering->outputs, from->policy) != NULL;
     const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
     if (!output && !passed) {
         derive_nothing_to_guard(lowering, word, "nobody may pass",
@@ -574,27 +577,27 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
 // They are the same for all locks of a policy, so the lock whose name comes first speaks for those of its mode.
 static void guard_controllers(struct lowering *lowering) {
     struct arena *arena = lowering->arena;
-    struct names known;
-    names_init(&known, arena);
+    struct map known;
+    map_init(&known, arena);
     const struct guarded **firsts = NULL;
     size_t count = 0;
     for (size_t i = 0; i < lowering->guarded_count; i++) {
         const struct guarded *guarded = lowering->guarded[i], **first;
-        const struct ir_lock *lock = guarded->locks[0];
+        const struct lock *lock = guarded->locks[0];
         if (!derive_find_guard(guarded->item, "controllers")) continue;
         const char *key = arena_printf(arena, "%s %u", lock->policy, lock->mode);
-        if (!(first = names_get(&known, key))) {
+        if (!(first = map_get(&known, key))) {
             ARENA_PUSH(arena, firsts, count, guarded);
             first = ARENA_NEW(arena, const struct guarded *);
-            names_set(&known, key, first);
+            map_set(&known, key, first);
         } else if (strcmp((*first)->locks[0]->name, lock->name) <= 0) {
             continue;
         }
         *first = guarded;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct ir_lock *lock = firsts[i]->locks[0];
-        const struct guarded *const *first = names_get(&known, arena_printf(arena, "%s %u", lock->policy, lock->mode));
+        const struct lock *lock = firsts[i]->locks[0];
+        const struct guarded *const *first = map_get(&known, arena_printf(arena, "%s %u", lock->policy, lock->mode));
         derive_controllers(lowering, (*first)->item, (*first)->locks[0]);
     }
 }
@@ -603,13 +606,13 @@ static void guard_controllers(struct lowering *lowering) {
 
 static void guard_policies(struct lowering *lowering, const char *policy, struct span span) {
     static const char group[] = "admissionregistration.k8s.io";
-    struct ir_lock none = {.policy = policy,
-                           .name = "admission-configuration",
-                           .span = span,
-                           .condition = ir_new(lowering->arena, IR_TRUE),
-                           .exemption = EXEMPT_LIFECYCLE,
-                           .mode = MODE_DENY};
-    struct ir_lock *lock = derive_lock(lowering, &none, "static");
+    struct lock none = {.policy = policy,
+                        .name = "admission-configuration",
+                        .span = span,
+                        .condition = formula_new(lowering->arena, FORMULA_TRUE),
+                        .exemption = EXEMPT_LIFECYCLE,
+                        .mode = MODE_DENY};
+    struct lock *lock = derive_lock(lowering, &none, "static");
     derive_target(lowering, lock, group, "mutatingadmissionpolicies");
     derive_target(lowering, lock, group, "mutatingadmissionpolicybindings");
     derive_target(lowering, lock, group, "validatingadmissionpolicies");
@@ -651,7 +654,8 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
 
 void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < lowering->guarded_count; i++)
-        if (ir_asks_authorizer(lowering->guarded[i]->locks[0])) derive_roles(lowering, lowering->guarded[i]->locks[0]);
+        if (lock_asks_authorizer(lowering->guarded[i]->locks[0]))
+            derive_roles(lowering, lowering->guarded[i]->locks[0]);
     index_outputs(lowering);
     lower_index_grants(lowering);
     for (size_t i = 0; i < lowering->guarded_count; i++) lower_guarded(lowering, lowering->guarded[i]);
@@ -663,25 +667,25 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
     derive_orders(lowering);
     if (!lowering->is_static) return;
     // The place of one of its locks stands for the policy: of the one whose name comes first.
-    struct names policies;
-    names_init(&policies, lowering->arena);
-    const size_t count = lowering->ir->lock_count;
-    const struct ir_lock **firsts = NULL;
+    struct map policies;
+    map_init(&policies, lowering->arena);
+    const size_t count = lowering->policies->lock_count;
+    const struct lock **firsts = NULL;
     size_t first_count = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct ir_lock *lock = lowering->ir->locks[i];
-        const struct ir_lock **known = names_get(&policies, lock->policy);
+        const struct lock *lock = lowering->policies->locks[i];
+        const struct lock **known = map_get(&policies, lock->policy);
         if (!known) {
-            known = ARENA_NEW(lowering->arena, const struct ir_lock *);
+            known = ARENA_NEW(lowering->arena, const struct lock *);
             *known = lock;
-            names_set(&policies, lock->policy, known);
+            map_set(&policies, lock->policy, known);
             ARENA_PUSH(lowering->arena, firsts, first_count, lock);
         } else if (strcmp(lock->name, (*known)->name) < 0) {
             *known = lock;
         }
     }
     for (size_t i = 0; i < first_count; i++) {
-        const struct ir_lock *const *first = names_get(&policies, firsts[i]->policy);
+        const struct lock *const *first = map_get(&policies, firsts[i]->policy);
         guard_policies(lowering, (*first)->policy, (*first)->span);
     }
 }

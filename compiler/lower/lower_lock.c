@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/value.h"
 #include "kubernetes/catalog.h"
@@ -18,7 +19,7 @@ static void bad_word(struct lowering *lowering, struct word word, const char *he
     diag_help(lowering->diags, "%s", help);
 }
 
-static void lower_mode(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
+static void lower_mode(struct lowering *lowering, const struct ast_clause *clause, struct lock *lock) {
     lock->mode = MODE_DENY;
     if (!clause) return;
     lock->mode = 0;
@@ -39,7 +40,7 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
     }
 }
 
-static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, struct ir_lock *lock) {
+static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, struct lock *lock) {
     lock->guard_labels = (lock->denies & ~(unsigned)OP_CREATE) || lock->acts;
     bool none = false, others = false;
     for (size_t i = 0; clause && i < clause->words.count; i++) {
@@ -52,7 +53,7 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
             none = true;
         else if (strcmp(word.text, "owners") == 0)
             lock->guard_owners = others = true;
-        else if (catalog_list_has("namespace crd volumes rbac controllers certificates", word.text))
+        else if (text_has_word("namespace crd volumes rbac controllers certificates", word.text))
             others = true; // locks of their own
         else
             bad_word(
@@ -81,7 +82,7 @@ static bool report_level(struct lowering *lowering, struct unit *unit, const str
 }
 
 static void lower_exemptions(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
-                             struct ir_lock *lock) {
+                             struct lock *lock) {
     lock->exemption = EXEMPT_LIFECYCLE;
     if (!clause) return;
     bool none = false;
@@ -108,16 +109,16 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
 static const char *const metadata_fields[] = {"annotations", "finalizers", "labels", "ownerReferences"};
 
 // Whether something can be there: labels and annotations hold texts under keys, finalizers are a list of texts.
-static bool is_metadata_path(const struct ir_path *path) {
+static bool is_metadata_path(const struct field_path *path) {
     if (path->count < 3) return true;
     const char *field = path->segments[1].key, *key = path->segments[2].key;
     if (strcmp(field, "labels") == 0 || strcmp(field, "annotations") == 0) return key && path->count == 3;
     return !key && (path->count == 3 || strcmp(field, "ownerReferences") == 0);
 }
 
-static void add_path(struct lowering *lowering, const struct ast_path *written, struct ir_lock *lock) {
+static void add_path(struct lowering *lowering, const struct ast_path *written, struct lock *lock) {
     struct arena *arena = lowering->arena;
-    struct ir_path path = lower_path(lowering, NULL, written);
+    struct field_path path = lower_path(lowering, NULL, written);
     for (size_t i = 0; i < written->count && lock->all_but_paths; i++)
         if (!written->items[i].key) {
             lower_not_supported(lowering, written->items[i].span, "'[*]' in 'except changing'");
@@ -126,10 +127,10 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
     if (path.segments[0].key && strcmp(path.segments[0].key, "metadata") == 0) {
         if (path.count == 1) {
             for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields; i++) {
-                struct ir_segment *segments = ARENA_ARRAY(arena, struct ir_segment, 2);
+                struct segment *segments = ARENA_ARRAY(arena, struct segment, 2);
                 segments[0].key = "metadata";
                 segments[1].key = metadata_fields[i];
-                const struct ir_path field = {.variable = -1, .segments = segments, .count = 2};
+                const struct field_path field = {.variable = -1, .segments = segments, .count = 2};
                 ARENA_PUSH(arena, lock->paths, lock->path_count, field);
             }
             return;
@@ -154,7 +155,7 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
     ARENA_PUSH(arena, lock->paths, lock->path_count, path);
 }
 
-static void lower_changing(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+static void lower_changing(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
     const struct ast_clause *only = lower_find_clause(item, AST_CLAUSE_CHANGING);
     const struct ast_clause *except = lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING);
     const struct ast_clause *clause = only ? only : except;
@@ -222,9 +223,9 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
 
 // ---- objects ----
 
-static struct ir_expr *resource_formula(struct arena *arena, const struct ir_scope *scope) {
-    struct ir_expr *atom = ir_new(arena, IR_RESOURCE);
-    atom->test = TEST_IN;
+static struct formula *resource_formula(struct arena *arena, const struct object_scope *scope) {
+    struct formula *atom = formula_new(arena, FORMULA_RESOURCE);
+    atom->compare = CMP_IN;
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct value *value = value_string(arena, catalog_name(arena, scope->targets[i].resource));
         ARENA_PUSH(arena, atom->values, atom->value_count, value);
@@ -232,36 +233,36 @@ static struct ir_expr *resource_formula(struct arena *arena, const struct ir_sco
     return atom;
 }
 
-static struct ir_expr *namespace_formula(struct arena *arena, const struct ir_scope *scope) {
-    if (scope->where == IN_CLUSTER) return ir_new(arena, IR_TRUE);
+static struct formula *namespace_formula(struct arena *arena, const struct object_scope *scope) {
+    if (scope->where == IN_CLUSTER) return formula_new(arena, FORMULA_TRUE);
     if (scope->where == IN_LABELED_NAMESPACES) return scope->namespace_selector;
-    struct ir_expr *formula = ir_new(arena, IR_FALSE);
+    struct formula *formula = formula_new(arena, FORMULA_FALSE);
     for (size_t i = 0; i < scope->namespace_count; i++)
-        formula = ir_or(arena, formula, ir_is(arena, IR_NAMESPACE, NULL, scope->namespaces[i]));
+        formula = formula_or(arena, formula, formula_is(arena, FORMULA_NAMESPACE, NULL, scope->namespaces[i]));
     if (scope->where == IN_NAMESPACES) return formula;
     // `*` is everything but the system namespaces, and those of them that are named.
-    struct ir_expr *system = ir_new(arena, IR_NAMESPACE);
-    system->test = TEST_IN;
-    for (size_t i = 0; i < ir_system_namespace_count; i++) {
-        const struct value *value = value_string(arena, ir_system_namespaces[i]);
+    struct formula *system = formula_new(arena, FORMULA_NAMESPACE);
+    system->compare = CMP_IN;
+    for (size_t i = 0; i < kube_system_namespace_count; i++) {
+        const struct value *value = value_string(arena, kube_system_namespaces[i]);
         ARENA_PUSH(arena, system->values, system->value_count, value);
     }
-    return ir_or(arena, ir_not(arena, system), formula);
+    return formula_or(arena, formula_not(arena, system), formula);
 }
 
 // Several objects in one lock: an object is selected when it is one of them, and moving from one to another is no way
 // out. Their scopes become part of the selection.
 static void join_objects(struct lowering *lowering, const struct object_meaning **parts, size_t count, struct span span,
-                         struct ir_lock *lock) {
+                         struct lock *lock) {
     struct arena *arena = lowering->arena;
-    lock->scope = (struct ir_scope){.where = parts[0]->scope.where == IN_CLUSTER ? IN_CLUSTER : IN_ANY_NAMESPACE};
+    lock->scope = (struct object_scope){.where = parts[0]->scope.where == IN_CLUSTER ? IN_CLUSTER : IN_ANY_NAMESPACE};
     if (lock->scope.where == IN_ANY_NAMESPACE) {
-        for (size_t i = 0; i < ir_system_namespace_count; i++)
-            ARENA_PUSH(arena, lock->scope.namespaces, lock->scope.namespace_count, ir_system_namespaces[i]);
+        for (size_t i = 0; i < kube_system_namespace_count; i++)
+            ARENA_PUSH(arena, lock->scope.namespaces, lock->scope.namespace_count, kube_system_namespaces[i]);
     }
-    struct ir_expr *selects = ir_new(arena, IR_FALSE);
+    struct formula *selects = formula_new(arena, FORMULA_FALSE);
     for (size_t i = 0; i < count; i++) {
-        const struct ir_scope *scope = &parts[i]->scope;
+        const struct object_scope *scope = &parts[i]->scope;
         for (size_t j = 0; j < scope->target_count; j++) {
             if (!scope->targets[j].resource) {
                 lower_not_supported(lowering, span, "a wildcard among several objects of one lock");
@@ -272,9 +273,9 @@ static void join_objects(struct lowering *lowering, const struct object_meaning 
                 known = lock->scope.targets[k].resource == scope->targets[j].resource;
             if (!known) ARENA_PUSH(arena, lock->scope.targets, lock->scope.target_count, scope->targets[j]);
         }
-        struct ir_expr *part = ir_and(arena, resource_formula(arena, scope), namespace_formula(arena, scope));
-        selects = ir_or(arena, selects, ir_and(arena, part, parts[i]->selects));
-        const struct ir_part apart = {*scope, parts[i]->selects};
+        struct formula *part = formula_and(arena, resource_formula(arena, scope), namespace_formula(arena, scope));
+        selects = formula_or(arena, selects, formula_and(arena, part, parts[i]->selects));
+        const struct lock_object apart = {*scope, parts[i]->selects};
         ARENA_PUSH(arena, lock->parts, lock->part_count, apart);
     }
     lock->selects = selects;
@@ -294,12 +295,12 @@ static const struct ast_clause *find_cover(const struct ast_item *item, const ch
     return NULL;
 }
 
-static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock,
+static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct lock *lock,
                                const char *what) {
     const struct ast_clause *clause = item && item->kind == AST_ITEM_LOCK ? find_cover(item, what) : NULL;
     const char *asked = clause ? clause->mode.text : NULL;
-    const bool by_name = ir_needs_name_only(lock->selects) && ir_needs_name_only(lock->condition) &&
-                         (!lock->requires || ir_needs_name_only(lock->requires));
+    const bool by_name = formula_needs_name_only(lock->selects) && formula_needs_name_only(lock->condition) &&
+                         (!lock->requires || formula_needs_name_only(lock->requires));
     if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "lock '%s' selects by more than the name",
@@ -308,7 +309,8 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
         return COVER_NONE;
     }
     // Written CEL speaks of the object of an ordinary request.
-    if (ir_has_cel(lock->selects) || ir_has_cel(lock->condition) || ir_has_cel(lock->requires)) return COVER_NONE;
+    if (formula_has_cel(lock->selects) || formula_has_cel(lock->condition) || formula_has_cel(lock->requires))
+        return COVER_NONE;
     if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
     return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
 }
@@ -335,27 +337,27 @@ static void check_cover(struct lowering *lowering, const struct ast_item *item, 
                           "evictions are denied by delete, scale by update, connect by connect and its parts");
             }
         }
-        if (clause->mode.text && !catalog_list_has("name params never", clause->mode.text))
+        if (clause->mode.text && !text_has_word("name params never", clause->mode.text))
             bad_word(lowering, clause->mode, "subresources are covered by name, by params, or never");
     }
 }
 
-void lower_cover(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock) {
+void lower_cover(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
     static const char *const families[SHAPE_COUNT] = {[SHAPE_EVICTIONS] = "evictions",
                                                       [SHAPE_SCALE] = "scale",
                                                       [SHAPE_CONNECT] = "connect",
                                                       [SHAPE_BINDINGS] = "bindings",
                                                       [SHAPE_TOKENS] = "tokens"};
     // What a write to scale changes, the lock may not be about.
-    const bool replicas = ir_sees_replicas(lock);
+    const bool replicas = lock_sees_replicas(lock);
     if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
     const unsigned required =
-        ir_requires_replicas(lock) && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
+        lock_requires_replicas(lock) && !lock->scope.subresource ? lower_acts_in(&lock->scope) & ACT_SCALE : 0;
     bool named = false;
     for (size_t i = 0; i < lock->scope.target_count; i++) named |= lock->scope.targets[i].resource != NULL;
-    for (size_t i = 0; i < ir_act_count; i++) {
-        const enum shape shape = ir_acts[i].shape;
-        if (!((lock->acts | required) & ir_acts[i].act) || lock->covers[shape]) continue;
+    for (size_t i = 0; i < kube_act_count; i++) {
+        const enum shape shape = kube_acts[i].shape;
+        if (!((lock->acts | required) & kube_acts[i].act) || lock->covers[shape]) continue;
         lock->covers[shape] = choose_cover(lowering, item, lock, families[shape]);
         // What a wildcard has beside pods, nobody can list, so it cannot be looked up.
         if (!named && shape != SHAPE_EVICTIONS && lock->covers[shape] == COVER_BY_PARAMS)
@@ -367,7 +369,7 @@ void lower_cover(struct lowering *lowering, const struct ast_item *item, struct 
 static const struct word *asked_guard(const struct ast_item *item) {
     const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_GUARD);
     for (size_t i = 0; clause && i < clause->words.count; i++)
-        if (catalog_list_has("labels label-in", clause->words.items[i].text)) return &clause->words.items[i];
+        if (text_has_word("labels label-in", clause->words.items[i].text)) return &clause->words.items[i];
     return NULL;
 }
 
@@ -393,7 +395,7 @@ static const struct object_meaning *of_subresource(struct arena *arena, const st
     own->scope.targets = NULL;
     own->scope.target_count = 0;
     // Those that stand for acts are about the object; what is denied says which.
-    own->scope.subresource = subresource && !ir_act_of(subresource) ? subresource : NULL;
+    own->scope.subresource = subresource && !kube_act_of(subresource) ? subresource : NULL;
     for (size_t i = 0; i < part->scope.target_count; i++)
         if (is_same(part->scope.targets[i].subresource, subresource))
             ARENA_PUSH(arena, own->scope.targets, own->scope.target_count, part->scope.targets[i]);
@@ -423,8 +425,7 @@ static void add_to_pieces(struct arena *arena, struct piece **pieces, size_t *co
 
 static bool has_word(const struct ast_clause *clause, const char *list) {
     bool has = false;
-    for (size_t i = 0; clause && i < clause->words.count; i++)
-        has |= catalog_list_has(list, clause->words.items[i].text);
+    for (size_t i = 0; clause && i < clause->words.count; i++) has |= text_has_word(list, clause->words.items[i].text);
     return has;
 }
 
@@ -442,9 +443,9 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     for (size_t i = 0; i < part->scope.target_count; i++)
         ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
     for (size_t i = 0; i < part->scope.target_count; i++) {
-        struct ir_target target = part->scope.targets[i];
+        struct target target = part->scope.targets[i];
         if (!target.resource || target.resource->declared.file == SPAN_NOWHERE || target.subresource ||
-            !catalog_list_has(target.resource->subresources, "status"))
+            !text_has_word(target.resource->subresources, "status"))
             continue;
         bool named = false;
         for (size_t j = 0; j < part->scope.target_count && !named; j++)
@@ -457,9 +458,9 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     return whole;
 }
 
-static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
-                                struct ir_expr *narrowing, const struct ir_lock *common) {
-    struct ir_lock *lock = ARENA_NEW(lowering->arena, struct ir_lock);
+static struct lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
+                             struct formula *narrowing, const struct lock *common) {
+    struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
     *lock = *common;
     lock->denies = piece->denies;
     lock->acts = piece->acts;
@@ -474,21 +475,21 @@ static struct ir_lock *add_lock(struct lowering *lowering, const struct ast_item
     } else {
         join_objects(lowering, piece->parts, piece->count, item->as.block.objects.items[0].span, lock);
     }
-    if (narrowing) lock->selects = ir_and(lowering->arena, lock->selects, narrowing);
+    if (narrowing) lock->selects = formula_and(lowering->arena, lock->selects, narrowing);
     for (size_t i = 0; i < lock->part_count && narrowing; i++)
-        lock->parts[i].selects = ir_and(lowering->arena, lock->parts[i].selects, narrowing);
+        lock->parts[i].selects = formula_and(lowering->arena, lock->parts[i].selects, narrowing);
 
-    const bool movable = !ir_is_immutable(lock->selects);
+    const bool movable = !formula_is_immutable(lock->selects);
     const struct word *guard = asked_guard(item);
     if (guard && !movable) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
                     "'guard %s' on a lock that selects by nothing an update changes", guard->text);
         diag_help(lowering->diags, "it belongs to locks with labels, annotations or fields");
     }
-    lock->guard_labels = lock->guard_labels && (movable || ir_guards_condition(lock));
+    lock->guard_labels = lock->guard_labels && (movable || lock_guards_condition(lock));
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock, NULL);
-    ARENA_PUSH(lowering->arena, lowering->ir->locks, lowering->ir->lock_count, lock);
+    ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);
     return lock;
 }
 
@@ -538,7 +539,7 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 
 // `require` reads the new object, and some subresources have none.
 static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
-    if (!piece->subresource || !ir_act_of(piece->subresource)) return;
+    if (!piece->subresource || !kube_act_of(piece->subresource)) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
                 "requests for '%s' carry nothing that could be required", piece->subresource);
     diag_help(lowering->diags, "require it of the objects, in a lock on them");
@@ -546,33 +547,33 @@ static void check_require(struct lowering *lowering, const struct ast_clause *re
 
 // Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
 // becomes operands, as which it is looked at like any other path.
-static void prepare_requirement(struct arena *arena, struct ir_expr *expr) {
+static void prepare_requirement(struct arena *arena, struct formula *expr) {
     expr->frozen = false;
     for (size_t i = 0; i < expr->operand_count; i++) prepare_requirement(arena, expr->operands[i]);
     size_t count = 0;
     const struct cel_path *paths = expr->cel ? cel_object_paths(expr->cel, arena, &count) : NULL;
     for (size_t i = 0; i < count; i++) {
-        struct ir_expr *read = ir_new(arena, IR_FIELD);
-        struct ir_segment *segments = ARENA_ARRAY(arena, struct ir_segment, paths[i].count);
+        struct formula *read = formula_new(arena, FORMULA_FIELD);
+        struct segment *segments = ARENA_ARRAY(arena, struct segment, paths[i].count);
         for (size_t j = 0; j < paths[i].count; j++) segments[j].key = paths[i].keys[j];
-        read->test = TEST_EXISTS;
-        read->path = (struct ir_path){.variable = -1, .segments = segments, .count = paths[i].count};
+        read->compare = CMP_EXISTS;
+        read->path = (struct field_path){.variable = -1, .segments = segments, .count = paths[i].count};
         ARENA_PUSH(arena, expr->operands, expr->operand_count, read);
     }
 }
 
-static size_t count_checks(const struct ir_subjects *subjects) {
+static size_t count_checks(const struct subjects *subjects) {
     size_t count = 0;
-    for (size_t i = 0; i < subjects->other_count; i++) count += ir_count_checks(subjects->others[i]);
+    for (size_t i = 0; i < subjects->other_count; i++) count += formula_count_checks(subjects->others[i]);
     return count;
 }
 
 // An expression has room for two authorizer checks, and an audit annotation for none.
-static void check_checks(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *lock) {
+static void check_checks(struct lowering *lowering, const struct ast_item *item, const struct lock *lock) {
     enum { ROOM = 2 };
     const size_t count =
-        count_checks(&lock->passes) + ir_count_checks(lock->condition) + ir_count_checks(lock->requires);
-    if (ir_asks_authorizer(lock) && lock->glass.label_count) {
+        count_checks(&lock->passes) + formula_count_checks(lock->condition) + formula_count_checks(lock->requires);
+    if (lock_asks_authorizer(lock) && lock->glass.label_count) {
         const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
                     "'break-glass' in a lock that asks the authorizer");
@@ -586,10 +587,11 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
 }
 
 // What `unless` reads is there to be changed by whoever may change the object.
-static struct ir_expr *freeze(struct ir_expr *expr) {
-    const bool reads = expr->kind == IR_LABEL || expr->kind == IR_ANNOTATION || expr->kind == IR_LABEL_KEY ||
-                       expr->kind == IR_ANNOTATION_KEY || expr->kind == IR_FIELD || expr->kind == IR_ANY ||
-                       expr->kind == IR_ALL || expr->kind == IR_NAMESPACE_LABEL;
+static struct formula *freeze(struct formula *expr) {
+    const bool reads = expr->kind == FORMULA_LABEL || expr->kind == FORMULA_ANNOTATION ||
+                       expr->kind == FORMULA_LABEL_KEY || expr->kind == FORMULA_ANNOTATION_KEY ||
+                       expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL ||
+                       expr->kind == FORMULA_NAMESPACE_LABEL;
     expr->frozen |= reads && expr->path.variable < 0;
     for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
     return expr;
@@ -621,7 +623,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
     }
 
-    struct ir_lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
+    struct lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
     const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
                             *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
     const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),
@@ -638,7 +640,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         add_to_pieces(arena, &pieces, &piece_count, with_status(arena, item, parts[i]));
     if (deny) lower_check_operations(lowering, deny);
     for (size_t i = 0; deny && i < piece_count; i++) {
-        struct ir_lock denied = {0};
+        struct lock denied = {0};
         for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
         pieces[i].denies = denied.denies;
         pieces[i].acts = denied.acts;
@@ -654,14 +656,14 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         common.ratchets = true;
         prepare_requirement(arena, common.requires);
     }
-    common.condition = ir_new(arena, IR_TRUE);
-    if (when) common.condition = ir_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
+    common.condition = formula_new(arena, FORMULA_TRUE);
+    if (when) common.condition = formula_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
     if (unless)
-        common.condition =
-            ir_and(arena, common.condition, ir_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
+        common.condition = formula_and(arena, common.condition,
+                                       formula_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
     lower_changing(lowering, item, &common);
     unsigned reached = common.acts;
-    for (size_t i = 0; ir_requires_replicas(&common) && i < piece_count; i++)
+    for (size_t i = 0; lock_requires_replicas(&common) && i < piece_count; i++)
         for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
     if (piece_count) check_cover(lowering, item, reached);
     lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
@@ -682,11 +684,11 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     if (part_count == 1 && !own->has_scope) lower_check_names(lowering, item, &parts[0]->scope);
     check_checks(lowering, item, &common);
     if (!active) return;
-    struct ir_expr *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;
+    struct formula *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;
     struct guarded *guarded = ARENA_NEW(arena, struct guarded);
     *guarded = (struct guarded){.unit = unit, .item = item, .parts = parts, .part_count = part_count};
     for (size_t i = 0; i < piece_count; i++) {
-        struct ir_lock *lock = add_lock(lowering, item, &pieces[i], narrowing, &common);
+        struct lock *lock = add_lock(lowering, item, &pieces[i], narrowing, &common);
         ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
     }
     if (piece_count) ARENA_PUSH(arena, lowering->guarded, lowering->guarded_count, guarded);

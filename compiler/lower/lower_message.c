@@ -53,15 +53,15 @@ static int by_key_as_written(const void *left, const void *right) {
     return keys ? keys : (one->order > other->order) - (one->order < other->order);
 }
 
-static const char *reading_text(struct arena *arena, const struct ir_expr *atom) {
+static const char *reading_text(struct arena *arena, const struct formula *atom) {
     struct text text;
     switch (atom->kind) {
-    case IR_USER: return "(user)";
-    case IR_NAME: return "(name)";
-    case IR_NAMESPACE: return "(namespace)";
-    case IR_LABEL: return arena_printf(arena, "(label %s)", atom->key);
-    case IR_ANNOTATION: return arena_printf(arena, "(annotation %s)", atom->key);
-    case IR_NAMESPACE_LABEL: return arena_printf(arena, "(namespace label %s)", atom->key);
+    case FORMULA_USER: return "(user)";
+    case FORMULA_NAME: return "(name)";
+    case FORMULA_NAMESPACE: return "(namespace)";
+    case FORMULA_LABEL: return arena_printf(arena, "(label %s)", atom->key);
+    case FORMULA_ANNOTATION: return arena_printf(arena, "(annotation %s)", atom->key);
+    case FORMULA_NAMESPACE_LABEL: return arena_printf(arena, "(namespace label %s)", atom->key);
     default: break;
     }
     text_init(&text, arena);
@@ -72,25 +72,25 @@ static const char *reading_text(struct arena *arena, const struct ir_expr *atom)
     return text_string(&text);
 }
 
-static const char *order_sign(enum ir_test test) {
-    switch (test) {
-    case TEST_LT: return "<";
-    case TEST_LE: return "<=";
-    case TEST_GT: return ">";
-    case TEST_GE: return ">=";
+static const char *order_sign(enum comparison compare) {
+    switch (compare) {
+    case CMP_LT: return "<";
+    case CMP_LE: return "<=";
+    case CMP_GT: return ">";
+    case CMP_GE: return ">=";
     default: return "";
     }
 }
 
 // Requirements on labels as Klock printed them: K:V, V|W for lists, ^V for what must not be.
-static void collect_requirements(struct arena *arena, const struct ir_expr *expr, bool negated,
+static void collect_requirements(struct arena *arena, const struct formula *expr, bool negated,
                                  struct requirement **list, size_t *count) {
-    if (expr->kind == IR_LABEL) {
+    if (expr->kind == FORMULA_LABEL) {
         struct text value;
         text_init(&value, arena);
         if (negated) text_add_char(&value, '^');
-        if (expr->test == TEST_EXISTS) text_add_char(&value, '*');
-        text_add_string(&value, order_sign(expr->test));
+        if (expr->compare == CMP_EXISTS) text_add_char(&value, '*');
+        text_add_string(&value, order_sign(expr->compare));
         if (expr->operand_count) text_add_string(&value, reading_text(arena, expr->operands[0]));
         if (negated && expr->value_count > 1) text_add_char(&value, '(');
         for (size_t i = 0; i < expr->value_count; i++) {
@@ -106,7 +106,7 @@ static void collect_requirements(struct arena *arena, const struct ir_expr *expr
         return;
     }
     for (size_t i = 0; i < expr->operand_count; i++)
-        collect_requirements(arena, expr->operands[i], negated != (expr->kind == IR_NOT), list, count);
+        collect_requirements(arena, expr->operands[i], negated != (expr->kind == FORMULA_NOT), list, count);
 }
 
 struct labels {
@@ -115,11 +115,11 @@ struct labels {
 };
 
 // Whoever passes: exclusive actors first, then those who are exempt. The lists of most locks are one and the same.
-static struct labels passers_of(struct arena *arena, const struct ir_lock *lock) {
-    const struct ir_subjects *exclusive = &lock->exclusive, *passes = &lock->passes;
+static struct labels passers_of(struct arena *arena, const struct lock *lock) {
+    const struct subjects *exclusive = &lock->exclusive, *passes = &lock->passes;
     if (passes->labels == exclusive->labels || !passes->label_count)
         return (struct labels){exclusive->labels, exclusive->label_count};
-    struct ir_subjects all = *exclusive;
+    struct subjects all = *exclusive;
     lower_add_subjects(arena, &all, passes);
     return (struct labels){all.labels, all.label_count};
 }
@@ -130,13 +130,13 @@ static void add_labels(struct text *text, const char *const *labels, size_t coun
     if (count > SHOWN) text_printf(text, " and %zu more", count - SHOWN);
 }
 
-static void add_glass(struct text *text, const struct ir_lock *lock) {
+static void add_glass(struct text *text, const struct lock *lock) {
     if (!lock->glass.label_count) return;
     text_add_string(text, "; break-glass: ");
     add_labels(text, lock->glass.labels, lock->glass.label_count);
 }
 
-static void add_who_may(struct arena *arena, struct text *text, const struct ir_lock *lock) {
+static void add_who_may(struct arena *arena, struct text *text, const struct lock *lock) {
     const struct labels passers = passers_of(arena, lock);
     if (passers.count) {
         text_add_string(text, "only ");
@@ -153,7 +153,7 @@ static void add_who_may(struct arena *arena, struct text *text, const struct ir_
 }
 
 // Whoever satisfies the requirement may, and so may who passes the lock.
-static void add_required(struct arena *arena, struct text *text, const struct ir_lock *lock, const char *requirement) {
+static void add_required(struct arena *arena, struct text *text, const struct lock *lock, const char *requirement) {
     const struct labels passers = passers_of(arena, lock);
     text_add_string(text, "required");
     if (passers.count) text_add_string(text, " of all but ");
@@ -170,7 +170,7 @@ static const char *written(const struct lowering *lowering, const struct ast_cla
 }
 
 // Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
-void lower_message(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock, const char *why) {
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why) {
     const bool of_lock = item && item->kind == AST_ITEM_LOCK;
     const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
     const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,

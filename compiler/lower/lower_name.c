@@ -38,7 +38,7 @@ static bool takes(const struct resource *resource, const char *name) {
 }
 
 // Reports the name when none of the resources can have it; what is no name anywhere has been reported.
-static void check_word(struct lowering *lowering, struct word word, const struct ir_scope *scope) {
+static void check_word(struct lowering *lowering, struct word word, const struct object_scope *scope) {
     if (!kube_is_path_segment(word.text) || strpbrk(word.text, "*?") || !scope->target_count) return;
     bool labels = true;
     for (size_t i = 0; i < scope->target_count; i++) {
@@ -55,14 +55,14 @@ static void check_word(struct lowering *lowering, struct word word, const struct
                   : "such names are lower-case letters, digits, '-' and '.', with a letter or digit at both ends");
 }
 
-static void check_expr(struct lowering *lowering, const struct ast_expr *expr, const struct ir_scope *scope) {
+static void check_expr(struct lowering *lowering, const struct ast_expr *expr, const struct object_scope *scope) {
     const bool whole = expr->comparison >= AST_EQ && expr->comparison <= AST_NOT_IN;
     for (size_t i = 0; expr->kind == AST_EXPR_NAME && whole && i < expr->values.count; i++)
         check_word(lowering, expr->values.items[i], scope);
     for (size_t i = 0; i < expr->operand_count; i++) check_expr(lowering, expr->operands[i], scope);
 }
 
-void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct ir_scope *scope) {
+void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
         for (size_t j = 0; clause->kind == AST_CLAUSE_NAME && j < clause->words.count; j++)

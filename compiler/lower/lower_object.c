@@ -53,7 +53,7 @@ static void unknown_resource(struct lowering *lowering, struct word word, const 
     // GROUP/PLURAL, GROUP/VERSION/PLURAL, as manifests have it.
     const char *last = strrchr(word.text, '/');
     const struct resource *turned =
-        last && !catalog_list_has("status scale", last + 1)
+        last && !text_has_word("status scale", last + 1)
             ? catalog_find(catalog, dot ? arena_printf(arena, "%s.%s", last + 1, name) : last + 1)
             : NULL;
     const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
@@ -148,7 +148,7 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
     }
     const struct resource *resource = lower_resource(lowering, parent, ret_version);
     if (!resource) return NULL;
-    if (!catalog_list_has(resource->subresources, slash + 1)) {
+    if (!text_has_word(resource->subresources, slash + 1)) {
         diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no subresource '%s'", resource->plural,
                     slash + 1);
         if (*resource->subresources)
@@ -161,8 +161,8 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
     return resource;
 }
 
-static bool add_target(struct lowering *lowering, struct word word, struct ir_target **targets, size_t *count) {
-    struct ir_target target = {.span = word.span};
+static bool add_target(struct lowering *lowering, struct word word, struct target **targets, size_t *count) {
+    struct target target = {.span = word.span};
     if (!word.quoted && strcmp(word.text, "*") == 0) {
         // every resource of every group
     } else if (!word.quoted && strncmp(word.text, "*.", 2) == 0) {
@@ -182,7 +182,7 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
         target.name = target.resource->plural;
     }
     for (size_t i = 0; i < *count; i++) {
-        const struct ir_target *known = &(*targets)[i];
+        const struct target *known = &(*targets)[i];
         const bool same_part = known->subresource && target.subresource
                                    ? strcmp(known->subresource, target.subresource) == 0
                                    : known->subresource == target.subresource;
@@ -192,20 +192,20 @@ static bool add_target(struct lowering *lowering, struct word word, struct ir_ta
     return true;
 }
 
-static void add_targets(struct lowering *lowering, const struct ast_clause *clause, struct ir_target **targets,
+static void add_targets(struct lowering *lowering, const struct ast_clause *clause, struct target **targets,
                         size_t *count, bool *failed) {
     for (size_t i = 0; i < clause->words.count; i++)
         if (!add_target(lowering, clause->words.items[i], targets, count)) *failed = true;
 }
 
 static bool is_system_namespace(const char *name) {
-    for (size_t i = 0; i < ir_system_namespace_count; i++)
-        if (strcmp(name, ir_system_namespaces[i]) == 0) return true;
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        if (strcmp(name, kube_system_namespaces[i]) == 0) return true;
     return false;
 }
 
 static void add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
-    struct ir_scope *scope = &meaning->scope;
+    struct object_scope *scope = &meaning->scope;
     scope->where = IN_NAMESPACES;
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
@@ -236,8 +236,8 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
 
 static void add_names(struct lowering *lowering, const struct ast_clause *clause, bool for_grant,
                       struct object_meaning *meaning) {
-    struct ir_expr *atom = ir_new(lowering->arena, IR_NAME);
-    atom->test = TEST_IN;
+    struct formula *atom = formula_new(lowering->arena, FORMULA_NAME);
+    atom->compare = CMP_IN;
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
         if (!lower_check_name(lowering, word, for_grant)) meaning->failed = true;
@@ -249,14 +249,14 @@ static void add_names(struct lowering *lowering, const struct ast_clause *clause
         ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
     }
     if (meaning->name_count) qsort(meaning->names, meaning->name_count, sizeof *meaning->names, compare_strings);
-    meaning->selects = ir_and(lowering->arena, meaning->selects, atom);
+    meaning->selects = formula_and(lowering->arena, meaning->selects, atom);
 }
 
 // What the block says of where its objects are, and one resource of each sort among them, if there is any.
 struct whereabouts {
     const struct ast_clause *resources, *namespace, *labeled, *cluster;
     const struct ast_clause *where; // whichever of the two about namespaces is there
-    const struct ir_target *namespaced, *global, *wildcard;
+    const struct target *namespaced, *global, *wildcard;
 };
 
 static struct whereabouts whereabouts_of(const struct ast_item *item, const struct object_meaning *meaning) {
@@ -268,7 +268,7 @@ static struct whereabouts whereabouts_of(const struct ast_item *item, const stru
     };
     at.where = at.namespace ? at.namespace : at.labeled;
     for (size_t i = 0; i < meaning->scope.target_count; i++) {
-        const struct ir_target *target = &meaning->scope.targets[i];
+        const struct target *target = &meaning->scope.targets[i];
         if (!target->resource)
             at.wildcard = target;
         else if (target->resource->namespaced)
@@ -330,7 +330,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
     struct object_meaning *meaning = ret_meaning;
     const struct expr_context context = {.unit = unit}, namespace_context = {.unit = unit, .namespace_labels = true};
     struct arena *arena = lowering->arena;
-    *meaning = (struct object_meaning){.selects = ir_new(arena, IR_TRUE)};
+    *meaning = (struct object_meaning){.selects = formula_new(arena, FORMULA_TRUE)};
 
     const struct ast_clauses *clauses = &item->as.block.clauses;
     for (size_t i = 0; i < clauses->count; i++) {
@@ -357,7 +357,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
         case AST_CLAUSE_WHERE:
             if (clause->kind == AST_CLAUSE_LABELS) meaning->labels_clause = clause;
             meaning->narrowed = true;
-            meaning->selects = ir_and(arena, meaning->selects, lower_expr(lowering, &context, clause->expr));
+            meaning->selects = formula_and(arena, meaning->selects, lower_expr(lowering, &context, clause->expr));
             break;
         case AST_CLAUSE_ALL_OBJECTS:
             meaning->all_objects = true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
@@ -48,15 +49,15 @@ static void add_group(struct arena *arena, struct identities *who, const char *g
 }
 
 // `sa default/x and uid U` is that account as well.
-static void add_formula(struct arena *arena, struct identities *who, const struct ir_expr *expr) {
-    if (expr->kind == IR_USER && expr->test == TEST_IN) add_user(arena, who, expr->values[0]->as.string);
-    if (expr->kind == IR_GROUP) add_group(arena, who, expr->values[0]->as.string);
-    if (expr->kind == IR_UID) texts_add(arena, &who->uids, expr->values[0]->as.string);
-    if (expr->kind != IR_AND && expr->kind != IR_OR) return;
+static void add_formula(struct arena *arena, struct identities *who, const struct formula *expr) {
+    if (expr->kind == FORMULA_USER && expr->compare == CMP_IN) add_user(arena, who, expr->values[0]->as.string);
+    if (expr->kind == FORMULA_GROUP) add_group(arena, who, expr->values[0]->as.string);
+    if (expr->kind == FORMULA_UID) texts_add(arena, &who->uids, expr->values[0]->as.string);
+    if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR) return;
     for (size_t i = 0; i < expr->operand_count; i++) add_formula(arena, who, expr->operands[i]);
 }
 
-static void gather(struct arena *arena, const struct ir_subjects *subjects, struct identities *who) {
+static void gather(struct arena *arena, const struct subjects *subjects, struct identities *who) {
     for (size_t i = 0; i < subjects->user_count; i++) add_user(arena, who, subjects->users[i]);
     for (size_t i = 0; i < subjects->group_count; i++) add_group(arena, who, subjects->groups[i]);
     for (size_t i = 0; i < subjects->other_count; i++) add_formula(arena, who, subjects->others[i]);
@@ -75,36 +76,36 @@ static struct texts words(struct arena *arena, const char *list) {
 }
 
 // A rule of a role that allows one of the verbs on one of the resources. Thousands of locks ask for the same few.
-static struct ir_expr *rule_about(struct lowering *lowering, const char *verbs, const char *groups,
+static struct formula *rule_about(struct lowering *lowering, const char *verbs, const char *groups,
                                   const char *resources) {
     struct arena *arena = lowering->arena;
     const char *key = arena_printf(arena, "%s/%s/%s", verbs, groups, resources);
-    struct ir_expr *rule = names_get(&lowering->rules, key);
+    struct formula *rule = map_get(&lowering->rules, key);
     if (rule) return rule;
     const struct texts some_verbs = words(arena, verbs), some_resources = words(arena, resources);
     struct texts some_groups = words(arena, groups);
     if (!strstr(groups, ".")) texts_add(arena, &some_groups, ""); // the core group
-    rule = ir_and(arena, derive_field_in(arena, 0, "verbs *", &some_verbs),
-                  derive_field_in(arena, 0, "resources *", &some_resources));
-    rule = ir_and(arena, rule, derive_field_in(arena, 0, "apiGroups *", &some_groups));
-    names_set(&lowering->rules, key, rule);
+    rule = formula_and(arena, derive_field_in(arena, 0, "verbs *", &some_verbs),
+                       derive_field_in(arena, 0, "resources *", &some_resources));
+    rule = formula_and(arena, rule, derive_field_in(arena, 0, "apiGroups *", &some_groups));
+    map_set(&lowering->rules, key, rule);
     return rule;
 }
 
 // The rule is about one of the names, or about all there are; no names stand for any.
-static struct ir_expr *about_names(struct arena *arena, const struct texts *names) {
-    if (!names->count) return ir_new(arena, IR_TRUE);
-    return ir_or(arena, ir_not(arena, derive_exists(arena, 0, "resourceNames *")),
-                 derive_field_in(arena, 0, "resourceNames *", names));
+static struct formula *about_names(struct arena *arena, const struct texts *names) {
+    if (!names->count) return formula_new(arena, FORMULA_TRUE);
+    return formula_or(arena, formula_not(arena, derive_exists(arena, 0, "resourceNames *")),
+                      derive_field_in(arena, 0, "resourceNames *", names));
 }
 
-static struct ir_expr *rule_allows(struct lowering *lowering, const char *verbs, const char *groups,
-                                   const char *resources, struct ir_expr *named) {
-    return ir_and(lowering->arena, rule_about(lowering, verbs, groups, resources), named);
+static struct formula *rule_allows(struct lowering *lowering, const char *verbs, const char *groups,
+                                   const char *resources, struct formula *named) {
+    return formula_and(lowering->arena, rule_about(lowering, verbs, groups, resources), named);
 }
 
-static struct ir_expr *either(struct arena *arena, struct ir_expr *a, struct ir_expr *b) {
-    return a ? ir_or(arena, a, b) : b;
+static struct formula *either(struct arena *arena, struct formula *a, struct formula *b) {
+    return a ? formula_or(arena, a, b) : b;
 }
 
 static bool has_node(const struct identities *who) {
@@ -116,28 +117,28 @@ static bool has_node(const struct identities *who) {
 }
 
 // Impersonation of service accounts of these names, in all its forms, and their tokens.
-static struct ir_expr *rule_becomes_account(struct lowering *lowering, const struct account_names *accounts) {
+static struct formula *rule_becomes_account(struct lowering *lowering, const struct account_names *accounts) {
     static const struct texts anybody = {0};
     static const char extended[] = "* authentication.k8s.io";
     struct arena *arena = lowering->arena;
-    struct ir_expr *named = about_names(arena, accounts->every ? &anybody : &accounts->names);
-    struct ir_expr *rule = rule_allows(lowering, "* impersonate", "*", "* serviceaccounts", named);
-    rule = ir_or(arena, rule, rule_allows(lowering, "* create", "*", "* serviceaccounts/token */token", named));
-    return ir_or(arena, rule,
-                 rule_allows(lowering, "* impersonate:serviceaccount", extended, "* serviceaccounts", named));
+    struct formula *named = about_names(arena, accounts->every ? &anybody : &accounts->names);
+    struct formula *rule = rule_allows(lowering, "* impersonate", "*", "* serviceaccounts", named);
+    rule = formula_or(arena, rule, rule_allows(lowering, "* create", "*", "* serviceaccounts/token */token", named));
+    return formula_or(arena, rule,
+                      rule_allows(lowering, "* impersonate:serviceaccount", extended, "* serviceaccounts", named));
 }
 
 // A rule of a ClusterRole says nothing of namespaces, so that the names of all of them are one list.
 static struct account_names accounts_anywhere(struct arena *arena, const struct identities *who) {
     struct account_names all = {0};
-    struct names known;
-    names_init(&known, arena);
+    struct map known;
+    map_init(&known, arena);
     for (size_t i = 0; i < who->account_count; i++) {
         const struct account_names *accounts = &who->accounts[i];
         all.every |= accounts->every;
         for (size_t j = 0; j < accounts->names.count; j++) {
-            if (names_get(&known, accounts->names.items[j])) continue;
-            names_set(&known, accounts->names.items[j], &known);
+            if (map_get(&known, accounts->names.items[j])) continue;
+            map_set(&known, accounts->names.items[j], &known);
             ARENA_PUSH(arena, all.names.items, all.names.count, accounts->names.items[j]);
         }
     }
@@ -145,10 +146,10 @@ static struct account_names accounts_anywhere(struct arena *arena, const struct 
 }
 
 // What a rule of a ClusterRole would let somebody become.
-static struct ir_expr *rule_impersonates(struct lowering *lowering, const struct identities *who) {
+static struct formula *rule_impersonates(struct lowering *lowering, const struct identities *who) {
     struct arena *arena = lowering->arena;
     const struct account_names accounts = accounts_anywhere(arena, who);
-    struct ir_expr *rule = who->account_count ? rule_becomes_account(lowering, &accounts) : NULL;
+    struct formula *rule = who->account_count ? rule_becomes_account(lowering, &accounts) : NULL;
     if (has_node(who))
         rule = either(arena, rule,
                       rule_about(lowering, "* impersonate:arbitrary-node impersonate:associated-node",
@@ -162,7 +163,7 @@ static struct ir_expr *rule_impersonates(struct lowering *lowering, const struct
                   {&who->uids, "* uids", "* authentication.k8s.io"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (!others[i].names->count) continue;
-        struct ir_expr *named = about_names(arena, others[i].names);
+        struct formula *named = about_names(arena, others[i].names);
         rule =
             either(arena, rule, rule_allows(lowering, "* impersonate", others[i].groups, others[i].resources, named));
         rule = either(
@@ -177,21 +178,21 @@ static struct ir_expr *rule_impersonates(struct lowering *lowering, const struct
 static const char rbac_group[] = "rbac.authorization.k8s.io";
 
 // The API server puts its own roles in order at every start.
-static struct ir_lock *rbac_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+static struct lock *rbac_lock(struct lowering *lowering, const struct lock *from, const char *part) {
+    struct lock *lock = derive_lock(lowering, from, part);
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     return lock;
 }
 
-static void forbid(struct lowering *lowering, const struct ast_item *item, struct ir_lock *lock,
-                   struct ir_expr *formula, const char *why) {
-    lock->requires = ir_not(lowering->arena, formula);
+static void forbid(struct lowering *lowering, const struct ast_item *item, struct lock *lock, struct formula *formula,
+                   const char *why) {
+    lock->requires = formula_not(lowering->arena, formula);
     derive_let_deployer(lowering, lock);
     derive_done(lowering, item, lock, why);
 }
 
 struct grants {
-    const struct ir_grant **items;
+    const struct grant **items;
     size_t count;
 };
 
@@ -213,11 +214,11 @@ static struct texts holder_keys(struct arena *arena, const char *policy, const s
 
 void lower_index_grants(struct lowering *lowering) {
     struct arena *arena = lowering->arena;
-    for (size_t i = 0; i < lowering->ir->grant_count; i++) {
-        const struct ir_grant *grant = lowering->ir->grants[i];
+    for (size_t i = 0; i < lowering->policies->grant_count; i++) {
+        const struct grant *grant = lowering->policies->grants[i];
         struct identities who = {0};
         for (size_t j = 0; j < grant->subject_count; j++) {
-            const struct ir_rbac_subject *subject = &grant->subjects[j];
+            const struct rbac_subject *subject = &grant->subjects[j];
             switch (subject->kind) {
             case RBAC_SERVICE_ACCOUNT:
                 texts_add(arena, &accounts_in(arena, &who, subject->namespace)->names, subject->name);
@@ -228,15 +229,15 @@ void lower_index_grants(struct lowering *lowering) {
         }
         const struct texts keys = holder_keys(arena, grant->policy, &who);
         for (size_t j = 0; j < keys.count; j++) {
-            struct grants *grants = names_get(&lowering->granted, keys.items[j]);
-            if (!grants) names_set(&lowering->granted, keys.items[j], grants = ARENA_NEW(arena, struct grants));
+            struct grants *grants = map_get(&lowering->granted, keys.items[j]);
+            if (!grants) map_set(&lowering->granted, keys.items[j], grants = ARENA_NEW(arena, struct grants));
             ARENA_PUSH(arena, grants->items, grants->count, grant);
         }
     }
 }
 
 static int compare_grants(const void *a, const void *b) {
-    const struct ir_grant *x = *(const struct ir_grant *const *)a, *y = *(const struct ir_grant *const *)b;
+    const struct grant *x = *(const struct grant *const *)a, *y = *(const struct grant *const *)b;
     return strcmp(x->name, y->name);
 }
 
@@ -246,7 +247,7 @@ static struct grants grants_to(const struct lowering *lowering, const char *poli
     struct grants found = {0};
     const struct texts keys = holder_keys(arena, policy, who);
     for (size_t i = 0; i < keys.count; i++) {
-        const struct grants *grants = names_get(&lowering->granted, keys.items[i]);
+        const struct grants *grants = map_get(&lowering->granted, keys.items[i]);
         for (size_t j = 0; grants && j < grants->count; j++)
             ARENA_PUSH(arena, found.items, found.count, grants->items[j]);
     }
@@ -258,7 +259,7 @@ static struct grants grants_to(const struct lowering *lowering, const char *poli
     return found;
 }
 
-static void forbid_bindings(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+static void forbid_bindings(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
                             const struct identities *who, const char *part) {
     static const char why[] = "it would give out what the actor may, or who it is";
     struct arena *arena = lowering->arena;
@@ -273,27 +274,28 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
     }
     const struct grants grants = grants_to(lowering, from->policy, who);
     for (size_t i = 0; i < grants.count; i++) {
-        const struct ir_grant *grant = grants.items[i];
+        const struct grant *grant = grants.items[i];
         ARENA_PUSH(arena, own.items, own.count, grant->role);
         // A ClusterRole can be given out in every namespace.
         anywhere |= grant->scope.where != IN_NAMESPACES;
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)
             texts_add(arena, &namespaces, grant->scope.namespaces[j]);
     }
-    struct ir_expr *grants_own = own.count ? derive_field_in(arena, -1, "roleRef name", &own) : NULL;
-    struct ir_expr *grants_default = derive_field_in(arena, -1, "roleRef name", &defaults);
+    struct formula *grants_own = own.count ? derive_field_in(arena, -1, "roleRef name", &own) : NULL;
+    struct formula *grants_default = derive_field_in(arena, -1, "roleRef name", &defaults);
 
-    struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
+    struct lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
     derive_target(lowering, lock, rbac_group, "clusterrolebindings");
     derive_changing(arena, lock, "roleRef");
     derive_changing(arena, lock, "subjects");
-    forbid(lowering, item, lock, grants_own ? ir_or(arena, grants_default, grants_own) : grants_default, why);
+    forbid(lowering, item, lock, grants_own ? formula_or(arena, grants_default, grants_own) : grants_default, why);
     if (!namespaces.count && !anywhere) return;
 
-    struct ir_expr *formula = grants_own;
+    struct formula *formula = grants_own;
     if (account_namespaces.count)
-        formula = either(arena, formula,
-                         ir_and(arena, derive_in(arena, IR_NAMESPACE, NULL, &account_namespaces), grants_default));
+        formula =
+            either(arena, formula,
+                   formula_and(arena, derive_in(arena, FORMULA_NAMESPACE, NULL, &account_namespaces), grants_default));
     if (!formula) return;
     lock = rbac_lock(lowering, from, arena_printf(arena, "%s rolebindings", part));
     derive_target(lowering, lock, rbac_group, "rolebindings");
@@ -305,14 +307,14 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
 
 // The default roles that impersonate are filled by aggregation, and nobody else can give these out. Into no other role
 // the controller puts such rules, whoever asks for them by labels.
-static void let_aggregate(struct lowering *lowering, struct ir_lock *lock) {
+static void let_aggregate(struct lowering *lowering, struct lock *lock) {
     struct arena *arena = lowering->arena;
     const struct texts controller =
-        words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " IR_CONTROLLER_MANAGER);
+        words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " KUBE_CONTROLLER_MANAGER);
     const struct texts roles = words(arena, "admin edit");
-    struct ir_subjects aggregation = {0};
-    struct ir_expr *formula =
-        ir_and(arena, derive_in(arena, IR_USER, NULL, &controller), derive_in(arena, IR_NAME, NULL, &roles));
+    struct subjects aggregation = {0};
+    struct formula *formula = formula_and(arena, derive_in(arena, FORMULA_USER, NULL, &controller),
+                                          derive_in(arena, FORMULA_NAME, NULL, &roles));
     ARENA_PUSH(arena, aggregation.others, aggregation.other_count, formula);
     lower_add_subjects(arena, &lock->passes, &aggregation);
     lock->exemption = EXEMPT_LIFECYCLE;
@@ -336,7 +338,7 @@ static const char *names_key(struct arena *arena, const struct account_names *ac
 }
 
 // Namespaces in which accounts of the same names are kept share a lock.
-static void forbid_roles(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+static void forbid_roles(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
                          const struct identities *who, const char *part) {
     static const char why[] = "with such a rule somebody else could act as the actor";
     struct arena *arena = lowering->arena;
@@ -345,23 +347,23 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
         struct texts namespaces;
     } **groups = NULL;
     size_t count = 0;
-    struct names known;
-    names_init(&known, arena);
+    struct map known;
+    map_init(&known, arena);
     if (who->account_count) qsort(who->accounts, who->account_count, sizeof *who->accounts, compare_accounts);
     for (size_t i = 0; i < who->account_count; i++) {
         const char *key = names_key(arena, &who->accounts[i]);
-        struct alike *alike = names_get(&known, key);
+        struct alike *alike = map_get(&known, key);
         if (!alike) {
             alike = ARENA_NEW(arena, struct alike);
             alike->first = &who->accounts[i];
-            names_set(&known, key, alike);
+            map_set(&known, key, alike);
             ARENA_PUSH(arena, groups, count, alike);
         }
         ARENA_PUSH(arena, alike->namespaces.items, alike->namespaces.count, who->accounts[i].namespace);
     }
     for (size_t i = 0; i < count; i++) {
         const struct alike *alike = groups[i];
-        struct ir_lock *lock =
+        struct lock *lock =
             rbac_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, alike->first->namespace));
         derive_target(lowering, lock, rbac_group, "roles");
         derive_namespaces(lowering, lock, alike->namespaces.items, alike->namespaces.count);
@@ -370,13 +372,13 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
     }
 }
 
-static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
                         const struct identities *who, const char *part) {
     static const char why[] = "with such a rule somebody else could act as the actor";
     struct arena *arena = lowering->arena;
-    struct ir_expr *rule = rule_impersonates(lowering, who);
+    struct formula *rule = rule_impersonates(lowering, who);
     if (!rule) return;
-    struct ir_lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
+    struct lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
     derive_target(lowering, lock, rbac_group, "clusterroles");
     derive_changing(arena, lock, "rules");
     let_aggregate(lowering, lock);
@@ -387,12 +389,12 @@ static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, 
 
 // Controllers that locks let through, if they say so.
 static void add_controllers(struct arena *arena, struct identities *who) {
-    for (size_t i = 0; i < ir_exemption_count; i++)
-        if (ir_is_account(&ir_exemptions[i]) && ir_exemptions[i].level != EXEMPT_ALWAYS)
-            add_user(arena, who, ir_exemptions[i].user);
+    for (size_t i = 0; i < kube_exemption_count; i++)
+        if (kube_exempts_account(&kube_exemptions[i]) && kube_exemptions[i].level != EXEMPT_ALWAYS)
+            add_user(arena, who, kube_exemptions[i].user);
 }
 
-void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from, bool controllers) {
+void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from, bool controllers) {
     struct identities who = {0};
     gather(lowering->arena, &from->passes, &who);
     gather(lowering->arena, &from->glass, &who);
@@ -405,21 +407,21 @@ void derive_rbac(struct lowering *lowering, const struct ast_item *item, const s
 struct seal {
     struct lowering *lowering;
     const struct ast_item *item;
-    const struct ir_lock *from;
+    const struct lock *from;
     const struct account_names *accounts;
     const char *reason; // the clause
 };
 
-static struct ir_lock *seal_part(const struct seal *seal, const char *part) {
+static struct lock *seal_part(const struct seal *seal, const char *part) {
     struct arena *arena = seal->lowering->arena;
-    struct ir_lock *lock = derive_lock(
-        seal->lowering, seal->from, arena_printf(arena, "%s %s in %s", seal->reason, part, seal->accounts->namespace));
+    struct lock *lock = derive_lock(seal->lowering, seal->from,
+                                    arena_printf(arena, "%s %s in %s", seal->reason, part, seal->accounts->namespace));
     derive_namespaces(seal->lowering, lock, &seal->accounts->namespace, 1);
     return lock;
 }
 
 // The text at the path is one of the accounts.
-static struct ir_expr *is_account(const struct seal *seal, const char *keys) {
+static struct formula *is_account(const struct seal *seal, const char *keys) {
     struct arena *arena = seal->lowering->arena;
     if (seal->accounts->every) return derive_exists(arena, -1, keys);
     return derive_field_in(arena, -1, keys, &seal->accounts->names);
@@ -427,20 +429,20 @@ static struct ir_expr *is_account(const struct seal *seal, const char *keys) {
 
 static void seal_tokens(const struct seal *seal) {
     struct arena *arena = seal->lowering->arena;
-    struct ir_lock *lock = seal_part(seal, "tokens");
+    struct lock *lock = seal_part(seal, "tokens");
     derive_target(seal->lowering, lock, "", "serviceaccounts");
-    if (!seal->accounts->every) lock->selects = derive_in(arena, IR_NAME, NULL, &seal->accounts->names);
+    if (!seal->accounts->every) lock->selects = derive_in(arena, FORMULA_NAME, NULL, &seal->accounts->names);
     lock->acts = ACT_TOKEN;
     derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
 
     lock = seal_part(seal, "secrets");
     derive_target(seal->lowering, lock, "", "secrets");
     static const char annotation[] = "kubernetes.io/service-account.name";
-    struct ir_expr *named = ir_new(arena, IR_ANNOTATION);
+    struct formula *named = formula_new(arena, FORMULA_ANNOTATION);
     named->key = annotation;
-    if (!seal->accounts->every) named = derive_in(arena, IR_ANNOTATION, annotation, &seal->accounts->names);
-    lock->requires =
-        ir_not(arena, ir_and(arena, derive_field_is(arena, -1, "type", "kubernetes.io/service-account-token"), named));
+    if (!seal->accounts->every) named = derive_in(arena, FORMULA_ANNOTATION, annotation, &seal->accounts->names);
+    lock->requires = formula_not(
+        arena, formula_and(arena, derive_field_is(arena, -1, "type", "kubernetes.io/service-account-token"), named));
     derive_changing(arena, lock, "type");
     derive_changing(arena, lock, "metadata annotations kubernetes.io/service-account.name");
     derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
@@ -449,7 +451,7 @@ static void seal_tokens(const struct seal *seal) {
 // Running as the actor, its code, and what runs inside of it.
 static void seal_pods(const struct seal *seal) {
     struct arena *arena = seal->lowering->arena;
-    struct ir_lock *lock = seal_part(seal, "pods");
+    struct lock *lock = seal_part(seal, "pods");
     derive_target(seal->lowering, lock, "", "pods");
     lock->selects = is_account(seal, "spec serviceAccountName");
     lock->denies = OP_CREATE | OP_UPDATE;
@@ -461,9 +463,9 @@ static void seal_pods(const struct seal *seal) {
 }
 
 // Pods of a template that names none run as `default`.
-static struct ir_expr *template_is_account(const struct seal *seal, const char *keys) {
+static struct formula *template_is_account(const struct seal *seal, const char *keys) {
     struct arena *arena = seal->lowering->arena;
-    if (seal->accounts->every) return ir_new(arena, IR_TRUE);
+    if (seal->accounts->every) return formula_new(arena, FORMULA_TRUE);
     struct texts names = {0};
     bool has_default = false;
     for (size_t i = 0; i < seal->accounts->names.count; i++) {
@@ -471,13 +473,13 @@ static struct ir_expr *template_is_account(const struct seal *seal, const char *
         has_default |= strcmp(seal->accounts->names.items[i], "default") == 0;
     }
     if (has_default) texts_add(arena, &names, "");
-    struct ir_expr *named = derive_field_in(arena, -1, keys, &names);
-    return has_default ? ir_or(arena, ir_not(arena, derive_exists(arena, -1, keys)), named) : named;
+    struct formula *named = derive_field_in(arena, -1, keys, &names);
+    return has_default ? formula_or(arena, formula_not(arena, derive_exists(arena, -1, keys)), named) : named;
 }
 
 static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
     struct arena *arena = seal->lowering->arena;
-    struct ir_lock *lock = seal_part(seal, part);
+    struct lock *lock = seal_part(seal, part);
     const struct texts list = words(arena, resources);
     for (size_t i = 0; i < list.count; i++) {
         const char *slash = strchr(list.items[i], '/');
@@ -485,7 +487,7 @@ static void seal_template(const struct seal *seal, const char *part, const char 
                       slash + 1);
     }
     lock->requires =
-        ir_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
+        formula_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
     derive_changing(arena, lock, template);
     derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
 }
@@ -493,14 +495,14 @@ static void seal_template(const struct seal *seal, const char *part, const char 
 // What a revision holds is kept as it was written, and read by controllers to whom the case of letters is all one. So
 // nobody can tell whose pods would be made of it.
 static void seal_revisions(const struct seal *seal) {
-    struct ir_lock *lock = seal_part(seal, "revisions");
+    struct lock *lock = seal_part(seal, "revisions");
     derive_target(seal->lowering, lock, "apps", "controllerrevisions");
     lock->denies = OP_CREATE | OP_UPDATE;
     derive_changing(seal->lowering->arena, lock, "data");
     derive_done(seal->lowering, seal->item, lock, "pods that are made of it could run as the actor");
 }
 
-static void seal_accounts(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from,
+static void seal_accounts(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
                           const struct identities *who, const char *reason) {
     for (size_t i = 0; i < who->account_count; i++) {
         const struct seal seal = {lowering, item, from, &who->accounts[i], reason};
@@ -516,27 +518,28 @@ static void seal_accounts(struct lowering *lowering, const struct ast_item *item
     }
 }
 
-void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
-    const struct ir_lock nobody = {.policy = from->policy,
-                                   .name = from->name,
-                                   .span = from->span,
-                                   .condition = ir_new(lowering->arena, IR_TRUE),
-                                   .exemption = EXEMPT_CONTROLLERS,
-                                   .mode = from->mode};
+void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct lock *from) {
+    const struct lock nobody = {.policy = from->policy,
+                                .name = from->name,
+                                .span = from->span,
+                                .condition = formula_new(lowering->arena, FORMULA_TRUE),
+                                .exemption = EXEMPT_CONTROLLERS,
+                                .mode = from->mode};
     struct identities who = {0};
     add_controllers(lowering->arena, &who);
-    for (size_t i = 0; i < ir_exemption_count; i++)
-        ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, ir_exemptions[i].user);
+    for (size_t i = 0; i < kube_exemption_count; i++)
+        ARENA_PUSH(lowering->arena, lowering->policies->sealed, lowering->policies->sealed_count,
+                   kube_exemptions[i].user);
     seal_accounts(lowering, item, &nobody, &who, "guard controllers");
 }
 
 // ---- certificates, which say who their holder is where admission cannot read it ----
 
-static struct ir_lock *certificate_lock(struct lowering *lowering, const struct ir_lock *from, const char *part) {
+static struct lock *certificate_lock(struct lowering *lowering, const struct lock *from, const char *part) {
     static const char *clients[] = {"kubernetes.io/kube-apiserver-client",
                                     "kubernetes.io/kube-apiserver-client-kubelet"};
     const struct texts signers = {clients, sizeof clients / sizeof *clients};
-    struct ir_lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, part);
     derive_target(lowering, lock, "certificates.k8s.io", "certificatesigningrequests");
     derive_let_deployer(lowering, lock);
     lock->selects = derive_field_in(lowering->arena, -1, "spec signerName", &signers);
@@ -544,13 +547,13 @@ static struct ir_lock *certificate_lock(struct lowering *lowering, const struct 
     return lock;
 }
 
-void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct ir_lock *from) {
+void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct lock *from) {
     static const char why[] = "a certificate can say that its holder is anybody";
     static const char *nodes[] = {"system:bootstrappers", "system:nodes"};
     struct arena *arena = lowering->arena;
-    const struct ir_subjects kubelets = {.groups = nodes, .group_count = sizeof nodes / sizeof *nodes};
+    const struct subjects kubelets = {.groups = nodes, .group_count = sizeof nodes / sizeof *nodes};
     // What asks for a kubelet's certificate is approved without anybody's doing.
-    struct ir_lock *lock = certificate_lock(lowering, from, "guard certificates");
+    struct lock *lock = certificate_lock(lowering, from, "guard certificates");
     lock->denies = OP_CREATE;
     lower_add_subjects(arena, &lock->passes, &kubelets);
     derive_done(lowering, item, lock, why);
@@ -577,13 +580,13 @@ void derive_certificates(struct lowering *lowering, const struct ast_item *item,
 }
 
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    struct ir_lock from = {.policy = unit->policy,
-                           .name = item->name.text,
-                           .span = item->name.span,
-                           .condition = ir_new(lowering->arena, IR_TRUE),
-                           .exemption = EXEMPT_CONTROLLERS,
-                           .mode = MODE_DENY};
-    struct ir_subjects self = {0}, by = {0};
+    struct lock from = {.policy = unit->policy,
+                        .name = item->name.text,
+                        .span = item->name.span,
+                        .condition = formula_new(lowering->arena, FORMULA_TRUE),
+                        .exemption = EXEMPT_CONTROLLERS,
+                        .mode = MODE_DENY};
+    struct subjects self = {0}, by = {0};
     lower_subjects(lowering, unit, &item->as.actor.subjects, &self);
     lower_subjects(lowering, unit, &item->as.actor.sealed_by, &by);
     lower_add_subjects(lowering->arena, &from.exclusive, &self);
@@ -591,9 +594,9 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     from.passes = from.exclusive;
     derive_roles(lowering, &from);
     for (size_t i = 0; i < self.user_count; i++)
-        ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.users[i]);
+        ARENA_PUSH(lowering->arena, lowering->policies->sealed, lowering->policies->sealed_count, self.users[i]);
     for (size_t i = 0; i < self.group_count; i++)
-        ARENA_PUSH(lowering->arena, lowering->ir->sealed, lowering->ir->sealed_count, self.groups[i]);
+        ARENA_PUSH(lowering->arena, lowering->policies->sealed, lowering->policies->sealed_count, self.groups[i]);
     struct identities who = {0};
     gather(lowering->arena, &self, &who);
     seal_accounts(lowering, item, &from, &who, "sealed");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "kubernetes/kube.h"
@@ -11,8 +12,8 @@
 
 // What an actor means, kept with its declaration.
 struct actor_meaning {
-    struct ir_subjects subjects;
-    struct ir_expr *formula;
+    struct subjects subjects;
+    struct formula *formula;
 };
 
 // Nobody writes actors of actors that deep, or that wide; written by machine, both would double with every link.
@@ -80,7 +81,7 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
 static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
 
 // The label is what messages call the subject.
-static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject,
+static struct formula *lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject,
                                      const char **ret_label) {
     struct arena *arena = lowering->arena;
     const char *name = subject->name.text, *namespace = NULL, *other = NULL;
@@ -90,14 +91,15 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
     case AST_SUBJECT_SERVICE_ACCOUNT:
         if (!lower_service_account(lowering, subject->name, &namespace, &name)) break;
         *ret_label = arena_printf(arena, "serviceaccount %s/%s", namespace, name);
-        return ir_is(arena, IR_USER, NULL, arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name));
+        return formula_is(arena, FORMULA_USER, NULL,
+                          arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name));
     case AST_SUBJECT_SERVICE_ACCOUNTS:
         if (!kube_is_dns_label(name)) {
             diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", name);
             break;
         }
         *ret_label = arena_printf(arena, "serviceaccounts %s", name);
-        return ir_is(arena, IR_GROUP, NULL, arena_printf(arena, "system:serviceaccounts:%s", name));
+        return formula_is(arena, FORMULA_GROUP, NULL, arena_printf(arena, "system:serviceaccounts:%s", name));
     case AST_SUBJECT_USER:
     case AST_SUBJECT_GROUP:
     case AST_SUBJECT_UID: {
@@ -105,7 +107,7 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
         const char *word = user ? "user" : group ? "group" : "uid";
         if (!lower_check_identity(lowering, subject->name, word)) break;
         *ret_label = arena_printf(arena, "%s %s", word, name);
-        return ir_is(arena, user ? IR_USER : group ? IR_GROUP : IR_UID, NULL, name);
+        return formula_is(arena, user ? FORMULA_USER : group ? FORMULA_GROUP : FORMULA_UID, NULL, name);
     }
     case AST_SUBJECT_ACTOR: {
         const struct actor_meaning *actor = find_actor(lowering, unit, subject->name);
@@ -128,7 +130,7 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
             break;
         }
         *ret_label = arena_printf(arena, "whoever may %s this lock", name);
-        struct ir_expr *check = ir_new(arena, IR_MAY);
+        struct formula *check = formula_new(arena, FORMULA_MAY);
         check->key = name;
         return check;
     }
@@ -136,26 +138,27 @@ static struct ir_expr *lower_subject(struct lowering *lowering, struct unit *uni
         lower_not_supported(lowering, subject->span, arena_printf(arena, "the preset '%s'", name));
         break;
     case AST_SUBJECT_AND: {
-        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
-        struct ir_expr *right = lower_subject(lowering, unit, subject->right, &other);
+        struct formula *left = lower_subject(lowering, unit, subject->left, ret_label);
+        struct formula *right = lower_subject(lowering, unit, subject->right, &other);
         if (left == right) return left;
         *ret_label = arena_printf(arena, "%s and %s", *ret_label, other);
-        return ir_and(arena, left, right);
+        return formula_and(arena, left, right);
     }
     case AST_SUBJECT_EXTRA: {
-        struct ir_expr *left = lower_subject(lowering, unit, subject->left, ret_label);
+        struct formula *left = lower_subject(lowering, unit, subject->left, ret_label);
         if (!*subject->extra_key.text)
             diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
         *ret_label =
             arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
-        return ir_and(arena, left, ir_is(arena, IR_EXTRA, subject->extra_key.text, subject->extra_value.text));
+        return formula_and(arena, left,
+                           formula_is(arena, FORMULA_EXTRA, subject->extra_key.text, subject->extra_value.text));
     }
     }
-    return ir_new(arena, IR_FALSE);
+    return formula_new(arena, FORMULA_FALSE);
 }
 
 // Whether the formula has more nodes than that; counts no further.
-static bool is_larger(const struct ir_expr *expr, size_t *left) {
+static bool is_larger(const struct formula *expr, size_t *left) {
     if (!*left) return true;
     --*left;
     for (size_t i = 0; i < expr->operand_count; i++)
@@ -164,14 +167,14 @@ static bool is_larger(const struct ir_expr *expr, size_t *left) {
 }
 
 // Sorts an alternative into exact users, exact groups and the rest.
-static void add_alternative(struct arena *arena, struct ir_subjects *subjects, struct ir_expr *formula) {
-    if (formula->kind == IR_OR) {
+static void add_alternative(struct arena *arena, struct subjects *subjects, struct formula *formula) {
+    if (formula->kind == FORMULA_OR) {
         for (size_t i = 0; i < formula->operand_count; i++) add_alternative(arena, subjects, formula->operands[i]);
-    } else if (formula->kind == IR_USER) {
+    } else if (formula->kind == FORMULA_USER) {
         ARENA_PUSH(arena, subjects->users, subjects->user_count, formula->values[0]->as.string);
-    } else if (formula->kind == IR_GROUP) {
+    } else if (formula->kind == FORMULA_GROUP) {
         ARENA_PUSH(arena, subjects->groups, subjects->group_count, formula->values[0]->as.string);
-    } else if (formula->kind != IR_FALSE) {
+    } else if (formula->kind != FORMULA_FALSE) {
         for (size_t i = 0; i < subjects->other_count; i++)
             if (subjects->others[i] == formula) return;
         ARENA_PUSH(arena, subjects->others, subjects->other_count, formula);
@@ -188,33 +191,33 @@ static void sort_names(const char **names, size_t *count) {
 }
 
 // Each label once, the first where it stands.
-static void drop_repeated(struct arena *arena, struct ir_subjects *subjects) {
-    struct names known;
-    names_init(&known, arena);
+static void drop_repeated(struct arena *arena, struct subjects *subjects) {
+    struct map known;
+    map_init(&known, arena);
     size_t kept = 0;
     for (size_t i = 0; i < subjects->label_count; i++) {
         const char *label = subjects->labels[i];
-        if (names_get(&known, label)) continue;
-        names_set(&known, label, subjects);
+        if (map_get(&known, label)) continue;
+        map_set(&known, label, subjects);
         subjects->labels[kept++] = label;
     }
     subjects->label_count = kept;
 }
 
-static void settle_subjects(struct arena *arena, struct ir_subjects *subjects) {
+static void settle_subjects(struct arena *arena, struct subjects *subjects) {
     sort_names(subjects->users, &subjects->user_count);
     sort_names(subjects->groups, &subjects->group_count);
     drop_repeated(arena, subjects);
 }
 
 void lower_subjects(struct lowering *lowering, struct unit *unit, const struct ast_subjects *list,
-                    struct ir_subjects *ret_subjects) {
+                    struct subjects *ret_subjects) {
     struct arena *arena = lowering->arena;
-    struct ir_subjects *subjects = ret_subjects;
+    struct subjects *subjects = ret_subjects;
     for (size_t i = 0; i < list->count; i++) {
         const char *label = NULL;
         const struct ast_subject *subject = list->items[i];
-        struct ir_expr *formula = lower_subject(lowering, unit, subject, &label);
+        struct formula *formula = lower_subject(lowering, unit, subject, &label);
         add_alternative(arena, subjects, formula);
         const struct actor_meaning *actor =
             subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
@@ -225,11 +228,11 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
     settle_subjects(arena, subjects);
 }
 
-static bool is_empty(const struct ir_subjects *subjects) {
+static bool is_empty(const struct subjects *subjects) {
     return !subjects->user_count && !subjects->group_count && !subjects->other_count && !subjects->label_count;
 }
 
-static void append(struct arena *arena, struct ir_subjects *all, const struct ir_subjects *added) {
+static void append(struct arena *arena, struct subjects *all, const struct subjects *added) {
     for (size_t i = 0; i < added->user_count; i++) ARENA_PUSH(arena, all->users, all->user_count, added->users[i]);
     for (size_t i = 0; i < added->group_count; i++) ARENA_PUSH(arena, all->groups, all->group_count, added->groups[i]);
     for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, all, added->others[i]);
@@ -237,28 +240,30 @@ static void append(struct arena *arena, struct ir_subjects *all, const struct ir
 }
 
 // The lists are shared by the many locks that are made of one, so they are never added to in place.
-void lower_add_subjects(struct arena *arena, struct ir_subjects *subjects, const struct ir_subjects *added) {
+void lower_add_subjects(struct arena *arena, struct subjects *subjects, const struct subjects *added) {
     if (is_empty(added)) return;
     if (is_empty(subjects)) {
         *subjects = *added;
         return;
     }
-    struct ir_subjects all = {0};
+    struct subjects all = {0};
     append(arena, &all, subjects);
     append(arena, &all, added);
     settle_subjects(arena, &all);
     *subjects = all;
 }
 
-static struct ir_expr *formula_of(struct arena *arena, const struct ir_subjects *subjects) {
-    struct ir_expr *formula = ir_new(arena, IR_OR);
+static struct formula *formula_of(struct arena *arena, const struct subjects *subjects) {
+    struct formula *formula = formula_new(arena, FORMULA_OR);
     for (size_t i = 0; i < subjects->user_count; i++)
-        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_USER, NULL, subjects->users[i]));
+        ARENA_PUSH(arena, formula->operands, formula->operand_count,
+                   formula_is(arena, FORMULA_USER, NULL, subjects->users[i]));
     for (size_t i = 0; i < subjects->group_count; i++)
-        ARENA_PUSH(arena, formula->operands, formula->operand_count, ir_is(arena, IR_GROUP, NULL, subjects->groups[i]));
+        ARENA_PUSH(arena, formula->operands, formula->operand_count,
+                   formula_is(arena, FORMULA_GROUP, NULL, subjects->groups[i]));
     for (size_t i = 0; i < subjects->other_count; i++)
         ARENA_PUSH(arena, formula->operands, formula->operand_count, subjects->others[i]);
-    return formula->operand_count == 0   ? ir_new(arena, IR_FALSE)
+    return formula->operand_count == 0   ? formula_new(arena, FORMULA_FALSE)
            : formula->operand_count == 1 ? formula->operands[0]
                                          : formula;
 }
@@ -275,7 +280,7 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
     struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
     if (lowering->nested_actors == MAX_NESTED_ACTORS) {
         diag_report(lowering->diags, DIAG_TOO_DEEP, use, "actors of actors, more than %d deep", MAX_NESTED_ACTORS);
-        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+        meaning->formula = formula_new(lowering->arena, FORMULA_FALSE);
         declaration->meaning = meaning;
         return meaning;
     }
@@ -289,8 +294,8 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
     if (is_larger(meaning->formula, &left)) {
         diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span,
                     "actor '%s' is made of more than %d parts", declaration->item->name.text, MAX_ACTOR_ATOMS);
-        meaning->subjects = (struct ir_subjects){0};
-        meaning->formula = ir_new(lowering->arena, IR_FALSE);
+        meaning->subjects = (struct subjects){0};
+        meaning->formula = formula_new(lowering->arena, FORMULA_FALSE);
     }
     declaration->meaning = meaning;
     return meaning;
@@ -305,16 +310,16 @@ static const struct actor_meaning *find_actor(struct lowering *lowering, struct 
     return declaration ? actor_of(lowering, declaration, name.span) : NULL;
 }
 
-struct ir_expr *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name) {
+struct formula *lower_actor_formula(struct lowering *lowering, struct unit *unit, struct word name) {
     const struct actor_meaning *actor = find_actor(lowering, unit, name);
-    return actor ? actor->formula : ir_new(lowering->arena, IR_FALSE);
+    return actor ? actor->formula : formula_new(lowering->arena, FORMULA_FALSE);
 }
 
 // Emits the accounts of `new`; only service accounts can be made.
 static void add_accounts(struct lowering *lowering, const struct unit *unit, const struct ast_item *item) {
     for (size_t i = 0; i < item->as.actor.subjects.count; i++) {
         const struct ast_subject *subject = item->as.actor.subjects.items[i];
-        struct ir_account *account = ARENA_NEW(lowering->arena, struct ir_account);
+        struct account *account = ARENA_NEW(lowering->arena, struct account);
         account->policy = unit->policy;
         account->span = item->span;
         if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
@@ -322,7 +327,7 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
                         "'new' makes service accounts, and this is none");
             diag_relate(lowering->diags, item->as.actor.create_at, "asked for here");
         } else if (lower_service_account(lowering, subject->name, &account->namespace, &account->name)) {
-            ARENA_PUSH(lowering->arena, lowering->ir->accounts, lowering->ir->account_count, account);
+            ARENA_PUSH(lowering->arena, lowering->policies->accounts, lowering->policies->account_count, account);
         }
     }
 }

@@ -48,25 +48,25 @@ static void add_account_groups(struct arena *arena, struct setting *setting) {
 }
 
 // Makes the requester satisfy the formula: the first alternative of a disjunction serves.
-static void become(struct lowering *lowering, struct setting *setting, const struct ir_expr *formula,
+static void become(struct lowering *lowering, struct setting *setting, const struct formula *formula,
                    struct span span) {
     struct arena *arena = lowering->arena;
     switch (formula->kind) {
-    case IR_USER: set_user(lowering, setting, formula->values[0]->as.string, span); break;
-    case IR_UID: setting->uid = formula->values[0]->as.string; break;
-    case IR_GROUP: add_group(arena, setting, formula->values[0]->as.string); break;
-    case IR_EXTRA: {
+    case FORMULA_USER: set_user(lowering, setting, formula->values[0]->as.string, span); break;
+    case FORMULA_UID: setting->uid = formula->values[0]->as.string; break;
+    case FORMULA_GROUP: add_group(arena, setting, formula->values[0]->as.string); break;
+    case FORMULA_EXTRA: {
         if (!setting->extra) setting->extra = value_map(arena);
         struct value *values = value_get(setting->extra, formula->key);
         if (!values) value_set(arena, setting->extra, formula->key, values = value_list(arena));
         value_append(arena, values, value_string(arena, formula->values[0]->as.string));
         break;
     }
-    case IR_MAY: ARENA_PUSH(arena, setting->grants, setting->grant_count, formula->key); break;
-    case IR_AND:
+    case FORMULA_MAY: ARENA_PUSH(arena, setting->grants, setting->grant_count, formula->key); break;
+    case FORMULA_AND:
         for (size_t i = 0; i < formula->operand_count; i++) become(lowering, setting, formula->operands[i], span);
         break;
-    case IR_OR: become(lowering, setting, formula->operands[0], span); break;
+    case FORMULA_OR: become(lowering, setting, formula->operands[0], span); break;
     default: break; // reported where the subject was
     }
 }
@@ -81,7 +81,7 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
                                 .namespace_terminating = setting->namespace_terminating};
     for (size_t i = 0; i < step->subjects.count; i++) {
         const struct ast_subjects one = {&step->subjects.items[i], 1};
-        struct ir_subjects subjects = {0};
+        struct subjects subjects = {0};
         lower_subjects(lowering, unit, &one, &subjects);
         const struct span span = step->subjects.items[i]->span;
         if (subjects.user_count)
@@ -218,14 +218,14 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     if (!resource) return false;
     const bool stands = *operations[i].subresource;
     const char *reached = stands ? operations[i].subresource : subresource ? subresource : "";
-    const struct ir_act *act = ir_act_of(reached);
-    bool served = !(stands && subresource) && (!*reached || catalog_list_has(resource->subresources, reached));
+    const struct kube_act *act = kube_act_of(reached);
+    bool served = !(stands && subresource) && (!*reached || text_has_word(resource->subresources, reached));
     if (act)
         served = served && act->operation == operations[i].operation;
     else if (*reached)
-        served = served && operations[i].operation == OP_UPDATE && ir_subresource_class(reached) != SUBRESOURCE_OTHER;
+        served = served && operations[i].operation == OP_UPDATE && kube_subresource_class(reached) != SUBRESOURCE_OTHER;
     else
-        served = served && catalog_list_has(resource->verbs, operations[i].verb);
+        served = served && text_has_word(resource->verbs, operations[i].verb);
     if (!served) {
         diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
                     step->resource.text, step->operation.text);
@@ -289,7 +289,7 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
     request->namespace = namespace;
     request->name = name;
-    const struct ir_act *act = ir_act_of(request->subresource);
+    const struct kube_act *act = kube_act_of(request->subresource);
     const bool binds = act && act->act == ACT_BIND;
     if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
         diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
@@ -336,7 +336,7 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     return true;
 }
 
-static void expect(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct ir_case *one) {
+static void expect(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct test_case *one) {
     one->expected = step->expectation == AST_EXPECT_ALLOWED  ? VERDICT_ALLOWED
                     : step->expectation == AST_EXPECT_DENIED ? VERDICT_DENIED
                                                              : VERDICT_WARNED;
@@ -363,8 +363,8 @@ static void report_unexpected(struct lowering *lowering, const struct ast_step *
 }
 
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    struct ir_test_block *test = ARENA_NEW(lowering->arena, struct ir_test_block);
-    *test = (struct ir_test_block){.policy = unit->policy, .title = item->name.text, .span = item->span};
+    struct test_block *test = ARENA_NEW(lowering->arena, struct test_block);
+    *test = (struct test_block){.policy = unit->policy, .title = item->name.text, .span = item->span};
     struct setting setting = {.user = "", .uid = ""};
     const struct ast_step *pending = NULL;
     struct request request = {0};
@@ -399,7 +399,7 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
                 break;
             }
             pending = NULL;
-            struct ir_case one = {.span = step->span, .step = asked, .request = request};
+            struct test_case one = {.span = step->span, .step = asked, .request = request};
             expect(lowering, unit, step, &one);
             if (usable) ARENA_PUSH(lowering->arena, test->cases, test->case_count, one);
             break;
@@ -410,5 +410,5 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
         diag_report(lowering->diags, DIAG_BAD_TEST, item->name.span, "a test without a request");
         diag_help(lowering->diags, "add an operation such as: delete pods default/my-pod");
     }
-    ARENA_PUSH(lowering->arena, lowering->ir->tests, lowering->ir->test_count, test);
+    ARENA_PUSH(lowering->arena, lowering->policies->tests, lowering->policies->test_count, test);
 }

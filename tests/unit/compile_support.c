@@ -140,47 +140,47 @@ void assert_clean(const struct compilation *compilation) {
 
 // ---- the resolved policy ----
 
-const struct ir_lock *lock_named(const struct compilation *compilation, const char *name) {
-    for (size_t i = 0; i < compilation->ir.lock_count; i++)
-        if (strcmp(compilation->ir.locks[i]->name, name) == 0) return compilation->ir.locks[i];
+const struct lock *lock_named(const struct compilation *compilation, const char *name) {
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
+        if (strcmp(compilation->policies.locks[i]->name, name) == 0) return compilation->policies.locks[i];
     show(compilation);
     fail_msg("there is no lock '%s'", name);
     return NULL;
 }
 
-const struct ir_grant *grant_named(const struct compilation *compilation, const char *name) {
-    for (size_t i = 0; i < compilation->ir.grant_count; i++)
-        if (strcmp(compilation->ir.grants[i]->name, name) == 0) return compilation->ir.grants[i];
+const struct grant *grant_named(const struct compilation *compilation, const char *name) {
+    for (size_t i = 0; i < compilation->policies.grant_count; i++)
+        if (strcmp(compilation->policies.grants[i]->name, name) == 0) return compilation->policies.grants[i];
     show(compilation);
     fail_msg("there is no grant '%s'", name);
     return NULL;
 }
 
-static const char *kind_word(enum ir_kind kind) {
+static const char *kind_word(enum formula_kind kind) {
     switch (kind) {
-    case IR_TRUE: return "true";
-    case IR_FALSE: return "false";
-    case IR_AND: return "and";
-    case IR_OR: return "or";
-    case IR_NOT: return "not";
-    case IR_LABEL: return "label";
-    case IR_ANNOTATION: return "annotation";
-    case IR_NAME: return "name";
-    case IR_NAMESPACE: return "namespace";
-    case IR_NAMESPACE_LABEL: return "namespace-label";
-    case IR_LABEL_KEY: return "label-key";
-    case IR_ANNOTATION_KEY: return "annotation-key";
-    case IR_FIELD: return "field";
-    case IR_USER: return "user";
-    case IR_UID: return "uid";
-    case IR_GROUP: return "group";
-    case IR_MAY: return "may";
-    case IR_EXTRA: return "extra";
-    case IR_RESOURCE: return "resource";
-    case IR_OPERATION: return "operation";
-    case IR_ANY: return "any";
-    case IR_ALL: return "all";
-    case IR_CEL: return "cel";
+    case FORMULA_TRUE: return "true";
+    case FORMULA_FALSE: return "false";
+    case FORMULA_AND: return "and";
+    case FORMULA_OR: return "or";
+    case FORMULA_NOT: return "not";
+    case FORMULA_LABEL: return "label";
+    case FORMULA_ANNOTATION: return "annotation";
+    case FORMULA_NAME: return "name";
+    case FORMULA_NAMESPACE: return "namespace";
+    case FORMULA_NAMESPACE_LABEL: return "namespace-label";
+    case FORMULA_LABEL_KEY: return "label-key";
+    case FORMULA_ANNOTATION_KEY: return "annotation-key";
+    case FORMULA_FIELD: return "field";
+    case FORMULA_USER: return "user";
+    case FORMULA_UID: return "uid";
+    case FORMULA_GROUP: return "group";
+    case FORMULA_MAY: return "may";
+    case FORMULA_EXTRA: return "extra";
+    case FORMULA_RESOURCE: return "resource";
+    case FORMULA_OPERATION: return "operation";
+    case FORMULA_ANY: return "any";
+    case FORMULA_ALL: return "all";
+    case FORMULA_CEL: return "cel";
     }
     return "?";
 }
@@ -197,21 +197,21 @@ static void add_value(struct text *text, const struct value *value) {
     }
 }
 
-static void add_formula(struct text *text, const struct ir_expr *expr) {
+static void add_formula(struct text *text, const struct formula *expr) {
     static const char *const states[] = {"", "old-", "new-"};
     static const char *const tests[] = {"", "in", "<", "<=", ">", ">=", "matches", "contains", "="};
     text_printf(text, "(%s%s", states[expr->state], kind_word(expr->kind));
-    if (expr->key && expr->kind != IR_CEL) text_printf(text, " %s", expr->key);
-    if (expr->kind == IR_FIELD || expr->kind == IR_ANY || expr->kind == IR_ALL) {
+    if (expr->key && expr->kind != FORMULA_CEL) text_printf(text, " %s", expr->key);
+    if (expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL) {
         text_add_char(text, ' ');
         if (expr->path.variable >= 0) text_printf(text, "$%d", expr->path.variable);
         for (size_t i = 0; i < expr->path.count; i++)
             text_printf(text, "/%s", expr->path.segments[i].key ? expr->path.segments[i].key : "[*]");
     }
-    if (expr->kind == IR_OPERATION) text_printf(text, " %u", expr->operations);
-    if (expr->test != TEST_EXISTS) text_printf(text, " %s", tests[expr->test]);
+    if (expr->kind == FORMULA_OPERATION) text_printf(text, " %u", expr->operations);
+    if (expr->compare != CMP_EXISTS) text_printf(text, " %s", tests[expr->compare]);
     for (size_t i = 0; i < expr->value_count; i++) add_value(text, expr->values[i]);
-    if (expr->kind == IR_CEL) text_printf(text, " %s", expr->cel ? cel_text(expr->cel) : "-");
+    if (expr->kind == FORMULA_CEL) text_printf(text, " %s", expr->cel ? cel_text(expr->cel) : "-");
     for (size_t i = 0; i < expr->operand_count; i++) {
         text_add_char(text, ' ');
         add_formula(text, expr->operands[i]);
@@ -221,7 +221,7 @@ static void add_formula(struct text *text, const struct ir_expr *expr) {
     text_add_char(text, ')');
 }
 
-const char *formula_text(void **state, const struct ir_expr *expr) {
+const char *formula_text(void **state, const struct formula *expr) {
     struct text text;
     text_init(&text, arena_of(state));
     if (!expr) return "-";
@@ -229,17 +229,18 @@ const char *formula_text(void **state, const struct ir_expr *expr) {
     return text_string(&text);
 }
 
-const struct ir_lock *lock_with_id(const struct compilation *compilation, const char *id) {
-    const struct ir_lock *found = NULL;
-    for (size_t i = 0; i < compilation->ir.lock_count; i++) {
-        const struct ir_lock *lock = compilation->ir.locks[i];
+const struct lock *lock_with_id(const struct compilation *compilation, const char *id) {
+    const struct lock *found = NULL;
+    for (size_t i = 0; i < compilation->policies.lock_count; i++) {
+        const struct lock *lock = compilation->policies.locks[i];
         if (strcmp(lock->id, id) != 0) continue;
         if (found) fail_msg("there are two locks with the id '%s'", id);
         found = lock;
     }
     if (found) return found;
     show(compilation);
-    for (size_t i = 0; i < compilation->ir.lock_count; i++) print_message("  %s\n", compilation->ir.locks[i]->id);
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
+        print_message("  %s\n", compilation->policies.locks[i]->id);
     fail_msg("there is no lock with the id '%s'", id);
     return NULL;
 }
@@ -248,12 +249,12 @@ const char *derived_ids(void **state, const struct compilation *compilation) {
     struct text text;
     text_init(&text, arena_of(state));
     assert_no_errors(compilation);
-    for (size_t i = 0; i < compilation->ir.lock_count; i++)
-        if (compilation->ir.locks[i]->derived) text_printf(&text, "%s\n", compilation->ir.locks[i]->id);
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
+        if (compilation->policies.locks[i]->derived) text_printf(&text, "%s\n", compilation->policies.locks[i]->id);
     return text_string(&text);
 }
 
-static void add_paths(struct text *text, const struct ir_lock *lock) {
+static void add_paths(struct text *text, const struct lock *lock) {
     for (size_t i = 0; i < lock->path_count; i++)
         for (size_t j = 0; j < lock->paths[i].count; j++) {
             const char *key = lock->paths[i].segments[j].key;
@@ -261,11 +262,11 @@ static void add_paths(struct text *text, const struct ir_lock *lock) {
         }
 }
 
-const char *facts_of(void **state, const struct ir_lock *lock) {
+const char *facts_of(void **state, const struct lock *lock) {
     struct text text;
     text_init(&text, arena_of(state));
     for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct ir_target *target = &lock->scope.targets[i];
+        const struct target *target = &lock->scope.targets[i];
         text_printf(&text, "%s%s", i ? " " : "",
                     target->resource ? catalog_name(arena_of(state), target->resource) : "*");
     }
@@ -280,11 +281,11 @@ const char *facts_of(void **state, const struct ir_lock *lock) {
         text_printf(&text, "denies%s%s%s", lock->denies & OP_CREATE ? " create" : "",
                     lock->denies & OP_UPDATE ? " update" : "", lock->denies & OP_DELETE ? " delete" : "");
         if (lock->acts) text_add_string(&text, ", acts");
-        for (size_t i = 0; i < ir_act_count; i++)
-            if (lock->acts & ir_acts[i].act) text_printf(&text, " %s", ir_acts[i].subresource);
+        for (size_t i = 0; i < kube_act_count; i++)
+            if (lock->acts & kube_acts[i].act) text_printf(&text, " %s", kube_acts[i].subresource);
         text_add_char(&text, '\n');
     }
-    if (lock->selects->kind != IR_TRUE) text_printf(&text, "selects %s\n", formula_text(state, lock->selects));
+    if (lock->selects->kind != FORMULA_TRUE) text_printf(&text, "selects %s\n", formula_text(state, lock->selects));
     if (lock->requires) text_printf(&text, "requires %s\n", formula_text(state, lock->requires));
     if (lock->path_count) {
         text_add_string(&text, "changing");
@@ -297,7 +298,7 @@ const char *facts_of(void **state, const struct ir_lock *lock) {
     return text_string(&text);
 }
 
-const char *subjects_text(void **state, const struct ir_subjects *subjects) {
+const char *subjects_text(void **state, const struct subjects *subjects) {
     struct text text;
     text_init(&text, arena_of(state));
     for (size_t i = 0; i < subjects->user_count; i++)
@@ -316,7 +317,7 @@ void assert_judged(void **state, const char *policy, const char *steps) {
     struct judged_case *cases = NULL;
     size_t count = 0;
     assert_no_errors(compilation);
-    cases_judge(arena, &compilation->ir, &cases, &count);
+    cases_judge(arena, &compilation->policies, &cases, &count);
     assert_true(count > 0);
     for (size_t i = 0; i < count; i++)
         if (!cases[i].passed)
@@ -329,7 +330,7 @@ void assert_judged(void **state, const char *policy, const char *steps) {
 struct plan *plan_of(void **state, const struct compilation *compilation) {
     struct plan *plan = ARENA_NEW(arena_of(state), struct plan);
     assert_no_errors(compilation);
-    plan_make(arena_of(state), &compilation->ir, plan);
+    plan_make(arena_of(state), &compilation->policies, plan);
     return plan;
 }
 

@@ -61,10 +61,10 @@ void assert_silent(const struct compilation *compilation, const char *code);
 void assert_no_errors(const struct compilation *compilation);
 void assert_clean(const struct compilation *compilation);
 
-const struct ir_lock *lock_named(const struct compilation *compilation, const char *name);
-const struct ir_grant *grant_named(const struct compilation *compilation, const char *name);
+const struct lock *lock_named(const struct compilation *compilation, const char *name);
+const struct grant *grant_named(const struct compilation *compilation, const char *name);
 // The only lock with the id: "l (guard namespace)".
-const struct ir_lock *lock_with_id(const struct compilation *compilation, const char *id);
+const struct lock *lock_with_id(const struct compilation *compilation, const char *id);
 // The ids of the locks that nobody wrote, in order, each on a line.
 const char *derived_ids(void **state, const struct compilation *compilation);
 // What the lock is about, on lines that are left out where they say nothing:
@@ -74,11 +74,11 @@ const char *derived_ids(void **state, const struct compilation *compilation);
 //     requires (not (field spec))
 //     changing spec status/x
 //     guards labels owners
-const char *facts_of(void **state, const struct ir_lock *lock);
+const char *facts_of(void **state, const struct lock *lock);
 // Exact names, users before groups: "user u, group g", and formulas behind them.
-const char *subjects_text(void **state, const struct ir_subjects *subjects);
+const char *subjects_text(void **state, const struct subjects *subjects);
 // The formula as text: (and (label aura in red) (not (name in a b))).
-const char *formula_text(void **state, const struct ir_expr *expr);
+const char *formula_text(void **state, const struct formula *expr);
 
 // All cases of the tests in the text pass; there is at least one.
 void assert_judged(void **state, const char *policy, const char *steps);

@@ -1,6 +1,8 @@
 // Built-in and declared resources, and the words that find them.
 #include "compile_support.h"
 
+#include "base/names.h"
+#include "base/text.h"
 #include "kubernetes/catalog.h"
 
 static struct catalog *catalog_of(void **state) {
@@ -48,10 +50,10 @@ static void knows_scope_and_subresources(void **state) {
     assert_true(catalog_find(catalog, "pods")->namespaced);
     assert_false(catalog_find(catalog, "nodes")->namespaced);
     assert_false(catalog_find(catalog, "namespaces")->namespaced);
-    assert_true(catalog_list_has(catalog_find(catalog, "pods")->subresources, "eviction"));
-    assert_true(catalog_list_has(catalog_find(catalog, "deployments")->subresources, "scale"));
-    assert_false(catalog_list_has(catalog_find(catalog, "configmaps")->subresources, "scale"));
-    assert_false(catalog_list_has(catalog_find(catalog, "bindings")->verbs, "delete"));
+    assert_true(text_has_word(catalog_find(catalog, "pods")->subresources, "eviction"));
+    assert_true(text_has_word(catalog_find(catalog, "deployments")->subresources, "scale"));
+    assert_false(text_has_word(catalog_find(catalog, "configmaps")->subresources, "scale"));
+    assert_false(text_has_word(catalog_find(catalog, "bindings")->verbs, "delete"));
 }
 
 static void knows_groups(void **state) {
@@ -115,13 +117,13 @@ static void names_are_what_the_api_server_takes(void **state) {
 
 static void lists_are_compared_word_by_word(void **state) {
     (void)state;
-    assert_true(catalog_list_has("a b c", "a"));
-    assert_true(catalog_list_has("a b c", "c"));
-    assert_true(catalog_list_has("abc", "abc"));
-    assert_false(catalog_list_has("abc", "ab"));
-    assert_false(catalog_list_has("ab", "abc"));
-    assert_false(catalog_list_has("", "a"));
-    assert_false(catalog_list_has("a b", ""));
+    assert_true(text_has_word("a b c", "a"));
+    assert_true(text_has_word("a b c", "c"));
+    assert_true(text_has_word("abc", "abc"));
+    assert_false(text_has_word("abc", "ab"));
+    assert_false(text_has_word("ab", "abc"));
+    assert_false(text_has_word("", "a"));
+    assert_false(text_has_word("a b", ""));
 }
 
 static void names_have_their_group_unless_it_is_core(void **state) {

@@ -64,14 +64,14 @@ static void a_diamond_of_includes_is_one_file(void **state) {
                       {"b.klock", "policy p\ninclude \"c.klock\"\n" LOCK_OF("b", "jonny")},
                       {"c.klock", "policy p\nactor jonny = user jonny\n" LOCK("c")});
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.lock_count, 3);
+    assert_int_equal(compilation->policies.lock_count, 3);
 }
 
 static void the_same_path_in_other_words_is_the_same_file(void **state) {
     const struct compilation *compilation = COMPILE_FILES(
         state, {"x/main.klock", "include \"./y/../a.klock\"\ninclude \"a.klock\"\n"}, {"x//a.klock", LOCK("l")});
     assert_clean(compilation);
-    assert_int_equal(compilation->ir.lock_count, 1);
+    assert_int_equal(compilation->policies.lock_count, 1);
 }
 
 static void cycles_of_includes_are_refused(void **state) {
@@ -122,7 +122,7 @@ static void files_of_one_policy_see_each_other(void **state) {
 static void two_policies_are_apart(void **state) {
     const struct compilation *compilation = COMPILE_FILES(state, {"a.klock", LOCK("l")}, {"b.klock", LOCK("l")});
     assert_clean(compilation);
-    assert_int_equal(compilation->ir.lock_count, 2);
+    assert_int_equal(compilation->policies.lock_count, 2);
     assert_int_equal(compilation->manifest.count, 4);
     object_named(compilation, "ValidatingAdmissionPolicy", "", "a-objects");
     object_named(compilation, "ValidatingAdmissionPolicy", "", "b-objects");

@@ -58,7 +58,7 @@ static void verbs_and_subjects_are_sorted_and_there_once(void **state) {
     const struct compilation *compilation =
         compile_grant(state, "user z, jonny, group g, user j", "resources pods\nnamespace a\nallow watch, get, get");
     assert_no_errors(compilation);
-    const struct ir_grant *grant = grant_named(compilation, "g");
+    const struct grant *grant = grant_named(compilation, "g");
     assert_int_equal(grant->verb_count, 2);
     assert_string_equal(grant->verbs[0], "get");
     assert_int_equal(grant->subject_count, 4);

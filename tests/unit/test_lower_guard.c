@@ -40,7 +40,7 @@ static void nothing_is_guarded_that_is_not_asked_for(void **state) {
 
 static void pods_are_not_said_to_have_ended(void **state) {
     const struct compilation *compilation = compile(state, pods_with(state, "exempt none"));
-    const struct ir_lock *lock = lock_with_id(compilation, "l (status)");
+    const struct lock *lock = lock_with_id(compilation, "l (status)");
     assert_string_equal(facts_of(state, lock),
                         "pods /status in a b\ndenies update\nselects (label k in v)\nchanging status/phase\n");
     assert_string_equal(formula_text(state, lock->condition), "(new-field /status/phase in Failed Succeeded)");
@@ -56,7 +56,7 @@ static void what_may_not_be_deleted_is_given_no_owner(void **state) {
     static const char lock[] = LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nunless label free\n%s");
     struct arena *arena = arena_of(state);
     const struct compilation *compilation = compile(state, arena_printf(arena, lock, ""));
-    const struct ir_lock *adoption = lock_with_id(compilation, "l (adoption)");
+    const struct lock *adoption = lock_with_id(compilation, "l (adoption)");
     assert_string_equal(facts_of(state, adoption), "configmaps in a\ndenies update\nselects (label k in v)\nchanging "
                                                    "metadata/ownerReferences/[*]/uid metadata/ownerReferences/[*]/kind "
                                                    "metadata/ownerReferences/[*]/name\n");
@@ -363,8 +363,8 @@ static void derived_locks_are_like_the_lock(void **state) {
                        "namespace, owners, rbac\nmessage \"of pods\"\nowner o\nticket t\n}\n" GRANT);
     assert_no_errors(compilation);
     size_t count = 0;
-    for (size_t i = 0; i < compilation->ir.lock_count; i++) {
-        const struct ir_lock *lock = compilation->ir.locks[i];
+    for (size_t i = 0; i < compilation->policies.lock_count; i++) {
+        const struct lock *lock = compilation->policies.locks[i];
         if (!lock->derived) continue;
         count++;
         assert_string_equal(lock->name, "l");
@@ -384,7 +384,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_non_null(strstr(lock->message, "owner: o"));
         assert_non_null(strstr(lock->message, "ticket: t"));
         assert_null(strstr(lock->message, "of pods"));
-        for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->policies.locks[j]->id, lock->id);
     }
     assert_int_equal(count, 12);
 }
@@ -410,7 +410,7 @@ static void conditions_about_the_request_are_kept(void **state) {
         assert_no_errors(compilation);
         assert_string_equal(formula_text(state, lock_with_id(compilation, "l (guard namespace)")->condition),
                             rows[i].kept);
-        assert_int_not_equal(lock_with_id(compilation, "l")->condition->kind, IR_TRUE);
+        assert_int_not_equal(lock_with_id(compilation, "l")->condition->kind, FORMULA_TRUE);
     }
 }
 
@@ -422,7 +422,7 @@ static void static_manifests_keep_the_policies_of_the_api(void **state) {
                         "admission-configuration (static)\nl (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     const struct compilation *compilation =
         compile_static(state, arena_printf(arena_of(state), "%sdeployer user d\n", policy));
-    const struct ir_lock *lock = lock_with_id(compilation, "admission-configuration (static)");
+    const struct lock *lock = lock_with_id(compilation, "admission-configuration (static)");
     assert_string_equal(
         facts_of(state, lock),
         "mutatingadmissionpolicies.admissionregistration.k8s.io mutatingadmissionpolicybindings.admissionregistration"
@@ -475,8 +475,8 @@ static void a_deployer_is_that_of_its_own_policy(void **state) {
     assert_no_errors(compilation);
     assert_string_equal(subjects_text(state, &lock_with_id(compilation, "l (guard rbac of the cluster)")->passes),
                         "user u");
-    assert_int_equal(compilation->ir.deployer_count, 1);
-    assert_string_equal(compilation->ir.deployers[0]->policy, "two");
+    assert_int_equal(compilation->policies.deployer_count, 1);
+    assert_string_equal(compilation->policies.deployers[0]->policy, "two");
 }
 
 static void deployers_are_one_a_policy_and_known_to_rbac(void **state) {
@@ -494,10 +494,10 @@ static void deployers_are_one_a_policy_and_known_to_rbac(void **state) {
     const struct compilation *compilation =
         compile(state, arena_printf(arena_of(state), "%sdeployer sa x/y, group g, user z\n", lock));
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.deployers[0]->account_count, 3);
-    assert_int_equal(compilation->ir.deployers[0]->accounts[0].kind, RBAC_SERVICE_ACCOUNT);
-    assert_string_equal(compilation->ir.deployers[0]->accounts[0].namespace, "x");
-    assert_string_equal(compilation->ir.deployers[0]->accounts[0].name, "y");
+    assert_int_equal(compilation->policies.deployers[0]->account_count, 3);
+    assert_int_equal(compilation->policies.deployers[0]->accounts[0].kind, RBAC_SERVICE_ACCOUNT);
+    assert_string_equal(compilation->policies.deployers[0]->accounts[0].namespace, "x");
+    assert_string_equal(compilation->policies.deployers[0]->accounts[0].name, "y");
 }
 
 // ---- may ----
@@ -509,9 +509,9 @@ static void rights_become_roles_that_nobody_holds(void **state) {
                        "label k or actor y\nexempt may unlock\n}\nactor y = may label\n");
     assert_no_errors(compilation);
     static const char *const roles[] = {"l-bypass", "l-unlock", "m-label", "m-unlock"};
-    assert_int_equal(compilation->ir.grant_count, sizeof roles / sizeof *roles);
+    assert_int_equal(compilation->policies.grant_count, sizeof roles / sizeof *roles);
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-        const struct ir_grant *grant = compilation->ir.grants[i];
+        const struct grant *grant = compilation->policies.grants[i];
         assert_string_equal(grant->name, roles[i]);
         assert_int_equal(grant->subject_count, 0);
         assert_int_equal(grant->scope.where, IN_CLUSTER);
@@ -530,7 +530,7 @@ static void a_right_that_is_asked_for_twice_is_one_role(void **state) {
         compile(state, "lock l {\nresources cm\nnamespace a\nname n\ndeny delete\nexclusive may unlock\nunless actor "
                        "x\n}\nactor x = user u and may unlock\n");
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.grant_count, 1);
+    assert_int_equal(compilation->policies.grant_count, 1);
 }
 
 // Lock and verb make up a name together.

@@ -7,7 +7,7 @@ struct row {
     const char *clauses, *code, *at;
 };
 
-static const struct ir_lock *lock_with(void **state, const char *clauses) {
+static const struct lock *lock_with(void **state, const char *clauses) {
     const struct compilation *compilation = compile_lock(state, clauses, "actor jonny = user jonny\n");
     assert_no_errors(compilation);
     return lock_named(compilation, "l");
@@ -188,7 +188,7 @@ static void dates_decide_on_the_day_of_the_compilation(void **state) {
                          rows[i].active);
         const struct compilation *compilation = compile_at(state, text, rows[i].date);
         assert_no_errors(compilation);
-        assert_int_equal(compilation->ir.lock_count, rows[i].in);
+        assert_int_equal(compilation->policies.lock_count, rows[i].in);
         assert_int_equal(count_of(compilation, "K0213"), !rows[i].in);
     }
     assert_reports(compile_at(state,
@@ -242,7 +242,7 @@ static void operations_add_up(void **state) {
 }
 
 static void when_and_unless_are_one_condition(void **state) {
-    const struct ir_lock *lock = lock_with(state, "name n\ndeny delete\nwhen label a\nunless label b or label c");
+    const struct lock *lock = lock_with(state, "name n\ndeny delete\nwhen label a\nunless label b or label c");
     assert_string_equal(formula_text(state, lock->condition),
                         "(and (label a) (not (or (label b frozen) (label c frozen))))");
     assert_string_equal(formula_text(state, lock_with(state, "name n\ndeny delete")->condition), "(true)");
@@ -274,8 +274,7 @@ static void exemptions_have_levels_and_actors(void **state) {
     assert_int_equal(lock_with(state, "name n\ndeny delete")->exemption, EXEMPT_LIFECYCLE);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt lifecycle")->exemption, EXEMPT_LIFECYCLE);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt none")->exemption, EXEMPT_NONE);
-    const struct ir_lock *lock =
-        lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
+    const struct lock *lock = lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
     assert_int_equal(lock->exemption, EXEMPT_CONTROLLERS);
     assert_int_equal(lock->passes.user_count, 2);
     assert_int_equal(lock->exclusive.user_count, 1);
@@ -292,8 +291,7 @@ static void modes_and_failures(void **state) {
 
 static void changing_metadata_is_changing_its_parts(void **state) {
     assert_int_equal(lock_with(state, "name n\ndeny update\nchanging metadata")->path_count, 4);
-    const struct ir_lock *lock =
-        lock_with(state, "name n\ndeny update\nexcept changing metadata.labels[\"a/b\"], spec");
+    const struct lock *lock = lock_with(state, "name n\ndeny update\nexcept changing metadata.labels[\"a/b\"], spec");
     assert_true(lock->all_but_paths);
     assert_int_equal(lock->path_count, 2);
     assert_string_equal(lock->paths[0].segments[2].key, "a/b");
@@ -324,8 +322,8 @@ static void messages_are_one_line_whatever_is_in_them(void **state) {
         compile(state, "lock \"a\\nb\" {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  "
                        "exclusive user \"x\\ny\"\n"
                        "  unless annotation k = \"\"\"p\nq\"\"\"\n}\n");
-    for (size_t i = 0; i < compilation->ir.lock_count; i++)
-        for (const char *c = compilation->ir.locks[i]->message; *c; c++) assert_true((unsigned char)*c >= ' ');
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
+        for (const char *c = compilation->policies.locks[i]->message; *c; c++) assert_true((unsigned char)*c >= ' ');
 }
 
 static void messages_have_an_end(void **state) {

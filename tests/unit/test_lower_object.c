@@ -118,7 +118,7 @@ static void a_lock_on_an_object_does_not_say_where_again(void **state) {
     }
 }
 
-static const struct ir_scope *scope_of(void **state, const char *clauses) {
+static const struct object_scope *scope_of(void **state, const char *clauses) {
     const struct compilation *compilation =
         compile(state, arena_printf(arena_of(state), "lock l {\n%s\n  name n\n  deny update\n}\n", clauses));
     assert_no_errors(compilation);
@@ -126,7 +126,7 @@ static const struct ir_scope *scope_of(void **state, const char *clauses) {
 }
 
 static void scopes_are_what_was_said(void **state) {
-    const struct ir_scope *scope = scope_of(state, "resources po, Deployment, pods\nnamespace b, a, b");
+    const struct object_scope *scope = scope_of(state, "resources po, Deployment, pods\nnamespace b, a, b");
     assert_int_equal(scope->where, IN_NAMESPACES);
     assert_int_equal(scope->target_count, 2);
     assert_string_equal(scope->targets[1].group, "apps");
@@ -163,11 +163,11 @@ static void several_objects_are_selected_one_by_one(void **state) {
                        " namespace y\n  labels k\n}\n"
                        "object c {\n  resources nodes\n  name m\n}\nlock l on a, b, c {\n  deny update\n}\n");
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.lock_count, 2);
-    assert_string_equal(formula_text(state, compilation->ir.locks[0]->selects),
+    assert_int_equal(compilation->policies.lock_count, 2);
+    assert_string_equal(formula_text(state, compilation->policies.locks[0]->selects),
                         "(or (and (resource in pods) (namespace in x) (name in n)) (and (resource in configmaps) "
                         "(namespace in y) (label k)))");
-    assert_string_equal(formula_text(state, compilation->ir.locks[1]->selects), "(name in m)");
+    assert_string_equal(formula_text(state, compilation->policies.locks[1]->selects), "(name in m)");
 }
 
 int main(void) {

@@ -52,7 +52,7 @@ static void accounts_are_sealed_where_they_are(void **state) {
                  "serviceaccounts in one\ndenies, acts token\nselects (name in x z)\n");
     ASSERT_FACTS(state, compilation, "a (sealed tokens in two)",
                  "serviceaccounts in two\ndenies, acts token\nselects (name in y)\n");
-    assert_int_equal(compilation->ir.lock_count, 2 * 9 + 3);
+    assert_int_equal(compilation->policies.lock_count, 2 * 9 + 3);
 }
 
 static void all_accounts_of_a_namespace_are_sealed_at_once(void **state) {
@@ -214,8 +214,8 @@ static void only_the_actor_and_those_behind_by_pass(void **state) {
     const struct compilation *compilation =
         compile(state, "actor a = sa ns/x sealed by user d, ci\nactor ci = group ci, uid 7\ndeployer user boss\n");
     assert_no_errors(compilation);
-    for (size_t i = 0; i < compilation->ir.lock_count; i++) {
-        const struct ir_lock *lock = compilation->ir.locks[i];
+    for (size_t i = 0; i < compilation->policies.lock_count; i++) {
+        const struct lock *lock = compilation->policies.locks[i];
         const bool rbac = strcmp(lock->scope.targets[0].group, "rbac.authorization.k8s.io") == 0;
         assert_string_equal(lock->name, "a");
         assert_true(lock->derived);
@@ -232,16 +232,16 @@ static void only_the_actor_and_those_behind_by_pass(void **state) {
         assert_int_equal(lock->exemption, aggregated ? EXEMPT_LIFECYCLE : EXEMPT_CONTROLLERS);
         assert_int_equal(lock->mode, MODE_DENY);
         assert_false(lock->fail_open);
-        assert_int_equal(lock->condition->kind, IR_TRUE);
+        assert_int_equal(lock->condition->kind, FORMULA_TRUE);
         assert_non_null(strstr(lock->message, "(actor a of policy test;"));
-        for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->ir.locks[j]->id, lock->id);
+        for (size_t j = 0; j < i; j++) assert_string_not_equal(compilation->policies.locks[j]->id, lock->id);
     }
 }
 
 static void accounts_are_found_by_name_and_their_pods_are_looked_up(void **state) {
     const struct compilation *compilation = compile(state, "actor a = sa ns/x sealed\n");
-    const struct ir_lock *tokens = lock_with_id(compilation, "a (sealed tokens in ns)"),
-                         *pods = lock_with_id(compilation, "a (sealed pods in ns)");
+    const struct lock *tokens = lock_with_id(compilation, "a (sealed tokens in ns)"),
+                      *pods = lock_with_id(compilation, "a (sealed pods in ns)");
     assert_int_equal(tokens->covers[SHAPE_TOKENS], COVER_BY_NAME);
     assert_int_equal(pods->covers[SHAPE_CONNECT], COVER_BY_PARAMS);
     // Static manifests have no parameters.
@@ -253,10 +253,10 @@ static void accounts_are_found_by_name_and_their_pods_are_looked_up(void **state
 static void sealed_users_are_known(void **state) {
     const struct compilation *compilation =
         compile(state, "actor a = sa ns/x, user u, group g sealed by user d\nactor b = sa ns/y\n");
-    assert_int_equal(compilation->ir.sealed_count, 3);
-    assert_string_equal(compilation->ir.sealed[0], "system:serviceaccount:ns:x");
-    assert_string_equal(compilation->ir.sealed[1], "u");
-    assert_string_equal(compilation->ir.sealed[2], "g");
+    assert_int_equal(compilation->policies.sealed_count, 3);
+    assert_string_equal(compilation->policies.sealed[0], "system:serviceaccount:ns:x");
+    assert_string_equal(compilation->policies.sealed[1], "u");
+    assert_string_equal(compilation->policies.sealed[2], "g");
 }
 
 // A lock and an actor of one name do not get into each other's way.
@@ -266,10 +266,10 @@ static void ids_are_unique_in_a_policy(void **state) {
                        "lock x {\nresources pods\nnamespace a\nlabels k=v\ndeny all\nexclusive x\nguard namespace, "
                        "owners, rbac\n}\ngrant x to x {\nresources cm\nnamespace a\nallow get\n}\n");
     assert_no_errors(compilation);
-    for (size_t i = 0; i < compilation->ir.lock_count; i++)
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(compilation->ir.locks[i]->id, compilation->ir.locks[j]->id);
-    assert_int_equal(compilation->ir.lock_count, 1 + 2 + 3 + 2 + 2 + 2 + 3 * 9 + 3);
+            assert_string_not_equal(compilation->policies.locks[i]->id, compilation->policies.locks[j]->id);
+    assert_int_equal(compilation->policies.lock_count, 1 + 2 + 3 + 2 + 2 + 2 + 3 * 9 + 3);
 }
 
 // ---- warnings and refusals ----

@@ -1,7 +1,7 @@
 // Subjects and actors → who a requester must be.
 #include "compile_support.h"
 
-static const struct ir_subjects *exclusive(void **state, const char *subjects, const char *rest) {
+static const struct subjects *exclusive(void **state, const char *subjects, const char *rest) {
     const struct compilation *compilation =
         compile_lock(state, arena_printf(arena_of(state), "  name n\n  deny delete\n  exclusive %s", subjects), rest);
     assert_no_errors(compilation);
@@ -15,7 +15,7 @@ static void assert_refused(void **state, const char *subjects, const char *code,
 }
 
 static void service_accounts_are_users_of_that_name(void **state) {
-    const struct ir_subjects *subjects = exclusive(state, "serviceaccount default/jonny-op, sa kube-system/a.b", "");
+    const struct subjects *subjects = exclusive(state, "serviceaccount default/jonny-op, sa kube-system/a.b", "");
     assert_int_equal(subjects->user_count, 2);
     assert_string_equal(subjects->users[0], "system:serviceaccount:default:jonny-op");
     assert_string_equal(subjects->users[1], "system:serviceaccount:kube-system:a.b");
@@ -24,7 +24,7 @@ static void service_accounts_are_users_of_that_name(void **state) {
 }
 
 static void names_are_sorted_and_each_is_there_once(void **state) {
-    const struct ir_subjects *subjects =
+    const struct subjects *subjects =
         exclusive(state, "user b, user a, group y, user b, serviceaccounts x, group y", "");
     assert_int_equal(subjects->user_count, 2);
     assert_string_equal(subjects->users[0], "a");
@@ -35,7 +35,7 @@ static void names_are_sorted_and_each_is_there_once(void **state) {
 }
 
 static void what_is_no_exact_name_is_a_formula(void **state) {
-    const struct ir_subjects *subjects =
+    const struct subjects *subjects =
         exclusive(state, "uid u1, sa default/a and uid u2, user b with extra scope = x and group c", "");
     assert_int_equal(subjects->user_count + subjects->group_count, 0);
     assert_int_equal(subjects->other_count, 3);
@@ -46,7 +46,7 @@ static void what_is_no_exact_name_is_a_formula(void **state) {
 }
 
 static void actors_are_what_they_are_made_of(void **state) {
-    const struct ir_subjects *subjects =
+    const struct subjects *subjects =
         exclusive(state, "both", "actor both = one, two\nactor two = group g, uid u\nactor one = user a\n");
     assert_string_equal(subjects->users[0], "a");
     assert_string_equal(subjects->groups[0], "g");
@@ -54,13 +54,13 @@ static void actors_are_what_they_are_made_of(void **state) {
 }
 
 static void a_conjunction_with_an_actor_keeps_all_its_alternatives(void **state) {
-    const struct ir_subjects *subjects = exclusive(state, "both and uid u", "actor both = user a, user b\n");
+    const struct subjects *subjects = exclusive(state, "both and uid u", "actor both = user a, user b\n");
     assert_int_equal(subjects->user_count, 0);
     assert_string_equal(formula_text(state, subjects->others[0]), "(and (or (user in a) (user in b)) (uid in u))");
 }
 
 static void messages_name_each_subject_once(void **state) {
-    const struct ir_subjects *subjects =
+    const struct subjects *subjects =
         exclusive(state, "three", "actor one = user a\nactor two = one, one, user b\nactor three = two, one, two\n");
     assert_int_equal(subjects->user_count, 2);
     assert_int_equal(subjects->label_count, 2);
@@ -145,9 +145,9 @@ static void new_makes_service_accounts(void **state) {
     const struct compilation *compilation =
         compile(state, "actor a = new sa default/x, sa other/y\nactor b = new sa default/x\n");
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.account_count, 2);
-    assert_string_equal(compilation->ir.accounts[0]->namespace, "default");
-    assert_string_equal(compilation->ir.accounts[1]->name, "y");
+    assert_int_equal(compilation->policies.account_count, 2);
+    assert_string_equal(compilation->policies.accounts[0]->namespace, "default");
+    assert_string_equal(compilation->policies.accounts[1]->name, "y");
     object_named(compilation, "ServiceAccount", "default", "x");
     assert_reports(compile(state, "actor a = new sa default/x, user y\n"), "K0305", "user y");
     assert_reports(compile(state, "actor a = new sa default/x and uid u\n"), "K0305", "sa default/x and uid u");

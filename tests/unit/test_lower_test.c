@@ -8,11 +8,11 @@ static struct compilation *compile_steps(void **state, const char *steps) {
                    arena_printf(arena_of(state), LOCK "actor jonny = sa default/jonny\ntest \"t\" {\n%s\n}\n", steps));
 }
 
-static const struct ir_case *case_of(void **state, const char *steps) {
+static const struct test_case *case_of(void **state, const char *steps) {
     const struct compilation *compilation = compile_steps(state, steps);
     assert_no_errors(compilation);
-    assert_int_equal(compilation->ir.tests[0]->case_count, 1);
-    return &compilation->ir.tests[0]->cases[0];
+    assert_int_equal(compilation->policies.tests[0]->case_count, 1);
+    return &compilation->policies.tests[0]->cases[0];
 }
 
 static void every_refusal_has_its_code_and_place(void **state) {
@@ -120,7 +120,7 @@ static void steps_are_numbered_by_request(void **state) {
         state,
         "as user u\ndelete cm default/n\nexpect denied\nexpect denied by l\ndelete cm default/m\nexpect allowed");
     assert_no_errors(compilation);
-    const struct ir_test_block *test = compilation->ir.tests[0];
+    const struct test_block *test = compilation->policies.tests[0];
     assert_int_equal(test->case_count, 3);
     assert_int_equal(test->cases[1].step, 1);
     assert_string_equal(test->cases[1].by_lock, "l");

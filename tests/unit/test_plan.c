@@ -2,6 +2,7 @@
 #include "compile_support.h"
 
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/names.h"
 
 typedef void add_lock(struct text *text, int i);
@@ -492,11 +493,11 @@ static void families_never_share_a_name(void **state) {
     // Beside the objects in two modes, evictions and bindings: of each group what is named, what is looked up, and what
     // a wildcard has.
     assert_int_equal(plan_of(state, compilation)->count, POLICIES * (4 + GROUPS * 3));
-    struct names known;
-    names_init(&known, arena);
+    struct set known;
+    set_init(&known, arena);
     for (size_t i = 0; i < compilation->manifest.count; i++) {
         const struct manifest_object *object = &compilation->manifest.objects[i];
-        if (!names_add(&known, arena_printf(arena, "%d %s", (int)object->kind, object->name)))
+        if (!set_add(&known, arena_printf(arena, "%d %s", (int)object->kind, object->name)))
             fail_msg("there are two '%s'", object->name);
     }
 }

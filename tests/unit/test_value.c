@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "data/json.h"
 #include "data/value.h"

@@ -1,0 +1,53 @@
+// Open addressing with linear probing; see map.h.
+#include "base/map.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+void map_init(struct map *map, struct arena *arena) {
+    *map = (struct map){.arena = arena};
+}
+
+// The slot that holds the name or would take it; capacity is a power of two with room left.
+static struct map_slot *slot_of(const struct map *map, const char *name) {
+    const size_t mask = map->capacity - 1;
+    for (size_t i = (size_t)text_hash(name) & mask;; i = (i + 1) & mask) {
+        struct map_slot *slot = &map->slots[i];
+        if (!slot->name || strcmp(slot->name, name) == 0) return slot;
+    }
+}
+
+void *map_get(const struct map *map, const char *name) {
+    return map->count ? slot_of(map, name)->value : NULL;
+}
+
+static void grow(struct map *map) {
+    const struct map old = *map;
+    map->capacity = old.capacity ? old.capacity * 2 : 16;
+    map->slots = ARENA_ARRAY(map->arena, struct map_slot, map->capacity);
+    for (size_t i = 0; i < old.capacity; i++)
+        if (old.slots[i].name) *slot_of(map, old.slots[i].name) = old.slots[i];
+}
+
+void map_set(struct map *map, const char *name, void *value) {
+    if (map->count * 4 >= map->capacity * 3) grow(map);
+    struct map_slot *slot = slot_of(map, name);
+    if (!slot->name) map->count++;
+    *slot = (struct map_slot){name, value};
+}
+
+void set_init(struct set *set, struct arena *arena) {
+    map_init(&set->map, arena);
+}
+
+bool set_has(const struct set *set, const char *name) {
+    return map_get(&set->map, name) != NULL;
+}
+
+bool set_add(struct set *set, const char *name) {
+    if (set_has(set, name)) return false;
+    map_set(&set->map, name, set);
+    return true;
+}

@@ -1,0 +1,96 @@
+// The tables; see facts.h.
+#include "kubernetes/facts.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "kubernetes/operations.h"
+
+const struct kube_resource_name kube_never_locked[] = {
+    {"", "events"},
+    {"admissionregistration.k8s.io", "mutatingadmissionpolicies"},
+    {"admissionregistration.k8s.io", "mutatingadmissionpolicybindings"},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicies"},
+    {"admissionregistration.k8s.io", "validatingadmissionpolicybindings"},
+    {"authentication.k8s.io", "selfsubjectreviews"},
+    {"authentication.k8s.io", "tokenreviews"},
+    {"authorization.k8s.io", "localsubjectaccessreviews"},
+    {"authorization.k8s.io", "selfsubjectaccessreviews"},
+    {"authorization.k8s.io", "selfsubjectrulesreviews"},
+    {"authorization.k8s.io", "subjectaccessreviews"},
+    {"coordination.k8s.io", "leases"},
+    {"events.k8s.io", "events"},
+};
+const size_t kube_never_locked_count = sizeof kube_never_locked / sizeof *kube_never_locked;
+
+const char *const kube_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
+const size_t kube_system_namespace_count = sizeof kube_system_namespaces / sizeof *kube_system_namespaces;
+
+const char *const kube_node_labels[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone"};
+const size_t kube_node_label_count = sizeof kube_node_labels / sizeof *kube_node_labels;
+
+const struct kube_workload kube_workloads[] = {
+#define WORKLOAD(group, api_version, plural, kind, template_labels, owns)                                              \
+    {group, api_version, plural, kind, template_labels, owns},
+#include "kubernetes/workloads.def"
+#undef WORKLOAD
+};
+const size_t kube_workload_count = sizeof kube_workloads / sizeof *kube_workloads;
+
+const struct kube_order kube_orders[] = {
+#define ORDER(exemption, group, plural, told_by, writes) {EXEMPT_##exemption, group, plural, told_by, writes},
+#include "kubernetes/orders.def"
+#undef ORDER
+};
+const size_t kube_order_count = sizeof kube_orders / sizeof *kube_orders;
+
+const struct kube_exemption kube_exemptions[] = {
+#define EXEMPT(level, user, group, namespace, resource_group, resource, subresources, operations, limit, source)       \
+    {EXEMPT_##level, user, group, namespace, resource_group, resource, subresources, operations, limit},
+#include "kubernetes/exemptions.def"
+#undef EXEMPT
+};
+const size_t kube_exemption_count = sizeof kube_exemptions / sizeof *kube_exemptions;
+
+bool kube_exempts_account(const struct kube_exemption *exemption) {
+    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
+}
+
+bool kube_exemption_is_shared(const struct kube_exemption *exemption) {
+    return kube_exempts_account(exemption) && exemption->limit != ONLY_AS_ITSELF;
+}
+
+// By their domains, and those without one. From the code of the controllers, kubelets and the API server.
+static const char controllers_domains[] =
+    "alpha.kubernetes.io apf.kubernetes.io apps.kubernetes.io batch.kubernetes.io beta.kubernetes.io "
+    "control-plane.alpha.kubernetes.io csi.volume.kubernetes.io deployment.kubernetes.io endpoints.kubernetes.io "
+    "endpointslice.kubernetes.io failure-domain.beta.kubernetes.io kube-aggregator.kubernetes.io kubernetes.io "
+    "node.alpha.kubernetes.io node.kubernetes.io pv.kubernetes.io rbac.authorization.k8s.io "
+    "rbac.authorization.kubernetes.io resource.kubernetes.io service.kubernetes.io statefulset.kubernetes.io "
+    "topology.kubernetes.io volume.beta.kubernetes.io volume.kubernetes.io volumes.kubernetes.io";
+static const char controllers_keys[] = "controller-revision-hash controller-uid job-name pod-template-generation "
+                                       "pod-template-hash";
+
+bool kube_is_controllers_key(const char *key) {
+    const char *slash = strchr(key, '/');
+    if (!slash) return text_has_word(controllers_keys, key);
+    const size_t len = (size_t)(slash - key);
+    for (const char *at = controllers_domains; *at;) {
+        const size_t word = strcspn(at, " ");
+        if (word == len && strncmp(at, key, len) == 0) return true;
+        at += word + (at[word] == ' ');
+    }
+    return false;
+}
+
+// Those of endpoints are those of their service.
+bool kube_has_taken_labels(const char *group, const char *resource) {
+    return (!*group && strcmp(resource, "endpoints") == 0) ||
+           (strcmp(group, "discovery.k8s.io") == 0 && strcmp(resource, "endpointslices") == 0);
+}
+
+// And those of replica sets are those of their deployment.
+bool kube_has_taken_annotations(const char *group, const char *resource) {
+    return kube_has_taken_labels(group, resource) ||
+           (strcmp(group, "apps") == 0 && strcmp(resource, "replicasets") == 0);
+}

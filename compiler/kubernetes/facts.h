@@ -1,0 +1,75 @@
+// Facts about control planes, as tables with their sources beside them: what locks never keep from them, what
+// controllers write, and who is let through for what.
+#ifndef KLOCK_FACTS_H
+#define KLOCK_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// The names that wildcards always leave out: leases, events, the review kinds, and policies, for which the API server
+// does not evaluate policies.
+struct kube_resource_name {
+    const char *group, *name;
+};
+extern const struct kube_resource_name kube_never_locked[];
+extern const size_t kube_never_locked_count;
+// The namespaces that `namespace *` leaves out unless they are named.
+extern const char *const kube_system_namespaces[];
+extern const size_t kube_system_namespace_count;
+
+// Whether the label or annotation is one of those that the control plane itself writes on objects that are there: what
+// is selected by it moves with it. Of the labels and annotations of such resources all are taken from elsewhere.
+bool kube_is_controllers_key(const char *key);
+bool kube_has_taken_labels(const char *group, const char *resource);
+bool kube_has_taken_annotations(const char *group, const char *resource);
+
+// What a lock lets through of the lines of exemptions.def: those of its own level, and of lower ones.
+enum exemption { EXEMPT_ALWAYS, EXEMPT_NONE = EXEMPT_ALWAYS, EXEMPT_LIFECYCLE, EXEMPT_CONTROLLERS };
+
+enum exemption_limit {
+    NO_LIMIT,
+    ONLY_TERMINATING, // while the namespace is being deleted
+    ONLY_OWNERSHIP,   // of updates those that change no more than owner references and finalizers
+    ONLY_AS_ITSELF,   // not in the name of the controller manager, which the garbage collector may have as well
+};
+
+// One line of exemptions.def: an identity of the control plane, and what of its work nobody keeps from it.
+struct kube_exemption {
+    enum exemption level;
+    const char *user;                      // exact, or a prefix where it ends with a colon
+    const char *group;                     // the group that must be there as well; NULL if none
+    const char *namespace;                 // NULL: every namespace
+    const char *resource_group, *resource; // NULL: every resource
+    const char *subresources;              // blank-separated; "" is the main resource, "*" all
+    unsigned operations;                   // of the request, so that an eviction is a create
+    enum exemption_limit limit;
+};
+extern const struct kube_exemption kube_exemptions[];
+extern const size_t kube_exemption_count;
+// Whether the identity is a service account, which may have the controller manager's name instead of its own.
+bool kube_exempts_account(const struct kube_exemption *exemption);
+bool kube_exemption_is_shared(const struct kube_exemption *exemption);
+// Clusters whose controllers run without credentials of their own know them all by this name.
+#define KUBE_CONTROLLER_MANAGER "system:kube-controller-manager"
+#define KUBE_CONTROLLERS "system:serviceaccount:kube-system:"
+// One line of workloads.def.
+struct kube_workload {
+    const char *group, *api_version, *plural, *kind;
+    const char *template_labels; // blank-separated keys
+    const char *owns;            // plural[.group], blank-separated
+};
+extern const struct kube_workload kube_workloads[];
+extern const size_t kube_workload_count;
+// One line of orders.def: what makes a controller write fields of an object.
+struct kube_order {
+    enum exemption exemption; // that lets the controller through
+    const char *group, *plural;
+    const char *told_by, *writes; // paths, blank-separated
+};
+extern const struct kube_order kube_orders[];
+extern const size_t kube_order_count;
+extern const char *const kube_node_labels[];
+extern const size_t kube_node_label_count;
+#define KUBE_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
+
+#endif

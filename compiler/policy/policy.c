@@ -1,0 +1,90 @@
+// What follows from how a lock is made; see policy.h.
+#include "policy/policy.h"
+
+#include <string.h>
+
+bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {
+    bool named = false, system = false;
+    for (size_t i = 0; i < scope->namespace_count && !named; i++) named = strcmp(scope->namespaces[i], namespace) == 0;
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        system |= strcmp(kube_system_namespaces[i], namespace) == 0;
+    switch (scope->where) {
+    case IN_CLUSTER: return false;
+    case IN_NAMESPACES: return named;
+    case IN_ANY_NAMESPACE: return named || !system;
+    case IN_LABELED_NAMESPACES: break;
+    }
+    return true;
+}
+
+bool scope_has_wildcard(const struct object_scope *scope) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource) return true;
+    return false;
+}
+
+bool lock_guards_condition(const struct lock *lock) {
+    return !formula_is_immutable(lock->condition) && !formula_has_cel(lock->condition);
+}
+
+bool lock_sees_replicas(const struct lock *lock) {
+    bool named = false;
+    for (size_t i = 0; i < lock->path_count && !named; i++) {
+        const struct field_path *path = &lock->paths[i];
+        const bool spec = path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+        named = (spec && path->count == 1) || path_is_replicas(path);
+    }
+    return !lock->path_count || named != lock->all_but_paths;
+}
+
+bool lock_sees_metadata(const struct lock *lock) {
+    if (lock->scope.subresource || !((lock->denies & OP_UPDATE) || lock->requires)) return false;
+    bool sees = !lock->path_count || lock->all_but_paths;
+    for (size_t i = 0; i < lock->path_count && !sees; i++) sees = path_is_metadata(&lock->paths[i]);
+    return sees;
+}
+
+bool lock_requires_replicas(const struct lock *lock) {
+    if (!lock->requires || !lock_sees_replicas(lock)) return false;
+    bool reads = !lock->ratchets;
+    for (size_t i = 0; i < formula_part_count(lock->requires) && !reads; i++) {
+        const struct formula *part = formula_part(lock->requires, i);
+        reads = !formula_ratchets(part) || formula_reads_replicas(part);
+    }
+    return reads;
+}
+
+bool lock_asks_authorizer(const struct lock *lock) {
+    size_t count = formula_count_checks(lock->selects) + formula_count_checks(lock->condition) +
+                   formula_count_checks(lock->requires);
+    for (size_t i = 0; i < lock->passes.other_count; i++) count += formula_count_checks(lock->passes.others[i]);
+    for (size_t i = 0; i < lock->glass.other_count; i++) count += formula_count_checks(lock->glass.others[i]);
+    return count > 0;
+}
+
+bool lock_records_glass(const struct lock *lock) {
+    if (!lock->glass.user_count && !lock->glass.group_count && !lock->glass.other_count) return false;
+    if (lock->mode & MODE_DENY) return true;
+    return !formula_has_cel(lock->selects) && !formula_has_cel(lock->condition) && !formula_has_cel(lock->requires);
+}
+
+static bool path_reads_fields(const struct field_path *path) {
+    return path->variable < 0 && !path_is_metadata(path);
+}
+
+static bool formula_reads_fields(const struct formula *expr) {
+    if (expr->kind == FORMULA_CEL) return true;
+    if ((expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL) &&
+        path_reads_fields(&expr->path))
+        return true;
+    for (size_t i = 0; i < expr->operand_count; i++)
+        if (formula_reads_fields(expr->operands[i])) return true;
+    return false;
+}
+
+bool lock_reads_fields(const struct lock *lock) {
+    for (size_t i = 0; i < lock->path_count; i++)
+        if (path_reads_fields(&lock->paths[i])) return true;
+    return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
+           (lock->requires && formula_reads_fields(lock->requires));
+}

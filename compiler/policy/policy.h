@@ -1,0 +1,172 @@
+// The resolved policies: what locks, grants and accounts mean, as plain data. No syntax, no CEL, no YAML. `decide`
+// reads it offline and `plan` turns it into objects; the two are held against each other by the tests.
+#ifndef KLOCK_POLICY_H
+#define KLOCK_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/span.h"
+#include "kubernetes/facts.h"
+#include "kubernetes/operations.h"
+#include "policy/formula.h"
+#include "policy/request.h"
+
+// ---- who ----
+
+struct subjects {
+    const char **users, **groups; // exact names, sorted, each once
+    size_t user_count, group_count;
+    struct formula **others; // everything that is not one exact name
+    size_t other_count;
+    const char **labels; // for messages, in source order: "serviceaccount default/jonny-op"
+    size_t label_count;
+};
+
+// ---- what ----
+
+struct resource; // catalog.h
+
+// One resource of a lock or grant, or a family of them.
+struct target {
+    const char *group;               // NULL: every group
+    const char *name;                // plural; NULL: every resource of the group
+    const char *version;             // as written; NULL: every version
+    const char *subresource;         // NULL: the objects themselves
+    const struct resource *resource; // NULL for wildcards
+    bool implied;                    // a subresource that the policy does not name
+    struct span span;
+};
+
+enum where { IN_CLUSTER, IN_NAMESPACES, IN_ANY_NAMESPACE, IN_LABELED_NAMESPACES };
+
+struct object_scope {
+    struct target *targets, *excepts;
+    size_t target_count, except_count;
+    const char *subresource; // the one that carries the whole object and that the lock is about; NULL: the objects
+    enum where where;
+    const char **namespaces; // sorted; with IN_ANY_NAMESPACE the system namespaces that are named beside `*`
+    size_t namespace_count;
+    struct formula *namespace_selector; // with IN_LABELED_NAMESPACES
+};
+
+// How a lock reaches requests that carry nothing of the object but its name.
+enum cover {
+    COVER_NONE,
+    COVER_BY_NAME,   // the request's name is all that the selection needs
+    COVER_BY_PARAMS, // the API server looks the object up: every such object of the namespace is a parameter
+};
+
+enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
+
+// One of the objects that a lock is on.
+struct lock_object {
+    struct object_scope scope;
+    struct formula *selects;
+};
+
+struct lock {
+    const char *policy, *name;
+    bool keeps_output; // what the policy itself emits is under it
+    bool derived;      // added by a guard, a cascade or a sealed actor
+    bool implied;      // on the status of custom resources, which the policy locks without naming it
+    const char *id;    // unique among the locks of a policy and scope: the name, and for what guards add, which guard
+    struct span span;
+    struct object_scope scope;
+    unsigned denies;           // operations on the object; 0 with a bare `require`
+    unsigned acts;             // what is denied through subresources that carry nothing of it
+    struct formula *selects;   // the object clauses
+    struct lock_object *parts; // of a lock on several objects, each by itself; they are joined in scope and selects
+    size_t part_count;         // 0 where there is but one
+    struct formula *condition; // `when` and not `unless`
+    struct formula *requires;  // NULL if none; its SELF is the new object
+    bool ratchets;             // what breaks the requirement already is let live: see formula_ratchets
+    struct field_path *paths;  // of `changing` / `except changing`
+    size_t path_count;
+    bool all_but_paths;
+    struct subjects exclusive; // in messages
+    struct subjects passes;    // exclusive and exempt actors
+    struct subjects glass;     // break-glass actors
+    enum exemption exemption;
+    bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
+                                    // nor may that of an exempt one, but by what it is there to write
+    bool guard_label_in;            // nor put somebody else's object into it
+    bool guard_owners;              // nor change its owners; and the garbage collector may not delete it
+    enum cover covers[SHAPE_COUNT]; // how each shape is reached; the objects themselves always are
+    unsigned mode;
+    bool fail_open;
+    const char *message; // what a refused requester reads, one line
+};
+
+// ---- grants ----
+
+struct grant {
+    const char *policy, *name;
+    const char *role; // what the objects made of it are called
+    struct span span;
+    struct object_scope scope;
+    const char **names; // resourceNames, sorted
+    size_t name_count;
+    const char **verbs; // sorted
+    size_t verb_count;
+    struct rbac_subject {
+        enum { RBAC_SERVICE_ACCOUNT, RBAC_USER, RBAC_GROUP } kind;
+        const char *namespace, *name; // namespace of service accounts only
+    } * subjects;
+    size_t subject_count;
+};
+
+struct account {
+    const char *policy, *namespace, *name;
+    struct span span;
+};
+
+// Who applies what is written for a policy.
+struct deployer {
+    const char *policy;
+    struct span span;
+    struct subjects subjects;
+    struct rbac_subject *accounts; // the same, as RBAC names them
+    size_t account_count;
+};
+
+// ---- all of it ----
+
+struct policies {
+    // All sorted: by policy, then by name (accounts by namespace and name, tests by place).
+    struct lock **locks;
+    struct grant **grants;
+    struct account **accounts;
+    struct test_block **tests;
+    size_t lock_count, grant_count, account_count, test_count;
+    struct deployer **deployers; // by policy
+    size_t deployer_count;
+    const char **sealed; // users that nobody else can become, and groups of accounts
+    size_t sealed_count;
+};
+
+// Whether some target is a family of resources.
+bool scope_has_wildcard(const struct object_scope *scope);
+
+// Whether something in the namespace can be in the scope.
+bool scope_may_be_in(const struct object_scope *scope, const char *namespace);
+// Whether the lock requires something that a write to scale could break.
+bool lock_requires_replicas(const struct lock *lock);
+
+// Whether the label guard looks at the condition as well: it reads what an UPDATE could change, in our own words.
+bool lock_guards_condition(const struct lock *lock);
+
+// Whether the lock is about changes of spec.replicas, all that a write to scale changes.
+bool lock_sees_replicas(const struct lock *lock);
+// Whether the lock selects by, or looks at changes of, anything but metadata.
+bool lock_reads_fields(const struct lock *lock);
+// Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.
+bool lock_sees_metadata(const struct lock *lock);
+
+bool lock_asks_authorizer(const struct lock *lock);
+
+// Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the
+// mode is, so that locks that refuse nobody leave it out when one of their CEL expressions could fail.
+bool lock_records_glass(const struct lock *lock);
+
+#endif
