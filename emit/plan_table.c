@@ -14,44 +14,6 @@
 
 // ---- structure: everything about a lock but its constants, as text ----
 
-// With its length, so that no text can look like two, or like a part of the structure.
-static void add_text(struct text *text, const char *part) {
-    text_printf(text, "%zu:%s", strlen(part), part);
-}
-
-static void add_path(struct text *text, const struct field_path *path) {
-    text_printf(text, "%d", path->variable);
-    for (size_t i = 0; i < path->count; i++) {
-        text_add_char(text, '/');
-        if (path->segments[i].key)
-            add_text(text, path->segments[i].key);
-        else
-            text_add_char(text, '*');
-    }
-}
-
-static char type_letter(const struct formula *expr) {
-    bool strings = true;
-    for (size_t i = 0; i < expr->value_count; i++) strings &= expr->values[i]->kind == VALUE_STRING;
-    return strings ? 's' : 'n';
-}
-
-static void add_structure(struct text *text, const struct formula *expr) {
-    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->frozen,
-                expr->operations);
-    if (expr->quantity) text_add_string(text, " quantity");
-    if (expr->is_text) text_add_string(text, " text");
-    if (expr->not_of_node) text_add_string(text, " others");
-    text_add_char(text, ' ');
-    if (expr->key) add_text(text, expr->key);
-    if (expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL)
-        add_path(text, &expr->path);
-    if (expr->value_count) text_add_char(text, type_letter(expr));
-    if (expr->kind == FORMULA_CEL && expr->cel) add_text(text, cel_text(expr->cel));
-    for (size_t i = 0; i < expr->operand_count; i++) add_structure(text, expr->operands[i]);
-    text_add_char(text, ')');
-}
-
 static void add_targets(struct text *text, const struct target *targets, size_t count) {
     for (size_t i = 0; i < count; i++)
         text_printf(text, " %s.%s", targets[i].name ? targets[i].name : "*", targets[i].group ? targets[i].group : "*");
@@ -71,33 +33,23 @@ const char *plan_structure(struct arena *arena, const struct lock *lock) {
     for (size_t i = 0; lock->scope.where == IN_ANY_NAMESPACE && i < lock->scope.namespace_count; i++)
         text_printf(&text, " %s", lock->scope.namespaces[i]);
     text_add_char(&text, '|');
-    if (lock->scope.namespace_selector) add_structure(&text, lock->scope.namespace_selector);
-    add_structure(&text, lock->selects);
-    add_structure(&text, lock->condition);
-    if (lock->requires) add_structure(&text, lock->requires);
+    if (lock->scope.namespace_selector) formula_print(&text, lock->scope.namespace_selector, FORMULA_SKELETON);
+    formula_print(&text, lock->selects, FORMULA_SKELETON);
+    formula_print(&text, lock->condition, FORMULA_SKELETON);
+    if (lock->requires) formula_print(&text, lock->requires, FORMULA_SKELETON);
     for (size_t i = 0; i < lock->path_count; i++) {
         text_add_char(&text, ' ');
-        add_path(&text, &lock->paths[i]);
+        path_print(&text, &lock->paths[i]);
     }
     text_add_char(&text, '|');
-    for (size_t i = 0; i < lock->passes.other_count; i++) add_structure(&text, lock->passes.others[i]);
+    for (size_t i = 0; i < lock->passes.other_count; i++)
+        formula_print(&text, lock->passes.others[i], FORMULA_SKELETON);
     text_printf(&text, "|%d", lock->glass.user_count + lock->glass.group_count + lock->glass.other_count > 0);
-    for (size_t i = 0; i < lock->glass.other_count; i++) add_structure(&text, lock->glass.others[i]);
+    for (size_t i = 0; i < lock->glass.other_count; i++) formula_print(&text, lock->glass.others[i], FORMULA_SKELETON);
     return text_string(&text);
 }
 
 // ---- the model ----
-
-static struct formula *copy_expr(struct arena *arena, const struct formula *expr) {
-    if (!expr) return NULL;
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, copy_expr(arena, expr->operands[i]));
-    return copy;
-}
 
 static void copy_subjects(struct arena *arena, struct subjects *subjects) {
     struct formula **others = subjects->others;
@@ -105,16 +57,16 @@ static void copy_subjects(struct arena *arena, struct subjects *subjects) {
     subjects->others = NULL;
     subjects->other_count = 0;
     for (size_t i = 0; i < count; i++)
-        ARENA_PUSH(arena, subjects->others, subjects->other_count, copy_expr(arena, others[i]));
+        ARENA_PUSH(arena, subjects->others, subjects->other_count, formula_copy(arena, others[i]));
 }
 
 static struct lock *copy_lock(struct arena *arena, const struct lock *lock) {
     struct lock *copy = ARENA_NEW(arena, struct lock);
     *copy = *lock;
-    copy->scope.namespace_selector = copy_expr(arena, lock->scope.namespace_selector);
-    copy->selects = copy_expr(arena, lock->selects);
-    copy->condition = copy_expr(arena, lock->condition);
-    copy->requires = copy_expr(arena, lock->requires);
+    copy->scope.namespace_selector = formula_copy(arena, lock->scope.namespace_selector);
+    copy->selects = formula_copy(arena, lock->selects);
+    copy->condition = formula_copy(arena, lock->condition);
+    copy->requires = formula_copy(arena, lock->requires);
     copy_subjects(arena, &copy->passes);
     copy_subjects(arena, &copy->glass);
     return copy;
@@ -210,8 +162,8 @@ static void set_resources(struct arena *arena, struct plan_column *column, size_
 
 static enum plan_type column_type(const struct formula *atom) {
     if (atom->compare == CMP_IN && (atom->kind != FORMULA_GROUP && atom->kind != FORMULA_EXTRA))
-        return type_letter(atom) == 's' ? PLAN_STRINGS : PLAN_SCALARS;
-    return type_letter(atom) == 's' ? PLAN_STRING : PLAN_NUMBER;
+        return formula_has_texts(atom) ? PLAN_STRINGS : PLAN_SCALARS;
+    return formula_has_texts(atom) ? PLAN_STRING : PLAN_NUMBER;
 }
 
 static void fill_columns(struct arena *arena, struct plan_table *table, enum shape shape) {
@@ -260,7 +212,7 @@ enum { MAX_KEYS_OF_LOCK = 256 };
 static bool is_plain_text_path(const struct formula *atom) {
     for (size_t i = 0; i < atom->path.count; i++)
         if (!atom->path.segments[i].key) return false;
-    return atom->path.variable < 0 && !atom->frozen && type_letter(atom) == 's';
+    return atom->path.variable < 0 && !atom->frozen && formula_has_texts(atom);
 }
 
 // Atoms that stand alone in the conjunction and name exact texts. Labels, names and namespaces have no slash, so that

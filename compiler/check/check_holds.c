@@ -96,45 +96,11 @@ struct lock_object check_part(const struct lock *lock, size_t index) {
     return lock->part_count ? lock->parts[index] : (struct lock_object){lock->scope, lock->selects};
 }
 
-// ---- formulas as text ----
-
-// With its length, so that no text can look like two.
-static void add_part(struct text *text, const char *part) {
-    text_printf(text, " %zu:%s", strlen(part), part);
-}
-
-static void add_constant(struct text *text, const struct value *value) {
-    switch (value->kind) {
-    case VALUE_STRING: add_part(text, value->as.string); break;
-    case VALUE_BOOL: text_add_string(text, value->as.boolean ? " true" : " false"); break;
-    case VALUE_INT: text_printf(text, " %lld", (long long)value->as.integer); break;
-    case VALUE_DOUBLE: text_printf(text, " %.17g!", value->as.number); break;
-    case VALUE_NULL:
-    case VALUE_LIST:
-    case VALUE_MAP: break; // no constant is one
-    }
-}
-
-// The same text exactly for formulas that are built alike.
-static void add_formula(struct text *text, const struct formula *expr) {
-    text_printf(text, "(%d %d %d %u %d%d%d %d", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->operations,
-                expr->frozen, expr->quantity, expr->is_text, expr->path.variable);
-    if (expr->key) add_part(text, expr->key);
-    for (size_t i = 0; i < expr->path.count; i++) {
-        text_add_char(text, '/');
-        if (expr->path.segments[i].key) add_part(text, expr->path.segments[i].key);
-    }
-    for (size_t i = 0; i < expr->value_count; i++) add_constant(text, expr->values[i]);
-    if (expr->cel) add_part(text, cel_text(expr->cel));
-    for (size_t i = 0; i < expr->operand_count; i++) add_formula(text, expr->operands[i]);
-    text_add_char(text, ')');
-}
-
 const char *check_formula(struct arena *arena, const struct formula *expr) {
     if (expr->kind == FORMULA_TRUE) return "";
     struct text text;
     text_init(&text, arena);
-    add_formula(&text, expr);
+    formula_print(&text, expr, FORMULA_WHOLE);
     return text_string(&text);
 }
 

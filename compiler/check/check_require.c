@@ -143,34 +143,36 @@ static struct field_path below(struct arena *arena, const char *template, const 
     return (struct field_path){.variable = -1, .segments = segments, .count = count};
 }
 
+static struct formula *ask_template(struct arena *arena, struct formula *part, const void *template) {
+    if (formula_compares_readings(part)) return NULL;
+    switch (part->kind) {
+    case FORMULA_LABEL:
+    case FORMULA_ANNOTATION: {
+        const struct segment segments[] = {
+            {.key = "metadata"}, {.key = part->kind == FORMULA_LABEL ? "labels" : "annotations"}, {.key = part->key}};
+        const struct field_path path = {.variable = -1, .segments = segments, .count = 3};
+        if (part->quantity || (part->value_count && part->values[0]->kind != VALUE_STRING)) return NULL;
+        part->kind = FORMULA_FIELD;
+        part->key = NULL;
+        part->path = below(arena, template, &path);
+        return part;
+    }
+    case FORMULA_FIELD:
+    case FORMULA_ANY:
+    case FORMULA_ALL:
+        if (part->path.variable < 0) part->path = below(arena, template, &part->path);
+        return part;
+    case FORMULA_AND:
+    case FORMULA_OR:
+    case FORMULA_NOT:
+    case FORMULA_TRUE: return part;
+    default: return NULL;
+    }
+}
+
 // The formula about what is made, asked of the template; NULL where the template does not tell.
 static struct formula *of_template(struct arena *arena, const struct formula *expr, const char *template) {
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    const bool quantifier = expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL;
-    if (formula_compares_readings(expr)) return NULL;
-    if (expr->kind == FORMULA_LABEL || expr->kind == FORMULA_ANNOTATION) {
-        const struct segment segments[] = {
-            {.key = "metadata"}, {.key = expr->kind == FORMULA_LABEL ? "labels" : "annotations"}, {.key = expr->key}};
-        const struct field_path path = {.variable = -1, .segments = segments, .count = 3};
-        if (expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING)) return NULL;
-        copy->kind = FORMULA_FIELD;
-        copy->key = NULL;
-        copy->path = below(arena, template, &path);
-    } else if (expr->kind == FORMULA_FIELD || quantifier) {
-        if (expr->path.variable < 0) copy->path = below(arena, template, &expr->path);
-    } else if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR && expr->kind != FORMULA_NOT &&
-               expr->kind != FORMULA_TRUE) {
-        return NULL;
-    }
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++) {
-        struct formula *operand = of_template(arena, expr->operands[i], template);
-        if (!operand) return NULL;
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
-    }
-    return copy;
+    return formula_map(arena, expr, ask_template, template);
 }
 
 static bool has_namespace(const struct object_scope *scope, const char *namespace) {

@@ -9,27 +9,20 @@
 
 // ---- owners: what is given one that is gone goes after it ----
 
-// The condition as it is for whoever would delete the object; NULL where that cannot be asked of an update.
-static struct formula *as_deletion(struct arena *arena, const struct formula *expr) {
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    if (copy->kind == FORMULA_CEL || copy->state == STATE_NEW) return NULL;
-    if (copy->kind == FORMULA_OPERATION)
-        return formula_new(arena, copy->operations & OP_DELETE ? FORMULA_TRUE : FORMULA_FALSE);
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++) {
-        struct formula *operand = as_deletion(arena, expr->operands[i]);
-        if (!operand) return NULL;
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
-    }
-    return copy;
+static struct formula *delete_instead(struct arena *arena, struct formula *part, const void *context) {
+    (void)context;
+    if (part->kind == FORMULA_CEL || part->state == STATE_NEW) return NULL;
+    if (part->kind != FORMULA_OPERATION) return part;
+    return formula_new(arena, part->operations & OP_DELETE ? FORMULA_TRUE : FORMULA_FALSE);
 }
 
-static bool asks_operation(const struct formula *expr) {
-    bool asks = expr->kind == FORMULA_OPERATION;
-    for (size_t i = 0; i < expr->operand_count && !asks; i++) asks = asks_operation(expr->operands[i]);
-    return asks;
+// The condition as it is for whoever would delete the object; NULL where that cannot be asked of an update.
+static struct formula *as_deletion(struct arena *arena, const struct formula *expr) {
+    return formula_map(arena, expr, delete_instead, NULL);
+}
+
+static bool asks_operation(const struct formula *part) {
+    return part->kind == FORMULA_OPERATION;
 }
 
 // Of the same objects, when they may not be deleted.
@@ -149,7 +142,8 @@ void derive_around(struct lowering *lowering, const struct guarded *guarded, con
     guard_counters(lowering, guarded, from, part(lowering, around, "counters"), false);
     guard_counters(lowering, guarded, from, part(lowering, around, "clock"), true);
     guard_surplus(lowering, guarded, from, part(lowering, around, "surplus"));
-    if ((from->denies & OP_UPDATE) && !from->path_count && !asks_operation(from->condition)) return; // it says the rest
+    if ((from->denies & OP_UPDATE) && !from->path_count && !formula_any(from->condition, asks_operation))
+        return; // it says the rest
     guard_adoption(lowering, guarded, from, part(lowering, around, "adoption"));
     guard_deadline(lowering, guarded, from, "", "pods", "spec activeDeadlineSeconds",
                    part(lowering, around, "deadline"));

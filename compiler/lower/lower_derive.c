@@ -77,15 +77,13 @@ struct formula *derive_any(struct arena *arena, const char *keys, struct formula
 
 // ---- locks ----
 
-static bool names_object(const struct formula *expr) {
-    bool names = expr->kind == FORMULA_NAME || expr->kind == FORMULA_NAMESPACE || expr->kind == FORMULA_NAMESPACE_LABEL;
-    for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_object(expr->operands[i]);
-    return names;
+static bool names_object(const struct formula *part) {
+    return part->kind == FORMULA_NAME || part->kind == FORMULA_NAMESPACE || part->kind == FORMULA_NAMESPACE_LABEL;
 }
 
 // Whether the formula can be asked of a request for any object.
 static bool is_about_request(const struct formula *expr) {
-    return formula_needs_name_only(expr) && !names_object(expr);
+    return formula_needs_name_only(expr) && !formula_any(expr, names_object);
 }
 
 struct lock *derive_lock(struct lowering *lowering, const struct lock *from, const char *part) {

@@ -264,29 +264,21 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
 
 // ---- guard labels: a selection by the replicas, which /scale writes without any update of the object ----
 
-static bool reads_replicas(const struct formula *expr) {
-    if (expr->kind == FORMULA_FIELD && path_is_replicas(&expr->path)) return true;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (reads_replicas(expr->operands[i])) return true;
-    return false;
+static bool reads_replicas(const struct formula *part) {
+    return part->kind == FORMULA_FIELD && path_is_replicas(&part->path);
 }
 
-static struct formula *of_new(struct arena *arena, const struct formula *expr) {
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    if (!expr->frozen) copy->state = STATE_NEW;
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, of_new(arena, expr->operands[i]));
-    return copy;
+static struct formula *read_new(struct arena *arena, struct formula *part, const void *context) {
+    (void)arena, (void)context;
+    if (!part->frozen) part->state = STATE_NEW;
+    return part;
 }
 
 static void guard_replicas(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                            const struct object_scope *scope, struct formula *selects, const char *part) {
     struct arena *arena = lowering->arena;
     if (!from->guard_labels || (from->acts & ACT_SCALE) || !(lower_acts_in(scope) & ACT_SCALE) ||
-        !(reads_replicas(selects) || reads_replicas(from->condition)))
+        !(formula_any(selects, reads_replicas) || formula_any(from->condition, reads_replicas)))
         return;
     struct lock *lock = derive_lock(lowering, from, part);
     lock->scope = *scope;
@@ -294,7 +286,8 @@ static void guard_replicas(struct lowering *lowering, const struct guarded *guar
     lock->selects = selects;
     lock->acts = ACT_SCALE;
     struct formula *holds = formula_and(arena, selects, from->condition);
-    lock->condition = formula_and(arena, from->condition, formula_not(arena, of_new(arena, holds)));
+    lock->condition =
+        formula_and(arena, from->condition, formula_not(arena, formula_map(arena, holds, read_new, NULL)));
     derive_done(lowering, guarded->item, lock, "the lock would no longer select it");
 }
 
@@ -340,32 +333,29 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
 
 // ---- guard owners, cascade: workloads and what they own ----
 
+// A label becomes the field below the path of the labels.
+static struct formula *ask_template(struct arena *arena, struct formula *part, const void *labels) {
+    if (part->kind != FORMULA_LABEL) return part;
+    const struct field_path above = derive_path(arena, -1, labels);
+    struct segment *segments = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < above.count; i++) ARENA_PUSH(arena, segments, count, above.segments[i]);
+    const struct segment key = {.key = part->key};
+    ARENA_PUSH(arena, segments, count, key);
+    part->kind = FORMULA_FIELD;
+    part->key = NULL;
+    part->path = (struct field_path){.variable = -1, .segments = segments, .count = count};
+    // Other comparisons ask of a field what they ask of a label.
+    part->is_text =
+        part->operand_count || part->quantity || (part->value_count && part->values[0]->kind != VALUE_STRING);
+    for (size_t i = 0; i < part->operand_count; i++)
+        part->operands[i]->is_text = part->operands[i]->kind == FORMULA_FIELD;
+    return part;
+}
+
 // The selection, asked of the labels at the path.
 static struct formula *of_template(struct arena *arena, const struct formula *expr, const char *labels) {
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    if (copy->kind == FORMULA_LABEL) {
-        const struct field_path above = derive_path(arena, -1, labels);
-        struct segment *segments = NULL;
-        size_t count = 0;
-        for (size_t i = 0; i < above.count; i++) ARENA_PUSH(arena, segments, count, above.segments[i]);
-        const struct segment key = {.key = copy->key};
-        ARENA_PUSH(arena, segments, count, key);
-        copy->kind = FORMULA_FIELD;
-        copy->key = NULL;
-        copy->path = (struct field_path){.variable = -1, .segments = segments, .count = count};
-        // Other tests ask of a field what they ask of a label.
-        copy->is_text =
-            expr->operand_count || expr->quantity || (expr->value_count && expr->values[0]->kind != VALUE_STRING);
-    }
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++) {
-        struct formula *operand = of_template(arena, expr->operands[i], labels);
-        if (expr->kind == FORMULA_LABEL) operand->is_text = operand->kind == FORMULA_FIELD;
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
-    }
-    return copy;
+    return formula_map(arena, expr, ask_template, labels);
 }
 
 // Plurals are those of built-in resources, which declared ones may share.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/value.h"
 
@@ -61,6 +62,96 @@ struct formula *formula_is(struct arena *arena, enum formula_kind kind, const ch
     ARENA_PUSH(arena, expr->values, expr->value_count, value);
     return expr;
 }
+
+// ---- copies ----
+
+struct formula *formula_map(struct arena *arena, const struct formula *expr, formula_change *change,
+                            const void *context) {
+    struct formula *copy = ARENA_NEW(arena, struct formula);
+    *copy = *expr;
+    copy->operands = NULL;
+    copy->operand_count = 0;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        struct formula *operand = formula_map(arena, expr->operands[i], change, context);
+        if (!operand) return NULL;
+        ARENA_PUSH(arena, copy->operands, copy->operand_count, operand);
+    }
+    return change(arena, copy, context);
+}
+
+static struct formula *leave(struct arena *arena, struct formula *part, const void *context) {
+    (void)arena, (void)context;
+    return part;
+}
+
+struct formula *formula_copy(struct arena *arena, const struct formula *expr) {
+    return expr ? formula_map(arena, expr, leave, NULL) : NULL;
+}
+
+static struct formula *ask_namespace(struct arena *arena, struct formula *part, const void *context) {
+    (void)arena, (void)context;
+    if (part->kind == FORMULA_NAMESPACE_LABEL) part->kind = FORMULA_LABEL;
+    return part;
+}
+
+struct formula *formula_of_namespace(struct arena *arena, const struct formula *expr) {
+    return formula_map(arena, expr, ask_namespace, NULL);
+}
+
+// ---- text ----
+
+// With its length, so that no text can look like two, or like a part of the structure.
+static void print_text(struct text *text, const char *part) {
+    text_printf(text, "%zu:%s", strlen(part), part);
+}
+
+void path_print(struct text *text, const struct field_path *path) {
+    text_printf(text, "%d", path->variable);
+    for (size_t i = 0; i < path->count; i++) {
+        text_add_char(text, '/');
+        if (path->segments[i].key)
+            print_text(text, path->segments[i].key);
+        else
+            text_add_char(text, '*');
+    }
+}
+
+bool formula_has_texts(const struct formula *expr) {
+    bool strings = true;
+    for (size_t i = 0; i < expr->value_count; i++) strings &= expr->values[i]->kind == VALUE_STRING;
+    return strings;
+}
+
+static void print_constant(struct text *text, const struct value *value) {
+    switch (value->kind) {
+    case VALUE_STRING: print_text(text, value->as.string); break;
+    case VALUE_BOOL: text_add_string(text, value->as.boolean ? " true" : " false"); break;
+    case VALUE_INT: text_printf(text, " %lld", (long long)value->as.integer); break;
+    case VALUE_DOUBLE: text_printf(text, " %.17g!", value->as.number); break;
+    case VALUE_NULL:
+    case VALUE_LIST:
+    case VALUE_MAP: break; // no constant is one
+    }
+}
+
+void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail) {
+    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->frozen,
+                expr->operations);
+    if (expr->quantity) text_add_string(text, " quantity");
+    if (expr->is_text) text_add_string(text, " text");
+    if (expr->not_of_node) text_add_string(text, " others");
+    text_add_char(text, ' ');
+    if (expr->key) print_text(text, expr->key);
+    if (expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL)
+        path_print(text, &expr->path);
+    if (expr->value_count) text_add_char(text, formula_has_texts(expr) ? 's' : 'n');
+    for (size_t i = 0; detail == FORMULA_WHOLE && i < expr->value_count; i++) print_constant(text, expr->values[i]);
+    if (expr->kind == FORMULA_CEL && expr->cel) print_text(text, cel_text(expr->cel));
+    for (size_t i = 0; i < expr->operand_count; i++) formula_print(text, expr->operands[i], detail);
+    text_add_char(text, ')');
+}
+
+// ---- questions ----
 
 // Whether an atom of this kind reads what an object holds beside its name.
 static bool reads_content(enum formula_kind kind) {
@@ -198,47 +289,34 @@ const struct formula *formula_part(const struct formula *requirement, size_t ind
     return requirement->kind == FORMULA_AND ? requirement->operands[index] : requirement;
 }
 
-static bool reads_old(const struct formula *expr) {
-    bool reads = expr->state == STATE_OLD || (expr->cel && cel_reads(expr->cel, "oldObject"));
-    for (size_t i = 0; i < expr->operand_count && !reads; i++) reads = reads_old(expr->operands[i]);
-    return reads;
+static bool reads_old(const struct formula *part) {
+    return part->state == STATE_OLD || (part->cel && cel_reads(part->cel, "oldObject"));
 }
 
 // Whether the formula reads anything of the object, or of where it is.
-static bool is_about_object(const struct formula *expr) {
-    bool about = reads_content(expr->kind) || expr->kind == FORMULA_NAME || expr->kind == FORMULA_NAMESPACE ||
-                 expr->kind == FORMULA_NAMESPACE_LABEL ||
-                 (expr->cel && (cel_reads(expr->cel, "object") || cel_reads(expr->cel, "namespaceObject")));
-    for (size_t i = 0; i < expr->operand_count && !about; i++) about = is_about_object(expr->operands[i]);
-    return about;
+static bool is_about_object(const struct formula *part) {
+    return reads_content(part->kind) || part->kind == FORMULA_NAME || part->kind == FORMULA_NAMESPACE ||
+           part->kind == FORMULA_NAMESPACE_LABEL ||
+           (part->cel && (cel_reads(part->cel, "object") || cel_reads(part->cel, "namespaceObject")));
 }
 
 bool formula_ratchets(const struct formula *part) {
-    return is_about_object(part) && !reads_old(part);
+    return formula_any(part, is_about_object) && !formula_any(part, reads_old);
+}
+
+static bool is_about_replicas(const struct formula *part) {
+    const struct field_path *path = &part->path;
+    const bool spec =
+        path->variable < 0 && path->count == 1 && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+    return part->kind == FORMULA_FIELD && (spec || path_is_replicas(path));
 }
 
 bool formula_reads_replicas(const struct formula *part) {
-    const struct field_path *path = &part->path;
-    const bool spec =
-        path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
-    bool reads = part->kind == FORMULA_FIELD && ((spec && path->count == 1) || path_is_replicas(path));
-    for (size_t i = 0; i < part->operand_count && !reads; i++) reads = formula_reads_replicas(part->operands[i]);
-    return reads;
+    return formula_any(part, is_about_replicas);
 }
 
 size_t formula_count_checks(const struct formula *expr) {
     size_t count = expr && expr->kind == FORMULA_MAY;
     for (size_t i = 0; expr && i < expr->operand_count; i++) count += formula_count_checks(expr->operands[i]);
     return count;
-}
-
-struct formula *formula_of_namespace(struct arena *arena, const struct formula *expr) {
-    struct formula *copy = ARENA_NEW(arena, struct formula);
-    *copy = *expr;
-    if (copy->kind == FORMULA_NAMESPACE_LABEL) copy->kind = FORMULA_LABEL;
-    copy->operands = NULL;
-    copy->operand_count = 0;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        ARENA_PUSH(arena, copy->operands, copy->operand_count, formula_of_namespace(arena, expr->operands[i]));
-    return copy;
 }

@@ -10,6 +10,7 @@
 struct arena;
 struct cel_expr;
 struct regex;
+struct text;
 struct value;
 
 // Which state of the object an atom reads. SELF is the state that decides membership: the stored object for UPDATE and
@@ -103,6 +104,27 @@ struct formula *formula_not(struct arena *arena, struct formula *operand);
 // An atom that holds when what `kind` reads is this text.
 struct formula *formula_is(struct arena *arena, enum formula_kind kind, const char *key, const char *text);
 
+// ---- copies ----
+
+// The formula and all its parts again; NULL for NULL.
+struct formula *formula_copy(struct arena *arena, const struct formula *expr);
+// The formula with its parts changed, from the innermost out: `change` is given a copy of each part, whose operands are
+// changed already, and gives what stands in its place. NULL from it makes the whole NULL.
+typedef struct formula *formula_change(struct arena *arena, struct formula *part, const void *context);
+struct formula *formula_map(struct arena *arena, const struct formula *expr, formula_change *change,
+                            const void *context);
+// The formula about the labels of a namespace, asked of the Namespace itself.
+struct formula *formula_of_namespace(struct arena *arena, const struct formula *expr);
+
+// ---- text ----
+
+// Writes the formula so that two have the same text exactly when they are built alike: to compare them, and to find
+// them in a map. The skeleton leaves the constants out, and tells only whether all of them are texts.
+enum formula_detail { FORMULA_SKELETON, FORMULA_WHOLE };
+void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail);
+// The same for a path.
+void path_print(struct text *text, const struct field_path *path);
+
 // ---- questions ----
 
 // Whether some part of the formula satisfies the predicate, the other sides of comparisons included: all that a formula
@@ -122,6 +144,8 @@ enum {
     READS_NEW = 512,
 };
 unsigned formula_reads(const struct formula *expr);
+// Whether all constants of the atom are texts.
+bool formula_has_texts(const struct formula *expr);
 // Whether it is an atom whose other side is read as well.
 bool formula_compares_readings(const struct formula *expr);
 // Whether the formula asks nothing but labels, and the requester; labels are what templates hand on.
@@ -150,7 +174,5 @@ bool formula_reads_replicas(const struct formula *part);
 size_t formula_count_checks(const struct formula *expr);
 bool path_is_replicas(const struct field_path *path); // spec.replicas itself
 bool path_is_metadata(const struct field_path *path); // metadata itself or something below it
-// The formula about the labels of a namespace, asked of the Namespace itself. A copy in the arena.
-struct formula *formula_of_namespace(struct arena *arena, const struct formula *expr);
 
 #endif

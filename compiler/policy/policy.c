@@ -72,19 +72,14 @@ static bool path_reads_fields(const struct field_path *path) {
     return path->variable < 0 && !path_is_metadata(path);
 }
 
-static bool formula_reads_fields(const struct formula *expr) {
-    if (expr->kind == FORMULA_CEL) return true;
-    if ((expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL) &&
-        path_reads_fields(&expr->path))
-        return true;
-    for (size_t i = 0; i < expr->operand_count; i++)
-        if (formula_reads_fields(expr->operands[i])) return true;
-    return false;
+static bool is_field(const struct formula *part) {
+    const bool reads = part->kind == FORMULA_FIELD || part->kind == FORMULA_ANY || part->kind == FORMULA_ALL;
+    return part->kind == FORMULA_CEL || (reads && path_reads_fields(&part->path));
 }
 
 bool lock_reads_fields(const struct lock *lock) {
     for (size_t i = 0; i < lock->path_count; i++)
         if (path_reads_fields(&lock->paths[i])) return true;
-    return formula_reads_fields(lock->selects) || formula_reads_fields(lock->condition) ||
-           (lock->requires && formula_reads_fields(lock->requires));
+    return formula_any(lock->selects, is_field) || formula_any(lock->condition, is_field) ||
+           formula_any(lock->requires, is_field);
 }
