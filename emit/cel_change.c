@@ -218,7 +218,7 @@ static struct piece path_brings(struct printer *printer, const struct field_path
 struct piece cel_brings(struct printer *printer) {
     const struct lock *model = printer->table->model;
     struct piece result = piece_never;
-    if (model->derived || !model->path_count || model->all_but_paths) return piece_always;
+    if (model->origin || !model->path_count || model->all_but_paths) return piece_always;
     for (size_t i = 0; i < model->path_count; i++)
         result = piece_or(printer->arena, result, path_brings(printer, &model->paths[i]));
     return result;

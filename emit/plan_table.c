@@ -23,9 +23,10 @@ static void add_targets(struct text *text, const struct target *targets, size_t 
 const char *plan_structure(struct arena *arena, const struct lock *lock) {
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->derived, (int)lock->scope.where, lock->denies != 0,
-                (lock->acts & ACT_SCALE) != 0, lock->requires ? 1 + lock->ratchets : 0, lock->all_but_paths,
-                (int)lock->exemption, lock->guard_labels, lock->guard_label_in, lock->guard_owners);
+    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->origin != ORIGIN_WRITTEN, (int)lock->scope.where,
+                lock->denies != 0, (lock->acts & ACT_SCALE) != 0, lock->requires ? 1 + lock->ratchets : 0,
+                lock->all_but_paths, (int)lock->exemption, lock->guard_labels, lock->guard_label_in,
+                lock->guard_owners);
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
     if (scope_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');

@@ -20,8 +20,8 @@ void check_volumes(const struct checking *checking, const struct lock *lock) {
 
 // The other way around: a claim is no better than its volume.
 void check_claims(const struct checking *checking, const struct lock *lock) {
-    if (!check_takes_in(&lock->scope, checking->around.claims) || check_has_derived(checking, lock, "guard volumes") ||
-        check_holds_some_volumes(checking, lock))
+    if (!check_takes_in(&lock->scope, checking->around.claims) ||
+        check_has_derived(checking, lock, ORIGIN_GUARD_VOLUMES) || check_holds_some_volumes(checking, lock))
         return;
     diag_report(checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
                 "lock '%s' holds persistentvolumeclaims, and nothing holds the volumes that are bound to them",
@@ -45,7 +45,7 @@ static const struct resource *crowded_kind(const struct checking *checking, cons
 // Said once with the lock, also of what it cascades to.
 void check_surplus(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || lock->scope.subresource || !(lock->denies & OP_DELETE) ||
-        lock->exemption != EXEMPT_CONTROLLERS || (lock->derived && !strstr(lock->id, " (cascade)")))
+        lock->exemption != EXEMPT_CONTROLLERS || (lock->origin && lock->origin != ORIGIN_CASCADE))
         return;
     const struct resource *open = NULL;
     for (size_t i = 0; i < check_part_count(lock) && !open; i++) {
@@ -111,7 +111,7 @@ void check_commanded(const struct checking *checking, const struct lock *lock) {
 // ---- scaling: a workload that may not be deleted, but scaled to nothing ----
 
 void check_scaled_away(const struct checking *checking, const struct lock *lock) {
-    const bool cascades = check_has_derived(checking, lock, "cascade");
+    const bool cascades = check_has_derived(checking, lock, ORIGIN_CASCADE);
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < kube_workload_count; j++) {

@@ -211,7 +211,7 @@ static void check_actors(const struct checking *checking) {
                     checking->arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
-        if (lock->derived) continue;
+        if (lock->origin) continue;
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
             check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
         for (size_t j = 0; j < lock->exclusive.group_count; j++)

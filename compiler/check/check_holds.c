@@ -96,6 +96,10 @@ struct lock_object check_part(const struct lock *lock, size_t index) {
     return lock->part_count ? lock->parts[index] : (struct lock_object){lock->scope, lock->selects};
 }
 
+static const char *derived_key(struct arena *arena, const struct lock *lock, enum origin origin) {
+    return arena_printf(arena, "%d %s %s", (int)origin, lock->policy, lock->name);
+}
+
 const char *check_formula(struct arena *arena, const struct formula *expr) {
     if (expr->kind == FORMULA_TRUE) return "";
     struct text text;
@@ -268,7 +272,7 @@ static void add_entries(struct checking *checking, const struct indexed *indexed
 // Whether an object could be taken out of the selection first.
 static bool can_be_left(const struct lock *lock, const struct formula *selects) {
     const bool changes = (lock->denies & OP_UPDATE) && !lock->path_count;
-    return !lock->derived && !lock->guard_labels && !changes && !formula_is_immutable(selects);
+    return !lock->origin && !lock->guard_labels && !changes && !formula_is_immutable(selects);
 }
 
 // Of a right that is asked for, each lock has its own.
@@ -361,10 +365,10 @@ void check_index_holds(struct checking *checking) {
     check_count_passers(checking);
     checking->entry = ARENA_NEW(arena, struct text);
     text_init(checking->entry, arena);
-    map_init(&checking->derived, arena);
+    set_init(&checking->derived, arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
-        if (lock->derived) map_set(&checking->derived, arena_printf(arena, "%s %s", lock->policy, lock->id), checking);
+        if (lock->origin) set_add(&checking->derived, derived_key(arena, lock, lock->origin));
         const char *own = lock->scope.subresource;
         if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || formula_has_cel(lock->condition))
             continue;
@@ -381,9 +385,8 @@ void check_index_holds(struct checking *checking) {
 
 // ---- questions ----
 
-bool check_has_derived(const struct checking *checking, const struct lock *lock, const char *part) {
-    return map_get(&checking->derived, arena_printf(checking->arena, "%s %s (%s)", lock->policy, lock->name, part)) !=
-           NULL;
+bool check_has_derived(const struct checking *checking, const struct lock *lock, enum origin origin) {
+    return set_has(&checking->derived, derived_key(checking->arena, lock, origin));
 }
 
 bool check_holds_object(const struct checking *checking, const struct lock *lock, const struct resource *resource,

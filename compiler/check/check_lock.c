@@ -307,10 +307,8 @@ static const char *needed_label(const struct formula *expr) {
 static bool is_owner_held(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                           const struct resource *owned) {
     // Jobs have owners in cron jobs alone, whose templates are elsewhere.
-    static const char *const guards[] = {"guard owners", "guard owners cronjobs", "guard owners of jobs"};
     const bool by_template = formula_is_by_labels(part->selects) && !needed_label(part->selects);
-    for (size_t i = 0; i < sizeof guards / sizeof *guards && by_template; i++)
-        if (check_has_derived(checking, lock, guards[i])) return true;
+    if (by_template && check_has_derived(checking, lock, ORIGIN_GUARD_OWNERS)) return true;
     size_t owners = 0, held = 0;
     for (size_t i = 0; i < kube_workload_count; i++) {
         const struct surrounding *workload = &checking->around.workloads[i];
@@ -420,7 +418,7 @@ static void report_children(const struct checking *checking, const struct lock *
 }
 
 static void check_children(const struct checking *checking, const struct lock *lock) {
-    if (check_has_derived(checking, lock, "cascade")) return;
+    if (check_has_derived(checking, lock, ORIGIN_CASCADE)) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < kube_workload_count; j++) {
@@ -465,7 +463,7 @@ static const char *open_definition(const struct checking *checking, const struct
 
 static void check_definitions(const struct checking *checking, const struct lock *lock) {
     const char *open = NULL;
-    if (check_has_derived(checking, lock, "guard crd")) return;
+    if (check_has_derived(checking, lock, ORIGIN_GUARD_CRD)) return;
     for (size_t i = 0; i < lock->scope.target_count && !open; i++)
         open = open_definition(checking, lock, &lock->scope.targets[i]);
     if (!open) return;
@@ -491,7 +489,7 @@ static const char *open_namespace(const struct checking *checking, const struct 
 static void check_namespaces(const struct checking *checking, const struct lock *lock) {
     const char *open = NULL;
     bool any = false;
-    if (check_has_derived(checking, lock, "guard namespace")) return;
+    if (check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE)) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         if (!open) open = open_namespace(checking, lock, &part.scope);
@@ -509,7 +507,7 @@ static void check_namespaces(const struct checking *checking, const struct lock 
 
 static void check_deputies(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
-        lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, "autoscalers"))
+        lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, ORIGIN_AUTOSCALERS))
         return;
     // Changing those that are there is one way, making another is the other. One scales in its own namespace alone.
     bool held = true;
@@ -564,7 +562,7 @@ static void check_seals_of(const struct checking *checking, const struct lock *l
 
 // Of derived locks those on RBAC, whom those behind `sealed by` and deployers pass as well.
 static void check_seals(const struct checking *checking, const struct lock *lock) {
-    if (!(lock->mode & MODE_DENY) || (lock->derived && !covers(&lock->scope, RBAC_BINDINGS))) return;
+    if (!(lock->mode & MODE_DENY) || (lock->origin && !covers(&lock->scope, RBAC_BINDINGS))) return;
     check_seals_of(checking, lock, &lock->passes);
     check_seals_of(checking, lock, &lock->glass);
 }
@@ -660,7 +658,7 @@ static const char *open_label(const struct checking *checking, const struct lock
 // What `when` asks of the namespace, somebody may change there.
 static void check_namespace_labels(const struct checking *checking, const struct lock *lock) {
     const char *open = open_label(checking, lock, lock->condition);
-    if (!open || check_has_derived(checking, lock, "guard namespace labels")) return;
+    if (!open || check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)) return;
     diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
                 "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
                 lock->name, open);
@@ -736,7 +734,7 @@ static void check_contradictions(const struct checking *checking) {
     map_init(&buckets, checking->arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
-        if (lock->derived || !lock->exclusive.user_count) continue;
+        if (lock->origin || !lock->exclusive.user_count) continue;
         const char *key = check_formula(checking->arena, lock->selects);
         struct bucket *bucket = map_get(&buckets, key);
         if (!bucket) map_set(&buckets, key, bucket = ARENA_NEW(checking->arena, struct bucket));
@@ -845,7 +843,7 @@ static void report_certificates(const struct checking *checking, const struct lo
 // A lock on approval, where what asks for a kubelet's certificate needs none.
 static void check_approval(const struct checking *checking, const struct lock *lock) {
     if (!lock->scope.subresource || strcmp(lock->scope.subresource, "approval") != 0 || !(lock->mode & MODE_DENY) ||
-        !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, "guard certificates") ||
+        !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, ORIGIN_GUARD_CERTIFICATES) ||
         check_holds_signing(checking, lock))
         return;
     diag_report(checking->diags, DIAG_APPROVES_ITSELF, lock->span,
@@ -868,9 +866,8 @@ static void check_identities(const struct checking *checking) {
         struct lock *lock = policies->locks[i];
         if (!(lock->mode & MODE_DENY)) continue;
         // K0220 says it of sealed actors.
-        if (lock->derived && (strstr(lock->id, " (sealed ") || strstr(lock->id, " (guard certificates)")))
-            map_set(&keeps, lock->policy, lock);
-        if (lock->derived) continue;
+        if (lock->origin == ORIGIN_GUARD_CERTIFICATES || lock->seals_actor) map_set(&keeps, lock->policy, lock);
+        if (lock->origin) continue;
         if (lets_controllers(checking, lock)) note_first(&controllers, lock);
         if (user_of(lock)) note_first(&users, lock);
     }
@@ -898,7 +895,7 @@ void check_locks(struct checking *checking) {
         check_deputies(checking, lock);
         check_seals(checking, lock);
         check_surplus(checking, lock);
-        if (lock->derived) continue;
+        if (lock->origin) continue;
         check_reads(checking, lock);
         check_starvation(checking, lock);
         check_requirement(checking, lock);

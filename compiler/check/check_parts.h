@@ -36,7 +36,7 @@ struct checking {
     struct map passers; // of check_passers.c: of how many locks
     struct last_passers *last_passers;
     struct text *entry; // room for one of them
-    struct map derived; // the locks that guards and cascades made
+    struct set derived; // the locks that guards and cascades made
     struct map sealed;  // users that nobody else can become
     struct map scaled;  // locks of which it is said that autoscalers pass them
     struct map crowded; // those of which it is said that a surplus has their objects deleted
@@ -103,8 +103,8 @@ size_t check_part_count(const struct lock *lock);
 struct lock_object check_part(const struct lock *lock, size_t index);
 // The formula as a text that is the same only for the same formula, but for what CEL says; "" for what always holds.
 const char *check_formula(struct arena *arena, const struct formula *expr);
-// Whether a guard or cascade, "guard owners", made a lock of this one.
-bool check_has_derived(const struct checking *checking, const struct lock *lock, const char *part);
+// Whether a lock of that origin was made from this one.
+bool check_has_derived(const struct checking *checking, const struct lock *lock, enum origin origin);
 // Whether deleting is denied: of a cluster-scoped object that is told by "name NAME", "group GROUP" or not at all; of a
 // namespace; of the namespaces with these labels.
 bool check_holds_object(const struct checking *checking, const struct lock *lock, const struct resource *resource,

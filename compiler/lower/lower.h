@@ -124,9 +124,8 @@ void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const 
 // The acts that requests for these resources can be.
 unsigned lower_acts_in(const struct object_scope *scope);
 // lower_message.c
-// Writes what a refused requester reads. `why` stands for the message of a lock that something else than a lock's own
-// clauses made; NULL otherwise. The item is the lock or the actor; NULL for neither.
-void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why);
+// Writes what a refused requester reads. The item is the lock or the actor; NULL for neither.
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock);
 // Chooses how the lock reaches the requests that carry nothing of the object but its name.
 void lower_cover(struct lowering *lowering, const struct ast_item *item, struct lock *lock);
 // lower_guard.c: the locks that guards, cascades, sealed actors and static targets add.

@@ -37,37 +37,39 @@ static void hold_updates(struct lowering *lowering, const struct lock *from, str
 // The garbage collector deletes what has an owner that is gone, and passes unless owners are guarded. Controllers take
 // in what is theirs, and an owner may come to be called by another version of its API.
 static void guard_adoption(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                           const char *part) {
+                           const char *number) {
     if (from->guard_owners || from->exemption == EXEMPT_NONE) return;
-    struct lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_ADOPTION, number);
     hold_updates(lowering, from, lock);
     lock->scope = from->scope;
     derive_changing(lowering->arena, lock, "metadata ownerReferences * uid");
     derive_changing(lowering->arena, lock, "metadata ownerReferences * kind");
     derive_changing(lowering->arena, lock, "metadata ownerReferences * name");
-    derive_done(lowering, guarded->item, lock, "what has an owner goes with it");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- deadlines: pods and jobs that end by themselves ----
 
 static void guard_deadline(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                           const char *group, const char *plural, const char *deadline, const char *part) {
+                           const char *group, const char *plural, const char *deadline, enum origin origin,
+                           const char *number) {
     if (!derive_takes_in(&from->scope, group, plural)) return;
-    struct lock *lock = derive_part(lowering, from, &from->scope, group, plural, part);
+    struct lock *lock = derive_lock_in(lowering, from, &from->scope, group, plural, origin, number);
     hold_updates(lowering, from, lock);
     derive_changing(lowering->arena, lock, deadline);
-    derive_done(lowering, guarded->item, lock, "it would end when its time has come");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- counters: a job that has as many pods behind it as it wanted ends ----
 
 static void guard_counters(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                           const char *part, bool clock) {
+                           bool clock, const char *number) {
     static const char *const counters[] = {"status succeeded", "status failed", "status completedIndexes",
                                            "status failedIndexes", "status uncountedTerminatedPods"};
     struct arena *arena = lowering->arena;
     if (!derive_takes_in(&from->scope, "batch", "jobs")) return;
-    struct lock *lock = derive_part(lowering, from, &from->scope, "batch", "jobs", part);
+    struct lock *lock =
+        derive_lock_in(lowering, from, &from->scope, "batch", "jobs", clock ? ORIGIN_CLOCK : ORIGIN_COUNTERS, number);
     lock->scope.subresource = "status";
     lock->selects = from->selects;
     lock->denies = OP_UPDATE;
@@ -81,7 +83,7 @@ static void guard_counters(struct lowering *lowering, const struct guarded *guar
         ARENA_PUSH(arena, suspended->values, suspended->value_count, yes);
         lock->condition = formula_and(arena, lock->condition, formula_not(arena, suspended));
     }
-    derive_done(lowering, guarded->item, lock, "the pods of a job that has ended are deleted");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- surplus: who has too many deletes some, and takes for its own what has its labels or names it as owner ----
@@ -106,12 +108,12 @@ static struct formula *is_of_controller(struct arena *arena) {
 }
 
 static void guard_surplus(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                          const char *part) {
+                          const char *number) {
     static const struct {
         const char *group, *plural;
     } owned[] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
     if (!from->guard_owners || from->exemption != EXEMPT_CONTROLLERS) return;
-    struct lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_SURPLUS, number);
     lock->scope = from->scope;
     lock->scope.targets = NULL;
     lock->scope.target_count = 0;
@@ -122,35 +124,25 @@ static void guard_surplus(struct lowering *lowering, const struct guarded *guard
     lock->selects = is_of_controller(lowering->arena);
     lock->denies = OP_CREATE;
     lock->guard_label_in = true;
-    derive_done(lowering, guarded->item, lock, "its controller would delete what is locked instead");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- all that is about deletion ----
 
-struct naming {
-    const char *before, *after;
-};
-
-static const char *part(struct lowering *lowering, struct naming naming, const char *name) {
-    return arena_printf(lowering->arena, "%s%s%s", naming.before, name, naming.after);
-}
-
 void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                   const char *before, const char *after) {
-    const struct naming around = {before, after};
+                   const char *number) {
     if (from->scope.subresource || !(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
-    guard_counters(lowering, guarded, from, part(lowering, around, "counters"), false);
-    guard_counters(lowering, guarded, from, part(lowering, around, "clock"), true);
-    guard_surplus(lowering, guarded, from, part(lowering, around, "surplus"));
+    guard_counters(lowering, guarded, from, false, number);
+    guard_counters(lowering, guarded, from, true, number);
+    guard_surplus(lowering, guarded, from, number);
     if ((from->denies & OP_UPDATE) && !from->path_count && !formula_any(from->condition, asks_operation))
         return; // it says the rest
-    guard_adoption(lowering, guarded, from, part(lowering, around, "adoption"));
-    guard_deadline(lowering, guarded, from, "", "pods", "spec activeDeadlineSeconds",
-                   part(lowering, around, "deadline"));
+    guard_adoption(lowering, guarded, from, number);
+    guard_deadline(lowering, guarded, from, "", "pods", "spec activeDeadlineSeconds", ORIGIN_DEADLINE, number);
     // The controller behind it deletes nothing else unless it is exempt.
     if (from->exemption == EXEMPT_CONTROLLERS)
-        guard_deadline(lowering, guarded, from, "batch", "jobs", "spec ttlSecondsAfterFinished",
-                       part(lowering, around, "time to live"));
+        guard_deadline(lowering, guarded, from, "batch", "jobs", "spec ttlSecondsAfterFinished", ORIGIN_TIME_TO_LIVE,
+                       number);
 }
 
 // ---- guard volumes: what is on them goes with them, whatever becomes of the claim ----
@@ -176,9 +168,9 @@ static struct formula *is_claimed(struct arena *arena, const struct lock *from) 
     return formula_and(arena, claimed, derive_field_in(arena, -1, "spec claimRef name", &names));
 }
 
-static struct lock *derive_volume_lock(struct lowering *lowering, const struct lock *from, const char *part) {
+static struct lock *derive_volume_lock(struct lowering *lowering, const struct lock *from, const char *detail) {
     struct arena *arena = lowering->arena;
-    struct lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_GUARD_VOLUMES, detail);
     derive_target(lowering, lock, "", "persistentvolumes");
     struct formula *bound = derive_field_is(arena, -1, "status phase", "Bound");
     bound->state = STATE_OLD;
@@ -189,7 +181,6 @@ static struct lock *derive_volume_lock(struct lowering *lowering, const struct l
 }
 
 void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
-    static const char why[] = "what is on it would be gone, for all that the claim is there";
     struct arena *arena = lowering->arena;
     bool any = false;
     for (size_t i = 0; i < guarded->lock_count; i++) {
@@ -202,16 +193,16 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
             diag_help(lowering->diags, "lock the volumes themselves: resources persistentvolumes");
             return;
         }
-        struct lock *lock = derive_volume_lock(lowering, from, "guard volumes");
+        struct lock *lock = derive_volume_lock(lowering, from, NULL);
         lock->denies = OPS_STORED;
         lock->guard_owners = true;
         derive_changing(arena, lock, "spec claimRef");
-        derive_done(lowering, guarded->item, lock, why);
-        lock = derive_volume_lock(lowering, from, "guard volumes status");
+        derive_add(lowering, guarded->item, lock);
+        lock = derive_volume_lock(lowering, from, "status");
         lock->scope.subresource = "status";
         lock->denies = OP_UPDATE;
         derive_changing(arena, lock, "status phase");
-        derive_done(lowering, guarded->item, lock, why);
+        derive_add(lowering, guarded->item, lock);
     }
     if (!any) derive_nothing_to_guard(lowering, word, "is on no persistentvolumeclaims", "only claims have volumes");
 }
@@ -256,11 +247,11 @@ static bool takes_in(const struct lowering *lowering, const struct object_scope 
 
 // A lock on the order alone, beside the one that it leads around.
 static struct lock *derive_order(struct lowering *lowering, const struct lock *lock, const struct kube_order *order,
-                                 const char *what) {
+                                 enum origin origin) {
     struct arena *arena = lowering->arena;
-    struct lock *beside = derive_lock(lowering, lock, "order");
+    struct lock *beside = derive_lock(lowering, lock, origin, NULL);
     // One annotation may order writes of several resources.
-    beside->id = arena_printf(arena, "%s (%s %s of %s)", lock->id, what, order->told_by, order->plural);
+    beside->id = arena_printf(arena, "%s (%s %s of %s)", lock->id, origin_text(origin), order->told_by, order->plural);
     beside->scope = lock->scope;
     beside->scope.targets = NULL;
     beside->scope.target_count = 0;
@@ -289,7 +280,7 @@ static void guard_required(struct lowering *lowering, const struct lock *lock, c
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
         (!reads(lock->requires, &written) && !is_part_of(lock, &written)))
         return;
-    struct lock *beside = derive_order(lowering, lock, order, "required order");
+    struct lock *beside = derive_order(lowering, lock, order, ORIGIN_REQUIRED_ORDER);
     beside->requires = formula_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
     add_order(lowering, lock, beside);
 }
@@ -314,7 +305,7 @@ static void guard_order(struct lowering *lowering, struct lock *lock, const stru
         return;
     }
     if (keeps(lock, &written) || !keeps(lock, &told)) return;
-    struct lock *beside = derive_order(lowering, lock, order, "order");
+    struct lock *beside = derive_order(lowering, lock, order, ORIGIN_ORDER);
     beside->denies = OP_UPDATE;
     add_order(lowering, lock, beside);
 }

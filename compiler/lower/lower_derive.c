@@ -86,13 +86,22 @@ static bool is_about_request(const struct formula *expr) {
     return formula_needs_name_only(expr) && !formula_any(expr, names_object);
 }
 
-struct lock *derive_lock(struct lowering *lowering, const struct lock *from, const char *part) {
+// "cascade status 2": what is made from a lock that was made itself says so.
+static const char *part_name(struct arena *arena, const struct lock *from, enum origin origin, const char *detail) {
+    const char *before = from->origin == ORIGIN_CASCADE ? origin_text(ORIGIN_CASCADE) : "", *text = origin_text(origin);
+    if (!text) return detail;
+    return arena_printf(arena, "%s%s%s%s%s", before, *before ? " " : "", text, detail && *detail ? " " : "",
+                        detail ? detail : "");
+}
+
+struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enum origin origin, const char *detail) {
     struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
     *lock = (struct lock){
         .policy = from->policy,
         .name = from->name,
-        .derived = true,
-        .id = lower_id(lowering->arena, from->name, part),
+        .origin = origin,
+        .seals_actor = from->seals_actor,
+        .id = lower_id(lowering->arena, from->name, part_name(lowering->arena, from, origin, detail)),
         .span = from->span,
         .scope = {.where = IN_CLUSTER},
         .selects = formula_new(lowering->arena, FORMULA_TRUE),
@@ -128,7 +137,7 @@ void derive_changing(struct arena *arena, struct lock *lock, const char *keys) {
     ARENA_PUSH(arena, lock->paths, lock->path_count, path);
 }
 
-void derive_let_deployer(struct lowering *lowering, struct lock *lock) {
+void derive_exempt_deployer(struct lowering *lowering, struct lock *lock) {
     const struct deployer *deployer = map_get(&lowering->deployers, lock->policy);
     if (!deployer) return;
     lower_add_subjects(lowering->arena, &lock->exclusive, &deployer->subjects);
@@ -187,9 +196,9 @@ static bool fits(struct lowering *lowering, const struct lock *lock) {
     return false;
 }
 
-void derive_done(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why) {
+void derive_add(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
     if (!fits(lowering, lock)) return;
     lower_cover(lowering, item, lock);
-    lower_message(lowering, item, lock, why);
+    lower_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);
 }

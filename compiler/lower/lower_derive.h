@@ -4,16 +4,16 @@
 
 #include "lower/lower.h"
 
-// A lock on nothing yet, with the policy, name, actors, break-glass, mode and exemption of the first; of its condition
-// remains what can be asked of any request. It never fails open: what it looks at may be of the requester's making. The
-// part tells it from the other locks of that name.
-struct lock *derive_lock(struct lowering *lowering, const struct lock *from, const char *part);
+// A lock on nothing yet. Copies policy, name, actors, break-glass, mode and exemption from the first, and the part of
+// its condition that does not mention the object. It never fails open, because the requester may have made what it
+// looks at. The detail, which may be NULL or empty, tells it from other locks of that name and origin.
+struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enum origin origin, const char *detail);
 // Adds a resource that the API server is known to have.
 void derive_target(struct lowering *lowering, struct lock *lock, const char *group, const char *plural);
 // Where the lock holds: these namespaces, which are sorted here; none: every namespace, those of the system too.
 void derive_namespaces(struct lowering *lowering, struct lock *lock, const char *const *namespaces, size_t count);
-// Completes the lock and adds it to the policy. `why` is for whoever is refused.
-void derive_done(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why);
+// Completes the lock and adds it to the policy.
+void derive_add(struct lowering *lowering, const struct ast_item *item, struct lock *lock);
 // Paths of `changing`; keys are separated by blanks.
 void derive_changing(struct arena *arena, struct lock *lock, const char *keys);
 
@@ -24,13 +24,13 @@ void derive_nothing_to_guard(struct lowering *lowering, const struct word *word,
 // Whether objects of the resource are in the scope.
 bool derive_takes_in(const struct object_scope *scope, const char *group, const char *plural);
 // A lock of its own on what is of the resource in the scope.
-struct lock *derive_part(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
-                         const char *group, const char *plural, const char *part);
+struct lock *derive_lock_in(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
+                            const char *group, const char *plural, enum origin origin, const char *detail);
 
-// lower_around.c: what others would do to the objects of the lock, for whoever makes them. The names of the parts stand
-// between the two.
+// lower_around.c: what others would do to the objects of the lock, for whoever makes them. `number` tells the locks of
+// one block apart; it is empty for the first.
 void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                   const char *before, const char *after);
+                   const char *number);
 // lower_around.c: `guard volumes`.
 void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word);
 // lower_around.c: has the locks look at what makes a controller write the fields that they keep. After all others.
@@ -65,7 +65,7 @@ void derive_certificates(struct lowering *lowering, const struct ast_item *item,
 // Has the grants found by whom they are to; before anything else of this file.
 void lower_index_grants(struct lowering *lowering);
 // The lock's actors, and whoever applies the policy.
-void derive_let_deployer(struct lowering *lowering, struct lock *lock);
+void derive_exempt_deployer(struct lowering *lowering, struct lock *lock);
 // lower_seal.c: a sealed actor.
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 

@@ -56,7 +56,7 @@ static void guard_namespace_labels(struct lowering *lowering, const struct guard
     struct texts keys = {0};
     add_namespace_labels(arena, from->condition, &keys);
     if (!keys.count) return;
-    struct lock *lock = derive_lock(lowering, from, "guard namespace labels");
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_GUARD_NAMESPACE_LABELS, NULL);
     struct formula *needed = part_of_namespace(arena, from->condition);
     derive_target(lowering, lock, "", "namespaces");
     lock->selects = needed ? formula_and(arena, selects, needed) : selects;
@@ -66,7 +66,7 @@ static void guard_namespace_labels(struct lowering *lowering, const struct guard
         for (size_t i = 0; i < keys.count; i++)
             derive_changing(arena, lock, arena_printf(arena, "metadata labels %s", keys.items[i]));
     }
-    derive_done(lowering, guarded->item, lock, "the lock would no longer hold in the namespace");
+    derive_add(lowering, guarded->item, lock);
 }
 
 static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
@@ -93,13 +93,13 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     }
     struct formula *selects = names.count ? derive_in(lowering->arena, FORMULA_NAME, NULL, &names) : NULL;
     if (selector) selects = selects ? formula_or(lowering->arena, selects, selector) : selector;
-    struct lock *lock = derive_lock(lowering, guarded->locks[0], "guard namespace");
+    struct lock *lock = derive_lock(lowering, guarded->locks[0], ORIGIN_GUARD_NAMESPACE, NULL);
     derive_target(lowering, lock, "", "namespaces");
     lock->selects = selects;
     lock->denies = OP_DELETE;
     lock->guard_labels = selector != NULL;
     lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
-    derive_done(lowering, guarded->item, lock, "what the lock holds would go with the namespace");
+    derive_add(lowering, guarded->item, lock);
     guard_namespace_labels(lowering, guarded, selects);
 }
 
@@ -110,14 +110,14 @@ static bool is_custom(const struct target *target) {
 }
 
 // The API server writes the state of definitions and the API services that they make.
-static struct lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded, const char *part) {
-    struct lock *lock = derive_lock(lowering, guarded->locks[0], part);
+static struct lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded, enum origin origin,
+                                           const char *detail) {
+    struct lock *lock = derive_lock(lowering, guarded->locks[0], origin, detail);
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     return lock;
 }
 
 static void guard_definitions(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
-    static const char why[] = "without its definition the object would be gone";
     struct texts names = {0}, groups = {0}, wild = {0}, scopes = {0};
     struct arena *arena = lowering->arena;
     for (size_t i = 0; i < guarded->part_count; i++)
@@ -147,24 +147,24 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
         selects = selects ? formula_or(arena, selects, of_scope) : of_scope;
     }
     static const char group[] = "apiextensions.k8s.io", definitions[] = "customresourcedefinitions";
-    struct lock *lock = derive_definition_lock(lowering, guarded, "guard crd");
+    struct lock *lock = derive_definition_lock(lowering, guarded, ORIGIN_GUARD_CRD, NULL);
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
     lock->denies = OPS_STORED;
     lock->guard_owners = true;
     derive_changing(arena, lock, "spec");
-    derive_done(lowering, guarded->item, lock, why);
+    derive_add(lowering, guarded->item, lock);
 
-    lock = derive_definition_lock(lowering, guarded, "guard crd status");
+    lock = derive_definition_lock(lowering, guarded, ORIGIN_GUARD_CRD, "status");
     derive_target(lowering, lock, group, definitions);
     lock->scope.subresource = "status";
     lock->selects = selects;
     lock->denies = OP_UPDATE;
     derive_changing(arena, lock, "status");
-    derive_done(lowering, guarded->item, lock, why);
+    derive_add(lowering, guarded->item, lock);
 
     // An API service of the group takes its requests elsewhere.
-    lock = derive_definition_lock(lowering, guarded, "guard crd apiservices");
+    lock = derive_definition_lock(lowering, guarded, ORIGIN_GUARD_API_SERVICES, NULL);
     derive_target(lowering, lock, "apiregistration.k8s.io", "apiservices");
     struct formula *of_groups = groups.count ? derive_field_in(arena, -1, "spec group", &groups) : NULL;
     // Of all that are there, those that the API server answers itself.
@@ -172,7 +172,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     lock->selects = of_groups && local ? formula_or(arena, of_groups, local) : of_groups ? of_groups : local;
     lock->denies = OPS_WRITE;
     derive_changing(arena, lock, "spec");
-    derive_done(lowering, guarded->item, lock, "requests for the locked objects would go elsewhere");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- guard labels: what a binding carries goes to the pod, without any update of it ----
@@ -232,9 +232,9 @@ bool derive_takes_in(const struct object_scope *scope, const char *group, const 
     return false;
 }
 
-struct lock *derive_part(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
-                         const char *group, const char *plural, const char *part) {
-    struct lock *lock = derive_lock(lowering, from, part);
+struct lock *derive_lock_in(struct lowering *lowering, const struct lock *from, const struct object_scope *scope,
+                            const char *group, const char *plural, enum origin origin, const char *detail) {
+    struct lock *lock = derive_lock(lowering, from, origin, detail);
     lock->scope.where = scope->where;
     lock->scope.namespaces = scope->namespaces;
     lock->scope.namespace_count = scope->namespace_count;
@@ -245,7 +245,7 @@ struct lock *derive_part(struct lowering *lowering, const struct lock *from, con
 
 // Nobody can tell whose labels they would become, but pods are bound once, and schedulers put none on.
 static void guard_bindings(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                           const struct object_scope *scope, const struct formula *selects, const char *part) {
+                           const struct object_scope *scope, const struct formula *selects, const char *number) {
     struct arena *arena = lowering->arena;
     struct formula *carried = formula_new(arena, FORMULA_OR);
     struct map known;
@@ -255,11 +255,11 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     if (!derive_find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);
     if (!carried->operand_count || !derive_takes_in(scope, "", "pods")) return;
-    struct lock *lock = derive_part(lowering, from, scope, "", "pods", part);
+    struct lock *lock = derive_lock_in(lowering, from, scope, "", "pods", ORIGIN_BINDINGS, number);
     lock->acts = ACT_BIND;
     lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
     lock->condition = formula_and(arena, lock->condition, carried);
-    derive_done(lowering, guarded->item, lock, "what a binding carries would become the pod's");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- guard labels: a selection by the replicas, which /scale writes without any update of the object ----
@@ -275,12 +275,12 @@ static struct formula *read_new(struct arena *arena, struct formula *part, const
 }
 
 static void guard_replicas(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                           const struct object_scope *scope, struct formula *selects, const char *part) {
+                           const struct object_scope *scope, struct formula *selects, const char *number) {
     struct arena *arena = lowering->arena;
     if (!from->guard_labels || (from->acts & ACT_SCALE) || !(lower_acts_in(scope) & ACT_SCALE) ||
         !(formula_any(selects, reads_replicas) || formula_any(from->condition, reads_replicas)))
         return;
-    struct lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_SCALE, number);
     lock->scope = *scope;
     lock->scope.subresource = NULL;
     lock->selects = selects;
@@ -288,21 +288,21 @@ static void guard_replicas(struct lowering *lowering, const struct guarded *guar
     struct formula *holds = formula_and(arena, selects, from->condition);
     lock->condition =
         formula_and(arena, from->condition, formula_not(arena, formula_map(arena, holds, read_new, NULL)));
-    derive_done(lowering, guarded->item, lock, "the lock would no longer select it");
+    derive_add(lowering, guarded->item, lock);
 }
 
 // ---- states: a pod or job that is said to have ended is ended ----
 
 static void guard_status(struct lowering *lowering, const struct guarded *guarded, struct lock *lock,
-                         struct formula *selects, const char *why) {
+                         struct formula *selects) {
     lock->scope.subresource = "status";
     lock->selects = selects;
     lock->denies = OP_UPDATE;
-    derive_done(lowering, guarded->item, lock, why);
+    derive_add(lowering, guarded->item, lock);
 }
 
 static void guard_states(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
-                         const struct object_scope *scope, struct formula *selects, const char *part) {
+                         const struct object_scope *scope, struct formula *selects, const char *number) {
     static const char *phases[] = {"Failed", "Succeeded"},
                       *conditions[] = {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"};
     const struct texts ends_pod = {phases, sizeof phases / sizeof *phases},
@@ -310,24 +310,24 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
     struct arena *arena = lowering->arena;
     if (!(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
     if (derive_takes_in(scope, "", "pods")) {
-        struct lock *lock = derive_part(lowering, from, scope, "", "pods", part);
+        struct lock *lock = derive_lock_in(lowering, from, scope, "", "pods", ORIGIN_POD_STATUS, number);
         struct formula *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
         phase->state = STATE_NEW;
         lock->condition = formula_and(arena, lock->condition, phase);
         derive_changing(arena, lock, "status phase");
         if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE; // kubelets
-        guard_status(lowering, guarded, lock, selects, "a pod that has ended is deleted");
+        guard_status(lowering, guarded, lock, selects);
     }
     if (derive_takes_in(scope, "batch", "jobs")) {
-        struct lock *lock =
-            derive_part(lowering, from, scope, "batch", "jobs", arena_printf(arena, "%s of jobs", part));
+        struct lock *lock = derive_lock_in(lowering, from, scope, "batch", "jobs", ORIGIN_JOB_STATUS,
+                                           arena_printf(arena, "%s%sof jobs", number, *number ? " " : ""));
         struct formula *condition =
             derive_any(arena, "status conditions", derive_field_in(arena, 0, "type", &ends_job));
         condition->state = STATE_NEW;
         lock->condition = formula_and(arena, lock->condition, condition);
         derive_changing(arena, lock, "status conditions");
         lock->exemption = EXEMPT_CONTROLLERS;
-        guard_status(lowering, guarded, lock, selects, "the pods of a job that has ended are deleted");
+        guard_status(lowering, guarded, lock, selects);
     }
 }
 
@@ -370,8 +370,8 @@ static bool locks_resource(const struct lock *lock, const char *plural) {
 // Who writes a workload whose template has the labels deletes, replaces or adopts the locked objects through its
 // controller.
 static void guard_workloads(struct lowering *lowering, const struct guarded *guarded, const struct lock *locked,
-                            const char *labels, const char *part) {
-    struct lock *lock = derive_lock(lowering, locked, part);
+                            const char *labels, const char *detail) {
+    struct lock *lock = derive_lock(lowering, locked, ORIGIN_GUARD_OWNERS, detail);
     for (size_t i = 0; i < kube_workload_count; i++) {
         bool owns = false;
         for (size_t j = 0; j < locked->scope.target_count; j++) {
@@ -396,7 +396,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
     lock->guard_label_in = lock->guard_owners = true;
     lock->exemption = EXEMPT_CONTROLLERS;
     derive_changing(lowering->arena, lock, "spec");
-    derive_done(lowering, guarded->item, lock, "what it makes is locked");
+    derive_add(lowering, guarded->item, lock);
 }
 
 static void guard_owners(struct lowering *lowering, const struct guarded *guarded) {
@@ -404,10 +404,9 @@ static void guard_owners(struct lowering *lowering, const struct guarded *guarde
         const struct lock *lock = guarded->locks[i];
         if (lock->scope.subresource || !lock->denies || !formula_is_by_labels(lock->selects)) continue;
         // Those with the same path are one lock: cron jobs have paths of their own.
-        guard_workloads(lowering, guarded, lock, "spec template metadata labels", "guard owners");
-        guard_workloads(lowering, guarded, lock, "spec jobTemplate spec template metadata labels",
-                        "guard owners cronjobs");
-        guard_workloads(lowering, guarded, lock, "spec jobTemplate metadata labels", "guard owners of jobs");
+        guard_workloads(lowering, guarded, lock, "spec template metadata labels", NULL);
+        guard_workloads(lowering, guarded, lock, "spec jobTemplate spec template metadata labels", "cronjobs");
+        guard_workloads(lowering, guarded, lock, "spec jobTemplate metadata labels", "of jobs");
     }
 }
 
@@ -431,7 +430,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     for (size_t i = 0; i < guarded->lock_count; i++) {
         const struct lock *from = guarded->locks[i];
         if (from->scope.target_count && from->scope.targets[0].subresource) continue; // which owns nothing
-        struct lock *lock = derive_lock(lowering, from, "cascade");
+        struct lock *lock = derive_lock(lowering, from, ORIGIN_CASCADE, NULL);
         for (size_t j = 0; j < kube_workload_count; j++)
             if (locks_resource(from, kube_workloads[j].plural)) add_owned(lowering, from, lock, kube_workloads[j].owns);
         if (!lock->scope.target_count) continue;
@@ -467,10 +466,10 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         lock->guard_labels = from->guard_labels;
         lock->guard_owners = from->guard_owners;
         lock->exemption = EXEMPT_CONTROLLERS;
-        derive_done(lowering, guarded->item, lock, "it belongs to what the lock holds");
-        guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "cascade bindings");
-        guard_states(lowering, guarded, lock, &lock->scope, lock->selects, "cascade status");
-        derive_around(lowering, guarded, lock, "cascade ", "");
+        derive_add(lowering, guarded->item, lock);
+        guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "");
+        guard_states(lowering, guarded, lock, &lock->scope, lock->selects, "");
+        derive_around(lowering, guarded, lock, "");
     }
     if (any) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
@@ -494,7 +493,7 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
         for (size_t j = 0; j < from->scope.target_count; j++)
             if (from->scope.targets[j].resource) texts_add(arena, &kinds, from->scope.targets[j].resource->kind);
         if (!kinds.count) continue;
-        struct lock *lock = derive_lock(lowering, from, "autoscalers");
+        struct lock *lock = derive_lock(lowering, from, ORIGIN_AUTOSCALERS, NULL);
         derive_target(lowering, lock, "autoscaling", "horizontalpodautoscalers");
         const struct object_scope targets = lock->scope;
         lock->scope = from->scope;
@@ -505,7 +504,7 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
         lock->denies = OP_CREATE | OP_UPDATE;
         lock->guard_label_in = true;
         derive_changing(arena, lock, "spec");
-        derive_done(lowering, guarded->item, lock, "it would scale what is locked");
+        derive_add(lowering, guarded->item, lock);
     }
 }
 
@@ -528,7 +527,7 @@ static struct formula *written_for(struct arena *arena, const char *policy) {
 static void guard_output(struct lowering *lowering, const struct guarded *guarded, bool cluster) {
     static const char group[] = "rbac.authorization.k8s.io";
     const struct lock *from = guarded->locks[0];
-    struct lock *lock = derive_lock(lowering, from, cluster ? "guard rbac of the cluster" : "guard rbac in namespaces");
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_GUARD_OUTPUT, cluster ? "of the cluster" : "in namespaces");
     if (cluster) {
         derive_target(lowering, lock, group, "clusterroles");
         derive_target(lowering, lock, group, "clusterrolebindings");
@@ -542,8 +541,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     lock->denies = OPS_STORED;
     lock->guard_labels = lock->keeps_output = true;
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
-    derive_let_deployer(lowering, lock);
-    derive_done(lowering, guarded->item, lock, "it is part of what keeps the lock");
+    derive_exempt_deployer(lowering, lock);
+    derive_add(lowering, guarded->item, lock);
 }
 
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
@@ -602,7 +601,7 @@ static void guard_policies(struct lowering *lowering, const char *policy, struct
                         .condition = formula_new(lowering->arena, FORMULA_TRUE),
                         .exemption = EXEMPT_LIFECYCLE,
                         .mode = MODE_DENY};
-    struct lock *lock = derive_lock(lowering, &none, "static");
+    struct lock *lock = derive_lock(lowering, &none, ORIGIN_STATIC, NULL);
     derive_target(lowering, lock, group, "mutatingadmissionpolicies");
     derive_target(lowering, lock, group, "mutatingadmissionpolicybindings");
     derive_target(lowering, lock, group, "validatingadmissionpolicies");
@@ -610,11 +609,16 @@ static void guard_policies(struct lowering *lowering, const char *policy, struct
     lock->selects = written_for(lowering->arena, policy);
     lock->denies = OPS_STORED;
     lock->guard_labels = lock->keeps_output = true;
-    derive_let_deployer(lowering, lock);
-    derive_done(lowering, NULL, lock, "without it the locks of the policy would not hold");
+    derive_exempt_deployer(lowering, lock);
+    derive_add(lowering, NULL, lock);
 }
 
 // ---- all of them ----
+
+// Tells the locks of one block apart.
+static const char *number_of(struct arena *arena, size_t index) {
+    return index ? arena_printf(arena, "%zu", index + 1) : "";
+}
 
 static void lower_guarded(struct lowering *lowering, const struct guarded *guarded) {
     const struct word *word = NULL;
@@ -628,17 +632,14 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
     for (size_t i = 0; i < guarded->lock_count; i++)
-        derive_around(lowering, guarded, guarded->locks[i], "", i ? arena_printf(lowering->arena, " %zu", i + 1) : "");
+        derive_around(lowering, guarded, guarded->locks[i], number_of(lowering->arena, i));
     if ((word = derive_find_guard(guarded->item, "volumes"))) derive_volumes(lowering, guarded, word);
     for (size_t i = 0; i < guarded->part_count; i++) {
         const struct object_meaning *part = guarded->parts[i];
-        const char *number = i ? arena_printf(lowering->arena, " %zu", i + 1) : "";
-        guard_bindings(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
-                       arena_printf(lowering->arena, "bindings%s", number));
-        guard_replicas(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
-                       arena_printf(lowering->arena, "scale%s", number));
-        guard_states(lowering, guarded, guarded->locks[0], &part->scope, part->selects,
-                     arena_printf(lowering->arena, "status%s", number));
+        const char *number = number_of(lowering->arena, i);
+        guard_bindings(lowering, guarded, guarded->locks[0], &part->scope, part->selects, number);
+        guard_replicas(lowering, guarded, guarded->locks[0], &part->scope, part->selects, number);
+        guard_states(lowering, guarded, guarded->locks[0], &part->scope, part->selects, number);
     }
 }
 

@@ -488,7 +488,7 @@ static struct lock *add_lock(struct lowering *lowering, const struct ast_item *i
     }
     lock->guard_labels = lock->guard_labels && (movable || lock_guards_condition(lock));
     lower_cover(lowering, item, lock);
-    lower_message(lowering, item, lock, NULL);
+    lower_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);
     return lock;
 }

@@ -170,7 +170,8 @@ static const char *written(const struct lowering *lowering, const struct ast_cla
 }
 
 // Names the lock, who may act, whose it is and what would unlock it, for whoever meets it at three in the morning.
-void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock, const char *why) {
+void lower_message(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
+    const char *why = origin_refusal(lock->origin);
     const bool of_lock = item && item->kind == AST_ITEM_LOCK;
     const char *message = of_lock && !why ? one_line(lowering, item, AST_CLAUSE_MESSAGE) : why;
     const char *owner = of_lock ? one_line(lowering, item, AST_CLAUSE_OWNER) : NULL,

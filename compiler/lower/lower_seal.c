@@ -178,17 +178,18 @@ static struct formula *rule_impersonates(struct lowering *lowering, const struct
 static const char rbac_group[] = "rbac.authorization.k8s.io";
 
 // The API server puts its own roles in order at every start.
-static struct lock *rbac_lock(struct lowering *lowering, const struct lock *from, const char *part) {
-    struct lock *lock = derive_lock(lowering, from, part);
+static struct lock *rbac_lock(struct lowering *lowering, const struct lock *from, enum origin origin,
+                              const char *detail) {
+    struct lock *lock = derive_lock(lowering, from, origin, detail);
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     return lock;
 }
 
-static void forbid(struct lowering *lowering, const struct ast_item *item, struct lock *lock, struct formula *formula,
-                   const char *why) {
+static void require_not(struct lowering *lowering, const struct ast_item *item, struct lock *lock,
+                        struct formula *formula) {
     lock->requires = formula_not(lowering->arena, formula);
-    derive_let_deployer(lowering, lock);
-    derive_done(lowering, item, lock, why);
+    derive_exempt_deployer(lowering, lock);
+    derive_add(lowering, item, lock);
 }
 
 struct grants {
@@ -260,8 +261,7 @@ static struct grants grants_to(const struct lowering *lowering, const char *poli
 }
 
 static void forbid_bindings(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
-                            const struct identities *who, const char *part) {
-    static const char why[] = "it would give out what the actor may, or who it is";
+                            const struct identities *who, const char *clause) {
     struct arena *arena = lowering->arena;
     const struct texts defaults =
         words(arena, "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager "
@@ -284,11 +284,12 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
     struct formula *grants_own = own.count ? derive_field_in(arena, -1, "roleRef name", &own) : NULL;
     struct formula *grants_default = derive_field_in(arena, -1, "roleRef name", &defaults);
 
-    struct lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterrolebindings", part));
+    struct lock *lock =
+        rbac_lock(lowering, from, ORIGIN_SEAL_BINDINGS, arena_printf(arena, "%s clusterrolebindings", clause));
     derive_target(lowering, lock, rbac_group, "clusterrolebindings");
     derive_changing(arena, lock, "roleRef");
     derive_changing(arena, lock, "subjects");
-    forbid(lowering, item, lock, grants_own ? formula_or(arena, grants_default, grants_own) : grants_default, why);
+    require_not(lowering, item, lock, grants_own ? formula_or(arena, grants_default, grants_own) : grants_default);
     if (!namespaces.count && !anywhere) return;
 
     struct formula *formula = grants_own;
@@ -297,17 +298,17 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
             either(arena, formula,
                    formula_and(arena, derive_in(arena, FORMULA_NAMESPACE, NULL, &account_namespaces), grants_default));
     if (!formula) return;
-    lock = rbac_lock(lowering, from, arena_printf(arena, "%s rolebindings", part));
+    lock = rbac_lock(lowering, from, ORIGIN_SEAL_BINDINGS, arena_printf(arena, "%s rolebindings", clause));
     derive_target(lowering, lock, rbac_group, "rolebindings");
     derive_namespaces(lowering, lock, namespaces.items, anywhere ? 0 : namespaces.count);
     derive_changing(arena, lock, "roleRef");
     derive_changing(arena, lock, "subjects");
-    forbid(lowering, item, lock, formula, why);
+    require_not(lowering, item, lock, formula);
 }
 
 // The default roles that impersonate are filled by aggregation, and nobody else can give these out. Into no other role
 // the controller puts such rules, whoever asks for them by labels.
-static void let_aggregate(struct lowering *lowering, struct lock *lock) {
+static void exempt_aggregator(struct lowering *lowering, struct lock *lock) {
     struct arena *arena = lowering->arena;
     const struct texts controller =
         words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " KUBE_CONTROLLER_MANAGER);
@@ -339,8 +340,7 @@ static const char *names_key(struct arena *arena, const struct account_names *ac
 
 // Namespaces in which accounts of the same names are kept share a lock.
 static void forbid_roles(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
-                         const struct identities *who, const char *part) {
-    static const char why[] = "with such a rule somebody else could act as the actor";
+                         const struct identities *who, const char *clause) {
     struct arena *arena = lowering->arena;
     struct alike {
         const struct account_names *first;
@@ -363,28 +363,27 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
     }
     for (size_t i = 0; i < count; i++) {
         const struct alike *alike = groups[i];
-        struct lock *lock =
-            rbac_lock(lowering, from, arena_printf(arena, "%s roles in %s", part, alike->first->namespace));
+        struct lock *lock = rbac_lock(lowering, from, ORIGIN_SEAL_ROLES,
+                                      arena_printf(arena, "%s roles in %s", clause, alike->first->namespace));
         derive_target(lowering, lock, rbac_group, "roles");
         derive_namespaces(lowering, lock, alike->namespaces.items, alike->namespaces.count);
         derive_changing(arena, lock, "rules");
-        forbid(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(lowering, alike->first)), why);
+        require_not(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(lowering, alike->first)));
     }
 }
 
 static void forbid_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
-                        const struct identities *who, const char *part) {
-    static const char why[] = "with such a rule somebody else could act as the actor";
+                        const struct identities *who, const char *clause) {
     struct arena *arena = lowering->arena;
     struct formula *rule = rule_impersonates(lowering, who);
     if (!rule) return;
-    struct lock *lock = rbac_lock(lowering, from, arena_printf(arena, "%s clusterroles", part));
+    struct lock *lock = rbac_lock(lowering, from, ORIGIN_SEAL_ROLES, arena_printf(arena, "%s clusterroles", clause));
     derive_target(lowering, lock, rbac_group, "clusterroles");
     derive_changing(arena, lock, "rules");
-    let_aggregate(lowering, lock);
-    forbid(lowering, item, lock, derive_any(arena, "rules", rule), why);
-    forbid_roles(lowering, item, from, who, part);
-    forbid_bindings(lowering, item, from, who, part);
+    exempt_aggregator(lowering, lock);
+    require_not(lowering, item, lock, derive_any(arena, "rules", rule));
+    forbid_roles(lowering, item, from, who, clause);
+    forbid_bindings(lowering, item, from, who, clause);
 }
 
 // Controllers that locks let through, if they say so.
@@ -412,9 +411,9 @@ struct seal {
     const char *reason; // the clause
 };
 
-static struct lock *seal_part(const struct seal *seal, const char *part) {
+static struct lock *seal_part(const struct seal *seal, enum origin origin, const char *part) {
     struct arena *arena = seal->lowering->arena;
-    struct lock *lock = derive_lock(seal->lowering, seal->from,
+    struct lock *lock = derive_lock(seal->lowering, seal->from, origin,
                                     arena_printf(arena, "%s %s in %s", seal->reason, part, seal->accounts->namespace));
     derive_namespaces(seal->lowering, lock, &seal->accounts->namespace, 1);
     return lock;
@@ -429,13 +428,13 @@ static struct formula *is_account(const struct seal *seal, const char *keys) {
 
 static void seal_tokens(const struct seal *seal) {
     struct arena *arena = seal->lowering->arena;
-    struct lock *lock = seal_part(seal, "tokens");
+    struct lock *lock = seal_part(seal, ORIGIN_SEAL_TOKENS, "tokens");
     derive_target(seal->lowering, lock, "", "serviceaccounts");
     if (!seal->accounts->every) lock->selects = derive_in(arena, FORMULA_NAME, NULL, &seal->accounts->names);
     lock->acts = ACT_TOKEN;
-    derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
+    derive_add(seal->lowering, seal->item, lock);
 
-    lock = seal_part(seal, "secrets");
+    lock = seal_part(seal, ORIGIN_SEAL_TOKENS, "secrets");
     derive_target(seal->lowering, lock, "", "secrets");
     static const char annotation[] = "kubernetes.io/service-account.name";
     struct formula *named = formula_new(arena, FORMULA_ANNOTATION);
@@ -445,13 +444,13 @@ static void seal_tokens(const struct seal *seal) {
         arena, formula_and(arena, derive_field_is(arena, -1, "type", "kubernetes.io/service-account-token"), named));
     derive_changing(arena, lock, "type");
     derive_changing(arena, lock, "metadata annotations kubernetes.io/service-account.name");
-    derive_done(seal->lowering, seal->item, lock, "a token would make its holder the actor");
+    derive_add(seal->lowering, seal->item, lock);
 }
 
 // Running as the actor, its code, and what runs inside of it.
 static void seal_pods(const struct seal *seal) {
     struct arena *arena = seal->lowering->arena;
-    struct lock *lock = seal_part(seal, "pods");
+    struct lock *lock = seal_part(seal, ORIGIN_SEAL_PODS, "pods");
     derive_target(seal->lowering, lock, "", "pods");
     lock->selects = is_account(seal, "spec serviceAccountName");
     lock->denies = OP_CREATE | OP_UPDATE;
@@ -459,7 +458,7 @@ static void seal_pods(const struct seal *seal) {
     derive_changing(arena, lock, "spec containers * image");
     derive_changing(arena, lock, "spec initContainers * image");
     derive_changing(arena, lock, "spec ephemeralContainers");
-    derive_done(seal->lowering, seal->item, lock, "the pod runs as the actor");
+    derive_add(seal->lowering, seal->item, lock);
 }
 
 // Pods of a template that names none run as `default`.
@@ -479,7 +478,7 @@ static struct formula *template_is_account(const struct seal *seal, const char *
 
 static void seal_template(const struct seal *seal, const char *part, const char *resources, const char *template) {
     struct arena *arena = seal->lowering->arena;
-    struct lock *lock = seal_part(seal, part);
+    struct lock *lock = seal_part(seal, ORIGIN_SEAL_TEMPLATES, part);
     const struct texts list = words(arena, resources);
     for (size_t i = 0; i < list.count; i++) {
         const char *slash = strchr(list.items[i], '/');
@@ -489,17 +488,17 @@ static void seal_template(const struct seal *seal, const char *part, const char 
     lock->requires =
         formula_not(arena, template_is_account(seal, arena_printf(arena, "%s spec serviceAccountName", template)));
     derive_changing(arena, lock, template);
-    derive_done(seal->lowering, seal->item, lock, "its pods would run as the actor");
+    derive_add(seal->lowering, seal->item, lock);
 }
 
 // What a revision holds is kept as it was written, and read by controllers to whom the case of letters is all one. So
 // nobody can tell whose pods would be made of it.
 static void seal_revisions(const struct seal *seal) {
-    struct lock *lock = seal_part(seal, "revisions");
+    struct lock *lock = seal_part(seal, ORIGIN_SEAL_REVISIONS, "revisions");
     derive_target(seal->lowering, lock, "apps", "controllerrevisions");
     lock->denies = OP_CREATE | OP_UPDATE;
     derive_changing(seal->lowering->arena, lock, "data");
-    derive_done(seal->lowering, seal->item, lock, "pods that are made of it could run as the actor");
+    derive_add(seal->lowering, seal->item, lock);
 }
 
 static void seal_accounts(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
@@ -535,48 +534,47 @@ void derive_controllers(struct lowering *lowering, const struct ast_item *item, 
 
 // ---- certificates, which say who their holder is where admission cannot read it ----
 
-static struct lock *certificate_lock(struct lowering *lowering, const struct lock *from, const char *part) {
+static struct lock *certificate_lock(struct lowering *lowering, const struct lock *from, const char *detail) {
     static const char *clients[] = {"kubernetes.io/kube-apiserver-client",
                                     "kubernetes.io/kube-apiserver-client-kubelet"};
     const struct texts signers = {clients, sizeof clients / sizeof *clients};
-    struct lock *lock = derive_lock(lowering, from, part);
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_GUARD_CERTIFICATES, detail);
     derive_target(lowering, lock, "certificates.k8s.io", "certificatesigningrequests");
-    derive_let_deployer(lowering, lock);
+    derive_exempt_deployer(lowering, lock);
     lock->selects = derive_field_in(lowering->arena, -1, "spec signerName", &signers);
     lock->exemption = EXEMPT_CONTROLLERS; // one approves what kubelets ask for, and signs
     return lock;
 }
 
 void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct lock *from) {
-    static const char why[] = "a certificate can say that its holder is anybody";
     static const char *nodes[] = {"system:bootstrappers", "system:nodes"};
     struct arena *arena = lowering->arena;
     const struct subjects kubelets = {.groups = nodes, .group_count = sizeof nodes / sizeof *nodes};
     // What asks for a kubelet's certificate is approved without anybody's doing.
-    struct lock *lock = certificate_lock(lowering, from, "guard certificates");
+    struct lock *lock = certificate_lock(lowering, from, NULL);
     lock->denies = OP_CREATE;
     lower_add_subjects(arena, &lock->passes, &kubelets);
-    derive_done(lowering, item, lock, why);
+    derive_add(lowering, item, lock);
 
     static const char *const subresources[] = {"approval", "status"};
     for (size_t i = 0; i < sizeof subresources / sizeof *subresources; i++) {
-        lock = certificate_lock(lowering, from, arena_printf(arena, "guard certificates %s", subresources[i]));
+        lock = certificate_lock(lowering, from, subresources[i]);
         lock->scope.subresource = subresources[i];
         lock->denies = OP_UPDATE;
         derive_changing(arena, lock, "status");
-        derive_done(lowering, item, lock, why);
+        derive_add(lowering, item, lock);
     }
 
     // Whoever holds a bootstrap token may ask as a node that is to be.
     static const char *const system = "kube-system";
-    lock = derive_lock(lowering, from, "guard certificates tokens");
+    lock = derive_lock(lowering, from, ORIGIN_GUARD_BOOTSTRAP_TOKENS, NULL);
     derive_target(lowering, lock, "", "secrets");
     derive_namespaces(lowering, lock, &system, 1);
-    derive_let_deployer(lowering, lock);
+    derive_exempt_deployer(lowering, lock);
     lock->selects = derive_field_is(arena, -1, "type", "bootstrap.kubernetes.io/token");
     lock->denies = OP_CREATE | OP_UPDATE;
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
-    derive_done(lowering, item, lock, "its holder could have a certificate signed");
+    derive_add(lowering, item, lock);
 }
 
 void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
@@ -585,7 +583,8 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
                         .span = item->name.span,
                         .condition = formula_new(lowering->arena, FORMULA_TRUE),
                         .exemption = EXEMPT_CONTROLLERS,
-                        .mode = MODE_DENY};
+                        .mode = MODE_DENY,
+                        .seals_actor = true};
     struct subjects self = {0}, by = {0};
     lower_subjects(lowering, unit, &item->as.actor.subjects, &self);
     lower_subjects(lowering, unit, &item->as.actor.sealed_by, &by);

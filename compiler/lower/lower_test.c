@@ -48,8 +48,8 @@ static void add_account_groups(struct arena *arena, struct setting *setting) {
 }
 
 // Makes the requester satisfy the formula: the first alternative of a disjunction serves.
-static void become(struct lowering *lowering, struct setting *setting, const struct formula *formula,
-                   struct span span) {
+static void impersonate(struct lowering *lowering, struct setting *setting, const struct formula *formula,
+                        struct span span) {
     struct arena *arena = lowering->arena;
     switch (formula->kind) {
     case FORMULA_USER: set_user(lowering, setting, formula->values[0]->as.string, span); break;
@@ -64,9 +64,9 @@ static void become(struct lowering *lowering, struct setting *setting, const str
     }
     case FORMULA_MAY: ARENA_PUSH(arena, setting->grants, setting->grant_count, formula->key); break;
     case FORMULA_AND:
-        for (size_t i = 0; i < formula->operand_count; i++) become(lowering, setting, formula->operands[i], span);
+        for (size_t i = 0; i < formula->operand_count; i++) impersonate(lowering, setting, formula->operands[i], span);
         break;
-    case FORMULA_OR: become(lowering, setting, formula->operands[0], span); break;
+    case FORMULA_OR: impersonate(lowering, setting, formula->operands[0], span); break;
     default: break; // reported where the subject was
     }
 }
@@ -89,7 +89,7 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
         else if (subjects.group_count)
             add_group(lowering->arena, setting, subjects.groups[0]);
         else if (subjects.other_count)
-            become(lowering, setting, subjects.others[0], span);
+            impersonate(lowering, setting, subjects.others[0], span);
         const struct ast_subject *subject = step->subjects.items[i];
         if (subject->kind == AST_SUBJECT_SERVICE_ACCOUNTS && !*setting->user)
             setting->user = arena_printf(lowering->arena, "system:serviceaccount:%s:default", subject->name.text);

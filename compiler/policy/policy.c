@@ -3,6 +3,23 @@
 
 #include <string.h>
 
+static const struct {
+    const char *text, *refusal;
+} origins[] = {
+    {NULL, NULL},
+#define ORIGIN(name, text, refusal) {text, refusal},
+#include "policy/origins.def"
+#undef ORIGIN
+};
+
+const char *origin_text(enum origin origin) {
+    return origins[origin].text;
+}
+
+const char *origin_refusal(enum origin origin) {
+    return origins[origin].refusal;
+}
+
 bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {
     bool named = false, system = false;
     for (size_t i = 0; i < scope->namespace_count && !named; i++) named = strcmp(scope->namespaces[i], namespace) == 0;

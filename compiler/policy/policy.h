@@ -59,6 +59,18 @@ enum cover {
 
 enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 
+// Where a lock comes from: it is written, or made from one that is by what origins.def says.
+enum origin {
+    ORIGIN_WRITTEN,
+#define ORIGIN(name, text, refusal) ORIGIN_##name,
+#include "policy/origins.def"
+#undef ORIGIN
+};
+// What such a lock is called behind the name of the written one; NULL where the clause says that.
+const char *origin_text(enum origin origin);
+// Why it refuses, for whoever is refused; NULL where it speaks as the written lock.
+const char *origin_refusal(enum origin origin);
+
 // One of the objects that a lock is on.
 struct lock_object {
     struct object_scope scope;
@@ -68,9 +80,10 @@ struct lock_object {
 struct lock {
     const char *policy, *name;
     bool keeps_output; // what the policy itself emits is under it
-    bool derived;      // added by a guard, a cascade or a sealed actor
-    bool implied;      // on the status of custom resources, which the policy locks without naming it
-    const char *id;    // unique among the locks of a policy and scope: the name, and for what guards add, which guard
+    enum origin origin;
+    bool seals_actor; // made for a sealed actor, whose name it has
+    bool implied;     // on the status of custom resources, which the policy locks without naming it
+    const char *id;   // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
     struct object_scope scope;
     unsigned denies;           // operations on the object; 0 with a bare `require`

@@ -250,7 +250,7 @@ const char *derived_ids(void **state, const struct compilation *compilation) {
     text_init(&text, arena_of(state));
     assert_no_errors(compilation);
     for (size_t i = 0; i < compilation->policies.lock_count; i++)
-        if (compilation->policies.locks[i]->derived) text_printf(&text, "%s\n", compilation->policies.locks[i]->id);
+        if (compilation->policies.locks[i]->origin) text_printf(&text, "%s\n", compilation->policies.locks[i]->id);
     return text_string(&text);
 }
 

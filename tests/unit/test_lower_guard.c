@@ -365,7 +365,7 @@ static void derived_locks_are_like_the_lock(void **state) {
     size_t count = 0;
     for (size_t i = 0; i < compilation->policies.lock_count; i++) {
         const struct lock *lock = compilation->policies.locks[i];
-        if (!lock->derived) continue;
+        if (!lock->origin) continue;
         count++;
         assert_string_equal(lock->name, "l");
         assert_string_equal(text_of(compilation, lock->span), "l");

@@ -218,7 +218,7 @@ static void only_the_actor_and_those_behind_by_pass(void **state) {
         const struct lock *lock = compilation->policies.locks[i];
         const bool rbac = strcmp(lock->scope.targets[0].group, "rbac.authorization.k8s.io") == 0;
         assert_string_equal(lock->name, "a");
-        assert_true(lock->derived);
+        assert_true(lock->origin);
         assert_string_equal(text_of(compilation, lock->span), "a");
         // The API server's own controller fills the default roles.
         const bool aggregated = strcmp(lock->id, "a (sealed clusterroles)") == 0;
