@@ -376,9 +376,18 @@ static void parse(struct cel_parser *p) {
 }
 
 struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem) {
+    static const struct cel_declarations none = {0};
+    return cel_parse_declared(arena, text, minor, &none, CEL_OUTPUT_BOOL, ret_problem);
+}
+
+struct cel_expr *cel_parse_declared(struct arena *arena, const char *text, unsigned minor,
+                                    const struct cel_declarations *declarations, enum cel_output output,
+                                    struct cel_problem *ret_problem) {
     struct cel_parser *p = ARENA_NEW(arena, struct cel_parser);
     p->arena = arena;
     p->minor = minor;
+    p->declarations = declarations;
+    p->output = output;
     p->problem = ret_problem;
     p->text = text;
     p->len = strlen(text);
@@ -392,7 +401,8 @@ struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor
 }
 
 bool cel_reads(const struct cel_expr *expr, const char *variable) {
-    static const char *const names[CEL_VARIABLES] = {"object", "oldObject", "request", "namespaceObject"};
+    static const char *const names[CEL_VARIABLES] = {"object",          "oldObject", "request",
+                                                     "namespaceObject", "params",    "authorizer"};
     for (size_t i = 0; i < CEL_VARIABLES; i++)
         if (strcmp(names[i], variable) == 0) return expr->reads[i];
     return false;

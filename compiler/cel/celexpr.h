@@ -28,9 +28,50 @@ struct cel_problem {
 // into the arena, none into the text.
 struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem);
 
+// A variable of a ValidatingAdmissionPolicy.
+struct cel_definition {
+    const char *name;
+    const struct cel_expr *expr;
+};
+
+// What an expression of a whole ValidatingAdmissionPolicy sees besides the request. The definitions are those before
+// it, and have the types that the API server infers for them.
+struct cel_declarations {
+    bool params, authorizer;
+    const struct cel_definition *definitions;
+    size_t definition_count;
+};
+
+// What an expression may evaluate to: validations and match conditions are bools, messages strings, audit annotations
+// strings or null, variables anything.
+enum cel_output { CEL_OUTPUT_BOOL, CEL_OUTPUT_STRING, CEL_OUTPUT_STRING_OR_NULL, CEL_OUTPUT_ANY };
+
+// The same as cel_parse, for an expression of a policy as the API server has it.
+struct cel_expr *cel_parse_declared(struct arena *arena, const char *text, unsigned minor,
+                                    const struct cel_declarations *declarations, enum cel_output output,
+                                    struct cel_problem *ret_problem);
+
+// What is asked of an authorizer. NULL for what was not said; with a path the rest is NULL.
+struct cel_access_review {
+    const char *path, *group, *resource, *subresource, *namespace, *name, *verb;
+    const char *account_namespace, *account; // of the service account, if it is not about the requester
+};
+
+struct cel_authorizer {
+    bool (*allows)(void *context, const struct cel_access_review *review);
+    void *context;
+};
+
+struct cel_composition;
+// The values of the definitions for one request: each is evaluated when it is first read. In the arena, as its values
+// are.
+struct cel_composition *cel_compose(struct arena *arena, const struct cel_declarations *declarations);
+
 // What an expression sees; NULL means null. Fields that are absent from a request are absent from its map.
 struct cel_env {
-    const struct value *object, *old_object, *request, *namespace_object;
+    const struct value *object, *old_object, *request, *namespace_object, *params;
+    const struct cel_authorizer *authorizer; // NULL: to read it is an error
+    struct cel_composition *composition;     // NULL if there are no definitions
 };
 
 enum cel_result { CEL_FALSE, CEL_TRUE, CEL_ERROR };
@@ -38,6 +79,10 @@ enum cel_result { CEL_FALSE, CEL_TRUE, CEL_ERROR };
 // *ret_error is set for CEL_ERROR only.
 enum cel_result cel_evaluate(const struct cel_expr *expr, const struct cel_env *env, struct arena *scratch,
                              const char **ret_error);
+// The string that an expression of CEL_OUTPUT_STRING or CEL_OUTPUT_STRING_OR_NULL evaluates to; *ret_string is NULL
+// for null. False with *ret_error when it fails.
+bool cel_evaluate_string(const struct cel_expr *expr, const struct cel_env *env, struct arena *scratch,
+                         const char **ret_string, const char **ret_error);
 
 // Whether the expression reads object, oldObject, request or namespaceObject.
 bool cel_reads(const struct cel_expr *expr, const char *variable);

@@ -36,6 +36,7 @@ static bool find(struct evaluation *e, val container, val key, val *ret_found) {
 }
 
 static bool is_access(const struct cel_node *node) {
+    if (node->definition) return false;
     return node->kind == CEL_NODE_SELECT ||
            (node->kind == CEL_NODE_CALL && (node->function == CEL_FN_INDEX || node->function == CEL_FN_OPTIONAL_INDEX));
 }
@@ -91,6 +92,7 @@ val cel_access(struct evaluation *e, const struct cel_node *node) {
 }
 
 val cel_has_field(struct evaluation *e, const struct cel_node *node) {
+    if (node->definition) return val_of_bool(true);
     const struct access access = walk(e, node->target);
     if (access.value.kind == CEL_KIND_ERROR) return access.value;
     if (access.is_absent) return val_of_bool(false);

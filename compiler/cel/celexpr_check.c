@@ -35,7 +35,7 @@ static bool find_bound(struct checker *c, struct cel_node *node, type *ret_type)
 static type check_ident(struct checker *c, struct cel_node *node) {
     type bound = NULL;
     if (find_bound(c, node, &bound)) return bound;
-    const struct cel_variable_row *variable = cel_find_variable(node->name);
+    const struct cel_variable_row *variable = cel_find_variable(c, node->name);
     if (variable) {
         node->global = variable->variable;
         c->parser->expr->reads[node->global] = true;
@@ -54,12 +54,30 @@ static const char *qualified_name(struct checker *c, const struct cel_node *node
     return prefix ? arena_printf(c->arena, "%s.%s", prefix, node->name) : NULL;
 }
 
+// Whether the node reads a definition of the policy: variables.NAME.
+static bool find_definition(struct checker *c, struct cel_node *node, type *ret_type) {
+    const struct cel_declarations *declarations = c->parser->declarations;
+    type bound = NULL;
+    if (node->target->kind != CEL_NODE_IDENT || strcmp(node->target->name, "variables") != 0) return false;
+    if (!declarations->definition_count || find_bound(c, node->target, &bound)) return false;
+    if (node->optional_field)
+        cel_fail_unsupported(c->parser, node->span.begin, "klockc does not evaluate optional variables");
+    for (size_t i = 0; i < declarations->definition_count; i++) {
+        if (strcmp(declarations->definitions[i].name, node->name) != 0) continue;
+        node->definition = i + 1;
+        *ret_type = declarations->definitions[i].expr->type;
+        return true;
+    }
+    cel_fail(c->parser, node->span.begin, "the policy has no variable '%s' before this", node->name);
+}
+
 // Fields of what an optional holds are optional.
 static type check_field(struct checker *c, struct cel_node *node) {
+    type found = NULL;
+    if (find_definition(c, node, &found)) return found;
     cel_check_node(c, node->target);
     bool is_optional = false;
     const type target = cel_unwrapped(node->target->type, &is_optional);
-    type found = NULL;
     if (target->kind == CEL_TYPE_MAP) found = cel_substituted(c, target->second);
     if (target->kind == CEL_TYPE_VAR) cel_is_assignable(c, &cel_dyn, target);
     if (target->kind == CEL_TYPE_VAR || target->kind == CEL_TYPE_DYN) found = &cel_dyn;
@@ -232,14 +250,26 @@ void cel_check_node(struct checker *c, struct cel_node *node) {
     c->formats = formats;
 }
 
-void cel_check(struct cel_parser *p, struct cel_node *root) {
-    struct checker c = {.parser = p, .arena = p->arena};
-    cel_check_node(&c, root);
-    for (size_t i = 0; i < c.aggregate_count; i++) check_homogeneous(&c, c.aggregates[i]);
+static void check_output(struct cel_parser *p, const struct cel_node *root) {
     const type result = cel_settled(root->type);
+    if (p->output == CEL_OUTPUT_ANY) return;
+    if (p->output != CEL_OUTPUT_BOOL) {
+        const bool is_null = result->kind == CEL_TYPE_NULL && p->output == CEL_OUTPUT_STRING_OR_NULL;
+        if (result->kind != CEL_TYPE_STRING && !is_null)
+            cel_fail(p, root->span.begin, "the expression must be a string, this is %s", cel_type_name(result));
+        return;
+    }
     if (result->kind == CEL_TYPE_DYN)
         cel_fail(p, root->span.begin,
                  "the expression must be a bool, this may be anything: compare it, as in … == true");
     if (result->kind != CEL_TYPE_BOOL)
         cel_fail(p, root->span.begin, "the expression must be a bool, this is %s", cel_type_name(result));
+}
+
+void cel_check(struct cel_parser *p, struct cel_node *root) {
+    struct checker c = {.parser = p, .arena = p->arena};
+    cel_check_node(&c, root);
+    for (size_t i = 0; i < c.aggregate_count; i++) check_homogeneous(&c, c.aggregates[i]);
+    p->expr->type = cel_declared_type(&c, root->type);
+    check_output(p, root);
 }

@@ -32,7 +32,8 @@ struct checker {
 // ---- celexpr_types.c ----
 
 extern const struct cel_type cel_dyn, cel_null, cel_bool, cel_int, cel_uint, cel_double, cel_text_type, cel_bytes,
-    cel_timestamp, cel_duration, cel_quantity, cel_url, cel_ip, cel_cidr, cel_semver, cel_named_format;
+    cel_timestamp, cel_duration, cel_quantity, cel_url, cel_ip, cel_cidr, cel_semver, cel_named_format,
+    cel_authorizer_type, cel_path_check, cel_group_check, cel_resource_check, cel_authorization_decision;
 
 struct cel_type *cel_new_type(struct checker *c, enum cel_type_kind kind, type first, type second);
 type cel_list_of(struct checker *c, type item);
@@ -46,6 +47,8 @@ type cel_settled(type t);
 type cel_substituted(struct checker *c, type t);
 // What an optional holds, and whether it is one.
 type cel_unwrapped(type t, bool *ret_is_optional);
+// The type that the API server declares for a variable with an expression of this type.
+type cel_declared_type(struct checker *c, type t);
 // Whether something in it is not known yet.
 bool cel_is_open(type t);
 // Whether a variable is part of it, known or not.
@@ -65,7 +68,7 @@ struct cel_variable_row {
     enum cel_variable variable;
     type type;
 };
-const struct cel_variable_row *cel_find_variable(const char *name);
+const struct cel_variable_row *cel_find_variable(const struct checker *c, const char *name);
 
 struct cel_named_type {
     const char *name;

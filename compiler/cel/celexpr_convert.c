@@ -167,6 +167,7 @@ static const char *const kind_names[] = {
     [CEL_KIND_CIDR] = "net.CIDR",
     [CEL_KIND_SEMVER] = "kubernetes.Semver",
     [CEL_KIND_FORMAT] = "kubernetes.NamedFormat",
+    [CEL_KIND_AUTHORIZATION] = "kubernetes.authorization.Authorizer",
 };
 
 const char *val_kind_name(enum cel_kind kind) {

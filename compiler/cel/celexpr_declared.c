@@ -80,15 +80,19 @@ static const struct cel_type namespace_type = {
     .kind = CEL_TYPE_STRUCT, .name = "Namespace", .fields = namespace_fields};
 
 static const struct cel_variable_row variables[] = {
-    {"object", CEL_OBJECT, &cel_dyn},
-    {"oldObject", CEL_OLD_OBJECT, &cel_dyn},
-    {"request", CEL_REQUEST, &request_type},
-    {"namespaceObject", CEL_NAMESPACE_OBJECT, &namespace_type},
+    {"object", CEL_OBJECT, &cel_dyn},        {"oldObject", CEL_OLD_OBJECT, &cel_dyn},
+    {"request", CEL_REQUEST, &request_type}, {"namespaceObject", CEL_NAMESPACE_OBJECT, &namespace_type},
+    {"params", CEL_PARAMS, &cel_dyn},        {"authorizer", CEL_AUTHORIZER_VARIABLE, &cel_authorizer_type},
 };
 
-const struct cel_variable_row *cel_find_variable(const char *name) {
+static bool is_declared(const struct checker *c, enum cel_variable variable) {
+    if (variable == CEL_PARAMS) return c->parser->declarations->params;
+    return variable != CEL_AUTHORIZER_VARIABLE || c->parser->declarations->authorizer;
+}
+
+const struct cel_variable_row *cel_find_variable(const struct checker *c, const char *name) {
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
-        if (strcmp(variables[i].name, name) == 0) return &variables[i];
+        if (strcmp(variables[i].name, name) == 0) return is_declared(c, variables[i].variable) ? &variables[i] : NULL;
     return NULL;
 }
 

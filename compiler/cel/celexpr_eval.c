@@ -190,7 +190,7 @@ static val evaluate_map(struct evaluation *e, const struct cel_node *node) {
     return map;
 }
 
-static val evaluate_ident(const struct evaluation *e, const struct cel_node *node) {
+static val evaluate_ident(struct evaluation *e, const struct cel_node *node) {
     if (node->is_type) return node->literal;
     for (const struct frame *frame = e->frame; frame; frame = frame->outer)
         if (frame->binder == node->binder) return node->is_second ? frame->second : frame->first;
@@ -199,6 +199,8 @@ static val evaluate_ident(const struct evaluation *e, const struct cel_node *nod
     case CEL_OLD_OBJECT: return val_of_data(e->env->old_object);
     case CEL_REQUEST: return val_of_data(e->env->request);
     case CEL_NAMESPACE_OBJECT: return val_of_data(e->env->namespace_object);
+    case CEL_PARAMS: return val_of_data(e->env->params);
+    case CEL_AUTHORIZER_VARIABLE: return cel_authorizer_value(e);
     case CEL_VARIABLES: break;
     }
     return val_error("no such variable");
@@ -210,7 +212,7 @@ val cel_evaluate_node(struct evaluation *e, const struct cel_node *node) {
     switch (node->kind) {
     case CEL_NODE_LITERAL: return node->literal;
     case CEL_NODE_IDENT: return evaluate_ident(e, node);
-    case CEL_NODE_SELECT: return cel_access(e, node);
+    case CEL_NODE_SELECT: return node->definition ? cel_definition_value(e, node) : cel_access(e, node);
     case CEL_NODE_HAS: return cel_has_field(e, node);
     case CEL_NODE_CALL: return evaluate_call(e, node);
     case CEL_NODE_AND:
@@ -233,4 +235,18 @@ enum cel_result cel_evaluate(const struct cel_expr *expr, const struct cel_env *
     if (result.kind == CEL_KIND_BOOL) return result.as.boolean ? CEL_TRUE : CEL_FALSE;
     *ret_error = result.kind == CEL_KIND_ERROR ? result.as.error : "the expression is not a bool";
     return CEL_ERROR;
+}
+
+bool cel_evaluate_string(const struct cel_expr *expr, const struct cel_env *env, struct arena *scratch,
+                         const char **ret_string, const char **ret_error) {
+    struct evaluation e = {.env = env, .arena = scratch, .minor = expr->minor};
+    val result = cel_evaluate_node(&e, expr->root);
+    if (e.steps > MAX_STEPS) result = cel_too_long();
+    if (result.kind == CEL_KIND_STRING)
+        *ret_string = arena_copy(scratch, result.as.string.bytes, result.as.string.len);
+    else if (result.kind == CEL_KIND_NULL)
+        *ret_string = NULL;
+    else
+        *ret_error = result.kind == CEL_KIND_ERROR ? result.as.error : "the expression is not a string";
+    return result.kind == CEL_KIND_STRING || result.kind == CEL_KIND_NULL;
 }

@@ -56,6 +56,11 @@ static type read_type(struct checker *c, struct signature *s) {
     case 'c': return &cel_cidr;
     case 'v': return &cel_semver;
     case 'f': return &cel_named_format;
+    case 'a': return &cel_authorizer_type;
+    case 'h': return &cel_path_check;
+    case 'g': return &cel_group_check;
+    case 'k': return &cel_resource_check;
+    case 'n': return &cel_authorization_decision;
     case 'A': return s->a ? s->a : (s->a = cel_new_variable(c));
     case 'B': return s->b ? s->b : (s->b = cel_new_variable(c));
     case 'L': return cel_list_of(c, read_type(c, s));

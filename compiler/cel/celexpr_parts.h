@@ -40,6 +40,22 @@ val cel_evaluate_node(struct evaluation *e, const struct cel_node *node);
 val cel_access(struct evaluation *e, const struct cel_node *node);
 val cel_has_field(struct evaluation *e, const struct cel_node *node);
 
+// ---- celexpr_authorizer.c ----
+
+// Copied at every step, as values do not change.
+struct cel_authorization {
+    enum cel_authorization_stage stage;
+    struct cel_access_review review;
+    bool allowed; // of a decision
+};
+
+val cel_authorizer_value(struct evaluation *e);
+
+// ---- celexpr_compose.c ----
+
+// What a definition of the policy evaluates to.
+val cel_definition_value(struct evaluation *e, const struct cel_node *node);
+
 // ---- celexpr_fold.c: macros ----
 
 val cel_fold(struct evaluation *e, const struct cel_node *node);
@@ -125,7 +141,7 @@ cel_implementation cel_call_lazily, cel_call_not, cel_call_negate, cel_call_equa
     cel_call_in, cel_call_size, cel_call_type, cel_call_convert, cel_call_string, cel_call_index_of, cel_call_list,
     cel_call_time, cel_call_optional, cel_call_optional_list, cel_call_format, cel_call_find, cel_call_sets,
     cel_call_new_list, cel_call_sort, cel_call_includes, cel_call_quantity, cel_call_compare, cel_call_semver,
-    cel_call_url, cel_call_address, cel_call_named_format;
+    cel_call_url, cel_call_address, cel_call_named_format, cel_call_authorizer, cel_call_decision;
 
 // The list in the order of the keys, which are as many.
 val cel_sort(struct evaluation *e, val list, val keys);

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "cel/celexpr.h"
 
 struct arena;
-struct cel_problem;
 struct regex;
 struct value;
 
@@ -37,6 +37,7 @@ enum cel_kind {
     CEL_KIND_CIDR,
     CEL_KIND_SEMVER,
     CEL_KIND_FORMAT,
+    CEL_KIND_AUTHORIZATION,
 };
 
 struct cel_string {
@@ -78,8 +79,18 @@ struct cel_value {
         struct cel_address address;
         const struct cel_semver *semver;
         size_t format; // celexpr_named.c
+        const struct cel_authorization *authorization;
     } as;
     const struct value *data; // a list or map of the request; then `as` is not used
+};
+
+// How far a question to the authorizer is put; celexpr_authorizer.c.
+enum cel_authorization_stage {
+    CEL_AUTHORIZER,
+    CEL_PATH_CHECK,
+    CEL_GROUP_CHECK,
+    CEL_RESOURCE_CHECK,
+    CEL_DECISION,
 };
 
 // ---- types ----
@@ -155,7 +166,15 @@ enum cel_macro {
     CEL_MACRO_OPT_FLAT_MAP,
 };
 
-enum cel_variable { CEL_OBJECT, CEL_OLD_OBJECT, CEL_REQUEST, CEL_NAMESPACE_OBJECT, CEL_VARIABLES };
+enum cel_variable {
+    CEL_OBJECT,
+    CEL_OLD_OBJECT,
+    CEL_REQUEST,
+    CEL_NAMESPACE_OBJECT,
+    CEL_PARAMS,
+    CEL_AUTHORIZER_VARIABLE,
+    CEL_VARIABLES
+};
 
 struct cel_node {
     enum cel_node_kind kind;
@@ -182,6 +201,7 @@ struct cel_node {
     bool is_second;                // IDENT: that it is the second variable
     enum cel_variable global;      // IDENT without a binder and without literal type
     bool is_type;                  // IDENT: the name of a type, held in literal
+    size_t definition;             // SELECT, HAS: number, from 1, of the definition that is read; 0: none
 };
 
 struct cel_nodes {
@@ -198,6 +218,7 @@ struct cel_expr {
     struct cel_node *root;
     const char *text;
     unsigned minor; // the oldest server
+    const struct cel_type *type;
     bool reads[CEL_VARIABLES];
 };
 
@@ -211,6 +232,8 @@ struct cel_parser {
     struct cel_node *root;
     struct cel_expr *expr;
     unsigned minor; // the oldest server, 30 for 1.30
+    const struct cel_declarations *declarations;
+    enum cel_output output;
     jmp_buf failed;
     struct cel_problem *problem;
 };

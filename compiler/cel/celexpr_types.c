@@ -24,6 +24,11 @@ WITHOUT_FIELDS(cel_ip, "IP");
 WITHOUT_FIELDS(cel_cidr, "CIDR");
 WITHOUT_FIELDS(cel_semver, "Semver");
 WITHOUT_FIELDS(cel_named_format, "NamedFormat");
+WITHOUT_FIELDS(cel_authorizer_type, "Authorizer");
+WITHOUT_FIELDS(cel_path_check, "PathCheck");
+WITHOUT_FIELDS(cel_group_check, "GroupCheck");
+WITHOUT_FIELDS(cel_resource_check, "ResourceCheck");
+WITHOUT_FIELDS(cel_authorization_decision, "Decision");
 #undef WITHOUT_FIELDS
 
 struct cel_type *cel_new_type(struct checker *c, enum cel_type_kind kind, type first, type second) {
@@ -63,6 +68,31 @@ type cel_substituted(struct checker *c, type t) {
     const type first = t->first ? cel_substituted(c, t->first) : NULL;
     const type second = t->second ? cel_substituted(c, t->second) : NULL;
     return first == t->first && second == t->second ? t : cel_new_type(c, t->kind, first, second);
+}
+
+// Structs, types and optionals are lost.
+type cel_declared_type(struct checker *c, type t) {
+    t = cel_settled(t);
+    switch (t->kind) {
+    case CEL_TYPE_LIST: return cel_list_of(c, cel_declared_type(c, t->first));
+    case CEL_TYPE_MAP:
+        return cel_new_type(c, CEL_TYPE_MAP, cel_declared_type(c, t->first), cel_declared_type(c, t->second));
+    case CEL_TYPE_DYN:
+    case CEL_TYPE_TYPE:
+    case CEL_TYPE_STRUCT:
+    case CEL_TYPE_OPTIONAL:
+    case CEL_TYPE_VAR: return &cel_dyn;
+    case CEL_TYPE_NULL:
+    case CEL_TYPE_BOOL:
+    case CEL_TYPE_INT:
+    case CEL_TYPE_UINT:
+    case CEL_TYPE_DOUBLE:
+    case CEL_TYPE_STRING:
+    case CEL_TYPE_BYTES:
+    case CEL_TYPE_TIMESTAMP:
+    case CEL_TYPE_DURATION: break;
+    }
+    return t;
 }
 
 type cel_unwrapped(type t, bool *ret_is_optional) {

@@ -208,7 +208,8 @@ void val_remove(struct evaluation *e, val *map, val key) {
 
 bool val_have_no_equality(val a, val b) {
     const bool is_opaque = a.kind == CEL_KIND_QUANTITY || a.kind == CEL_KIND_URL || a.kind == CEL_KIND_IP ||
-                           a.kind == CEL_KIND_CIDR || a.kind == CEL_KIND_SEMVER || a.kind == CEL_KIND_FORMAT;
+                           a.kind == CEL_KIND_CIDR || a.kind == CEL_KIND_SEMVER || a.kind == CEL_KIND_FORMAT ||
+                           a.kind == CEL_KIND_AUTHORIZATION;
     return is_opaque && a.kind != b.kind && b.kind != CEL_KIND_NULL;
 }
 
@@ -256,6 +257,7 @@ bool val_equal(struct evaluation *e, val a, val b) {
     case CEL_KIND_CIDR: return val_equal_addresses(a.as.address, b.as.address);
     case CEL_KIND_SEMVER: return val_compare_semvers(a.as.semver, b.as.semver) == 0;
     case CEL_KIND_FORMAT: return a.as.format == b.as.format;
+    case CEL_KIND_AUTHORIZATION:
     case CEL_KIND_INT:
     case CEL_KIND_UINT:
     case CEL_KIND_DOUBLE:
