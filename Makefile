@@ -131,9 +131,14 @@ $(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
 $(GEN)/%_parser.c $(GEN)/%_parser.h: grammar/%.y
 	@mkdir -p $(GEN)
 	$(BISON) -Wall -Wcounterexamples -Wdangling-alias -Werror --header=$(GEN)/$*_parser.h -o $(GEN)/$*_parser.c $<
+# The rules of the keywords come before those of words.
+$(GEN)/klock_keywords.re: compiler/front/keywords.def
+	@mkdir -p $(GEN)
+	sed -n 's/^KEYWORD(\([A-Z_]*\), \("[^"]*"\),.*/\2 { return finish(lexer, start, TOK_\1, first_on_line); }/p' $< >$@
+$(GEN)/klock_lexer.c: $(GEN)/klock_keywords.re
 $(GEN)/%_lexer.c: grammar/%.re
 	@mkdir -p $(GEN)
-	$(RE2C) -W -Werror --no-generation-date -o $@ $<
+	$(RE2C) -W -Werror -I $(GEN) --no-generation-date -o $@ $<
 	@chmod 644 $@
 
 $(OUT)/%.o: %.c | $(GENERATED_HEADERS)

@@ -1,4 +1,4 @@
-// The lexer: bytes to tokens, nothing else. The text is valid UTF-8 without NUL (source.c), so bytes are enough here.
+// The lexer: bytes to tokens, nothing else; klock_keywords.re is made of compiler/front/keywords.def. The text is valid UTF-8 without NUL (source.c), so bytes are enough here.
 #include <string.h>
 
 #include "base/arena.h"
@@ -194,96 +194,7 @@ struct token lexer_next(struct lexer *lexer) {
             continue;
         }
 
-        "policy"            { return finish(lexer, start, TOK_POLICY, first_on_line); }
-        "include"           { return finish(lexer, start, TOK_INCLUDE, first_on_line); }
-        "resource"          { return finish(lexer, start, TOK_RESOURCE, first_on_line); }
-        "actor"             { return finish(lexer, start, TOK_ACTOR, first_on_line); }
-        "object"            { return finish(lexer, start, TOK_OBJECT, first_on_line); }
-        "lock"              { return finish(lexer, start, TOK_LOCK, first_on_line); }
-        "grant"             { return finish(lexer, start, TOK_GRANT, first_on_line); }
-        "webhook"           { return finish(lexer, start, TOK_WEBHOOK, first_on_line); }
-        "deployer"          { return finish(lexer, start, TOK_DEPLOYER, first_on_line); }
-        "test"              { return finish(lexer, start, TOK_TEST, first_on_line); }
-        "namespaced"        { return finish(lexer, start, TOK_NAMESPACED, first_on_line); }
-        "cluster"           { return finish(lexer, start, TOK_CLUSTER, first_on_line); }
-        "kind"              { return finish(lexer, start, TOK_KIND, first_on_line); }
-        "subresources"      { return finish(lexer, start, TOK_SUBRESOURCES, first_on_line); }
-        "new"               { return finish(lexer, start, TOK_NEW, first_on_line); }
-        "sealed"            { return finish(lexer, start, TOK_SEALED, first_on_line); }
-        "by"                { return finish(lexer, start, TOK_BY, first_on_line); }
-        "serviceaccount"    { return finish(lexer, start, TOK_SERVICEACCOUNT, first_on_line); }
-        "sa"                { return finish(lexer, start, TOK_SA, first_on_line); }
-        "serviceaccounts"   { return finish(lexer, start, TOK_SERVICEACCOUNTS, first_on_line); }
-        "user"              { return finish(lexer, start, TOK_USER, first_on_line); }
-        "group"             { return finish(lexer, start, TOK_GROUP, first_on_line); }
-        "uid"               { return finish(lexer, start, TOK_UID, first_on_line); }
-        "and"               { return finish(lexer, start, TOK_AND, first_on_line); }
-        "with"              { return finish(lexer, start, TOK_WITH, first_on_line); }
-        "extra"             { return finish(lexer, start, TOK_EXTRA, first_on_line); }
-        "may"               { return finish(lexer, start, TOK_MAY, first_on_line); }
-        "in"                { return finish(lexer, start, TOK_IN, first_on_line); }
-        "on"                { return finish(lexer, start, TOK_ON, first_on_line); }
-        "to"                { return finish(lexer, start, TOK_TO, first_on_line); }
-        "resources"         { return finish(lexer, start, TOK_RESOURCES, first_on_line); }
-        "except"            { return finish(lexer, start, TOK_EXCEPT, first_on_line); }
-        "namespace"         { return finish(lexer, start, TOK_NAMESPACE, first_on_line); }
-        "labeled"           { return finish(lexer, start, TOK_LABELED, first_on_line); }
-        "name"              { return finish(lexer, start, TOK_NAME, first_on_line); }
-        "labels"            { return finish(lexer, start, TOK_LABELS, first_on_line); }
-        "annotations"       { return finish(lexer, start, TOK_ANNOTATIONS, first_on_line); }
-        "where"             { return finish(lexer, start, TOK_WHERE, first_on_line); }
-        "all"               { return finish(lexer, start, TOK_ALL, first_on_line); }
-        "objects"           { return finish(lexer, start, TOK_OBJECTS, first_on_line); }
-        "deny"              { return finish(lexer, start, TOK_DENY, first_on_line); }
-        "exclusive"         { return finish(lexer, start, TOK_EXCLUSIVE, first_on_line); }
-        "when"              { return finish(lexer, start, TOK_WHEN, first_on_line); }
-        "unless"            { return finish(lexer, start, TOK_UNLESS, first_on_line); }
-        "changing"          { return finish(lexer, start, TOK_CHANGING, first_on_line); }
-        "require"           { return finish(lexer, start, TOK_REQUIRE, first_on_line); }
-        "exempt"            { return finish(lexer, start, TOK_EXEMPT, first_on_line); }
-        "break-glass"       { return finish(lexer, start, TOK_BREAK_GLASS, first_on_line); }
-        "guard"             { return finish(lexer, start, TOK_GUARD, first_on_line); }
-        "cover"             { return finish(lexer, start, TOK_COVER, first_on_line); }
-        "cascade"           { return finish(lexer, start, TOK_CASCADE, first_on_line); }
-        "never"             { return finish(lexer, start, TOK_NEVER, first_on_line); }
-        "mode"              { return finish(lexer, start, TOK_MODE, first_on_line); }
-        "error"             { return finish(lexer, start, TOK_ERROR, first_on_line); }
-        "message"           { return finish(lexer, start, TOK_MESSAGE, first_on_line); }
-        "owner"             { return finish(lexer, start, TOK_OWNER, first_on_line); }
-        "ticket"            { return finish(lexer, start, TOK_TICKET, first_on_line); }
-        "active"            { return finish(lexer, start, TOK_ACTIVE, first_on_line); }
-        "from"              { return finish(lexer, start, TOK_FROM, first_on_line); }
-        "until"             { return finish(lexer, start, TOK_UNTIL, first_on_line); }
-        "allow"             { return finish(lexer, start, TOK_ALLOW, first_on_line); }
-        "or"                { return finish(lexer, start, TOK_OR, first_on_line); }
-        "not"               { return finish(lexer, start, TOK_NOT, first_on_line); }
-        "label"             { return finish(lexer, start, TOK_LABEL, first_on_line); }
-        "annotation"        { return finish(lexer, start, TOK_ANNOTATION, first_on_line); }
-        "field"             { return finish(lexer, start, TOK_FIELD, first_on_line); }
-        "old"               { return finish(lexer, start, TOK_OLD, first_on_line); }
-        "operation"         { return finish(lexer, start, TOK_OPERATION, first_on_line); }
-        "any"               { return finish(lexer, start, TOK_ANY, first_on_line); }
-        "as"                { return finish(lexer, start, TOK_AS, first_on_line); }
-        "cel"               { return finish(lexer, start, TOK_CEL, first_on_line); }
-        "like"              { return finish(lexer, start, TOK_LIKE, first_on_line); }
-        "matches"           { return finish(lexer, start, TOK_MATCHES, first_on_line); }
-        "contains"          { return finish(lexer, start, TOK_CONTAINS, first_on_line); }
-        "notin"             { return finish(lexer, start, TOK_NOTIN, first_on_line); }
-        "create"            { return finish(lexer, start, TOK_CREATE, first_on_line); }
-        "update"            { return finish(lexer, start, TOK_UPDATE, first_on_line); }
-        "delete"            { return finish(lexer, start, TOK_DELETE, first_on_line); }
-        "connect"           { return finish(lexer, start, TOK_CONNECT, first_on_line); }
-        "evict"             { return finish(lexer, start, TOK_EVICT, first_on_line); }
-        "scale"             { return finish(lexer, start, TOK_SCALE, first_on_line); }
-        "delete-collection" { return finish(lexer, start, TOK_DELETE_COLLECTION, first_on_line); }
-        "terminating"       { return finish(lexer, start, TOK_TERMINATING, first_on_line); }
-        "grants"            { return finish(lexer, start, TOK_GRANTS, first_on_line); }
-        "expect"            { return finish(lexer, start, TOK_EXPECT, first_on_line); }
-        "allowed"           { return finish(lexer, start, TOK_ALLOWED, first_on_line); }
-        "denied"            { return finish(lexer, start, TOK_DENIED, first_on_line); }
-        "warned"            { return finish(lexer, start, TOK_WARNED, first_on_line); }
-        "validating"        { return finish(lexer, start, TOK_VALIDATING, first_on_line); }
-        "mutating"          { return finish(lexer, start, TOK_MUTATING, first_on_line); }
+        !include "klock_keywords.re";
         word                { return finish(lexer, start, TOK_WORD, first_on_line); }
         "-" [0-9]+ ("." [0-9]+)? suffix? { return finish(lexer, start, TOK_WORD, first_on_line); }
         word "/*"           { return finish(lexer, start, TOK_WILDCARD, first_on_line); }

@@ -1,5 +1,6 @@
-// The grammar: tokens, precedence, productions. Every action is one call of compiler/front/ast_build.h.
-// Keywords are names wherever a name is expected. Where both could stand, parse.c looks ahead and decides.
+// The grammar: tokens, precedence, productions. Every action is one call of compiler/front/ast_make.h or ast_build.h.
+// Keywords are names wherever a name is expected, but where compiler/front/keywords.def says that they could begin
+// something else; a test holds the two against each other. Where both could stand, parse.c looks ahead and decides.
 %require "3.8"
 %define api.pure full
 %define api.prefix {klock_yy}
@@ -80,22 +81,22 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_item *> item
 %type <struct word> name key reference variable constant pattern word_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word
-%type <struct word> subject_predicate_keyword version kind create reason operation by_lock
+%type <struct word> subject_predicate_keyword version kind create reason operation by_lock webhook_kind
 %type <struct words> names patterns on_objects subresources
 %type <bool> scope
-%type <struct build_sealing> sealing
+%type <struct ast_sealing> sealing
 %type <struct ast_subject *> subject subject_form
 %type <struct ast_subjects> subjects
 %type <struct ast_clause *> clause
 %type <struct ast_clauses> clauses acceptances
 %type <struct ast_path> path variable_path
 %type <struct ast_paths> paths
-%type <struct build_comparison> comparison optional_comparison values
-%type <struct build_value> value
+%type <struct ast_compared> comparison optional_comparison values
+%type <struct ast_value> value
 %type <struct ast_expr *> expr predicate selector quantifier
 %type <enum ast_state> state_keyword
 %type <struct ast_step *> step namespace_state
-%type <struct build_steps> steps
+%type <struct ast_steps> steps
 %type <struct ast_object_state *> state after
 %type <struct ast_pairs> pairs
 
@@ -130,15 +131,15 @@ test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
 
 item:
     policy_head name
-        { $$ = build_named(p, AST_ITEM_POLICY, @$, $policy_head, $name); }
+        { $$ = make_item(p->arena, AST_ITEM_POLICY, @$, $policy_head, $name); }
   | include_head name
-        { $$ = build_named(p, AST_ITEM_INCLUDE, @$, $include_head, $name); }
+        { $$ = make_item(p->arena, AST_ITEM_INCLUDE, @$, $include_head, $name); }
   | resource_head name version scope kind subresources
         { $$ = build_resource(p, @$, $resource_head, $name, $version, $scope, $kind, $subresources); }
   | actor_head name "=" create subjects sealing
         { $$ = build_actor(p, @$, $actor_head, $name, $create, $subjects, $sealing); }
   | deployer_head subjects
-        { $$ = build_deployer(p, @$, $deployer_head, $subjects); }
+        { $$ = make_deployer(p->arena, @$, $deployer_head, $subjects); }
   | object_head name "{" clauses close
         { $$ = build_block(p, AST_ITEM_OBJECT, @$, $object_head, $name, (struct ast_subjects){0}, (struct words){0}, $clauses); }
   | lock_head name on_objects "{" clauses close
@@ -146,9 +147,9 @@ item:
   | grant_head name "to" subjects on_objects "{" clauses close
         { $$ = build_block(p, AST_ITEM_GRANT, @$, $grant_head, $name, $subjects, $on_objects, $clauses); }
   | webhook_head name webhook_kind "{" close
-        { $$ = build_named(p, AST_ITEM_WEBHOOK, @$, $webhook_head, $name); }
+        { $$ = build_webhook(p, @$, $webhook_head, $name, $webhook_kind); }
   | test_head name "{" steps close
-        { $$ = build_test(p, @$, $test_head, $name, $steps); }
+        { $$ = make_test(p->arena, @$, $test_head, $name, $steps); }
   | object_head  open_anyway clauses close  { $$ = build_nothing(p); }
   | lock_head    open_anyway clauses close  { $$ = build_nothing(p); }
   | grant_head   open_anyway clauses close  { $$ = build_nothing(p); }
@@ -162,12 +163,12 @@ item:
   ;
 
 version:
-    %empty      { $$ = build_no_word(); }
+    %empty      { $$ = make_no_word(); }
   | "/" name    { $$ = $name; }
   ;
 scope: "namespaced" { $$ = true; } | "cluster" { $$ = false; };
 kind:
-    %empty      { $$ = build_no_word(); }
+    %empty      { $$ = make_no_word(); }
   | "kind" name { $$ = $name; }
   ;
 subresources:
@@ -176,22 +177,22 @@ subresources:
   ;
 
 create:
-    %empty          { $$ = build_no_word(); }
+    %empty          { $$ = make_no_word(); }
   | "new subject"
   ;
 sealing:
     acceptances
-        { $$ = build_sealed(false, @$, (struct ast_subjects){0}, $acceptances); }
+        { $$ = make_sealed(false, @$, (struct ast_subjects){0}, $acceptances); }
   | "sealed" acceptances
-        { $$ = build_sealed(true, @1, (struct ast_subjects){0}, $acceptances); }
+        { $$ = make_sealed(true, @1, (struct ast_subjects){0}, $acceptances); }
   | "sealed" "by" subjects acceptances
-        { $$ = build_sealed(true, @1, $subjects, $acceptances); }
+        { $$ = make_sealed(true, @1, $subjects, $acceptances); }
   ;
 
 acceptances:
     %empty  { $$ = (struct ast_clauses){0}; }
   | acceptances[list] "allow" names reason
-        { $$ = build_clauses(p, $list, build_allow(p, @$, @2, $names, $reason)); }
+        { $$ = make_clauses(p->arena, $list, make_allow(p->arena, @$, @2, $names, $reason)); }
   ;
 
 on_objects:
@@ -204,8 +205,8 @@ webhook_kind: "validating" | "mutating";
 // ---- subjects ----
 
 subjects:
-    subject                     { $$ = build_subjects(p, (struct ast_subjects){0}, $subject); }
-  | subjects[list] "," subject  { $$ = build_subjects(p, $list, $subject); }
+    subject                     { $$ = make_subjects(p->arena, (struct ast_subjects){0}, $subject); }
+  | subjects[list] "," subject  { $$ = make_subjects(p->arena, $list, $subject); }
   ;
 
 subject:
@@ -217,96 +218,96 @@ subject:
   ;
 
 subject_form:
-    "serviceaccount" name   { $$ = build_subject(p, AST_SUBJECT_SERVICE_ACCOUNT, @$, $name); }
-  | "sa" name               { $$ = build_subject(p, AST_SUBJECT_SERVICE_ACCOUNT, @$, $name); }
-  | "serviceaccounts" name  { $$ = build_subject(p, AST_SUBJECT_SERVICE_ACCOUNTS, @$, $name); }
-  | "user" name             { $$ = build_subject(p, AST_SUBJECT_USER, @$, $name); }
-  | "group" name            { $$ = build_subject(p, AST_SUBJECT_GROUP, @$, $name); }
-  | "uid" name              { $$ = build_subject(p, AST_SUBJECT_UID, @$, $name); }
-  | "may" name              { $$ = build_subject(p, AST_SUBJECT_MAY, @$, $name); }
-  | reference               { $$ = build_subject(p, AST_SUBJECT_ACTOR, @$, $reference); }
-  | reference "in" name     { $$ = build_preset(p, @$, $reference, $name); }
+    "serviceaccount" name   { $$ = make_subject(p->arena, AST_SUBJECT_SERVICE_ACCOUNT, @$, $name); }
+  | "sa" name               { $$ = make_subject(p->arena, AST_SUBJECT_SERVICE_ACCOUNT, @$, $name); }
+  | "serviceaccounts" name  { $$ = make_subject(p->arena, AST_SUBJECT_SERVICE_ACCOUNTS, @$, $name); }
+  | "user" name             { $$ = make_subject(p->arena, AST_SUBJECT_USER, @$, $name); }
+  | "group" name            { $$ = make_subject(p->arena, AST_SUBJECT_GROUP, @$, $name); }
+  | "uid" name              { $$ = make_subject(p->arena, AST_SUBJECT_UID, @$, $name); }
+  | "may" name              { $$ = make_subject(p->arena, AST_SUBJECT_MAY, @$, $name); }
+  | reference               { $$ = make_subject(p->arena, AST_SUBJECT_ACTOR, @$, $reference); }
+  | reference "in" name     { $$ = make_preset(p->arena, @$, $reference, $name); }
   ;
 
 // ---- clauses; which of them a block takes is seen when it is closed ----
 
 clauses:
     %empty                  { $$ = (struct ast_clauses){0}; }
-  | clauses[list] clause    { $$ = build_clauses(p, $list, $clause); }
+  | clauses[list] clause    { $$ = make_clauses(p->arena, $list, $clause); }
   | clauses[list] resume    { $$ = $list; }
   ;
 
 clause:
     "resources" patterns
-        { $$ = build_clause(p, AST_CLAUSE_RESOURCES, @$, @1, $patterns); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_RESOURCES, @$, @1, $patterns); }
   | "except" "resources" patterns
-        { $$ = build_clause(p, AST_CLAUSE_EXCEPT_RESOURCES, @$, span_join(@1, @2), $patterns); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_EXCEPT_RESOURCES, @$, span_join(@1, @2), $patterns); }
   | "namespace" patterns
-        { $$ = build_clause(p, AST_CLAUSE_NAMESPACE, @$, @1, $patterns); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_NAMESPACE, @$, @1, $patterns); }
   | "namespace" "labeled" selector
-        { $$ = build_clause_expr(p, AST_CLAUSE_NAMESPACE_LABELED, @$, span_join(@1, @2), $selector); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_NAMESPACE_LABELED, @$, span_join(@1, @2), $selector); }
   | "cluster"
-        { $$ = build_clause(p, AST_CLAUSE_CLUSTER, @$, @1, (struct words){0}); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_CLUSTER, @$, @1, (struct words){0}); }
   | "name" names
-        { $$ = build_clause(p, AST_CLAUSE_NAME, @$, @1, $names); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_NAME, @$, @1, $names); }
   | "labels" selector
-        { $$ = build_clause_expr(p, AST_CLAUSE_LABELS, @$, @1, $selector); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_LABELS, @$, @1, $selector); }
   | "annotations" selector
-        { $$ = build_clause_expr(p, AST_CLAUSE_ANNOTATIONS, @$, @1, $selector); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_ANNOTATIONS, @$, @1, $selector); }
   | "where" expr
-        { $$ = build_clause_expr(p, AST_CLAUSE_WHERE, @$, @1, $expr); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_WHERE, @$, @1, $expr); }
   | "all" "objects"
-        { $$ = build_clause(p, AST_CLAUSE_ALL_OBJECTS, @$, @$, (struct words){0}); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_ALL_OBJECTS, @$, @$, (struct words){0}); }
   | "deny" names
-        { $$ = build_clause(p, AST_CLAUSE_DENY, @$, @1, $names); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_DENY, @$, @1, $names); }
   | "exclusive" subjects
-        { $$ = build_clause_subjects(p, AST_CLAUSE_EXCLUSIVE, @$, @1, $subjects); }
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_EXCLUSIVE, @$, @1, $subjects); }
   | "when" expr
-        { $$ = build_clause_expr(p, AST_CLAUSE_WHEN, @$, @1, $expr); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_WHEN, @$, @1, $expr); }
   | "unless" expr
-        { $$ = build_clause_expr(p, AST_CLAUSE_UNLESS, @$, @1, $expr); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_UNLESS, @$, @1, $expr); }
   | "changing" paths
-        { $$ = build_clause_paths(p, AST_CLAUSE_CHANGING, @$, @1, $paths); }
+        { $$ = make_clause_paths(p->arena, AST_CLAUSE_CHANGING, @$, @1, $paths); }
   | "except" "changing" paths
-        { $$ = build_clause_paths(p, AST_CLAUSE_EXCEPT_CHANGING, @$, span_join(@1, @2), $paths); }
+        { $$ = make_clause_paths(p->arena, AST_CLAUSE_EXCEPT_CHANGING, @$, span_join(@1, @2), $paths); }
   | "require" expr
-        { $$ = build_clause_expr(p, AST_CLAUSE_REQUIRE, @$, @1, $expr); }
+        { $$ = make_clause_expr(p->arena, AST_CLAUSE_REQUIRE, @$, @1, $expr); }
   | "exempt" subjects
-        { $$ = build_clause_subjects(p, AST_CLAUSE_EXEMPT, @$, @1, $subjects); }
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_EXEMPT, @$, @1, $subjects); }
   | "break-glass" subjects
-        { $$ = build_clause_subjects(p, AST_CLAUSE_BREAK_GLASS, @$, @1, $subjects); }
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_BREAK_GLASS, @$, @1, $subjects); }
   | "guard" names
-        { $$ = build_clause(p, AST_CLAUSE_GUARD, @$, @1, $names); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_GUARD, @$, @1, $names); }
   | "cover" names
-        { $$ = build_cover(p, @$, @1, $names, build_no_word()); }
+        { $$ = make_cover(p->arena, @$, @1, $names, make_no_word()); }
   | "cover" names "by" name
-        { $$ = build_cover(p, @$, @1, $names, $name); }
+        { $$ = make_cover(p->arena, @$, @1, $names, $name); }
   | "cover" names "never"
-        { $$ = build_cover(p, @$, @1, $names, $3); }
+        { $$ = make_cover(p->arena, @$, @1, $names, $3); }
   | "cascade"
-        { $$ = build_clause(p, AST_CLAUSE_CASCADE, @$, @1, (struct words){0}); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_CASCADE, @$, @1, (struct words){0}); }
   | "mode" names
-        { $$ = build_clause(p, AST_CLAUSE_MODE, @$, @1, $names); }
+        { $$ = make_clause(p->arena, AST_CLAUSE_MODE, @$, @1, $names); }
   | "on" "error" name
-        { $$ = build_clause_word(p, AST_CLAUSE_ON_ERROR, @$, span_join(@1, @2), $name); }
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_ON_ERROR, @$, span_join(@1, @2), $name); }
   | "message" name
-        { $$ = build_clause_word(p, AST_CLAUSE_MESSAGE, @$, @1, $name); }
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_MESSAGE, @$, @1, $name); }
   | "owner" name
-        { $$ = build_clause_word(p, AST_CLAUSE_OWNER, @$, @1, $name); }
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_OWNER, @$, @1, $name); }
   | "ticket" name
-        { $$ = build_clause_word(p, AST_CLAUSE_TICKET, @$, @1, $name); }
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_TICKET, @$, @1, $name); }
   | "active" "from" name
-        { $$ = build_active(p, @$, @1, $name, build_no_word()); }
+        { $$ = make_active(p->arena, @$, @1, $name, make_no_word()); }
   | "active" "from" name[from] "until" name[until]
-        { $$ = build_active(p, @$, @1, $from, $until); }
+        { $$ = make_active(p->arena, @$, @1, $from, $until); }
   | "active" "until" name
-        { $$ = build_active(p, @$, @1, build_no_word(), $name); }
+        { $$ = make_active(p->arena, @$, @1, make_no_word(), $name); }
   | "allow" patterns reason
-        { $$ = build_allow(p, @$, @1, $patterns, $reason); }
+        { $$ = make_allow(p->arena, @$, @1, $patterns, $reason); }
   ;
 
 reason:
-    %empty      { $$ = build_no_word(); }
+    %empty      { $$ = make_no_word(); }
   | "string"
   ;
 
@@ -318,40 +319,40 @@ expr:
   | expr[left] "and" expr[right]    { $$ = build_chain(p, AST_EXPR_AND, @$, $left, $right); }
   | "not" expr[operand]             { $$ = build_not(p, @$, $operand); }
   | "!" expr[operand]               { $$ = build_not(p, @$, $operand); }
-  | "(" expr[inner] ")"             { $$ = build_parentheses(@$, $inner); }
+  | "(" expr[inner] ")"             { $$ = make_parentheses(@$, $inner); }
   ;
 
 predicate:
     "label" name optional_comparison
-        { $$ = build_predicate(p, AST_EXPR_LABEL, @$, $name, $optional_comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_LABEL, @$, $name, $optional_comparison); }
   | "annotation" name optional_comparison
-        { $$ = build_predicate(p, AST_EXPR_ANNOTATION, @$, $name, $optional_comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_ANNOTATION, @$, $name, $optional_comparison); }
   | "name" comparison
-        { $$ = build_predicate(p, AST_EXPR_NAME, @$, build_no_word(), $comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_NAME, @$, make_no_word(), $comparison); }
   | "namespace" comparison
-        { $$ = build_predicate(p, AST_EXPR_NAMESPACE, @$, build_no_word(), $comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_NAMESPACE, @$, make_no_word(), $comparison); }
   | "namespace" "label" name optional_comparison
-        { $$ = build_predicate(p, AST_EXPR_NAMESPACE_LABEL, @$, $name, $optional_comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_NAMESPACE_LABEL, @$, $name, $optional_comparison); }
   | state_keyword "field" path optional_comparison
-        { $$ = build_field(p, $state_keyword, @$, $path, $optional_comparison); }
+        { $$ = make_field(p->arena, $state_keyword, @$, $path, $optional_comparison); }
   | variable_path optional_comparison
         { $$ = build_variable_field(p, @$, $variable_path, $optional_comparison); }
   | "user" comparison
-        { $$ = build_predicate(p, AST_EXPR_USER, @$, build_no_word(), $comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_USER, @$, make_no_word(), $comparison); }
   | "group" name
-        { $$ = build_predicate(p, AST_EXPR_GROUP, @$, $name, build_compare_none()); }
+        { $$ = make_predicate(p->arena, AST_EXPR_GROUP, @$, $name, make_compare_none()); }
   | "actor" name
-        { $$ = build_predicate(p, AST_EXPR_ACTOR, @$, $name, build_compare_none()); }
+        { $$ = make_predicate(p->arena, AST_EXPR_ACTOR, @$, $name, make_compare_none()); }
   | "operation" "in" "(" names ")"
-        { $$ = build_operations(p, @$, $names); }
+        { $$ = make_operations(p->arena, @$, $names); }
   | "any" "label" comparison
-        { $$ = build_predicate(p, AST_EXPR_ANY_LABEL, @$, build_no_word(), $comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_ANY_LABEL, @$, make_no_word(), $comparison); }
   | "any" "annotation" comparison
-        { $$ = build_predicate(p, AST_EXPR_ANY_ANNOTATION, @$, build_no_word(), $comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_ANY_ANNOTATION, @$, make_no_word(), $comparison); }
   | quantifier "(" expr ")"
         { $$ = build_quantified(p, @$, $quantifier, $expr); }
   | "cel" name
-        { $$ = build_predicate(p, AST_EXPR_CEL, @$, $name, build_compare_none()); }
+        { $$ = make_predicate(p->arena, AST_EXPR_CEL, @$, $name, make_compare_none()); }
   ;
 
 state_keyword:
@@ -368,113 +369,113 @@ quantifier:
 // kubectl's selectors, and what expressions have beside them.
 selector:
     key optional_comparison
-        { $$ = build_predicate(p, AST_EXPR_LABEL, @$, $key, $optional_comparison); }
+        { $$ = make_predicate(p->arena, AST_EXPR_LABEL, @$, $key, $optional_comparison); }
   | selector[left] "or" selector[right]     { $$ = build_chain(p, AST_EXPR_OR, @$, $left, $right); }
   | selector[left] "and" selector[right]    { $$ = build_chain(p, AST_EXPR_AND, @$, $left, $right); }
   | selector[left] "," selector[right]      { $$ = build_chain(p, AST_EXPR_AND, @$, $left, $right); }
   | "not" selector[operand]                 { $$ = build_not(p, @$, $operand); }
   | "!" selector[operand]                   { $$ = build_not(p, @$, $operand); }
-  | "(" selector[inner] ")"                 { $$ = build_parentheses(@$, $inner); }
+  | "(" selector[inner] ")"                 { $$ = make_parentheses(@$, $inner); }
   ;
 
 optional_comparison:
-    %empty  { $$ = build_compare_none(); }
+    %empty  { $$ = make_compare_none(); }
   | comparison
   ;
 
 comparison:
-    "=" value                   { $$ = build_compare(p, AST_EQ, $value); }
-  | "==" value                  { $$ = build_compare(p, AST_EQ, $value); }
-  | "!=" value                  { $$ = build_compare(p, AST_NE, $value); }
-  | "in" "(" values ")"         { $$ = build_compare_list(AST_IN, $values); }
-  | "not" "in" "(" values ")"   { $$ = build_compare_list(AST_NOT_IN, $values); }
-  | "notin" "(" values ")"      { $$ = build_compare_list(AST_NOT_IN, $values); }
-  | "<" value                   { $$ = build_compare(p, AST_LT, $value); }
-  | "<=" value                  { $$ = build_compare(p, AST_LE, $value); }
-  | ">" value                   { $$ = build_compare(p, AST_GT, $value); }
-  | ">=" value                  { $$ = build_compare(p, AST_GE, $value); }
-  | "like" value                { $$ = build_compare(p, AST_LIKE, $value); }
-  | "matches" value             { $$ = build_compare(p, AST_MATCHES, $value); }
-  | "contains" value            { $$ = build_compare(p, AST_CONTAINS, $value); }
+    "=" value                   { $$ = make_compare(p->arena, AST_EQ, $value); }
+  | "==" value                  { $$ = make_compare(p->arena, AST_EQ, $value); }
+  | "!=" value                  { $$ = make_compare(p->arena, AST_NE, $value); }
+  | "in" "(" values ")"         { $$ = make_compare_list(AST_IN, $values); }
+  | "not" "in" "(" values ")"   { $$ = make_compare_list(AST_NOT_IN, $values); }
+  | "notin" "(" values ")"      { $$ = make_compare_list(AST_NOT_IN, $values); }
+  | "<" value                   { $$ = make_compare(p->arena, AST_LT, $value); }
+  | "<=" value                  { $$ = make_compare(p->arena, AST_LE, $value); }
+  | ">" value                   { $$ = make_compare(p->arena, AST_GT, $value); }
+  | ">=" value                  { $$ = make_compare(p->arena, AST_GE, $value); }
+  | "like" value                { $$ = make_compare(p->arena, AST_LIKE, $value); }
+  | "matches" value             { $$ = make_compare(p->arena, AST_MATCHES, $value); }
+  | "contains" value            { $$ = make_compare(p->arena, AST_CONTAINS, $value); }
   ;
 
 values:
-    value                   { $$ = build_values(p, (struct build_comparison){0}, $value); }
-  | values[list] "," value  { $$ = build_values(p, $list, $value); }
+    value                   { $$ = make_values(p->arena, (struct ast_compared){0}, $value); }
+  | values[list] "," value  { $$ = make_values(p->arena, $list, $value); }
   ;
 
 // What stands there by itself, or what the request or the object brings.
 value:
-    constant                    { $$ = build_word($constant); }
-  | "user"                      { $$ = build_reading(p, AST_EXPR_USER, @$, build_no_word()); }
-  | "name"                      { $$ = build_reading(p, AST_EXPR_NAME, @$, build_no_word()); }
-  | "namespace"                 { $$ = build_reading(p, AST_EXPR_NAMESPACE, @$, build_no_word()); }
-  | "namespace" "label" name    { $$ = build_reading(p, AST_EXPR_NAMESPACE_LABEL, @$, $name); }
-  | "label" name                { $$ = build_reading(p, AST_EXPR_LABEL, @$, $name); }
-  | "annotation" name           { $$ = build_reading(p, AST_EXPR_ANNOTATION, @$, $name); }
-  | state_keyword "field" path  { $$ = build_field_reading(p, $state_keyword, @$, $path); }
+    constant                    { $$ = make_value($constant); }
+  | "user"                      { $$ = make_reading(p->arena, AST_EXPR_USER, @$, make_no_word()); }
+  | "name"                      { $$ = make_reading(p->arena, AST_EXPR_NAME, @$, make_no_word()); }
+  | "namespace"                 { $$ = make_reading(p->arena, AST_EXPR_NAMESPACE, @$, make_no_word()); }
+  | "namespace" "label" name    { $$ = make_reading(p->arena, AST_EXPR_NAMESPACE_LABEL, @$, $name); }
+  | "label" name                { $$ = make_reading(p->arena, AST_EXPR_LABEL, @$, $name); }
+  | "annotation" name           { $$ = make_reading(p->arena, AST_EXPR_ANNOTATION, @$, $name); }
+  | state_keyword "field" path  { $$ = make_field_reading(p->arena, $state_keyword, @$, $path); }
   ;
 
 paths:
-    path                    { $$ = build_paths(p, (struct ast_paths){0}, $path); }
-  | paths[list] "," path    { $$ = build_paths(p, $list, $path); }
+    path                    { $$ = make_paths(p->arena, (struct ast_paths){0}, $path); }
+  | paths[list] "," path    { $$ = make_paths(p->arena, $list, $path); }
   ;
 
 path:
     name                        { $$ = build_path(p, $name); }
-  | path[head] "[" "*" "]"      { $$ = build_path_each(p, $head, @$, @3); }
-  | path[head] "[" "string" "]" { $$ = build_path_key(p, $head, @$, $3); }
+  | path[head] "[" "*" "]"      { $$ = make_path_each(p->arena, $head, @$, @3); }
+  | path[head] "[" "string" "]" { $$ = make_path_key(p->arena, $head, @$, $3); }
   | path[head] "." name         { $$ = build_path_dot(p, $head, $name); }
   ;
 
 variable_path:
     variable                                { $$ = build_path(p, $variable); }
-  | variable_path[head] "[" "*" "]"         { $$ = build_path_each(p, $head, @$, @3); }
-  | variable_path[head] "[" "string" "]"    { $$ = build_path_key(p, $head, @$, $3); }
+  | variable_path[head] "[" "*" "]"         { $$ = make_path_each(p->arena, $head, @$, @3); }
+  | variable_path[head] "[" "string" "]"    { $$ = make_path_key(p->arena, $head, @$, $3); }
   | variable_path[head] "." name            { $$ = build_path_dot(p, $head, $name); }
   ;
 
 // ---- tests ----
 
 steps:
-    %empty              { $$ = (struct build_steps){0}; }
-  | steps[list] step    { $$ = build_steps(p, $list, $step); }
+    %empty              { $$ = (struct ast_steps){0}; }
+  | steps[list] step    { $$ = make_steps(p->arena, $list, $step); }
   | steps[list] resume  { $$ = $list; }
   ;
 
 step:
     "as" subjects
-        { $$ = build_step_as(p, @$, $subjects); }
+        { $$ = make_step_as(p->arena, @$, $subjects); }
   | operation name[resource] name[object] state after
-        { $$ = build_step_operation(p, @$, $operation, $resource, $object, $state, $after); }
+        { $$ = make_step_operation(p->arena, @$, $operation, $resource, $object, $state, $after); }
   | "in namespace" "namespace" namespace_state
-        { $$ = build_step_namespace_done($namespace_state, @$); }
+        { $$ = make_step_namespace_done($namespace_state, @$); }
   | "grants" names
-        { $$ = build_step_grants(p, @$, $names); }
+        { $$ = make_step_grants(p->arena, @$, $names); }
   | "expect" "allowed"
-        { $$ = build_step_expect(p, @$, AST_EXPECT_ALLOWED, build_no_word()); }
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_ALLOWED, make_no_word()); }
   | "expect" "denied" by_lock
-        { $$ = build_step_expect(p, @$, AST_EXPECT_DENIED, $by_lock); }
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_DENIED, $by_lock); }
   | "expect" "warned" by_lock
-        { $$ = build_step_expect(p, @$, AST_EXPECT_WARNED, $by_lock); }
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_WARNED, $by_lock); }
   ;
 
 operation: "create" | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection";
 
 by_lock:
-    %empty      { $$ = build_no_word(); }
+    %empty      { $$ = make_no_word(); }
   | "by" name   { $$ = $name; }
   ;
 
 namespace_state:
     "labels" pairs
-        { $$ = build_namespace_labels(p, build_step_namespace(p), $pairs); }
+        { $$ = make_namespace_labels(p->arena, make_step_namespace(p->arena), $pairs); }
   | "terminating"
-        { $$ = build_namespace_terminating(build_step_namespace(p)); }
+        { $$ = make_namespace_terminating(make_step_namespace(p->arena)); }
   | namespace_state[head] "labels" pairs
-        { $$ = build_namespace_labels(p, $head, $pairs); }
+        { $$ = make_namespace_labels(p->arena, $head, $pairs); }
   | namespace_state[head] "terminating"
-        { $$ = build_namespace_terminating($head); }
+        { $$ = make_namespace_terminating($head); }
   ;
 
 after:
@@ -483,29 +484,29 @@ after:
   ;
 
 state:
-    %empty                              { $$ = build_state(p); }
-  | state[head] "labels" pairs          { $$ = build_state_labels(p, $head, span_join(@2, @3), $pairs); }
-  | state[head] "annotations" pairs     { $$ = build_state_annotations(p, $head, span_join(@2, @3), $pairs); }
-  | state[head] "field" path "=" name   { $$ = build_state_field(p, $head, span_join(@2, @5), $path, $name); }
-  | state[head] "terminating"           { $$ = build_state_terminating($head, @2); }
+    %empty                              { $$ = make_state(p->arena); }
+  | state[head] "labels" pairs          { $$ = make_state_labels(p->arena, $head, span_join(@2, @3), $pairs); }
+  | state[head] "annotations" pairs     { $$ = make_state_annotations(p->arena, $head, span_join(@2, @3), $pairs); }
+  | state[head] "field" path "=" name   { $$ = make_state_field(p->arena, $head, span_join(@2, @5), $path, $name); }
+  | state[head] "terminating"           { $$ = make_state_terminating($head, @2); }
   | state[head] "object" name           { $$ = build_state_object(p, $head, span_join(@2, @3), $name); }
   ;
 
 pairs:
-    name[pair] "=" name[value]                      { $$ = build_pairs(p, (struct ast_pairs){0}, $pair, $value); }
-  | pairs[list] "," name[pair] "=" name[value]      { $$ = build_pairs(p, $list, $pair, $value); }
+    name[pair] "=" name[value]                      { $$ = make_pairs(p->arena, (struct ast_pairs){0}, $pair, $value); }
+  | pairs[list] "," name[pair] "=" name[value]      { $$ = make_pairs(p->arena, $list, $pair, $value); }
   ;
 
 // ---- names ----
 
 names:
-    name                    { $$ = build_words(p, (struct words){0}, $name); }
-  | names[list] "," name    { $$ = build_words(p, $list, $name); }
+    name                    { $$ = make_words(p->arena, (struct words){0}, $name); }
+  | names[list] "," name    { $$ = make_words(p->arena, $list, $name); }
   ;
 
 patterns:
-    pattern                     { $$ = build_words(p, (struct words){0}, $pattern); }
-  | patterns[list] "," pattern  { $$ = build_words(p, $list, $pattern); }
+    pattern                     { $$ = make_words(p->arena, (struct words){0}, $pattern); }
+  | patterns[list] "," pattern  { $$ = make_words(p->arena, $list, $pattern); }
   ;
 
 pattern: name | "*" | "wildcard";

@@ -125,41 +125,11 @@ struct ast_subjects {
 
 // ---- clauses ----
 
-// A clause of an object, lock or grant block. `words`, `expr`, `subjects`, `paths` hold what the comment says.
+// A clause of an object, lock or grant block, or of an actor; clauses.h says which of the members below are set.
 enum ast_clause_kind {
-    // object clauses
-    AST_CLAUSE_RESOURCES,         // words; "*" and "*.group" are unquoted words
-    AST_CLAUSE_EXCEPT_RESOURCES,  // words
-    AST_CLAUSE_NAMESPACE,         // words; "*" is an unquoted word
-    AST_CLAUSE_NAMESPACE_LABELED, // expr of LABEL requirements
-    AST_CLAUSE_CLUSTER,
-    AST_CLAUSE_NAME,        // words
-    AST_CLAUSE_LABELS,      // expr
-    AST_CLAUSE_ANNOTATIONS, // expr
-    AST_CLAUSE_WHERE,       // expr
-    AST_CLAUSE_ALL_OBJECTS,
-    // lock clauses
-    AST_CLAUSE_DENY,      // words: operations as written
-    AST_CLAUSE_EXCLUSIVE, // subjects
-    AST_CLAUSE_WHEN,      // expr
-    AST_CLAUSE_UNLESS,    // expr
-    AST_CLAUSE_CHANGING,  // paths
-    AST_CLAUSE_EXCEPT_CHANGING,
-    AST_CLAUSE_REQUIRE,     // expr
-    AST_CLAUSE_EXEMPT,      // subjects; the levels lifecycle, controllers, none are words
-    AST_CLAUSE_BREAK_GLASS, // subjects
-    AST_CLAUSE_GUARD,       // words
-    AST_CLAUSE_COVER,       // words: what is covered; mode: "name", "params" or "never"
-    AST_CLAUSE_CASCADE,
-    AST_CLAUSE_MODE,     // words
-    AST_CLAUSE_ON_ERROR, // words[0]
-    AST_CLAUSE_MESSAGE,  // words[0]
-    AST_CLAUSE_OWNER,    // words[0]
-    AST_CLAUSE_TICKET,   // words[0]
-    AST_CLAUSE_ACTIVE,   // words[0] from, words[1] until; either text may be NULL
-    AST_CLAUSE_ACCEPT,   // allow K0203 ["reason"]: words[0] code, words[1] reason (text NULL if none)
-    // grant clauses
-    AST_CLAUSE_ALLOW, // words: RBAC verbs, "wildcard", or "*"
+#define CLAUSE(kind, keyword, actor, object, lock, grant, often, holds) AST_CLAUSE_##kind,
+#include "front/clauses.def"
+#undef CLAUSE
 };
 
 struct ast_clause {
@@ -167,7 +137,8 @@ struct ast_clause {
     struct span span;    // the whole clause
     struct span keyword; // its first word or words
     struct words words;
-    struct word mode; // of AST_CLAUSE_COVER
+    struct word mode;   // of AST_CLAUSE_COVER: "name", "params" or "never"
+    struct word reason; // of AST_CLAUSE_ACCEPT; text NULL if none
     struct ast_expr *expr;
     struct ast_subjects subjects;
     struct ast_paths paths;
@@ -241,7 +212,7 @@ enum ast_item_kind {
     AST_ITEM_LOCK,
     AST_ITEM_GRANT,
     AST_ITEM_DEPLOYER, // to
-    AST_ITEM_WEBHOOK,  // name and span only: the body is skipped, later stages refuse it
+    AST_ITEM_WEBHOOK,  // the body is not read yet, and later stages refuse it
     AST_ITEM_TEST,
 };
 
@@ -272,6 +243,10 @@ struct ast_item {
             struct ast_subjects to; // of grants and of `deployer`
             struct ast_clauses clauses;
         } block; // object, lock, grant, deployer
+        struct {
+            struct word kind; // validating or mutating
+            const char *body; // what stands between the braces, as it is written
+        } webhook;
         struct {
             struct ast_step **steps;
             size_t count;

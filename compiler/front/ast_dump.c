@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "front/ast.h"
+#include "front/clauses.h"
 
 static void indent(struct text *text, unsigned level) {
     while (level-- > 0) text_add_string(text, "  ");
@@ -162,46 +163,19 @@ static void dump_subjects(struct text *text, struct ast_subjects subjects, unsig
 
 // ---- clauses ----
 
+// Two clauses begin with `allow`.
 static const char *clause_name(enum ast_clause_kind kind) {
-    switch (kind) {
-    case AST_CLAUSE_RESOURCES: return "resources";
-    case AST_CLAUSE_EXCEPT_RESOURCES: return "except resources";
-    case AST_CLAUSE_NAMESPACE: return "namespace";
-    case AST_CLAUSE_NAMESPACE_LABELED: return "namespace labeled";
-    case AST_CLAUSE_CLUSTER: return "cluster";
-    case AST_CLAUSE_NAME: return "name";
-    case AST_CLAUSE_LABELS: return "labels";
-    case AST_CLAUSE_ANNOTATIONS: return "annotations";
-    case AST_CLAUSE_WHERE: return "where";
-    case AST_CLAUSE_ALL_OBJECTS: return "all objects";
-    case AST_CLAUSE_DENY: return "deny";
-    case AST_CLAUSE_EXCLUSIVE: return "exclusive";
-    case AST_CLAUSE_WHEN: return "when";
-    case AST_CLAUSE_UNLESS: return "unless";
-    case AST_CLAUSE_CHANGING: return "changing";
-    case AST_CLAUSE_EXCEPT_CHANGING: return "except changing";
-    case AST_CLAUSE_REQUIRE: return "require";
-    case AST_CLAUSE_EXEMPT: return "exempt";
-    case AST_CLAUSE_BREAK_GLASS: return "break-glass";
-    case AST_CLAUSE_GUARD: return "guard";
-    case AST_CLAUSE_COVER: return "cover";
-    case AST_CLAUSE_CASCADE: return "cascade";
-    case AST_CLAUSE_MODE: return "mode";
-    case AST_CLAUSE_ON_ERROR: return "on error";
-    case AST_CLAUSE_MESSAGE: return "message";
-    case AST_CLAUSE_OWNER: return "owner";
-    case AST_CLAUSE_TICKET: return "ticket";
-    case AST_CLAUSE_ACTIVE: return "active";
-    case AST_CLAUSE_ACCEPT: return "accept";
-    case AST_CLAUSE_ALLOW: return "allow";
-    }
-    return "";
+    return kind == AST_CLAUSE_ACCEPT ? "accept" : clause_info(kind)->keyword;
 }
 
 static void dump_clause(struct text *text, const struct ast_clause *clause, unsigned level) {
     indent(text, level);
     text_add_string(text, clause_name(clause->kind));
     add_words(text, clause->words);
+    if (clause->kind == AST_CLAUSE_ACCEPT) {
+        text_add_string(text, ", ");
+        add_word(text, clause->reason);
+    }
     if (clause->mode.text) {
         text_add_string(text, " by ");
         add_word(text, clause->mode);

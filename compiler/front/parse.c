@@ -11,6 +11,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "front/ast_build.h"
+#include "front/keywords.h"
 #include "front/lexer.h"
 #include "front/parse_errors.h"
 #include "klock_parser.h"
@@ -20,8 +21,7 @@
 enum { MAX_LISTED = 6, SHOWN_BYTES = 60 };
 
 struct ast_file *parse_file(struct arena *arena, struct diags *diags, const struct sources *sources, uint32_t source) {
-    struct ast_file *file = ARENA_NEW(arena, struct ast_file);
-    file->source = source;
+    struct ast_file *file = make_file(arena, source);
     const struct source *text = &sources->items[source];
     if (!text->usable) return file;
     const unsigned char *const begin = (const unsigned char *)text->text;
@@ -45,75 +45,29 @@ struct ast_file *parse_file(struct arena *arena, struct diags *diags, const stru
 
 // ---- kinds of tokens ----
 
-static bool is_item_keyword(int kind) {
-    return kind >= TOK_POLICY && kind <= TOK_TEST;
-}
-
-static bool is_clause_keyword(int kind) {
-    switch (kind) {
-    case TOK_RESOURCES:
-    case TOK_EXCEPT:
-    case TOK_NAMESPACE:
-    case TOK_CLUSTER:
-    case TOK_NAME:
-    case TOK_LABELS:
-    case TOK_ANNOTATIONS:
-    case TOK_WHERE:
-    case TOK_ALL:
-    case TOK_DENY:
-    case TOK_EXCLUSIVE:
-    case TOK_WHEN:
-    case TOK_UNLESS:
-    case TOK_CHANGING:
-    case TOK_REQUIRE:
-    case TOK_EXEMPT:
-    case TOK_BREAK_GLASS:
-    case TOK_GUARD:
-    case TOK_COVER:
-    case TOK_CASCADE:
-    case TOK_MODE:
-    case TOK_ON:
-    case TOK_MESSAGE:
-    case TOK_OWNER:
-    case TOK_TICKET:
-    case TOK_ACTIVE:
-    case TOK_ALLOW: return true;
-    }
-    return false;
-}
-
 static bool is_step_keyword(int kind) {
-    switch (kind) {
-    case TOK_AS:
-    case TOK_CREATE:
-    case TOK_UPDATE:
-    case TOK_DELETE:
-    case TOK_CONNECT:
-    case TOK_EVICT:
-    case TOK_SCALE:
-    case TOK_DELETE_COLLECTION:
-    case TOK_IN_STEP:
-    case TOK_GRANTS:
-    case TOK_EXPECT: return true;
-    }
-    return false;
-}
-
-static bool is_subject_keyword(int kind) {
-    switch (kind) {
-    case TOK_SERVICEACCOUNT:
-    case TOK_SA:
-    case TOK_SERVICEACCOUNTS:
-    case TOK_USER:
-    case TOK_GROUP:
-    case TOK_UID:
-    case TOK_MAY: return true;
-    }
-    return false;
+    return keyword_begins(kind, KEYWORD_STEP) || kind == TOK_IN_STEP;
 }
 
 static bool is_name(int kind) {
-    return kind == TOK_WORD || kind == TOK_STRING || (kind >= TOK_POLICY && kind <= TOK_MUTATING);
+    return kind == TOK_WORD || kind == TOK_STRING || keyword_of(kind);
+}
+
+static bool is_operator(int kind) {
+    switch (kind) {
+    case TOK_EQUALS:
+    case TOK_EQUALS_EQUALS:
+    case TOK_NOT_EQUALS:
+    case TOK_LESS:
+    case TOK_LESS_EQUAL:
+    case TOK_GREATER:
+    case TOK_GREATER_EQUAL: return true;
+    }
+    return false;
+}
+
+static bool is_comparison(int kind) {
+    return is_operator(kind) || keyword_begins(kind, KEYWORD_COMPARISON);
 }
 
 // What asks for another part of the same clause behind it.
@@ -123,20 +77,13 @@ static bool is_open_ended(int kind) {
     case TOK_OPEN:
     case TOK_OPEN_BRACKET:
     case TOK_DOT:
-    case TOK_EQUALS:
-    case TOK_EQUALS_EQUALS:
-    case TOK_NOT_EQUALS:
-    case TOK_LESS:
-    case TOK_LESS_EQUAL:
-    case TOK_GREATER:
-    case TOK_GREATER_EQUAL:
     case TOK_BANG:
     case TOK_ARROW:
     case TOK_AND:
     case TOK_OR:
     case TOK_NOT: return true;
     }
-    return false;
+    return is_operator(kind);
 }
 
 // ---- from lexer to grammar ----
@@ -162,18 +109,19 @@ static struct token read_token(struct parser *p, bool quiet) {
 
 // Whether the token begins an item, which is never legal inside a block: somebody forgot the closing brace.
 static bool begins_item_in_block(const struct parser *p, struct token token) {
-    if (!token.first_on_line || !is_item_keyword(token.kind)) return false;
+    static const struct {
+        int item, behind_name;
+    } heads[] = {
+        {TOK_OBJECT, TOK_OPEN_BRACE}, {TOK_LOCK, TOK_OPEN_BRACE}, {TOK_LOCK, TOK_ON},
+        {TOK_GRANT, TOK_TO},          {TOK_ACTOR, TOK_EQUALS},    {TOK_WEBHOOK, TOK_VALIDATING},
+        {TOK_WEBHOOK, TOK_MUTATING},  {TOK_TEST, TOK_OPEN_BRACE},
+    };
+    if (!token.first_on_line || !keyword_begins(token.kind, KEYWORD_ITEM)) return false;
     const struct token name = peek(p, 0);
-    if (!is_name(name.kind) || name.first_on_line) return false;
+    if (!is_name(name.kind) || name.first_on_line || (token.kind == TOK_TEST && name.kind != TOK_STRING)) return false;
     const int next = peek(p, 1).kind;
-    switch (token.kind) {
-    case TOK_OBJECT: return next == TOK_OPEN_BRACE;
-    case TOK_LOCK: return next == TOK_OPEN_BRACE || next == TOK_ON;
-    case TOK_GRANT: return next == TOK_TO;
-    case TOK_ACTOR: return next == TOK_EQUALS;
-    case TOK_WEBHOOK: return next == TOK_VALIDATING || next == TOK_MUTATING;
-    case TOK_TEST: return name.kind == TOK_STRING && next == TOK_OPEN_BRACE;
-    }
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (heads[i].item == token.kind && heads[i].behind_name == next) return true;
     return false;
 }
 
@@ -224,41 +172,57 @@ static struct token resume_at(struct parser *p, struct lexer start) {
     return made_up(p, TOK_RESUME, (uint32_t)(start.cursor - start.begin));
 }
 
-// Keywords that are words where they do not act as keywords, and the other way round.
+static bool describes_namespace(const struct parser *p) {
+    const int state = peek(p, 1).kind;
+    return p->in_block && p->head == HEAD_STEPS && (state == TOK_LABELS || state == TOK_TERMINATING);
+}
+
+static bool ends_list_or_block(int next) {
+    return next == TOK_COMMA || next == TOK_CLOSE_BRACE;
+}
+
+static bool begins_account(int next) {
+    return keyword_begins(next, KEYWORD_SUBJECT) || next == TOK_WORD || next == TOK_STRING;
+}
+
+static bool is_behind_actor(const struct parser *p) {
+    return !p->in_block && p->last.kind == TOK_EQUALS && p->previous[1] == TOK_ACTOR;
+}
+
+static bool is_not_behind_namespace(const struct parser *p) {
+    return p->last.kind != TOK_NAMESPACE;
+}
+
+static bool goes_on_behind_key(int next) {
+    return is_operator(next) || next == TOK_COMMA || next == TOK_CLOSE || next == TOK_CLOSE_BRACE;
+}
+
+static bool is_namespace(int next) {
+    return next == TOK_NAMESPACE;
+}
+
+// Keywords that are words where they do not act as keywords, and the other way round: what the token becomes where what
+// is behind it and around it is like this; NULL is anything.
+static const struct rule {
+    int token;
+    bool (*next)(int kind);
+    bool (*around)(const struct parser *p);
+    int becomes;
+} rules[] = {
+    {TOK_IN, is_namespace, describes_namespace, TOK_IN_STEP},
+    {TOK_LABELED, NULL, is_not_behind_namespace, TOK_WORD},
+    {TOK_LABELED, ends_list_or_block, NULL, TOK_WORD},
+    {TOK_NEW, begins_account, is_behind_actor, TOK_NEW_ACTOR},
+    {TOK_NOT, goes_on_behind_key, NULL, TOK_WORD},
+};
+
 static struct token disambiguate(const struct parser *p, struct token token) {
-    if (token.kind != TOK_IN && token.kind != TOK_LABELED && token.kind != TOK_NEW && token.kind != TOK_NOT)
-        return token;
-    const int before = p->last.kind;
-    const int next = peek(p, 0).kind;
-    switch (token.kind) {
-    case TOK_IN:
-        if (p->in_block && p->head == HEAD_STEPS && next == TOK_NAMESPACE) {
-            const int state = peek(p, 1).kind;
-            if (state == TOK_LABELS || state == TOK_TERMINATING) token.kind = TOK_IN_STEP;
-        }
-        break;
-    case TOK_LABELED:
-        if (before != TOK_NAMESPACE || next == TOK_COMMA || next == TOK_CLOSE_BRACE) token.kind = TOK_WORD;
-        break;
-    case TOK_NEW:
-        if (!p->in_block && before == TOK_EQUALS && p->previous[1] == TOK_ACTOR &&
-            (is_subject_keyword(next) || next == TOK_WORD || next == TOK_STRING))
-            token.kind = TOK_NEW_ACTOR;
-        break;
-    case TOK_NOT:
-        switch (next) {
-        case TOK_EQUALS:
-        case TOK_EQUALS_EQUALS:
-        case TOK_NOT_EQUALS:
-        case TOK_LESS:
-        case TOK_LESS_EQUAL:
-        case TOK_GREATER:
-        case TOK_GREATER_EQUAL:
-        case TOK_COMMA:
-        case TOK_CLOSE:
-        case TOK_CLOSE_BRACE: token.kind = TOK_WORD;
-        }
-        break;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->token != token.kind) continue;
+        if (rule->next && !rule->next(peek(p, 0).kind)) continue;
+        if (rule->around && !rule->around(p)) continue;
+        token.kind = rule->becomes;
     }
     return token;
 }
@@ -268,7 +232,7 @@ static bool has_block(enum item_head head) {
 }
 
 static bool can_begin_in_block(const struct parser *p, int kind) {
-    return p->head == HEAD_STEPS ? is_step_keyword(kind) : is_clause_keyword(kind);
+    return p->head == HEAD_STEPS ? is_step_keyword(kind) : keyword_begins(kind, KEYWORD_CLAUSE);
 }
 
 static bool can_resume_in_block(const struct parser *p, struct token token, int before) {
@@ -278,7 +242,7 @@ static bool can_resume_in_block(const struct parser *p, struct token token, int 
 
 static bool can_resume_between_items(const struct parser *p, struct token token, int before) {
     if (is_open_ended(before) || !(token.first_on_line || before == TOK_CLOSE_BRACE)) return false;
-    if (is_item_keyword(token.kind)) return true;
+    if (keyword_begins(token.kind, KEYWORD_ITEM)) return true;
     return token.kind == TOK_WORD && !has_block(p->head); // the head of a block goes on up to its brace
 }
 
@@ -397,25 +361,6 @@ static bool expects(const struct parse_expected *expected, int kind) {
     return false;
 }
 
-static bool is_comparison(int kind) {
-    switch (kind) {
-    case TOK_EQUALS:
-    case TOK_EQUALS_EQUALS:
-    case TOK_NOT_EQUALS:
-    case TOK_LESS:
-    case TOK_LESS_EQUAL:
-    case TOK_GREATER:
-    case TOK_GREATER_EQUAL:
-    case TOK_LIKE:
-    case TOK_MATCHES:
-    case TOK_CONTAINS:
-    case TOK_NOTIN:
-    case TOK_IN:
-    case TOK_NOT: return true;
-    }
-    return false;
-}
-
 struct list {
     const char *items[MAX_LISTED + 1];
     size_t count; // may be one beyond MAX_LISTED: too many to be listed
@@ -442,7 +387,8 @@ static void list_expected(struct parser *p, const struct parse_expected *expecte
     for (size_t i = 0; i < expected->count; i++) {
         const int kind = expected->kinds[i];
         if (comparison && is_comparison(kind)) continue;
-        if ((clause && is_clause_keyword(kind)) || (step && is_step_keyword(kind)) || (item && is_item_keyword(kind)))
+        if ((clause && keyword_begins(kind, KEYWORD_CLAUSE)) || (step && is_step_keyword(kind)) ||
+            (item && keyword_begins(kind, KEYWORD_ITEM)))
             continue;
         if (kind == TOK_CLOSE_BRACE || kind == TOK_END || kind == TOK_RESUME) continue;
         if (kind == TOK_STRING) {
@@ -481,55 +427,69 @@ static const char *meant(const struct parser *p, const struct parse_expected *ex
 
 // Where a path was read that was to be a predicate (`lable tier`): what it was to begin with.
 static const char *meant_predicate(const struct parser *p, const struct parse_expected *expected) {
-    static const char *const words[] = {"label", "annotation", "name", "namespace", "field", "user",      "group",
-                                        "actor", "old",        "new",  "any",       "all",   "operation", "cel"};
+    const char *words[KEYWORD_COUNT];
     // A selector goes on with a comma, and begins with any key.
     if (p->before.kind != TOK_WORD || !expects(expected, TOK_EQUALS_EQUALS) || !expects(expected, TOK_DOT) ||
         expects(expected, TOK_COMMA))
         return NULL;
-    return suggest_nearest(p->before.word.text, words, sizeof words / sizeof *words);
+    return suggest_nearest(p->before.word.text, words, keyword_words(KEYWORD_PREDICATE, words));
 }
 
 // `user alice`, `name web`: what is a subject or a clause elsewhere is compared in a condition.
-static const char *comparison_help(const struct parser *p, const struct parse_expected *expected) {
-    const int before = p->before.kind;
+static const char *comparison_help(struct parser *p, const struct parse_expected *expected) {
     if (!is_name(p->last.kind) || !expects(expected, TOK_EQUALS_EQUALS)) return NULL;
-    if (before != TOK_USER && before != TOK_NAME && before != TOK_NAMESPACE) return NULL;
+    if (!keyword_begins(p->before.kind, KEYWORD_READ)) return NULL;
     return arena_printf(p->arena, "a condition compares: %s = %s", p->before.word.text,
                         p->last.kind == TOK_STRING ? arena_printf(p->arena, "\"%s\"", p->last.word.text)
                                                    : p->last.word.text);
 }
 
 // `label state = new`: words that read a value stand for nothing alone.
-static const char *reading_help(const struct parser *p) {
-    const int word = p->before.kind, comparison = p->previous[1];
-    const bool reads =
-        word == TOK_OLD || word == TOK_NEW || word == TOK_FIELD || word == TOK_LABEL || word == TOK_ANNOTATION;
-    if (!reads || !(is_comparison(comparison) || comparison == TOK_OPEN || comparison == TOK_COMMA)) return NULL;
+static const char *reading_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    const int comparison = p->previous[1];
+    const bool compares = is_comparison(comparison) || comparison == TOK_OPEN || comparison == TOK_COMMA;
+    if (!keyword_begins(p->before.kind, KEYWORD_READER) || !compares) return NULL;
     return arena_printf(p->arena, "on the right side '%s' reads a value; quote it if the word itself is meant: \"%s\"",
                         p->before.word.text, p->before.word.text);
 }
 
-// What may help where no keyword was meant; NULL if nothing is known to.
-static const char *syntax_help(const struct parser *p, const struct parse_expected *expected) {
+static const char *every_operation_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    return p->last.kind == TOK_STAR && p->previous[0] == TOK_DENY ? "every operation is: deny all" : NULL;
+}
+
+// Verbs of kubectl and of RBAC that are no operations.
+static const char *operation_help(struct parser *p, const struct parse_expected *expected) {
+    if (!p->in_block || p->head != HEAD_STEPS || p->last.kind != TOK_WORD || !expects(expected, TOK_EXPECT))
+        return NULL;
+    if (strcmp(p->last.word.text, "patch") == 0) return "a patch is an update: update pods default/p";
+    if (strcmp(p->last.word.text, "exec") == 0) return "write: connect pods/exec default/p";
+    return NULL;
+}
+
+// A list that ends without need, or goes on without a comma.
+static const char *list_help(struct parser *p, const struct parse_expected *expected) {
     const int kind = p->last.kind;
-    const char *help = comparison_help(p, expected);
-    if (!help) help = reading_help(p);
-    if (help) return help;
-    if (kind == TOK_STAR && p->previous[0] == TOK_DENY) return "every operation is: deny all";
-    if (p->in_block && p->head == HEAD_STEPS && kind == TOK_WORD && expects(expected, TOK_EXPECT)) {
-        if (strcmp(p->last.word.text, "patch") == 0) return "a patch is an update: update pods default/p";
-        if (strcmp(p->last.word.text, "exec") == 0) return "write: connect pods/exec default/p";
-    }
     if (!expects(expected, TOK_COMMA) || p->last.first_on_line || !is_name(kind)) return NULL;
     // The last parts of `pods, services,` and what stands on the next line.
-    if (is_clause_keyword(p->previous[0]) && p->previous[1] == TOK_COMMA && p->before.first_on_line)
+    if (keyword_begins(p->previous[0], KEYWORD_CLAUSE) && p->previous[1] == TOK_COMMA && p->before.first_on_line)
         return "the ',' at the end of the line above goes on with its list: leave it out";
+    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "a reason is written in quotes";
     const struct token next = peek(p, 0);
     const bool ends =
         next.first_on_line || next.kind == TOK_COMMA || next.kind == TOK_CLOSE_BRACE || next.kind == TOK_EQUALS;
-    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "a reason is written in quotes";
     return ends ? "the parts of a list have ',' between them" : NULL;
+}
+
+// What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
+static const char *syntax_help(struct parser *p, const struct parse_expected *expected) {
+    static const char *(*const helps[])(struct parser * p, const struct parse_expected *expected) = {
+        comparison_help, reading_help, every_operation_help, operation_help, list_help,
+    };
+    const char *help = NULL;
+    for (size_t i = 0; i < sizeof helps / sizeof *helps && !help; i++) help = helps[i](p, expected);
+    return help;
 }
 
 static void report_unexpected(struct parser *p, const struct parse_expected *expected) {
@@ -552,12 +512,12 @@ static void report_unexpected(struct parser *p, const struct parse_expected *exp
     } else {
         diag_report(p->diags, DIAG_SYNTAX, p->last.span, "unexpected %s, expected %s", found, join_list(p, &list));
     }
-    const char *keyword = meant(p, expected);
+    const char *keyword = meant(p, expected), *help = keyword ? NULL : syntax_help(p, expected);
     if (keyword) {
         diag_help(p->diags, "did you mean '%s'?", keyword);
         diag_fix(p->diags, p->last.span, keyword);
-    } else if (syntax_help(p, expected)) {
-        diag_help(p->diags, "%s", syntax_help(p, expected));
+    } else if (help) {
+        diag_help(p->diags, "%s", help);
     }
 }
 
@@ -572,8 +532,8 @@ void parse_error_unexpected(struct parser *p, const struct parse_expected *expec
         break;
     default:
         p->recovering = true;
-        p->retry_last =
-            p->in_block ? can_begin_in_block(p, p->last.kind) : is_item_keyword(p->last.kind) && p->last.first_on_line;
+        p->retry_last = p->in_block ? can_begin_in_block(p, p->last.kind)
+                                    : keyword_begins(p->last.kind, KEYWORD_ITEM) && p->last.first_on_line;
     }
 }
 

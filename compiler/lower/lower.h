@@ -95,7 +95,6 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
                           struct object_meaning *ret_meaning);
 // The meaning of a declared object, worked out once; NULL after reporting.
 const struct object_meaning *lower_object(struct lowering *lowering, struct unit *unit, struct word name);
-bool lower_is_object_clause(enum ast_clause_kind kind);
 // The clause of that kind; later ones of the same kind are reported by lower_check_repeated.
 const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast_clause_kind kind);
 void lower_check_repeated(struct lowering *lowering, const struct ast_item *item);

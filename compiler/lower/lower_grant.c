@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "front/clauses.h"
 #include "kubernetes/catalog.h"
 #include "lower/lower.h"
 #include "report/diag.h"
@@ -137,35 +138,24 @@ static void check_names(struct lowering *lowering, const struct object_meaning *
 static void check_clauses(struct lowering *lowering, const struct ast_item *item) {
     for (size_t i = 0; i < item->as.block.clauses.count; i++) {
         const struct ast_clause *clause = item->as.block.clauses.items[i];
-        switch (clause->kind) {
-        case AST_CLAUSE_LABELS:
-        case AST_CLAUSE_ANNOTATIONS:
-        case AST_CLAUSE_WHERE:
-        case AST_CLAUSE_NAMESPACE_LABELED: {
+        switch (clause_in(clause->kind, AST_ITEM_GRANT)) {
+        case CLAUSE_YES: break;
+        case CLAUSE_UNSELECTABLE:
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, clause->keyword, "RBAC cannot select by this");
             diag_help(lowering->diags,
                       "a grant has resources, namespaces and names; a lock can narrow what the holder may change");
             break;
-        }
-        case AST_CLAUSE_RESOURCES:
-        case AST_CLAUSE_EXCEPT_RESOURCES:
-        case AST_CLAUSE_NAMESPACE:
-        case AST_CLAUSE_CLUSTER:
-            if (item->as.block.objects.count) {
-                diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                            "the object behind 'on' says where it is already");
-                diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
-                diag_help(lowering->diags, "leave this clause out, or the object");
-            }
+        case CLAUSE_PLACE:
+            if (!item->as.block.objects.count) break;
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
+                        "the object behind 'on' says where it is already");
+            diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
+            diag_help(lowering->diags, "leave this clause out, or the object");
             break;
-        case AST_CLAUSE_NAME:
-        case AST_CLAUSE_ALL_OBJECTS:
-        case AST_CLAUSE_ACCEPT:
-        case AST_CLAUSE_ALLOW: break;
-        default: {
+        case CLAUSE_NO:
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "this clause belongs to locks");
             diag_help(lowering->diags, "a grant never unlocks, and never locks");
-        }
+            break;
         }
     }
 }

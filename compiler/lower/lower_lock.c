@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cel/celexpr.h"
 #include "data/value.h"
+#include "front/clauses.h"
 #include "kubernetes/catalog.h"
 #include "kubernetes/kube.h"
 #include "lower/lower.h"
@@ -525,10 +526,7 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
             diag_help(lowering->diags, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
         }
         // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
-        if (item->as.block.objects.count &&
-            (clause->kind == AST_CLAUSE_RESOURCES || clause->kind == AST_CLAUSE_EXCEPT_RESOURCES ||
-             clause->kind == AST_CLAUSE_NAMESPACE || clause->kind == AST_CLAUSE_NAMESPACE_LABELED ||
-             clause->kind == AST_CLAUSE_CLUSTER)) {
+        if (item->as.block.objects.count && clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_PLACE) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
                         "the object behind 'on' says where it is already");
             diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");

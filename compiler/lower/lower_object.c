@@ -6,14 +6,11 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "data/value.h"
+#include "front/clauses.h"
 #include "kubernetes/catalog.h"
 #include "kubernetes/kube.h"
 #include "lower/lower.h"
 #include "report/diag.h"
-
-bool lower_is_object_clause(enum ast_clause_kind kind) {
-    return kind <= AST_CLAUSE_ALL_OBJECTS;
-}
 
 const struct ast_clause *lower_find_clause(const struct ast_item *item, enum ast_clause_kind kind) {
     const struct ast_clauses *clauses = &item->as.block.clauses;
@@ -27,7 +24,7 @@ void lower_check_repeated(struct lowering *lowering, const struct ast_item *item
     for (size_t i = 0; i < clauses->count; i++) {
         const enum ast_clause_kind kind = clauses->items[i]->kind;
         const struct ast_clause *first = lower_find_clause(item, kind);
-        if (first == clauses->items[i] || kind == AST_CLAUSE_ACCEPT || kind == AST_CLAUSE_COVER) continue;
+        if (first == clauses->items[i] || clause_info(kind)->repeats) continue;
         diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword,
                     "this clause stands here a second time");
         diag_relate(lowering->diags, first->keyword, "first written here");

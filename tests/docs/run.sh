@@ -42,6 +42,21 @@ while read -r verb; do
 	if grep -q "^| .$verb" docs/cli.md; then pass; else fail "docs/cli.md lacks $verb"; fi
 done <"$work/verbs"
 
+# docs/language.md explains the clauses of compiler/front/clauses.def, each where it belongs.
+for title in 'Object clauses' 'Lock clauses'; do
+	awk -v title="## $title" '/^## / { on = $0 == title } on && /^\| `/ { split($0, cell, "|"); print cell[2] }' docs/language.md |
+		grep -o '`[a-z][^`]*`' | tr -d '`' | sort >"$work/explained"
+	sed -n 's/^CLAUSE(\([A-Z_]*\), "\([a-z -]*\)", \([A-Z]*\), \([A-Z]*\), \([A-Z]*\),.*/\3 \4 \5 \2/p' compiler/front/clauses.def >"$work/clauses"
+	case $title in
+	Object*) awk '$1 == "NO" && $2 != "NO"' "$work/clauses" ;;
+	*) awk '$1 != "NO" || ($2 == "NO" && $3 != "NO")' "$work/clauses" ;;
+	esac | cut -d' ' -f4- >"$work/wanted"
+	while read -r keyword; do
+		if grep -q "^$keyword\( \|\$\)" "$work/explained"; then pass; else fail "docs/language.md, $title: no '$keyword'"; fi
+	done <"$work/wanted"
+	[ "$(wc -l <"$work/wanted")" -ge 10 ] || fail "clauses.def is not read"
+done
+
 # Every example passes its own tests.
 for policy in examples/*.klock; do
 	if output=$("$KLOCKC" test --require-tests "$policy" 2>&1); then pass; else fail "$policy" "$output"; fi
