@@ -1,11 +1,15 @@
-// The pipeline from sources to objects: driver_compile reads like a table of contents.
+// The pipeline from sources to objects. Every stage reads what it needs from the compilation and leaves there what it
+// makes.
 #ifndef KLOCK_DRIVER_H
 #define KLOCK_DRIVER_H
 
 #include "base/arena.h"
 #include "emit/manifest.h"
+#include "emit/plan.h"
 #include "front/load.h"
 #include "klock/klock.h"
+#include "kubernetes/catalog.h"
+#include "lower/lower.h"
 #include "policy/policy.h"
 #include "report/diag.h"
 #include "report/source.h"
@@ -18,14 +22,19 @@ struct compilation {
     struct loader loader;
     struct unit **units; // of the files that were read
     size_t unit_count;
+    struct catalog catalog;
+    struct lowering lowering;
     struct policies policies;
+    struct plan plan;
     struct manifest manifest; // empty after errors
 };
 
+// Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.
+// The options are those of klock.h, whatever their size says; NULL gives the defaults.
 void driver_init(struct compilation *compilation, struct arena *arena, const struct klock_options *options);
-// What was added to the loader becomes diagnostics, a resolved policy and, without errors, objects.
+// What was added to the loader becomes diagnostics, a resolved policy and, without errors, objects. To be called once.
 void driver_compile(struct compilation *compilation);
-// The permanent policies beside what was compiled; of every built-in kind if there were no sources.
+// The permanent policies beside what was compiled; of every built-in kind if there were no sources. Empty after errors.
 void driver_anchors(struct compilation *compilation, struct manifest *ret_anchors);
 
 #endif

@@ -1,9 +1,12 @@
-// The public interface over the driver: owns the arena, and turns running out of memory into a status.
+// The public interface over the driver: owns the arena, turns running out of memory into a status, and gives out
+// structures in the size that the caller knows.
 #include "klock/klock.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "data/json.h"
 #include "data/value.h"
@@ -17,45 +20,140 @@ struct klock_compiler {
     struct arena arena;
     jmp_buf exhausted;
     bool out_of_memory;
+    bool running; // in a call: one that the reader makes in turn fails
+    bool missed;  // the reader added something
     bool compiled;
     struct compilation compilation;
-    struct judged_case *cases;
+    struct load_reader reader; // in place of the disk, if the options have one
+    struct judged_case *cases; // NULL until somebody asks
     size_t case_count;
-    const char **yaml; // of each object
-    size_t *yaml_len;
+    struct document {
+        const char *yaml; // NULL until somebody asks
+        size_t len;
+    } * documents; // one for each object
 };
 
 #define STRING_OF(x) #x
 #define VERSION_OF(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
 
-bool klock_is_day(const char *text) {
-    return kube_is_day(text);
-}
-
 const char *klock_version(void) {
     return VERSION_OF(KLOCK_VERSION_MAJOR, KLOCK_VERSION_MINOR, KLOCK_VERSION_PATCH);
+}
+
+bool klock_is_day(const char *text) {
+    return kube_is_day(text);
 }
 
 // Runs the statement; when memory runs out in it, remembers that and goes on behind it.
 #define GUARDED(compiler, statement)                                                                                   \
     do {                                                                                                               \
-        if ((compiler)->out_of_memory) break;                                                                          \
+        if ((compiler)->out_of_memory || (compiler)->running) break;                                                   \
+        (compiler)->running = true;                                                                                    \
         if (setjmp((compiler)->exhausted))                                                                             \
             (compiler)->out_of_memory = true;                                                                          \
         else {                                                                                                         \
             statement;                                                                                                 \
         }                                                                                                              \
+        (compiler)->running = false;                                                                                   \
     } while (0)
+
+// ---- structures of the caller's size ----
+
+// The sizes of the first version, which every caller knows.
+enum {
+    OPTIONS_SIZE = sizeof(struct klock_options),
+    DIAGNOSTIC_SIZE = sizeof(struct klock_diagnostic),
+    RELATED_SIZE = sizeof(struct klock_related),
+    FIX_SIZE = sizeof(struct klock_fix),
+    OBJECT_SIZE = sizeof(struct klock_object),
+    TEST_SIZE = sizeof(struct klock_test),
+};
+
+// Copies a structure of ours into one of the caller's, which begins with its size: what only one of them has is left
+// out, or zero. False, and nothing is touched, when the caller's is smaller than any version.
+static bool fill(void *ret, const void *ours, size_t our_size, size_t first_size) {
+    size_t size;
+    memcpy(&size, ret, sizeof size);
+    if (size < first_size) return false;
+    const size_t common = size < our_size ? size : our_size;
+    memset((char *)ret + common, 0, size - common);
+    memcpy((char *)ret + sizeof size, (const char *)ours + sizeof size, common - sizeof size);
+    return true;
+}
+
+// Takes the caller's options; false when they ask for what this library does not know.
+static bool read_options(const struct klock_options *given, struct klock_options *ret_options) {
+    *ret_options = (struct klock_options){.size = sizeof *ret_options};
+    if (!given) return true;
+    if (given->size < OPTIONS_SIZE) return false;
+    for (size_t i = sizeof *given; i < given->size; i++)
+        if (((const char *)given)[i]) return false;
+    *ret_options = *given;
+    return given->target == KLOCK_TARGET_API || given->target == KLOCK_TARGET_STATIC;
+}
+
+// ---- files of the caller ----
+
+struct klock_file {
+    struct text bytes;
+    bool given, exhausted;
+    char reason[256]; // why there are none
+};
+
+// Memory that runs out below a callback may not leave through it.
+void klock_file_give(struct klock_file *file, const char *bytes, size_t len) {
+    file->given = true;
+    // What is beyond the limit is refused, however much it is.
+    const size_t room = LIMIT_SOURCE_BYTES + 1 - file->bytes.len;
+    if (!text_try_add(&file->bytes, bytes, len < room ? len : room)) file->exhausted = true;
+}
+
+void klock_file_refuse(struct klock_file *file, const char *reason) {
+    file->given = false;
+    size_t len = strlen(reason);
+    if (len >= sizeof file->reason) len = sizeof file->reason - 1;
+    len = utf8_valid_prefix(reason, len);
+    memcpy(file->reason, reason, len);
+    file->reason[len] = '\0';
+}
+
+static const char *read_from_caller(void *context, struct arena *arena, const char *path, bool included,
+                                    size_t *ret_len, const char **ret_reason) {
+    const struct klock_options *options = context;
+    struct klock_file file = {.reason = "there is no such file"};
+    (void)included;
+    text_init(&file.bytes, arena);
+    options->read(options->context, path, &file);
+    if (file.exhausted) arena_exhausted(arena);
+    if (!file.given) {
+        *ret_reason = arena_copy(arena, file.reason, strlen(file.reason));
+        return NULL;
+    }
+    *ret_len = file.bytes.len;
+    return text_string(&file.bytes);
+}
+
+// ---- compiling ----
+
+static void init_compilation(struct klock_compiler *compiler, const struct klock_options *options) {
+    struct compilation *compilation = &compiler->compilation;
+    driver_init(compilation, &compiler->arena, options);
+    if (!options->read) return;
+    compiler->reader = (struct load_reader){.read = read_from_caller, .context = &compilation->options};
+    compilation->loader.reader = &compiler->reader;
+}
 
 static void init(struct klock_compiler *compiler, const struct klock_options *options) {
     arena_init(&compiler->arena, &compiler->exhausted);
-    GUARDED(compiler, driver_init(&compiler->compilation, &compiler->arena, options));
+    GUARDED(compiler, init_compilation(compiler, options));
 }
 
 struct klock_compiler *klock_new(const struct klock_options *options) {
+    struct klock_options own;
+    if (!read_options(options, &own)) return NULL;
     struct klock_compiler *compiler = calloc(1, sizeof *compiler);
     if (!compiler) return NULL;
-    init(compiler, options);
+    init(compiler, &own);
     if (!compiler->out_of_memory) return compiler;
     klock_free(compiler);
     return NULL;
@@ -68,40 +166,25 @@ void klock_free(struct klock_compiler *compiler) {
 }
 
 // What comes too late is an error rather than missing from the answers.
-static bool add_early(struct klock_compiler *compiler, const char *name) {
-    if (!compiler->compiled) return true;
-    GUARDED(compiler, diag_report(&compiler->compilation.diags, DIAG_INPUT, span_none(),
-                                  "'%s' was added when everything was compiled already", name));
-    return false;
+static void add(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len, bool is_file) {
+    struct compilation *compilation = &compiler->compilation;
+    if (compiler->compiled)
+        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added when everything was compiled already",
+                    name);
+    else if (is_file)
+        load_add_file(&compilation->loader, name);
+    else
+        load_add_buffer(&compilation->loader, name, bytes, len);
 }
 
 void klock_add_file(struct klock_compiler *compiler, const char *path) {
-    if (add_early(compiler, path)) GUARDED(compiler, load_add_file(&compiler->compilation.loader, path));
+    if (compiler->running) compiler->missed = true;
+    GUARDED(compiler, add(compiler, path, NULL, 0, true));
 }
 
 void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    if (add_early(compiler, name)) GUARDED(compiler, load_add_buffer(&compiler->compilation.loader, name, bytes, len));
-}
-
-static void print_objects(struct klock_compiler *compiler) {
-    const struct manifest *manifest = &compiler->compilation.manifest;
-    compiler->yaml = ARENA_ARRAY(&compiler->arena, const char *, manifest->count);
-    compiler->yaml_len = ARENA_ARRAY(&compiler->arena, size_t, manifest->count);
-    for (size_t i = 0; i < manifest->count; i++) {
-        struct text text;
-        text_init(&text, &compiler->arena);
-        yaml_print(&text, manifest->objects[i].value);
-        compiler->yaml[i] = text_string(&text);
-        compiler->yaml_len[i] = text.len;
-    }
-}
-
-static void compile(struct klock_compiler *compiler) {
-    struct compilation *compilation = &compiler->compilation;
-    driver_compile(compilation);
-    if (compilation->diags.errors) return;
-    print_objects(compiler);
-    cases_judge(&compiler->arena, &compilation->policies, &compiler->cases, &compiler->case_count);
+    if (compiler->running) compiler->missed = true;
+    GUARDED(compiler, add(compiler, name, bytes, len, false));
 }
 
 static bool is_at_fault(const struct diags *diags) {
@@ -110,162 +193,185 @@ static bool is_at_fault(const struct diags *diags) {
     return false;
 }
 
+static void compile(struct klock_compiler *compiler) {
+    if (compiler->compiled) return;
+    compiler->compiled = true;
+    driver_compile(&compiler->compilation);
+    if (compiler->missed)
+        diag_report(&compiler->compilation.diags, DIAG_INPUT, span_none(), "what `read` added was not compiled");
+}
+
 enum klock_status klock_compile(struct klock_compiler *compiler) {
-    if (!compiler->compiled) {
-        compiler->compiled = true;
-        GUARDED(compiler, compile(compiler));
-    }
+    if (compiler->running) return KLOCK_BUSY;
+    GUARDED(compiler, compile(compiler));
     if (compiler->out_of_memory) return KLOCK_MEMORY;
     if (compiler->compilation.loader.failed) return KLOCK_INPUT;
     if (is_at_fault(&compiler->compilation.diags)) return KLOCK_INTERNAL;
     return compiler->compilation.diags.errors ? KLOCK_ERRORS : KLOCK_OK;
 }
 
+// Whether klock_compile said KLOCK_OK, and would say it again.
+static bool is_compiled(const struct klock_compiler *compiler) {
+    return compiler->compiled && !compiler->running && !compiler->out_of_memory &&
+           !compiler->compilation.loader.failed && !compiler->compilation.diags.errors;
+}
+
 // ---- diagnostics ----
+
+static const struct diagnostic *find_diagnostic(const struct klock_compiler *compiler, size_t index) {
+    const struct diags *diags = &compiler->compilation.diags;
+    return index < diags->count ? &diags->items[index] : NULL;
+}
+
+static struct klock_place place_of(const struct klock_compiler *compiler, struct span span) {
+    const struct sources *sources = &compiler->compilation.sources;
+    if (span.file >= sources->count) return (struct klock_place){0};
+    const struct source_location begin = source_locate(sources, span.file, span.begin),
+                                 end = source_locate(sources, span.file, span.end);
+    return (struct klock_place){
+        .file = begin.file,
+        .begin = span.begin,
+        .end = span.end,
+        .line = begin.line,
+        .column = begin.column,
+        .end_line = end.line,
+        .end_column = end.column,
+    };
+}
 
 size_t klock_diagnostic_count(const struct klock_compiler *compiler) {
     return compiler->compilation.diags.count;
 }
 
-struct klock_diagnostic klock_diagnostic_at(const struct klock_compiler *compiler, size_t index) {
-    const struct diagnostic *diagnostic = &compiler->compilation.diags.items[index];
+bool klock_diagnostic_at(const struct klock_compiler *compiler, size_t index, struct klock_diagnostic *ret_diagnostic) {
+    const struct diagnostic *diagnostic = find_diagnostic(compiler, index);
+    if (!diagnostic) return false;
     const struct diag_info *info = diag_info(diagnostic->code);
-    struct klock_diagnostic result = {
+    const struct klock_diagnostic result = {
         .code = info->code,
         .name = info->name,
         .is_error = diagnostic->severity == SEVERITY_ERROR,
         .message = diagnostic->message,
         .help = diagnostic->help,
+        .place = place_of(compiler, diagnostic->span),
+        .related_count = diagnostic->related.file != SPAN_NOWHERE,
+        .fix_count = diagnostic->fix.file != SPAN_NOWHERE,
     };
-    if (diagnostic->span.file == SPAN_NOWHERE) return result;
-    const struct source_location location =
-        source_locate(&compiler->compilation.sources, diagnostic->span.file, diagnostic->span.begin);
-    result.file = location.file;
-    result.line = location.line;
-    result.column = location.column;
+    return fill(ret_diagnostic, &result, sizeof result, DIAGNOSTIC_SIZE);
+}
+
+bool klock_related_at(const struct klock_compiler *compiler, size_t diagnostic, size_t index,
+                      struct klock_related *ret_related) {
+    const struct diagnostic *about = find_diagnostic(compiler, diagnostic);
+    if (!about || about->related.file == SPAN_NOWHERE || index > 0) return false;
+    const struct klock_related result = {.label = about->related_label, .place = place_of(compiler, about->related)};
+    return fill(ret_related, &result, sizeof result, RELATED_SIZE);
+}
+
+bool klock_fix_at(const struct klock_compiler *compiler, size_t diagnostic, size_t index, struct klock_fix *ret_fix) {
+    const struct diagnostic *about = find_diagnostic(compiler, diagnostic);
+    if (!about || about->fix.file == SPAN_NOWHERE || index > 0) return false;
+    const struct klock_fix result = {.place = place_of(compiler, about->fix), .text = about->fix_text};
+    return fill(ret_fix, &result, sizeof result, FIX_SIZE);
+}
+
+// Prints what was compiled into a text; false when there is nothing to print.
+typedef bool print_function(struct klock_compiler *compiler, struct text *text, const char *argument);
+
+static const char *print(struct klock_compiler *compiler, print_function *function, const char *argument) {
+    const char *volatile result = NULL;
+    struct text text;
+    text_init(&text, &compiler->arena);
+    GUARDED(compiler, if (function(compiler, &text, argument)) result = text_string(&text));
     return result;
+}
+
+static bool print_diagnostics(struct klock_compiler *compiler, struct text *text, const char *format, bool color) {
+    enum diag_format found;
+    if (!diag_format_find(format, &found)) return false;
+    diag_print(text, &compiler->compilation.diags, &compiler->compilation.sources, found, color);
+    return true;
+}
+
+static bool print_plain_diagnostics(struct klock_compiler *compiler, struct text *text, const char *format) {
+    return print_diagnostics(compiler, text, format, false);
+}
+
+static bool print_colored_diagnostics(struct klock_compiler *compiler, struct text *text, const char *format) {
+    return print_diagnostics(compiler, text, format, true);
 }
 
 const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color) {
-    enum diag_format found;
-    struct text text;
-    const char *volatile result = NULL;
-    text_init(&text, &compiler->arena);
-    if (!diag_format_find(format, &found)) return NULL;
-    GUARDED(compiler, diag_print(&text, &compiler->compilation.diags, &compiler->compilation.sources, found, color);
-            result = text_string(&text));
-    return result;
+    return print(compiler, color ? print_colored_diagnostics : print_plain_diagnostics, format);
 }
 
-static void explain(struct text *text, const struct diag_info *info) {
-    text_printf(text, "%s %s (%s)\n  %s\n", info->code, info->name,
-                info->severity == SEVERITY_ERROR ? "error" : "warning", info->summary);
-    if (*info->explanation) text_printf(text, "\n%s\n", info->explanation);
-    if (*info->example) text_printf(text, "\nExample:\n  %s\n", info->example);
-    if (info->severity == SEVERITY_WARNING)
-        text_printf(text, "\nTo accept it, write inside the block:\n  allow %s \"the reason\"\n", info->code);
-}
-
-static const char *explain_code(struct klock_compiler *compiler, const char *code) {
-    struct text text;
-    text_init(&text, &compiler->arena);
-    if (code) {
-        const struct diag_info *info = diag_find(code);
-        if (!info) return NULL;
-        explain(&text, info);
-    } else {
-        for (int i = 0; i < DIAG_COUNT; i++) {
-            const struct diag_info *info = diag_info((enum diag_code)i);
-            text_printf(&text, "%s  %-7s  %-22s  %s\n", info->code,
-                        info->severity == SEVERITY_ERROR ? "error" : "warning", info->name, info->summary);
-        }
-    }
-    return text_string(&text);
+static bool print_explanation(struct klock_compiler *compiler, struct text *text, const char *code) {
+    (void)compiler;
+    return diag_explain(text, code);
 }
 
 const char *klock_explain(struct klock_compiler *compiler, const char *code) {
-    const char *volatile result = NULL;
-    GUARDED(compiler, result = explain_code(compiler, code));
-    return result;
+    return print(compiler, print_explanation, code);
 }
 
 // ---- output ----
 
 size_t klock_object_count(const struct klock_compiler *compiler) {
-    return compiler->yaml && !compiler->compilation.diags.errors ? compiler->compilation.manifest.count : 0;
+    return is_compiled(compiler) ? compiler->compilation.manifest.count : 0;
 }
 
-static const char *file_name(struct arena *arena, const struct manifest_object *object) {
-    struct text text;
-    text_init(&text, arena);
-    for (const char *c = manifest_kind_name(object->kind); *c; c++)
-        text_add_char(&text, *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c);
-    if (*object->namespace) text_printf(&text, "-%s", object->namespace);
-    // A namespace has no dot, so that namespace and name cannot be divided in another way; RBAC names may hold
-    // characters that a file's name should not; no name of another object can look like the result. The colon stands in
-    // the name of every role.
-    text_add_char(&text, *object->namespace ? '.' : '-');
-    for (const char *c = object->name; *c; c++) {
-        const bool plain =
-            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '-' || *c == '.';
-        if (plain)
-            text_add_char(&text, *c);
-        else if (*c == ':')
-            text_add_string(&text, "__");
-        else
-            text_printf(&text, "_%02x", (unsigned)(unsigned char)*c);
+// The YAML of one object, made when it is first asked for.
+static const struct document *document_of(struct klock_compiler *compiler, size_t index) {
+    const struct manifest *manifest = &compiler->compilation.manifest;
+    if (!compiler->documents) compiler->documents = ARENA_ARRAY(&compiler->arena, struct document, manifest->count);
+    struct document *document = &compiler->documents[index];
+    if (!document->yaml) {
+        struct text text;
+        text_init(&text, &compiler->arena);
+        yaml_print(&text, manifest->objects[index].value);
+        *document = (struct document){text_string(&text), text.len};
     }
-    text_add_string(&text, ".yaml");
-    return text_string(&text);
+    return document;
 }
 
-struct klock_object klock_object_at(const struct klock_compiler *compiler, size_t index) {
+static struct klock_object describe_object(struct klock_compiler *compiler, size_t index) {
     const struct manifest_object *object = &compiler->compilation.manifest.objects[index];
-    struct klock_compiler *owner = (struct klock_compiler *)(size_t)compiler;
-    const char *volatile file = NULL;
-    GUARDED(owner, file = file_name(&owner->arena, object));
+    const struct document *document = document_of(compiler, index);
     return (struct klock_object){
         .kind = manifest_kind_name(object->kind),
         .namespace_ = object->namespace,
         .name = object->name,
-        .file = file ? file : "",
-        .yaml = compiler->yaml[index],
-        .len = compiler->yaml_len[index],
+        .file = manifest_file_name(&compiler->arena, object),
+        .yaml = document->yaml,
+        .len = document->len,
     };
 }
 
-// All objects of a manifest as one text; NULL for another format.
-static const char *manifest_text(struct arena *arena, const struct manifest *manifest, const char *format) {
-    struct text text;
-    text_init(&text, arena);
-    if (strcmp(format, "yaml") == 0) {
-        for (size_t i = 0; i < manifest->count; i++) yaml_print(&text, manifest->objects[i].value);
-    } else if (strcmp(format, "json") == 0) {
-        struct value *list = value_map(arena), *items = value_list(arena);
-        value_set_string(arena, list, "apiVersion", "v1");
-        value_set_string(arena, list, "kind", "List");
-        for (size_t i = 0; i < manifest->count; i++) value_append(arena, items, manifest->objects[i].value);
-        value_set(arena, list, "items", items);
-        json_print(&text, list, true);
-        text_add_char(&text, '\n');
-    } else {
-        return NULL;
-    }
-    return text_string(&text);
+bool klock_object_at(struct klock_compiler *compiler, size_t index, struct klock_object *ret_object) {
+    volatile bool filled = false;
+    if (index >= klock_object_count(compiler)) return false;
+    GUARDED(compiler, const struct klock_object result = describe_object(compiler, index);
+            filled = fill(ret_object, &result, sizeof result, OBJECT_SIZE));
+    return filled;
+}
+
+static bool print_objects(struct klock_compiler *compiler, struct text *text, const char *format) {
+    return manifest_print(text, &compiler->compilation.manifest, format);
 }
 
 const char *klock_output_text(struct klock_compiler *compiler, const char *format) {
-    const char *volatile result = NULL;
-    GUARDED(compiler, result = manifest_text(&compiler->arena, &compiler->compilation.manifest, format));
-    return result;
+    return is_compiled(compiler) ? print(compiler, print_objects, format) : NULL;
+}
+
+// The anchors are verified as all objects are, so that making them may report.
+static bool print_anchors(struct klock_compiler *compiler, struct text *text, const char *format) {
+    struct manifest anchors;
+    driver_anchors(&compiler->compilation, &anchors);
+    return !compiler->compilation.diags.errors && manifest_print(text, &anchors, format);
 }
 
 const char *klock_anchors(struct klock_compiler *compiler, const char *format) {
-    const char *volatile result = NULL;
-    struct manifest anchors;
-    GUARDED(compiler, driver_anchors(&compiler->compilation, &anchors);
-            result = manifest_text(&compiler->arena, &anchors, format));
-    return compiler->compilation.diags.errors ? NULL : result;
+    return is_compiled(compiler) ? print(compiler, print_anchors, format) : NULL;
 }
 
 size_t klock_source_count(const struct klock_compiler *compiler) {
@@ -273,23 +379,27 @@ size_t klock_source_count(const struct klock_compiler *compiler) {
 }
 
 const char *klock_source_at(const struct klock_compiler *compiler, size_t index) {
-    return compiler->compilation.sources.items[index].name;
+    const struct sources *sources = &compiler->compilation.sources;
+    return index < sources->count ? sources->items[index].name : NULL;
 }
 
 // ---- meaning ----
 
 size_t klock_test_count(const struct klock_compiler *compiler) {
-    return compiler->case_count;
+    return is_compiled(compiler) ? cases_count(&compiler->compilation.policies) : 0;
 }
 
-struct klock_test klock_test_at(const struct klock_compiler *compiler, size_t index) {
-    struct klock_compiler *owner = (struct klock_compiler *)(size_t)compiler;
-    const struct judged_case *judged = &compiler->cases[index];
+// The tests, judged when they are first asked about.
+static const struct judged_case *judged_cases(struct klock_compiler *compiler) {
+    if (!compiler->cases)
+        cases_judge(&compiler->arena, &compiler->compilation.policies, &compiler->cases, &compiler->case_count);
+    return compiler->cases;
+}
+
+static struct klock_test describe_test(struct klock_compiler *compiler, size_t index) {
+    const struct judged_case *judged = &judged_cases(compiler)[index];
     const struct source_location location =
         source_locate(&compiler->compilation.sources, judged->one->span.file, judged->one->span.begin);
-    const char *volatile expected = NULL, *volatile actual = NULL;
-    GUARDED(owner, expected = cases_expected(&owner->arena, judged->one);
-            actual = cases_actual(&owner->arena, &judged->decision));
     return (struct klock_test){
         .policy = judged->test->policy,
         .title = judged->test->title,
@@ -297,55 +407,62 @@ struct klock_test klock_test_at(const struct klock_compiler *compiler, size_t in
         .line = location.line,
         .step = judged->one->step,
         .passed = judged->passed,
-        .expected = expected ? expected : "",
-        .actual = actual ? actual : "",
+        .expected = cases_expected(&compiler->arena, judged->one),
+        .actual = cases_actual(&compiler->arena, &judged->decision),
     };
 }
 
-static const char *test_cases(struct klock_compiler *compiler) {
-    struct text text;
-    text_init(&text, &compiler->arena);
-    json_print(&text,
-               cases_to_json(&compiler->arena, &compiler->compilation.sources, compiler->cases, compiler->case_count),
+bool klock_test_at(struct klock_compiler *compiler, size_t index, struct klock_test *ret_test) {
+    volatile bool filled = false;
+    if (index >= klock_test_count(compiler)) return false;
+    GUARDED(compiler, const struct klock_test result = describe_test(compiler, index);
+            filled = fill(ret_test, &result, sizeof result, TEST_SIZE));
+    return filled;
+}
+
+static bool print_cases(struct klock_compiler *compiler, struct text *text, const char *argument) {
+    (void)argument;
+    const struct judged_case *cases = judged_cases(compiler);
+    json_print(text, cases_to_json(&compiler->arena, &compiler->compilation.sources, cases, compiler->case_count),
                true);
-    text_add_char(&text, '\n');
-    return text_string(&text);
+    text_add_char(text, '\n');
+    return true;
 }
 
 const char *klock_test_cases(struct klock_compiler *compiler) {
-    const char *volatile result = NULL;
-    GUARDED(compiler, result = test_cases(compiler));
-    return result;
+    return is_compiled(compiler) ? print(compiler, print_cases, NULL) : NULL;
+}
+
+// Whoever asks about locks that are not there must not hear that all is allowed. NULL when there is something to ask.
+static const char *refuse_to_decide(const struct klock_compiler *compiler) {
+    if (compiler->running) return "the compiler is at work";
+    if (!compiler->compiled) return "nothing was compiled; call klock_compile first";
+    if (!is_compiled(compiler)) return "the policy has errors"; // or memory ran out
+    return compiler->compilation.sources.count == 0 ? "there is no policy: nothing was added" : NULL;
 }
 
 static const char *decide_json(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error) {
     struct arena *arena = &compiler->arena;
-    // Whoever asks about locks that are not there yet must not hear that all is allowed.
-    if (!compiler->compiled || compiler->compilation.diags.errors || compiler->compilation.loader.failed) {
-        *ret_error = compiler->compiled ? "the policy has errors" : "nothing was compiled; call klock_compile first";
-        return NULL;
-    }
-    struct value *input = json_read(arena, json, len, ret_error);
-    if (!input) return NULL;
-    struct value *requests = input;
-    if (input->kind != VALUE_LIST) value_append(arena, requests = value_list(arena), input);
-    struct value *decisions = value_list(arena);
-    for (size_t i = 0; i < requests->count; i++) {
-        struct request request;
-        struct decision decision;
-        if (!cases_read_request(arena, requests->as.items[i], &request, ret_error)) return NULL;
-        decide(arena, &compiler->compilation.policies, &request, &decision);
-        value_append(arena, decisions, cases_decision_json(arena, &decision));
-    }
+    const struct value *requests = json_read(arena, json, len, ret_error);
+    const struct value *decisions =
+        requests ? cases_decide(arena, &compiler->compilation.policies, requests, ret_error) : NULL;
+    if (!decisions) return NULL;
     struct text text;
     text_init(&text, arena);
     json_print(&text, decisions, false);
     return text_string(&text);
 }
 
-const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error) {
+static const char *decide_guarded(struct klock_compiler *compiler, const char *json, size_t len,
+                                  const char **ret_error) {
     const char *volatile result = NULL;
-    *ret_error = NULL;
     GUARDED(compiler, result = decide_json(compiler, json, len, ret_error));
     return result;
+}
+
+const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len, const char **ret_error) {
+    const char *error = refuse_to_decide(compiler);
+    const char *decisions = error ? NULL : decide_guarded(compiler, json, len, &error);
+    if (ret_error) *ret_error = compiler->out_of_memory ? NULL : error;
+    return decisions;
 }

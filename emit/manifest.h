@@ -13,6 +13,7 @@ struct diags;
 struct policies;
 struct plan;
 struct plan_policy;
+struct text;
 struct value;
 
 // In the order of application.
@@ -56,6 +57,8 @@ void manifest_sort(struct manifest *manifest);
 // does, klockc is at fault, and nothing is written. To be called when all is sorted.
 void manifest_verify(struct manifest *manifest);
 
+// objects.c: all of them, sorted and verified.
+void objects_emit(struct manifest *manifest, const struct policies *policies, const struct plan *plan, bool is_static);
 // vap.c: policies and bindings; reports expressions beyond the API server's limits. The suffix is appended
 // to every name.
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
@@ -66,5 +69,11 @@ void anchors_emit(struct manifest *manifest, const struct plan *plan);
 void rbac_emit(struct manifest *manifest, const struct policies *policies);
 // For whoever applies a policy, a role that is enough for the objects there are: called after all others.
 void rbac_emit_deployers(struct manifest *manifest, const struct policies *policies, const struct plan *plan);
+
+// manifest_print.c
+// Appends all objects as one text: "yaml" (a stream) or "json" (a List); false for another format.
+bool manifest_print(struct text *text, const struct manifest *manifest, const char *format);
+// The name for a file of the object's own: no two objects have the same.
+const char *manifest_file_name(struct arena *arena, const struct manifest_object *object);
 
 #endif

@@ -15,4 +15,15 @@ struct unit;
 void check(struct arena *arena, struct diags *diags, const struct policies *policies, struct unit *const *units,
            size_t unit_count, bool is_static, unsigned minor);
 
+// ---- check_whole.c: what is asked of the compilation as a whole ----
+
+// The oldest minor that the target can have: 30 for 1.30.
+unsigned check_oldest_minor(bool is_static);
+// Reports servers that are too old for the target, and a date that is none; the date is NULL if none was given.
+void check_target(struct diags *diags, bool is_static, unsigned minor, const char *date);
+// Reports every file that makes objects without saying which policy they belong to.
+void check_named(struct diags *diags, struct unit *const *units, size_t unit_count);
+// Reports that nothing comes of the sources: applied with pruning, that would take every lock away.
+void check_empty(struct diags *diags, bool is_static);
+
 #endif

@@ -138,7 +138,8 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
 static bool want_directory(struct wanted_files *files, const struct cli *cli, struct klock_compiler *compiler) {
     struct strings names = {0};
     for (size_t i = 0; i < klock_object_count(compiler); i++) {
-        struct klock_object object = klock_object_at(compiler, i);
+        struct klock_object object = {.size = sizeof object};
+        if (!klock_object_at(compiler, i, &object)) cli_out_of_memory();
         if (object.file[0] == '\0') cli_out_of_memory();
         char *path = inside(cli->output_dir, object.file);
         buffer_add(&want(files, path)->bytes, object.yaml, object.len);

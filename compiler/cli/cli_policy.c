@@ -41,6 +41,7 @@ static bool add_arguments(const struct cli *cli, struct klock_compiler *compiler
 
 struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     struct klock_options options = {
+        .size = sizeof options,
         .kubernetes_minor = cli->kubernetes_minor,
         .target = cli->target != NULL && strcmp(cli->target, "static") == 0 ? KLOCK_TARGET_STATIC : KLOCK_TARGET_API,
         .date = cli->at,
@@ -66,7 +67,8 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     case KLOCK_ERRORS: *ret_status = CLI_FAILED; return compiler;
     case KLOCK_INPUT: *ret_status = CLI_USAGE; return compiler;
     case KLOCK_INTERNAL: *ret_status = CLI_INTERNAL; return compiler;
-    case KLOCK_MEMORY: break;
+    case KLOCK_MEMORY:
+    case KLOCK_BUSY: break; // never: nothing is read by a callback
     }
     cli_out_of_memory();
 }

@@ -40,7 +40,8 @@ static struct runs collect(struct klock_compiler *compiler, const regex_t *patte
         .items = cli_realloc(NULL, total, sizeof *runs.items),
     };
     for (size_t i = 0; i < total; i++) {
-        struct klock_test test = klock_test_at(compiler, i);
+        struct klock_test test = {.size = sizeof test};
+        if (!klock_test_at(compiler, i, &test)) cli_out_of_memory();
         if (!selects(pattern, &test)) continue;
         runs.expectations[kept] = test;
         // A step that is not behind the one before begins a test of the same title.

@@ -35,6 +35,12 @@ static int compare_tests(const void *a, const void *b) {
     return (x.begin > y.begin) - (x.begin < y.begin);
 }
 
+size_t cases_count(const struct policies *policies) {
+    size_t count = 0;
+    for (size_t i = 0; i < policies->test_count; i++) count += policies->tests[i]->case_count;
+    return count;
+}
+
 void cases_judge(struct arena *arena, const struct policies *policies, struct judged_case **ret_cases,
                  size_t *ret_count) {
     *ret_cases = NULL;
@@ -154,47 +160,129 @@ struct value *cases_to_json(struct arena *arena, const struct sources *sources, 
     return json;
 }
 
-static const struct value *object_at(const struct value *json, const char *key) {
-    const struct value *value = value_get(json, key);
-    return value && value->kind == VALUE_MAP ? value : NULL;
+// ---- requests that are asked about: nothing is left to a default, which would be a decision about another request
+// ----
+
+struct reader {
+    struct arena *arena;
+    const char *error; // the first; NULL while all is well
+};
+
+static const struct value *fail(struct reader *reader, const char *key, const char *what) {
+    if (!reader->error) reader->error = arena_printf(reader->arena, "'%s' of the request %s", key, what);
+    return NULL;
 }
 
-bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
-                        const char **ret_error) {
-    static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
-    const char *operation = value_get_string(json, "operation");
-    const struct value *user = value_get(json, "user"), *groups = value_get(user, "groups"),
-                       *grants = value_get(json, "grants");
-    struct request request = {
-        .group = value_get_string(json, "group"),
-        .version = value_get_string(json, "version"),
-        .resource = value_get_string(json, "resource"),
-        .kind = value_get_string(json, "kind"),
-        .subresource = value_get_string(json, "subresource"),
-        .namespaced = strcmp(value_get_string(json, "scope"), "Namespaced") == 0,
-        .namespace = value_get_string(json, "namespace"),
-        .name = value_get_string(json, "name"),
-        .user = value_get_string(user, "username"),
-        .uid = value_get_string(user, "uid"),
-        .extra = object_at(user, "extra"),
-        .object = object_at(json, "object"),
-        .old_object = object_at(json, "oldObject"),
-        .namespace_object = object_at(json, "namespaceObject"),
-    };
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(operation_name(operations[i]), operation) == 0) request.operation = operations[i];
-    if (!request.operation) {
-        *ret_error = arena_printf(arena, "'%s' is no operation", operation);
-        return false;
+static const struct value *find(const struct value *map, const char *key) {
+    for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++)
+        if (strcmp(map->as.entries[i].key, key) == 0) return map->as.entries[i].value;
+    return NULL;
+}
+
+static const struct value *read_member(struct reader *reader, const struct value *map, const char *key,
+                                       enum value_kind kind) {
+    static const char *const kinds[] = {"null",     "true or false", "an integer", "a number",
+                                        "a string", "a list",        "a map"};
+    const struct value *value = find(map, key);
+    if (!value) return fail(reader, key, "is missing");
+    if (value->kind == kind) return value;
+    return fail(reader, key, arena_printf(reader->arena, "is not %s", kinds[kind]));
+}
+
+static const char *read_string(struct reader *reader, const struct value *map, const char *key) {
+    const struct value *value = read_member(reader, map, key, VALUE_STRING);
+    return value ? value->as.string : "";
+}
+
+static const struct value *read_object(struct reader *reader, const struct value *map, const char *key) {
+    const struct value *value = find(map, key);
+    return value && value->kind == VALUE_NULL ? NULL : read_member(reader, map, key, VALUE_MAP);
+}
+
+static const char **read_strings(struct reader *reader, const struct value *map, const char *key, size_t *ret_count) {
+    const struct value *list = read_member(reader, map, key, VALUE_LIST);
+    const char **strings = NULL;
+    *ret_count = 0;
+    for (size_t i = 0; list && i < list->count; i++) {
+        if (list->as.items[i]->kind == VALUE_STRING)
+            ARENA_PUSH(reader->arena, strings, *ret_count, list->as.items[i]->as.string);
+        else
+            fail(reader, key, "holds something that is not a string");
     }
-    const struct value *collection = value_get(json, "deleteCollection");
-    request.collection = collection && collection->kind == VALUE_BOOL && collection->as.boolean;
-    for (size_t i = 0; groups && groups->kind == VALUE_LIST && i < groups->count; i++)
-        if (groups->as.items[i]->kind == VALUE_STRING)
-            ARENA_PUSH(arena, request.groups, request.group_count, groups->as.items[i]->as.string);
-    for (size_t i = 0; grants && grants->kind == VALUE_LIST && i < grants->count; i++)
-        if (grants->as.items[i]->kind == VALUE_STRING)
-            ARENA_PUSH(arena, request.grants, request.grant_count, grants->as.items[i]->as.string);
-    *ret_request = request;
-    return true;
+    return strings;
+}
+
+static enum operation read_operation(struct reader *reader, const struct value *json) {
+    static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
+    const char *name = read_string(reader, json, "operation");
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        if (strcmp(operation_name(operations[i]), name) == 0) return operations[i];
+    fail(reader, "operation", "is not CREATE, UPDATE, DELETE or CONNECT");
+    return OP_CREATE;
+}
+
+static bool read_namespaced(struct reader *reader, const struct value *json) {
+    const char *scope = read_string(reader, json, "scope");
+    const bool namespaced = strcmp(scope, "Namespaced") == 0;
+    if (!namespaced && strcmp(scope, "Cluster") != 0) fail(reader, "scope", "is not Namespaced or Cluster");
+    return namespaced;
+}
+
+// A key that is not known is one of those that are, misspelt, or one whose meaning would be lost.
+static void refuse_others(struct reader *reader, const struct value *map, const char *keys) {
+    for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++)
+        if (!text_has_word(keys, map->as.entries[i].key)) fail(reader, map->as.entries[i].key, "is not a known key");
+}
+
+static void read_request(struct reader *reader, const struct value *json, struct request *ret_request) {
+    const struct value *user = read_member(reader, json, "user", VALUE_MAP),
+                       *collection = read_member(reader, json, "deleteCollection", VALUE_BOOL);
+    refuse_others(reader, json,
+                  "operation group version resource kind subresource scope namespace name user grants object oldObject "
+                  "namespaceObject deleteCollection");
+    refuse_others(reader, user, "username uid groups extra");
+    *ret_request = (struct request){
+        .operation = read_operation(reader, json),
+        .group = read_string(reader, json, "group"),
+        .version = read_string(reader, json, "version"),
+        .resource = read_string(reader, json, "resource"),
+        .kind = read_string(reader, json, "kind"),
+        .subresource = read_string(reader, json, "subresource"),
+        .namespaced = read_namespaced(reader, json),
+        .namespace = read_string(reader, json, "namespace"),
+        .name = read_string(reader, json, "name"),
+        .user = read_string(reader, user, "username"),
+        .uid = read_string(reader, user, "uid"),
+        .extra = read_member(reader, user, "extra", VALUE_MAP),
+        .object = read_object(reader, json, "object"),
+        .old_object = read_object(reader, json, "oldObject"),
+        .namespace_object = read_object(reader, json, "namespaceObject"),
+        .collection = collection && collection->as.boolean,
+    };
+    ret_request->groups = read_strings(reader, user, "groups", &ret_request->group_count);
+    ret_request->grants = read_strings(reader, json, "grants", &ret_request->grant_count);
+}
+
+static struct value *decide_one(struct arena *arena, const struct policies *policies, const struct value *json,
+                                const char **ret_error) {
+    struct reader reader = {.arena = arena};
+    struct request request;
+    struct decision decision;
+    read_request(&reader, json, &request);
+    *ret_error = reader.error;
+    if (reader.error) return NULL;
+    decide(arena, policies, &request, &decision);
+    return cases_decision_json(arena, &decision);
+}
+
+struct value *cases_decide(struct arena *arena, const struct policies *policies, const struct value *requests,
+                           const char **ret_error) {
+    struct value *decisions = value_list(arena);
+    const bool many = requests->kind == VALUE_LIST;
+    for (size_t i = 0; i < (many ? requests->count : 1); i++) {
+        struct value *decision = decide_one(arena, policies, many ? requests->as.items[i] : requests, ret_error);
+        if (!decision) return NULL;
+        value_append(arena, decisions, decision);
+    }
+    return decisions;
 }

@@ -15,6 +15,8 @@ struct judged_case {
     bool passed;
 };
 
+// How many cases there are in all tests.
+size_t cases_count(const struct policies *policies);
 // Every case of every test, in order of place.
 void cases_judge(struct arena *arena, const struct policies *policies, struct judged_case **ret_cases,
                  size_t *ret_count);
@@ -25,8 +27,9 @@ const char *cases_actual(struct arena *arena, const struct decision *decision);
 struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
                             size_t count);
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision);
-// Reads a request as cases_to_json writes it; false and the reason when it is none.
-bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
-                        const char **ret_error);
+// Judges one request, or each of a list of them, as cases_to_json writes them: gives the list of decisions. NULL, and
+// the reason, when one of them lacks a key, or has one that is not known or not of its type.
+struct value *cases_decide(struct arena *arena, const struct policies *policies, const struct value *requests,
+                           const char **ret_error);
 
 #endif

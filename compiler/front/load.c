@@ -1,13 +1,7 @@
 // Files, includes and the names of policies; see load.h.
-#define _XOPEN_SOURCE 700 // realpath
-
 #include "front/load.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -60,7 +54,7 @@ static const char *directory(struct arena *arena, const char *path) {
     return arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static bool is_below(const char *root, const char *path) {
+bool load_is_below(const char *root, const char *path) {
     if (strcmp(path, "..") == 0 || strncmp(path, "../", 3) == 0) {
         // The root must go up at least as far.
         const size_t len = strlen(root);
@@ -98,48 +92,11 @@ void load_add_buffer(struct loader *loader, const char *name, const char *bytes,
     add(loader, name, given_root(loader), bytes, len);
 }
 
-// Why the file is not opened; NULL when it may be. To open a pipe that nobody writes to would never end; those of the
-// system (/dev/stdin, the /dev/fd/63 of a shell's process substitution) are open already.
-static const char *refuse_kind(const char *path, mode_t mode, bool included) {
-    if (S_ISDIR(mode)) return strerror(EISDIR);
-    if (included && !S_ISREG(mode)) return "it is not a regular file";
-    const bool of_system = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
-    if (S_ISFIFO(mode) && !of_system) return "it is a pipe; give it on standard input, with '-' as the path";
-    return NULL;
-}
-
-// The whole file in the arena, or NULL and the reason; more than a source may have is cut just behind the limit, so
-// that it is refused without being read to its end.
-static const char *read_file(struct arena *arena, const char *path, bool included, size_t *ret_len,
-                             const char **ret_reason) {
-    enum { CHUNK = 64 * 1024 };
-    struct text text;
-    text_init(&text, arena);
-    char *chunk = arena_alloc(arena, CHUNK);
-    struct stat status;
-    *ret_reason = stat(path, &status) != 0 ? strerror(errno) : refuse_kind(path, status.st_mode, included);
-    if (*ret_reason) return NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        *ret_reason = strerror(errno);
-        return NULL;
-    }
-    bool enough = true;
-    size_t got = 0;
-    while (enough && text.len <= LIMIT_SOURCE_BYTES && (got = fread(chunk, 1, CHUNK, file)) > 0)
-        enough = text_try_add(&text, chunk, got);
-    if (ferror(file)) *ret_reason = strerror(errno);
-    fclose(file);
-    if (!enough) arena_exhausted(arena);
-    if (*ret_reason) return NULL;
-    *ret_len = text.len;
-    return text_string(&text);
-}
-
 static struct loaded *read_and_add(struct loader *loader, const char *path, const char *root, struct span span) {
     size_t len = 0;
     const char *reason = NULL;
-    const char *bytes = read_file(loader->arena, path, span.file != SPAN_NOWHERE, &len, &reason);
+    const bool included = span.file != SPAN_NOWHERE;
+    const char *bytes = loader->reader->read(loader->reader->context, loader->arena, path, included, &len, &reason);
     if (bytes) return add(loader, path, root, bytes, len);
     loader->failed = true;
     diag_report(loader->diags, DIAG_INPUT, span, "cannot read '%s': %s", path, reason);
@@ -148,26 +105,6 @@ static struct loaded *read_and_add(struct loader *loader, const char *path, cons
 
 void load_add_file(struct loader *loader, const char *path) {
     if (!find(loader, normalize(loader->arena, path))) read_and_add(loader, path, given_root(loader), span_none());
-}
-
-// ---- links: where a path really leads ----
-
-// Absolute and without links, in the arena; NULL when there is no such file.
-static const char *resolve(struct arena *arena, const char *path) {
-    char *real = realpath(*path ? path : ".", NULL);
-    const size_t size = real ? strlen(real) + 1 : 0;
-    char *copy = real ? arena_try_alloc(arena, size) : NULL;
-    const bool exhausted = real ? !copy : errno == ENOMEM;
-    if (copy) memcpy(copy, real, size);
-    free(real);
-    if (exhausted) arena_exhausted(arena);
-    return copy;
-}
-
-// Whether the file, which is below the root by its name, is elsewhere by way of a link.
-static bool leads_out(struct arena *arena, const char *root, const char *path) {
-    const char *real_root = resolve(arena, root), *real = resolve(arena, path);
-    return real_root && real && !is_below(real_root, real);
 }
 
 // ---- policies and includes ----
@@ -223,11 +160,11 @@ static void include(struct loader *loader, struct loaded *file, struct word path
     }
     const char *base = directory(arena, file->path);
     const char *target = normalize(arena, *base ? arena_printf(arena, "%s/%s", base, path.text) : path.text);
-    if (!is_below(file->root, target)) {
+    if (!load_is_below(file->root, target)) {
         refuse_include(loader, path, "leaves the root", "compile the directory above, or say --root DIR");
         return;
     }
-    if (leads_out(arena, file->root, target)) {
+    if (loader->reader->leads_out && loader->reader->leads_out(arena, file->root, target)) {
         refuse_include(loader, path, "is a link that leaves the root",
                        "copy the file into the root, or say --root DIR for a directory that holds both");
         return;
@@ -276,4 +213,20 @@ void load_units(struct loader *loader, struct unit ***ret_units, size_t *ret_cou
     *ret_units = ARENA_ARRAY(loader->arena, struct unit *, loader->file_count);
     *ret_count = loader->file_count;
     for (size_t i = 0; i < loader->file_count; i++) (*ret_units)[i] = &loader->files[i]->unit;
+}
+
+static const struct ast_item *item_at(const struct loader *loader, struct span span) {
+    for (size_t i = 0; i < loader->file_count; i++) {
+        const struct ast_file *file = loader->files[i]->unit.file;
+        for (const struct ast_item *item = file->source == span.file ? file->first : NULL; item; item = item->next)
+            if (item->span.begin <= span.begin && span.begin < item->span.end) return item;
+    }
+    return NULL;
+}
+
+const char *load_origin(const struct loader *loader, struct span span) {
+    const struct ast_item *item = item_at(loader, span);
+    const char *file = loader->sources->items[span.file].name, *slash = strrchr(file, '/');
+    const char *name = item && item->kind != AST_ITEM_DEPLOYER ? item->name.text : "deployer";
+    return arena_printf(loader->arena, "%s#%s", slash ? slash + 1 : file, name);
 }

@@ -11,10 +11,23 @@ struct arena;
 struct diags;
 struct sources;
 
+// Where the bytes of files come from.
+struct load_reader {
+    // The bytes, in the arena, and their number; NULL and the reason when there are none. A file that is included has
+    // to be a regular one.
+    const char *(*read)(void *context, struct arena *arena, const char *path, bool included, size_t *ret_len,
+                        const char **ret_reason);
+    // Whether a path that is below the root by its name is elsewhere by way of a link; NULL where there are no links.
+    bool (*leads_out)(struct arena *arena, const char *root, const char *path);
+    void *context;
+};
+extern const struct load_reader load_from_disk; // load_disk.c
+
 struct loader {
     struct arena *arena;
     struct diags *diags;
     struct sources *sources;
+    const struct load_reader *reader;
     const char *root; // NULL: the directory of each text that was added
     struct loaded **files;
     size_t file_count;
@@ -27,5 +40,12 @@ void load_add_buffer(struct loader *loader, const char *name, const char *bytes,
 void load_add_file(struct loader *loader, const char *path);
 // Parses all files and follows their includes; gives one unit for each file that could be read.
 void load_units(struct loader *loader, struct unit ***ret_units, size_t *ret_count);
+
+// Whether the path, which is normalized as the root is, lies below it.
+bool load_is_below(const char *root, const char *path);
+// "payments.klock#lockred": the file and the item that a place of some unit lies in. The file's name stands alone,
+// because the directory is the business of one machine, and without a line, because a comment that is written above
+// changes nothing of what is below.
+const char *load_origin(const struct loader *loader, struct span span);
 
 #endif

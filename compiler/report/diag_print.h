@@ -17,4 +17,7 @@ bool diag_format_find(const char *name, enum diag_format *ret_format);
 void diag_print(struct text *text, const struct diags *diags, const struct sources *sources, enum diag_format format,
                 bool colour);
 
+// Appends what a code or name means, or the list of all codes for NULL; false when there is no such code.
+bool diag_explain(struct text *text, const char *code_or_name);
+
 #endif

@@ -1,7 +1,24 @@
 /* klock: compiles policies of locks, actors and grants into Kubernetes admission control and RBAC.
  *
+ *     struct klock_options options = {.size = sizeof options, .kubernetes_minor = 33};
+ *     struct klock_compiler *compiler = klock_new(&options);
+ *     klock_add_file(compiler, "payments.klock");
+ *     if (klock_compile(compiler) == KLOCK_OK) puts(klock_output_text(compiler, "yaml"));
+ *     else fputs(klock_diagnostics_text(compiler, "human", false), stderr);
+ *     klock_free(compiler);
+ *
  * The library prints nothing, never exits and keeps no global state. A compiler is used by one thread at a time;
- * several compilers are independent. Every text it gives out is UTF-8, NUL-terminated, and lives until klock_free. */
+ * several compilers are independent.
+ *
+ * Texts. Every text that is given out is UTF-8 and NUL-terminated, belongs to the compiler, and lives until klock_free.
+ * Texts that are taken are copied; except for options, and where the function says otherwise, they must not be NULL.
+ *
+ * Sizes. Structures begin with their own size, which the caller sets: later versions add fields at the end, and what
+ * the caller does not know is left alone. Of a structure that is filled, fields that this library does not know are
+ * set to zero.
+ *
+ * Failure. Counts are 0 and functions return NULL or false where there is nothing to give. When memory runs out,
+ * klock_compile says KLOCK_MEMORY, also when it is called again to ask; nothing but klock_free is of use then. */
 #ifndef KLOCK_KLOCK_H
 #define KLOCK_KLOCK_H
 
@@ -14,16 +31,28 @@ extern "C" {
 
 #define KLOCK_API __attribute__((visibility("default")))
 
+/* Of this header. */
 #define KLOCK_VERSION_MAJOR 0
 #define KLOCK_VERSION_MINOR 1
 #define KLOCK_VERSION_PATCH 0
 
-/* "0.1.0" */
+/* Of the library that runs, such as "0.1.0"; lives for ever. */
 KLOCK_API const char *klock_version(void);
-// Whether the text is a day of the calendar, YYYY-MM-DD, as options and policies take one.
+
+/* Whether the text is a day of the calendar, YYYY-MM-DD, as options and policies take one. */
 KLOCK_API bool klock_is_day(const char *text);
 
+/* ---- compiling ---- */
+
 struct klock_compiler;
+
+/* A file that is asked for; of use only while `read` runs. */
+struct klock_file;
+
+/* Gives the file's bytes, which are copied; called again, it appends. */
+KLOCK_API void klock_file_give(struct klock_file *file, const char *bytes, size_t len);
+/* Says why the file cannot be had, in one line: "permission denied". */
+KLOCK_API void klock_file_refuse(struct klock_file *file, const char *reason);
 
 enum klock_target {
     KLOCK_TARGET_API,    /* objects for the API server: kubectl apply */
@@ -31,100 +60,155 @@ enum klock_target {
 };
 
 struct klock_options {
+    size_t size;               /* sizeof(struct klock_options) */
     unsigned kubernetes_minor; /* the oldest server the output must run on, 30 for 1.30; 0 for the target's oldest */
     enum klock_target target;
     const char *date; /* YYYY-MM-DD for locks with `active`; NULL if none */
     const char *root; /* directory that includes may not leave; NULL for the directory of each file that is added */
     bool warnings_as_errors;
+
+    /* Where the bytes of files come from, those of includes too; NULL for the file system. It is called with the path
+     * of klock_add_file as it was given, or with an include's path, without "." and ".." and joined to that of the
+     * including file. It calls klock_file_give or klock_file_refuse before it returns; without either there is no such
+     * file. It may not leave by longjmp or an exception. What it asks of the compiler that runs fails, and what it adds
+     * to it is a diagnostic. */
+    void (*read)(void *context, const char *path, struct klock_file *file);
+    void *context; /* for `read` */
 };
 
-/* The options are copied; NULL gives the defaults. NULL when memory runs out. */
+/* A compiler, which the caller gives back to klock_free. The options are copied; NULL stands for all zero. NULL when
+ * memory runs out, and when the options cannot be followed: the size is less than that of any version, the target is
+ * none, or fields that this library does not know are not zero. */
 KLOCK_API struct klock_compiler *klock_new(const struct klock_options *options);
+/* Frees the compiler and every text it gave out; NULL is fine. */
 KLOCK_API void klock_free(struct klock_compiler *compiler);
 
-/* Adds a policy file. What it includes is read while compiling. A file that cannot be read is a diagnostic, and
- * klock_compile says KLOCK_INPUT. */
+/* Adds a policy file, and reads it. What it includes is read while compiling. A file that cannot be read is a
+ * diagnostic, and klock_compile says KLOCK_INPUT. */
 KLOCK_API void klock_add_file(struct klock_compiler *compiler, const char *path);
-/* Adds a text under the name that messages show; its includes are looked for beside that name. The bytes are copied. */
+/* Adds `len` bytes of policy under the name that messages show; its includes are looked for beside that name. The bytes
+ * need no NUL, and may be NULL if there are none. */
 KLOCK_API void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
 
 enum klock_status {
     KLOCK_OK,       /* there is output; there may be warnings */
-    KLOCK_ERRORS,   /* the policy has errors: there is no output */
-    KLOCK_INPUT,    /* something could not be read */
+    KLOCK_ERRORS,   /* the policy or the options have errors: there is no output */
+    KLOCK_INPUT,    /* something could not be read: there is no output */
     KLOCK_INTERNAL, /* klock itself is at fault, as a diagnostic says: there is no output */
     KLOCK_MEMORY,   /* memory ran out: nothing but klock_free is of use */
+    KLOCK_BUSY,     /* asked by `read`, while the same compiler runs: nothing was done */
 };
 
 /* Compiles what was added, once: a second call gives the same status, and what is added behind the first is a
  * diagnostic, after which there is neither output nor a decision. */
 KLOCK_API enum klock_status klock_compile(struct klock_compiler *compiler);
 
-/* ---- diagnostics ---- */
+/* ---- diagnostics: there are some as soon as something was added, and all of them, sorted, after klock_compile ---- */
+
+/* From the first character to behind the last. Nothing will be added to it, so that it carries no size. */
+struct klock_place {
+    const char *file;              /* as it was added or included; NULL when it is about no place: all else is 0 then */
+    size_t begin, end;             /* bytes from the start of the file, from 0 */
+    unsigned line, column;         /* of the first character, from 1; columns count code points */
+    unsigned end_line, end_column; /* of the place behind the last character */
+};
 
 struct klock_diagnostic {
-    const char *code, *name; /* "K0101", "unknown-name" */
-    bool is_error;
-    const char *message;
-    const char *file;      /* NULL when it belongs to no place */
-    unsigned line, column; /* from 1; columns count characters */
-    const char *help;      /* NULL if none */
+    size_t size;             /* sizeof(struct klock_diagnostic) */
+    const char *code, *name; /* "K0101", "unknown-name": they keep their meaning in all versions */
+    bool is_error;           /* a warning otherwise */
+    const char *message;     /* one line, for people; its words change */
+    const char *help;        /* the way out; NULL if none */
+    struct klock_place place;
+    size_t related_count, fix_count; /* for klock_related_at and klock_fix_at */
+};
+
+/* Another place that the diagnostic is about. */
+struct klock_related {
+    size_t size;       /* sizeof(struct klock_related) */
+    const char *label; /* "named here" */
+    struct klock_place place;
+};
+
+/* A change that mends it. */
+struct klock_fix {
+    size_t size;              /* sizeof(struct klock_fix) */
+    struct klock_place place; /* what is taken out; nothing where begin and end are the same */
+    const char *text;         /* what is put there; "" for nothing */
 };
 
 KLOCK_API size_t klock_diagnostic_count(const struct klock_compiler *compiler);
-KLOCK_API struct klock_diagnostic klock_diagnostic_at(const struct klock_compiler *compiler, size_t index);
+/* Each of these fills the structure, whose size is set; false when there is no such index, or when the size is less
+ * than that of any version. Indexes are from 0. */
+KLOCK_API bool klock_diagnostic_at(const struct klock_compiler *compiler, size_t index,
+                                   struct klock_diagnostic *ret_diagnostic);
+KLOCK_API bool klock_related_at(const struct klock_compiler *compiler, size_t diagnostic, size_t index,
+                                struct klock_related *ret_related);
+KLOCK_API bool klock_fix_at(const struct klock_compiler *compiler, size_t diagnostic, size_t index,
+                            struct klock_fix *ret_fix);
 
 /* All diagnostics as one text: "human", "json", "sarif", "github" or "junit"; NULL for another format or when memory
- * runs out. */
+ * runs out. Colours are for "human" alone: escape sequences of terminals. */
 KLOCK_API const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color);
 
-/* What a code or name means; several lines; NULL when there is no such code. With NULL the list of all codes. */
+/* What a code or name means; several lines; NULL when there is no such code or when memory runs out. With NULL the list
+ * of all codes. */
 KLOCK_API const char *klock_explain(struct klock_compiler *compiler, const char *code);
 
-/* ---- output ---- */
+/* ---- output: none before klock_compile says KLOCK_OK ---- */
 
 struct klock_object {
+    size_t size;                          /* sizeof(struct klock_object) */
     const char *kind, *namespace_, *name; /* namespace_ is "" for cluster-scoped objects */
     const char *file;                     /* name for a file of its own, unique in the output */
-    const char *yaml;
-    size_t len;
+    const char *yaml;                     /* one document, with its "---" */
+    size_t len;                           /* bytes of it */
 };
 
 /* In the order in which they should be applied. */
 KLOCK_API size_t klock_object_count(const struct klock_compiler *compiler);
-KLOCK_API struct klock_object klock_object_at(const struct klock_compiler *compiler, size_t index);
-/* All objects as one text: "yaml" (a stream) or "json" (a List); NULL as for klock_diagnostics_text. */
+/* As klock_diagnostic_at; false also when memory runs out. */
+KLOCK_API bool klock_object_at(struct klock_compiler *compiler, size_t index, struct klock_object *ret_object);
+/* All objects as one text: "yaml" (a stream) or "json" (a List). NULL before KLOCK_OK, for another format, and when
+ * memory runs out; an empty stream or List when nothing was added. */
 KLOCK_API const char *klock_output_text(struct klock_compiler *compiler, const char *format);
 /* Objects that keep the API server from forgetting the parameters of policies while these are replaced, in the same
  * forms: for the kinds that what was compiled looks up, or, if nothing was added, for every built-in kind that can be
- * looked up. To be called after klock_compile; NULL when that found errors, or as for klock_diagnostics_text. */
+ * looked up. NULL as for klock_output_text. */
 KLOCK_API const char *klock_anchors(struct klock_compiler *compiler, const char *format);
-/* The files that were read, includes among them. */
+
+/* The files that were added and read, includes among them after klock_compile; also when there are errors. NULL when
+ * there is no such index. */
 KLOCK_API size_t klock_source_count(const struct klock_compiler *compiler);
 KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, size_t index);
 
-/* ---- what the policy means ---- */
-
-enum klock_verdict { KLOCK_ALLOWED, KLOCK_WARNED, KLOCK_DENIED };
+/* ---- what the policy means: nothing before klock_compile says KLOCK_OK ---- */
 
 struct klock_test {
+    size_t size; /* sizeof(struct klock_test) */
     const char *policy, *title;
     const char *file;
-    unsigned line; /* of the expectation */
+    unsigned line; /* of the expectation, from 1 */
     size_t step;   /* number of the request within its test, from 1 */
     bool passed;
     const char *expected, *actual; /* "denied by lockred" */
 };
 
-/* One for each expectation of the policy's tests; judged without a cluster. */
+/* One for each expectation of the policy's tests; judged without a cluster, when it is first asked about. */
 KLOCK_API size_t klock_test_count(const struct klock_compiler *compiler);
-KLOCK_API struct klock_test klock_test_at(const struct klock_compiler *compiler, size_t index);
-/* The same as JSON, requests and decisions included, for other judges; NULL when memory runs out. */
+/* As klock_diagnostic_at; false also when memory runs out. */
+KLOCK_API bool klock_test_at(struct klock_compiler *compiler, size_t index, struct klock_test *ret_test);
+/* The same as JSON, requests and decisions included, for other judges: {"cases": [...]}. NULL before KLOCK_OK and when
+ * memory runs out. */
 KLOCK_API const char *klock_test_cases(struct klock_compiler *compiler);
 
-/* Judges requests given as JSON: one request as klock_test_cases prints it, or a list of them. Gives a list of
- * decisions as JSON; NULL before klock_compile, when the policy has errors, or when the request cannot be read
- * (*ret_error says why), or when memory runs out (*ret_error is NULL). */
+/* Judges requests by the policies: `len` bytes of JSON, one request or a list of them, each with every key that the
+ * requests of klock_test_cases have, so that nothing is guessed; null where there is no object. Gives the list of
+ * decisions as JSON, in the same order: {"verdict": "allowed", "warned" or "denied", "locks": [...], ...}.
+ *
+ * It never gives a decision that no policy stands behind. NULL, and the reason in *ret_error, before klock_compile,
+ * when that did not say KLOCK_OK, when nothing was added, and when a request cannot be read; NULL and a NULL reason
+ * when memory runs out. ret_error may be NULL. */
 KLOCK_API const char *klock_decide(struct klock_compiler *compiler, const char *json, size_t len,
                                    const char **ret_error);
 

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     // Options come from the first byte, so that both targets and several minors are seen.
     const uint8_t choice = size > 0 ? data[0] : 0;
     const struct klock_options options = {
+        .size = sizeof options,
         .target = choice & 1 ? KLOCK_TARGET_STATIC : KLOCK_TARGET_API,
         .kubernetes_minor = choice & 2 ? 37 : 0,
         .date = "2026-01-01",
@@ -27,7 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     klock_add_buffer(compiler, "fuzz-nowhere/fuzz.klock", (const char *)data, size);
     const enum klock_status status = klock_compile(compiler);
     size_t errors = 0;
-    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) errors += klock_diagnostic_at(compiler, i).is_error;
+    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) {
+        struct klock_diagnostic diagnostic = {.size = sizeof diagnostic};
+        expect(klock_diagnostic_at(compiler, i, &diagnostic));
+        errors += diagnostic.is_error;
+    }
     if (status != KLOCK_MEMORY) {
         expect((status == KLOCK_OK) == (errors == 0));
         expect(status != KLOCK_INTERNAL);

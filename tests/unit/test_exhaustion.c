@@ -75,11 +75,21 @@ static bool use(const char *text) {
         lasted = klock_output_text(compiler, "json") && lasted;
         lasted = klock_test_cases(compiler) && lasted;
         static const char request[] =
-            "{\"operation\": \"DELETE\", \"resource\": \"pods\", \"version\": \"v1\", \"namespace\": "
-            "\"default\", \"name\": \"x\", \"user\": {\"username\": \"alice\"}}";
+            "{\"operation\": \"DELETE\", \"group\": \"\", \"version\": \"v1\", \"resource\": \"pods\", \"kind\": "
+            "\"Pod\", "
+            "\"subresource\": \"\", \"scope\": \"Namespaced\", \"namespace\": \"default\", \"name\": \"x\", \"user\": "
+            "{\"username\": \"alice\", \"uid\": \"\", \"groups\": [], \"extra\": {}}, \"grants\": [], \"object\": "
+            "null, "
+            "\"oldObject\": {}, \"namespaceObject\": null, \"deleteCollection\": false}";
         const char *error = NULL;
-        lasted = (klock_decide(compiler, request, sizeof request - 1, &error) || error) && lasted;
-        for (size_t i = 0; i < klock_object_count(compiler); i++) lasted = *klock_object_at(compiler, i).file && lasted;
+        lasted = klock_decide(compiler, request, sizeof request - 1, &error) && lasted;
+        if (error) fail_msg("%s", error);
+        for (size_t i = 0; i < klock_object_count(compiler); i++) {
+            struct klock_object object = {.size = sizeof object};
+            lasted = klock_object_at(compiler, i, &object) && lasted;
+        }
+        struct klock_test test = {.size = sizeof test};
+        lasted = klock_test_count(compiler) == 1 && klock_test_at(compiler, 0, &test) && lasted;
     }
     klock_free(compiler);
     return lasted;

@@ -8,6 +8,24 @@ static const char lock[] =
     "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
     "default/m\n  expect denied\n}\n";
 
+static struct klock_diagnostic diagnostic_of(const struct klock_compiler *compiler, size_t index) {
+    struct klock_diagnostic diagnostic = {.size = sizeof diagnostic};
+    assert_true(klock_diagnostic_at(compiler, index, &diagnostic));
+    return diagnostic;
+}
+
+static struct klock_object object_of(struct klock_compiler *compiler, size_t index) {
+    struct klock_object object = {.size = sizeof object};
+    assert_true(klock_object_at(compiler, index, &object));
+    return object;
+}
+
+static struct klock_test test_of(struct klock_compiler *compiler, size_t index) {
+    struct klock_test test = {.size = sizeof test};
+    assert_true(klock_test_at(compiler, index, &test));
+    return test;
+}
+
 static struct klock_compiler *compiler_of(const char *text, const struct klock_options *options) {
     struct klock_compiler *compiler = klock_new(options);
     assert_non_null(compiler);
@@ -36,7 +54,7 @@ static void a_policy_becomes_objects(void **state) {
     struct klock_compiler *compiler = compiler_of(lock, NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     assert_int_equal(klock_object_count(compiler), 2);
-    const struct klock_object object = klock_object_at(compiler, 0);
+    const struct klock_object object = object_of(compiler, 0);
     assert_string_equal(object.kind, "ValidatingAdmissionPolicy");
     assert_string_equal(object.namespace_, "");
     assert_string_equal(object.name, "p-objects");
@@ -56,12 +74,14 @@ static void errors_have_places_and_leave_no_output(void **state) {
     struct klock_compiler *compiler = compiler_of("# \xc3\xa4\nlock l { deny \xc3\xa4 }\n", NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
     assert_true(klock_diagnostic_count(compiler) > 0);
-    const struct klock_diagnostic diagnostic = klock_diagnostic_at(compiler, 0);
+    const struct klock_diagnostic diagnostic = diagnostic_of(compiler, 0);
     assert_true(diagnostic.is_error);
-    assert_string_equal(diagnostic.file, "dir/p.klock");
-    assert_int_equal(diagnostic.line, 2);
+    assert_string_equal(diagnostic.place.file, "dir/p.klock");
+    assert_int_equal(diagnostic.place.line, 2);
     assert_int_equal(klock_object_count(compiler), 0);
-    assert_string_equal(klock_output_text(compiler, "yaml"), "");
+    assert_null(klock_output_text(compiler, "yaml"));
+    assert_null(klock_anchors(compiler, "yaml"));
+    assert_null(klock_test_cases(compiler));
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         assert_true(strlen(klock_diagnostics_text(compiler, formats[i], i % 2)) > 0);
     assert_null(klock_diagnostics_text(compiler, "xml", false));
@@ -76,8 +96,8 @@ static void a_file_that_is_not_there_is_an_input_error(void **state) {
     struct klock_compiler *compiler = klock_new(NULL);
     klock_add_file(compiler, "not/there.klock");
     assert_int_equal(klock_compile(compiler), KLOCK_INPUT);
-    assert_string_equal(klock_diagnostic_at(compiler, 0).code, "K0007");
-    assert_null(klock_diagnostic_at(compiler, 0).file);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
+    assert_null(diagnostic_of(compiler, 0).place.file);
     klock_free(compiler);
 }
 
@@ -87,25 +107,29 @@ static void warnings_can_be_errors(void **state) {
         "policy p\nlock l {\n  resources secrets\n  namespace default\n  name n\n  deny delete\n}\n";
     struct klock_compiler *compiler = compiler_of(warned, NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
-    assert_false(klock_diagnostic_at(compiler, 0).is_error);
+    assert_false(diagnostic_of(compiler, 0).is_error);
     klock_free(compiler);
-    const struct klock_options options = {.warnings_as_errors = true};
+    const struct klock_options options = {.size = sizeof options, .warnings_as_errors = true};
     compiler = compiler_of(warned, &options);
     assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_true(klock_diagnostic_at(compiler, 0).is_error);
+    assert_true(diagnostic_of(compiler, 0).is_error);
     assert_int_equal(klock_object_count(compiler), 0);
     klock_free(compiler);
 }
 
-static void servers_that_are_too_old_are_refused(void **state) {
+static void servers_that_are_too_old_and_days_that_are_none_are_refused(void **state) {
     (void)state;
+    enum { OPTIONS = sizeof(struct klock_options) };
     static const struct {
         struct klock_options options;
         enum klock_status status;
-    } rows[] = {{{.kubernetes_minor = 29}, KLOCK_ERRORS},
-                {{.kubernetes_minor = 30}, KLOCK_OK},
-                {{.target = KLOCK_TARGET_STATIC}, KLOCK_OK},
-                {{.target = KLOCK_TARGET_STATIC, .kubernetes_minor = 35}, KLOCK_ERRORS}};
+    } rows[] = {{{.size = OPTIONS, .kubernetes_minor = 29}, KLOCK_ERRORS},
+                {{.size = OPTIONS, .kubernetes_minor = 30}, KLOCK_OK},
+                {{.size = OPTIONS, .target = KLOCK_TARGET_STATIC}, KLOCK_OK},
+                {{.size = OPTIONS, .target = KLOCK_TARGET_STATIC, .kubernetes_minor = 35}, KLOCK_ERRORS},
+                {{.size = OPTIONS, .date = "2026-02-28"}, KLOCK_OK},
+                {{.size = OPTIONS, .date = "2026-02-29"}, KLOCK_ERRORS},
+                {{.size = OPTIONS, .date = ""}, KLOCK_ERRORS}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct klock_compiler *compiler = compiler_of(lock, &rows[i].options);
         assert_int_equal(klock_compile(compiler), rows[i].status);
@@ -136,8 +160,8 @@ static void tests_are_judged_and_requests_decided(void **state) {
     struct klock_compiler *compiler = compiler_of(lock, NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     assert_int_equal(klock_test_count(compiler), 2);
-    assert_true(klock_test_at(compiler, 0).passed);
-    const struct klock_test failed = klock_test_at(compiler, 1);
+    assert_true(test_of(compiler, 0).passed);
+    const struct klock_test failed = test_of(compiler, 1);
     assert_false(failed.passed);
     assert_int_equal(failed.step, 2);
     assert_int_equal(failed.line, 13);
@@ -146,13 +170,6 @@ static void tests_are_judged_and_requests_decided(void **state) {
     assert_string_equal(failed.actual, "allowed");
     assert_true(strlen(klock_test_cases(compiler)) > 100);
 
-    static const char *const bad[] = {
-        "", "x", "5", "{}", "[{}]", "{\"operation\": 5}", "null", "[null]", "{\"operation\": \"DELETE\"}", "[[]]"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const char *error = NULL;
-        const char *result = klock_decide(compiler, bad[i], strlen(bad[i]), &error);
-        if (!result && !error) fail_msg("'%s' is refused without a reason", bad[i]);
-    }
     const char *error = NULL;
     assert_string_equal(klock_decide(compiler, "[]", 2, &error), "[]");
     klock_free(compiler);
@@ -196,7 +213,241 @@ static void every_object_has_a_file_of_its_own(void **state) {
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     for (size_t i = 0; i < klock_object_count(compiler); i++)
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(klock_object_at(compiler, i).file, klock_object_at(compiler, j).file);
+            assert_string_not_equal(object_of(compiler, i).file, object_of(compiler, j).file);
+    klock_free(compiler);
+}
+
+static void diagnostics_have_ends_related_places_and_fixes(void **state) {
+    (void)state;
+    static const char text[] = "policy p\nlock l {\n  resources configmapz\n  namespace a\n"
+                               "  message \"\xc3\xa4\" namespace b\n  deny delete\n}\n";
+    struct klock_compiler *compiler = compiler_of(text, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    size_t related = 0, fixes = 0;
+    for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) {
+        const struct klock_diagnostic diagnostic = diagnostic_of(compiler, i);
+        assert_true(diagnostic.place.begin <= diagnostic.place.end && diagnostic.place.end <= strlen(text));
+        struct klock_related other = {.size = sizeof other};
+        struct klock_fix fix = {.size = sizeof fix};
+        assert_false(klock_related_at(compiler, i, diagnostic.related_count, &other));
+        assert_false(klock_fix_at(compiler, i, diagnostic.fix_count, &fix));
+        if (klock_related_at(compiler, i, 0, &other)) {
+            related++;
+            assert_string_equal(other.label, "first written here");
+            assert_int_equal(other.place.line, 4);
+            assert_int_equal(other.place.column, 3);
+            assert_int_equal(other.place.end_line, 4);
+            assert_int_equal(other.place.end_column, 3 + strlen("namespace"));
+            assert_int_equal(diagnostic.place.line, 5);
+            assert_int_equal(diagnostic.place.column, 15); // characters, not bytes
+            assert_int_equal(diagnostic.place.end_column, 15 + strlen("namespace"));
+        }
+        if (klock_fix_at(compiler, i, 0, &fix)) {
+            fixes++;
+            assert_string_equal(fix.text, "configmaps");
+            assert_int_equal(fix.place.end - fix.place.begin, strlen("configmapz"));
+            assert_memory_equal(text + fix.place.begin, "configmapz", strlen("configmapz"));
+        }
+    }
+    assert_int_equal(related, 1);
+    assert_int_equal(fixes, 1);
+    klock_free(compiler);
+}
+
+static void an_index_that_is_not_there_is_refused(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const size_t behind[] = {klock_object_count(compiler) + klock_diagnostic_count(compiler) + 2, SIZE_MAX};
+    for (size_t i = 0; i < 2; i++) {
+        struct klock_diagnostic diagnostic = {.size = sizeof diagnostic};
+        struct klock_related other = {.size = sizeof other};
+        struct klock_fix fix = {.size = sizeof fix};
+        struct klock_object object = {.size = sizeof object};
+        struct klock_test test = {.size = sizeof test};
+        assert_false(klock_diagnostic_at(compiler, behind[i], &diagnostic));
+        assert_false(klock_related_at(compiler, behind[i], 0, &other));
+        assert_false(klock_fix_at(compiler, behind[i], 0, &fix));
+        assert_false(klock_object_at(compiler, behind[i], &object));
+        assert_false(klock_test_at(compiler, behind[i], &test));
+        assert_null(klock_source_at(compiler, behind[i]));
+        assert_null(object.kind);
+    }
+    klock_free(compiler);
+}
+
+static void structures_have_the_size_that_the_caller_knows(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    struct {
+        struct klock_object known;
+        size_t later[2];
+    } newer = {.known = {.size = sizeof newer}, .later = {1, 1}};
+    assert_true(klock_object_at(compiler, 0, &newer.known));
+    assert_int_equal(newer.known.size, sizeof newer);
+    assert_string_equal(newer.known.name, "p-objects");
+    assert_int_equal(newer.later[0] + newer.later[1], 0);
+    struct klock_object small = {.size = sizeof small - 1};
+    assert_false(klock_object_at(compiler, 0, &small));
+    assert_null(small.kind);
+    klock_free(compiler);
+}
+
+static void options_that_cannot_be_followed_give_no_compiler(void **state) {
+    (void)state;
+    struct {
+        struct klock_options known;
+        size_t later;
+    } newer = {.known = {.size = sizeof newer}};
+    struct klock_compiler *compiler = klock_new(&newer.known);
+    assert_non_null(compiler);
+    klock_free(compiler);
+    newer.later = 1;
+    assert_null(klock_new(&newer.known));
+    const struct klock_options none = {0}, small = {.size = sizeof small - 1},
+                               target = {.size = sizeof target, .target = (enum klock_target)2};
+    assert_null(klock_new(&none));
+    assert_null(klock_new(&small));
+    assert_null(klock_new(&target));
+}
+
+// ---- files from memory ----
+
+struct memory {
+    const struct file *files;
+    size_t count, asked;
+    struct klock_compiler *compiler; // asked while it runs, if there is one
+};
+
+static void read_memory(void *context, const char *path, struct klock_file *file) {
+    struct memory *memory = context;
+    memory->asked++;
+    if (memory->compiler) {
+        const char *error = NULL;
+        assert_int_equal(klock_compile(memory->compiler), KLOCK_BUSY);
+        assert_null(klock_decide(memory->compiler, "[]", 2, &error));
+        assert_non_null(error);
+        assert_null(klock_explain(memory->compiler, NULL));
+        assert_int_equal(klock_object_count(memory->compiler), 0);
+        klock_add_buffer(memory->compiler, "more.klock", lock, strlen(lock));
+    }
+    if (strcmp(path, "secret.klock") == 0) klock_file_refuse(file, "permission\ndenied");
+    for (size_t i = 0; i < memory->count; i++) {
+        const size_t half = strlen(memory->files[i].text) / 2;
+        if (strcmp(memory->files[i].name, path) != 0) continue;
+        klock_file_give(file, memory->files[i].text, half);
+        klock_file_give(file, memory->files[i].text + half, strlen(memory->files[i].text) - half);
+    }
+}
+
+static struct klock_compiler *compiler_reading(struct memory *memory) {
+    const struct klock_options options = {.size = sizeof options, .read = read_memory, .context = memory};
+    struct klock_compiler *compiler = klock_new(&options);
+    assert_non_null(compiler);
+    return compiler;
+}
+
+static void files_and_includes_can_come_from_memory(void **state) {
+    (void)state;
+    static const struct file files[] = {
+        {"a/main.klock",
+         "policy p\ninclude \"x/../actors.klock\"\nlock l {\n  resources configmaps\n  namespace default\n"
+         "  name n\n  deny delete\n  exclusive jonny\n}\n"},
+        {"a/actors.klock", "policy p\nactor jonny = user jonny\n"}};
+    struct memory memory = {.files = files, .count = 2};
+    struct klock_compiler *compiler = compiler_reading(&memory);
+    klock_add_file(compiler, "a/main.klock");
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(memory.asked, 2);
+    assert_int_equal(klock_source_count(compiler), 2);
+    assert_string_equal(klock_source_at(compiler, 1), "a/actors.klock");
+    klock_free(compiler);
+}
+
+static void what_memory_does_not_have_is_an_input_error(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *message;
+    } rows[] = {{"none.klock", "cannot read 'none.klock': there is no such file"},
+                {"secret.klock", "cannot read 'secret.klock': permission denied"},
+                // The disk is not asked.
+                {"/dev/null", "cannot read '/dev/null': there is no such file"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct memory memory = {0};
+        struct klock_compiler *compiler = compiler_reading(&memory);
+        klock_add_file(compiler, rows[i].path);
+        assert_int_equal(klock_compile(compiler), KLOCK_INPUT);
+        assert_string_equal(diagnostic_of(compiler, 0).message, rows[i].message);
+        klock_free(compiler);
+    }
+}
+
+static void the_reader_gets_nothing_out_of_a_compiler_that_runs(void **state) {
+    (void)state;
+    static const struct file files[] = {{"p.klock", lock}};
+    struct memory memory = {.files = files, .count = 1};
+    struct klock_compiler *compiler = memory.compiler = compiler_reading(&memory);
+    klock_add_file(compiler, "p.klock");
+    assert_int_equal(memory.asked, 1);
+    // What it added is not there, and that is said.
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_int_equal(klock_source_count(compiler), 1);
+    klock_free(compiler);
+}
+
+// ---- decisions ----
+
+// A request that the lock refuses, without one key of those that are needed, or with another.
+#define REQUEST                                                                                                        \
+    "{\"operation\": \"DELETE\", \"group\": \"\", \"version\": \"v1\", \"resource\": \"configmaps\", \"kind\": "       \
+    "\"ConfigMap\", \"subresource\": \"\", \"scope\": \"Namespaced\", \"namespace\": \"default\", \"name\": \"n\", "   \
+    "\"user\": {\"username\": \"u\", \"uid\": \"\", \"groups\": [], \"extra\": {}}, \"grants\": [], \"object\": "      \
+    "null, "                                                                                                           \
+    "\"oldObject\": {\"metadata\": {\"name\": \"n\", \"namespace\": \"default\"}}, \"namespaceObject\": null, "        \
+    "\"deleteCollection\": false}"
+
+static void requests_are_decided_only_when_nothing_has_to_be_guessed(void **state) {
+    static const char *const keys[] = {
+        "operation",       "group",     "version", "resource", "kind",      "subresource",
+        "scope",           "namespace", "name",    "user",     "username",  "uid",
+        "groups",          "extra",     "grants",  "object",   "oldObject", "namespaceObject",
+        "deleteCollection"};
+    static const char *const bad[] = {"",     "x",      "5",    "{}",        "[{}]",
+                                      "null", "[null]", "[[]]", REQUEST ",", "[" REQUEST ", {}]"};
+    struct klock_compiler *compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const char *error = NULL, *decision = klock_decide(compiler, REQUEST, strlen(REQUEST), &error);
+    assert_non_null(decision);
+    assert_non_null(strstr(decision, "\"denied\""));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_null(klock_decide(compiler, bad[i], strlen(bad[i]), &error));
+        assert_non_null(error);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        // One letter more, and the key is missing.
+        const char *quoted = arena_printf(arena_of(state), "\"%s\":", keys[i]), *at = strstr(REQUEST, quoted);
+        assert_non_null(at);
+        const char *misspelt = arena_printf(arena_of(state), "%.*s\"%sx\"%s", (int)(at - REQUEST), REQUEST, keys[i],
+                                            at + strlen(quoted) - 1);
+        assert_null(klock_decide(compiler, misspelt, strlen(misspelt), &error));
+        assert_non_null(strstr(error, keys[i]));
+        const char *added =
+            arena_printf(arena_of(state), "%.*s\"%sx\": 1, %s", (int)(at - REQUEST), REQUEST, keys[i], at);
+        assert_null(klock_decide(compiler, added, strlen(added), &error));
+        assert_non_null(strstr(error, "is not a known key"));
+    }
+    assert_null(klock_decide(compiler, "x", 1, NULL));
+    klock_free(compiler);
+}
+
+static void without_a_policy_nothing_is_allowed(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = klock_new(NULL);
+    const char *error = NULL;
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_null(klock_decide(compiler, "[]", 2, &error));
+    assert_non_null(strstr(error, "there is no policy"));
     klock_free(compiler);
 }
 
@@ -207,12 +458,21 @@ int main(void) {
         SENTENCE(errors_have_places_and_leave_no_output),
         SENTENCE(a_file_that_is_not_there_is_an_input_error),
         SENTENCE(warnings_can_be_errors),
-        SENTENCE(servers_that_are_too_old_are_refused),
+        SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
         SENTENCE(tests_are_judged_and_requests_decided),
         SENTENCE(codes_are_explained),
         SENTENCE(compilers_are_independent_and_copy_what_they_get),
         SENTENCE(every_object_has_a_file_of_its_own),
+        SENTENCE(diagnostics_have_ends_related_places_and_fixes),
+        SENTENCE(an_index_that_is_not_there_is_refused),
+        SENTENCE(structures_have_the_size_that_the_caller_knows),
+        SENTENCE(options_that_cannot_be_followed_give_no_compiler),
+        SENTENCE(files_and_includes_can_come_from_memory),
+        SENTENCE(what_memory_does_not_have_is_an_input_error),
+        SENTENCE(the_reader_gets_nothing_out_of_a_compiler_that_runs),
+        SENTENCE(requests_are_decided_only_when_nothing_has_to_be_guessed),
+        SENTENCE(without_a_policy_nothing_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
