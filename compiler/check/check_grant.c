@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "check/check_parts.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "report/diag.h"
 
 static bool has_verb(const struct grant *grant, const char *verb) {
@@ -53,10 +54,6 @@ static void check_policies(const struct checking *checking, const struct grant *
     }
 }
 
-static const char *account_user(struct arena *arena, const char *namespace, const char *name) {
-    return arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name);
-}
-
 // The users that the grant names, service accounts among them.
 static const char **users_of(struct arena *arena, const struct grant *grant, size_t *ret_count) {
     const char **users = ARENA_ARRAY(arena, const char *, grant->subject_count);
@@ -93,13 +90,10 @@ struct held {
 };
 
 static void hold_account(struct arena *arena, struct held *held, struct map *known, const char *user) {
-    static const char prefix[] = "system:serviceaccount:";
-    const char *rest = user + sizeof prefix - 1;
-    const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
-    if (!colon || map_get(known, user)) return;
+    const char *namespace, *name;
+    if (!account_parse(arena, user, &namespace, &name) || map_get(known, user)) return;
     map_set(known, user, held);
     ARENA_PUSH(arena, held->accounts.items, held->accounts.count, user);
-    const char *namespace = arena_copy(arena, rest, (size_t)(colon - rest));
     struct users *users = map_get(&held->accounts_in, namespace);
     if (!users) map_set(&held->accounts_in, namespace, users = ARENA_NEW(arena, struct users));
     ARENA_PUSH(arena, users->items, users->count, user);

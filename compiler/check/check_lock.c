@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "check/check_parts.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
@@ -528,17 +529,15 @@ static void check_deputies(struct checking *checking, const struct lock *lock) {
               diag_info(DIAG_SCALED_BY_DEPUTY)->code);
 }
 
-#define ACCOUNT "system:serviceaccount:"
-#define ACCOUNTS "system:serviceaccounts:"
-
 // An account, or all of a namespace, is said once, at the first of its locks that does not accept it; check sees to
 // that.
 static void check_seal(const struct checking *checking, const struct lock *lock, const char *name) {
-    const bool group = strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
-    if ((!group && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) || map_get(&checking->sealed, name)) return;
-    const char *namespace = name + (group ? sizeof ACCOUNTS : sizeof ACCOUNT) - 1;
-    const char *all = arena_printf(checking->arena, ACCOUNTS "%.*s", (int)strcspn(namespace, ":"), namespace);
+    size_t len;
+    const char *namespace = account_namespace(name, &len);
+    if (!namespace || map_get(&checking->sealed, name)) return;
+    const char *all = account_group(checking->arena, arena_copy(checking->arena, namespace, len));
     if (map_get(&checking->sealed, all)) return;
+    const bool group = account_is_group(name);
     diag_report(
         checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
         group ? "whoever can become one of '%s' passes as it does" : "whoever can become '%s' passes as it does", name);
@@ -622,7 +621,7 @@ static void check_status(const struct checking *checking, const struct lock *loc
 
 static bool names_account(const struct formula *expr) {
     const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
-    bool names = strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) == 0 || strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
+    bool names = account_is_user(name) || account_is_group(name);
     for (size_t i = 0; i < expr->operand_count && !names; i++) names = names_account(expr->operands[i]);
     return names;
 }
@@ -631,10 +630,8 @@ static bool names_account(const struct formula *expr) {
 static void check_operator(const struct checking *checking, const struct lock *lock) {
     const struct subjects *passes = &lock->passes;
     bool passed = false;
-    for (size_t i = 0; i < passes->user_count; i++)
-        passed |= strncmp(passes->users[i], ACCOUNT, sizeof ACCOUNT - 1) == 0;
-    for (size_t i = 0; i < passes->group_count; i++)
-        passed |= strncmp(passes->groups[i], ACCOUNTS, sizeof ACCOUNTS - 1) == 0;
+    for (size_t i = 0; i < passes->user_count; i++) passed |= account_is_user(passes->users[i]);
+    for (size_t i = 0; i < passes->group_count; i++) passed |= account_is_group(passes->groups[i]);
     for (size_t i = 0; i < passes->other_count; i++) passed |= names_account(passes->others[i]);
     if (!lock->implied || passed) return;
     diag_report(checking->diags, DIAG_STATUS_WITHOUT_OPERATOR, lock->span,
@@ -782,7 +779,7 @@ static bool lets_controllers(const struct checking *checking, const struct lock 
                                                     : text_has_word(exemption->subresources, lock->scope.subresource));
         const unsigned operations = collects ? lock->guard_owners ? 0u : (unsigned)OP_DELETE : exemption->operations;
         if (exemption->level <= lock->exemption && (operations & lock->denies) && reaches &&
-            exemption->limit != ONLY_TERMINATING && strncmp(exemption->user, ACCOUNT, sizeof ACCOUNT - 1) == 0 &&
+            exemption->limit != ONLY_TERMINATING && account_is_user(exemption->user) &&
             (!exemption->namespace || scope_may_be_in(&lock->scope, exemption->namespace)) &&
             (!exemption->resource ||
              (checking->around.exempted[i] && check_takes_in(&lock->scope, checking->around.exempted[i]))))
@@ -793,8 +790,8 @@ static bool lets_controllers(const struct checking *checking, const struct lock 
 
 static bool names_users(const struct formula *expr) {
     const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
-    bool names = (expr->kind == FORMULA_USER && strncmp(name, ACCOUNT, sizeof ACCOUNT - 1) != 0) ||
-                 (expr->kind == FORMULA_GROUP && strncmp(name, ACCOUNTS, sizeof ACCOUNTS - 1) != 0);
+    bool names = (expr->kind == FORMULA_USER && !account_is_user(name)) ||
+                 (expr->kind == FORMULA_GROUP && !account_is_group(name));
     for (size_t i = 0; i < expr->operand_count && expr->kind != FORMULA_NOT && !names; i++)
         names = names_users(expr->operands[i]);
     return names;
@@ -804,9 +801,9 @@ static bool names_users(const struct formula *expr) {
 // none.
 static const char *some_user(const struct subjects *subjects) {
     for (size_t i = 0; i < subjects->user_count; i++)
-        if (strncmp(subjects->users[i], ACCOUNT, sizeof ACCOUNT - 1) != 0) return subjects->users[i];
+        if (!account_is_user(subjects->users[i])) return subjects->users[i];
     for (size_t i = 0; i < subjects->group_count; i++)
-        if (strncmp(subjects->groups[i], ACCOUNTS, sizeof ACCOUNTS - 1) != 0) return subjects->groups[i];
+        if (!account_is_group(subjects->groups[i])) return subjects->groups[i];
     for (size_t i = 0; i < subjects->other_count; i++)
         if (names_users(subjects->others[i])) return "an actor";
     return NULL;

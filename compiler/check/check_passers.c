@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "check/check_parts.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 
 static bool has_text(const char **texts, size_t count, const char *text) {
     size_t low = 0, high = count;
@@ -22,15 +23,14 @@ static bool has_text(const char **texts, size_t count, const char *text) {
 
 // Every service account is in these groups.
 static bool has_account(const struct subjects *subjects, const char *user) {
-    static const char prefix[] = "system:serviceaccount:", groups[] = "system:serviceaccounts";
-    if (strncmp(user, prefix, sizeof prefix - 1) != 0) return false;
-    const char *namespace = user + sizeof prefix - 1;
-    const size_t len = strcspn(namespace, ":");
+    size_t len, group_len;
+    const char *namespace = account_is_user(user) ? account_namespace(user, &len) : NULL;
+    if (!namespace) return false;
     for (size_t i = 0; i < subjects->group_count; i++) {
         const char *group = subjects->groups[i];
-        if (strncmp(group, groups, sizeof groups - 1) != 0) continue;
-        const char *of = group + sizeof groups - 1;
-        if (!*of || (*of == ':' && strlen(of + 1) == len && strncmp(of + 1, namespace, len) == 0)) return true;
+        if (strcmp(group, ACCOUNT_GROUP_OF_ALL) == 0) return true;
+        const char *of = account_is_group(group) ? account_namespace(group, &group_len) : NULL;
+        if (of && group_len == len && strncmp(of, namespace, len) == 0) return true;
     }
     return false;
 }

@@ -7,6 +7,7 @@
 #include "check/check_parts.h"
 #include "data/regex.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
@@ -336,7 +337,7 @@ static struct author author_of(const struct checking *checking, const struct kub
                                const struct resource *resource, enum operation operation) {
     static const char *const nodes[] = {"system:nodes", "system:authenticated", NULL},
                              *const others[] = {"system:authenticated", NULL},
-                             *const accounts[] = {"system:serviceaccounts", "system:serviceaccounts:kube-system",
+                             *const accounts[] = {ACCOUNT_GROUP_OF_ALL, ACCOUNT_GROUP_PREFIX "kube-system",
                                                   "system:authenticated", NULL};
     const bool is_account = kube_exempts_account(exemption);
     return (struct author){

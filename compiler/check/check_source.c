@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "check/check_parts.h"
+#include "kubernetes/account.h"
 #include "report/diag.h"
 
 // ---- selectors: tried on every combination of values that can make a difference ----
@@ -171,7 +172,7 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     case AST_SUBJECT_GROUP:
         if (strcmp(subject->name.text, "system:authenticated") == 0) why = "everybody who logs in is in it";
         if (strcmp(subject->name.text, "system:unauthenticated") == 0) why = "everybody who does not log in is in it";
-        if (strcmp(subject->name.text, "system:serviceaccounts") == 0) why = "every pod of the cluster is in it";
+        if (strcmp(subject->name.text, ACCOUNT_GROUP_OF_ALL) == 0) why = "every pod of the cluster is in it";
         break;
     case AST_SUBJECT_AND:
         // A conjunction is as narrow as its narrower side.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "kubernetes/account.h"
 #include "kubernetes/operations.h"
 
 const struct kube_resource_name kube_never_locked[] = {
@@ -53,7 +54,7 @@ const struct kube_exemption kube_exemptions[] = {
 const size_t kube_exemption_count = sizeof kube_exemptions / sizeof *kube_exemptions;
 
 bool kube_exempts_account(const struct kube_exemption *exemption) {
-    return strncmp(exemption->user, "system:serviceaccount:", 22) == 0;
+    return account_is_user(exemption->user);
 }
 
 bool kube_exemption_is_shared(const struct kube_exemption *exemption) {

@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "base/text.h"
 #include "front/clauses.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "lower/lower.h"
 #include "report/diag.h"
@@ -91,7 +92,6 @@ static int compare_subjects(const void *a, const void *b) {
 
 void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                          struct grant *grant) {
-    static const char prefix[] = "system:serviceaccount:";
     for (size_t i = 0; i < item->as.block.to.count; i++) {
         const struct ast_subject *written = item->as.block.to.items[i];
         struct ast_subject *one[] = {item->as.block.to.items[i]};
@@ -104,13 +104,11 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
             diag_help(lowering->diags, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
         }
         for (size_t j = 0; j < subjects.user_count; j++) {
-            const char *user = subjects.users[j], *rest = user + sizeof prefix - 1;
-            const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
-            if (colon)
-                add_subject(lowering, grant, RBAC_SERVICE_ACCOUNT,
-                            arena_copy(lowering->arena, rest, (size_t)(colon - rest)), colon + 1);
+            const char *namespace, *name;
+            if (account_parse(lowering->arena, subjects.users[j], &namespace, &name))
+                add_subject(lowering, grant, RBAC_SERVICE_ACCOUNT, namespace, name);
             else
-                add_subject(lowering, grant, RBAC_USER, "", user);
+                add_subject(lowering, grant, RBAC_USER, "", subjects.users[j]);
         }
         for (size_t j = 0; j < subjects.group_count; j++)
             add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "lower/lower_derive.h"
 
 // Who could be impersonated.
@@ -30,22 +31,18 @@ static struct account_names *accounts_in(struct arena *arena, struct identities 
 }
 
 static void add_user(struct arena *arena, struct identities *who, const char *user) {
-    static const char prefix[] = "system:serviceaccount:";
-    const char *rest = user + sizeof prefix - 1;
-    const char *colon = strncmp(user, prefix, sizeof prefix - 1) == 0 ? strchr(rest, ':') : NULL;
-    if (!colon) {
+    const char *namespace, *name;
+    if (account_parse(arena, user, &namespace, &name))
+        texts_add(arena, &accounts_in(arena, who, namespace)->names, name);
+    else
         texts_add(arena, &who->users, user);
-        return;
-    }
-    struct account_names *accounts = accounts_in(arena, who, arena_copy(arena, rest, (size_t)(colon - rest)));
-    texts_add(arena, &accounts->names, colon + 1);
 }
 
 static void add_group(struct arena *arena, struct identities *who, const char *group) {
-    static const char prefix[] = "system:serviceaccounts:";
     texts_add(arena, &who->groups, group); // which can be impersonated without any account
-    if (strncmp(group, prefix, sizeof prefix - 1) == 0)
-        accounts_in(arena, who, group + sizeof prefix - 1)->every = true;
+    size_t len;
+    const char *namespace = account_is_group(group) ? account_namespace(group, &len) : NULL;
+    if (namespace) accounts_in(arena, who, namespace)->every = true;
 }
 
 // `sa default/x and uid U` is that account as well.
@@ -311,7 +308,7 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
 static void exempt_aggregator(struct lowering *lowering, struct lock *lock) {
     struct arena *arena = lowering->arena;
     const struct texts controller =
-        words(arena, "system:serviceaccount:kube-system:clusterrole-aggregation-controller " KUBE_CONTROLLER_MANAGER);
+        words(arena, KUBE_CONTROLLERS "clusterrole-aggregation-controller " KUBE_CONTROLLER_MANAGER);
     const struct texts roles = words(arena, "admin edit");
     struct subjects aggregation = {0};
     struct formula *formula = formula_and(arena, derive_in(arena, FORMULA_USER, NULL, &controller),

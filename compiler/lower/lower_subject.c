@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "kubernetes/kube.h"
 #include "lower/lower.h"
 #include "report/diag.h"
@@ -33,8 +34,7 @@ static bool is_one_of(const char *word, const char *const *list, size_t count) {
 
 // NAMESPACE/NAME as it was probably meant: system:serviceaccount:NS:NAME and NS:NAME name the account as well.
 static const char *meant_account(struct arena *arena, const char *text) {
-    static const char prefix[] = "system:serviceaccount:";
-    const char *rest = strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
+    const char *rest = account_is_user(text) ? text + sizeof ACCOUNT_USER_PREFIX - 1 : text;
     const char *colon = strchr(rest, ':');
     if (!colon || colon == rest || !colon[1]) return NULL;
     return arena_printf(arena, "%.*s/%s", (int)(colon - rest), rest, colon + 1);
@@ -91,15 +91,14 @@ static struct formula *lower_subject(struct lowering *lowering, struct unit *uni
     case AST_SUBJECT_SERVICE_ACCOUNT:
         if (!lower_service_account(lowering, subject->name, &namespace, &name)) break;
         *ret_label = arena_printf(arena, "serviceaccount %s/%s", namespace, name);
-        return formula_is(arena, FORMULA_USER, NULL,
-                          arena_printf(arena, "system:serviceaccount:%s:%s", namespace, name));
+        return formula_is(arena, FORMULA_USER, NULL, account_user(arena, namespace, name));
     case AST_SUBJECT_SERVICE_ACCOUNTS:
         if (!kube_is_dns_label(name)) {
             diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", name);
             break;
         }
         *ret_label = arena_printf(arena, "serviceaccounts %s", name);
-        return formula_is(arena, FORMULA_GROUP, NULL, arena_printf(arena, "system:serviceaccounts:%s", name));
+        return formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, name));
     case AST_SUBJECT_USER:
     case AST_SUBJECT_GROUP:
     case AST_SUBJECT_UID: {

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "data/value.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "lower/lower.h"
 #include "report/diag.h"
@@ -39,12 +40,10 @@ static void set_user(struct lowering *lowering, struct setting *setting, const c
 
 // Groups that the API server gives to every service account.
 static void add_account_groups(struct arena *arena, struct setting *setting) {
-    static const char prefix[] = "system:serviceaccount:";
-    if (strncmp(setting->user, prefix, sizeof prefix - 1) != 0) return;
-    const char *namespace = setting->user + sizeof prefix - 1, *colon = strchr(namespace, ':');
-    if (!colon) return;
-    add_group(arena, setting, "system:serviceaccounts");
-    add_group(arena, setting, arena_printf(arena, "system:serviceaccounts:%.*s", (int)(colon - namespace), namespace));
+    const char *namespace, *name;
+    if (!account_parse(arena, setting->user, &namespace, &name)) return;
+    add_group(arena, setting, ACCOUNT_GROUP_OF_ALL);
+    add_group(arena, setting, account_group(arena, namespace));
 }
 
 // Makes the requester satisfy the formula: the first alternative of a disjunction serves.
@@ -92,7 +91,7 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
             impersonate(lowering, setting, subjects.others[0], span);
         const struct ast_subject *subject = step->subjects.items[i];
         if (subject->kind == AST_SUBJECT_SERVICE_ACCOUNTS && !*setting->user)
-            setting->user = arena_printf(lowering->arena, "system:serviceaccount:%s:default", subject->name.text);
+            setting->user = account_user(lowering->arena, subject->name.text, "default");
     }
     if (!*setting->user) setting->user = "somebody";
     add_account_groups(lowering->arena, setting);
