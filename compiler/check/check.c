@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "report/diag.h"
 
 // Where the item accepts warnings; NULL where it cannot.

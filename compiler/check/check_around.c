@@ -3,14 +3,13 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "base/text.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
 // ---- claims and volumes ----
 
-void check_volumes(const struct checking *checking, const struct lock *lock) {
+void check_volumes(struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
     diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
                 "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
@@ -19,7 +18,7 @@ void check_volumes(const struct checking *checking, const struct lock *lock) {
 }
 
 // The other way around: a claim is no better than its volume.
-void check_claims(const struct checking *checking, const struct lock *lock) {
+void check_claims(struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.claims) ||
         check_has_derived(checking, lock, ORIGIN_GUARD_VOLUMES) || check_holds_some_volumes(checking, lock))
         return;
@@ -54,8 +53,7 @@ void check_surplus(struct checking *checking, const struct lock *lock) {
         if (kind && !check_holds_writes(checking, lock, &part, kind)) open = kind;
     }
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
-    if (!open || map_get(&checking->crowded, said)) return;
-    map_set(&checking->crowded, said, checking);
+    if (!open || !set_add(&checking->crowded, said)) return;
     const char *code = diag_info(DIAG_SURPLUS)->code;
     if (lock->guard_owners) {
         diag_report(checking->diags, DIAG_SURPLUS, lock->span,
@@ -96,7 +94,7 @@ static bool is_open(const struct checking *checking, const struct lock *lock, si
     return false;
 }
 
-void check_commanded(const struct checking *checking, const struct lock *lock) {
+void check_commanded(struct checking *checking, const struct lock *lock) {
     if (lock->scope.subresource) return;
     size_t index = 0;
     while (index < check_command_count && !is_open(checking, lock, index)) index++;
@@ -110,7 +108,7 @@ void check_commanded(const struct checking *checking, const struct lock *lock) {
 
 // ---- scaling: a workload that may not be deleted, but scaled to nothing ----
 
-void check_scaled_away(const struct checking *checking, const struct lock *lock) {
+void check_scaled_away(struct checking *checking, const struct lock *lock) {
     const bool cascades = check_has_derived(checking, lock, ORIGIN_CASCADE);
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);

@@ -3,8 +3,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "check/check_parts.h"
-#include "data/value.h"
+#include "check/check_internal.h"
 #include "kubernetes/account.h"
 #include "report/diag.h"
 
@@ -14,7 +13,7 @@ static bool has_verb(const struct grant *grant, const char *verb) {
     return false;
 }
 
-static bool covers(const struct object_scope *scope, const char *group, const char *resource) {
+static bool takes_in(const struct object_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct target *target = &scope->targets[i];
         if ((!target->group || strcmp(target->group, group) == 0) &&
@@ -41,8 +40,8 @@ static void check_verbs(const struct checking *checking, const struct grant *gra
 static void check_policies(const struct checking *checking, const struct grant *grant) {
     static const char group[] = "admissionregistration.k8s.io";
     static const char *const writes[] = {"update", "patch", "delete", "deletecollection"};
-    if (!covers(&grant->scope, group, "validatingadmissionpolicies") &&
-        !covers(&grant->scope, group, "validatingadmissionpolicybindings"))
+    if (!takes_in(&grant->scope, group, "validatingadmissionpolicies") &&
+        !takes_in(&grant->scope, group, "validatingadmissionpolicybindings"))
         return;
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         if (!has_verb(grant, writes[i])) continue;
@@ -100,7 +99,7 @@ static void hold_account(struct arena *arena, struct held *held, struct map *kno
 }
 
 static void hold_secrets(struct arena *arena, struct held *held, const struct lock *lock) {
-    if (!lock->exclusive.label_count || !covers(&lock->scope, "", "secrets")) return;
+    if (!lock->exclusive.label_count || !takes_in(&lock->scope, "", "secrets")) return;
     ARENA_PUSH(arena, held->secrets.items, held->secrets.count, lock);
     if (lock->scope.where != IN_NAMESPACES)
         ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
@@ -134,7 +133,7 @@ static const char *other_account(const struct users *accounts, const char **user
 
 // Who may create pods in the namespace of a service account may run as it.
 static void check_pods(const struct checking *checking, const struct held *held, const struct grant *grant) {
-    if (!has_verb(grant, "create") || !covers(&grant->scope, "", "pods")) return;
+    if (!has_verb(grant, "create") || !takes_in(&grant->scope, "", "pods")) return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count), *other = NULL;
     if (grant->scope.where != IN_NAMESPACES) other = other_account(&held->accounts, users, count);
@@ -157,7 +156,7 @@ static const struct lock *lock_of_others(const struct locks *locks, const char *
 
 // A grant of reads on secrets that a lock keeps to others.
 static void check_secret_reads(const struct checking *checking, const struct held *held, const struct grant *grant) {
-    if (!covers(&grant->scope, "", "secrets") ||
+    if (!takes_in(&grant->scope, "", "secrets") ||
         !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch")))
         return;
     size_t count = 0;

@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "cel/celexpr.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "data/value.h"
 #include "kubernetes/catalog.h"
 
@@ -85,6 +85,14 @@ bool check_takes_in(const struct object_scope *scope, const struct resource *res
         if (target->resource || ((scope->where != IN_CLUSTER) == resource->namespaced && !is_never_locked(resource)))
             return true;
     }
+    return false;
+}
+
+bool check_names_resource(const struct object_scope *scope, const char *group, const char *resource) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (scope->targets[i].name && strcmp(scope->targets[i].name, resource) == 0 &&
+            strcmp(scope->targets[i].group, group) == 0)
+            return true;
     return false;
 }
 

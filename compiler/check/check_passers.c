@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "data/value.h"
 #include "kubernetes/account.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "data/regex.h"
 #include "data/value.h"
 #include "kubernetes/account.h"
@@ -372,7 +372,7 @@ static void report(const struct checking *checking, const struct lock *lock, con
         diag_help(checking->diags, "see to it that they are made with it, and say so: allow %s", code);
 }
 
-void check_requirement(const struct checking *checking, const struct lock *lock) {
+void check_requirement(struct checking *checking, const struct lock *lock) {
     struct starved starved = {0};
     text_init(&starved.told, checking->arena);
     const bool said = (lock->denies & OP_CREATE) && lock->exemption != EXEMPT_CONTROLLERS;

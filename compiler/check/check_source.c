@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "check/check_parts.h"
+#include "check/check_internal.h"
 #include "kubernetes/account.h"
 #include "report/diag.h"
 
@@ -118,7 +118,7 @@ static bool is_system(const char *namespace) {
     return false;
 }
 
-static void check_namespaces(const struct checking *checking, const struct ast_clause *clause) {
+static void check_namespace_clause(const struct checking *checking, const struct ast_clause *clause) {
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
         if (!is_system(word.text)) continue;
@@ -148,14 +148,14 @@ static void check_cel_condition(const struct checking *checking, const struct as
     for (size_t i = 0; i < expr->operand_count; i++) check_cel_condition(checking, expr->operands[i]);
 }
 
-static void check_status(const struct checking *checking, const struct ast_expr *expr) {
+static void check_status_fields(const struct checking *checking, const struct ast_expr *expr) {
     const bool has_path = expr->kind == AST_EXPR_FIELD || expr->kind == AST_EXPR_ANY || expr->kind == AST_EXPR_ALL;
     if (has_path && expr->path.count && expr->path.items[0].key && strcmp(expr->path.items[0].key, "status") == 0) {
         diag_report(checking->diags, DIAG_STATUS_SELECTOR, expr->path.span, "controllers move fields below status");
         diag_help(checking->diags,
                   "the object comes and goes, and the label guard does not count it; select by spec, labels or name");
     }
-    for (size_t i = 0; i < expr->operand_count; i++) check_status(checking, expr->operands[i]);
+    for (size_t i = 0; i < expr->operand_count; i++) check_status_fields(checking, expr->operands[i]);
 }
 
 // ---- identities that many share ----
@@ -221,12 +221,12 @@ void check_item(const struct checking *checking, const struct ast_item *item) {
         case AST_CLAUSE_LABELS:
         case AST_CLAUSE_ANNOTATIONS: check_selector(checking, clause); break;
         case AST_CLAUSE_WHERE:
-            check_status(checking, clause->expr);
+            check_status_fields(checking, clause->expr);
             check_cel(checking, clause->expr);
             break;
         case AST_CLAUSE_WHEN: check_cel_condition(checking, clause->expr); break;
         case AST_CLAUSE_NAMESPACE:
-            if (item->kind != AST_ITEM_GRANT) check_namespaces(checking, clause);
+            if (item->kind != AST_ITEM_GRANT) check_namespace_clause(checking, clause);
             break;
         case AST_CLAUSE_EXCLUSIVE: check_subjects(checking, &clause->subjects); break;
         default: break;

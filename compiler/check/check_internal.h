@@ -1,6 +1,6 @@
 // The families of checks; see check.h.
-#ifndef KLOCK_CHECK_PARTS_H
-#define KLOCK_CHECK_PARTS_H
+#ifndef KLOCK_CHECK_INTERNAL_H
+#define KLOCK_CHECK_INTERNAL_H
 
 #include "check/check.h"
 #include "front/scope.h"
@@ -37,9 +37,9 @@ struct checking {
     struct last_passers *last_passers;
     struct text *entry; // room for one of them
     struct set derived; // the locks that guards and cascades made
-    struct map sealed;  // users that nobody else can become
-    struct map scaled;  // locks of which it is said that autoscalers pass them
-    struct map crowded; // those of which it is said that a surplus has their objects deleted
+    struct set sealed;  // users that nobody else can become
+    struct set scaled;  // locks of which it is said that autoscalers pass them
+    struct set crowded; // those of which it is said that a surplus has their objects deleted
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
@@ -59,11 +59,34 @@ extern const struct check_command check_commands[];
 extern const size_t check_command_count;
 
 // check_around.c: what others do to the objects for whoever has them do it.
-void check_volumes(const struct checking *checking, const struct lock *lock);
-void check_claims(const struct checking *checking, const struct lock *lock);
+void check_volumes(struct checking *checking, const struct lock *lock);
+void check_claims(struct checking *checking, const struct lock *lock);
 void check_surplus(struct checking *checking, const struct lock *lock);
-void check_commanded(const struct checking *checking, const struct lock *lock);
-void check_scaled_away(const struct checking *checking, const struct lock *lock);
+void check_commanded(struct checking *checking, const struct lock *lock);
+void check_scaled_away(struct checking *checking, const struct lock *lock);
+
+// check_owners.c: what goes with something else, and by whom it is scaled.
+void check_owners(struct checking *checking, const struct lock *lock);
+void check_children(struct checking *checking, const struct lock *lock);
+void check_definitions(struct checking *checking, const struct lock *lock);
+void check_namespaces(struct checking *checking, const struct lock *lock);
+void check_namespace_labels(struct checking *checking, const struct lock *lock);
+void check_deputies(struct checking *checking, const struct lock *lock);
+
+// check_requests.c: requests that a lock does not see.
+void check_subresources(struct checking *checking, const struct lock *lock);
+void check_scale_of_custom(struct checking *checking, const struct lock *lock);
+void check_status(struct checking *checking, const struct lock *lock);
+
+// check_starve.c: whom it keeps from the work of the control plane.
+void check_starvation(struct checking *checking, const struct lock *lock);
+
+// check_actors.c: who passes beside those that it names. The last is about all locks of a policy.
+void check_seals(struct checking *checking, const struct lock *lock);
+void check_rights(struct checking *checking, const struct lock *lock);
+void check_operator(struct checking *checking, const struct lock *lock);
+void check_approval(struct checking *checking, const struct lock *lock);
+void check_identities(const struct checking *checking);
 
 // The exemption's identity, as people call it.
 const char *check_controller_of(const struct kube_exemption *exemption);
@@ -71,7 +94,7 @@ const char *check_controller_of(const struct kube_exemption *exemption);
 bool check_means(const struct lock *lock, const struct kube_exemption *exemption, const struct resource *resource);
 
 // check_require.c: whom a requirement keeps from making what it has to.
-void check_requirement(const struct checking *checking, const struct lock *lock);
+void check_requirement(struct checking *checking, const struct lock *lock);
 // Whether a part of the requirement that is held against every update refuses those of the identity.
 bool check_asks_author(const struct checking *checking, const struct lock *lock, const struct kube_exemption *exemption,
                        const struct resource *resource);
@@ -98,6 +121,8 @@ const char *check_rarest_passer(const struct checking *checking, const struct lo
 // that asks does not let through counts.
 void check_index_holds(struct checking *checking);
 bool check_takes_in(const struct object_scope *scope, const struct resource *resource);
+// Whether it names the resource.
+bool check_names_resource(const struct object_scope *scope, const char *group, const char *resource);
 // The objects that the lock is on, one by one.
 size_t check_part_count(const struct lock *lock);
 struct lock_object check_part(const struct lock *lock, size_t index);

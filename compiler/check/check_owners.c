@@ -1,0 +1,280 @@
+// What lies around the locked objects: their owners and what they own, their definitions and namespaces, and whoever
+// has a controller scale them.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "check/check_internal.h"
+#include "kubernetes/catalog.h"
+#include "report/diag.h"
+
+// ---- owners and what they own ----
+
+// Labels that controllers put on what they make; the template of whoever wrote the workload lacks them.
+static const char added_labels[] =
+    "apps.kubernetes.io/pod-index batch.kubernetes.io/controller-uid batch.kubernetes.io/job-completion-index "
+    "batch.kubernetes.io/job-name controller-revision-hash controller-uid job-name pod-template-generation "
+    "pod-template-hash statefulset.kubernetes.io/pod-name";
+
+// Such a label without which nothing is selected; NULL where there is none.
+static const char *needed_label(const struct formula *expr) {
+    if (expr->kind == FORMULA_LABEL) return text_has_word(added_labels, expr->key) ? expr->key : NULL;
+    if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR) return NULL;
+    const char *needed = NULL;
+    for (size_t i = 0; i < expr->operand_count; i++) {
+        const char *label = needed_label(expr->operands[i]);
+        if (!label && expr->kind == FORMULA_OR) return NULL;
+        if (label) needed = label;
+    }
+    return needed;
+}
+
+// Whether the workloads that own such objects of the part are held. Where labels say which are meant, one kind of them
+// is taken for the right one; else it may be any kind.
+static bool is_owner_held(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
+                          const struct resource *owned) {
+    // Jobs have owners in cron jobs alone, whose templates are elsewhere.
+    const bool by_template = formula_is_by_labels(part->selects) && !needed_label(part->selects);
+    if (by_template && check_has_derived(checking, lock, ORIGIN_GUARD_OWNERS)) return true;
+    size_t owners = 0, held = 0;
+    for (size_t i = 0; i < kube_workload_count; i++) {
+        const struct surrounding *workload = &checking->around.workloads[i];
+        bool owns = false;
+        for (size_t j = 0; j < workload->owned_count; j++) owns |= workload->owned[j] == owned;
+        owners += owns;
+        // Who passes is made to delete by a change as well.
+        held += owns && check_holds_alike(checking, lock, part, workload->itself, by_template) &&
+                (lock->exemption != EXEMPT_CONTROLLERS ||
+                 check_holds_changes(checking, lock, part, workload->itself, by_template));
+    }
+    return by_template ? held > 0 : held == owners;
+}
+
+static bool has_wildcard_for(const struct object_scope *scope, const struct resource *resource) {
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (scope->targets[i].resource == resource) return false;
+    return true;
+}
+
+static void report_owners(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
+                          const struct resource *owned) {
+    diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
+    const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code, *label = needed_label(part->selects);
+    if (label)
+        diag_help(checking->diags,
+                  "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
+                  "allow %s",
+                  label, code);
+    else if (formula_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
+        diag_help(checking->diags,
+                  lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
+                                   : "add 'guard owners', lock the workloads, or accept it: allow %s",
+                  code);
+    else if (part->selects->kind == FORMULA_TRUE)
+        diag_help(checking->diags, "lock every kind of workload there as well, all objects; or accept it: allow %s",
+                  code);
+    else
+        diag_help(checking->diags,
+                  "lock the workloads that own them, by their names or labels, and accept it: allow %s", code);
+}
+
+// Whether nothing but workloads is known to own such objects.
+static bool is_of_workloads(const struct checking *checking, const struct lock *lock) {
+    size_t owned = 0;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        bool found = false;
+        for (size_t j = 0; j < kube_workload_count && !found; j++)
+            for (size_t k = 0; k < checking->around.workloads[j].owned_count && !found; k++)
+                found = checking->around.workloads[j].owned[k] == lock->scope.targets[i].resource;
+        owned += found;
+    }
+    return owned == lock->scope.target_count;
+}
+
+// What anything else owns goes with it, through the garbage collector.
+static void check_any_owner(const struct checking *checking, const struct lock *lock) {
+    if (lock->guard_owners || lock->exemption == EXEMPT_NONE || is_of_workloads(checking, lock)) return;
+    const struct target *target = &lock->scope.targets[0];
+    const bool one = target->resource && lock->scope.target_count == 1;
+    diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
+                "lock '%s' lets %s be deleted with an object that owns them", lock->name,
+                one ? target->resource->plural : "its objects");
+    diag_help(checking->diags, "add 'guard owners', or accept it: allow %s",
+              diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
+}
+
+// Whose pods, jobs or replica sets go with a workload that nobody locks; and all others whose owners nobody knows.
+void check_owners(struct checking *checking, const struct lock *lock) {
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < kube_workload_count; j++) {
+            const struct surrounding *workload = &checking->around.workloads[j];
+            for (size_t k = 0; k < workload->owned_count; k++)
+                if (check_takes_in(&part.scope, workload->owned[k]) &&
+                    !is_owner_held(checking, lock, &part, workload->owned[k])) {
+                    report_owners(checking, lock, &part, workload->owned[k]);
+                    return;
+                }
+        }
+    }
+    check_any_owner(checking, lock);
+}
+
+static void report_children(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
+                            const struct surrounding *workload, const struct resource *owned) {
+    diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
+                "lock '%s' holds %s, and nothing holds the %s that they own", lock->name, workload->itself->plural,
+                owned->plural);
+    const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
+    if (part->selects->kind == FORMULA_TRUE) {
+        struct text all;
+        text_init(&all, checking->arena);
+        for (size_t i = 0; i < workload->owned_count; i++)
+            text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
+        diag_help(checking->diags, "lock all %s there as well, or accept it: allow %s", text_string(&all), code);
+    } else if (!formula_is_by_labels(part->selects)) {
+        diag_help(checking->diags, "lock what they own by its labels, in a lock of its own, and accept it: allow %s",
+                  code);
+    } else {
+        const bool cascades = !lock->part_count && !lock->path_count && !lock->requires &&
+                              !has_wildcard_for(&part->scope, workload->itself);
+        diag_help(checking->diags, "%s, or accept it: allow %s",
+                  cascades ? "add 'cascade'" : "lock what they own by the same labels", code);
+    }
+}
+
+void check_children(struct checking *checking, const struct lock *lock) {
+    if (check_has_derived(checking, lock, ORIGIN_CASCADE)) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < kube_workload_count; j++) {
+            const struct surrounding *workload = &checking->around.workloads[j];
+            const bool by_labels = formula_is_by_labels(part.selects);
+            if (!check_takes_in(&part.scope, workload->itself)) continue;
+            for (size_t k = 0; k < workload->owned_count; k++)
+                if (!check_holds_alike(checking, lock, &part, workload->owned[k], by_labels)) {
+                    report_children(checking, lock, &part, workload, workload->owned[k]);
+                    return;
+                }
+        }
+    }
+}
+
+// Whether the group is one of the API server's own, which has no definitions.
+static bool is_built_in(const char *group) {
+    size_t count;
+    const struct resource *resources = catalog_built_in(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(resources[i].group, group) == 0) return true;
+    return false;
+}
+
+// What has definitions that nobody keeps; NULL where there is nothing of the kind.
+static const char *open_definition(const struct checking *checking, const struct lock *lock,
+                                   const struct target *target) {
+    struct arena *arena = checking->arena;
+    const struct resource *definitions = checking->around.definitions;
+    if (!target->resource && !target->group) {
+        const char *scope = lock->scope.where == IN_CLUSTER ? "scope Cluster" : "scope Namespaced";
+        return check_holds_object(checking, lock, definitions, scope) ? NULL : "definitions of custom resources";
+    }
+    if (target->resource ? target->resource->declared.file == SPAN_NOWHERE : is_built_in(target->group)) return NULL;
+    if (check_holds_object(checking, lock, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
+    if (!target->resource) return arena_printf(arena, "definitions of *.%s", target->group);
+    const char *name = arena_printf(arena, "name %s", catalog_name(arena, target->resource));
+    return check_holds_object(checking, lock, definitions, name)
+               ? NULL
+               : arena_printf(arena, "definition of %s", target->resource->plural);
+}
+
+void check_definitions(struct checking *checking, const struct lock *lock) {
+    const char *open = NULL;
+    if (check_has_derived(checking, lock, ORIGIN_GUARD_CRD)) return;
+    for (size_t i = 0; i < lock->scope.target_count && !open; i++)
+        open = open_definition(checking, lock, &lock->scope.targets[i]);
+    if (!open) return;
+    diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
+                "lock '%s' does not keep the %s, with which all of them go", lock->name, open);
+    diag_help(checking->diags, "add 'guard crd', or accept it: allow %s", diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
+}
+
+// The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
+static const char *open_namespace(const struct checking *checking, const struct lock *lock,
+                                  const struct object_scope *scope) {
+    switch (scope->where) {
+    case IN_CLUSTER: return NULL;
+    case IN_ANY_NAMESPACE: return check_holds_object(checking, lock, checking->around.namespaces, NULL) ? NULL : "";
+    case IN_LABELED_NAMESPACES: return check_holds_labeled(checking, lock, scope->namespace_selector) ? NULL : "";
+    case IN_NAMESPACES: break;
+    }
+    for (size_t i = 0; i < scope->namespace_count; i++)
+        if (!check_holds_namespace(checking, lock, scope->namespaces[i])) return scope->namespaces[i];
+    return NULL;
+}
+
+void check_namespaces(struct checking *checking, const struct lock *lock) {
+    const char *open = NULL;
+    bool any = false;
+    if (check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE)) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct lock_object part = check_part(lock, i);
+        if (!open) open = open_namespace(checking, lock, &part.scope);
+        any |= part.scope.where == IN_ANY_NAMESPACE;
+    }
+    if (!open) return;
+    const char *which = *open ? arena_printf(checking->arena, " '%s'", open) : "";
+    diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
+                "lock '%s' does not keep the namespace%s, with which its objects go", lock->name, which);
+    diag_help(checking->diags,
+              any ? "lock the namespaces, all objects, or accept it: allow %s"
+                  : "add 'guard namespace', or accept it: allow %s",
+              diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
+}
+
+void check_deputies(struct checking *checking, const struct lock *lock) {
+    if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
+        lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, ORIGIN_AUTOSCALERS))
+        return;
+    // Changing those that are there is one way, making another is the other. One scales in its own namespace alone.
+    bool held = true;
+    for (size_t i = 0; i < check_part_count(lock) && held; i++) {
+        const struct lock_object part = check_part(lock, i);
+        held =
+            part.scope.where == IN_CLUSTER || check_holds_writes(checking, lock, &part, checking->around.autoscalers);
+    }
+    if (held) return;
+    // What a guard adds is said once with its lock.
+    const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
+    if (!set_add(&checking->scaled, said)) return;
+    diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
+                "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
+    diag_help(checking->diags,
+              "lock all horizontalpodautoscalers there as well, create and update, or accept it: allow %s",
+              diag_info(DIAG_SCALED_BY_DEPUTY)->code);
+}
+
+// ---- labels of namespaces ----
+
+static const char *open_label(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->frozen)
+        return check_holds_label(checking, lock, expr->key) ? NULL : expr->key;
+    const char *open = NULL;
+    for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);
+    return open;
+}
+
+// What `when` asks of the namespace, somebody may change there.
+void check_namespace_labels(struct checking *checking, const struct lock *lock) {
+    const char *open = open_label(checking, lock, lock->condition);
+    if (!open || check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)) return;
+    diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
+                "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
+                lock->name, open);
+    diag_help(checking->diags,
+              lock->scope.where == IN_ANY_NAMESPACE
+                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept it: allow %s"
+                  : "add 'guard namespace', or accept it: allow %s",
+              diag_info(DIAG_CONDITION_NOT_GUARDED)->code);
+}

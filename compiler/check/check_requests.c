@@ -1,0 +1,126 @@
+// Requests that a lock does not see: for subresources, and for the status of its objects.
+#include <string.h>
+
+#include "base/text.h"
+#include "check/check_internal.h"
+#include "kubernetes/catalog.h"
+#include "report/diag.h"
+
+// Requests that reach the locked object by a subresource whose own object carries no labels.
+void check_subresources(struct checking *checking, const struct lock *lock) {
+    struct text open;
+    text_init(&open, checking->arena);
+    for (size_t i = 0; i < lock->scope.target_count; i++)
+        for (size_t j = 0; j < kube_act_count; j++) {
+            const struct target *target = &lock->scope.targets[i];
+            const struct kube_act *act = &kube_acts[j];
+            const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && lock_requires_replicas(lock) &&
+                                                            lock->scope.where != IN_CLUSTER);
+            const bool has = !target->resource || text_has_word(target->resource->subresources, act->subresource);
+            const enum cover cover = lock->covers[act->shape];
+            // What a wildcard has beside pods cannot be looked up.
+            const bool covered = cover == COVER_BY_NAME ||
+                                 (cover == COVER_BY_PARAMS && (target->resource || act->shape == SHAPE_EVICTIONS));
+            if (denied && has && !covered)
+                text_printf(&open, "%s%s/%s", open.len ? ", " : "", target->resource ? target->name : "*",
+                            act->subresource);
+        }
+    if (!open.len) return;
+    diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
+                lock->name, text_string(&open));
+    diag_help(checking->diags, "withhold them by RBAC; if it is known: allow %s",
+              diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+}
+
+// ---- /scale of custom resources, which writes the field that their definition names ----
+
+static bool is_below_spec(const struct field_path *path) {
+    return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
+}
+
+static bool is_replicas(const struct field_path *path) {
+    return path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0;
+}
+
+static bool reads_spec(const struct formula *expr) {
+    bool reads = expr && is_below_spec(&expr->path) && !is_replicas(&expr->path);
+    for (size_t i = 0; expr && i < expr->operand_count && !reads; i++) reads = reads_spec(expr->operands[i]);
+    return reads;
+}
+
+// Whether the lock is about a field that might be the one, and lets /scale be written all the same.
+static bool misses_scale(const struct lock *lock) {
+    if (!(lock->mode & MODE_DENY) || lock->scope.subresource || (lock->acts & ACT_SCALE)) return false;
+    if (reads_spec(lock->requires)) return true;
+    bool names = false;
+    for (size_t i = 0; i < lock->path_count && !lock->all_but_paths && !names; i++)
+        names = is_below_spec(&lock->paths[i]) && !is_replicas(&lock->paths[i]);
+    return names && (lock->denies & OP_UPDATE);
+}
+
+void check_scale_of_custom(struct checking *checking, const struct lock *lock) {
+    if (!misses_scale(lock)) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < part.scope.target_count; j++) {
+            const struct resource *resource = part.scope.targets[j].resource;
+            if (!resource || resource->declared.file == SPAN_NOWHERE || part.scope.targets[j].subresource ||
+                !text_has_word(resource->subresources, "scale") || check_holds_scale(checking, lock, &part, resource))
+                continue;
+            diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
+                        "lock '%s' does not see requests for %s/scale, which may write another field than "
+                        "spec.replicas",
+                        lock->name, resource->plural);
+            diag_help(checking->diags,
+                      "deny scale as well, in a lock of its own; or if its definition names spec.replicas: allow %s",
+                      diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+            return;
+        }
+    }
+}
+
+// ---- the status, which another request writes ----
+
+// Built-in resources whose status others go by.
+static const struct {
+    const char *group, *plural, *says;
+} statuses[] = {
+    {"", "nodes", "addresses, conditions and capacity"},
+    {"", "pods", "addresses and readiness"},
+    {"", "resourcequotas", "what is used"},
+    {"", "services", "the addresses of load balancers"},
+    {"apiextensions.k8s.io", "customresourcedefinitions", "accepted names and stored versions"},
+    {"apiregistration.k8s.io", "apiservices", "whether it is available"},
+    {"certificates.k8s.io", "certificatesigningrequests", "the certificate"},
+    {"networking.k8s.io", "ingresses", "the addresses of load balancers"},
+    {"policy", "poddisruptionbudgets", "how many pods may be evicted"},
+    {"resource.k8s.io", "resourceclaims", "the devices that are allocated"},
+    {"storage.k8s.io", "volumeattachments", "whether it is attached"},
+};
+
+static const char *what_status_says(const struct resource *resource) {
+    for (size_t i = 0; resource && i < sizeof statuses / sizeof *statuses; i++)
+        if (strcmp(statuses[i].group, resource->group) == 0 && strcmp(statuses[i].plural, resource->plural) == 0)
+            return statuses[i].says;
+    return NULL;
+}
+
+// A lock on changes of the whole of such an object, where the status can be written all the same.
+void check_status(struct checking *checking, const struct lock *lock) {
+    if (lock->scope.subresource || !(lock->denies & OP_UPDATE) || lock->path_count) return;
+    for (size_t i = 0; i < check_part_count(lock); i++) {
+        const struct lock_object part = check_part(lock, i);
+        for (size_t j = 0; j < part.scope.target_count; j++) {
+            const struct resource *resource = part.scope.targets[j].resource;
+            const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
+            if (!says || check_holds_status(checking, lock, &part, resource)) continue;
+            diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
+                        "lock '%s' leaves the status of %s to whoever may write it: %s", lock->name, resource->plural,
+                        says);
+            diag_help(checking->diags,
+                      "name %s/status among the resources as well, with 'exempt controllers', or accept it: allow %s",
+                      catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->code);
+            return;
+        }
+    }
+}
