@@ -112,7 +112,13 @@ build/klockc: $(PROGRAM)
 # Answers what tests/e2e/differential asks.
 build/oracle: $(OUT)/tests/differential/oracle
 	ln -sf $(BUILD)/tests/differential/oracle $@
-$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(LIBRARY)
+AGREEMENT := $(OUT)/tests/differential/agreement.o
+$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(AGREEMENT) $(LIBRARY)
+	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
+
+# Judges the emitted objects of files as an API server would.
+JUDGE := $(OUT)/tests/differential/judge
+$(JUDGE): $(OUT)/tests/differential/judge.o $(AGREEMENT) $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Answers what tests/fuzz/cel_oracle asks.
@@ -180,7 +186,7 @@ COLLIDING := $(OUT)/tests/cli/klockc-colliding
 $(COLLIDING): $(OUT)/tests/cli/colliding_names.o $(CLI_OBJECTS) $(LIBRARY)
 	$(LINK) $(foreach name,names_part names_identifier names_of_grant lower_id,-Wl,--wrap=$(name)) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
-unit-tests: $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING)
+unit-tests: $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING) $(JUDGE)
 unit: $(UNIT_TESTS)
 	@BUILD=$(BUILD) tests/run unit
 
@@ -192,7 +198,7 @@ differential: build/oracle
 
 sanitize:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING))
+	@$(MAKE) --no-print-directory BUILD=asan $(patsubst $(OUT)/%,build/asan/%,$(LIBRARY) $(PROGRAM) $(UNIT_TESTS) $(FAILING) $(SYNTAX) $(UNIQUE) $(COLLIDING) $(JUDGE))
 	@BUILD=asan tests/run unit golden rows cli docs
 
 fuzz:

@@ -1,7 +1,10 @@
-// Answers for the differential test, over the library's public interface. Every line of standard input is
-// {"policy": TEXT, "requests": [REQUEST, …]}, with requests as klock_test_cases prints them; every line of standard
-// output is
-// {"status": "ok|errors|input|memory", "diagnostics": TEXT, "manifest": YAML, "json": JSON, "decisions": […]}.
+// Answers for the differential test. Every line of standard input is
+// {"policy": TEXT, "requests": [REQUEST, …], "manifest": BOOL}, with requests as klock_test_cases prints them; every
+// line of standard output is
+// {"status": "ok|errors|input|memory", "diagnostics": TEXT, "decisions": […], "judged": […]},
+// where every request is decided by the policy, and judged as an API server would with the objects that are emitted:
+// {"problem": TEXT if the two differ, and the server's answer}. With "manifest", decisions are over the library's
+// public interface, and there are "manifest": YAML and "json": JSON as well.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +14,10 @@
 #include "base/text.h"
 #include "data/json.h"
 #include "data/value.h"
+#include "decide/cases.h"
+#include "driver.h"
 #include "klock/klock.h"
+#include "tests/differential/agreement.h"
 
 static const char *const status_names[] = {[KLOCK_OK] = "ok",
                                            [KLOCK_ERRORS] = "errors",
@@ -23,8 +29,8 @@ static void set_text(struct arena *arena, struct value *map, const char *key, co
     value_set_string(arena, map, key, text ? arena_copy(arena, text, strlen(text)) : "");
 }
 
-static void judge(struct arena *arena, struct klock_compiler *compiler, const struct value *question,
-                  struct value *answer) {
+static void decide_all(struct arena *arena, struct klock_compiler *compiler, const struct value *question,
+                       struct value *answer) {
     struct text requests;
     text_init(&requests, arena);
     const struct value *list = value_get(question, "requests");
@@ -39,14 +45,7 @@ static void judge(struct arena *arena, struct klock_compiler *compiler, const st
         set_text(arena, answer, "error", error ? error : "memory ran out");
 }
 
-static struct value *answer_to(struct arena *arena, const char *line, size_t len) {
-    struct value *answer = value_map(arena);
-    const char *error = NULL;
-    const struct value *question = json_read(arena, line, len, &error);
-    if (!question) {
-        set_text(arena, answer, "error", error);
-        return answer;
-    }
+static void ask_library(struct arena *arena, const struct value *question, struct value *answer) {
     const char *policy = value_get_string(question, "policy");
     struct klock_compiler *compiler = klock_new(NULL);
     enum klock_status status = KLOCK_MEMORY;
@@ -60,9 +59,71 @@ static struct value *answer_to(struct arena *arena, const char *line, size_t len
     if (status == KLOCK_OK) {
         set_text(arena, answer, "manifest", klock_output_text(compiler, "yaml"));
         set_text(arena, answer, "json", klock_output_text(compiler, "json"));
-        judge(arena, compiler, question, answer);
+        decide_all(arena, compiler, question, answer);
     }
     klock_free(compiler);
+}
+
+static struct value *judge_one(struct arena *arena, const struct admission *admission, const struct policies *policies,
+                               const struct value *json, struct value *decisions, const char **ret_error) {
+    struct request request;
+    struct decision decision;
+    struct admission_answer given;
+    if (!cases_read_request(arena, json, &request, ret_error)) return NULL;
+    decide(arena, policies, &request, &decision);
+    const char *problem = agreement_problem(arena, admission, &request, &decision, &given);
+    struct value *judged = agreement_answer_json(arena, &given);
+    if (problem) value_set_string(arena, judged, "problem", problem);
+    value_append(arena, decisions, cases_decision_json(arena, &decision));
+    return judged;
+}
+
+static void judge_all(struct arena *arena, const struct compilation *compilation, const struct value *question,
+                      struct value *answer) {
+    const struct value *requests = value_get(question, "requests");
+    struct value *judged = value_list(arena), *decisions = value_list(arena);
+    const char *error = NULL;
+    const struct admission *admission = agreement_read(arena, compilation, &error);
+    if (!admission) {
+        value_set_string(arena, answer, "refused", error);
+        return;
+    }
+    for (size_t i = 0; requests && i < requests->count; i++) {
+        struct value *one =
+            judge_one(arena, admission, &compilation->policies, requests->as.items[i], decisions, &error);
+        if (!one) {
+            value_set_string(arena, answer, "error", error);
+            return;
+        }
+        value_append(arena, judged, one);
+    }
+    value_set(arena, answer, "judged", judged);
+    if (!value_get(answer, "decisions")) value_set(arena, answer, "decisions", decisions);
+}
+
+// The objects are judged as they are before they become text of the library.
+static void judge(struct arena *arena, const struct value *question, struct value *answer) {
+    const char *policy = value_get_string(question, "policy");
+    struct compilation compilation;
+    driver_init(&compilation, arena, NULL);
+    load_add_buffer(&compilation.loader, "policy.klock", policy, strlen(policy));
+    driver_compile(&compilation);
+    if (!value_get(answer, "status"))
+        value_set_string(arena, answer, "status", compilation.diags.errors ? "errors" : "ok");
+    if (!compilation.diags.errors) judge_all(arena, &compilation, question, answer);
+}
+
+static struct value *answer_to(struct arena *arena, const char *line, size_t len) {
+    struct value *answer = value_map(arena);
+    const char *error = NULL;
+    const struct value *question = json_read(arena, line, len, &error);
+    if (!question) {
+        set_text(arena, answer, "error", error);
+        return answer;
+    }
+    const struct value *manifest = value_get(question, "manifest");
+    if (manifest && manifest->kind == VALUE_BOOL && manifest->as.boolean) ask_library(arena, question, answer);
+    judge(arena, question, answer);
     return answer;
 }
 

@@ -98,7 +98,7 @@ func TestQuantities(t *testing.T) {
 		wants = append(wants, want)
 		requests = append(requests, quantityRequest(a, b))
 	}
-	answer, err := o.Ask(policy, requests)
+	answer, err := o.Ask(policy, requests, true)
 	if err != nil {
 		t.Fatal(err)
 	}

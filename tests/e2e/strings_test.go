@@ -276,7 +276,7 @@ func TestStrings(t *testing.T) {
 	texts = append(texts, "ns/name", "kube.system", "a-b", strings.Repeat("x", 63), strings.Repeat("é", 300))
 
 	compile := func(p *place, text string) (*differential.Answer, *output, error) {
-		answer, err := asked.Ask(fmt.Sprintf(p.policy, differential.Quote(text)), nil)
+		answer, err := asked.Ask(fmt.Sprintf(p.policy, differential.Quote(text)), nil, true)
 		if err != nil || answer.Status != "ok" {
 			return answer, nil, err
 		}
@@ -388,7 +388,7 @@ func TestNearNames(t *testing.T) {
 	long := strings.Repeat("x", 252)
 	owners := map[string]string{}
 	for _, policy := range append(slices.Clone(nearPolicies), long+"y", long+"z") {
-		answer, err := asked.Ask(nearFile(policy), nil)
+		answer, err := asked.Ask(nearFile(policy), nil, true)
 		if err != nil || answer.Status != "ok" {
 			t.Fatalf("%s: %v %+v", policy, err, answer)
 		}

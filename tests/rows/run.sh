@@ -1,6 +1,6 @@
 #!/bin/sh
 # The acceptance rows offline: each file's tests by `klockc test`, and what its comments expect (README.md here).
-# One result for each row.
+# One result for each row, and one for the emitted objects of all of them.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
@@ -73,4 +73,11 @@ for row in $(awk '{ print $1 }' "$work/table" | uniq); do
 	done <"$work/files"
 	if [ -s "$work/wrong" ]; then fail "$row" "$(cat "$work/wrong")"; else pass; fi
 done
+
+# What is emitted answers every case as the test expects and as the policy means.
+if "$OUT/tests/differential/judge" tests/rows/*.klock examples/*.klock tests/e2e/testdata/*.klock >"$work/judged"; then
+	pass
+else
+	fail "the emitted objects, judged" "$(cat "$work/judged")"
+fi
 finish

@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,9 +11,42 @@ import (
 	"klock.dev/e2e/evaluator"
 )
 
+// recordedFailure is the annotation of refusals that only go to the audit log.
+const recordedFailure = "validation.policy.admission.k8s.io/validation_failure"
+
 var brokenBy = regexp.MustCompile(`(?s)^lock (.*?) broken by ?(.*)$`)
 
 var lockNamed = regexp.MustCompile(`\((?:lock|actor) (\S+) of policy p; `)
+
+// compareJudges tells what is different between the verdict of the compiler's own admission and the evaluator's.
+func compareJudges(j *Judged, v *evaluator.Verdict) string {
+	var problems []string
+	report := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if j.Verdict != v.Verdict {
+		report("judge: %s, API server: %s", j.Verdict, v.Verdict)
+	}
+	if len(j.Errors) != len(v.Errors) {
+		report("errors of the judge: %q, of the API server: %q", j.Errors, v.Errors)
+	}
+	// The texts of errors are CEL's own.
+	if len(v.Errors) == 0 {
+		if !slices.Equal(j.Messages, v.Messages) {
+			report("messages of the judge: %q, of the API server: %q", j.Messages, v.Messages)
+		}
+		if !slices.EqualFunc(j.Warnings, v.Warnings, func(text, warning string) bool { return strings.HasSuffix(warning, ": "+text) }) {
+			report("warnings of the judge: %q, of the API server: %q", j.Warnings, v.Warnings)
+		}
+	}
+	audit := maps.Clone(v.Audit)
+	if _, recorded := audit[recordedFailure]; recorded != (len(j.Audited) > 0) {
+		report("a refusal is recorded: judge %t, API server %t", len(j.Audited) > 0, recorded)
+	}
+	delete(audit, recordedFailure)
+	if !maps.Equal(j.Annotations, audit) {
+		report("annotations of the judge: %q, of the API server: %q", j.Annotations, audit)
+	}
+	return strings.Join(problems, "; ")
+}
 
 // compare tells what is different between klockc's decision and the evaluator's verdict, or nothing.
 func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) string {
@@ -48,7 +82,7 @@ func compare(p *Policy, r *cases.Request, d *Decision, v *evaluator.Verdict) str
 	var broken []string
 	recorded := false
 	for key, value := range v.Audit {
-		if key == "validation.policy.admission.k8s.io/validation_failure" {
+		if key == recordedFailure {
 			recorded = true
 			continue
 		}

@@ -25,7 +25,23 @@ type Answer struct {
 	Manifest    string     `json:"manifest"`
 	JSON        string     `json:"json"`
 	Decisions   []Decision `json:"decisions"`
-	Error       string     `json:"error"`
+	// Judged are the answers of the compiler's own admission, which reads the emitted objects.
+	Judged []Judged `json:"judged"`
+	// Refused says why it does not take the objects.
+	Refused string `json:"refused"`
+	Error   string `json:"error"`
+}
+
+// Judged is what the compiler's own admission answers to a request.
+type Judged struct {
+	// Problem says where that differs from the decision.
+	Problem     string            `json:"problem"`
+	Verdict     string            `json:"verdict"`
+	Messages    []string          `json:"messages"`
+	Warnings    []string          `json:"warnings"`
+	Audited     []string          `json:"audited"`
+	Annotations map[string]string `json:"annotations"`
+	Errors      []string          `json:"errors"`
 }
 
 // Decision is klockc's answer to a request.
@@ -52,8 +68,8 @@ func Start(path string) (*Oracle, error) {
 	return o, o.command.Start()
 }
 
-// Ask compiles a policy and decides requests.
-func (o *Oracle) Ask(policy string, requests []*cases.Request) (*Answer, error) {
+// Ask compiles a policy, and decides and judges requests. The manifest is for another judge.
+func (o *Oracle) Ask(policy string, requests []*cases.Request, manifest bool) (*Answer, error) {
 	var b strings.Builder
 	b.WriteString(`{"policy":`)
 	encode(&b, policy)
@@ -64,7 +80,7 @@ func (o *Oracle) Ask(policy string, requests []*cases.Request) (*Answer, error) 
 		}
 		EncodeRequest(&b, r)
 	}
-	b.WriteString("]}\n")
+	fmt.Fprintf(&b, "],\"manifest\":%t}\n", manifest)
 	if _, err := io.WriteString(o.in, b.String()); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.command.Path, err)
 	}

@@ -18,6 +18,7 @@ type Options struct {
 	Seed      uint64
 	First     uint64 // number of the first policy
 	Decisions int    // at least; negative: without end
+	Every     uint64 // policy of which number is asked of the API server's evaluator as well; 0: none
 	Workers   int
 	Requests  int // for each policy, about
 	Stop      int // after so many disagreements
@@ -27,7 +28,7 @@ type Options struct {
 
 // Totals are counts over all workers.
 type Totals struct {
-	Decisions, Denied, Warned, Policies, Refused, Locks, Failed, Glass, Disagreements atomic.Int64
+	Decisions, Evaluated, Denied, Warned, Policies, Refused, Locks, Failed, Glass, Disagreements atomic.Int64
 
 	mutex sync.Mutex
 	sorts map[string]*Count
@@ -67,7 +68,8 @@ type Disagreement struct {
 	Request *cases.Request // nil when the manifest as a whole is no good
 	Problem string
 	Answer  Decision
-	Verdict *evaluator.Verdict
+	Judged  Judged
+	Verdict *evaluator.Verdict // nil where the API server's evaluator is not asked
 }
 
 func (d *Disagreement) String() string {
@@ -76,7 +78,10 @@ func (d *Disagreement) String() string {
 	if d.Request != nil {
 		b.WriteString("\nrequest: ")
 		EncodeRequest(&b, d.Request)
-		fmt.Fprintf(&b, "\nklockc: %+v\nAPI server: %+v\n", d.Answer, *d.Verdict)
+		fmt.Fprintf(&b, "\nklockc: %+v\njudge: %+v\n", d.Answer, d.Judged)
+		if d.Verdict != nil {
+			fmt.Fprintf(&b, "API server: %+v\n", *d.Verdict)
+		}
 	}
 	return b.String()
 }
@@ -135,7 +140,8 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		request, sort := newRequest(r, w, policy)
 		requests, sorts = append(requests, request), append(sorts, sort)
 	}
-	answer, err := oracle.Ask(policy.String(), requests)
+	evaluated := o.Every > 0 && number%o.Every == 0
+	answer, err := oracle.Ask(policy.String(), requests, evaluated)
 	if err != nil {
 		return nil, err
 	}
@@ -150,18 +156,26 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		}
 		return nil, nil
 	}
-	if len(answer.Decisions) != len(requests) {
-		return nil, fmt.Errorf("policy %d: %d requests, %d decisions", number, len(requests), len(answer.Decisions))
+	var judge *evaluator.Evaluator
+	problem := refusedBy(answer)
+	if evaluated && problem == "" {
+		if judge, err = evaluator.New([]byte(answer.Manifest)); err != nil {
+			problem = fmt.Sprintf("the manifest is refused: %v", err)
+		}
 	}
-	judge, err := evaluator.New([]byte(answer.Manifest))
-	if err != nil {
-		d := &Disagreement{Number: number, Policy: policy, Problem: fmt.Sprintf("the manifest is refused: %v", err)}
-		return shrink(oracle, d), nil
+	if problem != "" {
+		return shrink(oracle, &Disagreement{Number: number, Policy: policy, Problem: problem}, evaluated), nil
+	}
+	if len(answer.Decisions) != len(requests) || len(answer.Judged) != len(requests) {
+		return nil, fmt.Errorf("policy %d: %d requests, %d decisions, %d judged", number, len(requests), len(answer.Decisions), len(answer.Judged))
 	}
 	for i, request := range requests {
-		verdict, err := judge.Judge(request)
-		if err != nil {
+		d := &Disagreement{Number: number, Policy: policy, Request: request}
+		if err := d.compare(answer, i, judge); err != nil {
 			return nil, fmt.Errorf("policy %d: %w\n%s", number, err, policy)
+		}
+		if judge != nil {
+			totals.Evaluated.Add(1)
 		}
 		decision := &answer.Decisions[i]
 		totals.Decisions.Add(1)
@@ -174,51 +188,72 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		case cases.Warned:
 			totals.Warned.Add(1)
 		}
-		if problem := compare(policy, request, decision, verdict); problem != "" {
-			return shrink(oracle, &Disagreement{Number: number, Policy: policy, Request: request, Problem: problem, Answer: *decision, Verdict: verdict}), nil
+		if d.Problem != "" {
+			return shrink(oracle, d, evaluated), nil
 		}
 	}
 	return nil, nil
+}
+
+func refusedBy(answer *Answer) string {
+	if answer.Refused == "" {
+		return ""
+	}
+	return "the judge refuses the objects: " + answer.Refused
+}
+
+// compare notes what the judges say of a request of an answer; without an evaluator only the compiler's own is asked.
+func (d *Disagreement) compare(answer *Answer, i int, judge *evaluator.Evaluator) error {
+	d.Answer, d.Judged, d.Problem = answer.Decisions[i], answer.Judged[i], answer.Judged[i].Problem
+	if judge == nil {
+		return nil
+	}
+	verdict, err := judge.Judge(d.Request)
+	if err != nil {
+		return err
+	}
+	d.Verdict = verdict
+	var problems []string
+	for _, problem := range []string{d.Problem, compare(d.Policy, d.Request, &d.Answer, verdict), compareJudges(&d.Judged, verdict)} {
+		if problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	d.Problem = strings.Join(problems, "; ")
+	return nil
 }
 
 // Refused is told of policies that klockc finds errors in.
 var Refused func(number uint64, policy, diagnostics string)
 
 // again judges a smaller disagreement; false when there is none any more.
-func again(oracle *Oracle, d *Disagreement) bool {
+func again(oracle *Oracle, d *Disagreement, evaluated bool) bool {
 	var requests []*cases.Request
 	if d.Request != nil {
 		requests = append(requests, d.Request)
 	}
-	answer, err := oracle.Ask(d.Policy.String(), requests)
+	answer, err := oracle.Ask(d.Policy.String(), requests, evaluated)
 	if err != nil || answer.Status != "ok" {
 		return false
 	}
-	judge, err := evaluator.New([]byte(answer.Manifest))
-	if d.Request == nil {
-		if err != nil {
-			d.Problem = fmt.Sprintf("the manifest is refused: %v", err)
+	var judge *evaluator.Evaluator
+	refused := refusedBy(answer)
+	if evaluated && refused == "" {
+		if judge, err = evaluator.New([]byte(answer.Manifest)); err != nil {
+			refused = fmt.Sprintf("the manifest is refused: %v", err)
 		}
-		return err != nil
 	}
-	if err != nil {
-		return false
+	if d.Request == nil || refused != "" {
+		d.Problem = refused
+		return d.Request == nil && refused != ""
 	}
-	verdict, err := judge.Judge(d.Request)
-	if err != nil {
-		return false
-	}
-	problem := compare(d.Policy, d.Request, &answer.Decisions[0], verdict)
-	if problem != "" {
-		d.Problem, d.Answer, d.Verdict = problem, answer.Decisions[0], verdict
-	}
-	return problem != ""
+	return d.compare(answer, 0, judge) == nil && d.Problem != ""
 }
 
 // shrink drops blocks, clauses and parts of objects as long as the disagreement stays.
-func shrink(oracle *Oracle, d *Disagreement) *Disagreement {
+func shrink(oracle *Oracle, d *Disagreement, evaluated bool) *Disagreement {
 	try := func(smaller Disagreement) bool {
-		if !again(oracle, &smaller) {
+		if !again(oracle, &smaller, evaluated) {
 			return false
 		}
 		*d = smaller

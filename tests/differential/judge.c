@@ -1,0 +1,104 @@
+// Compiles each file, reads the emitted objects back and asks an API server's admission about every case of its tests:
+// the answer must be what the test expects, and what decide says. Prints what is different, and how much was judged.
+//
+//   judge FILE...
+//
+// Options stand in the file's comments: "# expect-options: --kubernetes 1.33". Files of errors are passed over.
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "data/value.h"
+#include "decide/cases.h"
+#include "driver.h"
+#include "tests/differential/agreement.h"
+
+struct totals {
+    size_t files, cases, denied, problems;
+};
+
+static char *read_file(struct arena *arena, const char *path, size_t *ret_len) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return NULL;
+    char *bytes = NULL;
+    size_t len = 0;
+    for (int c; (c = getc(file)) != EOF;) ARENA_PUSH(arena, bytes, len, (char)c);
+    fclose(file);
+    *ret_len = len;
+    ARENA_PUSH(arena, bytes, len, '\0');
+    return bytes;
+}
+
+static struct klock_options options_of(const char *text) {
+    struct klock_options options = {0};
+    const char *line = strstr(text, "# expect-options: ");
+    if (!line) return options;
+    const size_t len = strcspn(line, "\n");
+    const char *minor = strstr(line, "--kubernetes 1."), *is_static = strstr(line, "--target static");
+    if (minor && minor < line + len) options.kubernetes_minor = (unsigned)strtoul(minor + 15, NULL, 10);
+    if (is_static && is_static < line + len) options.target = KLOCK_TARGET_STATIC;
+    return options;
+}
+
+static void complain(struct totals *totals, const char *path, const char *what, const char *problem) {
+    printf("%s: %s: %s\n", path, what, problem);
+    totals->problems++;
+}
+
+static void judge_case(struct arena *arena, struct totals *totals, const char *path, const struct admission *admission,
+                       const struct judged_case *judged) {
+    struct admission_answer answer;
+    const char *problem = agreement_problem(arena, admission, &judged->one->request, &judged->decision, &answer);
+    const char *what = arena_printf(arena, "\"%s\" step %zu", judged->test->title, judged->one->step);
+    if (problem) complain(totals, path, what, problem);
+    if (answer.verdict != judged->one->expected) complain(totals, path, what, "the test expects another answer");
+    totals->cases++;
+    totals->denied += answer.verdict == VERDICT_DENIED;
+}
+
+static void judge(struct arena *arena, struct totals *totals, const char *path) {
+    size_t len = 0;
+    const char *text = read_file(arena, path, &len);
+    if (!text) {
+        complain(totals, path, "the file", "cannot be read");
+        return;
+    }
+    if (strstr(text, "# expect-error: ")) return;
+    const struct klock_options options = options_of(text);
+    struct compilation compilation;
+    driver_init(&compilation, arena, &options);
+    load_add_file(&compilation.loader, path);
+    driver_compile(&compilation);
+    if (compilation.diags.errors) {
+        complain(totals, path, "the policy", "has errors");
+        return;
+    }
+    const char *error = NULL;
+    const struct admission *admission = agreement_read(arena, &compilation, &error);
+    if (!admission) {
+        complain(totals, path, "the API server refuses", error);
+        return;
+    }
+    struct judged_case *cases = NULL;
+    size_t count = 0;
+    cases_judge(arena, &compilation.policies, &cases, &count);
+    for (size_t i = 0; i < count; i++) judge_case(arena, totals, path, admission, &cases[i]);
+    totals->files++;
+}
+
+int main(int argc, char **argv) {
+    struct totals totals = {0};
+    for (int i = 1; i < argc; i++) {
+        struct arena arena;
+        jmp_buf exhausted;
+        arena_init(&arena, &exhausted);
+        if (setjmp(exhausted)) return EXIT_FAILURE;
+        judge(&arena, &totals, argv[i]);
+        arena_release(&arena);
+    }
+    printf("%zu files, %zu cases, %zu of them denied, %zu disagreements\n", totals.files, totals.cases, totals.denied,
+           totals.problems);
+    return totals.problems || !totals.denied ? EXIT_FAILURE : EXIT_SUCCESS;
+}
