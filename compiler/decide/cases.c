@@ -263,14 +263,19 @@ static void read_request(struct reader *reader, const struct value *json, struct
     ret_request->grants = read_strings(reader, json, "grants", &ret_request->grant_count);
 }
 
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error) {
+    struct reader reader = {.arena = arena};
+    read_request(&reader, json, ret_request);
+    *ret_error = reader.error;
+    return !reader.error;
+}
+
 static struct value *decide_one(struct arena *arena, const struct policies *policies, const struct value *json,
                                 const char **ret_error) {
-    struct reader reader = {.arena = arena};
     struct request request;
     struct decision decision;
-    read_request(&reader, json, &request);
-    *ret_error = reader.error;
-    if (reader.error) return NULL;
+    if (!cases_read_request(arena, json, &request, ret_error)) return NULL;
     decide(arena, policies, &request, &decision);
     return cases_decision_json(arena, &decision);
 }

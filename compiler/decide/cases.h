@@ -27,6 +27,10 @@ const char *cases_actual(struct arena *arena, const struct decision *decision);
 struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
                             size_t count);
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision);
+// Reads a request as cases_to_json writes it. False, and the reason, when it lacks a key, or has one that is not known
+// or not of its type.
+bool cases_read_request(struct arena *arena, const struct value *json, struct request *ret_request,
+                        const char **ret_error);
 // Judges one request, or each of a list of them, as cases_to_json writes them: gives the list of decisions. NULL, and
 // the reason, when one of them lacks a key, or has one that is not known or not of its type.
 struct value *cases_decide(struct arena *arena, const struct policies *policies, const struct value *requests,

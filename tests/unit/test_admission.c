@@ -44,11 +44,34 @@ static const struct admission *read_all(struct fixture *fixture, const struct va
     return admission;
 }
 
+static void override(struct fixture *fixture, struct value *map, const struct value *with) {
+    for (size_t i = 0; with && i < with->count; i++) {
+        struct value *present = value_get(map, with->as.entries[i].key);
+        if (present && present->kind == VALUE_MAP && strcmp(with->as.entries[i].key, "user") == 0)
+            override(fixture, present, with->as.entries[i].value);
+        else
+            value_set(&fixture->arena, map, with->as.entries[i].key, with->as.entries[i].value);
+    }
+}
+
+// What a row does not say of its request.
+static const struct value *completed(struct fixture *fixture, const char *request) {
+    struct value *whole =
+        value_copy(&fixture->arena,
+                   read_yaml(fixture, "{subresource: '', namespace: '', name: '', user: {username: mary, uid: '', "
+                                      "groups: [], extra: {}}, grants: [], object: null, oldObject: null, "
+                                      "namespaceObject: null, deleteCollection: false}"));
+    override(fixture, whole, read_yaml(fixture, request));
+    return whole;
+}
+
 static struct admission_answer ask(struct fixture *fixture, const struct admission *admission, const char *request) {
     struct request read;
     struct admission_answer answer;
     const char *error = NULL;
-    assert_true(cases_read_request(&fixture->arena, read_yaml(fixture, request), &read, &error));
+    const bool is_request = cases_read_request(&fixture->arena, completed(fixture, request), &read, &error);
+    if (!is_request) print_message("%s\n", error);
+    assert_true(is_request);
     admission_review(&fixture->arena, admission, &(struct admission_question){.request = &read}, &answer);
     return answer;
 }
