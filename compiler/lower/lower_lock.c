@@ -376,7 +376,7 @@ static const struct word *asked_guard(const struct ast_item *item) {
 
 // What of a lock can share one formula: its objects in namespaces, or those that are cluster-scoped, or one subresource
 // of either. Nothing moves between them.
-struct piece {
+struct share {
     const struct object_meaning **parts;
     size_t count;
     bool cluster;
@@ -403,24 +403,24 @@ static const struct object_meaning *of_subresource(struct arena *arena, const st
     return own;
 }
 
-static void add_to_pieces(struct arena *arena, struct piece **pieces, size_t *count,
+static void add_to_shares(struct arena *arena, struct share **shares, size_t *count,
                           const struct object_meaning *part) {
     for (size_t i = 0; i < part->scope.target_count; i++) {
         const char *subresource = part->scope.targets[i].subresource;
         bool first = true;
         for (size_t j = 0; j < i && first; j++) first = !is_same(part->scope.targets[j].subresource, subresource);
         if (!first) continue;
-        struct piece *piece = NULL;
+        struct share *share = NULL;
         const bool cluster = part->scope.where == IN_CLUSTER;
-        for (size_t j = 0; j < *count && !piece; j++)
-            if ((*pieces)[j].cluster == cluster && is_same((*pieces)[j].subresource, subresource))
-                piece = &(*pieces)[j];
-        if (!piece) {
-            const struct piece added = {.cluster = cluster, .subresource = subresource};
-            ARENA_PUSH(arena, *pieces, *count, added);
-            piece = &(*pieces)[*count - 1];
+        for (size_t j = 0; j < *count && !share; j++)
+            if ((*shares)[j].cluster == cluster && is_same((*shares)[j].subresource, subresource))
+                share = &(*shares)[j];
+        if (!share) {
+            const struct share added = {.cluster = cluster, .subresource = subresource};
+            ARENA_PUSH(arena, *shares, *count, added);
+            share = &(*shares)[*count - 1];
         }
-        ARENA_PUSH(arena, piece->parts, piece->count, of_subresource(arena, part, subresource));
+        ARENA_PUSH(arena, share->parts, share->count, of_subresource(arena, part, subresource));
     }
 }
 
@@ -459,22 +459,22 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     return whole;
 }
 
-static struct lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct piece *piece,
+static struct lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct share *share,
                              struct formula *narrowing, const struct lock *common) {
     struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
     *lock = *common;
-    lock->denies = piece->denies;
-    lock->acts = piece->acts;
-    for (size_t i = 0; i < piece->count; i++) lock->implied |= piece->parts[i]->scope.targets[0].implied;
+    lock->denies = share->denies;
+    lock->acts = share->acts;
+    for (size_t i = 0; i < share->count; i++) lock->implied |= share->parts[i]->scope.targets[0].implied;
     // A subresource may be called what a guard is called.
     lock->id =
         lower_id(lowering->arena, lock->name,
-                 piece->subresource ? arena_printf(lowering->arena, "subresource %s", piece->subresource) : NULL);
-    if (piece->count == 1) {
-        lock->scope = piece->parts[0]->scope;
-        lock->selects = piece->parts[0]->selects;
+                 share->subresource ? arena_printf(lowering->arena, "subresource %s", share->subresource) : NULL);
+    if (share->count == 1) {
+        lock->scope = share->parts[0]->scope;
+        lock->selects = share->parts[0]->selects;
     } else {
-        join_objects(lowering, piece->parts, piece->count, item->as.block.objects.items[0].span, lock);
+        join_objects(lowering, share->parts, share->count, item->as.block.objects.items[0].span, lock);
     }
     if (narrowing) lock->selects = formula_and(lowering->arena, lock->selects, narrowing);
     for (size_t i = 0; i < lock->part_count && narrowing; i++)
@@ -536,10 +536,10 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 }
 
 // `require` reads the new object, and some subresources have none.
-static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct piece *piece) {
-    if (!piece->subresource || !kube_act_of(piece->subresource)) return;
+static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct share *share) {
+    if (!share->subresource || !kube_act_of(share->subresource)) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
-                "requests for '%s' carry nothing that could be required", piece->subresource);
+                "requests for '%s' carry nothing that could be required", share->subresource);
     diag_help(lowering->diags, "require it of the objects, in a lock on them");
 }
 
@@ -595,99 +595,160 @@ static struct formula *freeze(struct formula *expr) {
     return expr;
 }
 
+// ---- the clauses of a lock, in four groups: which objects, what is denied of them, under which condition, for whom
+// ----
+
+// A lock on its way: what its clauses say so far.
+struct draft {
+    struct lowering *lowering;
+    struct unit *unit;
+    const struct ast_item *item;
+    struct object_meaning *own;            // of the object clauses in the lock itself
+    const struct object_meaning **objects; // those behind `on`, or the lock's own
+    size_t object_count;
+    struct share *shares;
+    size_t share_count;
+    struct lock common; // what all of its locks have
+};
+
+static const struct ast_clause *clause_of(const struct draft *draft, enum ast_clause_kind kind) {
+    return lower_find_clause(draft->item, kind);
+}
+
+static void read_objects(struct draft *draft) {
+    struct arena *arena = draft->lowering->arena;
+    const struct ast_item *item = draft->item;
+    struct object_meaning *own = draft->own = ARENA_NEW(arena, struct object_meaning);
+    lower_object_clauses(draft->lowering, draft->unit, item, own);
+    for (size_t i = 0; i < item->as.block.objects.count; i++) {
+        const struct object_meaning *object =
+            lower_object(draft->lowering, draft->unit, item->as.block.objects.items[i]);
+        if (object && !object->failed) ARENA_PUSH(arena, draft->objects, draft->object_count, object);
+    }
+    if (item->as.block.objects.count || own->failed) return;
+    if (own->has_scope) {
+        ARENA_PUSH(arena, draft->objects, draft->object_count, (const struct object_meaning *)own);
+        return;
+    }
+    diag_report(draft->lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' says no resources",
+                item->name.text);
+    diag_help(draft->lowering->diags, "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT",
+              item->name.text);
+}
+
+static void read_denied(struct draft *draft) {
+    struct lowering *lowering = draft->lowering;
+    const struct ast_clause *deny = clause_of(draft, AST_CLAUSE_DENY);
+    if (!deny && !clause_of(draft, AST_CLAUSE_REQUIRE)) {
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, draft->item->name.span, "lock '%s' denies nothing",
+                    draft->item->name.text);
+        diag_help(lowering->diags, "add a clause such as: deny update, delete; or: require EXPR");
+    }
+    for (size_t i = 0; i < draft->object_count; i++)
+        add_to_shares(lowering->arena, &draft->shares, &draft->share_count,
+                      with_status(lowering->arena, draft->item, draft->objects[i]));
+    if (deny) lower_check_operations(lowering, deny);
+    for (size_t i = 0; deny && i < draft->share_count; i++) {
+        struct share *share = &draft->shares[i];
+        struct lock denied = {0};
+        for (size_t j = 0; j < share->count; j++) lower_deny(lowering, deny, &share->parts[j]->scope, &denied);
+        share->denies = denied.denies;
+        share->acts = denied.acts;
+        // To make an object is to put it under the lock.
+        if (!share->subresource && has_word(clause_of(draft, AST_CLAUSE_GUARD), "label-in")) share->denies |= OP_CREATE;
+        draft->common.denies |= denied.denies;
+        draft->common.acts |= denied.acts;
+    }
+}
+
+static void read_condition(struct draft *draft) {
+    struct arena *arena = draft->lowering->arena;
+    const struct expr_context context = {.unit = draft->unit}, requirement = {.unit = draft->unit, .requires = true};
+    const struct ast_clause *require = clause_of(draft, AST_CLAUSE_REQUIRE), *when = clause_of(draft, AST_CLAUSE_WHEN),
+                            *unless = clause_of(draft, AST_CLAUSE_UNLESS);
+    struct lock *lock = &draft->common;
+    for (size_t i = 0; require && i < draft->share_count; i++)
+        check_require(draft->lowering, require, &draft->shares[i]);
+    if (require) {
+        lock->requires = lower_expr(draft->lowering, &requirement, require->expr);
+        lock->ratchets = true;
+        prepare_requirement(arena, lock->requires);
+    }
+    lock->condition = formula_new(arena, FORMULA_TRUE);
+    if (when) lock->condition = formula_and(arena, lock->condition, lower_expr(draft->lowering, &context, when->expr));
+    if (unless) {
+        struct formula *unlocks = freeze(lower_expr(draft->lowering, &context, unless->expr));
+        lock->condition = formula_and(arena, lock->condition, formula_not(arena, unlocks));
+    }
+    lower_changing(draft->lowering, draft->item, lock);
+}
+
+// What the lock could be asked about through subresources that carry nothing of the object.
+static void check_reached(const struct draft *draft) {
+    unsigned reached = draft->common.acts;
+    for (size_t i = 0; lock_requires_replicas(&draft->common) && i < draft->share_count; i++)
+        for (size_t j = 0; j < draft->shares[i].count; j++)
+            reached |= lower_acts_in(&draft->shares[i].parts[j]->scope) & ACT_SCALE;
+    if (draft->share_count) check_cover(draft->lowering, draft->item, reached);
+}
+
+static void read_actors(struct draft *draft) {
+    struct lowering *lowering = draft->lowering;
+    struct lock *lock = &draft->common;
+    const struct ast_clause *exclusive = clause_of(draft, AST_CLAUSE_EXCLUSIVE),
+                            *glass = clause_of(draft, AST_CLAUSE_BREAK_GLASS);
+    lower_exemptions(lowering, draft->unit, clause_of(draft, AST_CLAUSE_EXEMPT), lock);
+    if (exclusive) {
+        lower_subjects(lowering, draft->unit, &exclusive->subjects, &lock->exclusive);
+        lower_add_subjects(lowering->arena, &lock->passes, &lock->exclusive);
+    }
+    if (glass) lower_subjects(lowering, draft->unit, &glass->subjects, &lock->glass);
+}
+
+static void read_manner(struct draft *draft) {
+    const struct ast_clause *on_error = clause_of(draft, AST_CLAUSE_ON_ERROR);
+    lower_guard_words(draft->lowering, clause_of(draft, AST_CLAUSE_GUARD), &draft->common);
+    lower_mode(draft->lowering, clause_of(draft, AST_CLAUSE_MODE), &draft->common);
+    if (!on_error) return;
+    const struct word word = on_error->words.items[0];
+    draft->common.fail_open = strcmp(word.text, "allow") == 0;
+    if (!draft->common.fail_open && strcmp(word.text, "deny") != 0)
+        bad_word(draft->lowering, word, "say deny or allow");
+}
+
+// One lock for each share, and what guards need to know of them together.
+static void add_locks(const struct draft *draft) {
+    struct arena *arena = draft->lowering->arena;
+    struct formula *narrowing =
+        draft->item->as.block.objects.count && draft->own->narrowed ? draft->own->selects : NULL;
+    struct guarded *guarded = ARENA_NEW(arena, struct guarded);
+    *guarded = (struct guarded){
+        .unit = draft->unit, .item = draft->item, .parts = draft->objects, .part_count = draft->object_count};
+    for (size_t i = 0; i < draft->share_count; i++) {
+        struct lock *lock = add_lock(draft->lowering, draft->item, &draft->shares[i], narrowing, &draft->common);
+        ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
+    }
+    if (draft->share_count) ARENA_PUSH(arena, draft->lowering->guarded, draft->lowering->guarded_count, guarded);
+}
+
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    struct arena *arena = lowering->arena;
-    const struct expr_context context = {.unit = unit}, requirement = {.unit = unit, .requires = true};
+    struct draft draft = {
+        .lowering = lowering,
+        .unit = unit,
+        .item = item,
+        .common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span},
+    };
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);
     const bool active = is_active(lowering, item);
-
-    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
-    lower_object_clauses(lowering, unit, item, own);
-    const struct object_meaning **parts = NULL;
-    struct piece *pieces = NULL;
-    size_t part_count = 0, piece_count = 0;
-    for (size_t i = 0; i < item->as.block.objects.count; i++) {
-        const struct object_meaning *part = lower_object(lowering, unit, item->as.block.objects.items[i]);
-        if (part && !part->failed) ARENA_PUSH(arena, parts, part_count, part);
-    }
-    if (!item->as.block.objects.count) {
-        if (!own->has_scope && !own->failed) {
-            diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' says no resources",
-                        item->name.text);
-            diag_help(lowering->diags, "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT",
-                      item->name.text);
-        }
-        if (own->has_scope && !own->failed) ARENA_PUSH(arena, parts, part_count, (const struct object_meaning *)own);
-    }
-
-    struct lock common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span};
-    const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY),
-                            *require = lower_find_clause(item, AST_CLAUSE_REQUIRE);
-    const struct ast_clause *when = lower_find_clause(item, AST_CLAUSE_WHEN),
-                            *unless = lower_find_clause(item, AST_CLAUSE_UNLESS);
-    const struct ast_clause *exclusive = lower_find_clause(item, AST_CLAUSE_EXCLUSIVE);
-    const struct ast_clause *glass = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
-    const struct ast_clause *on_error = lower_find_clause(item, AST_CLAUSE_ON_ERROR);
-
-    if (!deny && !require) {
-        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' denies nothing", item->name.text);
-        diag_help(lowering->diags, "add a clause such as: deny update, delete; or: require EXPR");
-    }
-    for (size_t i = 0; i < part_count; i++)
-        add_to_pieces(arena, &pieces, &piece_count, with_status(arena, item, parts[i]));
-    if (deny) lower_check_operations(lowering, deny);
-    for (size_t i = 0; deny && i < piece_count; i++) {
-        struct lock denied = {0};
-        for (size_t j = 0; j < pieces[i].count; j++) lower_deny(lowering, deny, &pieces[i].parts[j]->scope, &denied);
-        pieces[i].denies = denied.denies;
-        pieces[i].acts = denied.acts;
-        // To make an object is to put it under the lock.
-        if (!pieces[i].subresource && has_word(lower_find_clause(item, AST_CLAUSE_GUARD), "label-in"))
-            pieces[i].denies |= OP_CREATE;
-        common.denies |= denied.denies;
-        common.acts |= denied.acts;
-    }
-    for (size_t i = 0; require && i < piece_count; i++) check_require(lowering, require, &pieces[i]);
-    if (require) {
-        common.requires = lower_expr(lowering, &requirement, require->expr);
-        common.ratchets = true;
-        prepare_requirement(arena, common.requires);
-    }
-    common.condition = formula_new(arena, FORMULA_TRUE);
-    if (when) common.condition = formula_and(arena, common.condition, lower_expr(lowering, &context, when->expr));
-    if (unless)
-        common.condition = formula_and(arena, common.condition,
-                                       formula_not(arena, freeze(lower_expr(lowering, &context, unless->expr))));
-    lower_changing(lowering, item, &common);
-    unsigned reached = common.acts;
-    for (size_t i = 0; lock_requires_replicas(&common) && i < piece_count; i++)
-        for (size_t j = 0; j < pieces[i].count; j++) reached |= lower_acts_in(&pieces[i].parts[j]->scope) & ACT_SCALE;
-    if (piece_count) check_cover(lowering, item, reached);
-    lower_exemptions(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &common);
-    if (exclusive) {
-        lower_subjects(lowering, unit, &exclusive->subjects, &common.exclusive);
-        lower_add_subjects(arena, &common.passes, &common.exclusive);
-    }
-    if (glass) lower_subjects(lowering, unit, &glass->subjects, &common.glass);
-    lower_guard_words(lowering, lower_find_clause(item, AST_CLAUSE_GUARD), &common);
-    lower_mode(lowering, lower_find_clause(item, AST_CLAUSE_MODE), &common);
-    if (on_error) {
-        const struct word word = on_error->words.items[0];
-        common.fail_open = strcmp(word.text, "allow") == 0;
-        if (!common.fail_open && strcmp(word.text, "deny") != 0) bad_word(lowering, word, "say deny or allow");
-    }
-
-    check_narrowed(lowering, item, own, parts, part_count);
-    if (part_count == 1 && !own->has_scope) lower_check_names(lowering, item, &parts[0]->scope);
-    check_checks(lowering, item, &common);
-    if (!active) return;
-    struct formula *narrowing = item->as.block.objects.count && own->narrowed ? own->selects : NULL;
-    struct guarded *guarded = ARENA_NEW(arena, struct guarded);
-    *guarded = (struct guarded){.unit = unit, .item = item, .parts = parts, .part_count = part_count};
-    for (size_t i = 0; i < piece_count; i++) {
-        struct lock *lock = add_lock(lowering, item, &pieces[i], narrowing, &common);
-        ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
-    }
-    if (piece_count) ARENA_PUSH(arena, lowering->guarded, lowering->guarded_count, guarded);
+    read_objects(&draft);
+    read_denied(&draft);
+    read_condition(&draft);
+    check_reached(&draft);
+    read_actors(&draft);
+    read_manner(&draft);
+    check_narrowed(lowering, item, draft.own, draft.objects, draft.object_count);
+    if (draft.object_count == 1 && !draft.own->has_scope) lower_check_names(lowering, item, &draft.objects[0]->scope);
+    check_checks(lowering, item, &draft.common);
+    if (active) add_locks(&draft);
 }
