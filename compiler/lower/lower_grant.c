@@ -158,14 +158,9 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
     }
 }
 
-void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
-    struct arena *arena = lowering->arena;
-    lower_check_repeated(lowering, item);
-    check_clauses(lowering, item);
-    const struct ast_clause *allow = lower_find_clause(item, AST_CLAUSE_ALLOW);
-    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
-    lower_object_clauses(lowering, unit, item, own);
-
+// The one object that the grant is about; NULL where none is, which is reported.
+static const struct object_meaning *granted_object(struct lowering *lowering, struct unit *unit,
+                                                   const struct ast_item *item, const struct object_meaning *own) {
     const struct object_meaning *meaning = own->has_scope ? own : NULL;
     for (size_t i = 0; i < item->as.block.objects.count; i++) {
         const struct object_meaning *object = lower_object(lowering, unit, item->as.block.objects.items[i]);
@@ -182,7 +177,12 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
                     item->name.text);
         diag_help(lowering->diags, "add: on OBJECT, or a clause such as: resources pods");
     }
-    if (!allow) {
+    return meaning;
+}
+
+// What is said of the grant as a whole.
+static void check_head(struct lowering *lowering, const struct ast_item *item) {
+    if (!lower_find_clause(item, AST_CLAUSE_ALLOW)) {
         diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' allows nothing",
                     item->name.text);
         diag_help(lowering->diags, "add a clause such as: allow get, list, update");
@@ -191,6 +191,37 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
         diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
     }
+}
+
+// What RBAC cannot say of a scope.
+static void check_scope(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope,
+                        bool from_object, bool wildcard) {
+    const struct ast_clause *allow = lower_find_clause(item, AST_CLAUSE_ALLOW);
+    for (size_t i = 0; i < scope->target_count; i++)
+        if (!scope->targets[i].resource && !wildcard) {
+            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, allow->span, "the grant covers every resource");
+            diag_relate(lowering->diags, scope->targets[i].span, "the wildcard");
+            diag_help(lowering->diags, "name the resources, or add 'wildcard' to the verbs");
+        }
+    if (scope->except_count)
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
+                    "RBAC cannot take resources away from a wildcard");
+    if (scope->where == IN_LABELED_NAMESPACES && from_object) {
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
+        diag_help(lowering->diags, "say resources and namespaces in the grant itself, without 'on'");
+    }
+}
+
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
+    lower_check_repeated(lowering, item);
+    check_clauses(lowering, item);
+    const struct ast_clause *allow = lower_find_clause(item, AST_CLAUSE_ALLOW);
+    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
+    lower_object_clauses(lowering, unit, item, own);
+    const struct object_meaning *meaning = granted_object(lowering, unit, item, own);
+    check_head(lowering, item);
+
     struct grant *grant = ARENA_NEW(arena, struct grant);
     *grant = (struct grant){.policy = unit->policy,
                             .name = item->name.text,
@@ -199,25 +230,14 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
     lower_rbac_subjects(lowering, unit, item, grant);
     if (!meaning || !allow) return;
 
+    const struct object_meaning *named = own->name_count ? own : meaning;
     grant->scope = meaning->scope;
+    grant->names = named->names;
+    grant->name_count = named->name_count;
     if (!own->has_scope) lower_check_names(lowering, item, &meaning->scope);
-    grant->names = own->name_count ? own->names : meaning->names;
-    grant->name_count = own->name_count ? own->name_count : meaning->name_count;
     bool wildcard = false;
     add_verbs(lowering, allow, grant, &wildcard);
-    check_names(lowering, own->name_count ? own : meaning, allow, grant);
-    for (size_t i = 0; i < grant->scope.target_count; i++)
-        if (!grant->scope.targets[i].resource && !wildcard) {
-            diag_report(lowering->diags, DIAG_WILDCARD_GRANT, allow->span, "the grant covers every resource");
-            diag_relate(lowering->diags, grant->scope.targets[i].span, "the wildcard");
-            diag_help(lowering->diags, "name the resources, or add 'wildcard' to the verbs");
-        }
-    if (grant->scope.except_count)
-        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
-                    "RBAC cannot take resources away from a wildcard");
-    if (grant->scope.where == IN_LABELED_NAMESPACES && !own->has_scope) {
-        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
-        diag_help(lowering->diags, "say resources and namespaces in the grant itself, without 'on'");
-    }
+    check_names(lowering, named, allow, grant);
+    check_scope(lowering, item, &grant->scope, !own->has_scope, wildcard);
     ARENA_PUSH(arena, lowering->policies->grants, lowering->policies->grant_count, grant);
 }

@@ -81,79 +81,106 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
 static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
 
 // The label is what messages call the subject.
-static struct formula *lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject,
-                                     const char **ret_label) {
+// What a subject means: a formula about the requester, and what messages call it. No formula where it is damaged.
+struct meaning {
+    struct formula *formula;
+    const char *label;
+};
+
+static struct meaning lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject);
+
+static struct meaning mean_account(struct lowering *lowering, const struct ast_subject *subject) {
     struct arena *arena = lowering->arena;
-    const char *name = subject->name.text, *namespace = NULL, *other = NULL;
-    *ret_label = "";
+    const char *namespace, *name;
+    if (!lower_service_account(lowering, subject->name, &namespace, &name)) return (struct meaning){0};
+    return (struct meaning){formula_is(arena, FORMULA_USER, NULL, account_user(arena, namespace, name)),
+                            arena_printf(arena, "serviceaccount %s/%s", namespace, name)};
+}
+
+static struct meaning mean_accounts(struct lowering *lowering, const struct ast_subject *subject) {
+    struct arena *arena = lowering->arena;
+    const char *namespace = subject->name.text;
+    if (!kube_is_dns_label(namespace)) {
+        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", namespace);
+        return (struct meaning){0};
+    }
+    return (struct meaning){formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, namespace)),
+                            arena_printf(arena, "serviceaccounts %s", namespace)};
+}
+
+static struct meaning mean_identity(struct lowering *lowering, const struct ast_subject *subject,
+                                    enum formula_kind kind, const char *word) {
+    if (!lower_check_identity(lowering, subject->name, word)) return (struct meaning){0};
+    return (struct meaning){formula_is(lowering->arena, kind, NULL, subject->name.text),
+                            arena_printf(lowering->arena, "%s %s", word, subject->name.text)};
+}
+
+static struct meaning mean_actor(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    const struct actor_meaning *actor = find_actor(lowering, unit, subject->name);
+    if (!actor) return (struct meaning){0};
+    struct text label;
+    text_init(&label, lowering->arena);
+    for (size_t i = 0; i < actor->subjects.label_count && label.len < MAX_LABEL; i++)
+        text_printf(&label, "%s%s", i ? ", " : "", actor->subjects.labels[i]);
+    const bool fits = label.len < MAX_LABEL;
+    return (struct meaning){actor->formula,
+                            fits ? text_string(&label) : arena_printf(lowering->arena, "actor %s", subject->name.text)};
+}
+
+static struct meaning mean_permission(struct lowering *lowering, const struct ast_subject *subject) {
+    const char *verb = subject->name.text;
+    if (!kube_is_dns_label(verb)) {
+        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", verb);
+        diag_help(lowering->diags, "a verb of RBAC in lower case, such as: may unlock");
+        return (struct meaning){0};
+    }
+    struct formula *check = formula_new(lowering->arena, FORMULA_MAY);
+    check->key = verb;
+    return (struct meaning){check, arena_printf(lowering->arena, "whoever may %s this lock", verb)};
+}
+
+static struct meaning mean_both(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    const struct meaning left = lower_subject(lowering, unit, subject->left),
+                         right = lower_subject(lowering, unit, subject->right);
+    if (left.formula == right.formula) return left;
+    return (struct meaning){formula_and(lowering->arena, left.formula, right.formula),
+                            arena_printf(lowering->arena, "%s and %s", left.label, right.label)};
+}
+
+static struct meaning mean_extra(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    struct arena *arena = lowering->arena;
+    const char *key = subject->extra_key.text, *value = subject->extra_value.text;
+    const struct meaning left = lower_subject(lowering, unit, subject->left);
+    if (!*key) diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
+    return (struct meaning){formula_and(arena, left.formula, formula_is(arena, FORMULA_EXTRA, key, value)),
+                            arena_printf(arena, "%s with extra %s=%s", left.label, key, value)};
+}
+
+static struct meaning mean_any(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
     switch (subject->kind) {
     case AST_SUBJECT_ERROR: break;
-    case AST_SUBJECT_SERVICE_ACCOUNT:
-        if (!lower_service_account(lowering, subject->name, &namespace, &name)) break;
-        *ret_label = arena_printf(arena, "serviceaccount %s/%s", namespace, name);
-        return formula_is(arena, FORMULA_USER, NULL, account_user(arena, namespace, name));
-    case AST_SUBJECT_SERVICE_ACCOUNTS:
-        if (!kube_is_dns_label(name)) {
-            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", name);
-            break;
-        }
-        *ret_label = arena_printf(arena, "serviceaccounts %s", name);
-        return formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, name));
-    case AST_SUBJECT_USER:
-    case AST_SUBJECT_GROUP:
-    case AST_SUBJECT_UID: {
-        const bool user = subject->kind == AST_SUBJECT_USER, group = subject->kind == AST_SUBJECT_GROUP;
-        const char *word = user ? "user" : group ? "group" : "uid";
-        if (!lower_check_identity(lowering, subject->name, word)) break;
-        *ret_label = arena_printf(arena, "%s %s", word, name);
-        return formula_is(arena, user ? FORMULA_USER : group ? FORMULA_GROUP : FORMULA_UID, NULL, name);
-    }
-    case AST_SUBJECT_ACTOR: {
-        const struct actor_meaning *actor = find_actor(lowering, unit, subject->name);
-        if (!actor) break;
-        struct text label;
-        text_init(&label, arena);
-        for (size_t i = 0; i < actor->subjects.label_count && label.len < MAX_LABEL; i++)
-            text_printf(&label, "%s%s", i ? ", " : "", actor->subjects.labels[i]);
-        if (label.len >= MAX_LABEL) {
-            label = (struct text){.arena = arena};
-            text_printf(&label, "actor %s", subject->name.text);
-        }
-        *ret_label = text_string(&label);
-        return actor->formula;
-    }
-    case AST_SUBJECT_MAY: {
-        if (!kube_is_dns_label(name)) {
-            diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", name);
-            diag_help(lowering->diags, "a verb of RBAC in lower case, such as: may unlock");
-            break;
-        }
-        *ret_label = arena_printf(arena, "whoever may %s this lock", name);
-        struct formula *check = formula_new(arena, FORMULA_MAY);
-        check->key = name;
-        return check;
-    }
+    case AST_SUBJECT_SERVICE_ACCOUNT: return mean_account(lowering, subject);
+    case AST_SUBJECT_SERVICE_ACCOUNTS: return mean_accounts(lowering, subject);
+    case AST_SUBJECT_USER: return mean_identity(lowering, subject, FORMULA_USER, "user");
+    case AST_SUBJECT_GROUP: return mean_identity(lowering, subject, FORMULA_GROUP, "group");
+    case AST_SUBJECT_UID: return mean_identity(lowering, subject, FORMULA_UID, "uid");
+    case AST_SUBJECT_ACTOR: return mean_actor(lowering, unit, subject);
+    case AST_SUBJECT_MAY: return mean_permission(lowering, subject);
+    case AST_SUBJECT_AND: return mean_both(lowering, unit, subject);
+    case AST_SUBJECT_EXTRA: return mean_extra(lowering, unit, subject);
     case AST_SUBJECT_PRESET:
-        lower_not_supported(lowering, subject->span, arena_printf(arena, "the preset '%s'", name));
+        lower_not_supported(lowering, subject->span,
+                            arena_printf(lowering->arena, "the preset '%s'", subject->name.text));
         break;
-    case AST_SUBJECT_AND: {
-        struct formula *left = lower_subject(lowering, unit, subject->left, ret_label);
-        struct formula *right = lower_subject(lowering, unit, subject->right, &other);
-        if (left == right) return left;
-        *ret_label = arena_printf(arena, "%s and %s", *ret_label, other);
-        return formula_and(arena, left, right);
     }
-    case AST_SUBJECT_EXTRA: {
-        struct formula *left = lower_subject(lowering, unit, subject->left, ret_label);
-        if (!*subject->extra_key.text)
-            diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
-        *ret_label =
-            arena_printf(arena, "%s with extra %s=%s", *ret_label, subject->extra_key.text, subject->extra_value.text);
-        return formula_and(arena, left,
-                           formula_is(arena, FORMULA_EXTRA, subject->extra_key.text, subject->extra_value.text));
-    }
-    }
-    return formula_new(arena, FORMULA_FALSE);
+    return (struct meaning){0};
+}
+
+// A damaged subject is nobody: it has been reported, and nothing more is said of it.
+static struct meaning lower_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+    const struct meaning meaning = mean_any(lowering, unit, subject);
+    if (meaning.formula) return meaning;
+    return (struct meaning){formula_new(lowering->arena, FORMULA_FALSE), ""};
 }
 
 // Whether the formula has more nodes than that; counts no further.
@@ -214,10 +241,10 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
     struct arena *arena = lowering->arena;
     struct subjects *subjects = ret_subjects;
     for (size_t i = 0; i < list->count; i++) {
-        const char *label = NULL;
         const struct ast_subject *subject = list->items[i];
-        struct formula *formula = lower_subject(lowering, unit, subject, &label);
-        add_alternative(arena, subjects, formula);
+        const struct meaning meaning = lower_subject(lowering, unit, subject);
+        const char *label = meaning.label;
+        add_alternative(arena, subjects, meaning.formula);
         const struct actor_meaning *actor =
             subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
         for (size_t j = 0; actor && j < actor->subjects.label_count; j++)

@@ -269,13 +269,55 @@ static struct value *scaled(struct arena *arena, struct value *stored, const str
     return object;
 }
 
+// Whether the step can be asked as it is written.
+static bool check_step(struct lowering *lowering, const struct ast_step *step, const struct setting *setting,
+                       const struct request *request, bool binds) {
+    const struct ast_object_state *carried = &step->after;
+    if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
+        diag_help(lowering->diags, "a create has the new state, a delete the stored one");
+    } else if (!setting->has_user) {
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
+        diag_help(lowering->diags, "say who before: as user NAME");
+    } else if (binds && step->has_arrow && (carried->field_count || carried->terminating || carried->object.text)) {
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
+                    "a binding takes nothing to the pod but labels and annotations");
+        diag_help(lowering->diags, "before the arrow stands the pod, behind it what the binding carries");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// What a binding carries goes to the pod.
+static struct value *make_binding(struct arena *arena, const struct ast_step *step) {
+    struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
+    pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
+    pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
+    return binding;
+}
+
+// The state behind the arrow; without one, the same with a label that no policy mentions, so that something changes.
+static struct value *make_updated(struct lowering *lowering, const struct ast_step *step,
+                                  const struct resource *resource, const struct request *request,
+                                  const struct value *stored) {
+    struct arena *arena = lowering->arena;
+    const bool terminating = step->before.terminating || step->after.terminating;
+    if (step->has_arrow)
+        return make_object(lowering, &step->after, resource, request->namespace, request->name, terminating);
+    struct value *touched = value_copy(arena, stored);
+    value_set_string(arena, map_at(arena, map_at(arena, touched, "metadata"), "annotations"), TOUCHED, "true");
+    return touched;
+}
+
 static bool make_request(struct lowering *lowering, const struct ast_step *step, const struct setting *setting,
                          struct request *ret_request) {
     struct arena *arena = lowering->arena;
     struct request *request = ret_request;
     const struct resource *resource = NULL;
-    const char *namespace = "", *name = "";
     *request = (struct request){
+        .namespace = "",
+        .name = "",
         .user = setting->user,
         .uid = setting->uid,
         .groups = setting->groups,
@@ -285,53 +327,24 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
         .grant_count = setting->grant_count,
     };
     if (!find_request(lowering, step, request, &resource)) return false;
-    if (!split_name(lowering, step->name, resource, &namespace, &name)) return false;
-    request->namespace = namespace;
-    request->name = name;
+    if (!split_name(lowering, step->name, resource, &request->namespace, &request->name)) return false;
     const struct kube_act *act = kube_act_of(request->subresource);
     const bool binds = act && act->act == ACT_BIND;
-    if (step->has_arrow && request->operation != OP_UPDATE && !binds) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
-        diag_help(lowering->diags, "a create has the new state, a delete the stored one");
-        return false;
-    }
-    if (!setting->has_user) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
-        diag_help(lowering->diags, "say who before: as user NAME");
-        return false;
-    }
-    if (resource->namespaced) request->namespace_object = make_namespace(lowering, namespace, setting);
-    struct value *first = make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
+    if (!check_step(lowering, step, setting, request, binds)) return false;
+    if (resource->namespaced) request->namespace_object = make_namespace(lowering, request->namespace, setting);
+    struct value *first =
+        make_object(lowering, &step->before, resource, request->namespace, request->name, step->before.terminating);
     // What is written of an act is the stored object that it is about.
-    if (request->operation == OP_CREATE && !act) {
+    if (request->operation == OP_CREATE && !act)
         request->object = first;
-    } else {
+    else
         request->old_object = first;
-    }
-    if (binds && step->has_arrow) {
-        if (step->after.field_count || step->after.terminating || step->after.object.text) {
-            diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
-                        "a binding takes nothing to the pod but labels and annotations");
-            diag_help(lowering->diags, "before the arrow stands the pod, behind it what the binding carries");
-            return false;
-        }
-        // What a binding carries goes to the pod.
-        struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
-        pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
-        pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
-        request->object = binding;
-    }
-    if (act && act->act == ACT_SCALE) {
+    if (binds && step->has_arrow)
+        request->object = make_binding(arena, step);
+    else if (act && act->act == ACT_SCALE)
         request->object = scaled(arena, first, step);
-    } else if (request->operation == OP_UPDATE) {
-        const bool terminating = step->before.terminating || step->after.terminating;
-        struct value *second = step->has_arrow
-                                   ? make_object(lowering, &step->after, resource, namespace, name, terminating)
-                                   : value_copy(arena, first);
-        if (!step->has_arrow)
-            value_set_string(arena, map_at(arena, map_at(arena, second, "metadata"), "annotations"), TOUCHED, "true");
-        request->object = second;
-    }
+    else if (request->operation == OP_UPDATE)
+        request->object = make_updated(lowering, step, resource, request, first);
     return true;
 }
 
