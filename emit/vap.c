@@ -5,10 +5,11 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cel/cel_print.h"
 #include "data/value.h"
-#include "emit/cel.h"
 #include "emit/manifest.h"
 #include "emit/plan.h"
+#include "emit/vap_policy.h"
 #include "report/diag.h"
 
 static struct value *string_list(struct arena *arena, const char *const *strings, size_t count) {
@@ -67,48 +68,40 @@ static struct value *constraints_of(struct arena *arena, const struct plan_polic
     return constraints;
 }
 
-// How deep parentheses and brackets nest, outside strings.
-static size_t nesting(const char *expression) {
-    size_t depth = 0, deepest = 0;
-    bool quoted = false;
-    for (const char *c = expression; *c; c++) {
-        if (*c == '\\' && quoted) {
-            c++;
-        } else if (*c == '\'') {
-            quoted = !quoted;
-        } else if (!quoted && strchr("([{", *c)) {
-            if (++depth > deepest) deepest = depth;
-        } else if (!quoted && strchr(")]}", *c)) {
-            depth--;
-        }
-    }
-    return deepest;
-}
-
 // What the API server's parser would refuse is refused here, where the source can be shown.
-static void check_expression(struct manifest *manifest, const struct plan_policy *policy, const char *expression) {
+static void check_expression(struct manifest *manifest, const struct plan_policy *policy, const struct text *text,
+                             size_t nesting) {
     enum { LIMIT_NESTING = 200 }; // CEL's parser recurses at most 250 deep; a bracket is one or more of these
     const struct span span = policy->tables[0].locks[0]->span;
-    const size_t length = utf8_length(expression, strlen(expression));
+    const size_t length = utf8_length(text->data, text->len);
     if (length > LIMIT_CEL_CODE_POINTS) {
         diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
                     "policy '%s' needs an expression of %zu code points; the API server takes %d", policy->name, length,
                     LIMIT_CEL_CODE_POINTS);
         diag_help(manifest->diags, "shorten lists and conditions, or split the lock");
-    } else if (nesting(expression) > LIMIT_NESTING) {
+    } else if (nesting > LIMIT_NESTING) {
         diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
                     "policy '%s' needs an expression that nests too deeply for the API server", policy->name);
         diag_help(manifest->diags, "nest fewer parentheses, any and all");
     }
 }
 
+static struct value *expression_text(struct manifest *manifest, const struct plan_policy *policy,
+                                     const struct cel_node *expression) {
+    struct text text;
+    text_init(&text, manifest->arena);
+    const size_t nesting = cel_print(&text, expression);
+    check_expression(manifest, policy, &text, nesting);
+    return value_string(manifest->arena, text_string(&text));
+}
+
 static void add_policy(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
     struct arena *arena = manifest->arena;
-    struct cel_policy cel;
-    cel_print_policy(arena, policy, &cel);
-    if (cel.repeated) {
+    struct vap_policy made;
+    vap_make_policy(arena, policy, &made);
+    if (made.repeated) {
         diag_report(manifest->diags, DIAG_INTERNAL, policy->tables[0].locks[0]->span,
-                    "the expressions of policy '%s' have the name '%s' twice", name, cel.repeated);
+                    "the expressions of policy '%s' have the name '%s' twice", name, made.repeated);
         diag_help(manifest->diags, "klockc is at fault, and wrote nothing: please report this policy");
     }
     struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
@@ -122,29 +115,28 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_set_string(arena, kind, "kind", policy->param_kind);
         value_set(arena, spec, "paramKind", kind);
     }
-    for (size_t i = 0; i < cel.variable_count; i++) {
+    for (size_t i = 0; i < made.variable_count; i++) {
         struct value *variable = value_map(arena);
-        value_set_string(arena, variable, "name", cel.variables[i].name);
-        value_set_string(arena, variable, "expression", cel.variables[i].expression);
+        value_set_string(arena, variable, "name", made.variables[i].name);
+        value_set(arena, variable, "expression", expression_text(manifest, policy, made.variables[i].expression));
         value_append(arena, variables, variable);
-        check_expression(manifest, policy, cel.variables[i].expression);
     }
     if (variables->count) value_set(arena, spec, "variables", variables);
-    for (size_t i = 0; i < cel.validation_count; i++) {
+    for (size_t i = 0; i < made.validation_count; i++) {
         struct value *validation = value_map(arena);
-        value_set_string(arena, validation, "expression", cel.validations[i].expression);
-        value_set_string(arena, validation, "message", cel.validations[i].message);
-        if (cel.validations[i].message_expression)
-            value_set_string(arena, validation, "messageExpression", cel.validations[i].message_expression);
+        value_set(arena, validation, "expression", expression_text(manifest, policy, made.validations[i].expression));
+        value_set_string(arena, validation, "message", made.validations[i].message);
+        if (made.validations[i].message_expression)
+            value_set(arena, validation, "messageExpression",
+                      expression_text(manifest, policy, made.validations[i].message_expression));
         value_set_string(arena, validation, "reason", "Forbidden");
         value_append(arena, validations, validation);
-        check_expression(manifest, policy, cel.validations[i].expression);
     }
     value_set(arena, spec, "validations", validations);
-    if (cel.break_glass) {
+    if (made.break_glass) {
         struct value *annotation = value_map(arena), *annotations = value_list(arena);
         value_set_string(arena, annotation, "key", "break-glass");
-        value_set_string(arena, annotation, "valueExpression", cel.break_glass);
+        value_set(arena, annotation, "valueExpression", expression_text(manifest, policy, made.break_glass));
         value_append(arena, annotations, annotation);
         value_set(arena, spec, "auditAnnotations", annotations);
     }

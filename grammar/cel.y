@@ -52,22 +52,22 @@ start: expr { cel_set_root(p, $expr); };
 
 expr
   : or
-  | or[condition] "?" or[yes] ":" expr[no] { $$ = cel_conditional(p, @$, $condition, $yes, $no); }
+  | or[condition] "?" or[yes] ":" expr[no] { $$ = cel_node_conditional(p, @$, $condition, $yes, $no); }
   ;
 
 or
   : and
-  | or[left] "||" and[right] { $$ = cel_chain(p, @$, CEL_NODE_OR, $left, $right); }
+  | or[left] "||" and[right] { $$ = cel_node_chain(p, @$, CEL_NODE_OR, $left, $right); }
   ;
 
 and
   : relation
-  | and[left] "&&" relation[right] { $$ = cel_chain(p, @$, CEL_NODE_AND, $left, $right); }
+  | and[left] "&&" relation[right] { $$ = cel_node_chain(p, @$, CEL_NODE_AND, $left, $right); }
   ;
 
 relation
   : sum
-  | relation[left] relation_operator[name] sum[right] { $$ = cel_operator(p, @$, $name, $left, $right); }
+  | relation[left] relation_operator[name] sum[right] { $$ = cel_node_operator(p, @$, $name, $left, $right); }
   ;
 
 relation_operator
@@ -82,22 +82,22 @@ relation_operator
 
 sum
   : product
-  | sum[left] "+" product[right] { $$ = cel_operator(p, @$, "_+_", $left, $right); }
-  | sum[left] "-" product[right] { $$ = cel_operator(p, @$, "_-_", $left, $right); }
+  | sum[left] "+" product[right] { $$ = cel_node_operator(p, @$, "_+_", $left, $right); }
+  | sum[left] "-" product[right] { $$ = cel_node_operator(p, @$, "_-_", $left, $right); }
   ;
 
 product
   : unary
-  | product[left] "*" unary[right] { $$ = cel_operator(p, @$, "_*_", $left, $right); }
-  | product[left] "/" unary[right] { $$ = cel_operator(p, @$, "_/_", $left, $right); }
-  | product[left] "%" unary[right] { $$ = cel_operator(p, @$, "_%_", $left, $right); }
+  | product[left] "*" unary[right] { $$ = cel_node_operator(p, @$, "_*_", $left, $right); }
+  | product[left] "/" unary[right] { $$ = cel_node_operator(p, @$, "_/_", $left, $right); }
+  | product[left] "%" unary[right] { $$ = cel_node_operator(p, @$, "_%_", $left, $right); }
   ;
 
 unary
   : member
-  | nots member { $$ = cel_not(p, @$, $nots, $member); }
-  | minuses member { $$ = cel_negate(p, @$, $minuses, $member); }
-  | nots "-" LITERAL { $$ = cel_not(p, @$, $nots, cel_negate(p, @LITERAL, 1, $LITERAL)); }
+  | nots member { $$ = cel_node_not(p, @$, $nots, $member); }
+  | minuses member { $$ = cel_node_negate(p, @$, $minuses, $member); }
+  | nots "-" LITERAL { $$ = cel_node_not(p, @$, $nots, cel_node_negate(p, @LITERAL, 1, $LITERAL)); }
   ;
 
 nots: "!" { $$ = 1; } | nots[before] "!" { $$ = $before + 1; };
@@ -105,20 +105,20 @@ minuses: "-" { $$ = 1; } | minuses[before] "-" { $$ = $before + 1; };
 
 member
   : primary
-  | member[target] "." NAME { $$ = cel_select(p, @$, $target, $NAME, false); }
-  | member[target] "." "?" NAME { $$ = cel_select(p, @$, $target, $NAME, true); }
-  | member[target] "." NAME "(" arguments ")" { $$ = cel_call(p, @$, $target, $NAME, $arguments); }
-  | member[target] "[" expr[index] "]" { $$ = cel_operator(p, @$, "_[_]", $target, $index); }
-  | member[target] "[" "?" expr[index] "]" { $$ = cel_operator(p, @$, "_[?_]", $target, $index); }
+  | member[target] "." NAME { $$ = cel_node_select(p, @$, $target, $NAME, false); }
+  | member[target] "." "?" NAME { $$ = cel_node_select(p, @$, $target, $NAME, true); }
+  | member[target] "." NAME "(" arguments ")" { $$ = cel_node_call(p, @$, $target, $NAME, $arguments); }
+  | member[target] "[" expr[index] "]" { $$ = cel_node_operator(p, @$, "_[_]", $target, $index); }
+  | member[target] "[" "?" expr[index] "]" { $$ = cel_node_operator(p, @$, "_[?_]", $target, $index); }
   ;
 
 primary
-  : NAME { $$ = cel_ident(p, @$, $NAME); }
+  : NAME { $$ = cel_node_ident(p, @$, $NAME); }
   | "." { cel_fail_unsupported(p, @1.begin, "klockc does not evaluate a dot in front of a name"); } NAME { $$ = NULL; }
-  | NAME "(" arguments ")" { $$ = cel_call(p, @$, NULL, $NAME, $arguments); }
-  | "(" expr ")" { $$ = cel_parentheses(p, $expr); }
-  | "[" items "]" { $$ = cel_list(p, @$, $items); }
-  | "{" entries "}" { $$ = cel_map(p, @$, $entries); }
+  | NAME "(" arguments ")" { $$ = cel_node_call(p, @$, NULL, $NAME, $arguments); }
+  | "(" expr ")" { $$ = cel_node_parentheses(p, $expr); }
+  | "[" items "]" { $$ = cel_node_list(p, @$, $items); }
+  | "{" entries "}" { $$ = cel_node_map(p, @$, $entries); }
   | LITERAL
   ;
 

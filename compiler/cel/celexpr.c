@@ -208,15 +208,15 @@ static void refuse_reserved(struct cel_parser *p, struct span span, const char *
         if (strcmp(reserved[i], name) == 0) cel_fail(p, span.begin, "'%s' is a reserved word of CEL", name);
 }
 
-struct cel_node *cel_ident(struct cel_parser *p, struct span span, const char *name) {
+struct cel_node *cel_node_ident(struct cel_parser *p, struct span span, const char *name) {
     refuse_reserved(p, span, name);
     struct cel_node *node = new_node(p, CEL_NODE_IDENT, span);
     node->name = name;
     return node;
 }
 
-struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
-                            bool is_optional) {
+struct cel_node *cel_node_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                                 bool is_optional) {
     struct cel_node *node = new_node(p, CEL_NODE_SELECT, span);
     node->target = target;
     node->name = name;
@@ -225,8 +225,8 @@ struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_n
     return node;
 }
 
-struct cel_node *cel_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
-                          struct cel_nodes args) {
+struct cel_node *cel_node_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                               struct cel_nodes args) {
     if (!target) refuse_reserved(p, span, name);
     struct cel_node *node = new_node(p, CEL_NODE_CALL, span);
     node->target = target;
@@ -238,19 +238,19 @@ struct cel_node *cel_call(struct cel_parser *p, struct span span, struct cel_nod
     return node;
 }
 
-struct cel_node *cel_operator(struct cel_parser *p, struct span span, const char *name, struct cel_node *left,
-                              struct cel_node *right) {
-    return cel_call(p, span, NULL, name, cel_nodes_with(p, cel_nodes_of(p, left), right));
+struct cel_node *cel_node_operator(struct cel_parser *p, struct span span, const char *name, struct cel_node *left,
+                                   struct cel_node *right) {
+    return cel_node_call(p, span, NULL, name, cel_nodes_with(p, cel_nodes_of(p, left), right));
 }
 
-struct cel_node *cel_conditional(struct cel_parser *p, struct span span, struct cel_node *condition,
-                                 struct cel_node *yes, struct cel_node *no) {
+struct cel_node *cel_node_conditional(struct cel_parser *p, struct span span, struct cel_node *condition,
+                                      struct cel_node *yes, struct cel_node *no) {
     const struct cel_nodes both = cel_nodes_with(p, cel_nodes_of(p, condition), yes);
-    return cel_call(p, span, NULL, "_?_:_", cel_nodes_with(p, both, no));
+    return cel_node_call(p, span, NULL, "_?_:_", cel_nodes_with(p, both, no));
 }
 
-struct cel_node *cel_chain(struct cel_parser *p, struct span span, enum cel_node_kind kind, struct cel_node *left,
-                           struct cel_node *right) {
+struct cel_node *cel_node_chain(struct cel_parser *p, struct span span, enum cel_node_kind kind, struct cel_node *left,
+                                struct cel_node *right) {
     struct cel_node *node = left;
     if (left->kind != kind || left->in_parentheses) {
         node = new_node(p, kind, span);
@@ -263,15 +263,15 @@ struct cel_node *cel_chain(struct cel_parser *p, struct span span, enum cel_node
     return node;
 }
 
-struct cel_node *cel_not(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
-    return times % 2 ? cel_call(p, span, NULL, "!_", cel_nodes_of(p, operand)) : operand;
+struct cel_node *cel_node_not(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
+    return times % 2 ? cel_node_call(p, span, NULL, "!_", cel_nodes_of(p, operand)) : operand;
 }
 
-struct cel_node *cel_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
+struct cel_node *cel_node_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
     if (times % 2 == 0) return operand;
     const bool bare = operand->kind == CEL_NODE_LITERAL && !operand->in_parentheses;
     if (!bare || (operand->literal.kind != CEL_KIND_INT && operand->literal.kind != CEL_KIND_DOUBLE))
-        return cel_call(p, span, NULL, "-_", cel_nodes_of(p, operand));
+        return cel_node_call(p, span, NULL, "-_", cel_nodes_of(p, operand));
     // The sign belongs to the literal. The token keeps the unsigned node, so this one is new.
     struct cel_node *node = new_literal(p, span, operand->literal);
     if (operand->literal.kind == CEL_KIND_DOUBLE)
@@ -281,7 +281,7 @@ struct cel_node *cel_negate(struct cel_parser *p, struct span span, size_t times
     return node;
 }
 
-struct cel_node *cel_parentheses(struct cel_parser *p, struct cel_node *inner) {
+struct cel_node *cel_node_parentheses(struct cel_parser *p, struct cel_node *inner) {
     check_range(p, inner);
     inner->in_parentheses = true;
     // Parentheses count against the parser's depth in the API server.
@@ -299,11 +299,11 @@ static struct cel_node *new_aggregate(struct cel_parser *p, struct span span, en
     return node;
 }
 
-struct cel_node *cel_list(struct cel_parser *p, struct span span, struct cel_nodes items) {
+struct cel_node *cel_node_list(struct cel_parser *p, struct span span, struct cel_nodes items) {
     return new_aggregate(p, span, CEL_NODE_LIST, items);
 }
 
-struct cel_node *cel_map(struct cel_parser *p, struct span span, struct cel_nodes entries) {
+struct cel_node *cel_node_map(struct cel_parser *p, struct span span, struct cel_nodes entries) {
     return new_aggregate(p, span, CEL_NODE_MAP, entries);
 }
 
@@ -365,14 +365,28 @@ static const char *one_line(const struct cel_parser *p) {
 
 // ---- entry points ----
 
-static void parse(struct cel_parser *p) {
+static void start(struct cel_parser *p, struct arena *arena, const char *text, struct cel_problem *ret_problem) {
+    p->arena = arena;
+    p->problem = ret_problem;
+    p->text = text;
+    p->len = strlen(text);
+    p->cursor = (const unsigned char *)text;
+    p->limit = p->cursor + p->len;
+}
+
+static void read_text(struct cel_parser *p) {
     const size_t valid = utf8_valid_prefix(p->text, p->len);
     if (valid != p->len) cel_fail(p, valid, "invalid UTF-8");
     if (utf8_length(p->text, p->len) > LIMIT_CEL_CODE_POINTS) cel_fail(p, 0, "the expression is too long");
     cel_yyparse(p);
-    cel_check(p, p->root);
-    p->expr->root = p->root;
-    p->expr->text = one_line(p);
+}
+
+struct cel_node *cel_read(struct arena *arena, const char *text, struct cel_problem *ret_problem) {
+    struct cel_parser *p = ARENA_NEW(arena, struct cel_parser);
+    start(p, arena, text, ret_problem);
+    if (setjmp(p->failed)) return NULL;
+    read_text(p);
+    return p->root;
 }
 
 struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem) {
@@ -384,19 +398,17 @@ struct cel_expr *cel_parse_declared(struct arena *arena, const char *text, unsig
                                     const struct cel_declarations *declarations, enum cel_output output,
                                     struct cel_problem *ret_problem) {
     struct cel_parser *p = ARENA_NEW(arena, struct cel_parser);
-    p->arena = arena;
+    start(p, arena, text, ret_problem);
     p->minor = minor;
     p->declarations = declarations;
     p->output = output;
-    p->problem = ret_problem;
-    p->text = text;
-    p->len = strlen(text);
-    p->cursor = (const unsigned char *)text;
-    p->limit = p->cursor + p->len;
     p->expr = ARENA_NEW(arena, struct cel_expr);
     p->expr->minor = minor;
     if (setjmp(p->failed)) return NULL;
-    parse(p);
+    read_text(p);
+    cel_check(p, p->root);
+    p->expr->root = p->root;
+    p->expr->text = one_line(p);
     return p->expr;
 }
 

@@ -9,6 +9,7 @@
 
 struct arena;
 struct cel_expr;
+struct cel_node;
 struct value;
 
 enum cel_refusal {
@@ -27,6 +28,9 @@ struct cel_problem {
 // NULL with *ret_problem when the expression cannot be used on servers from 1.`minor` on. The expression keeps pointers
 // into the arena, none into the text.
 struct cel_expr *cel_parse(struct arena *arena, const char *text, unsigned minor, struct cel_problem *ret_problem);
+
+// The tree of a text that is not checked; NULL with *ret_problem when it is none.
+struct cel_node *cel_read(struct arena *arena, const char *text, struct cel_problem *ret_problem);
 
 // A variable of a ValidatingAdmissionPolicy.
 struct cel_definition {

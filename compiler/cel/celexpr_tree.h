@@ -180,7 +180,8 @@ struct cel_node {
     enum cel_node_kind kind;
     struct span span;
     unsigned depth;
-    bool in_parentheses;
+    bool in_parentheses; // as written, or as asked for: what is printed has them as well
+    bool on_lines;       // a layout of cel_print, see there
     bool beyond_int;     // the literal 9223372036854775808, which needs its minus sign
     bool optional_field; // SELECT with a question mark
     bool optional_item;  // behind a question mark in a list or, as a value, in a map
@@ -189,6 +190,7 @@ struct cel_node {
     struct cel_node *target;
     struct cel_node **args;
     size_t count;
+    const char *spelling; // printed in place of the tree; NULL: as cel_print does it
 
     // The checker's findings.
     const struct cel_type *type;
@@ -259,25 +261,25 @@ struct cel_node *cel_literal_string(struct cel_parser *p, struct span span);
 // ---- builders, for the grammar ----
 
 void cel_set_root(struct cel_parser *p, struct cel_node *root);
-struct cel_node *cel_ident(struct cel_parser *p, struct span span, const char *name);
-struct cel_node *cel_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
-                            bool is_optional);
+struct cel_node *cel_node_ident(struct cel_parser *p, struct span span, const char *name);
+struct cel_node *cel_node_select(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                                 bool is_optional);
 struct cel_node *cel_optional_item(struct cel_parser *p, struct cel_node *item);
 // Macros are calls until they are checked.
-struct cel_node *cel_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
-                          struct cel_nodes args);
-struct cel_node *cel_operator(struct cel_parser *p, struct span span, const char *name, struct cel_node *left,
-                              struct cel_node *right);
-struct cel_node *cel_conditional(struct cel_parser *p, struct span span, struct cel_node *condition,
-                                 struct cel_node *yes, struct cel_node *no);
-struct cel_node *cel_chain(struct cel_parser *p, struct span span, enum cel_node_kind kind, struct cel_node *left,
-                           struct cel_node *right);
+struct cel_node *cel_node_call(struct cel_parser *p, struct span span, struct cel_node *target, const char *name,
+                               struct cel_nodes args);
+struct cel_node *cel_node_operator(struct cel_parser *p, struct span span, const char *name, struct cel_node *left,
+                                   struct cel_node *right);
+struct cel_node *cel_node_conditional(struct cel_parser *p, struct span span, struct cel_node *condition,
+                                      struct cel_node *yes, struct cel_node *no);
+struct cel_node *cel_node_chain(struct cel_parser *p, struct span span, enum cel_node_kind kind, struct cel_node *left,
+                                struct cel_node *right);
 // Signs are written times over: an even number of them is none.
-struct cel_node *cel_not(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand);
-struct cel_node *cel_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand);
-struct cel_node *cel_parentheses(struct cel_parser *p, struct cel_node *inner);
-struct cel_node *cel_list(struct cel_parser *p, struct span span, struct cel_nodes items);
-struct cel_node *cel_map(struct cel_parser *p, struct span span, struct cel_nodes entries);
+struct cel_node *cel_node_not(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand);
+struct cel_node *cel_node_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand);
+struct cel_node *cel_node_parentheses(struct cel_parser *p, struct cel_node *inner);
+struct cel_node *cel_node_list(struct cel_parser *p, struct span span, struct cel_nodes items);
+struct cel_node *cel_node_map(struct cel_parser *p, struct span span, struct cel_nodes entries);
 struct cel_nodes cel_nodes_of(struct cel_parser *p, struct cel_node *node);
 struct cel_nodes cel_nodes_with(struct cel_parser *p, struct cel_nodes nodes, struct cel_node *node);
 struct cel_nodes cel_nodes_with_entry(struct cel_parser *p, struct cel_nodes nodes, struct cel_node *key,

@@ -1,13 +1,14 @@
-// CEL text: literals, parentheses, maps that are too long for one expression.
+// The expressions of policies as text: literals, parentheses, maps that are too long for one expression.
 #include "compile_support.h"
 
 #include "base/limits.h"
-#include "emit/cel.h"
+#include "cel/cel_print.h"
+#include "emit/vap_policy.h"
 
 static const char *literal(void **state, const char *string) {
     struct text text;
     text_init(&text, arena_of(state));
-    cel_add_string(&text, string);
+    cel_print_string(&text, string, strlen(string));
     return text_string(&text);
 }
 
@@ -36,19 +37,26 @@ static void strings_are_escaped_to_printable_ascii(void **state) {
 
 typedef void visitor(const char *expression);
 
+static const char *printed(void **state, const struct cel_node *expression) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    cel_print(&text, expression);
+    return text_string(&text);
+}
+
 static void visit(void **state, const char *policy, visitor *see) {
     const struct plan *plan = plan_of(state, compile(state, policy));
     assert_true(plan->count > 0);
     for (size_t i = 0; i < plan->count; i++) {
-        struct cel_policy cel = {0};
-        cel_print_policy(arena_of(state), &plan->policies[i], &cel);
-        assert_true(cel.validation_count > 0);
-        for (size_t j = 0; j < cel.variable_count; j++) see(cel.variables[j].expression);
-        for (size_t j = 0; j < cel.validation_count; j++) {
-            see(cel.validations[j].expression);
-            if (cel.validations[j].message_expression) see(cel.validations[j].message_expression);
+        struct vap_policy made = {0};
+        vap_make_policy(arena_of(state), &plan->policies[i], &made);
+        assert_true(made.validation_count > 0);
+        for (size_t j = 0; j < made.variable_count; j++) see(printed(state, made.variables[j].expression));
+        for (size_t j = 0; j < made.validation_count; j++) {
+            see(printed(state, made.validations[j].expression));
+            if (made.validations[j].message_expression) see(printed(state, made.validations[j].message_expression));
         }
-        if (cel.break_glass) see(cel.break_glass);
+        if (made.break_glass) see(printed(state, made.break_glass));
     }
 }
 
@@ -181,11 +189,11 @@ static void lists_are_gone_through_once_for_all_rows(void **state) {
     const struct plan *plan = plan_of(state, compile(state, "actor a = sa one/x sealed\nactor b = sa two/x sealed\n"));
     bool any = false;
     for (size_t i = 0; i < plan->count; i++) {
-        struct cel_policy cel = {0};
-        cel_print_policy(arena_of(state), &plan->policies[i], &cel);
-        for (size_t j = 0; j < cel.variable_count; j++) {
-            const char *expression = cel.variables[j].expression;
-            if (!strstr(cel.variables[j].name, "Refusing") || !strstr(expression, "new.rules")) continue;
+        struct vap_policy made = {0};
+        vap_make_policy(arena_of(state), &plan->policies[i], &made);
+        for (size_t j = 0; j < made.variable_count; j++) {
+            const char *expression = printed(state, made.variables[j].expression);
+            if (!strstr(made.variables[j].name, "Refusing") || !strstr(expression, "new.rules")) continue;
             any = true;
             assert_non_null(strstr(expression, "Screen"));
             assert_null(strstr(expression, "new.rules.exists"));

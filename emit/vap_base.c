@@ -5,13 +5,14 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "emit/cel.h"
-#include "emit/cel_parts.h"
+#include "cel/celexpr_tree.h"
+#include "emit/vap_internal.h"
+#include "emit/vap_policy.h"
 #include "kubernetes/catalog.h"
 
 static const char *const base_names[] = {
 #define VARIABLE(name, expression) #name,
-#include "emit/cel_base.def"
+#include "emit/vap_base.def"
 #undef VARIABLE
 };
 
@@ -46,13 +47,13 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
 
 static const char *const base_expressions[] = {
 #define VARIABLE(name, expression) expression,
-#include "emit/cel_base.def"
+#include "emit/vap_base.def"
 #undef VARIABLE
 };
 
-const char *cel_use(struct printer *printer, enum base base) {
-    printer->used[base] = true;
-    return arena_printf(printer->arena, "variables.%s", base_names[base]);
+struct cel_node *vap_use(struct builder *builder, enum base base) {
+    if (!builder->used[base]) builder->used[base] = cel_var(builder->arena, base_names[base]);
+    return builder->used[base];
 }
 
 // ---- exemptions ----
@@ -117,26 +118,32 @@ static bool rules_have(const struct plan_policy *policy, const char *group, cons
     return false;
 }
 
-bool cel_sees(const struct printer *printer, const char *group, const char *resource) {
-    return rules_have(printer->policy, group, resource);
+bool vap_sees(const struct builder *builder, const char *group, const char *resource) {
+    return rules_have(builder->policy, group, resource);
 }
 
 static bool is_prefix(const char *user) {
     return user[strlen(user) - 1] == ':';
 }
 
+// The user is the account, or the controller manager that may do its work.
+static struct cel_node *is_account_or_manager(struct builder *builder, const char *account) {
+    const char *const users[] = {account, KUBE_CONTROLLER_MANAGER};
+    return cel_in(builder->arena, USE(user), cel_strings(builder->arena, users, 2));
+}
+
 // Who the line is about. Where controllers have no accounts of their own, they are all the controller manager.
-static struct piece identity(struct printer *printer, const struct kube_exemption *exemption) {
-    struct arena *arena = printer->arena;
-    const char *user = USE(user);
-    struct piece result =
-        kube_exemption_is_shared(exemption)
-            ? piece_print(arena, LEVEL_RELATION, "%s in ['%s', '" KUBE_CONTROLLER_MANAGER "']", user, exemption->user)
-        : is_prefix(exemption->user) ? piece_print(arena, LEVEL_UNARY, "%s.startsWith('%s')", user, exemption->user)
-                                     : piece_print(arena, LEVEL_RELATION, "%s == '%s'", user, exemption->user);
+static struct cel_node *identity(struct builder *builder, const struct kube_exemption *exemption) {
+    struct arena *arena = builder->arena;
+    struct cel_node *user = USE(user), *result;
+    if (kube_exemption_is_shared(exemption))
+        result = is_account_or_manager(builder, exemption->user);
+    else if (is_prefix(exemption->user))
+        result = cel_method(arena, user, "startsWith", cel_string(arena, exemption->user));
+    else
+        result = cel_is_string(arena, user, exemption->user);
     if (exemption->group)
-        result =
-            piece_and(arena, result, piece_print(arena, LEVEL_RELATION, "'%s' in %s", exemption->group, USE(groups)));
+        result = cel_and(arena, result, cel_in(arena, cel_string(arena, exemption->group), USE(groups)));
     return result;
 }
 
@@ -166,15 +173,15 @@ struct actions {
 };
 
 // What the line lets through, as `action` tells it, of what reaches the policy.
-static void add_actions(struct printer *printer, const struct kube_exemption *exemption, struct actions *actions) {
+static void add_actions(struct builder *builder, const struct kube_exemption *exemption, struct actions *actions) {
     static const struct {
         unsigned bit;
         const char *name;
     } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}};
-    struct arena *arena = printer->arena;
+    struct arena *arena = builder->arena;
     const char *group = exemption->resource_group, *resource = exemption->resource, *at = exemption->subresources;
     const char *name = *group ? arena_printf(arena, "%s.%s", resource, group) : resource;
-    if (!is_met(printer->policy, exemption)) return;
+    if (!is_met(builder->policy, exemption)) return;
     do {
         // A leading blank stands for the object itself.
         const size_t len = strcspn(at, " ");
@@ -182,7 +189,7 @@ static void add_actions(struct printer *printer, const struct kube_exemption *ex
         at += len + (at[len] == ' ');
         for (size_t k = 0; k < sizeof operations / sizeof *operations; k++) {
             if (!(exemption->operations & operations[k].bit) ||
-                !reaches(printer->policy, group, resource, subresource, operations[k].bit))
+                !reaches(builder->policy, group, resource, subresource, operations[k].bit))
                 continue;
             const char *action =
                 arena_printf(arena, "%s%s%s %s", name, len ? "/" : "", subresource, operations[k].name);
@@ -191,37 +198,33 @@ static void add_actions(struct printer *printer, const struct kube_exemption *ex
     } while (*at);
 }
 
-static struct piece is_action(struct printer *printer, const struct actions *actions) {
-    struct arena *arena = printer->arena;
-    if (actions->count == 1) return piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(action), actions->items[0]);
-    struct text list;
-    text_init(&list, arena);
-    cel_add_string_list(&list, actions->items, actions->count);
-    return piece_print(arena, LEVEL_RELATION, "%s in %s", USE(action), text_string(&list));
+static struct cel_node *is_action(struct builder *builder, const struct actions *actions) {
+    struct arena *arena = builder->arena;
+    if (actions->count == 1) return cel_is_string(arena, USE(action), actions->items[0]);
+    return cel_in(arena, USE(action), cel_strings(arena, actions->items, actions->count));
 }
 
 // The limit, and whoever it is.
-static struct piece pass(struct printer *printer, const struct kube_exemption *exemption) {
-    struct arena *arena = printer->arena;
-    struct piece result = piece_always;
-    if (exemption->limit == ONLY_TERMINATING) result = piece_print(arena, LEVEL_UNARY, "%s", USE(namespaceTerminating));
-    result = piece_and(arena, result, identity(printer, exemption));
+static struct cel_node *pass(struct builder *builder, const struct kube_exemption *exemption) {
+    struct arena *arena = builder->arena;
+    struct cel_node *result = builder->always;
+    if (exemption->limit == ONLY_TERMINATING) result = USE(namespaceTerminating);
+    result = cel_and(arena, result, identity(builder, exemption));
     if (!exemption->namespace) return result;
-    return piece_and(arena, result,
-                     piece_print(arena, LEVEL_RELATION, "%s == '%s'", USE(namespaceName), exemption->namespace));
+    return cel_and(arena, result, cel_is_string(arena, USE(namespaceName), exemption->namespace));
 }
 
 // A line about every resource.
-static struct piece pass_everywhere(struct printer *printer, const struct kube_exemption *exemption, bool of_owned) {
-    struct arena *arena = printer->arena;
+static struct cel_node *pass_everywhere(struct builder *builder, const struct kube_exemption *exemption,
+                                        bool of_owned) {
+    struct arena *arena = builder->arena;
     // Where owners are guarded, what the garbage collector deletes is `of_owned`.
     const bool kept = of_owned && strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;
     const unsigned operations = kept ? exemption->operations & ~(unsigned)OP_DELETE : exemption->operations;
-    if (strcmp(exemption->subresources, "*") != 0) return piece_never; // no object has it
-    struct piece result = pass(printer, exemption);
-    if (operations != OPS_WRITE) result = piece_and(arena, result, cel_operations(printer, operations));
-    if (exemption->limit == ONLY_OWNERSHIP)
-        result = piece_and(arena, result, piece_print(arena, LEVEL_UNARY, "!%s", USE(contentChanged)));
+    if (strcmp(exemption->subresources, "*") != 0) return builder->never; // no object has it
+    struct cel_node *result = pass(builder, exemption);
+    if (operations != OPS_WRITE) result = cel_and(arena, result, vap_operations(builder, operations));
+    if (exemption->limit == ONLY_OWNERSHIP) result = cel_and(arena, result, cel_not(arena, USE(contentChanged)));
     return result;
 }
 
@@ -248,76 +251,76 @@ static bool is_looked_up(const struct plan_policy *policy, const struct kube_exe
 }
 
 // What lines of the level let through. Those of controllers that are accounts are looked up, see `work`.
-static struct piece passes(struct printer *printer, enum exemption level, bool of_owned) {
-    struct arena *arena = printer->arena;
-    const struct plan_policy *policy = printer->policy;
-    struct piece result = piece_never;
+static struct cel_node *passes(struct builder *builder, enum exemption level, bool of_owned) {
+    struct arena *arena = builder->arena;
+    const struct plan_policy *policy = builder->policy;
+    struct cel_node *result = builder->never;
     for (size_t i = 0; i < kube_exemption_count; i++) {
         const struct kube_exemption *exemption = &kube_exemptions[i];
         if (exemption->level != level || is_looked_up(policy, exemption)) continue;
         if (policy->shape != SHAPE_OBJECTS) {
             if (is_met(policy, exemption) && reaches_shape(policy, exemption))
-                result = piece_or(arena, result, pass(printer, exemption));
+                result = cel_or(arena, result, pass(builder, exemption));
             continue;
         }
         if (!exemption->resource) {
-            result = piece_or(arena, result, pass_everywhere(printer, exemption, of_owned));
+            result = cel_or(arena, result, pass_everywhere(builder, exemption, of_owned));
             continue;
         }
         struct actions actions = {0};
-        add_actions(printer, exemption, &actions);
+        add_actions(builder, exemption, &actions);
         while (i + 1 < kube_exemption_count && is_same_pass(exemption, &kube_exemptions[i + 1]))
-            add_actions(printer, &kube_exemptions[++i], &actions);
+            add_actions(builder, &kube_exemptions[++i], &actions);
         if (actions.count)
-            result = piece_or(arena, result, piece_and(arena, pass(printer, exemption), is_action(printer, &actions)));
+            result = cel_or(arena, result, cel_and(arena, pass(builder, exemption), is_action(builder, &actions)));
     }
     return result;
 }
 
-static struct piece control_plane(struct printer *printer) {
-    return passes(printer, EXEMPT_ALWAYS, false);
+static struct cel_node *control_plane(struct builder *builder) {
+    return passes(builder, EXEMPT_ALWAYS, false);
 }
 
-struct piece cel_always_exempt(struct printer *printer) {
-    if (piece_is(control_plane(printer), piece_never)) return piece_never;
-    return piece_print(printer->arena, LEVEL_UNARY, "%s", USE(controlPlane));
+struct cel_node *vap_always_exempt(struct builder *builder) {
+    if (cel_is_bool(control_plane(builder), false)) return builder->never;
+    return USE(controlPlane);
 }
 
-static struct piece lifecycle(struct printer *printer, bool of_owned) {
-    struct arena *arena = printer->arena;
-    const struct piece finishing = piece_print(arena, LEVEL_UNARY, "%s", USE(finishing));
-    return piece_or(arena, piece_or(arena, cel_always_exempt(printer), finishing),
-                    passes(printer, EXEMPT_LIFECYCLE, of_owned));
+static struct cel_node *lifecycle(struct builder *builder, bool of_owned) {
+    struct arena *arena = builder->arena;
+    struct cel_node *finishing = USE(finishing);
+    return cel_or(arena, cel_or(arena, vap_always_exempt(builder), finishing),
+                  passes(builder, EXEMPT_LIFECYCLE, of_owned));
 }
 
-static const char *controlled(struct printer *printer) {
-    struct text text;
-    text_init(&text, printer->arena);
-    if (rules_have(printer->policy, "", "persistentvolumeclaims"))
-        text_printf(&text, "%s != 'persistentvolumeclaims' && ", USE(resource));
-    text_printf(&text,
-                "%s.exists(o, has(o.controller) && o.controller == true && has(o.kind) && has(o.apiVersion)"
-                " && o.apiVersion + ' ' + o.kind in [",
-                USE(owners));
+static struct cel_node *controlled(struct builder *builder) {
+    struct arena *arena = builder->arena;
+    const char **kinds = ARENA_ARRAY(arena, const char *, kube_workload_count);
+    size_t count = 0;
     for (size_t i = 0; i < kube_workload_count; i++)
         if (!i || strcmp(kube_workloads[i].kind, kube_workloads[i - 1].kind) != 0)
-            text_printf(&text, "%s'%s %s'", i ? ", " : "", kube_workloads[i].api_version, kube_workloads[i].kind);
-    text_add_string(&text, "])");
-    return text_string(&text);
+            kinds[count++] = arena_printf(arena, "%s %s", kube_workloads[i].api_version, kube_workloads[i].kind);
+    struct cel_node *is_controller = cel_quote(arena, "has(o.controller) && o.controller == true && has(o.kind)"
+                                                      " && has(o.apiVersion)");
+    struct cel_node *is_workload =
+        cel_in(arena, cel_quote(arena, "o.apiVersion + ' ' + o.kind"), cel_strings(arena, kinds, count));
+    struct cel_node *result = cel_macro(arena, USE(owners), "exists", "o", cel_and(arena, is_controller, is_workload));
+    if (!rules_have(builder->policy, "", "persistentvolumeclaims")) return result;
+    return cel_and(arena, cel_ne(arena, USE(resource), cel_string(arena, "persistentvolumeclaims")), result);
 }
 
 // Who does what, by what is done: the cost of a lookup does not grow with it. Accounts of kube-system have no colon in
 // their names, so that no other user is taken for one.
-static const char *work(struct printer *printer) {
-    struct arena *arena = printer->arena;
+static struct cel_node *work(struct builder *builder) {
+    struct arena *arena = builder->arena;
     struct map known;
     map_init(&known, arena);
     struct actions all = {0};
     for (size_t i = 0; i < kube_exemption_count; i++) {
         const struct kube_exemption *exemption = &kube_exemptions[i];
         struct actions actions = {0};
-        if (exemption->level != EXEMPT_CONTROLLERS || !is_looked_up(printer->policy, exemption)) continue;
-        add_actions(printer, exemption, &actions);
+        if (exemption->level != EXEMPT_CONTROLLERS || !is_looked_up(builder->policy, exemption)) continue;
+        add_actions(builder, exemption, &actions);
         for (size_t j = 0; j < actions.count; j++) {
             struct actions *who = map_get(&known, actions.items[j]);
             if (!who) {
@@ -329,74 +332,81 @@ static const char *work(struct printer *printer) {
     }
     if (!all.count) return NULL;
     qsort(all.items, all.count, sizeof *all.items, compare_strings);
-    struct text text;
-    text_init(&text, arena);
+    struct cel_node **entries = ARENA_ARRAY(arena, struct cel_node *, 2 * all.count);
     for (size_t i = 0; i < all.count; i++) {
         const struct actions *who = map_get(&known, all.items[i]);
-        text_printf(&text, "%s\n  '%s': ", i ? "," : "{", all.items[i]);
-        cel_add_string_list(&text, who->items, who->count);
+        entries[2 * i] = cel_string(arena, all.items[i]);
+        entries[2 * i + 1] = cel_strings(arena, who->items, who->count);
     }
-    text_add_string(&text, "\n}");
-    return text_string(&text);
+    return cel_on_lines(arena, cel_map(arena, entries, all.count));
 }
 
-static struct piece working(struct printer *printer) {
-    const struct piece others = passes(printer, EXEMPT_CONTROLLERS, false);
-    if (!work(printer)) return others;
-    const char *map = USE(work), *action = USE(action);
-    return piece_or(printer->arena, others,
-                    piece_print(printer->arena, LEVEL_AND,
-                                "%s in %s && (%s == '" KUBE_CONTROLLER_MANAGER "' || %s in %s[%s])", action, map,
-                                USE(user), USE(account), map, action));
+static struct cel_node *working(struct builder *builder) {
+    struct arena *arena = builder->arena;
+    struct cel_node *others = passes(builder, EXEMPT_CONTROLLERS, false);
+    if (!work(builder)) return others;
+    struct cel_node *map = USE(work), *action = USE(action);
+    struct cel_node *is_manager = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER),
+                    *is_account = cel_in(arena, USE(account), cel_at(arena, map, action));
+    return cel_or(arena, others, cel_and(arena, cel_in(arena, action, map), cel_or(arena, is_manager, is_account)));
 }
 
-static struct piece controllers(struct printer *printer, bool of_owned) {
-    struct arena *arena = printer->arena;
-    struct piece result = piece_print(arena, LEVEL_UNARY, "%s", of_owned ? USE(lifecycleOfOwned) : USE(lifecycle));
+static struct cel_node *controllers(struct builder *builder, bool of_owned) {
+    struct arena *arena = builder->arena;
+    struct cel_node *result = of_owned ? USE(lifecycleOfOwned) : USE(lifecycle);
     // What a workload made goes with it.
-    const struct piece deletes = cel_operations(printer, OP_DELETE);
-    if (of_owned && !piece_is(deletes, piece_never))
-        result = piece_or(arena, result,
-                          piece_and(arena, deletes,
-                                    piece_print(arena, LEVEL_AND, "%s in ['%s', '" KUBE_CONTROLLER_MANAGER "'] && %s",
-                                                USE(user), KUBE_GARBAGE_COLLECTOR, USE(controlled))));
-    if (piece_is(working(printer), piece_never)) return result;
-    return piece_or(arena, result, piece_print(arena, LEVEL_UNARY, "%s", USE(working)));
+    struct cel_node *deletes = vap_operations(builder, OP_DELETE);
+    if (of_owned && !cel_is_bool(deletes, false)) {
+        struct cel_node *collects = is_account_or_manager(builder, KUBE_GARBAGE_COLLECTOR);
+        result = cel_or(arena, result, cel_and(arena, deletes, cel_and(arena, collects, USE(controlled))));
+    }
+    return cel_is_bool(working(builder), false) ? result : cel_or(arena, result, USE(working));
 }
 
 // ---- the variables that are used ----
 
-void cel_add_base_variables(struct printer *printer, struct cel_variable **variables, size_t *count) {
-    const char *expressions[BASE_COUNT];
-    for (size_t i = 0; i < BASE_COUNT; i++) {
-        const bool covering = printer->policy->shape != SHAPE_OBJECTS;
-        const char *other = covering ? covering_expression(printer->policy, (enum base)i) : NULL;
-        expressions[i] = other ? other : base_expressions[i];
+// The expression that the base variable stands for in this policy.
+static struct cel_node *expression_of(struct builder *builder, enum base base) {
+    switch (base) {
+    case BASE_controllers: return controllers(builder, false);
+    case BASE_controllersOfOwned: return controllers(builder, true);
+    case BASE_working: return working(builder);
+    case BASE_work: return work(builder);
+    case BASE_lifecycle: return lifecycle(builder, false);
+    case BASE_lifecycleOfOwned: return lifecycle(builder, true);
+    case BASE_controlPlane: return control_plane(builder);
+    default: break;
     }
-    if (printer->used[BASE_controllers]) expressions[BASE_controllers] = controllers(printer, false).text;
-    if (printer->used[BASE_controllersOfOwned]) expressions[BASE_controllersOfOwned] = controllers(printer, true).text;
-    if (printer->used[BASE_working]) expressions[BASE_working] = working(printer).text;
-    if (printer->used[BASE_work]) expressions[BASE_work] = work(printer);
-    if (printer->used[BASE_controlled] && !expressions[BASE_controlled])
-        expressions[BASE_controlled] = controlled(printer);
-    if (printer->used[BASE_lifecycle]) expressions[BASE_lifecycle] = lifecycle(printer, false).text;
-    if (printer->used[BASE_lifecycleOfOwned]) expressions[BASE_lifecycleOfOwned] = lifecycle(printer, true).text;
-    if (printer->used[BASE_controlPlane]) expressions[BASE_controlPlane] = control_plane(printer).text;
+    const bool covering = builder->policy->shape != SHAPE_OBJECTS;
+    const char *other = covering ? covering_expression(builder->policy, base) : NULL, *text = base_expressions[base];
+    if (other) return cel_quote(builder->arena, other);
+    return text ? cel_quote(builder->arena, text) : controlled(builder);
+}
+
+static bool is_variables(const struct cel_node *node) {
+    return node->kind == CEL_NODE_IDENT && strcmp(node->name, "variables") == 0;
+}
+
+// Uses the variables that the expression reads.
+static void use_what_is_read(struct builder *builder, const struct cel_node *node) {
+    if (node->kind == CEL_NODE_SELECT && is_variables(node->target))
+        for (size_t i = 0; i < BASE_COUNT; i++)
+            if (strcmp(base_names[i], node->name) == 0) (void)vap_use(builder, (enum base)i);
+    if (node->target) use_what_is_read(builder, node->target);
+    for (size_t i = 0; i < node->count; i++) use_what_is_read(builder, node->args[i]);
+}
+
+void vap_add_base_variables(struct builder *builder, struct vap_variable **variables, size_t *count) {
+    struct cel_node *expressions[BASE_COUNT] = {0};
     // From the last to the first, so that what a used one uses is known before its turn comes.
     for (size_t i = BASE_COUNT; i-- > 0;) {
-        if (!printer->used[i]) continue;
-        for (size_t j = 0; j < i; j++) {
-            const char *name = arena_printf(printer->arena, "variables.%s", base_names[j]);
-            for (const char *at = strstr(expressions[i], name); at; at = strstr(at + 1, name)) {
-                const char after = at[strlen(name)];
-                const bool whole = !((after >= 'a' && after <= 'z') || (after >= 'A' && after <= 'Z'));
-                printer->used[j] |= whole;
-            }
-        }
+        if (!builder->used[i]) continue;
+        expressions[i] = expression_of(builder, (enum base)i);
+        use_what_is_read(builder, expressions[i]);
     }
     for (size_t i = 0; i < BASE_COUNT; i++) {
-        if (!printer->used[i]) continue;
-        const struct cel_variable variable = {base_names[i], expressions[i]};
-        ARENA_PUSH(printer->arena, *variables, *count, variable);
+        if (!builder->used[i]) continue;
+        const struct vap_variable variable = {base_names[i], expressions[i]};
+        ARENA_PUSH(builder->arena, *variables, *count, variable);
     }
 }

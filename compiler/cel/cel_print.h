@@ -1,0 +1,31 @@
+// Trees of CEL as text: the only place that writes parentheses and line breaks.
+//
+// Parentheses stand where the tree needs them, around a comparison within a comparison, and where a node says that it
+// was written with them. A node on lines is laid out by its kind:
+//
+//     !(            a            {            a.filter(e,      a.filter(..)
+//       a             && b         'k': v,      b)             + b.filter(..)
+//     )               && c         'l': w
+//                                }
+//
+// A chain may hold a chain of the same operator, which stays on one line of it.
+#ifndef KLOCK_CEL_PRINT_H
+#define KLOCK_CEL_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cel_node;
+struct text;
+
+// Gives how deep brackets and parentheses nest in what is printed. Of checked trees as well.
+size_t cel_print(struct text *text, const struct cel_node *node);
+
+// A single-quoted literal: everything that is not printable ASCII is escaped, and so is "${", which tools that
+// substitute variables in manifests would take for theirs. The string is valid UTF-8.
+void cel_print_string(struct text *text, const char *bytes, size_t len);
+
+// Whether it can be negated, asked for a field or called upon as it is.
+bool cel_binds_tightly(const struct cel_node *node);
+
+#endif

@@ -1,0 +1,149 @@
+// Constants of tables: written in place when all locks agree, else looked up in constant maps.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "emit/vap_internal.h"
+#include "emit/vap_policy.h"
+
+// ---- names ----
+//
+// Those of vap_base.def have no underscore. Those of tables have one before a capital letter or a number, those of
+// locks begin with a word of ours and have them before hexadecimal digits and x and y. No two of these can meet, and
+// each is made in a way that can be read back; what is given twice all the same is a mistake of ours that nothing may
+// be written with.
+
+const char *vap_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix) {
+    return arena_printf(arena, "%s_%s", table->name, suffix);
+}
+
+static const char *part_name(struct arena *arena, const char *name, size_t part) {
+    return part > 1 ? arena_printf(arena, "%s_%zu", name, part) : name;
+}
+
+void vap_add_variable(struct builder *builder, const char *name, struct cel_node *expression) {
+    const struct vap_variable variable = {name, expression};
+    if (!set_add(&builder->names, name)) builder->made->repeated = name;
+    ARENA_PUSH(builder->arena, builder->made->variables, builder->made->variable_count, variable);
+}
+
+// Expressions that have one name, but for their numbers.
+struct numbered {
+    struct vap_variable *items;
+    size_t count;
+};
+
+struct cel_node *vap_add_once(struct builder *builder, const char *name, struct cel_node *expression) {
+    struct arena *arena = builder->arena;
+    struct numbered *known = map_get(&builder->once, name);
+    if (!known) map_set(&builder->once, name, known = ARENA_NEW(arena, struct numbered));
+    for (size_t i = 0; i < known->count; i++)
+        if (cel_same(known->items[i].expression, expression)) return cel_var(arena, known->items[i].name);
+    const struct vap_variable made = {part_name(arena, name, known->count + 1), expression};
+    ARENA_PUSH(arena, known->items, known->count, made);
+    vap_add_variable(builder, made.name, expression);
+    return cel_var(arena, made.name);
+}
+
+// ---- constants of tables ----
+
+// Whether the constants of a column are of several kinds, which a CEL list or map takes only as dyn.
+static bool is_mixed(const struct plan_column *column, size_t rows) {
+    const struct value *first = NULL;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < column->counts[row]; i++) {
+            if (first && first->kind != column->values[row][i]->kind) return true;
+            first = column->values[row][i];
+        }
+    return false;
+}
+
+static struct cel_node *cell(struct arena *arena, const struct plan_column *column, size_t row, bool mixed) {
+    struct cel_node **items = ARENA_ARRAY(arena, struct cel_node *, column->counts[row] + 1);
+    for (size_t i = 0; i < column->counts[row]; i++) {
+        items[i] = cel_scalar(arena, column->values[row][i]);
+        if (mixed) items[i] = cel_call(arena, "dyn", items[i]);
+    }
+    const bool list = column->type == PLAN_STRINGS || column->type == PLAN_SCALARS;
+    return list ? cel_list(arena, items, column->counts[row]) : items[0];
+}
+
+// Room is left for one entry that is larger than most.
+enum { MAP_BYTES = LIMIT_CEL_CODE_POINTS * 9 / 10 };
+
+void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name) {
+    *map = (struct vap_map){.builder = builder, .name = name};
+    set_init(&map->keys, builder->arena);
+    text_init(&map->text, builder->arena);
+}
+
+void vap_map_end(struct vap_map *map) {
+    struct arena *arena = map->builder->arena;
+    struct cel_node *part = cel_on_lines(arena, cel_map(arena, map->entries, map->entry_count / 2));
+    map->parts++;
+    vap_add_variable(map->builder, part_name(arena, map->name, map->parts), part);
+    map->entries = NULL;
+    map->entry_count = map->bytes = 0;
+}
+
+static size_t printed_size(struct vap_map *map, const struct cel_node *node) {
+    map->text.len = 0;
+    cel_print(&map->text, node);
+    return map->text.len;
+}
+
+void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value) {
+    enum { AROUND = sizeof "{\n  : " - 1 }; // what is printed of an entry besides
+    struct arena *arena = map->builder->arena;
+    struct cel_node *key_node = cel_string(arena, key);
+    const size_t size = printed_size(map, value);
+    if (!set_add(&map->keys, key)) map->builder->made->repeated = key;
+    if (map->bytes > MAP_BYTES - strlen(key) - size) vap_map_end(map);
+    map->bytes += AROUND + size + printed_size(map, key_node);
+    ARENA_PUSH(arena, map->entries, map->entry_count, key_node);
+    ARENA_PUSH(arena, map->entries, map->entry_count, value);
+}
+
+struct cel_node *vap_lookup(struct builder *builder, const char *name, size_t parts, struct cel_node *key,
+                            struct cel_node *missing) {
+    struct arena *arena = builder->arena;
+    struct cel_node *result = missing;
+    for (size_t part = parts; part > 0; part--) {
+        struct cel_node *map = cel_var(arena, part_name(arena, name, part)), *value = cel_at(arena, map, key);
+        result = result ? cel_if(arena, cel_in(arena, key, map), value, result) : value;
+    }
+    return missing || parts > 1 ? cel_parenthesized(arena, result) : result;
+}
+
+struct cel_node *vap_constant_of(struct builder *builder, const struct plan_column *column, struct cel_node *row_name) {
+    const struct plan_table *table = builder->table;
+    const bool mixed = is_mixed(column, table->row_count);
+    if (column->uniform) return cell(builder->arena, column, 0, mixed);
+    const char *name = vap_table_variable(builder->arena, table, column->name);
+    size_t parts = 0; // of the map, if it was written before
+    while (set_has(&builder->names, part_name(builder->arena, name, parts + 1))) parts++;
+    if (!parts) {
+        struct vap_map map;
+        vap_map_begin(&map, builder, name);
+        for (size_t row = 0; row < table->row_count; row++)
+            vap_map_add(&map, table->rows[row], cell(builder->arena, column, row, mixed));
+        vap_map_end(&map);
+        parts = map.parts;
+    }
+    return vap_lookup(builder, name, parts, row_name, NULL);
+}
+
+struct cel_node *vap_constant(struct builder *builder, const struct plan_column *column) {
+    return vap_constant_of(builder, column, cel_name(builder->arena, ROW));
+}
+
+const struct plan_column *vap_column_of(const struct builder *builder, const struct formula *atom) {
+    const struct plan_table *table = builder->table;
+    static const struct plan_column none = {.uniform = true}; // of atoms without constants
+    for (size_t i = 0; i < table->atom_count; i++)
+        if (table->atoms[i] == atom) return &table->columns[i];
+    return &none;
+}

@@ -1,0 +1,140 @@
+// What the parts share that build the expressions of a policy: the state, and their entry points.
+#ifndef KLOCK_VAP_INTERNAL_H
+#define KLOCK_VAP_INTERNAL_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/text.h"
+#include "cel/cel_build.h"
+#include "cel/cel_print.h"
+#include "emit/plan.h"
+
+struct vap_policy;
+struct vap_variable;
+
+// ---- the state of building one policy ----
+
+enum base {
+#define VARIABLE(name, expression) BASE_##name,
+#include "emit/vap_base.def"
+#undef VARIABLE
+    BASE_COUNT
+};
+
+struct builder {
+    struct arena *arena;
+    const struct plan_policy *policy;
+    const struct plan_table *table;
+    struct vap_policy *made; // the tables' variables are added here
+    struct set names;
+    struct map once;                   // of these: name → those that differ, of struct vap_numbered
+    struct cel_node *used[BASE_COUNT]; // variables.NAME, where it is used
+    struct cel_node *always, *never;   // true and false
+    const char *self;                  // "stored" or "new": what STATE_SELF reads at the moment
+    bool skip_keys;                    // atoms of the key are known to hold
+    bool exempt;                       // of the new object, what controllers write is read as it is stored
+    int depth;                         // of any / all and [*]
+};
+
+static inline void vap_read_stored(struct builder *builder) {
+    builder->self = "stored";
+}
+
+static inline void vap_read_new(struct builder *builder) {
+    builder->self = "new";
+}
+
+static inline bool vap_reads_new(const struct builder *builder) {
+    return strcmp(builder->self, "new") == 0;
+}
+
+// ---- vap_base.c ----
+
+// The variable as an expression; it is written because it was asked for.
+struct cel_node *vap_use(struct builder *builder, enum base base);
+#define USE(name) vap_use(builder, BASE_##name)
+// Whether some request that the policy sees may be about the resource.
+bool vap_sees(const struct builder *builder, const char *group, const char *resource);
+// What even a lock that lets nothing through is not for.
+struct cel_node *vap_always_exempt(struct builder *builder);
+// Adds the variables that are used, and those that they use.
+void vap_add_base_variables(struct builder *builder, struct vap_variable **variables, size_t *count);
+
+// ---- vap_constant.c ----
+
+// The variable of a table that the suffix, which begins with a capital letter, says more of.
+const char *vap_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
+void vap_add_variable(struct builder *builder, const char *name, struct cel_node *expression);
+// The variable that says this, as an expression; made under that name, or that name and a number, if there is none.
+struct cel_node *vap_add_once(struct builder *builder, const char *name, struct cel_node *expression);
+
+// A constant map, cut into as many variables as the limit of one expression asks for.
+struct vap_map {
+    struct builder *builder;
+    const char *name;
+    struct cel_node **entries; // of the part that is made, keys and values in turn
+    size_t entry_count;
+    size_t bytes;     // of that part, printed
+    struct text text; // of one value
+    struct set keys;
+    size_t parts;
+};
+void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name);
+void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value);
+void vap_map_end(struct vap_map *map);
+// Looks the key up in all parts; `missing` is what it gives when none has it, NULL if one always has.
+struct cel_node *vap_lookup(struct builder *builder, const char *name, size_t parts, struct cel_node *key,
+                            struct cel_node *missing);
+
+// The name of the row in a table's comprehensions.
+#define ROW "lock"
+// The column: written in place when all rows agree, else looked up by the row's name, which `row_name` evaluates to.
+struct cel_node *vap_constant_of(struct builder *builder, const struct plan_column *column, struct cel_node *row_name);
+struct cel_node *vap_constant(struct builder *builder, const struct plan_column *column);
+const struct plan_column *vap_column_of(const struct builder *builder, const struct formula *atom);
+
+// ---- vap_formula.c ----
+
+// The variable of a macro: the letter and the number.
+const char *vap_bound(struct builder *builder, char letter, int number);
+// request.operation, and that it is this one.
+struct cel_node *vap_operation(struct builder *builder);
+struct cel_node *vap_is_operation(struct builder *builder, const char *operation);
+
+struct cel_node *vap_formula(struct builder *builder, const struct formula *expr);
+// The selection, read from the stored or the new object. With a table, the key's part of it is that the lock is found.
+struct cel_node *vap_selection(struct builder *builder, bool of_new);
+// That the lock would hold the new object as well; that it would but for what controllers write of it.
+struct cel_node *vap_still_held(struct builder *builder);
+struct cel_node *vap_still_held_by_exempt(struct builder *builder);
+struct cel_node *vap_operations(struct builder *builder, unsigned operations);
+// The subject equals one of the column's constants.
+struct cel_node *vap_is_in(struct builder *builder, struct cel_node *subject, const struct plan_column *column);
+
+// Says what is asked of the value at the end of a path.
+typedef struct cel_node *(*vap_path_end)(struct builder *builder, const struct formula *atom, struct cel_node *subject);
+// Follows the atom's path from the subject, guarding every step.
+struct cel_node *vap_walk_path(struct builder *builder, const struct formula *atom, struct cel_node *subject,
+                               bool known_map, size_t segment, vap_path_end finish);
+// Whether a formula about the keys of a map is about this one.
+struct cel_node *vap_test_key(struct builder *builder, const struct formula *atom, struct cel_node *key);
+struct cel_node *vap_test_value(struct builder *builder, const struct formula *atom, struct cel_node *subject);
+struct cel_node *vap_list_end(struct builder *builder, const struct formula *expr, struct cel_node *subject);
+
+// ---- vap_change.c ----
+
+// That the update changes something the lock is about.
+struct cel_node *vap_changes(struct builder *builder);
+// The same for an update of which only the metadata counts.
+struct cel_node *vap_metadata_changes(struct builder *builder);
+// That the new object has something that the lock is about, where `changing` names it.
+struct cel_node *vap_brings(struct builder *builder);
+// That the update changes something that the formula reads of the object.
+struct cel_node *vap_reads_differ(struct builder *builder, const struct formula *formula);
+struct cel_node *vap_path_present(struct builder *builder, const struct field_path *path, struct cel_node *root);
+// The path below the root.
+struct cel_node *vap_path(struct arena *arena, struct cel_node *root, const struct field_path *path);
+
+#endif
