@@ -2,12 +2,14 @@
 #
 #   make run        install what is missing (Debian, Ubuntu), build, and compile examples/payments.klock
 #   make check      likewise, and run all tests; those on API servers only where there is Go 1.26
-#   make            build build/klockc and build/libklock.a
-#   make install    program, library, header, man page, completions; PREFIX=/usr/local, DESTDIR=
+#   make            build build/klockc, build/libklock.a and build/libklock.so
+#   make install    program, libraries, header, man page, completions; PREFIX=/usr/local, DESTDIR=
+#   make wasm       the library for WebAssembly, build/klock.wasm, for JavaScript by wasm/klock.mjs
 #   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       formatting, direction of includes, warnings as errors, scripts
 #   make fuzz       libFuzzer on the whole compiler and on CEL expressions, each for FUZZ_SECONDS=60
 #   make bench      time, memory and size
+#   make bench-gate instructions that compiling takes, against tests/bench/instructions; bench-gate-update writes it
 #   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
 #   make deps       install what building and testing need; elsewhere say how
 #   make format     format the sources
@@ -39,7 +41,7 @@ CLANG_FORMAT ?= clang-format
 PKG_CONFIG ?= pkg-config
 OBJCOPY ?= objcopy
 
-VARIANT_CFLAGS.release := -O2 -fstack-protector-strong -fPIE
+VARIANT_CFLAGS.release := -O2 -fstack-protector-strong
 VARIANT_CPPFLAGS.release := -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 VARIANT_LDFLAGS.release := -pie
 VARIANT_CFLAGS.debug := -Og -g -Werror
@@ -48,6 +50,8 @@ VARIANT_LDFLAGS.asan := -fsanitize=address,undefined
 VARIANT_CFLAGS.coverage := -O0 -g --coverage
 VARIANT_LDFLAGS.coverage := --coverage
 VARIANT_CFLAGS.fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# Exceptions of WebAssembly stand for longjmp.
+VARIANT_CFLAGS.wasm := --target=wasm32-wasi -fno-pic -Os -mexception-handling -mllvm -wasm-enable-sjlj -isystem wasm/include
 VARIANT_LDFLAGS.fuzz := -fsanitize=address,undefined
 
 WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wwrite-strings \
@@ -55,13 +59,17 @@ WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast
 PACKAGES := yaml-0.1 libcjson
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+ifeq ($(BUILD),wasm)
+WASM_SOURCES := $(OUT)/sources
+PACKAGE_CFLAGS := -I$(WASM_SOURCES)/libyaml/include -I$(WASM_SOURCES)/cjson
+endif
 CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
 # An include of ours carries the room: "base/arena.h".
 OUR_CPPFLAGS := -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote . -iquote grammar -iquote $(GEN) $(PACKAGE_CFLAGS) \
 	$(VARIANT_CPPFLAGS.$(BUILD))
-OUR_CFLAGS := -std=c11 -fvisibility=hidden $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
+OUR_CFLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(VARIANT_CFLAGS.$(BUILD))
 OUR_LDFLAGS := $(VARIANT_LDFLAGS.$(BUILD))
 
 GENERATED := $(foreach grammar,klock cel,$(GEN)/$(grammar)_parser.c $(GEN)/$(grammar)_lexer.c)
@@ -71,20 +79,27 @@ SOURCES := $(filter-out $(CLI_SOURCES),$(sort $(wildcard compiler/*.c compiler/*
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o) $(GENERATED:build/%.c=$(OUT)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(OUT)/%.o)
 LIBRARY := $(OUT)/libklock.a
+VERSION := $(shell sed -n 's/^\#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -)
+# Until 1.0 every minor version may break what is linked to it.
+SONAME := libklock.so.$(word 1,$(subst ., ,$(VERSION))).$(word 2,$(subst ., ,$(VERSION)))
+# The linker of macOS has other words for all this: there is the archive alone.
+ifneq ($(shell uname -s),Darwin)
+SHARED := $(OUT)/libklock.so.$(VERSION)
+endif
 PROGRAM := $(OUT)/klockc
 UNIT_TESTS := $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(OUT)/%.o,$(sort $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))))
-FORMATTED := $(wildcard compiler/*.[ch] compiler/*/*.[ch] emit/*.[ch] include/klock/*.h grammar/*.h tests/*.[ch] tests/*/*.[ch] tests/fuzz/*/driver/*.c)
+FORMATTED := $(wildcard compiler/*.[ch] compiler/*/*.[ch] emit/*.[ch] include/klock/*.h wasm/*.c wasm/*/*.h grammar/*.h tests/*.[ch] tests/*/*.[ch] tests/fuzz/*/driver/*.c)
 
 COMPILE = $(CC) $(OUR_CPPFLAGS) $(CPPFLAGS) $(OUR_CFLAGS) $(CFLAGS)
 LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
-all: $(LIBRARY) $(PROGRAM) build/libklock.a build/klockc
+all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
 
 # ---- the two commands ----
 
@@ -106,6 +121,8 @@ deps:
 
 build/libklock.a: $(LIBRARY)
 	ln -sf $(BUILD)/libklock.a $@
+build/libklock.so: $(SHARED)
+	ln -sf $(BUILD)/$(notdir $(SHARED)) $@
 build/klockc: $(PROGRAM)
 	ln -sf $(BUILD)/klockc $@
 
@@ -130,6 +147,12 @@ $(OUT)/tests/fuzz/cel_oracle/driver/cel_driver: $(OUT)/tests/fuzz/cel_oracle/dri
 $(LIBRARY): $(OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
+# Only what the map names is given out.
+ifneq ($(SHARED),)
+$(SHARED): $(OBJECTS) compiler/klock.map
+	$(filter-out -pie,$(LINK)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=compiler/klock.map -o $@ $(OBJECTS) $(PACKAGE_LIBS) $(LDLIBS)
+	ln -sf $(notdir $@) $(OUT)/$(SONAME)
+endif
 $(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
@@ -153,6 +176,25 @@ $(OUT)/%.o: %.c | $(GENERATED_HEADERS)
 $(OUT)/gen/%.o: $(GEN)/%.c | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# ---- WebAssembly ----
+
+wasm:
+	@.ci/deps build wasm
+	@wasm/fetch.sh build/wasm/sources
+	@$(MAKE) --no-print-directory BUILD=wasm CC=$(CLANG) build/klock.wasm
+build/klock.wasm: $(OUT)/klock.wasm
+	ln -sf $(BUILD)/klock.wasm $@
+
+WASM_OBJECTS := $(filter-out $(OUT)/compiler/front/load_disk.o,$(OBJECTS)) $(OUT)/wasm/host.o $(OUT)/wasm/setjmp.o \
+	$(patsubst %.c,%.o,$(wildcard $(WASM_SOURCES)/libyaml/src/*.c)) $(WASM_SOURCES)/cjson/cJSON.o
+# As much stack as programs have elsewhere, and its end is the end of the memory: beyond it is an error, not data.
+$(OUT)/klock.wasm: $(WASM_OBJECTS)
+	$(CC) --target=wasm32-wasi -mexec-model=reactor -o $@ $^ -Wl,--export=malloc,--export=free,--export-dynamic \
+		-Wl,--gc-sections,--strip-all,--stack-first,-z,stack-size=8388608
+$(OUT)/sources/%.o: $(OUT)/sources/%.c
+	$(CC) $(VARIANT_CFLAGS.wasm) $(PACKAGE_CFLAGS) -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=2 -DYAML_VERSION_PATCH=5 \
+		'-DYAML_VERSION_STRING="0.2.5"' -c -o $@ $<
 
 # ---- tests ----
 
@@ -211,6 +253,11 @@ $(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/unique.o $(LIBRARY)
 bench: all
 	@tests/bench/bench.sh
 
+bench-gate: all
+	@tests/bench/gate.sh
+bench-gate-update: all
+	@tests/bench/gate.sh --update
+
 lint:
 	@.ci/deps build check lint
 	@CLANG=$(CLANG) CLANG_FORMAT=$(CLANG_FORMAT) MAKE="$(MAKE)" tests/lint.sh $(FORMATTED)
@@ -230,8 +277,7 @@ $(OUT)/installed/libklock.a: $(OBJECTS) $(LIBRARY)
 
 build/klock.pc: include/klock.pc.in include/klock/klock.h Makefile
 	@mkdir -p $(@D)
-	version=$$(sed -n 's/^#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -); \
-	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$$version|" $< >$@
+	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|" $< >$@
 
 install: all build/klock.pc $(OUT)/installed/libklock.a
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(MANDIR)/man1 \
@@ -239,6 +285,11 @@ install: all build/klock.pc $(OUT)/installed/libklock.a
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
 	install -m 644 $(OUT)/installed/libklock.a $(DESTDIR)$(LIBDIR)/libklock.a
+ifneq ($(SHARED),)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION)
+	ln -sf libklock.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf libklock.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libklock.so
+endif
 	install -m 644 include/klock/*.h $(DESTDIR)$(INCLUDEDIR)/klock/
 	install -m 644 build/klock.pc $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
 	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
@@ -248,6 +299,7 @@ install: all build/klock.pc $(OUT)/installed/libklock.a
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
+		$(DESTDIR)$(LIBDIR)/libklock.so $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION) \
 		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(DATADIR)/bash-completion/completions/klockc \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock
@@ -258,4 +310,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(wildcard $(OUT)/tests/fuzz/*.d)
+-include $(OBJECTS:.o=.d) $(wildcard $(OUT)/wasm/*.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(wildcard $(OUT)/tests/fuzz/*.d)

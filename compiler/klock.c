@@ -2,7 +2,7 @@
 // structures in the size that the caller knows.
 #include "klock/klock.h"
 
-#include <stdint.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,14 +59,15 @@ bool klock_is_day(const char *text) {
 
 // ---- structures of the caller's size ----
 
-// The sizes of the first version, which every caller knows.
+// The sizes of the first version, which every caller knows: up to the last field that it had.
+#define SIZE_UP_TO(type, field) (offsetof(type, field) + sizeof((type){0}.field))
 enum {
-    OPTIONS_SIZE = sizeof(struct klock_options),
-    DIAGNOSTIC_SIZE = sizeof(struct klock_diagnostic),
-    RELATED_SIZE = sizeof(struct klock_related),
-    FIX_SIZE = sizeof(struct klock_fix),
-    OBJECT_SIZE = sizeof(struct klock_object),
-    TEST_SIZE = sizeof(struct klock_test),
+    OPTIONS_SIZE = SIZE_UP_TO(struct klock_options, context),
+    DIAGNOSTIC_SIZE = SIZE_UP_TO(struct klock_diagnostic, fix_count),
+    RELATED_SIZE = SIZE_UP_TO(struct klock_related, place),
+    FIX_SIZE = SIZE_UP_TO(struct klock_fix, text),
+    OBJECT_SIZE = SIZE_UP_TO(struct klock_object, len),
+    TEST_SIZE = SIZE_UP_TO(struct klock_test, actual),
 };
 
 // Copies a structure of ours into one of the caller's, which begins with its size: what only one of them has is left
@@ -88,7 +89,7 @@ static bool read_options(const struct klock_options *given, struct klock_options
     if (given->size < OPTIONS_SIZE) return false;
     for (size_t i = sizeof *given; i < given->size; i++)
         if (((const char *)given)[i]) return false;
-    *ret_options = *given;
+    memcpy(ret_options, given, given->size < sizeof *given ? given->size : sizeof *given);
     return given->target == KLOCK_TARGET_API || given->target == KLOCK_TARGET_STATIC;
 }
 
