@@ -51,11 +51,11 @@ static void apply_acceptance(const struct accepting *accepting, const struct ast
     struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
-        diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is no warning", code.text);
-        diag_help(diags, "'klockc explain' lists the codes; only warnings can be accepted");
+        diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is not a warning", code.text);
+        diag_help(diags, "only warnings can be accepted; 'klockc explain' lists their codes");
     } else if (!accept(accepting, info, item->span)) {
-        diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "there is no warning %s here to accept", info->code);
-        diag_help(diags, "leave the clause out");
+        diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->code);
+        diag_help(diags, "remove the clause");
     }
 }
 

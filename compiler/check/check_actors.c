@@ -19,10 +19,11 @@ static void check_seal(const struct checking *checking, const struct lock *lock,
     const char *all = account_group(checking->arena, arena_copy(checking->arena, namespace, len));
     if (set_has(&checking->sealed, all)) return;
     const bool group = account_is_group(name);
-    diag_report(
-        checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
-        group ? "whoever can become one of '%s' passes as it does" : "whoever can become '%s' passes as it does", name);
-    diag_help(checking->diags, "declare it an actor that is 'sealed', or accept it: allow %s",
+    diag_report(checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
+                group ? "anyone who can get a token for, or run a pod as, an account in '%s' passes this lock"
+                      : "anyone who can get a token for, or run a pod as, '%s' passes this lock",
+                name);
+    diag_help(checking->diags, "declare it as an actor that is 'sealed', or accept this: allow %s",
               diag_info(DIAG_ACTOR_NOT_SEALED)->code);
 }
 
@@ -52,8 +53,9 @@ void check_seals(struct checking *checking, const struct lock *lock) {
 void check_rights(struct checking *checking, const struct lock *lock) {
     if (!lock_asks_authorizer(lock)) return;
     diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
-                "whoever may do everything passes lock '%s': cluster-admin and system:masters do", lock->name);
-    diag_help(checking->diags, "name the actors, or accept it: allow %s", diag_info(DIAG_ADMINISTRATORS_PASS)->code);
+                "cluster-admin and system:masters may do everything, so they pass lock '%s'", lock->name);
+    diag_help(checking->diags, "name the actors instead of asking for a permission, or accept this: allow %s",
+              diag_info(DIAG_ADMINISTRATORS_PASS)->code);
 }
 
 static bool names_account(const struct formula *expr) {
@@ -72,13 +74,12 @@ void check_operator(struct checking *checking, const struct lock *lock) {
     for (size_t i = 0; i < passes->other_count; i++) passed |= names_account(passes->others[i]);
     if (!lock->implied || passed) return;
     diag_report(checking->diags, DIAG_STATUS_WITHOUT_OPERATOR, lock->span,
-                "lock '%s' holds the status of %s as well, and no service account passes it", lock->name,
+                "lock '%s' also covers the status of %s, and their operator cannot update it", lock->name,
                 lock->scope.targets[0].name);
-    diag_help(
-        checking->diags,
-        "name their operator: exempt serviceaccount NAMESPACE/NAME; or say which fields are meant: changing spec; "
-        "or accept it: allow %s",
-        diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
+    diag_help(checking->diags,
+              "name the operator: exempt serviceaccount NAMESPACE/NAME; or lock some fields only: changing spec; or "
+              "accept this: allow %s",
+              diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
 }
 
 static bool is_before(struct span a, struct span b) {
@@ -139,18 +140,18 @@ static void note_first(struct map *firsts, struct lock *lock) {
 
 static void report_controllers(const struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
-                "whoever can become a controller passes the locks of policy '%s' that let it pass", lock->policy);
-    diag_help(checking->diags, "add 'guard controllers' to one of them, or accept it: allow %s",
+                "anyone who can act as a controller passes the locks of policy '%s' that exempt it", lock->policy);
+    diag_help(checking->diags, "add 'guard controllers' to one of them, or accept this: allow %s",
               diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
 }
 
 static void report_certificates(const struct checking *checking, const struct lock *lock) {
     const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
     diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
-                "whoever has a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
+                "anyone who can have a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
     diag_help(checking->diags,
-              "add 'guard certificates', or withhold csr/approval, signers and bootstrap tokens by RBAC and accept it: "
-              "allow %s",
+              "add 'guard certificates'; or withhold csr/approval, signers and bootstrap tokens with RBAC, and accept "
+              "this: allow %s",
               code);
 }
 
@@ -160,12 +161,13 @@ void check_approval(struct checking *checking, const struct lock *lock) {
         !(lock->denies & OP_UPDATE) || check_has_derived(checking, lock, ORIGIN_GUARD_CERTIFICATES) ||
         check_holds_signing(checking, lock))
         return;
-    diag_report(checking->diags, DIAG_APPROVES_ITSELF, lock->span,
-                "lock '%s' keeps others from approving certificates, and those of kubelets need no approval",
-                lock->name);
+    diag_report(
+        checking->diags, DIAG_APPROVES_ITSELF, lock->span,
+        "lock '%s' stops others from approving certificates, but kubelet certificates are approved automatically",
+        lock->name);
     diag_help(checking->diags,
-              "deny create as well, of requests for the signers kubernetes.io/kube-apiserver-client and "
-              "kubernetes.io/kube-apiserver-client-kubelet, as 'guard certificates' does; or accept it: allow %s",
+              "also deny creating requests for the signers kubernetes.io/kube-apiserver-client and "
+              "kubernetes.io/kube-apiserver-client-kubelet, as 'guard certificates' does; or accept this: allow %s",
               diag_info(DIAG_APPROVES_ITSELF)->code);
 }
 

@@ -12,8 +12,8 @@
 void check_volumes(struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
     diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
-                "lock '%s' holds persistentvolumes, and nothing holds the claims, with which they go", lock->name);
-    diag_help(checking->diags, "lock persistentvolumeclaims, or accept it: allow %s",
+                "deleting a claim still deletes the volumes of lock '%s'", lock->name);
+    diag_help(checking->diags, "lock persistentvolumeclaims too, or accept this: allow %s",
               diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
 }
 
@@ -23,9 +23,8 @@ void check_claims(struct checking *checking, const struct lock *lock) {
         check_has_derived(checking, lock, ORIGIN_GUARD_VOLUMES) || check_holds_some_volumes(checking, lock))
         return;
     diag_report(checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
-                "lock '%s' holds persistentvolumeclaims, and nothing holds the volumes that are bound to them",
-                lock->name);
-    diag_help(checking->diags, "add 'guard volumes', lock persistentvolumes, or accept it: allow %s",
+                "the volumes bound to the claims of lock '%s' can still be deleted", lock->name);
+    diag_help(checking->diags, "add 'guard volumes', lock persistentvolumes too, or accept this: allow %s",
               diag_info(DIAG_CLAIM_GOES_WITH_VOLUME)->code);
 }
 
@@ -56,17 +55,18 @@ void check_surplus(struct checking *checking, const struct lock *lock) {
     if (!open || !set_add(&checking->crowded, said)) return;
     const char *code = diag_info(DIAG_SURPLUS)->code;
     if (lock->guard_owners) {
-        diag_report(checking->diags, DIAG_SURPLUS, lock->span,
-                    "who makes pods for a replica set that no Deployment owns, or for a replication controller, has "
-                    "it delete what lock '%s' holds",
-                    lock->name);
-        diag_help(checking->diags, "lock all pods there, create and update, or accept it: allow %s", code);
+        diag_report(
+            checking->diags, DIAG_SURPLUS, lock->span,
+            "creating pods that match a bare ReplicaSet or ReplicationController makes it delete pods of lock '%s'",
+            lock->name);
+        diag_help(checking->diags, "lock create and update of all pods there, or accept this: allow %s", code);
     } else {
         diag_report(checking->diags, DIAG_SURPLUS, lock->span,
-                    "who makes %s that a controller takes for its own has it delete what lock '%s' holds", open->plural,
+                    "creating %s that a controller adopts makes it delete objects of lock '%s'", open->plural,
                     lock->name);
-        diag_help(checking->diags, "add 'guard owners', lock all %s there, create and update, or accept it: allow %s",
-                  open->plural, code);
+        diag_help(checking->diags,
+                  "add 'guard owners', lock create and update of all %s there, or accept this: allow %s", open->plural,
+                  code);
     }
 }
 
@@ -100,9 +100,10 @@ void check_commanded(struct checking *checking, const struct lock *lock) {
     while (index < check_command_count && !is_open(checking, lock, index)) index++;
     if (index == check_command_count) return;
     const struct check_command *command = &check_commands[index];
-    diag_report(checking->diags, DIAG_COMMANDED, lock->span, "who writes %s has controllers %s %s that lock '%s' holds",
-                command->by, command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
-    diag_help(checking->diags, "withhold that by RBAC or by locks, and accept it: allow %s",
+    diag_report(checking->diags, DIAG_COMMANDED, lock->span,
+                "anyone who can write %s can make controllers %s %s of lock '%s'", command->by,
+                command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
+    diag_help(checking->diags, "withhold that with RBAC or another lock, and accept this: allow %s",
               diag_info(DIAG_COMMANDED)->code);
 }
 
@@ -117,11 +118,11 @@ void check_scaled_away(struct checking *checking, const struct lock *lock) {
             if (!cascades || !check_takes_in(&part.scope, workload) ||
                 check_holds_changes(checking, lock, &part, workload, true))
                 continue;
-            diag_report(
-                checking->diags, DIAG_SCALED_AWAY, lock->span,
-                "lock '%s' denies to delete %s and their pods, and who scales or changes one has its pods deleted",
-                lock->name, workload->plural);
-            diag_help(checking->diags, "deny update as well, or accept it: allow %s",
+            diag_report(checking->diags, DIAG_SCALED_AWAY, lock->span,
+                        "lock '%s' stops anyone from deleting %s and their pods, but scaling or changing one still "
+                        "deletes its pods",
+                        lock->name, workload->plural);
+            diag_help(checking->diags, "deny update as well, or accept this: allow %s",
                       diag_info(DIAG_SCALED_AWAY)->code);
             return;
         }

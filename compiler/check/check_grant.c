@@ -26,14 +26,14 @@ static bool takes_in(const struct object_scope *scope, const char *group, const 
 static void warn(const struct checking *checking, const struct grant *grant, const char *verb, const char *why) {
     diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb,
                 why);
-    diag_help(checking->diags, "withhold it, or accept it: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
+    diag_help(checking->diags, "remove the verb, or accept this: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
 }
 
 static void check_verbs(const struct checking *checking, const struct grant *grant) {
     if (has_verb(grant, "impersonate"))
-        warn(checking, grant, "impersonate", "admission sees the identity that was taken, not who took it");
-    if (has_verb(grant, "bind")) warn(checking, grant, "bind", "the holder can give out roles beyond its own");
-    if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can widen roles beyond its own");
+        warn(checking, grant, "impersonate", "admission sees the impersonated identity, not who took it");
+    if (has_verb(grant, "bind")) warn(checking, grant, "bind", "the holder can bind roles beyond its own");
+    if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can extend roles beyond its own");
 }
 
 // Who may change policies and bindings unlocks everything.
@@ -46,8 +46,9 @@ static void check_policies(const struct checking *checking, const struct grant *
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         if (!has_verb(grant, writes[i])) continue;
         diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
-                    "grant '%s' allows '%s' on admission policies: its holder can unlock", grant->name, writes[i]);
-        diag_help(checking->diags, "say who applies this policy: deployer …; or accept it: allow %s",
+                    "grant '%s' allows '%s' on admission policies, so its holder can unlock everything", grant->name,
+                    writes[i]);
+        diag_help(checking->diags, "name whoever applies this policy: deployer SUBJECT; or accept this: allow %s",
                   diag_info(DIAG_POLICY_GRANT)->code);
         return;
     }
@@ -167,9 +168,9 @@ static void check_secret_reads(const struct checking *checking, const struct hel
         lock = lock_of_others(map_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
     if (!lock) return;
     diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
-                "grant '%s' reads the secrets that lock '%s' keeps to others", grant->name, lock->name);
+                "grant '%s' can read the secrets that lock '%s' reserves for others", grant->name, lock->name);
     diag_relate(checking->diags, lock->span, "the lock");
-    diag_help(checking->diags, "leave out get, list and watch, or accept it: allow %s",
+    diag_help(checking->diags, "remove get, list and watch, or accept this: allow %s",
               diag_info(DIAG_READ_GRANT)->code);
 }
 
@@ -190,8 +191,9 @@ static void check_actor(const struct checking *checking, struct map *granted, co
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
     // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (map_get(granted, key)) return;
-    diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span, "no grant here lets %s '%s' act", kind, name);
-    diag_help(checking->diags, "a lock never grants: add a grant, or if RBAC has it elsewhere: allow %s",
+    diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span,
+                "nothing in these files grants %s '%s' RBAC on what the lock protects", kind, name);
+    diag_help(checking->diags, "a lock never grants: add a grant; or, if the RBAC is defined elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
 }
 
@@ -223,8 +225,9 @@ static void check_deployers(const struct checking *checking) {
         if (!lock->keeps_output || map_get(&known, lock->policy)) continue;
         map_set(&known, lock->policy, checking->arena);
         diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
-                    "lock '%s' keeps what policy '%s' emits, and nobody is said to apply it", lock->name, lock->policy);
-        diag_help(checking->diags, "say who applies it: deployer SUBJECT; or accept it: allow %s",
+                    "lock '%s' protects the objects of policy '%s' itself, and no deployer may apply them", lock->name,
+                    lock->policy);
+        diag_help(checking->diags, "name whoever applies the policy: deployer SUBJECT; or accept this: allow %s",
                   diag_info(DIAG_NO_DEPLOYER)->code);
     }
 }
@@ -243,8 +246,8 @@ void check_grants(const struct checking *checking) {
     if (checking->is_static && (policies->grant_count || policies->account_count)) {
         const struct span span = policies->grant_count ? policies->grants[0]->span : policies->accounts[0]->span;
         diag_report(checking->diags, DIAG_NOT_STATIC, span,
-                    "static manifests hold no RBAC: grants and accounts are left out");
-        diag_help(checking->diags, "apply them with --target api from a file of their own");
+                    "static manifests cannot hold RBAC: grants and accounts are left out");
+        diag_help(checking->diags, "compile them from a file of their own with --target api");
     }
     check_deployers(checking);
 }

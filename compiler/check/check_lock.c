@@ -11,10 +11,10 @@
 
 static void check_reads(struct checking *checking, const struct lock *lock) {
     if (!check_names_resource(&lock->scope, "", "secrets")) return;
-    diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span, "lock '%s' keeps nobody from reading the secrets",
-                lock->name);
+    diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span,
+                "lock '%s' does not stop anyone from reading the secrets", lock->name);
     diag_help(checking->diags,
-              "admission never sees reads: withhold get, list and watch by RBAC; if it is known: allow %s",
+              "admission never sees reads: withhold get, list and watch with RBAC, and accept this: allow %s",
               diag_info(DIAG_READS_STAY_OPEN)->code);
 }
 
@@ -25,13 +25,13 @@ static void check_policies(struct checking *checking, const struct lock *lock) {
         if (target->group && strcmp(target->group, group) != 0) continue;
         if (!target->name && lock->scope.where == IN_CLUSTER) {
             diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
-                        "lock '%s' does not take in admission policies and their bindings", lock->name);
-            diag_help(checking->diags, "withhold write access to %s by RBAC; if it is known: allow %s", group,
+                        "lock '%s' does not cover admission policies and their bindings", lock->name);
+            diag_help(checking->diags, "withhold write access to %s with RBAC, and accept this: allow %s", group,
                       diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
         } else if (target->name && (strstr(target->name, "admissionpolic")) && !checking->is_static) {
-            diag_report(checking->diags, DIAG_BAD_TARGET, target->span, "the API server evaluates no policy for '%s'",
-                        target->name);
-            diag_help(checking->diags, "only --target static can lock them; otherwise withhold write access by RBAC");
+            diag_report(checking->diags, DIAG_BAD_TARGET, target->span,
+                        "the API server does not evaluate policies for '%s'", target->name);
+            diag_help(checking->diags, "only --target static can lock them; otherwise withhold write access with RBAC");
         }
     }
 }
@@ -63,11 +63,11 @@ static void check_left_out(struct checking *checking, const struct lock *lock) {
         }
         if (!out.len) continue;
         diag_report(checking->diags, DIAG_WILDCARD_LEAVES_OUT, target->span,
-                    "lock '%s' does not take in %s, which wildcards leave out", lock->name, text_string(&out));
-        diag_help(
-            checking->diags,
-            "name them beside the wildcard if they are meant, or behind 'except resources'; or accept it: allow %s",
-            diag_info(DIAG_WILDCARD_LEAVES_OUT)->code);
+                    "lock '%s' does not cover %s, which wildcards leave out", lock->name, text_string(&out));
+        diag_help(checking->diags,
+                  "name them next to the wildcard to include them, or in 'except resources' to leave them out; or "
+                  "accept this: allow %s",
+                  diag_info(DIAG_WILDCARD_LEAVES_OUT)->code);
         return;
     }
 }
@@ -79,9 +79,9 @@ static void check_versions(struct checking *checking, const struct lock *lock) {
         if (since <= checking->minor || (target->version && strcmp(target->version, target->resource->version) != 0))
             continue;
         diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
-                    "lock '%s' sees nothing of %s/%s on servers before 1.%u", lock->name,
+                    "lock '%s' does not see %s/%s on servers before 1.%u", lock->name,
                     catalog_name(checking->arena, target->resource), target->resource->version, since);
-        diag_help(checking->diags, "name the version that they have, or compile with --kubernetes 1.%u", since);
+        diag_help(checking->diags, "name a version that they serve, or compile with --kubernetes 1.%u", since);
     }
 }
 
@@ -143,9 +143,11 @@ static void check_contradictions(const struct checking *checking) {
             const bool later = lock->span.file != other->span.file || lock->span.begin > other->span.begin;
             const struct lock *at = later ? lock : other, *first = later ? other : lock;
             diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
-                        "nobody can act on what locks '%s' and '%s' both hold", first->name, at->name);
-            diag_relate(checking->diags, first->span, "exclusive to others");
-            diag_help(checking->diags, "every lock must be satisfied: for either actor, write one lock with both");
+                        "nobody passes both lock '%s' and lock '%s', which cover the same objects", first->name,
+                        at->name);
+            diag_relate(checking->diags, first->span, "exclusive to other actors");
+            diag_help(checking->diags,
+                      "a request has to pass every lock: to allow either actor, write one lock with both");
             break;
         }
         ARENA_PUSH(checking->arena, bucket->locks, bucket->count, lock);

@@ -60,24 +60,24 @@ static bool has_wildcard_for(const struct object_scope *scope, const struct reso
 static void report_owners(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                           const struct resource *owned) {
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                "lock '%s' holds %s, and not every workload that owns them is held", lock->name, owned->plural);
+                "lock '%s' does not stop changes to the workloads that own its %s", lock->name, owned->plural);
     const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code, *label = needed_label(part->selects);
     if (label)
         diag_help(checking->diags,
-                  "controllers add the label '%s' themselves: lock the workload, by its name or labels, and accept it: "
-                  "allow %s",
+                  "controllers add the label '%s' themselves: lock the workload by its name or labels, and accept "
+                  "this: allow %s",
                   label, code);
     else if (formula_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
         diag_help(checking->diags,
-                  lock->part_count ? "write a lock with 'guard owners' for each object, or accept it: allow %s"
-                                   : "add 'guard owners', lock the workloads, or accept it: allow %s",
+                  lock->part_count ? "write a lock with 'guard owners' for each object, or accept this: allow %s"
+                                   : "add 'guard owners', lock the workloads, or accept this: allow %s",
                   code);
     else if (part->selects->kind == FORMULA_TRUE)
-        diag_help(checking->diags, "lock every kind of workload there as well, all objects; or accept it: allow %s",
+        diag_help(checking->diags, "lock all objects of every kind of workload there as well, or accept this: allow %s",
                   code);
     else
-        diag_help(checking->diags,
-                  "lock the workloads that own them, by their names or labels, and accept it: allow %s", code);
+        diag_help(checking->diags, "lock the workloads that own them by name or labels, and accept this: allow %s",
+                  code);
 }
 
 // Whether nothing but workloads is known to own such objects.
@@ -99,9 +99,9 @@ static void check_any_owner(const struct checking *checking, const struct lock *
     const struct target *target = &lock->scope.targets[0];
     const bool one = target->resource && lock->scope.target_count == 1;
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                "lock '%s' lets %s be deleted with an object that owns them", lock->name,
+                "lock '%s' lets %s be deleted through their owners", lock->name,
                 one ? target->resource->plural : "its objects");
-    diag_help(checking->diags, "add 'guard owners', or accept it: allow %s",
+    diag_help(checking->diags, "add 'guard owners', or accept this: allow %s",
               diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
 }
 
@@ -125,7 +125,7 @@ void check_owners(struct checking *checking, const struct lock *lock) {
 static void report_children(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                             const struct surrounding *workload, const struct resource *owned) {
     diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
-                "lock '%s' holds %s, and nothing holds the %s that they own", lock->name, workload->itself->plural,
+                "lock '%s' covers %s, but the %s they own are not locked", lock->name, workload->itself->plural,
                 owned->plural);
     const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
     if (part->selects->kind == FORMULA_TRUE) {
@@ -133,14 +133,13 @@ static void report_children(const struct checking *checking, const struct lock *
         text_init(&all, checking->arena);
         for (size_t i = 0; i < workload->owned_count; i++)
             text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
-        diag_help(checking->diags, "lock all %s there as well, or accept it: allow %s", text_string(&all), code);
+        diag_help(checking->diags, "lock all %s there as well, or accept this: allow %s", text_string(&all), code);
     } else if (!formula_is_by_labels(part->selects)) {
-        diag_help(checking->diags, "lock what they own by its labels, in a lock of its own, and accept it: allow %s",
-                  code);
+        diag_help(checking->diags, "lock what they own by its labels in another lock, and accept this: allow %s", code);
     } else {
         const bool cascades = !lock->part_count && !lock->path_count && !lock->requires &&
                               !has_wildcard_for(&part->scope, workload->itself);
-        diag_help(checking->diags, "%s, or accept it: allow %s",
+        diag_help(checking->diags, "%s, or accept this: allow %s",
                   cascades ? "add 'cascade'" : "lock what they own by the same labels", code);
     }
 }
@@ -196,8 +195,9 @@ void check_definitions(struct checking *checking, const struct lock *lock) {
         open = open_definition(checking, lock, &lock->scope.targets[i]);
     if (!open) return;
     diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
-                "lock '%s' does not keep the %s, with which all of them go", lock->name, open);
-    diag_help(checking->diags, "add 'guard crd', or accept it: allow %s", diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
+                "the objects of lock '%s' are deleted with the %s", lock->name, open);
+    diag_help(checking->diags, "add 'guard crd', or accept this: allow %s",
+              diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
 }
 
 // The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
@@ -226,10 +226,9 @@ void check_namespaces(struct checking *checking, const struct lock *lock) {
     if (!open) return;
     const char *which = *open ? arena_printf(checking->arena, " '%s'", open) : "";
     diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
-                "lock '%s' does not keep the namespace%s, with which its objects go", lock->name, which);
+                "the objects of lock '%s' are deleted with the namespace%s", lock->name, which);
     diag_help(checking->diags,
-              any ? "lock the namespaces, all objects, or accept it: allow %s"
-                  : "add 'guard namespace', or accept it: allow %s",
+              any ? "lock all namespaces, or accept this: allow %s" : "add 'guard namespace', or accept this: allow %s",
               diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
 }
 
@@ -249,9 +248,9 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
     if (!set_add(&checking->scaled, said)) return;
     diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
-                "whoever writes an autoscaler scales what lock '%s' holds", lock->name);
+                "anyone who can create a HorizontalPodAutoscaler can scale objects of lock '%s'", lock->name);
     diag_help(checking->diags,
-              "lock all horizontalpodautoscalers there as well, create and update, or accept it: allow %s",
+              "lock create and update of all horizontalpodautoscalers there as well, or accept this: allow %s",
               diag_info(DIAG_SCALED_BY_DEPUTY)->code);
 }
 
@@ -270,11 +269,11 @@ void check_namespace_labels(struct checking *checking, const struct lock *lock) 
     const char *open = open_label(checking, lock, lock->condition);
     if (!open || check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)) return;
     diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
-                "lock '%s' holds by the label '%s' of the namespace, which whoever may write the namespace changes",
+                "lock '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",
                 lock->name, open);
     diag_help(checking->diags,
               lock->scope.where == IN_ANY_NAMESPACE
-                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept it: allow %s"
-                  : "add 'guard namespace', or accept it: allow %s",
+                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept this: allow %s"
+                  : "add 'guard namespace', or accept this: allow %s",
               diag_info(DIAG_CONDITION_NOT_GUARDED)->code);
 }

@@ -28,7 +28,7 @@ void check_subresources(struct checking *checking, const struct lock *lock) {
     if (!open.len) return;
     diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
                 lock->name, text_string(&open));
-    diag_help(checking->diags, "withhold them by RBAC; if it is known: allow %s",
+    diag_help(checking->diags, "withhold them with RBAC, and accept this: allow %s",
               diag_info(DIAG_SUBRESOURCES_OPEN)->code);
 }
 
@@ -67,12 +67,12 @@ void check_scale_of_custom(struct checking *checking, const struct lock *lock) {
             if (!resource || resource->declared.file == SPAN_NOWHERE || part.scope.targets[j].subresource ||
                 !text_has_word(resource->subresources, "scale") || check_holds_scale(checking, lock, &part, resource))
                 continue;
-            diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
-                        "lock '%s' does not see requests for %s/scale, which may write another field than "
-                        "spec.replicas",
-                        lock->name, resource->plural);
+            diag_report(
+                checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
+                "lock '%s' does not see requests for %s/scale, which may write a field other than spec.replicas",
+                lock->name, resource->plural);
             diag_help(checking->diags,
-                      "deny scale as well, in a lock of its own; or if its definition names spec.replicas: allow %s",
+                      "deny scale as well, in a separate lock; or, if its definition names spec.replicas: allow %s",
                       diag_info(DIAG_SUBRESOURCES_OPEN)->code);
             return;
         }
@@ -115,10 +115,10 @@ void check_status(struct checking *checking, const struct lock *lock) {
             const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
             if (!says || check_holds_status(checking, lock, &part, resource)) continue;
             diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
-                        "lock '%s' leaves the status of %s to whoever may write it: %s", lock->name, resource->plural,
+                        "lock '%s' does not cover the status of %s, and so not their %s", lock->name, resource->plural,
                         says);
             diag_help(checking->diags,
-                      "name %s/status among the resources as well, with 'exempt controllers', or accept it: allow %s",
+                      "add %s/status to the resources, with 'exempt controllers', or accept this: allow %s",
                       catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->code);
             return;
         }

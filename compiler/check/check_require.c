@@ -359,17 +359,15 @@ static void report(const struct checking *checking, const struct lock *lock, con
         text_printf(&names, "%s%s", i ? ", " : "", starved->names[i]);
     if (starved->count > 3) text_printf(&names, " and %zu more", starved->count - 3);
     diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
-                "lock '%s' refuses new %s without what it requires, also those that controllers make (%s): %s",
+                "lock '%s' refuses new %s that lack what it requires, including those made by controllers (%s): %s",
                 lock->name, starved->plural, text_string(&names), consequence(starved->plural));
     const char *code = diag_info(DIAG_STARVES_CONTROLLER)->code;
     if (starved->by_template)
         diag_help(checking->diags,
-                  "require the same of the templates that they are made of, in a lock on the workloads; or say that "
-                  "they have it: "
-                  "allow %s",
+                  "require the same of the pod templates in a lock on the workloads; or, if they have it: allow %s",
                   code);
     else
-        diag_help(checking->diags, "see to it that they are made with it, and say so: allow %s", code);
+        diag_help(checking->diags, "make sure that they are created with it, and accept this: allow %s", code);
 }
 
 void check_requirement(struct checking *checking, const struct lock *lock) {

@@ -95,17 +95,17 @@ static void check_selector(const struct checking *checking, const struct ast_cla
         every &= one;
     } while (next_combination(&trial));
     if (!some) {
-        diag_report(checking->diags, DIAG_EMPTY_SELECTOR, clause->keyword, "no %s can satisfy this: it never matches",
+        diag_report(checking->diags, DIAG_EMPTY_SELECTOR, clause->keyword, "this never matches: no %s can satisfy it",
                     what);
-        diag_help(checking->diags, "',' and 'and' ask for both sides; say 'or' or 'in (…)' for one of several");
+        diag_help(checking->diags, "',' and 'and' require both sides; use 'or' or 'in (…)' for alternatives");
     } else if (every) {
-        diag_report(checking->diags, DIAG_FULL_SELECTOR, clause->keyword, "all %s satisfy this: it always matches",
+        diag_report(checking->diags, DIAG_FULL_SELECTOR, clause->keyword, "this always matches: all %s satisfy it",
                     what);
-        diag_help(checking->diags, "say 'all objects' if every object is meant");
+        diag_help(checking->diags, "write 'all objects' if every object is meant");
     } else if (without) {
         diag_report(checking->diags, DIAG_NEGATIVE_SELECTOR, clause->keyword,
                     "this also matches objects without any %s", what);
-        diag_help(checking->diags, "add a requirement that the key is there, or accept it: allow %s",
+        diag_help(checking->diags, "also require that the key exists, or accept this: allow %s",
                   diag_info(DIAG_NEGATIVE_SELECTOR)->code);
     }
 }
@@ -123,15 +123,17 @@ static void check_namespace_clause(const struct checking *checking, const struct
         const struct word word = clause->words.items[i];
         if (!is_system(word.text)) continue;
         diag_report(checking->diags, DIAG_SYSTEM_NAMESPACE, word.span, "'%s' belongs to the control plane", word.text);
-        diag_help(checking->diags, "its controllers and add-ons write there all the time; if it is meant: allow %s",
+        diag_help(checking->diags,
+                  "its controllers and add-ons write there all the time; if that is intended: allow %s",
                   diag_info(DIAG_SYSTEM_NAMESPACE)->code);
     }
 }
 
 static void check_cel(const struct checking *checking, const struct ast_expr *expr) {
     if (expr->kind == AST_EXPR_CEL) {
-        diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span, "the label guard cannot follow a selection by CEL");
-        diag_help(checking->diags, "select by label, field or name, or accept it: allow %s",
+        diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
+                    "the label guard cannot follow a selection written in CEL");
+        diag_help(checking->diags, "select by label, field or name, or accept this: allow %s",
                   diag_info(DIAG_CEL_SELECTOR)->code);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel(checking, expr->operands[i]);
@@ -140,9 +142,10 @@ static void check_cel(const struct checking *checking, const struct ast_expr *ex
 // Of a condition it matters only if it reads the object.
 static void check_cel_condition(const struct checking *checking, const struct ast_expr *expr) {
     if (expr->kind == AST_EXPR_CEL && (strstr(expr->key.text, "object") || strstr(expr->key.text, "oldObject"))) {
-        diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span, "the label guard cannot follow a condition by CEL");
+        diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
+                    "the label guard cannot follow a condition written in CEL");
         diag_help(checking->diags,
-                  "say it by label, annotation or field, or by 'unless' what others may change, or accept it: allow %s",
+                  "use label, annotation or field; use 'unless' for what others may change; or accept this: allow %s",
                   diag_info(DIAG_CEL_SELECTOR)->code);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel_condition(checking, expr->operands[i]);
@@ -151,9 +154,9 @@ static void check_cel_condition(const struct checking *checking, const struct as
 static void check_status_fields(const struct checking *checking, const struct ast_expr *expr) {
     const bool has_path = expr->kind == AST_EXPR_FIELD || expr->kind == AST_EXPR_ANY || expr->kind == AST_EXPR_ALL;
     if (has_path && expr->path.count && expr->path.items[0].key && strcmp(expr->path.items[0].key, "status") == 0) {
-        diag_report(checking->diags, DIAG_STATUS_SELECTOR, expr->path.span, "controllers move fields below status");
+        diag_report(checking->diags, DIAG_STATUS_SELECTOR, expr->path.span, "controllers change fields below status");
         diag_help(checking->diags,
-                  "the object comes and goes, and the label guard does not count it; select by spec, labels or name");
+                  "objects would come under the lock and leave it by themselves; select by spec, labels or name");
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_status_fields(checking, expr->operands[i]);
 }
@@ -189,9 +192,8 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     case AST_SUBJECT_EXTRA: return;
     }
     if (!why) return;
-    diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span, "'%s' is nobody in particular",
-                subject->name.text);
-    diag_help(checking->diags, "%s; use an identity of its own, or accept it here: allow %s", why,
+    diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span, "'%s' is a shared identity", subject->name.text);
+    diag_help(checking->diags, "%s; use a dedicated identity, or accept this here: allow %s", why,
               diag_info(DIAG_DEFAULT_SUBJECT)->code);
 }
 
@@ -202,12 +204,11 @@ static void check_subjects(const struct checking *checking, const struct ast_sub
 static void check_sealing(const struct checking *checking, const struct ast_item *item) {
     if (!item->as.actor.sealed) return;
     diag_report(checking->diags, DIAG_SEAL_LEAVES_OPEN, item->as.actor.sealed_at,
-                "admission does not see every way to become '%s'", item->name.text);
-    diag_help(
-        checking->diags,
-        "withhold impersonate, csr and csr/approval, signers, nodes/proxy and reading secrets by RBAC, then accept it: "
-        "allow %s",
-        diag_info(DIAG_SEAL_LEAVES_OPEN)->code);
+                "admission cannot see every way to become '%s'", item->name.text);
+    diag_help(checking->diags,
+              "withhold impersonate, csr and csr/approval, signers, nodes/proxy and reading secrets with RBAC, then "
+              "accept this: allow %s",
+              diag_info(DIAG_SEAL_LEAVES_OPEN)->code);
 }
 
 void check_item(const struct checking *checking, const struct ast_item *item) {

@@ -14,8 +14,8 @@ unsigned check_oldest_minor(bool is_static) {
 void check_target(struct diags *diags, bool is_static, unsigned minor, const char *date) {
     if (minor < check_oldest_minor(is_static)) {
         diag_report(diags, DIAG_BAD_TARGET, span_none(), "Kubernetes 1.%u %s", minor,
-                    is_static ? "reads no static admission manifests" : "has no ValidatingAdmissionPolicy v1");
-        diag_help(diags, "the oldest for this target is --kubernetes 1.%u", check_oldest_minor(is_static));
+                    is_static ? "does not read static admission manifests" : "has no ValidatingAdmissionPolicy v1");
+        diag_help(diags, "the oldest version for this target is --kubernetes 1.%u", check_oldest_minor(is_static));
     }
     // Locks outside of their days are left out: a date that means nothing would leave out any.
     if (date && !kube_is_day(date)) {
@@ -38,8 +38,8 @@ static void check_unit_named(struct diags *diags, const struct unit *unit) {
     while (item && !makes_objects(item)) item = item->next;
     if (!item) return;
     const char *name = kube_is_dns_subdomain(unit->policy) ? unit->policy : "my-policy";
-    diag_report(diags, DIAG_UNNAMED_POLICY, item->keyword, "the file does not say which policy this belongs to");
-    diag_help(diags, "begin it with a name that no other policy of the cluster has, such as: policy %s", name);
+    diag_report(diags, DIAG_UNNAMED_POLICY, item->keyword, "this file does not name its policy");
+    diag_help(diags, "start it with a name that no other policy in the cluster has, such as: policy %s", name);
     const struct span start = {unit->file->source, 0, 0};
     diag_fix(diags, start, arena_printf(diags->arena, "policy %s\n\n", name));
 }
@@ -50,9 +50,8 @@ void check_named(struct diags *diags, struct unit *const *units, size_t unit_cou
 
 void check_empty(struct diags *diags, bool is_static) {
     const struct span start = {0, 0, 0};
-    diag_report(diags, DIAG_NO_POLICY, start, "no object comes of this");
+    diag_report(diags, DIAG_NO_POLICY, start, "these files produce no objects");
     diag_help(diags, is_static
-                         ? "static manifests have at least one lock; grants and accounts are applied through the API"
-                         : "a policy has at least one lock or grant; what only declares is included by another "
-                           "file");
+                         ? "static manifests need at least one lock; grants and accounts are applied through the API"
+                         : "a policy needs at least one lock or grant; files that only declare are included by others");
 }

@@ -268,7 +268,7 @@ static bool read_minor(struct cli *cli) {
             return true;
         }
     }
-    return bad_value(cli, "--kubernetes", cli->kubernetes, "that is no version such as 1.30");
+    return bad_value(cli, "--kubernetes", cli->kubernetes, "not a version such as 1.30");
 }
 
 static bool read_arguments(struct cli *cli) {
@@ -292,7 +292,7 @@ static bool read_arguments(struct cli *cli) {
 
 bool cli_read(struct cli *cli, int count, char **words) {
     if (count == 0) {
-        cli_complain("what is to be done? klockc VERB [options] PATH...");
+        cli_complain("no verb given: klockc VERB [options] PATH...");
         see_help(cli);
         return false;
     }
@@ -323,7 +323,6 @@ bool cli_read(struct cli *cli, int count, char **words) {
     }
     if (cli->help) return true;
     if (cli->kubernetes != NULL && !read_minor(cli)) return false;
-    if (cli->at != NULL && !klock_is_day(cli->at))
-        return bad_value(cli, "--at", cli->at, "that is no day such as 2026-01-31");
+    if (cli->at != NULL && !klock_is_day(cli->at)) return bad_value(cli, "--at", cli->at, "not a date (YYYY-MM-DD)");
     return read_arguments(cli);
 }

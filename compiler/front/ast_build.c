@@ -167,7 +167,7 @@ static struct ast_path add_dotted(struct parser *p, struct ast_path path, struct
         if (!len || text[len] != '.') break;
         text += len + 1;
     }
-    diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is no path, expected keys with '.' between", word.text);
+    diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is not a path: expected keys separated by '.'", word.text);
     diag_help(p->diags, "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
     return path;
 }

@@ -154,7 +154,7 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth);
 static void include(struct loader *loader, struct loaded *file, struct word path, unsigned depth) {
     struct arena *arena = loader->arena;
     if (*path.text == '/' || strstr(path.text, "://")) {
-        refuse_include(loader, path, "is no relative path",
+        refuse_include(loader, path, "is not a relative path",
                        "includes are files below the root, named relative to this file");
         return;
     }

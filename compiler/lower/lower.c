@@ -13,7 +13,7 @@
 
 void lower_not_supported(struct lowering *lowering, struct span span, const char *what) {
     diag_report(lowering->diags, DIAG_NOT_SUPPORTED, span, "%s is not supported yet", what);
-    diag_help(lowering->diags, "this version of klockc refuses it rather than ignore it; leave it out");
+    diag_help(lowering->diags, "klockc refuses it rather than ignore it; remove it");
 }
 
 static void lower_custom_resource(struct lowering *lowering, const struct ast_item *item) {
@@ -21,14 +21,15 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
     const struct word name = item->name;
     const char *dot = strchr(name.text, '.');
     if (!dot || !kube_is_dns_subdomain(name.text)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' is no resource of a group", name.text);
+        diag_report(lowering->diags, DIAG_BAD_NAME, name.span, "'%s' does not name a resource of a group", name.text);
         diag_help(lowering->diags, "write PLURAL.GROUP, for example widgets.example.com");
         return;
     }
     const char *version = item->as.resource.version.text;
     if (version && !kube_is_version(version)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is no version", version);
-        diag_help(lowering->diags, "versions are v1, v1beta1 and the like");
+        diag_report(lowering->diags, DIAG_BAD_NAME, item->as.resource.version.span, "'%s' is not an API version",
+                    version);
+        diag_help(lowering->diags, "API versions look like v1 or v1beta1");
         return;
     }
     struct text subresources;
@@ -67,7 +68,7 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
         text_has_word(known->subresources, "scale") == text_has_word(resource->subresources, "scale"))
         return;
     diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
-                known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, and differently");
+                known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, differently");
     if (known->declared.file != SPAN_NOWHERE) diag_relate(lowering->diags, known->declared, "first declared here");
 }
 
@@ -124,9 +125,9 @@ static void check_parameters(struct lowering *lowering) {
                         *resource->versions     ? "kind"
                         : resource->kind_unsaid ? "version and kind"
                                                 : "version");
-            diag_relate(lowering->diags, lock->span, "this lock has it looked up when it is scaled");
+            diag_relate(lowering->diags, lock->span, "this lock looks it up when it is scaled");
             diag_help(lowering->diags,
-                      "write: resource %s/%s %s kind %s subresources %s; or leave it open: cover scale never", name,
+                      "write: resource %s/%s %s kind %s subresources %s; or leave scale open: cover scale never", name,
                       *resource->versions ? resource->versions : "VERSION",
                       resource->namespaced ? "namespaced" : "cluster", resource->kind_unsaid ? "KIND" : resource->kind,
                       subresources);
@@ -138,10 +139,10 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     struct policies *policies = lowering->policies;
     const struct deployer *first = map_get(&lowering->deployers, unit->policy);
     if (first) {
-        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword, "policy '%s' has a deployer already",
+        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, item->keyword, "policy '%s' already has a deployer",
                     unit->policy);
-        diag_relate(lowering->diags, first->span, "first said here");
-        diag_help(lowering->diags, "join them: deployer A, B");
+        diag_relate(lowering->diags, first->span, "first named here");
+        diag_help(lowering->diags, "combine them: deployer A, B");
         return;
     }
     struct deployer *deployer = ARENA_NEW(lowering->arena, struct deployer);

@@ -189,7 +189,7 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
         any = true;
         if (from->scope.where == IN_LABELED_NAMESPACES) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
-                        "'guard volumes' beside 'namespace labeled', of which a volume tells nothing");
+                        "'guard volumes' with 'namespace labeled': a volume does not show its namespace's labels");
             diag_help(lowering->diags, "lock the volumes themselves: resources persistentvolumes");
             return;
         }
@@ -204,7 +204,8 @@ void derive_volumes(struct lowering *lowering, const struct guarded *guarded, co
         derive_changing(arena, lock, "status phase");
         derive_add(lowering, guarded->item, lock);
     }
-    if (!any) derive_nothing_to_guard(lowering, word, "is on no persistentvolumeclaims", "only claims have volumes");
+    if (!any)
+        derive_nothing_to_guard(lowering, word, "does not cover persistentvolumeclaims", "only claims have volumes");
 }
 
 // ---- orders: annotations that make a controller write the object ----

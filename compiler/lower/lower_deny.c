@@ -60,7 +60,7 @@ static size_t operation_index(struct word word) {
 static void unknown_operation(struct lowering *lowering, struct word word) {
     diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
     if (text_has_word("get list watch read", word.text)) {
-        diag_help(lowering->diags, "admission never sees reads: withhold get, list and watch by RBAC");
+        diag_help(lowering->diags, "admission never sees reads: withhold get, list and watch with RBAC");
         return;
     }
     const char *names[OPERATION_COUNT];
@@ -70,14 +70,15 @@ static void unknown_operation(struct lowering *lowering, struct word word) {
     if (strcmp(word.text, "*") == 0) near = "all";
     if (strcmp(word.text, "patch") == 0) near = "update";
     if (near) diag_fix(lowering->diags, word.span, near);
-    diag_help(lowering->diags, near ? "did you mean '%s'?" : "say create, update, delete or write%s", near ? near : "");
+    diag_help(lowering->diags, near ? "did you mean '%s'?" : "use create, update, delete or write%s", near ? near : "");
 }
 
 static void wrong_operation(struct lowering *lowering, struct word word, const struct target *target,
                             const char *help) {
     const char *name =
         target->subresource ? arena_printf(lowering->arena, "%s/%s", target->name, target->subresource) : target->name;
-    diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span, "'%s' has no operation '%s'", name, word.text);
+    diag_report(lowering->diags, DIAG_WRONG_OPERATION, word.span, "'%s' does not support operation '%s'", name,
+                word.text);
     diag_relate(lowering->diags, target->span, "this resource");
     diag_help(lowering->diags, "%s", help);
 }

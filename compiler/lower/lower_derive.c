@@ -152,9 +152,9 @@ static void add_role(struct lowering *lowering, const struct lock *lock, const s
     if (expr->kind != FORMULA_MAY) return;
     const char *name = arena_printf(arena, "%s-%s", lock->name, expr->key);
     if (strpbrk(lock->name, "/%")) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, lock->span, "'%s' is no name for a role, which 'may' asks for",
-                    lock->name);
-        diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
+        diag_report(lowering->diags, DIAG_BAD_NAME, lock->span,
+                    "'%s' cannot be part of a role's name, which 'may' needs", lock->name);
+        diag_help(lowering->diags, "role names contain no '/' and no '%%'");
         return;
     }
     const char *key = arena_printf(arena, "%s/%s/%s", lock->policy, lock->name, expr->key);
@@ -187,12 +187,10 @@ static bool fits(struct lowering *lowering, const struct lock *lock) {
         1 + lock->passes.user_count + lock->passes.group_count + lock->glass.user_count + lock->glass.group_count;
     if (lowering->derived_actors <= LIMIT_DERIVED_ACTORS) return true;
     diag_report(lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
-                "guards and sealed actors would add locks that name more than %d actors together",
-                LIMIT_DERIVED_ACTORS);
-    diag_help(
-        lowering->diags,
-        "each of %zu actors is named in each of them: let the lock name a group instead, or leave out 'guard rbac'",
-        lock->passes.user_count + lock->passes.group_count);
+                "guards and sealed actors would add locks naming more than %d actors in all", LIMIT_DERIVED_ACTORS);
+    diag_help(lowering->diags,
+              "each of these locks names each of %zu actors: name a group instead, or remove 'guard rbac'",
+              lock->passes.user_count + lock->passes.group_count);
     return false;
 }
 

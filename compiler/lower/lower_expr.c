@@ -62,18 +62,18 @@ static void check_path_key(struct lowering *lowering, const struct ast_path *pat
     const bool wild = strpbrk(segment->key, "*?") != NULL, of_metadata = is_metadata_key(path, at);
     if (of_metadata && (kube_is_label_key(segment->key) || (patterns && wild))) return;
     if (of_metadata && !wild) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, segment->span, "'%.80s' is not a key that Kubernetes takes",
+        diag_report(lowering->diags, DIAG_BAD_NAME, segment->span, "'%.80s' is not a valid label or annotation key",
                     segment->key);
         diag_help(lowering->diags, "%s", label_key_rule);
     } else if (of_metadata) {
-        diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span, "a field has one key, and '%.80s' is a pattern",
+        diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span, "a field has one key, but '%.80s' is a pattern",
                     segment->key);
         diag_help(lowering->diags, "ask for keys by a pattern with: any %.*s like \"%.80s\"",
                   (int)strlen(path->items[1].key) - 1, path->items[1].key, segment->key);
     } else if (patterns && wild) {
         diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span,
-                    "'%.80s' would be a key with this very name: patterns are of labels and annotations", segment->key);
-        diag_help(lowering->diags, "name what holds the keys instead: it takes in all of them");
+                    "'%.80s' would be a literal key here: only labels and annotations take patterns", segment->key);
+        diag_help(lowering->diags, "name the map that holds the keys instead: that includes all of them");
     }
 }
 
@@ -119,7 +119,7 @@ static bool is_below_status(const struct field_path *path) {
 
 static void bad_value(struct lowering *lowering, struct word word, enum diag_code code, const char *what,
                       const char *rule) {
-    diag_report(lowering->diags, code, word.span, "'%s' is no %s", word.text, what);
+    diag_report(lowering->diags, code, word.span, "'%s' is not a valid %s", word.text, what);
     diag_help(lowering->diags, "%s", rule);
 }
 
@@ -154,8 +154,8 @@ static bool check_glob(struct lowering *lowering, struct word word) {
     size_t stars = 0;
     for (const char *c = word.text; *c; c++) stars += *c == '*';
     if (stars <= MAX_STARS) return true;
-    diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: a glob with %zu '*'", stars);
-    diag_help(lowering->diags, "at most %d are taken; compare less, or with 'matches'", MAX_STARS);
+    diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "invalid pattern: a glob with %zu '*'", stars);
+    diag_help(lowering->diags, "at most %d are allowed; shorten it, or use 'matches'", MAX_STARS);
     return false;
 }
 
@@ -177,15 +177,16 @@ static const char *alphabet_of(enum formula_kind kind) {
 
 static void check_pattern(struct lowering *lowering, const struct formula *atom, struct word word, bool glob) {
     if (!regex_can_match(atom->regex, alphabet_of(atom->kind), lowering->arena)) {
-        diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "nothing that is there can match this pattern");
+        diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "this pattern can never match");
         diag_help(lowering->diags,
-                  "look at its signs: '^' and '$' stand for the ends of the text, names have small letters, labels no "
-                  "blanks; or accept it: allow %s",
+                  "'^' and '$' stand for the ends of the text, names are in lower case, and labels contain no blanks; "
+                  "or accept this: allow %s",
                   diag_info(DIAG_NEVER_HOLDS)->code);
     } else if (glob && !strpbrk(word.text, "*?")) {
-        diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "without '*' and '?', 'like' compares the whole text");
-        diag_help(lowering->diags, "say '=' if that is meant, or where more may stand: like \"%s*\"; or: allow %s",
-                  word.text, diag_info(DIAG_WHOLE_TEXT)->code);
+        diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "without '*' or '?', 'like' compares the whole text");
+        diag_help(lowering->diags,
+                  "use '=' if that is meant, or add a wildcard: like \"%s*\"; or accept this: allow %s", word.text,
+                  diag_info(DIAG_WHOLE_TEXT)->code);
     }
 }
 
@@ -193,8 +194,9 @@ static void check_pattern(struct lowering *lowering, const struct formula *atom,
 static void check_whole(struct lowering *lowering, struct word word) {
     const size_t len = strlen(word.text);
     if (len < 2 || strpbrk(word.text, " \t\n") || (word.text[0] != '*' && word.text[len - 1] != '*')) return;
-    diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "'%.80s' is compared whole, its '*' included", word.text);
-    diag_help(lowering->diags, "a pattern stands behind 'like': like \"%.80s\"; or accept it: allow %s", word.text,
+    diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "'%.80s' is compared literally, including the '*'",
+                word.text);
+    diag_help(lowering->diags, "use 'like' for a pattern: like \"%.80s\"; or accept this: allow %s", word.text,
               diag_info(DIAG_WHOLE_TEXT)->code);
 }
 
@@ -206,8 +208,8 @@ static void set_pattern(struct lowering *lowering, struct formula *atom, struct 
     atom->compare = CMP_MATCHES;
     atom->regex = regex_compile(lowering->arena, pattern, &error, &offset);
     if (!atom->regex) {
-        diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "bad pattern: %s (at byte %zu of it)", error, offset);
-        diag_help(lowering->diags, "patterns are RE2 syntax; `like` takes a glob with * and ?");
+        diag_report(lowering->diags, DIAG_BAD_PATTERN, word.span, "invalid pattern: %s (at byte %zu)", error, offset);
+        diag_help(lowering->diags, "patterns use RE2 syntax; 'like' takes a glob with * and ?");
     }
     const struct value *value = value_string(lowering->arena, pattern);
     ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
@@ -247,7 +249,8 @@ static void check_untyped(struct lowering *lowering, struct word word) {
         return;
     }
     if (strcasecmp(word.text, "null") == 0) {
-        diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "a field that is '%s' is not there", word.text);
+        diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "a field whose value is '%s' counts as absent",
+                    word.text);
         diag_help(lowering->diags, "write: not field PATH; or quote the text: \"%s\"", word.text);
         return;
     }
@@ -256,7 +259,7 @@ static void check_untyped(struct lowering *lowering, struct word word) {
     for (size_t i = 0; i < sizeof booleans / sizeof *booleans && !boolean; i++)
         boolean = strcasecmp(word.text, booleans[i]) == 0;
     if (!boolean) return;
-    diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "'%s' is text and not a boolean", word.text);
+    diag_report(lowering->diags, DIAG_LOOKS_TYPED, word.span, "'%s' is text here, not a boolean", word.text);
     diag_help(lowering->diags, "write true or false, or quote the text: \"%s\"", word.text);
 }
 
@@ -279,8 +282,8 @@ static bool is_data(const struct formula *atom) {
 static void check_data(struct lowering *lowering, const struct formula *atom, struct word word) {
     if (!is_data(atom)) return;
     diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span,
-                "what a ConfigMap or Secret holds is text, which never equals the value %s", word.text);
-    diag_help(lowering->diags, "quote it: \"%s\"; if other objects hold such values in 'data': allow %s", word.text,
+                "data of a ConfigMap or Secret is text, which never equals the value %s", word.text);
+    diag_help(lowering->diags, "quote it: \"%s\"; or, if other objects hold such values in 'data': allow %s", word.text,
               diag_info(DIAG_NEVER_HOLDS)->code);
 }
 
@@ -305,7 +308,7 @@ static void check_text_order(struct lowering *lowering, const struct formula *at
     if (atom->kind != FORMULA_FIELD || !(is_worth_something(word.text) || holds_quantity(&atom->path))) return;
     diag_report(lowering->diags, DIAG_TEXT_ORDER, word.span,
                 "texts are ordered letter by letter: \"1000Gi\" stands before \"9Gi\"");
-    diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or accept it: allow %s",
+    diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or accept this: allow %s",
               diag_info(DIAG_TEXT_ORDER)->code);
 }
 
@@ -333,8 +336,7 @@ static void set_order(struct lowering *lowering, struct formula *atom, enum comp
     } else if (number && !fraction) {
         set_constant(lowering, atom, compare, value, false);
     } else {
-        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' is not a value to be compared by order",
-                    word.text);
+        diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' cannot be compared by order", word.text);
         diag_help(lowering->diags, "use a number, a quantity such as 10Gi, or a string in quotes");
         set_constant(lowering, atom, compare, value_int(arena, 0), false);
     }
@@ -600,7 +602,7 @@ static void refuse_cel(struct lowering *lowering, struct span span, const struct
     }
     diag_report(diags, code, span, "%s needs Kubernetes 1.%u; compiled for 1.%u (at byte %zu of the expression)",
                 problem->text, problem->since, lowering->minor, problem->offset);
-    diag_help(diags, "if no server is older, say so: --kubernetes 1.%u", problem->since);
+    diag_help(diags, "if no server is older, compile with --kubernetes 1.%u", problem->since);
 }
 
 static struct formula *lower_cel(struct lowering *lowering, const struct ast_expr *expr) {
@@ -617,7 +619,7 @@ static struct formula *lower_quantifier(struct lowering *lowering, const struct 
     for (size_t i = 0; i < expr->path.count; i++)
         if (!expr->path.items[i].key) {
             diag_report(lowering->diags, DIAG_BAD_VALUE, expr->path.items[i].span, "'[*]' in the list of any / all");
-            diag_help(lowering->diags, "name one list, and nest another any or all for lists in it");
+            diag_help(lowering->diags, "name one list, and nest another any or all for lists inside it");
         }
     atom->state = (enum state)expr->state;
     atom->path = lower_path(lowering, context, &expr->path);

@@ -30,10 +30,10 @@ static void check_wildcard(struct lowering *lowering, const struct word *wildcar
     for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
     if (!grant->verb_count) {
         diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
-        diag_help(lowering->diags, "name the verbs beside it: allow wildcard, get; every verb is: allow wildcard, *");
+        diag_help(lowering->diags, "name the verbs as well: allow wildcard, get; for every verb: allow wildcard, *");
     } else if (!any) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, wildcard->span, "'wildcard' in a grant without '*'");
-        diag_help(lowering->diags, "it says that '*' is meant, and there is none: leave it out");
+        diag_help(lowering->diags, "'wildcard' confirms a '*', and there is none: remove it");
     }
 }
 
@@ -65,8 +65,8 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         if (!known) ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
     }
     if (star && !*ret_wildcard) {
-        diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "every verb is granted");
-        diag_help(lowering->diags, "name the verbs, or say: allow wildcard, *");
+        diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "this grants every verb");
+        diag_help(lowering->diags, "name the verbs, or confirm it: allow wildcard, *");
     }
     if (wildcard && !unknown) check_wildcard(lowering, wildcard, star, grant);
     if (grant->verb_count) qsort(grant->verbs, grant->verb_count, sizeof *grant->verbs, compare_strings);
@@ -100,7 +100,7 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
         lower_subjects(lowering, unit, &list, &subjects);
         if (subjects.other_count) {
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
-                        "RBAC knows users, groups and service accounts, and nothing finer");
+                        "RBAC can only name users, groups and service accounts");
             diag_help(lowering->diags, "grant to an actor without 'uid', 'may', 'and' and 'with extra'");
         }
         for (size_t j = 0; j < subjects.user_count; j++) {
@@ -127,9 +127,9 @@ static void check_names(struct lowering *lowering, const struct object_meaning *
         bool below = strcmp(word.text, "create") == 0;
         for (size_t j = 0; j < grant->scope.target_count; j++) below = below && grant->scope.targets[j].subresource;
         if (below) continue;
-        diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span, "'%s' cannot be granted for a name", word.text);
+        diag_report(lowering->diags, DIAG_RESOURCE_NAMES, word.span, "'%s' cannot be granted by name", word.text);
         diag_relate(lowering->diags, meaning->name_clause->span, "the names");
-        diag_help(lowering->diags, "such requests carry no name: grant '%s' in a grant without 'name'", word.text);
+        diag_help(lowering->diags, "such requests carry no name: allow '%s' in a grant without 'name'", word.text);
     }
 }
 
@@ -146,13 +146,13 @@ static void check_clauses(struct lowering *lowering, const struct ast_item *item
         case CLAUSE_PLACE:
             if (!item->as.block.objects.count) break;
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                        "the object behind 'on' says where it is already");
+                        "the object after 'on' already says where it is");
             diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
-            diag_help(lowering->diags, "leave this clause out, or the object");
+            diag_help(lowering->diags, "remove this clause, or the object");
             break;
         case CLAUSE_NO:
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "this clause belongs to locks");
-            diag_help(lowering->diags, "a grant never unlocks, and never locks");
+            diag_help(lowering->diags, "a grant neither locks nor unlocks");
             break;
         }
     }
@@ -173,7 +173,7 @@ static const struct object_meaning *granted_object(struct lowering *lowering, st
         meaning = object;
     }
     if (!meaning && !item->as.block.objects.count && !own->failed) {
-        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' says no resources",
+        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' names no resources",
                     item->name.text);
         diag_help(lowering->diags, "add: on OBJECT, or a clause such as: resources pods");
     }
@@ -188,8 +188,9 @@ static void check_head(struct lowering *lowering, const struct ast_item *item) {
         diag_help(lowering->diags, "add a clause such as: allow get, list, update");
     }
     if (strpbrk(item->name.text, "/%")) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' is no name for a role", item->name.text);
-        diag_help(lowering->diags, "the names of roles have no '/' and no '%%'");
+        diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' cannot be part of a role's name",
+                    item->name.text);
+        diag_help(lowering->diags, "role names contain no '/' and no '%%'");
     }
 }
 
@@ -205,10 +206,10 @@ static void check_scope(struct lowering *lowering, const struct ast_item *item, 
         }
     if (scope->except_count)
         diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
-                    "RBAC cannot take resources away from a wildcard");
+                    "RBAC cannot exclude resources from a wildcard");
     if (scope->where == IN_LABELED_NAMESPACES && from_object) {
         diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
-        diag_help(lowering->diags, "say resources and namespaces in the grant itself, without 'on'");
+        diag_help(lowering->diags, "name resources and namespaces in the grant itself, without 'on'");
     }
 }
 

@@ -82,13 +82,14 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
         }
         if (scope->where == IN_ANY_NAMESPACE) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
-                        "'guard namespace' beside 'namespace *', which names none");
+                        "'guard namespace' with 'namespace *', which names no namespace");
             diag_help(lowering->diags, "lock the namespaces themselves: resources namespaces, deny delete");
             return;
         }
     }
     if (!names.count && !selector) {
-        derive_nothing_to_guard(lowering, word, "is in no namespace", "cluster-scoped objects outlive every namespace");
+        derive_nothing_to_guard(lowering, word, "is not in a namespace",
+                                "cluster-scoped objects outlive every namespace");
         return;
     }
     struct formula *selects = names.count ? derive_in(lowering->arena, FORMULA_NAME, NULL, &names) : NULL;
@@ -134,7 +135,8 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
             }
         }
     if (!groups.count && !scopes.count) {
-        derive_nothing_to_guard(lowering, word, "is on no custom resource", "built-in resources have no definition");
+        derive_nothing_to_guard(lowering, word, "does not cover a custom resource",
+                                "built-in resources have no definition");
         return;
     }
     struct formula *selects = names.count ? derive_in(arena, FORMULA_NAME, NULL, &names) : NULL;
@@ -437,21 +439,19 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
         any = true;
         if (!from->denies || from->path_count || from->requires) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                        "'cascade' on a lock whose clauses say nothing of what its objects own");
-            diag_help(
-                lowering->diags,
-                "what is owned is locked for update, delete or create: write a lock of its own beside 'changing', "
-                "'require' and 'scale'");
+                        "'cascade' on a lock whose clauses do not apply to what its objects own");
+            diag_help(lowering->diags, "owned objects are locked for update, delete or create: put 'changing', "
+                                       "'require' and 'scale' in a separate lock");
             return;
         }
         if (!formula_is_by_labels(from->selects)) {
             const bool all = from->selects->kind == FORMULA_TRUE;
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                        "'cascade' on a lock that selects by %s, and labels alone are handed on",
-                        all ? "nothing" : "something else than labels");
+                        "'cascade' on a lock that selects by %s: only labels are passed on to owned objects",
+                        all ? "nothing" : "something other than labels");
             diag_help(lowering->diags, "%s",
-                      all ? "name what they own among the resources: replicasets, jobs, pods"
-                          : "select by the labels that are in the pod template as well");
+                      all ? "add what they own to the resources: replicasets, jobs, pods"
+                          : "select by labels that are also in the pod template");
             return;
         }
         const struct object_scope targets = lock->scope;
@@ -473,7 +473,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
     }
     if (any) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
-                "'cascade' on a lock whose objects own nothing that is not locked");
+                "'cascade' on a lock whose objects own nothing else");
     diag_help(lowering->diags, "it belongs to locks on deployments, statefulsets, jobs and the like");
 }
 
@@ -551,7 +551,7 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
     const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
     if (!output && !passed) {
         derive_nothing_to_guard(lowering, word, "nobody may pass",
-                                "without exclusive actors and grants there is no RBAC that leads past it");
+                                "without exclusive actors and grants no RBAC leads past it");
         return;
     }
     if (output) {

@@ -36,8 +36,8 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
             bad_word(lowering, word, "modes are deny, warn and audit");
     }
     if ((lock->mode & MODE_DENY) && (lock->mode & MODE_WARN)) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny and warn at once");
-        diag_help(lowering->diags, "who is refused needs no warning: keep one, and add audit if it is to be recorded");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "mode deny together with warn");
+        diag_help(lowering->diags, "a refused request needs no warning: keep one, and add audit to record it");
     }
 }
 
@@ -63,7 +63,8 @@ static void lower_guard_words(struct lowering *lowering, const struct ast_clause
                 "none");
     }
     if (none && others) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'guard none' beside another guard");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                    "'guard none' together with another guard");
         diag_help(lowering->diags, "keep one of them");
     }
     if (none) lock->guard_labels = false;
@@ -95,7 +96,8 @@ static void lower_exemptions(struct lowering *lowering, struct unit *unit, const
             none = true;
     }
     if (none && clause->words.count > 1) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'exempt none' beside another exemption");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
+                    "'exempt none' together with another exemption");
         diag_help(lowering->diags, "keep one of them");
     }
     if (none) lock->exemption = EXEMPT_NONE;
@@ -140,16 +142,15 @@ static void add_path(struct lowering *lowering, const struct ast_path *written, 
         for (size_t i = 0; i < sizeof metadata_fields / sizeof *metadata_fields && path.segments[1].key; i++)
             known |= strcmp(path.segments[1].key, metadata_fields[i]) == 0;
         if (!known) {
-            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "this part of metadata is the server's own");
-            diag_help(lowering->diags, "of metadata, name labels, annotations, finalizers or ownerReferences");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "this part of metadata is set by the server");
+            diag_help(lowering->diags,
+                      "in metadata, only labels, annotations, finalizers and ownerReferences can be named");
             return;
         }
         if (!is_metadata_path(&path)) {
-            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "nothing is ever there in '%s'",
-                        path.segments[1].key);
-            diag_help(
-                lowering->diags,
-                "labels[\"a.b/c\"] and annotations[\"…\"] hold texts, finalizers[*] and ownerReferences[*] are lists");
+            diag_report(lowering->diags, DIAG_BAD_VALUE, written->span, "'%s' never exists", path.segments[1].key);
+            diag_help(lowering->diags, "labels[\"a.b/c\"] and annotations[\"…\"] are maps of text; finalizers[*] and "
+                                       "ownerReferences[*] are lists");
             return;
         }
     }
@@ -162,7 +163,8 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     const struct ast_clause *clause = only ? only : except;
     if (!clause) return;
     if (only && except) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword, "'except changing' beside 'changing'");
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->keyword,
+                    "'except changing' together with 'changing'");
         diag_relate(lowering->diags, only->keyword, "the other is here");
         diag_help(lowering->diags, "keep one of them, or write two locks");
         return;
@@ -171,8 +173,8 @@ static void lower_changing(struct lowering *lowering, const struct ast_item *ite
     const unsigned narrowed = only ? OP_CREATE | OP_UPDATE : OP_UPDATE;
     if (!(lock->denies & narrowed) && !lock->requires) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
-                    "a lock that does not deny update looks at no change");
-        diag_help(lowering->diags, "add update to 'deny', or leave this clause out");
+                    "'changing' in a lock that does not deny update");
+        diag_help(lowering->diags, "add update to 'deny', or remove this clause");
         return;
     }
     lock->all_but_paths = except != NULL;
@@ -185,9 +187,9 @@ static void bad_date(struct lowering *lowering, struct word word) {
     const char *day = time ? arena_copy(lowering->arena, word.text, (size_t)(time - word.text)) : "";
     if (kube_is_day(day)) {
         diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' has a time of day", word.text);
-        diag_help(lowering->diags, "only days are known: write %s; both days belong to the time of the lock", day);
+        diag_help(lowering->diags, "write the date alone: %s; both days are included", day);
     } else {
-        bad_word(lowering, word, "a date is a day of the calendar, such as 2026-01-31");
+        bad_word(lowering, word, "a date is a calendar day such as 2026-01-31");
     }
 }
 
@@ -201,15 +203,14 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
             return true;
         }
     if (!lowering->date) {
-        diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span,
-                    "a lock with dates needs the date of the compilation");
-        diag_help(lowering->diags, "pass --at YYYY-MM-DD: the output must not depend on the clock");
+        diag_report(lowering->diags, DIAG_NEEDS_DATE, clause->span, "a lock with dates needs the compilation date");
+        diag_help(lowering->diags, "pass --at YYYY-MM-DD, so that the output does not depend on the clock");
         return true;
     }
     const char *from = clause->words.items[0].text, *until = clause->words.items[1].text;
     if (from && until && strcmp(from, until) > 0) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "active from a day behind its last");
-        diag_help(lowering->diags, "the earlier day stands behind 'from': active from %s until %s", until, from);
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'active from' is later than 'until'");
+        diag_help(lowering->diags, "the earlier day comes first: active from %s until %s", until, from);
         return true;
     }
     const bool active = !(from && strcmp(lowering->date, from) < 0) && !(until && strcmp(lowering->date, until) > 0);
@@ -217,7 +218,7 @@ static bool is_active(struct lowering *lowering, const struct ast_item *item) {
         lowering->inactive++;
         diag_report(lowering->diags, DIAG_INACTIVE, clause->span, "lock '%s' is left out on %s", item->name.text,
                     lowering->date);
-        diag_help(lowering->diags, "it is in force only between its dates");
+        diag_help(lowering->diags, "it is only in force between its dates");
     }
     return active;
 }
@@ -306,7 +307,7 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "lock '%s' selects by more than the name",
                     lock->name);
-        diag_help(lowering->diags, "such requests carry the name alone: say 'by params', or select by name");
+        diag_help(lowering->diags, "such requests carry only the name: use 'by params', or select by name");
         return COVER_NONE;
     }
     // Written CEL speaks of the object of an ordinary request.
@@ -330,12 +331,12 @@ static void check_cover(struct lowering *lowering, const struct ast_item *item, 
         for (size_t j = 0; j < clause->words.count; j++) {
             const struct word word = clause->words.items[j];
             if (!covered_acts(word.text)) {
-                bad_word(lowering, word, "what can be covered is evictions, scale and connect");
+                bad_word(lowering, word, "only evictions, scale and connect can be covered");
             } else if (!(covered_acts(word.text) & acts)) {
                 diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span,
-                            "the lock denies nothing that 'cover %s' is about", word.text);
+                            "'cover %s' does not apply to anything this lock denies", word.text);
                 diag_help(lowering->diags,
-                          "evictions are denied by delete, scale by update, connect by connect and its parts");
+                          "evictions belong to delete, scale to update, connect to connect, exec and the like");
             }
         }
         if (clause->mode.text && !text_has_word("name params never", clause->mode.text))
@@ -484,7 +485,7 @@ static struct lock *add_lock(struct lowering *lowering, const struct ast_item *i
     const struct word *guard = asked_guard(item);
     if (guard && !movable) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
-                    "'guard %s' on a lock that selects by nothing an update changes", guard->text);
+                    "'guard %s' on a lock whose selection no update can change", guard->text);
         diag_help(lowering->diags, "it belongs to locks with labels, annotations or fields");
     }
     lock->guard_labels = lock->guard_labels && (movable || lock_guards_condition(lock));
@@ -501,9 +502,9 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
     for (size_t i = 0; i < count && own->all_clause; i++) {
         if (parts[i] == own || !parts[i]->narrowed) continue;
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
-                    "'all objects' of an object that selects some");
+                    "'all objects' on an object that selects some");
         diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
-        diag_help(lowering->diags, "leave it out");
+        diag_help(lowering->diags, "remove it");
         return;
     }
     if (own->narrowed || own->all_objects) return;
@@ -512,8 +513,8 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
     for (size_t i = 0; i < count; i++) {
         if (parts[i]->narrowed || parts[i]->all_objects) continue;
         diag_report(lowering->diags, DIAG_NOT_NARROWED, item->name.span,
-                    "lock '%s' takes in every object of its resources", item->name.text);
-        diag_help(lowering->diags, "narrow it with name, labels, annotations or where, or say: all objects");
+                    "lock '%s' covers every object of its resources", item->name.text);
+        diag_help(lowering->diags, "narrow it with name, labels, annotations or where, or write: all objects");
         return;
     }
 }
@@ -528,9 +529,9 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
         // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
         if (item->as.block.objects.count && clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_PLACE) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
-                        "the object behind 'on' says where it is already");
+                        "the object after 'on' already says where it is");
             diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
-            diag_help(lowering->diags, "leave this clause out, or the object");
+            diag_help(lowering->diags, "remove this clause, or the object");
         }
     }
 }
@@ -539,8 +540,8 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct share *share) {
     if (!share->subresource || !kube_act_of(share->subresource)) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
-                "requests for '%s' carry nothing that could be required", share->subresource);
-    diag_help(lowering->diags, "require it of the objects, in a lock on them");
+                "requests for '%s' carry no object to require something of", share->subresource);
+    diag_help(lowering->diags, "require it of the objects, in a lock on those");
 }
 
 // Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
@@ -576,11 +577,11 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
                     "'break-glass' in a lock that asks the authorizer");
         diag_help(lowering->diags,
-                  "the API server cannot ask it while it writes the audit log: leave out 'may', or 'break-glass'");
+                  "the API server cannot do so while writing the audit log: remove 'may' or 'break-glass'");
     } else if (count > ROOM) {
         diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
                     "lock '%s' asks the authorizer %zu times", lock->name, count);
-        diag_help(lowering->diags, "the API server grants an expression %d such checks", ROOM);
+        diag_help(lowering->diags, "the API server allows %d such checks per expression", ROOM);
     }
 }
 
@@ -630,7 +631,7 @@ static void read_objects(struct draft *draft) {
         ARENA_PUSH(arena, draft->objects, draft->object_count, (const struct object_meaning *)own);
         return;
     }
-    diag_report(draft->lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' says no resources",
+    diag_report(draft->lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' names no resources",
                 item->name.text);
     diag_help(draft->lowering->diags, "add a clause such as: resources pods, configmaps; or: lock %s on OBJECT",
               item->name.text);
@@ -713,7 +714,7 @@ static void read_manner(struct draft *draft) {
     const struct word word = on_error->words.items[0];
     draft->common.fail_open = strcmp(word.text, "allow") == 0;
     if (!draft->common.fail_open && strcmp(word.text, "deny") != 0)
-        bad_word(draft->lowering, word, "say deny or allow");
+        bad_word(draft->lowering, word, "use deny or allow");
 }
 
 // One lock for each share, and what guards need to know of them together.

@@ -17,11 +17,12 @@ bool lower_check_name(struct lowering *lowering, struct word word, bool for_gran
     // Only RBAC would take these two, and who writes them means a pattern.
     const bool pattern = strpbrk(word.text, "*?") != NULL;
     if (kube_is_path_segment(word.text) && !pattern) return true;
-    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is no object name", word.text);
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is not a valid object name", word.text);
     if (pattern && for_grant)
-        diag_help(lowering->diags, "RBAC compares names whole: name each object");
+        diag_help(lowering->diags, "RBAC compares names literally: name each object");
     else if (pattern)
-        diag_help(lowering->diags, "names are compared whole; a pattern is written: where name like \"%s\"", word.text);
+        diag_help(lowering->diags, "names are compared literally; for a pattern write: where name like \"%s\"",
+                  word.text);
     else
         diag_help(lowering->diags, "names have at most 253 characters, no '/' and no '%%', and are not '.' or '..'");
     return false;
@@ -46,8 +47,8 @@ static void check_word(struct lowering *lowering, struct word word, const struct
         if (!resource || takes(resource, word.text)) return;
         labels = labels && catalog_name_rule(resource) == NAMES_ARE_LABELS;
     }
-    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "no object of '%s' is named '%.80s'", scope->targets[0].name,
-                word.text);
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "no object of '%s' can be named '%.80s'",
+                scope->targets[0].name, word.text);
     diag_relate(lowering->diags, scope->targets[0].span, "this resource");
     diag_help(lowering->diags, "%s",
               labels

@@ -25,10 +25,9 @@ void lower_check_repeated(struct lowering *lowering, const struct ast_item *item
         const enum ast_clause_kind kind = clauses->items[i]->kind;
         const struct ast_clause *first = lower_find_clause(item, kind);
         if (first == clauses->items[i] || clause_info(kind)->repeats) continue;
-        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword,
-                    "this clause stands here a second time");
-        diag_relate(lowering->diags, first->keyword, "first written here");
-        diag_help(lowering->diags, "join them: lists take commas, conditions take 'and'");
+        diag_report(lowering->diags, DIAG_REPEATED_CLAUSE, clauses->items[i]->keyword, "this clause appears twice");
+        diag_relate(lowering->diags, first->keyword, "the first is here");
+        diag_help(lowering->diags, "combine them: with commas in lists, with 'and' in conditions");
     }
 }
 
@@ -56,10 +55,10 @@ static void unknown_resource(struct lowering *lowering, struct word word, const 
     const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
     if (turned) {
         near = catalog_name(arena, turned);
-        diag_help(lowering->diags, "the group stands behind a dot: did you mean '%s'?", near);
+        diag_help(lowering->diags, "the group follows a dot: did you mean '%s'?", near);
         diag_fix(lowering->diags, word.span, near);
     } else if (word.quoted && strchr(name, '*')) {
-        diag_help(lowering->diags, "a wildcard stands without quotes: %s", name);
+        diag_help(lowering->diags, "write a wildcard without quotes: %s", name);
     } else if (near) {
         // What stands behind the name, a version or a subresource, stays.
         struct span span = word.span;
@@ -86,7 +85,7 @@ static void ambiguous_resource(struct lowering *lowering, struct word word, cons
     diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' may be any of %zu resources", name,
                 resources->count);
     diag_relate(lowering->diags, resources->items[0]->declared, "one is declared here");
-    diag_help(lowering->diags, "say which: %s", text_string(&list));
+    diag_help(lowering->diags, "choose one: %s", text_string(&list));
 }
 
 static void unknown_version(struct lowering *lowering, struct word word, const char *name,
@@ -100,7 +99,7 @@ static void unknown_version(struct lowering *lowering, struct word word, const c
     if (*resource->versions)
         diag_help(lowering->diags, "it is declared as %s", resource->versions);
     else
-        diag_help(lowering->diags, "say the version where it is declared: resource %s/%s …",
+        diag_help(lowering->diags, "give the version where it is declared: resource %s/%s …",
                   catalog_name(lowering->arena, resource), version);
 }
 
@@ -109,8 +108,9 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     const char *name = slash ? arena_copy(lowering->arena, word.text, (size_t)(slash - word.text)) : word.text;
     *ret_version = NULL;
     if (slash && !kube_is_version(slash + 1)) {
-        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' is no version of '%s'", slash + 1, name);
-        diag_help(lowering->diags, "versions are v1, v1beta1 and the like");
+        diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' is not a version of '%s'", slash + 1,
+                    name);
+        diag_help(lowering->diags, "API versions look like v1 or v1beta1");
         return NULL;
     }
     const struct resource *resource = catalog_find(lowering->catalog, name);
@@ -212,14 +212,15 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
         const struct word word = clause->words.items[i];
         if (!word.quoted && strcmp(word.text, "*") == 0) continue;
         if (!kube_is_dns_label(word.text)) {
-            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no namespace name", word.text);
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is not a valid namespace name", word.text);
             diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
             meaning->failed = true;
             continue;
         }
         if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text)) {
-            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span, "'*' covers namespace '%s' already", word.text);
-            diag_help(lowering->diags, "beside '*' only kube-system, kube-public and kube-node-lease need their names");
+            diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span, "'*' already covers namespace '%s'", word.text);
+            diag_help(lowering->diags,
+                      "next to '*', only kube-system, kube-public and kube-node-lease have to be named");
             continue;
         }
         bool known = false;
@@ -284,7 +285,7 @@ static bool check_whereabouts(struct lowering *lowering, const struct whereabout
         diag_relate(diags, at->namespace->keyword, "the other is here");
         diag_help(diags, "keep one; the other can be a condition: where namespace in (…)");
     } else if (at->cluster && at->where) {
-        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'cluster' beside 'namespace'");
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'cluster' together with 'namespace'");
         diag_relate(diags, at->where->keyword, "the namespace is here");
         diag_help(diags, "split the block: a namespaced lock never touches cluster-scoped objects");
     } else if (at->namespaced && at->global) {
@@ -296,15 +297,15 @@ static bool check_whereabouts(struct lowering *lowering, const struct whereabout
         diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->where->keyword, "'%s' is cluster-scoped and has no namespace",
                     at->global->name);
         diag_relate(diags, at->global->span, "cluster-scoped");
-        diag_help(diags, "leave out the namespace clause");
+        diag_help(diags, "remove the namespace clause");
     } else if (at->cluster && at->namespaced) {
         diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'%s' is namespaced", at->namespaced->name);
         diag_relate(diags, at->namespaced->span, "namespaced");
-        diag_help(diags, "say which namespace instead of 'cluster'");
+        diag_help(diags, "name the namespace instead of 'cluster'");
     } else if (!at->where && !at->cluster && (at->namespaced || at->wildcard)) {
         diag_report(diags, DIAG_NO_NAMESPACE, at->resources->span, "'%s' without a namespace",
                     at->namespaced ? at->namespaced->name : "*");
-        diag_help(diags, "say where: namespace default, namespace *, namespace labeled KEY=VALUE%s",
+        diag_help(diags, "add one: namespace default, namespace *, namespace labeled KEY=VALUE%s",
                   at->namespaced ? "" : ", or cluster");
     } else {
         return true;
@@ -368,13 +369,14 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
     for (size_t i = 0; i < meaning->scope.target_count; i++) has_wildcard |= !meaning->scope.targets[i].resource;
     if (except && !has_wildcard && !meaning->failed) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, except->keyword, "'except resources' without a wildcard");
-        diag_help(lowering->diags, "it takes away from '*' or '*.GROUP'; leave the resource out of the list instead");
+        diag_help(lowering->diags,
+                  "it excludes resources from '*' or '*.GROUP'; remove the resource from the list instead");
         meaning->failed = true;
     }
     if (meaning->all_objects && meaning->narrowed) {
         const struct ast_clause *narrowing = meaning->name_clause ? meaning->name_clause : meaning->labels_clause;
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
-                    "'all objects' beside a clause that selects some");
+                    "'all objects' together with a clause that selects some");
         if (narrowing) diag_relate(lowering->diags, narrowing->keyword, "this one");
         diag_help(lowering->diags, "keep one of them");
         meaning->failed = true;
@@ -397,7 +399,7 @@ const struct object_meaning *lower_object(struct lowering *lowering, struct unit
         lowering->diags->in_damaged_block = outer;
         if (!meaning->has_scope && !meaning->failed) {
             diag_report(lowering->diags, DIAG_MISSING_CLAUSE, declaration->item->name.span,
-                        "object '%s' says no resources", name.text);
+                        "object '%s' names no resources", name.text);
             diag_help(lowering->diags, "add a clause such as: resources pods, configmaps");
             meaning->failed = true;
         }

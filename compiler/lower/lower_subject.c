@@ -52,8 +52,8 @@ bool lower_service_account(struct lowering *lowering, struct word word, const ch
     }
     const char *namespace = arena_copy(lowering->arena, word.text, (size_t)(slash - word.text));
     if (!kube_is_dns_label(namespace) || !kube_is_dns_subdomain(slash + 1)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no service account", word.text);
-        diag_help(lowering->diags, "a service account is NAMESPACE/NAME, both DNS names in lower case");
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is not a valid service account", word.text);
+        diag_help(lowering->diags, "write NAMESPACE/NAME, both DNS names in lower case");
         return false;
     }
     *ret_namespace = namespace;
@@ -74,7 +74,7 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
         diag_help(lowering->diags, "names are compared whole; a condition takes a pattern: unless user like \"%s\"",
                   word.text);
     else
-        diag_help(lowering->diags, "names are compared whole: name each %s", what);
+        diag_help(lowering->diags, "names are compared literally: name each %s", what);
     return false;
 }
 
@@ -101,7 +101,8 @@ static struct meaning mean_accounts(struct lowering *lowering, const struct ast_
     struct arena *arena = lowering->arena;
     const char *namespace = subject->name.text;
     if (!kube_is_dns_label(namespace)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no namespace name", namespace);
+        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is not a valid namespace name",
+                    namespace);
         return (struct meaning){0};
     }
     return (struct meaning){formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, namespace)),
@@ -130,8 +131,8 @@ static struct meaning mean_actor(struct lowering *lowering, struct unit *unit, c
 static struct meaning mean_permission(struct lowering *lowering, const struct ast_subject *subject) {
     const char *verb = subject->name.text;
     if (!kube_is_dns_label(verb)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is no verb", verb);
-        diag_help(lowering->diags, "a verb of RBAC in lower case, such as: may unlock");
+        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is not a valid verb", verb);
+        diag_help(lowering->diags, "use an RBAC verb in lower case, such as: may unlock");
         return (struct meaning){0};
     }
     struct formula *check = formula_new(lowering->arena, FORMULA_MAY);
@@ -151,7 +152,7 @@ static struct meaning mean_extra(struct lowering *lowering, struct unit *unit, c
     struct arena *arena = lowering->arena;
     const char *key = subject->extra_key.text, *value = subject->extra_value.text;
     const struct meaning left = lower_subject(lowering, unit, subject->left);
-    if (!*key) diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty key of extra");
+    if (!*key) diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty 'extra' key");
     return (struct meaning){formula_and(arena, left.formula, formula_is(arena, FORMULA_EXTRA, key, value)),
                             arena_printf(arena, "%s with extra %s=%s", left.label, key, value)};
 }
@@ -298,14 +299,13 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
                                             struct span use) {
     if (declaration->meaning) return declaration->meaning;
     if (declaration->in_progress) {
-        diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use, "actor '%s' is made of itself",
-                    declaration->item->name.text);
+        diag_report(lowering->diags, DIAG_ACTOR_CYCLE, use, "actor '%s' includes itself", declaration->item->name.text);
         diag_relate(lowering->diags, declaration->item->name.span, "declared here");
         return NULL;
     }
     struct actor_meaning *meaning = ARENA_NEW(lowering->arena, struct actor_meaning);
     if (lowering->nested_actors == MAX_NESTED_ACTORS) {
-        diag_report(lowering->diags, DIAG_TOO_DEEP, use, "actors of actors, more than %d deep", MAX_NESTED_ACTORS);
+        diag_report(lowering->diags, DIAG_TOO_DEEP, use, "actors nested more than %d deep", MAX_NESTED_ACTORS);
         meaning->formula = formula_new(lowering->arena, FORMULA_FALSE);
         declaration->meaning = meaning;
         return meaning;
@@ -318,8 +318,8 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
     declaration->in_progress = false;
     size_t left = MAX_ACTOR_ATOMS;
     if (is_larger(meaning->formula, &left)) {
-        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span,
-                    "actor '%s' is made of more than %d parts", declaration->item->name.text, MAX_ACTOR_ATOMS);
+        diag_report(lowering->diags, DIAG_TOO_DEEP, declaration->item->name.span, "actor '%s' has more than %d parts",
+                    declaration->item->name.text, MAX_ACTOR_ATOMS);
         meaning->subjects = (struct subjects){0};
         meaning->formula = formula_new(lowering->arena, FORMULA_FALSE);
     }
@@ -350,7 +350,7 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
         account->span = item->span;
         if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
-                        "'new' makes service accounts, and this is none");
+                        "'new' creates service accounts, and this is not one");
             diag_relate(lowering->diags, item->as.actor.create_at, "asked for here");
         } else if (lower_service_account(lowering, subject->name, &account->namespace, &account->name)) {
             ARENA_PUSH(lowering->arena, lowering->policies->accounts, lowering->policies->account_count, account);
@@ -362,7 +362,7 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
     const struct word name = item->name;
     if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
         diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
-        diag_help(lowering->diags, "it is the name of a kind of subject; choose another, such as my-%s", name.text);
+        diag_help(lowering->diags, "that is a kind of subject; choose another name, such as my-%s", name.text);
         return;
     }
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);

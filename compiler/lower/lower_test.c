@@ -31,9 +31,9 @@ static void add_group(struct arena *arena, struct setting *setting, const char *
 
 static void set_user(struct lowering *lowering, struct setting *setting, const char *user, struct span span) {
     if (*setting->user && strcmp(setting->user, user) != 0) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, span, "a requester is one user: '%s' is there already",
+        diag_report(lowering->diags, DIAG_BAD_TEST, span, "a requester is one user, and '%s' is already named",
                     setting->user);
-        diag_help(lowering->diags, "the subjects behind 'as' describe one requester together");
+        diag_help(lowering->diags, "the subjects after 'as' describe one requester together");
     }
     setting->user = user;
 }
@@ -118,7 +118,8 @@ static void set_field(struct lowering *lowering, struct value *object, const str
     for (size_t i = 0; i < field->path.count; i++) {
         const char *key = field->path.items[i].key;
         if (!key) {
-            diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span, "'[*]' names no one field to set");
+            diag_report(lowering->diags, DIAG_BAD_TEST, field->path.items[i].span,
+                        "'[*]' does not name a single field to set");
             diag_help(lowering->diags, "write the list with object \"\"\"…\"\"\"");
             return;
         }
@@ -138,8 +139,8 @@ static struct value *make_object(struct lowering *lowering, const struct ast_obj
         const char *error = NULL;
         object = lowering->read_yaml(arena, state->object.text, strlen(state->object.text), &error);
         if (!object || object->kind != VALUE_MAP) {
-            diag_report(lowering->diags, DIAG_BAD_TEST, state->object.span, "the object is no YAML mapping: %s",
-                        error ? error : "another kind of value");
+            diag_report(lowering->diags, DIAG_BAD_TEST, state->object.span, "the object is not a YAML mapping: %s",
+                        error ? error : "a value of another kind");
             object = NULL;
         }
     }
@@ -183,9 +184,9 @@ static bool split_name(struct lowering *lowering, struct word word, const struct
     const char *slash = strchr(word.text, '/');
     if (resource->namespaced != (slash != NULL)) {
         diag_report(lowering->diags, DIAG_BAD_TEST, word.span, "'%s' is %s", resource->plural,
-                    resource->namespaced ? "namespaced: the object needs its namespace"
+                    resource->namespaced ? "namespaced: the object needs a namespace"
                                          : "cluster-scoped: the object has no namespace");
-        diag_help(lowering->diags, resource->namespaced ? "write NAMESPACE/%s" : "write its name alone, without '%s'",
+        diag_help(lowering->diags, resource->namespaced ? "write NAMESPACE/%s" : "write the name alone, without '%s'",
                   word.text);
         return false;
     }
@@ -226,10 +227,10 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     else
         served = served && text_has_word(resource->verbs, operations[i].verb);
     if (!served) {
-        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' has no operation '%s'",
+        diag_report(lowering->diags, DIAG_WRONG_OPERATION, step->resource.span, "'%s' does not support operation '%s'",
                     step->resource.text, step->operation.text);
         if (*resource->subresources && operations[i].operation == OP_CONNECT)
-            diag_help(lowering->diags, "say which subresource: connect %s/exec", resource->plural);
+            diag_help(lowering->diags, "name the subresource: connect %s/exec", resource->plural);
         return false;
     }
     request->operation = operations[i].operation;
@@ -277,12 +278,12 @@ static bool check_step(struct lowering *lowering, const struct ast_step *step, c
         diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span, "only an update has two states");
         diag_help(lowering->diags, "a create has the new state, a delete the stored one");
     } else if (!setting->has_user) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "nobody asks");
-        diag_help(lowering->diags, "say who before: as user NAME");
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->operation.span, "this request has no requester");
+        diag_help(lowering->diags, "name the requester first: as user NAME");
     } else if (binds && step->has_arrow && (carried->field_count || carried->terminating || carried->object.text)) {
         diag_report(lowering->diags, DIAG_BAD_TEST, step->after.span,
-                    "a binding takes nothing to the pod but labels and annotations");
-        diag_help(lowering->diags, "before the arrow stands the pod, behind it what the binding carries");
+                    "a binding passes only labels and annotations to the pod");
+        diag_help(lowering->diags, "write the pod before the arrow and what the binding carries after it");
     } else {
         return true;
     }
@@ -359,7 +360,7 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
     const struct declaration *lock =
         scope_find(&lowering->scope, unit, actor ? AST_ITEM_ACTOR : AST_ITEM_LOCK, step->lock);
     if (lock && actor && !lock->item->as.actor.sealed) {
-        diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span, "actor '%s' is not sealed and refuses nothing",
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span, "actor '%s' is not sealed, so it refuses nothing",
                     step->lock.text);
         diag_help(lowering->diags, "name a lock, or seal the actor");
         return;
@@ -370,7 +371,7 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
 }
 
 static void report_unexpected(struct lowering *lowering, const struct ast_step *step) {
-    diag_report(lowering->diags, DIAG_TEST_WITHOUT_EXPECT, step->span, "nothing is expected of this request");
+    diag_report(lowering->diags, DIAG_TEST_WITHOUT_EXPECT, step->span, "this request has no expectation");
     diag_help(lowering->diags, "add: expect allowed, or: expect denied by LOCK");
 }
 
@@ -393,8 +394,8 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
             break;
         case AST_STEP_GRANTS:
             if (!setting.has_user) {
-                diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "nobody asks yet who could hold this");
-                diag_help(lowering->diags, "say who before: as user NAME");
+                diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "there is no requester yet");
+                diag_help(lowering->diags, "name the requester first: as user NAME");
             }
             for (size_t j = 0; j < step->words.count; j++)
                 ARENA_PUSH(lowering->arena, setting.grants, setting.grant_count, step->words.items[j].text);

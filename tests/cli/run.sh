@@ -164,11 +164,11 @@ refuses 'did you mean json' check good.klock --output=jsn
 refuses 'takes no value' compile --check=yes good.klock
 refuses 'value is empty' compile --output-file= good.klock
 refuses 'given before' compile -o yaml -o json good.klock
-refuses 'no version' compile --kubernetes latest good.klock
-refuses 'no version' compile --kubernetes 2.0 good.klock
-refuses 'no version' compile --kubernetes 1.30x good.klock
-refuses 'no day' compile --at yesterday good.klock
-refuses 'no day' compile --at 2026-02-29 good.klock
+refuses 'not a version' compile --kubernetes latest good.klock
+refuses 'not a version' compile --kubernetes 2.0 good.klock
+refuses 'not a version' compile --kubernetes 1.30x good.klock
+refuses 'not a date' compile --at yesterday good.klock
+refuses 'not a date' compile --at 2026-02-29 good.klock
 refuses 'api|static' compile --target cluster good.klock
 refuses 'no such directory' compile --root nowhere good.klock
 refuses 'exclude each other' compile --output-file a --output-dir b good.klock

@@ -233,7 +233,7 @@ static void diagnostics_have_ends_related_places_and_fixes(void **state) {
         assert_false(klock_fix_at(compiler, i, diagnostic.fix_count, &fix));
         if (klock_related_at(compiler, i, 0, &other)) {
             related++;
-            assert_string_equal(other.label, "first written here");
+            assert_string_equal(other.label, "the first is here");
             assert_int_equal(other.place.line, 4);
             assert_int_equal(other.place.column, 3);
             assert_int_equal(other.place.end_line, 4);
