@@ -60,7 +60,7 @@ const char *manifest_file_name(struct arena *arena, const struct manifest_object
     text_init(&text, arena);
     add_in_lower_case(&text, manifest_kind_name(object->kind));
     if (*object->namespace) text_printf(&text, "-%s", object->namespace);
-    // A namespace has no dot, so that namespace and name cannot be divided in another way.
+    // '.' separates, since namespaces have none.
     text_add_char(&text, *object->namespace ? '.' : '-');
     add_file_part(&text, object->name);
     text_add_string(&text, ".yaml");

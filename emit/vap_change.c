@@ -104,7 +104,7 @@ static struct cel_node *path_changes(struct builder *builder, const struct field
         new_root = USE(new);
     }
     if (!rest.count) return cel_ne(arena, old_root, new_root);
-    // Whoever is no map behind its root is asked first; the roots themselves always are maps or lists.
+    // Check each step for being a map, except the roots, which always are maps or lists.
     struct cel_node *was = rest.segments[0].key ? projectable(builder, &rest, old_root) : builder->always;
     struct cel_node *is = rest.segments[0].key ? projectable(builder, &rest, new_root) : builder->always;
     struct cel_node *before = projection(builder, old_root, &rest, 0), *after = projection(builder, new_root, &rest, 0);

@@ -324,7 +324,7 @@ static struct cel_node *enters(struct builder *builder) {
 // Where the request is, as far as the lock is concerned.
 static struct cel_node *circumstances(struct builder *builder) {
     struct arena *arena = builder->arena;
-    // Of the objects that could be meant, nearly all are not: this one comes first.
+    // Cheapest test first: most parameters are other objects.
     struct cel_node *result = builder->policy->by_params ? USE(asked) : builder->always;
     return cel_and(arena, result, cel_and(arena, in_resources(builder), in_namespaces(builder)));
 }

@@ -41,7 +41,7 @@ static void check_seals_of(const struct checking *checking, const struct lock *l
     for (size_t i = 0; i < subjects->other_count; i++) check_seals_in(checking, lock, subjects->others[i]);
 }
 
-// Of derived locks those on RBAC, whom those behind `sealed by` and deployers pass as well.
+// Of derived locks only those on RBAC: those after `sealed by` and deployers pass them as well.
 void check_seals(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) ||
         (lock->origin && !check_names_resource(&lock->scope, "rbac.authorization.k8s.io", "clusterrolebindings")))

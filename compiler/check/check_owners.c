@@ -105,7 +105,8 @@ static void check_any_owner(const struct checking *checking, const struct lock *
               diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
 }
 
-// Whose pods, jobs or replica sets go with a workload that nobody locks; and all others whose owners nobody knows.
+// Warns when an unlocked workload owns locked pods, jobs or replica sets, or when the owners of other objects are
+// unknown.
 void check_owners(struct checking *checking, const struct lock *lock) {
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
@@ -236,7 +237,7 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
     if (!(lock->mode & MODE_DENY) || !(lock->acts & ACT_SCALE) || !lock->covers[SHAPE_SCALE] ||
         lock->exemption != EXEMPT_CONTROLLERS || check_has_derived(checking, lock, ORIGIN_AUTOSCALERS))
         return;
-    // Changing those that are there is one way, making another is the other. One scales in its own namespace alone.
+    // An autoscaler can be changed or created; both must be locked. One scales in its own namespace alone.
     bool held = true;
     for (size_t i = 0; i < check_part_count(lock) && held; i++) {
         const struct lock_object part = check_part(lock, i);

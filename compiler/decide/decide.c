@@ -303,7 +303,7 @@ static bool in_group(const struct request *request, const char *group) {
     return false;
 }
 
-// Whom the API server lets do everything passes every check.
+// system:masters passes every authorizer check.
 static bool may(const struct request *request, const char *verb) {
     if (in_group(request, "system:masters")) return true;
     for (size_t i = 0; i < request->grant_count; i++)

@@ -70,7 +70,7 @@ static bool is_comparison(int kind) {
     return is_operator(kind) || keyword_begins(kind, KEYWORD_COMPARISON);
 }
 
-// What asks for another part of the same clause behind it.
+// Tokens that cannot end a clause.
 static bool is_open_ended(int kind) {
     switch (kind) {
     case TOK_COMMA:

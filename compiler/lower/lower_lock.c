@@ -350,7 +350,7 @@ void lower_cover(struct lowering *lowering, const struct ast_item *item, struct 
                                                       [SHAPE_CONNECT] = "connect",
                                                       [SHAPE_BINDINGS] = "bindings",
                                                       [SHAPE_TOKENS] = "tokens"};
-    // What a write to scale changes, the lock may not be about.
+    // The lock may ignore spec.replicas.
     const bool replicas = lock_sees_replicas(lock);
     if (!replicas) lock->acts &= ~(unsigned)ACT_SCALE;
     const unsigned required =
@@ -375,8 +375,8 @@ static const struct word *asked_guard(const struct ast_item *item) {
     return NULL;
 }
 
-// What of a lock can share one formula: its objects in namespaces, or those that are cluster-scoped, or one subresource
-// of either. Nothing moves between them.
+// The objects of a lock that one formula can describe: those in namespaces, those that are cluster-scoped, or one
+// subresource of either. An update never moves an object between them.
 struct share {
     const struct object_meaning **parts;
     size_t count;

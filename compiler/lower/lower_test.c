@@ -245,7 +245,7 @@ static bool find_request(struct lowering *lowering, const struct ast_step *step,
     return true;
 }
 
-// Takes part in no clause anybody would write, so that an `update` of one state is a change of something else.
+// An annotation that no policy mentions, so that an `update` with one state changes something.
 #define TOUCHED "klock.dev/touched"
 
 static const struct value *replicas_of(const struct value *object) {
