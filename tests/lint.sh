@@ -49,8 +49,8 @@ grep -rn '^#include "' compiler emit grammar |
 		}' >"${TMPDIR:-/tmp}/lint.$$"
 while read -r line; do complain "$line"; done <"${TMPDIR:-/tmp}/lint.$$"
 rm -f "${TMPDIR:-/tmp}/lint.$$" "${TMPDIR:-/tmp}/rooms.$$"
-for library in yaml.h:compiler/data/yamlio.c cjson/cJSON.h:json.c cJSON.h:json.c; do
-	for file in $(grep -l "^#include <${library%%:*}>" compiler/*.[ch] emit/*.[ch]); do
+for library in yaml.h:data/yamlio.c cjson/cJSON.h:data/json.c cJSON.h:data/json.c; do
+	for file in $(grep -rl "^#include <${library%%:*}>" compiler emit); do
 		case $file in *"${library#*:}") ;; *) complain "$file includes ${library%%:*}: that is for ${library#*:} alone" ;; esac
 	done
 done
