@@ -1,0 +1,168 @@
+// Simplifies and inlines; see cel_rewrite.h.
+#include "cel/cel_rewrite.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "cel/cel_build.h"
+#include "cel/celexpr_tree.h"
+
+typedef struct cel_node *rewrite(struct arena *arena, struct cel_node *node, void *context);
+
+// The node with each child rewritten; the node itself if none of them changes.
+static struct cel_node *with_children(struct arena *arena, struct cel_node *node, rewrite *change, void *context) {
+    struct cel_node *target = node->target ? change(arena, node->target, context) : NULL;
+    struct cel_node **args = ARENA_ARRAY(arena, struct cel_node *, node->count);
+    bool changed = target != node->target;
+    for (size_t i = 0; i < node->count; i++) {
+        args[i] = change(arena, node->args[i], context);
+        changed |= args[i] != node->args[i];
+    }
+    if (!changed) return node;
+    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
+    *copy = *node;
+    copy->target = target;
+    copy->args = args;
+    copy->spelling = NULL;
+    return copy;
+}
+
+static bool is_operator(const struct cel_node *node, const char *name) {
+    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
+}
+
+// ---- simpler ----
+
+static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context);
+
+// Whether the operand is said already, in a chain of the kind or alone.
+static bool is_said(const struct cel_node *result, enum cel_node_kind kind, const struct cel_node *operand) {
+    if (result->kind != kind) return cel_same(result, operand);
+    for (size_t i = 0; i < result->count; i++)
+        if (cel_same(result->args[i], operand)) return true;
+    return false;
+}
+
+// The operands of a chain within the chain are its own.
+static struct cel_node *simpler_chain(struct arena *arena, struct cel_node *result, const struct cel_node *node,
+                                      enum cel_node_kind kind) {
+    for (size_t i = 0; i < node->count; i++) {
+        struct cel_node *operand = simpler(arena, node->args[i], NULL);
+        if (operand->kind == kind && !operand->spelling)
+            result = simpler_chain(arena, result, operand, kind);
+        else if (!is_said(result, kind, operand))
+            result = kind == CEL_NODE_AND ? cel_and(arena, result, operand) : cel_or(arena, result, operand);
+    }
+    return result;
+}
+
+static struct cel_node *simpler_not(struct arena *arena, struct cel_node *node) {
+    struct cel_node *operand = node->args[0];
+    if (is_operator(operand, "!_") && !operand->spelling) return operand->args[0];
+    if (is_operator(operand, "_==_") && !operand->spelling) return cel_ne(arena, operand->args[0], operand->args[1]);
+    if (is_operator(operand, "_!=_") && !operand->spelling) return cel_eq(arena, operand->args[0], operand->args[1]);
+    if (cel_is_bool(operand, true) || cel_is_bool(operand, false)) return cel_not(arena, operand);
+    return node;
+}
+
+static struct cel_node *simpler_conditional(struct cel_node *node) {
+    struct cel_node *condition = node->args[0], *yes = node->args[1], *no = node->args[2];
+    if (cel_is_bool(condition, true)) return yes;
+    if (cel_is_bool(condition, false)) return no;
+    return cel_is_bool(yes, true) && cel_is_bool(no, false) ? condition : node;
+}
+
+static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node) {
+    if (is_operator(node, "!_")) return simpler_not(arena, node);
+    if (is_operator(node, "_?_:_")) return simpler_conditional(node);
+    if (!is_operator(node, "_in_")) return node;
+    const struct cel_node *list = node->args[1];
+    if (list->kind != CEL_NODE_LIST || list->count != 1 || list->args[0]->optional_item || list->spelling) return node;
+    return cel_eq(arena, node->args[0], list->args[0]);
+}
+
+static struct cel_node *without_layout(struct arena *arena, struct cel_node *node) {
+    if (!node->in_parentheses && !node->on_lines) return node;
+    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
+    *copy = *node;
+    copy->in_parentheses = copy->on_lines = false;
+    return copy;
+}
+
+static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context) {
+    if (node->spelling) return node;
+    if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR)
+        return simpler_chain(arena, cel_boolean(arena, node->kind == CEL_NODE_AND), node, node->kind);
+    struct cel_node *plain = without_layout(arena, with_children(arena, node, simpler, context));
+    if (plain->optional_item || plain->kind != CEL_NODE_CALL) return plain;
+    return simpler_call(arena, plain);
+}
+
+struct cel_node *cel_simplify(struct arena *arena, struct cel_node *node) {
+    return simpler(arena, node, NULL);
+}
+
+// ---- inlined ----
+
+// What an expression sees besides variables, and the names of types.
+static bool is_given(const char *name) {
+    static const char *const names[] = {"object", "oldObject",  "request",   "namespaceObject",
+                                        "params", "authorizer", "variables", "bool",
+                                        "bytes",  "double",     "int",       "list",
+                                        "map",    "string",     "type",      "uint"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+// Before the check, the variables of a macro are its first arguments.
+static bool binds_given(const struct cel_node *node) {
+    if (node->kind == CEL_NODE_CALL && node->target)
+        for (size_t i = 0; i + 1 < node->count; i++)
+            if (node->args[i]->kind == CEL_NODE_IDENT && is_given(node->args[i]->name)) return true;
+    if (node->variable && is_given(node->variable)) return true;
+    if (node->second_variable && is_given(node->second_variable)) return true;
+    if (node->target && binds_given(node->target)) return true;
+    for (size_t i = 0; i < node->count; i++)
+        if (binds_given(node->args[i])) return true;
+    return false;
+}
+
+static struct cel_node *value_of(const struct cel_node *node, const struct map *known) {
+    const struct cel_node *target = node->target;
+    if ((node->kind != CEL_NODE_SELECT && node->kind != CEL_NODE_HAS) || target->kind != CEL_NODE_IDENT ||
+        strcmp(target->name, "variables") != 0)
+        return NULL;
+    return map_get(known, node->name);
+}
+
+// A variable is always there.
+static bool asks_for_variable(const struct cel_node *node, const struct map *known) {
+    if (node->kind == CEL_NODE_HAS) return value_of(node, known) != NULL;
+    return is_operator(node, "has") && node->count == 1 && value_of(node->args[0], known);
+}
+
+static struct cel_node *inlined(struct arena *arena, struct cel_node *node, void *context) {
+    const struct map *known = context;
+    if (asks_for_variable(node, known)) return cel_boolean(arena, true);
+    struct cel_node *value = value_of(node, known);
+    if (!value) return with_children(arena, node, inlined, context);
+    if (!node->optional_item) return value;
+    struct cel_node *item = ARENA_NEW(arena, struct cel_node);
+    *item = *value;
+    item->optional_item = true;
+    return item;
+}
+
+struct cel_node *cel_inline(struct arena *arena, struct cel_node *node, const struct cel_inlined *variables,
+                            size_t count) {
+    struct map known;
+    map_init(&known, arena);
+    if (binds_given(node)) return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (binds_given(variables[i].expression)) return NULL;
+        map_set(&known, variables[i].name, inlined(arena, variables[i].expression, &known));
+    }
+    return inlined(arena, node, &known);
+}
