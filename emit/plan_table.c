@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 #include "emit/plan_parts.h"
 #include "kubernetes/catalog.h"

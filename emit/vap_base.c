@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 #include "emit/vap_internal.h"
 #include "emit/vap_policy.h"
 #include "kubernetes/catalog.h"

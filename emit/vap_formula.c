@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/names.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/quantity.h"
 #include "data/value.h"
 #include "emit/vap_internal.h"

@@ -1,5 +1,5 @@
 // Bytes of a CEL expression to tokens; see CEL.g4 of cel-go for the language.
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
 %expect 0
 
 %code requires {
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 }
 
 %code {

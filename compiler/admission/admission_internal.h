@@ -3,7 +3,7 @@
 #define KLOCK_ADMISSION_INTERNAL_H
 
 #include "admission/admission.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 
 // ---- objects ----

@@ -6,9 +6,9 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "cel/cel.h"
 #include "cel/cel_print.h"
-#include "cel/celexpr.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 #include "data/value.h"
 
 static struct cel_node *new_node(struct arena *arena, enum cel_node_kind kind) {

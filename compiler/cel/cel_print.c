@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 // How tightly the outermost operator binds.
 enum level {

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "cel/cel_build.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 typedef struct cel_node *rewrite(struct arena *arena, struct cel_node *node, void *context);
 

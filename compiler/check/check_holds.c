@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "check/check_internal.h"
 #include "data/value.h"
 #include "kubernetes/catalog.h"

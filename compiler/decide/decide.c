@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/quantity.h"
 #include "data/regex.h"
 #include "data/value.h"

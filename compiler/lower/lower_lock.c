@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/suggest.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 #include "front/clauses.h"
 #include "kubernetes/catalog.h"

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 
 struct formula *formula_new(struct arena *arena, enum formula_kind kind) {

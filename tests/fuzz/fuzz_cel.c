@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/json.h"
 #include "data/value.h"
 

@@ -23,8 +23,8 @@ build/fuzz/fuzz_compile -max_total_time="${1:-60}" -max_len=8192 -timeout=10 -rs
 # Half of the expressions are for the oldest server, half for the newest.
 grep -v '^#' tests/fuzz/cel_oracle/expressions.txt | awk 'NF { print (NR % 2 ? "6" : "-") $0 >("build/fuzz/cel-seeds/" NR); close("build/fuzz/cel-seeds/" NR) }'
 {
-	sed -n 's/^FUNCTION([A-Z0-9_]*, "\([^"_]*\)".*/"\1("/p' compiler/cel/celexpr_functions.def
-	sed -n 's/^    {"\([a-zA-Z_]*\)", [0-9], [0-9]*, CEL_MACRO.*/"\1("/p' compiler/cel/celexpr_macros.c
+	sed -n 's/^FUNCTION([A-Z0-9_]*, "\([^"_]*\)".*/"\1("/p' compiler/cel/cel_functions.def
+	sed -n 's/^    {"\([a-zA-Z_]*\)", [0-9], [0-9]*, CEL_MACRO.*/"\1("/p' compiler/cel/cel_macros.c
 	for word in object. spec. .? '[?' '{?' '&&' '||' ' in ' timestamp duration; do printf '"%s"\n' "$word"; done
 } | sort -u >build/fuzz/cel.dict
 build/fuzz/fuzz_cel -max_total_time="${1:-60}" -max_len=512 -timeout=10 -rss_limit_mb=2048 \

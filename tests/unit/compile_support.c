@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/yamlio.h"
 #include "kubernetes/catalog.h"
 

@@ -3,11 +3,11 @@
 
 #include <stdio.h>
 
+#include "cel/cel.h"
 #include "cel/cel_build.h"
 #include "cel/cel_print.h"
 #include "cel/cel_rewrite.h"
-#include "cel/celexpr.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 #include "emit/vap_policy.h"
 
 static const char *printed(void **state, const struct cel_node *node) {

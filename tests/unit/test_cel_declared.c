@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 
 struct asked {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 
 enum { MAX_ENVIRONMENTS = 16 };

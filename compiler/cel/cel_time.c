@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 #include "data/calendar.h"
 #include "data/timezone.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel.h"
+#include "cel/cel_internal.h"
 #include "data/value.h"
 
 // The API server stops an expression at a million units of cost; this is far above what fits in them, and only keeps an
@@ -97,7 +97,7 @@ val cel_call_convert(struct evaluation *e, const struct cel_node *node, const va
 static cel_implementation *const implementations[] = {
 #define FUNCTION(function, name, since, implementation) implementation,
 #define OVERLOAD(function, style, signature)
-#include "cel/celexpr_functions.def"
+#include "cel/cel_functions.def"
 #undef FUNCTION
 #undef OVERLOAD
 };

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cel/celexpr_checker.h"
+#include "cel/cel_checker.h"
 #include "data/regex.h"
 
 struct overload {
@@ -15,7 +15,7 @@ struct overload {
 static const struct overload overloads[] = {
 #define FUNCTION(function, name, since, implementation)
 #define OVERLOAD(function, style, signature) {CEL_FN_##function, style, signature},
-#include "cel/celexpr_functions.def"
+#include "cel/cel_functions.def"
 #undef FUNCTION
 #undef OVERLOAD
 };
@@ -28,7 +28,7 @@ struct function {
 static const struct function functions[] = {
 #define FUNCTION(function, name, since, implementation) {name, since},
 #define OVERLOAD(function, style, signature)
-#include "cel/celexpr_functions.def"
+#include "cel/cel_functions.def"
 #undef FUNCTION
 #undef OVERLOAD
 };

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 static val join(struct evaluation *e, val list, struct cel_string separator) {
     struct text text;

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 enum {
     NANO = -9,

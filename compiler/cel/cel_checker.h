@@ -1,8 +1,8 @@
 // What the parts of the checker of CEL expressions share.
-#ifndef KLOCK_CELEXPR_CHECKER_H
-#define KLOCK_CELEXPR_CHECKER_H
+#ifndef KLOCK_CEL_CHECKER_H
+#define KLOCK_CEL_CHECKER_H
 
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 typedef const struct cel_type *type;
 
@@ -29,7 +29,7 @@ struct checker {
     unsigned formats; // calls of format() around the node, whose arguments may be of mixed types
 };
 
-// ---- celexpr_types.c ----
+// ---- cel_types.c ----
 
 extern const struct cel_type cel_dyn, cel_null, cel_bool, cel_int, cel_uint, cel_double, cel_text_type, cel_bytes,
     cel_timestamp, cel_duration, cel_quantity, cel_url, cel_ip, cel_cidr, cel_semver, cel_named_format,
@@ -61,7 +61,7 @@ bool cel_assign(struct checker *c, type a, type b);
 bool cel_is_assignable(struct checker *c, type a, type b);
 const char *cel_type_name(type t);
 
-// ---- celexpr_declared.c: what the API server declares ----
+// ---- cel_declared.c: what the API server declares ----
 
 struct cel_variable_row {
     const char *name;
@@ -80,7 +80,7 @@ const struct cel_named_type *cel_find_named_type(const char *name);
 // What to say of a name that is none of them; never NULL.
 _Noreturn void cel_refuse_name(struct checker *c, const struct cel_node *node, const char *name);
 
-// ---- celexpr_overloads.c ----
+// ---- cel_overloads.c ----
 
 // The type of a call by the overloads that fit, whose meaning the node gets.
 type cel_check_overloads(struct checker *c, struct cel_node *node);
@@ -89,12 +89,12 @@ bool cel_is_function(const char *name);
 // The type of CONDITION ? YES : NO.
 type cel_check_branches(struct checker *c, struct cel_node *yes, struct cel_node *no);
 
-// ---- celexpr_macros.c ----
+// ---- cel_macros.c ----
 
 // Whether the call is a macro of the release, or of a later one, which is refused.
 bool cel_check_macro(struct checker *c, struct cel_node *node, type *ret_type);
 
-// ---- celexpr_check.c ----
+// ---- cel_check.c ----
 
 void cel_check_node(struct checker *c, struct cel_node *node);
 void cel_require_bool(struct checker *c, const struct cel_node *node, const char *where);

@@ -1,6 +1,6 @@
 // The tree of a CEL expression, shared by its lexer, grammar, checker and evaluator.
-#ifndef KLOCK_CELEXPR_TREE_H
-#define KLOCK_CELEXPR_TREE_H
+#ifndef KLOCK_CEL_TREE_H
+#define KLOCK_CEL_TREE_H
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 
 struct arena;
 struct regex;
@@ -78,13 +78,13 @@ struct cel_value {
         const struct cel_url *url;
         struct cel_address address;
         const struct cel_semver *semver;
-        size_t format; // celexpr_named.c
+        size_t format; // cel_named.c
         const struct cel_authorization *authorization;
     } as;
     const struct value *data; // a list or map of the request; then `as` is not used
 };
 
-// How far a question to the authorizer is put; celexpr_authorizer.c.
+// How far a question to the authorizer is put; cel_authorizer.c.
 enum cel_authorization_stage {
     CEL_AUTHORIZER,
     CEL_PATH_CHECK,
@@ -127,12 +127,12 @@ struct cel_type {
     const struct cel_field *fields;        // struct; ends with a NULL name; tells one type from the other
 };
 
-// ---- functions: one row per overload; see celexpr_functions.def ----
+// ---- functions: one row per overload; see cel_functions.def ----
 
 enum cel_function {
 #define FUNCTION(function, name, since, implementation) CEL_FN_##function,
 #define OVERLOAD(function, style, signature)
-#include "cel/celexpr_functions.def"
+#include "cel/cel_functions.def"
 #undef FUNCTION
 #undef OVERLOAD
     CEL_FN_COUNT

@@ -1,8 +1,8 @@
 // The escape hatch: a CEL expression written in a policy. It is checked as the API server checks a validation when the
 // policy is created, and evaluated offline over request data. What is accepted here is accepted by the server that is
 // named and by later ones.
-#ifndef KLOCK_CELEXPR_H
-#define KLOCK_CELEXPR_H
+#ifndef KLOCK_CEL_H
+#define KLOCK_CEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 // Questions to the authorizer, which are put together call by call: a group, a resource, its name, the verb.
 #include "base/arena.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 static val authorization(struct evaluation *e, const struct cel_authorization *step) {
     struct cel_authorization *made = ARENA_NEW(e->arena, struct cel_authorization);

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 // What stands between dots behind a minus sign; numbers come before words.
 struct identifier {

@@ -2,7 +2,7 @@
 // the types that cel-go's checker gives to what it writes.
 #include <string.h>
 
-#include "cel/celexpr_checker.h"
+#include "cel/cel_checker.h"
 
 struct macro {
     const char *name;

@@ -1,5 +1,5 @@
 // Optionals of CEL: a value, or none.
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 // What optional.ofNonZeroValue() takes for nothing; values of other kinds are never zero.
 static bool is_zero(val v) {

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 // Where a chain of fields and indices has come to.
 struct access {

@@ -1,8 +1,8 @@
 // What the parts of the evaluator share.
-#ifndef KLOCK_CELEXPR_PARTS_H
-#define KLOCK_CELEXPR_PARTS_H
+#ifndef KLOCK_CEL_INTERNAL_H
+#define KLOCK_CEL_INTERNAL_H
 
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 struct cel_env;
 struct text;
@@ -26,7 +26,7 @@ struct evaluation {
     const struct zone *zone;
 };
 
-// ---- celexpr_eval.c ----
+// ---- cel_eval.c ----
 
 // False when the evaluation has run for too long; then its result is cel_too_long.
 bool cel_spend(struct evaluation *e, size_t steps);
@@ -35,12 +35,12 @@ val cel_too_long(void);
 val cel_differs(void);
 val cel_evaluate_node(struct evaluation *e, const struct cel_node *node);
 
-// ---- celexpr_access.c: fields and indices, and chains of them ----
+// ---- cel_access.c: fields and indices, and chains of them ----
 
 val cel_access(struct evaluation *e, const struct cel_node *node);
 val cel_has_field(struct evaluation *e, const struct cel_node *node);
 
-// ---- celexpr_authorizer.c ----
+// ---- cel_authorizer.c ----
 
 // Copied at every step, as values do not change.
 struct cel_authorization {
@@ -51,16 +51,16 @@ struct cel_authorization {
 
 val cel_authorizer_value(struct evaluation *e);
 
-// ---- celexpr_compose.c ----
+// ---- cel_compose.c ----
 
 // What a definition of the policy evaluates to.
 val cel_definition_value(struct evaluation *e, const struct cel_node *node);
 
-// ---- celexpr_fold.c: macros ----
+// ---- cel_fold.c: macros ----
 
 val cel_fold(struct evaluation *e, const struct cel_node *node);
 
-// ---- celexpr_value.c: a failure is a value of the kind error ----
+// ---- cel_value.c: a failure is a value of the kind error ----
 
 val val_error(const char *text);
 val val_no_overload(void);
@@ -108,13 +108,13 @@ val val_ordered(enum cel_function function, val a, val b);
 val val_arithmetic(struct evaluation *e, enum cel_function function, val a, val b);
 val val_negate(val v);
 
-// ---- celexpr_convert.c ----
+// ---- cel_convert.c ----
 
 val val_convert(struct evaluation *e, enum cel_function function, val v);
 // The type's name, as string(type(v)) has it.
 const char *val_kind_name(enum cel_kind kind);
 
-// ---- celexpr_time.c ----
+// ---- cel_time.c ----
 
 val val_time_arithmetic(enum cel_function function, val a, val b);
 val val_parse_time(struct cel_string text);
@@ -123,7 +123,7 @@ val val_time_of_seconds(int64_t seconds);
 val val_print_time(struct evaluation *e, struct cel_time time);
 val val_print_duration(struct evaluation *e, int64_t nanos);
 
-// ---- celexpr_quantity.c, celexpr_semver.c, celexpr_url.c, celexpr_address.c ----
+// ---- cel_quantity.c, cel_semver.c, cel_url.c, cel_address.c ----
 
 int val_compare_quantities(struct evaluation *e, const struct cel_quantity *a, const struct cel_quantity *b);
 int val_compare_semvers(const struct cel_semver *a, const struct cel_semver *b);
@@ -133,7 +133,7 @@ bool val_is_request_uri(struct evaluation *e, struct cel_string text, bool *ret_
 bool val_equal_addresses(struct cel_address a, struct cel_address b);
 val val_print_address(struct evaluation *e, val v);
 
-// ---- functions, as celexpr_functions.def has them; no argument is an error ----
+// ---- functions, as cel_functions.def has them; no argument is an error ----
 
 typedef val cel_implementation(struct evaluation *e, const struct cel_node *node, const val *args, size_t count);
 

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 // What is percent-encoded differs between the parts of a URL.
 enum mode { MODE_PATH, MODE_USER, MODE_HOST, MODE_ZONE, MODE_QUERY, MODE_FRAGMENT };

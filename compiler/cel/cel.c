@@ -1,5 +1,5 @@
-// CEL expressions: literals and nodes for the parser, and the entry points; see celexpr.h.
-#include "cel/celexpr.h"
+// CEL expressions: literals and nodes for the parser, and the entry points; see cel.h.
+#include "cel/cel.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "cel/celexpr_tree.h"
+#include "cel/cel_tree.h"
 
 int cel_yyparse(struct cel_parser *p);
 

@@ -1,6 +1,6 @@
 // Variables of a ValidatingAdmissionPolicy: each is evaluated when it is first read, and once for a request.
 #include "base/arena.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 struct cel_composition {
     const struct cel_declarations *declarations;

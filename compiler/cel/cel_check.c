@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cel/celexpr_checker.h"
+#include "cel/cel_checker.h"
 
 void cel_require_bool(struct checker *c, const struct cel_node *node, const char *where) {
     if (!cel_is_assignable(c, node->type, &cel_bool))

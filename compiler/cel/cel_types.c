@@ -1,7 +1,7 @@
 // Types of CEL expressions: equal, more and less specific, assignable, as cel-go's checker has them, with type
 // variables for the items of empty lists and maps and for the parameters of functions.
 #include "base/arena.h"
-#include "cel/celexpr_checker.h"
+#include "cel/cel_checker.h"
 
 const struct cel_type cel_dyn = {.kind = CEL_TYPE_DYN};
 const struct cel_type cel_null = {.kind = CEL_TYPE_NULL};

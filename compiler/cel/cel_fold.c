@@ -1,6 +1,6 @@
 // The macros of CEL expressions: a loop each, or a variable for what an optional holds.
 #include "base/arena.h"
-#include "cel/celexpr_parts.h"
+#include "cel/cel_internal.h"
 
 static val problem_of(val condition) {
     return condition.kind == CEL_KIND_ERROR ? condition : val_no_overload();

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "cel/celexpr.h"
+#include "cel/cel.h"
 #include "data/value.h"
 
 struct fixture {
@@ -289,5 +289,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(tells_what_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(text_is_one_line, set_up, tear_down),
     };
-    return cmocka_run_group_tests_name("celexpr", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("cel", tests, NULL, NULL);
 }

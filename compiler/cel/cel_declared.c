@@ -2,7 +2,7 @@
 // the names of types.
 #include <string.h>
 
-#include "cel/celexpr_checker.h"
+#include "cel/cel_checker.h"
 
 static const struct cel_type strings_type = {.kind = CEL_TYPE_LIST, .first = &cel_text_type};
 static const struct cel_type string_map_type = {
