@@ -30,7 +30,7 @@ decide      base data report kubernetes cel policy
 admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy
 grammar     base report front cel
-cli
+cli         base
 end
 # The driver and the library's interface join the rooms, and may use everything. klock.h is for all.
 grep -rn '^#include "' compiler emit grammar |

@@ -1,10 +1,10 @@
 #include "cli/cli_options.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/cli_buffer.h"
 
 #define POLICY_ARGUMENTS "PATH..."
@@ -81,44 +81,22 @@ bool cli_takes(const struct cli_verb *verb, const struct cli_option *option) {
     return strchr(option->verbs, verb->letter) != NULL;
 }
 
-enum { NEAREST_MAX = 64 };
-
-// Edits (insert, delete, change, swap neighbours) from one word to the other.
-static size_t distance(const char *left, const char *right) {
-    size_t left_len = strlen(left), right_len = strlen(right);
-    if (left_len >= NEAREST_MAX || right_len >= NEAREST_MAX) return NEAREST_MAX;
-    size_t rows[3][NEAREST_MAX];
-    for (size_t j = 0; j <= right_len; j++) rows[0][j] = j;
-    for (size_t i = 1; i <= left_len; i++) {
-        size_t *row = rows[i % 3], *above = rows[(i - 1) % 3], *twice_above = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= right_len; j++) {
-            size_t best = above[j - 1] + (left[i - 1] != right[j - 1]);
-            if (above[j] + 1 < best) best = above[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] &&
-                twice_above[j - 2] + 1 < best)
-                best = twice_above[j - 2] + 1;
-            row[j] = best;
-        }
-    }
-    return rows[left_len % 3][right_len];
-}
-
-// Remembers the candidate if it is nearer than what was best so far, and near enough.
-static void nearer(const char *word, const char *candidate, const char **best, size_t *best_distance) {
-    size_t edits = distance(word, candidate);
-    size_t allowed = 1 + strlen(candidate) / 4;
-    if (edits > allowed || (*best != NULL && edits >= *best_distance)) return;
-    *best = candidate;
-    *best_distance = edits;
-}
-
 const char *cli_nearest_verb(const char *name) {
-    const char *best = NULL;
-    size_t best_distance = 0;
-    for (size_t i = 0; i < cli_verb_count; i++) nearer(name, cli_verbs[i].name, &best, &best_distance);
-    return best;
+    const char **names = cli_realloc(NULL, cli_verb_count, sizeof *names);
+    for (size_t i = 0; i < cli_verb_count; i++) names[i] = cli_verbs[i].name;
+    const char *nearest = suggest_nearest(name, names, cli_verb_count);
+    free(names);
+    return nearest;
+}
+
+static const char *nearest_option(const struct cli_verb *verb, const char *name) {
+    const char **names = cli_realloc(NULL, cli_option_count, sizeof *names);
+    size_t count = 0;
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (cli_takes(verb, &cli_options[i])) names[count++] = cli_options[i].name;
+    const char *nearest = suggest_nearest(name, names, count);
+    free(names);
+    return nearest;
 }
 
 static bool is_choice(const char *choices, const char *value) {
@@ -131,24 +109,20 @@ static bool is_choice(const char *choices, const char *value) {
     }
 }
 
-static const char *nearest_choice(const char *choices, const char *value) {
-    static char candidate[NEAREST_MAX];
-    char best_text[NEAREST_MAX] = "";
-    const char *best = NULL;
-    size_t best_distance = 0;
-    for (const char *choice = choices;; choice++) {
+// The choice that was probably meant, which the caller frees; NULL when none is near.
+static char *nearest_choice(const char *choices, const char *value) {
+    struct strings list = {0};
+    for (const char *choice = choices; *choice != '\0'; choice += strspn(choice, "|")) {
         size_t len = strcspn(choice, "|");
-        snprintf(candidate, sizeof candidate, "%.*s", (int)len, choice);
-        const char *before = best;
-        size_t distance_before = best_distance;
-        nearer(value, candidate, &best, &best_distance);
-        if (best != before || best_distance != distance_before) snprintf(best_text, sizeof best_text, "%s", candidate);
+        char *one = cli_format("%.*s", (int)len, choice);
+        strings_add(&list, one);
+        free(one);
         choice += len;
-        if (*choice == '\0') break;
     }
-    if (best == NULL) return NULL;
-    snprintf(candidate, sizeof candidate, "%s", best_text);
-    return candidate;
+    const char *nearest = suggest_nearest(value, (const char *const *)list.items, list.count);
+    char *copy = nearest != NULL ? cli_format("%s", nearest) : NULL;
+    strings_free(&list);
+    return copy;
 }
 
 static void see_help(const struct cli *cli) {
@@ -160,10 +134,7 @@ static void see_help(const struct cli *cli) {
 
 static bool unknown_option(const struct cli *cli, const char *word, const char *name, size_t name_len) {
     char *copy = cli_format("%.*s", (int)name_len, name);
-    const char *best = NULL;
-    size_t best_distance = 0;
-    for (size_t i = 0; i < cli_option_count; i++)
-        if (cli_takes(cli->verb, &cli_options[i])) nearer(copy, cli_options[i].name, &best, &best_distance);
+    const char *best = nearest_option(cli->verb, copy);
     free(copy);
     int word_len = (int)strcspn(word, "=");
     if (best != NULL)
@@ -190,11 +161,12 @@ static bool set_value(struct cli *cli, const struct cli_option *option, const ch
     } else if (value[0] == '\0') {
         fine = bad_value(cli, shown, "\"\"", "the value is empty");
     } else if (option->choices[0] != '\0' && !is_choice(option->choices, value)) {
-        const char *nearest = nearest_choice(option->choices, value);
+        char *nearest = nearest_choice(option->choices, value);
         char *wanted = nearest != NULL ? cli_format("it takes %s; did you mean %s?", option->choices, nearest)
                                        : cli_format("it takes %s", option->choices);
         fine = bad_value(cli, shown, value, wanted);
         free(wanted);
+        free(nearest);
     }
     free(shown);
     *place = value;

@@ -72,7 +72,8 @@ static void human(struct buffer *out, const struct runs *runs, bool color) {
     buffer_printf(out, "%zu passed, %zu failed\n", runs->count - runs->failed, runs->failed);
 }
 
-static void json(struct buffer *out, const struct runs *runs) {
+static void json(struct buffer *out, const struct runs *runs, bool color) {
+    (void)color;
     buffer_printf(out, "{\"passed\": %zu, \"failed\": %zu, \"tests\": [", runs->count - runs->failed, runs->failed);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
@@ -97,7 +98,8 @@ static void json(struct buffer *out, const struct runs *runs) {
     buffer_puts(out, runs->count > 0 ? "\n]}\n" : "]}\n");
 }
 
-static void junit(struct buffer *out, const struct runs *runs) {
+static void junit(struct buffer *out, const struct runs *runs, bool color) {
+    (void)color;
     buffer_printf(out,
                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
                   "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
@@ -138,7 +140,8 @@ static void tap_title(struct buffer *out, const char *title) {
     }
 }
 
-static void tap(struct buffer *out, const struct runs *runs) {
+static void tap(struct buffer *out, const struct runs *runs, bool color) {
+    (void)color;
     buffer_printf(out, "TAP version 13\n1..%zu\n", runs->count);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
@@ -154,19 +157,23 @@ static void tap(struct buffer *out, const struct runs *runs) {
     }
 }
 
+static const struct {
+    const char *name;
+    void (*print)(struct buffer *out, const struct runs *runs, bool color);
+} forms[] = {{"human", human}, {"json", json}, {"junit", junit}, {"tap", tap}};
+
+// Which form -o asks for: the first without it; options know no others.
+static size_t form_of(const struct cli *cli) {
+    for (size_t i = 1; i < sizeof forms / sizeof *forms; i++)
+        if (cli->output != NULL && strcmp(cli->output, forms[i].name) == 0) return i;
+    return 0;
+}
+
 // ---- the verb ----
 
 static int report(const struct cli *cli, const struct runs *runs) {
-    const char *form = cli->output != NULL ? cli->output : "human";
     struct buffer out = {0};
-    if (strcmp(form, "json") == 0)
-        json(&out, runs);
-    else if (strcmp(form, "junit") == 0)
-        junit(&out, runs);
-    else if (strcmp(form, "tap") == 0)
-        tap(&out, runs);
-    else
-        human(&out, runs, cli_wants_color(cli, STDOUT_FILENO));
+    forms[form_of(cli)].print(&out, runs, cli_wants_color(cli, STDOUT_FILENO));
     bool fine = files_print(STDOUT_FILENO, "standard output", out.data, out.len);
     buffer_free(&out);
     if (!fine) return CLI_USAGE;
