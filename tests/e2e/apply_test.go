@@ -32,13 +32,14 @@ import (
 // of processor time for all of them.
 func TestApply(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	all := rows(t)
 	minors := cluster.MinorsForTest(t)
 	for _, minor := range minors {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			newest := minor == minors[len(minors)-1]
-			c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: newest})
+			c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: newest, TypeChecker: true})
 			s := stage.New(t, c)
 			// The type checker looks into custom resources as well, as far as they are served.
 			var files []*live.File

@@ -19,6 +19,7 @@ import (
 // TestGrants holds compiler/kubernetes/exemptions.def against servers: every write that one grants to an account of the control plane is let
 // through or withheld for a reason, and nothing is let through that its source does not grant.
 func TestGrants(t *testing.T) {
+	t.Parallel()
 	rows, err := grants.Committed()
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +48,14 @@ func TestGrants(t *testing.T) {
 // TestOwnWrites takes a cluster through its life, from the oldest minor to the newest and through a restart: what the control plane
 // writes is let through or withheld, and what the API server writes as itself it writes as a member of system:masters.
 func TestOwnWrites(t *testing.T) {
+	t.Parallel()
 	rows, err := grants.Committed()
 	if err != nil {
 		t.Fatal(err)
 	}
 	minors := cluster.MinorsForTest(t)
 	c := cluster.ForTest(t, cluster.Options{
-		Minor: minors[0], ControllerManager: true, Scheduler: "default-scheduler", Audit: true,
+		Minor: minors[0], ControllerManager: true, TypeChecker: true, Scheduler: "default-scheduler", Audit: true,
 		APIServerFlags: []string{"--advertise-address=192.0.2.1", "--endpoint-reconciler-type=lease", "--runtime-config=api/all=true"},
 	})
 	s := stage.New(t, c)

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -61,6 +62,9 @@ type Options struct {
 	Minor string
 	// ControllerManager starts kube-controller-manager too.
 	ControllerManager bool
+	// TypeChecker lets the controller manager check the types in policies. That takes most of its time where policies come
+	// and go, and it writes to nothing but their status, which no policy sees.
+	TypeChecker bool
 	// SharedCredentials lets all controllers be the user system:kube-controller-manager, as in a cluster that runs
 	// them without --use-service-account-credentials.
 	SharedCredentials bool
@@ -409,6 +413,9 @@ func (c *Cluster) startControllerManager() error {
 	if o.Certificates {
 		args = append(args, "--cluster-signing-cert-file="+c.caFile(), "--cluster-signing-key-file="+filepath.Join(c.Dir, "ca.key"))
 	}
+	if !o.TypeChecker {
+		args = append(args, "--controllers=*,-validatingadmissionpolicy-status-controller")
+	}
 	args = append(args, o.ControllerManagerFlags...)
 	return c.start("kube-controller-manager", filepath.Join(Servers(), c.Minor, "kube-controller-manager"), args...)
 }
@@ -717,15 +724,21 @@ func (p *process) tail() []byte {
 	return bytes.Join(lines[max(0, len(lines)-20):], []byte("\n"))
 }
 
+// freePorts are some that nobody listens on, below those that a system takes for connections by itself: between the choice and
+// the use passes a while, in which the other clusters connect and start as well.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for tries := 0; len(ports) < n; tries++ {
+		port := 10_000 + mathrand.IntN(22_000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil && tries < 100 {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports, nil
 }
