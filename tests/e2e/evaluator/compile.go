@@ -25,6 +25,8 @@ func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint) (validat
 	if err != nil {
 		return nil, err
 	}
+	known := &remembering{Compiler: compiler.Compiler, minor: minor, types: map[string]string{}}
+	compiler.Compiler, compiler.ConditionCompiler = known, known
 	hasParams := policy.Spec.ParamKind != nil
 	all := cel.OptionalVariableDeclarations{HasParams: hasParams, HasAuthorizer: true}
 	messages := cel.OptionalVariableDeclarations{HasParams: hasParams}
@@ -35,6 +37,7 @@ func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint) (validat
 		if result.Error != nil {
 			errs = append(errs, fmt.Errorf("variable %s: %w", v.Name, result.Error))
 		}
+		known.types[v.Name] = fmt.Sprint(result.OutputType)
 	}
 	conditions := func(what string, accessors []cel.ExpressionAccessor, vars cel.OptionalVariableDeclarations) cel.ConditionEvaluator {
 		evaluator := compiler.CompileCondition(accessors, vars, environment.NewExpressions)
