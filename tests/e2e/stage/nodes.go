@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 )
 
@@ -40,13 +41,12 @@ func (s *Stage) StartNodes(ctx context.Context) *Nodes {
 	if s.Cluster.Options().Scheduler != corev1.DefaultSchedulerName {
 		n.scheduler = s.User("system:kube-scheduler")
 	}
+	pods := informers.NewSharedInformerFactory(s.Admin.Typed, 0).Core().V1().Pods().Informer()
+	go pods.RunWithContext(ctx)
 	go func() {
 		for ctx.Err() == nil {
-			list, err := s.Admin.Typed.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-			if err == nil {
-				for i := range list.Items {
-					n.note(n.move(ctx, &list.Items[i]))
-				}
+			for _, object := range pods.GetStore().List() {
+				n.look(ctx, object.(*corev1.Pod))
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -54,10 +54,27 @@ func (s *Stage) StartNodes(ctx context.Context) *Nodes {
 	return n
 }
 
-// move takes a pod one step on.
-func (n *Nodes) move(ctx context.Context, pod *corev1.Pod) error {
+// look takes a pod one step on where there is something to do. What is known of it may be old, so it is asked for then.
+func (n *Nodes) look(ctx context.Context, known *corev1.Pod) {
+	if n.step(known) == nil {
+		return
+	}
+	pod, err := n.stage.Admin.Typed.CoreV1().Pods(known.Namespace).Get(ctx, known.Name, metav1.GetOptions{})
+	if err != nil {
+		return
+	}
+	if step := n.step(pod); step != nil {
+		n.note(step(ctx))
+	}
+}
+
+// step is the next that is to be done with a pod, nil if there is none.
+func (n *Nodes) step(pod *corev1.Pod) func(ctx context.Context) error {
 	if pod.Spec.NodeName == "" {
-		return n.schedule(ctx, pod)
+		if n.scheduler == nil || pod.DeletionTimestamp != nil || pod.Spec.SchedulerName != corev1.DefaultSchedulerName {
+			return nil
+		}
+		return func(ctx context.Context) error { return n.schedule(ctx, pod) }
 	}
 	if n.lost(pod.Spec.NodeName) {
 		return nil
@@ -66,28 +83,34 @@ func (n *Nodes) move(ctx context.Context, pod *corev1.Pod) error {
 		n.kubelets[pod.Spec.NodeName] = n.stage.Node(pod.Spec.NodeName)
 	}
 	pods := n.kubelets[pod.Spec.NodeName].Typed.CoreV1().Pods(pod.Namespace)
+	patch := func(status string) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status")
+			return err
+		}
+	}
 	ready := len(pod.Status.Conditions) > 0 && pod.Status.Phase == corev1.PodRunning
 	switch {
 	case pod.DeletionTimestamp != nil:
-		return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+		return func(ctx context.Context) error {
+			return pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+		}
 	case pod.Labels["batch.kubernetes.io/job-name"] != "" && pod.Annotations[ByHand] == "" && pod.Status.Phase != corev1.PodSucceeded:
-		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(Succeeded), metav1.PatchOptions{}, "status")
-		return err
+		return patch(Succeeded)
 	case pod.Status.Phase == corev1.PodPending && !ready:
-		_, err := pods.Patch(ctx, pod.Name, types.MergePatchType, []byte(`{"status":{"phase":"Running","podIP":"10.1.2.3","podIPs":[{"ip":"10.1.2.3"}],"conditions":[{"type":"Ready","status":"True"}]}}`), metav1.PatchOptions{}, "status")
-		return err
+		return patch(running)
 	}
 	return nil
 }
+
+// running is the patch of the status of a pod that has begun.
+const running = `{"status":{"phase":"Running","podIP":"10.1.2.3","podIPs":[{"ip":"10.1.2.3"}],"conditions":[{"type":"Ready","status":"True"}]}}`
 
 // Succeeded is the patch of the status of a pod that ends well.
 const Succeeded = `{"status":{"phase":"Succeeded","containerStatuses":[{"name":"c","image":"i","imageID":"","ready":false,"restartCount":0,"state":{"terminated":{"exitCode":0}}}]}}`
 
 // schedule plays the scheduler.
 func (n *Nodes) schedule(ctx context.Context, pod *corev1.Pod) error {
-	if n.scheduler == nil || pod.DeletionTimestamp != nil || pod.Spec.SchedulerName != corev1.DefaultSchedulerName {
-		return nil
-	}
 	return n.scheduler.Typed.CoreV1().Pods(pod.Namespace).Bind(ctx, &corev1.Binding{
 		ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace, UID: pod.UID},
 		Target:     corev1.ObjectReference{Kind: "Node", Name: nodeFor(pod)},
