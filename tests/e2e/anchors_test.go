@@ -26,6 +26,7 @@ lock kept {
 // knew of Deployments before, and one that is made afterwards is scaled by anybody; with them it is not.
 func TestAnchors(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	for _, minor := range cluster.MinorsForTest(t) {
 		path := kubectl(t)
 		for _, name := range []string{"without", "with"} {

@@ -38,6 +38,7 @@ func oracle(t *testing.T) string {
 // policies' requests made at random: all by the compiler's own admission, and about KLOCK_DIFFERENTIAL of them, 10 000,
 // by the API server's evaluator, which must agree with both.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	decisions, evaluated := 100_000, 10_000
 	if text := os.Getenv("KLOCK_DIFFERENTIAL"); text != "" {
 		var err error

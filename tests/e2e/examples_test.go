@@ -36,6 +36,7 @@ const sharedMinor = "1.33"
 // TestExampleLifecycle runs controllers under every example. A controller that a policy refuses is an error, even where
 // its objects reach their goal all the same.
 func TestExampleLifecycle(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(cluster.Root(), "examples", "*.klock"))
 	if err != nil {
 		t.Fatal(err)

@@ -78,6 +78,7 @@ var mutations = []mutation{
 // notices is a hole in the rows.
 func TestJudgesNotice(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	all := slices.DeleteFunc(rows(t), func(r *row) bool { return r.err != nil || r.byHand || r.manifest == nil })
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
@@ -119,6 +120,7 @@ func notices(r *row, manifest []byte) bool {
 // TestLiveJudgeNotices shows the same of a running server, for the example of the beginning.
 func TestLiveJudgeNotices(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	r := compiled("examples/payments.klock")
 	if r.err != nil {
 		t.Fatal(r.err)

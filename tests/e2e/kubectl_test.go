@@ -17,6 +17,7 @@ import (
 // TestKubectl does with kubectl what somebody who reads the example of the beginning does.
 func TestKubectl(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	for _, minor := range cluster.MinorsForTest(t) {
 		// The newest kubectl serves every server.
 		path := kubectl(t)

@@ -42,6 +42,7 @@ func renderings(t *testing.T, name string, compile ...string) map[string][]byte 
 
 // TestLifecycle shows that locked objects live and die as their controllers want while nobody else may touch them.
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	for name, manifest := range renderings(t, "lifecycle") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

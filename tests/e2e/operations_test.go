@@ -61,6 +61,7 @@ grant readers to group readers {
 // what is compiled at the time and nothing else, also where a policy has shrunk in between.
 func TestOperations(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	policy, blocks := commands(t)
 	for _, minor := range cluster.MinorsForTest(t) {
 		path := kubectl(t)

@@ -66,6 +66,7 @@ func quantityRequest(a, b string) *cases.Request {
 
 // TestQuantities holds klockc's quantities against the API server's own, and the evaluator against both.
 func TestQuantities(t *testing.T) {
+	t.Parallel()
 	const policy = "policy p\n" +
 		"lock lt {\n resources configmaps\n namespace default\n where label a < annotation b\n deny delete\n}\n" +
 		"lock le {\n resources configmaps\n namespace default\n where label a <= annotation b\n deny delete\n}\n" +

@@ -30,6 +30,7 @@ var rewriteRefusals = flag.Bool("refusals.rewrite", false, "write what kubectl p
 // policy, everything that it refuses works.
 func TestRefusals(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	kubectl := kubectl(t)
 	path := filepath.Join(cluster.Root(), "docs", "refusals.md")
 	page := readPage(t, path)

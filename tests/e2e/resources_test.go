@@ -14,6 +14,7 @@ import (
 
 // TestResources fails when the newest API server serves something that the compiler's table does not know.
 func TestResources(t *testing.T) {
+	t.Parallel()
 	c := cluster.ForTest(t, cluster.Options{})
 	client, err := discovery.NewDiscoveryClientForConfig(c.Config)
 	if err != nil {

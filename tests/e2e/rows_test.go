@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -155,6 +156,7 @@ func byHand(name string) *row {
 }
 
 func TestRowsEvaluator(t *testing.T) {
+	t.Parallel()
 	for _, r := range rows(t) {
 		t.Run(r.name, func(t *testing.T) {
 			if r.err != nil {
@@ -182,61 +184,79 @@ func TestRowsEvaluator(t *testing.T) {
 	}
 }
 
+// Most of the time of a row is waiting until a server has taken its policies over, so that the rows of a minor are dealt out to
+// several control planes: TestRowsLive/1.37/0/L01.
 func TestRowsLive(t *testing.T) {
+	t.Parallel()
+	const shares = 3
 	for _, minor := range cluster.MinorsForTest(t) {
-		t.Run(minor, func(t *testing.T) {
-			t.Parallel()
-			c := cluster.ForTest(t, cluster.Options{Minor: minor})
-			ctx := context.Background()
-			judge, err := live.New(c)
+		for share := range shares {
+			t.Run(fmt.Sprintf("%s/%d", minor, share), func(t *testing.T) {
+				t.Parallel()
+				var own []*row
+				for i, r := range rows(t) {
+					if i%shares == share {
+						own = append(own, r)
+					}
+				}
+				askRows(t, minor, own)
+			})
+		}
+	}
+}
+
+func askRows(t *testing.T, minor string, own []*row) {
+	ctx := context.Background()
+	files := map[*row]*live.File{}
+	var list []*live.File
+	for _, r := range own {
+		if r.err == nil && !isStatic(r.comments) && cluster.AtLeast(minor, fmt.Sprintf("1.%d", r.comments.minor())) {
+			files[r] = &live.File{Manifest: r.manifest, Cases: r.cases}
+			list = append(list, files[r])
+		}
+	}
+	// Where only a few rows are wanted, the other shares start nothing.
+	judge := sync.OnceValue(func() *live.Judge {
+		judge, err := live.New(cluster.ForTest(t, cluster.Options{Minor: minor}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := judge.Prepare(ctx, list); err != nil {
+			t.Fatal(err)
+		}
+		return judge
+	})
+	asked, skipped := 0, 0
+	for _, r := range own {
+		t.Run(r.name, func(t *testing.T) {
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			if files[r] == nil {
+				t.Skip("it is for static manifests, which TestStaticRows asks, or for newer servers")
+			}
+			outcomes, err := judge().Run(ctx, files[r])
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := rows(t)
-			files := map[*row]*live.File{}
-			var list []*live.File
-			for _, r := range all {
-				if r.err == nil && !isStatic(r.comments) && cluster.AtLeast(minor, fmt.Sprintf("1.%d", r.comments.minor())) {
-					files[r] = &live.File{Manifest: r.manifest, Cases: r.cases}
-					list = append(list, files[r])
+			for _, line := range r.comments.rbac {
+				checkAccess(t, judge(), line)
+			}
+			for _, o := range outcomes {
+				switch {
+				case o.Skipped != "":
+					skipped++
+					t.Logf("not asked: %s: %s", o.Case, o.Skipped)
+				case o.Problem != "":
+					t.Error(o.Problem)
+					asked++
+				default:
+					asked++
 				}
 			}
-			if err := judge.Prepare(ctx, list); err != nil {
-				t.Fatal(err)
-			}
-			asked, skipped := 0, 0
-			for _, r := range all {
-				t.Run(r.name, func(t *testing.T) {
-					if r.err != nil {
-						t.Fatal(r.err)
-					}
-					if files[r] == nil {
-						t.Skip("it is for static manifests, which TestStaticRows asks, or for newer servers")
-					}
-					outcomes, err := judge.Run(ctx, files[r])
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, line := range r.comments.rbac {
-						checkAccess(t, judge, line)
-					}
-					for _, o := range outcomes {
-						switch {
-						case o.Skipped != "":
-							skipped++
-							t.Logf("not asked: %s: %s", o.Case, o.Skipped)
-						case o.Problem != "":
-							t.Error(o.Problem)
-							asked++
-						default:
-							asked++
-						}
-					}
-				})
-			}
-			t.Logf("%d cases asked, %d not", asked, skipped)
 		})
 	}
+	t.Logf("%d cases asked, %d not", asked, skipped)
 }
 
 // checkAccess asks what a comment "USER[,group=GROUP...] VERB RESOURCE NAMESPACE[/NAME] allowed|denied" says.

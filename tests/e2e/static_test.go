@@ -23,6 +23,7 @@ import (
 
 // TestStatic shows that a server enforces static manifests from its first request on.
 func TestStatic(t *testing.T) {
+	t.Parallel()
 	for name, manifest := range renderings(t, "static", "--target", "static") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +49,7 @@ func TestStatic(t *testing.T) {
 // the cases of the others, at once on one server, and each of the other examples on a server of its own.
 func TestStaticRows(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	if !slices.Contains(cluster.Minors(), cluster.StaticMinor) {
 		t.Skipf("no servers for Kubernetes %s", cluster.StaticMinor)
 	}
@@ -210,6 +212,7 @@ func (s *static) meets(other *static) bool {
 
 // TestStaticNames shows that a name of a static policy is refused by the API, so that nobody doubles one.
 func TestStaticNames(t *testing.T) {
+	t.Parallel()
 	manifest := cases.MustCompile(t, "--target", "static", "examples/payments.klock")
 	s := stage.New(t, cluster.ForTest(t, cluster.Options{Minor: cluster.StaticMinor}))
 	err := s.Admin.Create(string(manifest))

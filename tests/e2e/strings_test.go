@@ -254,6 +254,7 @@ func jsonEqual(text []byte, objects []any) bool {
 // TestStrings puts awkward strings wherever a policy takes strings. Either klockc says what is wrong, or what is read
 // back from YAML, JSON and CEL is what was written, and the expressions are built as they are with a harmless string.
 func TestStrings(t *testing.T) {
+	t.Parallel()
 	asked, err := differential.Start(oracle(t))
 	if err != nil {
 		t.Fatal(err)
@@ -376,6 +377,7 @@ func nearFile(policy string) string {
 // TestNearNames compiles policies of words that nearly coincide, apart as teams do it, and looks for two objects of one name
 // among all of them; names that are cut are among them. Each must compile in the API server's evaluator as well.
 func TestNearNames(t *testing.T) {
+	t.Parallel()
 	asked, err := differential.Start(oracle(t))
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,42 +97,66 @@ func ways() []way {
 
 func (v *way) id() string { return fmt.Sprintf("%02d-%s", v.number, v.name) }
 
-// TestAttacks goes every way around a lock on a running control plane: docs/ways-around.md.
+// TestAttacks goes every way around a lock on a running control plane: docs/ways-around.md. Most of the time of a way is waiting,
+// so that those of a minor are dealt out to several control planes: TestAttacks/1.37/0/05-eviction.
 func TestAttacks(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
+	const shares = 3
 	for _, minor := range cluster.MinorsForTest(t) {
-		t.Run(minor, func(t *testing.T) {
-			t.Parallel()
-			options := cluster.Options{
-				Minor: minor, ControllerManager: true, Scheduler: realScheduler, Certificates: true,
-				APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
-				ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s", "--pvclaimbinder-sync-period=1s"},
-			}
-			if cluster.AtLeast(minor, unsafeDeletes) {
-				options.APIServerFlags = append(options.APIServerFlags, "--feature-gates=AllowUnsafeMalformedObjectDeletion=true")
-			}
-			s := stage.New(t, cluster.ForTest(t, options))
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			machine := startMachine(t)
-			machine.join(s, "n1")
-			nodes := s.StartNodes(ctx)
-			var first, last []way
-			for _, v := range ways() {
-				if v.early == nil {
-					first = append(first, v)
-					continue
+		for share := range shares {
+			t.Run(fmt.Sprintf("%s/%d", minor, share), func(t *testing.T) {
+				t.Parallel()
+				// What has to be made early comes last.
+				var first, last []way
+				for i, v := range ways() {
+					switch {
+					case i%shares != share:
+					case v.early == nil:
+						first = append(first, v)
+					default:
+						last = append(last, v)
+					}
 				}
-				last = append(last, v)
-				for _, suffix := range []string{"open", "shut"} {
+				goAll(t, minor, slices.Concat(first, last))
+			})
+		}
+	}
+}
+
+func goAll(t *testing.T, minor string, own []way) {
+	options := cluster.Options{
+		Minor: minor, ControllerManager: true, Scheduler: realScheduler, Certificates: true,
+		APIServerFlags:         []string{"--enable-admission-plugins=NodeRestriction", "--enable-bootstrap-token-auth"},
+		ControllerManagerFlags: []string{"--horizontal-pod-autoscaler-sync-period=1s", "--pvclaimbinder-sync-period=1s"},
+	}
+	if cluster.AtLeast(minor, unsafeDeletes) {
+		options.APIServerFlags = append(options.APIServerFlags, "--feature-gates=AllowUnsafeMalformedObjectDeletion=true")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var machine *machine
+	var nodes *stage.Nodes
+	// Where only a few ways are wanted, the other shares start nothing.
+	began := sync.OnceValue(func() *stage.Stage {
+		s := stage.New(t, cluster.ForTest(t, options))
+		machine = startMachine(t)
+		machine.join(s, "n1")
+		nodes = s.StartNodes(ctx)
+		for _, v := range own {
+			for _, suffix := range []string{"open", "shut"} {
+				if v.early != nil {
 					v.early(newWorld(s, v, machine, suffix))
 				}
 			}
-			for _, v := range slices.Concat(first, last) {
-				t.Run(v.id(), func(t *testing.T) { goes(s.In(t), v, machine) })
-			}
-			deputiesRest(s, nodes)
-		})
+		}
+		return s
+	})
+	for _, v := range own {
+		t.Run(v.id(), func(t *testing.T) { goes(began().In(t), v, machine) })
+	}
+	if nodes != nil {
+		deputiesRest(began(), nodes)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 // TestWaysAreDocumented compares docs/ways-around.md with the tests: all fifty ways are in it, each with its tests, or with the
 // reason for having none.
 func TestWaysAreDocumented(t *testing.T) {
+	t.Parallel()
 	root := cluster.Root()
 	text, err := os.ReadFile(filepath.Join(root, "docs", "ways-around.md"))
 	if err != nil {

@@ -172,6 +172,7 @@ spec:
 // about the lock that it does not, where nobody has accepted that.
 func TestExamplesAttacked(t *testing.T) {
 	cases.NeedKlockc(t)
+	t.Parallel()
 	for _, minor := range cluster.MinorsForTest(t) {
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()

@@ -95,6 +95,7 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 
 // TestAttacksStatic goes the ways that files of the API server close and its API cannot.
 func TestAttacksStatic(t *testing.T) {
+	t.Parallel()
 	const source = `
 policy static-attacks
 deployer user deployer

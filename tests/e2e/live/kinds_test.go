@@ -16,6 +16,7 @@ import (
 
 // TestEveryKind shows that the judge can hold, create, change and delete an object of every kind that a server knows.
 func TestEveryKind(t *testing.T) {
+	t.Parallel()
 	minors := cluster.Minors()
 	if wanted := strings.Fields(os.Getenv("KLOCK_MINORS")); len(wanted) > 0 {
 		minors = wanted

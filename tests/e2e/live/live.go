@@ -457,7 +457,8 @@ func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key st
 			// A controller has written the object, as it would after each arrangement: it stays as it is now.
 			arrange = j.shown
 		}
-		done := outcome.Problem == "" && (outcome.Skipped == "" || final(answer))
+		absent := q.stored == nil && answer.code == http.StatusNotFound
+		done := outcome.Problem == "" && (outcome.Skipped == "" || absent || final(answer))
 		if done || time.Now().After(deadline) {
 			return nil
 		}
