@@ -23,17 +23,31 @@ if ! tests/e2e/servers/build.sh $KLOCK_MINORS; then
 	exit 1
 fi
 
+# Tests on servers wait for them most of the time, so that many run at once; what computes all the time fills the gaps, with
+# less of a right to the processors. The lives do not wait, and have the rest of the machine for themselves.
+computing='^Test(Differential|JudgesNotice|NearNames|Quantities|RowsEvaluator|Strings)$'
+# The CEL of each of the servers, and of one in between, which the newest release imitates.
+cel_minors="$KLOCK_MINORS 1.31"
+(
+	status=0
+	# Garbage costs more time than there is memory to save.
+	(cd tests/e2e && GOGC=400 nice -n 10 go test -parallel 2 -count=1 -timeout 60m -json -run "$computing" .) || status=$?
+	for minor in $cel_minors; do
+		! nice -n 10 tests/fuzz/cel_oracle/run.sh "$minor" 4000 >"$work/cel-$minor" 2>&1 || mv "$work/cel-$minor" "$work/cel-$minor-agrees"
+	done
+	exit "$status"
+) >"$work/computed" 2>>"$work/errors" &
 status=0
-# Most of the time of a test is waiting for a server that looks once a second for policies, so that two packages with three
-# control planes each keep two processors busy. The lives do not wait, and have the machine for themselves.
 (
 	cd tests/e2e
 	status=0
 	# shellcheck disable=SC2046
-	go test -p 2 -parallel 3 -count=1 -timeout 60m -json $(go list ./... | grep -v /lives$) || status=$?
+	go test -p 2 -parallel 6 -count=1 -timeout 60m -json -skip "$computing" $(go list ./... | grep -v /lives$) || status=$?
 	go test -parallel 2 -count=1 -timeout 30m -json ./lives || status=$?
 	exit "$status"
-) >"$work/events" 2>"$work/errors" || status=$?
+) >"$work/events" 2>>"$work/errors" || status=$?
+wait $! || status=$?
+cat "$work/computed" >>"$work/events"
 # One result for each test that has no subtests, and one for a package that failed without one of its tests doing so.
 # What the tests wrote is shown for those that failed.
 awk '
@@ -47,7 +61,8 @@ awk '
 		id = package " " name
 		if (action == "output") { output[id] = output[id] text("Output"); next }
 		if (action != "pass" && action != "fail" && action != "skip") next
-		result[id] = action
+		# A package is tested in two runs.
+		if (result[id] != "fail") result[id] = action
 		if (name != "") {
 			parent = name
 			while (sub("/[^/]*$", "", parent)) has_subtests[package " " parent] = 1
@@ -91,13 +106,12 @@ failed=$((failed + $(grep -c '^fail ' "$work/results" || :)))
 skipped=$((skipped + $(grep -c '^skip ' "$work/results" || :)))
 if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then fail "go test ended with status $status"; fi
 
-# The CEL of each of the servers, and of one in between, which the newest release imitates.
-for minor in $KLOCK_MINORS 1.31; do
-	if tests/fuzz/cel_oracle/run.sh "$minor" 4000 >"$work/cel" 2>&1; then
+for minor in $cel_minors; do
+	if [ -f "$work/cel-$minor-agrees" ]; then
 		pass
-		sed -n "\$s/^/CEL of $minor: /p" "$work/cel"
+		sed -n "\$s/^/CEL of $minor: /p" "$work/cel-$minor-agrees"
 	else
-		fail "CEL as Kubernetes $minor has it" "$(tail -40 "$work/cel")"
+		fail "CEL as Kubernetes $minor has it" "$(tail -40 "$work/cel-$minor")"
 	fi
 done
 finish
