@@ -56,14 +56,15 @@ for library in yaml.h:data/yamlio.c cjson/cJSON.h:data/json.c cJSON.h:data/json.
 done
 
 # ---- every header stands by itself ----
-for header in compiler/*.h compiler/*/*.h emit/*.h include/klock/*.h; do
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+alone=$(printf '%s\n' compiler/*.h compiler/*/*.h emit/*.h include/klock/*.h | xargs -P "$jobs" -I '{}' sh -c '
 	"${CC:-cc}" -std=c11 -D_POSIX_C_SOURCE=200809L -Iinclude -iquote include -iquote compiler -iquote . -iquote build/gen \
-		-fsyntax-only -x c "$header" 2>/dev/null || complain "$header does not compile by itself"
-done
+		-fsyntax-only -x c {} 2>/dev/null || echo {} does not compile by itself')
+[ -z "$alone" ] || complain "$alone"
 
 # ---- warnings as errors; the generators have theirs as errors in every build ----
 warnings() { # COMPILER VARIANT
-	${MAKE:-make} --no-print-directory -s BUILD="$2" CC="$1" CFLAGS=-Werror OUT="build/lint-$1" "build/lint-$1/libklock.a" \
+	${MAKE:-make} --no-print-directory -s -j "$jobs" BUILD="$2" CC="$1" CFLAGS=-Werror OUT="build/lint-$1" "build/lint-$1/libklock.a" \
 		"build/lint-$1/klockc" || complain "warnings of $1"
 }
 warnings "${CC:-cc}" debug
