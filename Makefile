@@ -33,6 +33,9 @@ SEED ?= 1
 KLOCK_MINORS ?= 1.37
 export KLOCK_MINORS
 
+# For what compiles everything; a make that was told so already shares its own.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))
+
 # Homebrew keeps its bison out of the way of the old one of macOS.
 BISON ?= $(firstword $(wildcard /opt/homebrew/opt/bison/bin/bison /usr/local/opt/bison/bin/bison) bison)
 RE2C ?= re2c
@@ -111,7 +114,7 @@ run:
 
 check:
 	@.ci/deps build check
-	@$(MAKE) --no-print-directory all unit-tests build/oracle
+	@$(MAKE) --no-print-directory $(JOBS) all unit-tests build/oracle build/cel-driver
 	@BUILD=$(BUILD) tests/run
 
 deps:
