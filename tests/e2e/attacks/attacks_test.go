@@ -383,6 +383,17 @@ func (w *world) makeAsIs(text string) {
 
 func (w *world) gone(place string) bool { return !w.Admin.Exists(w.at(place)) }
 
+// going says whether an object is gone or about to go.
+func (w *world) going(place string) bool {
+	w.T.Helper()
+	client, name, _ := w.Admin.Find(w.at(place))
+	object, err := client.Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		w.T.Fatalf("%s: %v", place, err)
+	}
+	return err != nil || object.GetDeletionTimestamp() != nil
+}
+
 // field is a value in an object, nil where there is none.
 func (w *world) field(place string, path ...string) any {
 	w.T.Helper()

@@ -127,10 +127,7 @@ lock guarded {
 		},
 		acts: []act{patches("statefulsets.apps NS/ledger/scale", `{"spec":{"replicas":0}}`).refusedBy(nobody)},
 		// A claim that somebody uses waits for that to end.
-		done: func(w *world) bool {
-			return w.gone("persistentvolumeclaims NS/data-ledger-0") ||
-				w.field("persistentvolumeclaims NS/data-ledger-0", "metadata", "deletionTimestamp") != nil
-		},
+		done:   func(w *world) bool { return w.going("persistentvolumeclaims NS/data-ledger-0") },
 		deputy: deputyRefused(guarded),
 	},
 	{

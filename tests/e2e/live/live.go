@@ -45,7 +45,9 @@ const (
 	// NotServed is the reason to skip a case about a resource that the server does not have.
 	NotServed = "not served by this minor"
 
-	patience = 3 * time.Second
+	// patience is for what comes to an end, unasked for what mostly stays as it is: a server that refuses by itself.
+	patience = 15 * time.Second
+	unasked  = 4 * time.Second
 )
 
 // Judge asks one API server. It is used by one goroutine.
@@ -150,6 +152,15 @@ func (j *Judge) Admit(ctx context.Context, files []*File) error {
 
 // serve defines custom resources and keeps the parameters of policies.
 func (j *Judge) serve(ctx context.Context, files []*File) error {
+	if err := j.Define(ctx, files); err != nil {
+		return err
+	}
+	return j.keepParameters(ctx, files)
+}
+
+// Define defines the custom resources of files. Of two files with one resource the first says which subresources it has, so
+// that a judge of a part of them has to see all.
+func (j *Judge) Define(ctx context.Context, files []*File) error {
 	for _, f := range files {
 		for _, c := range f.Cases {
 			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
@@ -157,7 +168,7 @@ func (j *Judge) serve(ctx context.Context, files []*File) error {
 			}
 		}
 	}
-	return j.keepParameters(ctx, files)
+	return nil
 }
 
 // permit lets groups hold the verbs on locks that cases grant: through the roles that the manifest has for them, or else
@@ -273,7 +284,7 @@ func (j *Judge) complete(ctx context.Context, c *cases.Case) (*question, error) 
 	}
 	// A dry run of a create drops what only a stored object has.
 	var stored map[string]any
-	err = eventually(ctx, j.Patience, func() (bool, error) {
+	err = eventually(ctx, min(unasked, j.Patience), func() (bool, error) {
 		answer, err := j.client.do(ctx, http.MethodPost, collectionOf(r), url.Values{"dryRun": {"All"}}, object, nil)
 		if err != nil {
 			return false, err
@@ -438,7 +449,7 @@ func (j *Judge) putPod(ctx context.Context, r *cases.Request) (done func() error
 
 // askAs asks until the answer is right, or until it is clear that it is not.
 func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key string, outcome *Outcome) error {
-	deadline := time.Now().Add(j.Patience)
+	began := time.Now()
 	arrange := j.arrange
 	for {
 		full, err := arrange(ctx, q, key)
@@ -459,7 +470,11 @@ func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key st
 		}
 		absent := q.stored == nil && answer.code == http.StatusNotFound
 		done := outcome.Problem == "" && (outcome.Skipped == "" || absent || final(answer))
-		if done || time.Now().After(deadline) {
+		limit := j.Patience
+		if outcome.Skipped != "" {
+			limit = min(unasked, limit)
+		}
+		if done || time.Since(began) > limit {
 			return nil
 		}
 		time.Sleep(200 * time.Millisecond)
