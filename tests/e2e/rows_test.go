@@ -193,32 +193,39 @@ func TestRowsLive(t *testing.T) {
 		for share := range shares {
 			t.Run(fmt.Sprintf("%s/%d", minor, share), func(t *testing.T) {
 				t.Parallel()
-				var own []*row
-				for i, r := range rows(t) {
-					if i%shares == share {
-						own = append(own, r)
-					}
-				}
-				askRows(t, minor, own)
+				askRows(t, minor, share, shares)
 			})
 		}
 	}
 }
 
-func askRows(t *testing.T, minor string, own []*row) {
+// askRows asks the cases of every third row, if there are three shares.
+func askRows(t *testing.T, minor string, share, shares int) {
 	ctx := context.Background()
 	files := map[*row]*live.File{}
-	var list []*live.File
-	for _, r := range own {
-		if r.err == nil && !isStatic(r.comments) && cluster.AtLeast(minor, fmt.Sprintf("1.%d", r.comments.minor())) {
-			files[r] = &live.File{Manifest: r.manifest, Cases: r.cases}
-			list = append(list, files[r])
+	var own []*row
+	var list, all []*live.File
+	for i, r := range rows(t) {
+		if i%shares == share {
+			own = append(own, r)
+		}
+		if r.err != nil || isStatic(r.comments) || !cluster.AtLeast(minor, fmt.Sprintf("1.%d", r.comments.minor())) {
+			continue
+		}
+		file := &live.File{Manifest: r.manifest, Cases: r.cases}
+		all = append(all, file)
+		if i%shares == share {
+			files[r] = file
+			list = append(list, file)
 		}
 	}
 	// Where only a few rows are wanted, the other shares start nothing.
 	judge := sync.OnceValue(func() *live.Judge {
 		judge, err := live.New(cluster.ForTest(t, cluster.Options{Minor: minor}))
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := judge.Define(ctx, all); err != nil {
 			t.Fatal(err)
 		}
 		if err := judge.Prepare(ctx, list); err != nil {
