@@ -42,7 +42,7 @@ status=0
 	cd tests/e2e
 	status=0
 	# shellcheck disable=SC2046
-	go test -p 2 -parallel 6 -count=1 -timeout 60m -json -skip "$computing" $(go list ./... | grep -v /lives$) || status=$?
+	go test -p 2 -parallel 4 -count=1 -timeout 60m -json -skip "$computing" $(go list ./... | grep -v /lives$) || status=$?
 	go test -parallel 2 -count=1 -timeout 30m -json ./lives || status=$?
 	exit "$status"
 ) >"$work/events" 2>>"$work/errors" || status=$?
