@@ -24,6 +24,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -724,12 +725,17 @@ func (p *process) tail() []byte {
 	return bytes.Join(lines[max(0, len(lines)-20):], []byte("\n"))
 }
 
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(mathrand.Uint32N(22_000)) }
+
 // freePorts are some that nobody listens on, below those that a system takes for connections by itself: between the choice and
 // the use passes a while, in which the other clusters connect and start as well.
+// Nobody in this process is given one twice, and others begin elsewhere.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for tries := 0; len(ports) < n; tries++ {
-		port := 10_000 + mathrand.IntN(22_000)
+		port := 10_000 + int(nextPort.Add(1)%22_000)
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil && tries < 100 {
 			continue
