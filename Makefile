@@ -11,6 +11,7 @@
 #   make bench      time, memory and size
 #   make bench-gate instructions that compiling takes, against tests/bench/instructions; bench-gate-update writes it
 #   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
+#   make mutations  breaks the emitter and decide in small ways that a judge should notice; MUTANTS=200 or all
 #   make deps       install what building and testing need; elsewhere say how
 #   make format     format the sources
 #   make golden-update   accept what klockc says now as the expected output: look at the difference
@@ -30,6 +31,7 @@ DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 FUZZ_SECONDS ?= 60
 SEED ?= 1
+MUTANTS ?= 200
 KLOCK_MINORS ?= 1.37
 export KLOCK_MINORS
 
@@ -99,7 +101,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: mutations wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
@@ -138,7 +140,7 @@ $(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(AGREEMENT
 
 # Judges the emitted objects of files as an API server would.
 JUDGE := $(OUT)/tests/differential/judge
-$(JUDGE): $(OUT)/tests/differential/judge.o $(AGREEMENT) $(LIBRARY)
+$(JUDGE): $(OUT)/tests/differential/judge.o $(OUT)/tests/differential/by_hand.o $(AGREEMENT) $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Answers what tests/fuzz/cel_oracle asks.
@@ -237,6 +239,10 @@ unit: $(UNIT_TESTS)
 
 golden-update: all $(SYNTAX) $(UNIQUE)
 	@BUILD=$(BUILD) tests/golden/run.sh --update
+
+# Mistakes that a judge should notice: MUTANTS=200, or all.
+mutations:
+	tests/mutations/run.sh $(MUTANTS)
 
 differential: build/oracle
 	cd tests/e2e && go test -count=1 -timeout 0 -run TestDifferential -v . -differential.seed=$(SEED) -differential.forever
