@@ -10,6 +10,9 @@ BEGIN {
 	add(" + 1", " + 2"); add(" - 1", " - 2")
 	add("true", "false"); add("false", "true")
 	add("return YES", "return NO"); add("return NO", "return YES")
+	add("cel_and(", "cel_or("); add("cel_or(", "cel_and("); add("cel_eq(", "cel_ne("); add("cel_ne(", "cel_eq(")
+	# What is left is a comma operator: the negation is gone.
+	add("cel_not(", "(")
 	add("both(", "either("); add("either(", "both(")
 	add("OP_CREATE", "OP_UPDATE"); add("OP_UPDATE", "OP_DELETE"); add("OP_DELETE", "OP_UPDATE")
 	add("MODE_WARN", "MODE_AUDIT"); add("MODE_AUDIT", "MODE_WARN")

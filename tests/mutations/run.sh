@@ -20,7 +20,7 @@ mkdir -p "$work/clean"
 cp -R Makefile compiler deploy docs emit examples grammar include tests README.md "$work/clean"
 cd "$work/clean"
 
-awk -f tests/mutations/mutants.awk emit/*.c compiler/decide/decide.c | sort -n >"$work/all"
+awk -f tests/mutations/mutants.awk emit/*.c emit/*.def compiler/decide/decide.c | sort -n >"$work/all"
 if [ "$mutants" = all ]; then cp "$work/all" "$work/chosen"; else head -n "$mutants" "$work/all" >"$work/chosen"; fi
 
 build() { # TREE TARGET...
