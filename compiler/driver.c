@@ -39,6 +39,8 @@ static void check_options(struct compilation *compilation) {
 }
 
 static void load(struct compilation *compilation) {
+    if (compilation->loaded) return;
+    compilation->loaded = true;
     load_units(&compilation->loader, &compilation->units, &compilation->unit_count);
 }
 
@@ -113,6 +115,11 @@ void driver_compile(struct compilation *compilation) {
     if (is_fine(compilation)) emit(compilation); // plan → objects
     if (is_fine(compilation)) check_emitted(compilation);
     close_report(compilation);
+}
+
+void driver_parse(struct compilation *compilation) {
+    load(compilation);
+    diags_sort(&compilation->diags);
 }
 
 void driver_anchors(struct compilation *compilation, struct manifest *ret_anchors) {

@@ -22,6 +22,7 @@ struct compilation {
     struct loader loader;
     struct unit **units; // of the files that were read
     size_t unit_count;
+    bool loaded;
     struct catalog catalog;
     struct lowering lowering;
     struct policies policies;
@@ -32,6 +33,8 @@ struct compilation {
 // Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.
 // The options are those of klock.h, whatever their size says; NULL gives the defaults.
 void driver_init(struct compilation *compilation, struct arena *arena, const struct klock_options *options);
+// Reads and parses what was added to the loader, once, and nothing more; driver_compile goes on from there.
+void driver_parse(struct compilation *compilation);
 // What was added to the loader becomes diagnostics, a resolved policy and, without errors, objects. To be called once.
 void driver_compile(struct compilation *compilation);
 // The permanent policies beside what was compiled; of every built-in kind if there were no sources. Empty after errors.

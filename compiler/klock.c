@@ -13,6 +13,7 @@
 #include "data/yamlio.h"
 #include "decide/cases.h"
 #include "driver.h"
+#include "front/ast_print.h"
 #include "kubernetes/kube.h"
 #include "report/diag_print.h"
 
@@ -169,7 +170,7 @@ void klock_free(struct klock_compiler *compiler) {
 // What comes too late is an error rather than missing from the answers.
 static void add(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len, bool is_file) {
     struct compilation *compilation = &compiler->compilation;
-    if (compiler->compiled)
+    if (compiler->compiled || compilation->loaded)
         diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added when everything was compiled already",
                     name);
     else if (is_file)
@@ -202,13 +203,23 @@ static void compile(struct klock_compiler *compiler) {
         diag_report(&compiler->compilation.diags, DIAG_INPUT, span_none(), "what `read` added was not compiled");
 }
 
-enum klock_status klock_compile(struct klock_compiler *compiler) {
-    if (compiler->running) return KLOCK_BUSY;
-    GUARDED(compiler, compile(compiler));
+static enum klock_status status_of(const struct klock_compiler *compiler) {
     if (compiler->out_of_memory) return KLOCK_MEMORY;
     if (compiler->compilation.loader.failed) return KLOCK_INPUT;
     if (is_at_fault(&compiler->compilation.diags)) return KLOCK_INTERNAL;
     return compiler->compilation.diags.errors ? KLOCK_ERRORS : KLOCK_OK;
+}
+
+enum klock_status klock_parse(struct klock_compiler *compiler) {
+    if (compiler->running) return KLOCK_BUSY;
+    GUARDED(compiler, driver_parse(&compiler->compilation));
+    return status_of(compiler);
+}
+
+enum klock_status klock_compile(struct klock_compiler *compiler) {
+    if (compiler->running) return KLOCK_BUSY;
+    GUARDED(compiler, compile(compiler));
+    return status_of(compiler);
 }
 
 // Whether klock_compile said KLOCK_OK, and would say it again.
@@ -382,6 +393,26 @@ size_t klock_source_count(const struct klock_compiler *compiler) {
 const char *klock_source_at(const struct klock_compiler *compiler, size_t index) {
     const struct sources *sources = &compiler->compilation.sources;
     return index < sources->count ? sources->items[index].name : NULL;
+}
+
+static const char *print_source(struct klock_compiler *compiler, size_t index) {
+    const struct compilation *compilation = &compiler->compilation;
+    struct text text;
+    text_init(&text, &compiler->arena);
+    for (size_t i = 0; i < compilation->unit_count; i++) {
+        if (compilation->units[i]->file->source != index) continue;
+        ast_print(&text, compilation->units[i]->file);
+        return text_string(&text);
+    }
+    return NULL;
+}
+
+const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
+    const struct compilation *compilation = &compiler->compilation;
+    const char *volatile result = NULL;
+    if (!compilation->loaded || compilation->loader.failed || compilation->diags.errors) return NULL;
+    GUARDED(compiler, result = print_source(compiler, index));
+    return result;
 }
 
 // ---- meaning ----

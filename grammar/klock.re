@@ -27,12 +27,6 @@ static const char *around(struct lexer *lexer, const char *before, const unsigne
     return arena_printf(lexer->arena, "%s'%.*s'%s", before, (int)len, (const char *)from, behind);
 }
 
-// Whether a terminal shows nothing for it, or a blank.
-static bool is_invisible(uint32_t c) {
-    return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c >= 0x2000 && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x3000 || c == 0xfeff;
-}
-
 static uint32_t code_point_at(const struct lexer *lexer, const unsigned char *at) {
     size_t begin = 0;
     return utf8_next((const char *)at, (size_t)(lexer->limit - at), &begin);
@@ -40,13 +34,13 @@ static uint32_t code_point_at(const struct lexer *lexer, const unsigned char *at
 
 static const char *bad_character(struct lexer *lexer, const unsigned char *start) {
     const uint32_t c = code_point_at(lexer, start);
-    if (is_invisible(c)) return arena_printf(lexer->arena, "unexpected character U+%04X, which is not seen", (unsigned)c);
+    if (utf8_is_invisible(c)) return arena_printf(lexer->arena, "unexpected character U+%04X, which is not seen", (unsigned)c);
     return around(lexer, "unexpected ", start, lexer->cursor, "");
 }
 
 static const char *help_with(const struct lexer *lexer, const unsigned char *start) {
     const uint32_t c = code_point_at(lexer, start);
-    if (is_invisible(c)) return "take it out, or write a blank for it";
+    if (utf8_is_invisible(c)) return "take it out, or write a blank for it";
     if (c >= 0x2018 && c <= 0x201f) return "strings are written with plain quotes: \"…\"";
     if (*start == '&') return "conditions are joined by 'and', the parts of a list by ','";
     if (*start == '|') return "conditions are joined by 'or', the parts of a list by ','";

@@ -122,6 +122,11 @@ size_t utf8_encode(uint32_t code_point, char out[4]) {
     return 4;
 }
 
+bool utf8_is_invisible(uint32_t c) {
+    return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || (c >= 0x2000 && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x206f) || c == 0x3000 || c == 0xfeff;
+}
+
 size_t utf8_length(const char *bytes, size_t len) {
     size_t count = 0;
     for (size_t i = 0; i < len; i++) count += ((unsigned char)bytes[i] & 0xc0U) != 0x80;

@@ -33,6 +33,8 @@ size_t utf8_encode(uint32_t code_point, char out[4]);
 // Number of code points; the text must be valid UTF-8.
 size_t utf8_length(const char *bytes, size_t len);
 
+// Whether a terminal shows nothing for the code point, or a blank.
+bool utf8_is_invisible(uint32_t code_point);
 // Whether the blank-separated list has the word.
 bool text_has_word(const char *list, const char *word);
 // FNV-1a of the text: the same on every machine.

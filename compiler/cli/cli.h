@@ -24,7 +24,7 @@ struct cli {
     size_t argument_count;
 
     const char *output; // -o; NULL if not given
-    const char *output_file, *output_dir, *depfile;
+    const char *output_file, *output_dir, *depfile, *print;
     const char *kubernetes, *target, *at, *root;
     const char *run, *color;
     bool check, warnings_as_errors, require_tests, print_cases, help;

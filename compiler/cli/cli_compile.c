@@ -286,6 +286,10 @@ static bool usable(const struct cli *cli) {
     if (cli->depfile != NULL && !somewhere)
         problem = "--depfile is about files: it needs --output-file or --output-dir";
     if (cli->depfile != NULL && cli->check) problem = "--check writes nothing, also no --depfile";
+    if (cli->print != NULL && (cli->argument_count != 1 || files_is_directory(cli->arguments[0])))
+        problem = "--print source is about one file";
+    if (cli->print != NULL && (cli->output != NULL || cli->output_dir != NULL))
+        problem = "--print source goes to standard output or --output-file";
     if (problem != NULL) cli_complain("%s", problem);
     return problem == NULL;
 }
@@ -354,7 +358,8 @@ int cli_compile(const struct cli *cli) {
     if (compiler == NULL) return status;
     (void)policy_show_diagnostics(cli, compiler);
     if (status == CLI_FINE) {
-        const char *text = klock_output_text(compiler, cli->output != NULL ? cli->output : "yaml");
+        const char *text = cli->print != NULL ? klock_source_text(compiler, 0)
+                                              : klock_output_text(compiler, cli->output != NULL ? cli->output : "yaml");
         if (text == NULL) cli_out_of_memory();
         if ((cli->output_file != NULL && !is_standard_output(cli)) || cli->output_dir != NULL)
             status = to_disk(cli, compiler, text);

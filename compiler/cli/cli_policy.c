@@ -62,7 +62,7 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
         *ret_status = CLI_USAGE;
         return NULL;
     }
-    switch (klock_compile(compiler)) {
+    switch (cli->print != NULL ? klock_parse(compiler) : klock_compile(compiler)) {
     case KLOCK_OK: *ret_status = CLI_FINE; return compiler;
     case KLOCK_ERRORS: *ret_status = CLI_FAILED; return compiler;
     case KLOCK_INPUT: *ret_status = CLI_USAGE; return compiler;

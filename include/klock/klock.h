@@ -103,6 +103,10 @@ enum klock_status {
  * diagnostic, after which there is neither output nor a decision. */
 KLOCK_API enum klock_status klock_compile(struct klock_compiler *compiler);
 
+/* Reads and parses what was added, and what that includes, for klock_source_text; klock_compile goes on from there. The
+ * status is about the syntax alone. What is added behind it is a diagnostic as behind klock_compile. */
+KLOCK_API enum klock_status klock_parse(struct klock_compiler *compiler);
+
 /* ---- diagnostics: there are some as soon as something was added, and all of them, sorted, after klock_compile ---- */
 
 /* From the first character to behind the last. Nothing will be added to it, so that it carries no size. */
@@ -181,6 +185,11 @@ KLOCK_API const char *klock_anchors(struct klock_compiler *compiler, const char 
  * there is no such index. */
 KLOCK_API size_t klock_source_count(const struct klock_compiler *compiler);
 KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, size_t index);
+
+/* The policy of that file as source again, in klock's own layout and without its comments; it means the same. NULL
+ * before klock_parse or klock_compile, when any file has errors or could not be read, when there is no such index, and
+ * when memory runs out. */
+KLOCK_API const char *klock_source_text(struct klock_compiler *compiler, size_t index);
 
 /* ---- what the policy means: nothing before klock_compile says KLOCK_OK ---- */
 

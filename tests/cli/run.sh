@@ -337,6 +337,24 @@ try 2 compile outer.klock --output-file source.klock && says 'would be overwritt
 refuses 'holds objects' compile good.klock --output-file both.out --depfile both.out
 refuses 'holds objects' compile good.klock --output-dir deploy --depfile deploy/validatingadmissionpolicy-good-objects.yaml
 
+# the policy as source
+printf '# A comment.\npolicy  loose include "good.klock" lock x { resources pods namespace a name b deny delete exclusive nobody }\n' >loose.klock
+printf 'policy loose\n\ninclude "good.klock"\n\nlock x {\n  resources  pods\n  namespace  a\n  name       b\n  deny       delete\n  exclusive  nobody\n}\n' >tidy.klock
+try 0 compile --print source loose.klock
+judge 'the layout' cmp -s out tidy.klock
+try 0 compile --print source --output-file printed.klock loose.klock
+judge 'the same in a file' cmp -s printed.klock tidy.klock
+try 0 compile --print source tidy.klock
+judge 'what is tidy stays' cmp -s out tidy.klock
+printf 'lock {\n' >broken.klock
+try 1 compile --print source broken.klock
+judge 'nothing of what is broken' test ! -s out
+refuses 'one file' compile --print source tidy.klock loose.klock
+refuses 'one file' compile --print source .
+refuses 'goes to standard output' compile --print source -o json tidy.klock
+refuses 'goes to standard output' compile --print source --output-dir d tidy.klock
+refuses 'would be overwritten' compile --print source --output-file loose.klock loose.klock
+
 # depfile
 printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock
 try 0 compile top.klock --output-file top.yaml --depfile top.d

@@ -18,6 +18,7 @@ for document in README.md HACKING.md docs/*.md; do
 		line=${line%.klock}
 		# What is shown may be a part of a file, without the line that names its policy.
 		{ grep -q '^policy ' "$block" || echo 'policy doc'; cat "$block"; } >"$work/doc.klock"
+		if output=$("build/${BUILD:-release}/tests/golden/syntax" --again "$block" 2>&1); then pass; else fail "$document:$line, printed as source" "$output"; fi
 		rm "$block"
 		if output=$("$KLOCKC" test "$work/doc.klock" 2>&1); then pass; else fail "$document:$line" "$output"; fi
 	done

@@ -52,6 +52,19 @@ for policy in tests/golden/syntax/*.klock; do
 	esac
 done
 
+# What is printed as source reads as the same tree; files with errors of syntax have none.
+printed=0
+for policy in tests/golden/*/*.klock tests/rows/*.klock examples/*.klock; do
+	status=0
+	"build/${BUILD:-release}/tests/golden/syntax" --again "$policy" >"$work/out" 2>&1 || status=$?
+	case $status in
+	0) pass && printed=$((printed + 1)) ;;
+	1) ;;
+	*) fail "$policy: printed as source it is another tree" "$(cat "$work/out")" ;;
+	esac
+done
+if [ "$printed" -ge 250 ]; then pass; else fail "only $printed files were printed as source"; fi
+
 for policy in examples/*.klock; do
 	status=0
 	"$KLOCKC" compile "$policy" >"$work/out" 2>"$work/err" || status=$?

@@ -68,6 +68,35 @@ static void a_policy_becomes_objects(void **state) {
     klock_free(compiler);
 }
 
+static void a_policy_is_printed_as_source(void **state) {
+    (void)state;
+    static const char text[] = "policy p lock l { resources podz namespace a deny delete exclusive nobody }",
+                      tidy[] = "policy p\n\nlock l {\n  resources  podz\n  namespace  a\n"
+                               "  deny       delete\n  exclusive  nobody\n}\n";
+    struct klock_compiler *compiler = klock_new(NULL);
+    klock_add_buffer(compiler, "p.klock", text, sizeof text - 1);
+    assert_null(klock_source_text(compiler, 0));
+    assert_int_equal(klock_parse(compiler), KLOCK_OK);
+    assert_string_equal(klock_source_text(compiler, 0), tidy);
+    assert_null(klock_source_text(compiler, 1));
+    assert_null(klock_output_text(compiler, "yaml"));
+    // Names are looked up only by compiling.
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_null(klock_source_text(compiler, 0));
+    klock_free(compiler);
+}
+
+static void nothing_of_a_broken_policy_is_printed_as_source(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = klock_new(NULL);
+    klock_add_buffer(compiler, "p.klock", "lock {", 6);
+    assert_int_equal(klock_parse(compiler), KLOCK_ERRORS);
+    assert_null(klock_source_text(compiler, 0));
+    klock_add_buffer(compiler, "q.klock", "policy q", 8);
+    assert_int_equal(klock_source_count(compiler), 1);
+    klock_free(compiler);
+}
+
 static void errors_have_places_and_leave_no_output(void **state) {
     (void)state;
     static const char *const formats[] = {"human", "json", "sarif", "github", "junit"};
@@ -455,6 +484,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(freeing_nothing_and_using_nothing_is_fine),
         SENTENCE(a_policy_becomes_objects),
+        SENTENCE(a_policy_is_printed_as_source),
+        SENTENCE(nothing_of_a_broken_policy_is_printed_as_source),
         SENTENCE(errors_have_places_and_leave_no_output),
         SENTENCE(a_file_that_is_not_there_is_an_input_error),
         SENTENCE(warnings_can_be_errors),
