@@ -116,21 +116,17 @@ static int order(bool less, bool greater) {
     return greater - less;
 }
 
+// As cel-go does: a whole number is compared as the double that it becomes.
 static int compare_int_double(int64_t integer, double number) {
-    if (number >= 9223372036854775808.0) return -1;
+    if (number > 9223372036854775808.0) return -1;
     if (number < -9223372036854775808.0) return 1;
-    const int64_t whole = (int64_t)number;
-    if (whole != integer) return order(integer<whole, integer> whole);
-    const double fraction = number - (double)whole;
-    return order(fraction > 0, fraction < 0);
+    return order((double)integer<number, (double)integer> number);
 }
 
 static int compare_uint_double(uint64_t natural, double number) {
     if (number < 0) return 1;
-    if (number >= 18446744073709551616.0) return -1;
-    const uint64_t whole = (uint64_t)number;
-    if (whole != natural) return order(natural<whole, natural> whole);
-    return order(number - (double)whole > 0, false);
+    if (number > 18446744073709551616.0) return -1;
+    return order((double)natural<number, (double)natural> number);
 }
 
 static int compare_int_uint(int64_t integer, uint64_t natural) {

@@ -103,6 +103,18 @@ static void parameters_are_there_if_they_are_declared(void **state) {
         CEL_TRUE);
 }
 
+static void whole_numbers_are_compared_as_doubles(void **state) {
+    struct fixture *fixture = *state;
+    const struct cel_declarations none = {0};
+    const struct cel_env env = {0};
+    const char *error = NULL;
+    const struct cel_expr *expr =
+        parsed(fixture, &none, CEL_OUTPUT_BOOL,
+               "dyn(9007199254740993) == dyn(9007199254740992.0) && dyn(9007199254740993u) == "
+               "dyn(9007199254740992.0) && dyn(9007199254740995) != dyn(9007199254740992.0) && dyn(1) < dyn(1.5)");
+    assert_int_equal(cel_evaluate(expr, &env, &fixture->arena, &error), CEL_TRUE);
+}
+
 static void messages_are_strings(void **state) {
     struct fixture *fixture = *state;
     const struct cel_declarations none = {0};
@@ -147,6 +159,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(variables_are_evaluated_once_and_when_they_are_read, support_setup,
                                         support_teardown),
         cmocka_unit_test_setup_teardown(parameters_are_there_if_they_are_declared, support_setup, support_teardown),
+        cmocka_unit_test_setup_teardown(whole_numbers_are_compared_as_doubles, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(messages_are_strings, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(questions_to_the_authorizer_have_their_order, support_setup, support_teardown),
     };
