@@ -431,15 +431,15 @@ static const struct judged_case *judged_cases(struct klock_compiler *compiler) {
 static struct klock_test describe_test(struct klock_compiler *compiler, size_t index) {
     const struct judged_case *judged = &judged_cases(compiler)[index];
     const struct source_location location =
-        source_locate(&compiler->compilation.sources, judged->one->span.file, judged->one->span.begin);
+        source_locate(&compiler->compilation.sources, judged->test_case->span.file, judged->test_case->span.begin);
     return (struct klock_test){
         .policy = judged->test->policy,
         .title = judged->test->title,
         .file = location.file,
         .line = location.line,
-        .step = judged->one->step,
+        .step = judged->test_case->step,
         .passed = judged->passed,
-        .expected = cases_expected(&compiler->arena, judged->one),
+        .expected = cases_expected(&compiler->arena, judged->test_case),
         .actual = cases_actual(&compiler->arena, &judged->decision),
     };
 }

@@ -10,7 +10,7 @@
 #include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
-#include "emit/plan_parts.h"
+#include "emit/plan_internal.h"
 #include "kubernetes/catalog.h"
 
 // ---- policies ----
@@ -80,7 +80,7 @@ static const char *name_of(struct arena *arena, const struct lock *lock, const s
     return text_string(&text);
 }
 
-struct group {
+struct batch {
     const char *name;
     struct family family;
     const struct lock **locks;
@@ -92,48 +92,48 @@ struct group {
 
 // About what a structure adds, which all locks that have it share: its text, several times over, and what is always
 // there.
-static size_t structure_weight(const char *structure) {
+static size_t skeleton_weight(const char *structure) {
     enum { TIMES = 16, ALWAYS = 1500 };
     return TIMES * strlen(structure) + ALWAYS;
 }
 
-// The group of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
+// The batch of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
 // and so is what this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply
 // it.
-static struct group *group_for(struct arena *arena, struct map *known, struct group ***groups, size_t *count,
+static struct batch *batch_for(struct arena *arena, struct map *known, struct batch ***batches, size_t *count,
                                const char *key, const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
-    struct group *last = map_get(known, key);
-    if (last && last->bytes + bytes + (set_has(&last->known, structure) ? 0 : structure_weight(structure)) <= ROOM)
+    struct batch *last = map_get(known, key);
+    if (last && last->bytes + bytes + (set_has(&last->known, structure) ? 0 : skeleton_weight(structure)) <= ROOM)
         return last;
-    struct group *group = ARENA_NEW(arena, struct group);
-    group->part = last ? last->part + 1 : 1;
-    set_init(&group->known, arena);
-    map_set(known, key, group);
-    ARENA_PUSH(arena, *groups, *count, group);
-    return group;
+    struct batch *batch = ARENA_NEW(arena, struct batch);
+    batch->part = last ? last->part + 1 : 1;
+    set_init(&batch->known, arena);
+    map_set(known, key, batch);
+    ARENA_PUSH(arena, *batches, *count, batch);
+    return batch;
 }
 
 static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
-static void add_to_group(struct arena *arena, struct map *known, struct group ***groups, size_t *count,
+static void add_to_batch(struct arena *arena, struct map *known, struct batch ***batches, size_t *count,
                          const struct lock *lock, const struct family *family) {
     const char **versions = NULL;
     size_t version_count = 0;
     // Of other shapes no request has the object in it, and parameters have the preferred version.
     if (family->shape == SHAPE_OBJECTS) versions_of(arena, lock, &versions, &version_count);
     const size_t bytes = plan_weight(arena, lock);
-    const char *structure = plan_structure(arena, lock);
+    const char *structure = plan_skeleton(arena, lock);
     const char *key = key_of(arena, lock, family, versions, version_count);
-    struct group *group = group_for(arena, known, groups, count, key, structure, bytes);
-    if (!group->count) group->name = name_of(arena, lock, family, versions, version_count, group->part);
-    group->family = *family;
-    group->bytes += bytes;
-    if (set_add(&group->known, structure)) group->bytes += structure_weight(structure);
-    ARENA_PUSH(arena, group->structures, group->structure_count, structure);
-    ARENA_PUSH(arena, group->locks, group->count, lock);
+    struct batch *batch = batch_for(arena, known, batches, count, key, structure, bytes);
+    if (!batch->count) batch->name = name_of(arena, lock, family, versions, version_count, batch->part);
+    batch->family = *family;
+    batch->bytes += bytes;
+    if (set_add(&batch->known, structure)) batch->bytes += skeleton_weight(structure);
+    ARENA_PUSH(arena, batch->structures, batch->structure_count, structure);
+    ARENA_PUSH(arena, batch->locks, batch->count, lock);
 }
 
 static bool reaches(const struct lock *lock, const struct target *target, enum shape shape) {
@@ -161,44 +161,44 @@ static bool has_objects(const struct lock *lock) {
 void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan) {
     struct map known;
     map_init(&known, arena);
-    struct group **groups = NULL;
+    struct batch **batches = NULL;
     size_t group_count = 0;
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
         struct family family = {.shape = SHAPE_OBJECTS};
-        if (has_objects(lock)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+        if (has_objects(lock)) add_to_batch(arena, &known, &batches, &group_count, lock, &family);
         for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
             if (!lock->covers[shape]) continue;
             family = (struct family){.shape = shape, .cover = lock->covers[shape]};
-            if (!has_own_parent(shape)) add_to_group(arena, &known, &groups, &group_count, lock, &family);
+            if (!has_own_parent(shape)) add_to_batch(arena, &known, &batches, &group_count, lock, &family);
             for (size_t j = 0; has_own_parent(shape) && j < lock->scope.target_count; j++) {
                 const struct target *target = &lock->scope.targets[j];
                 family.parent = target->resource;
                 family.group = target->group ? target->group : "*";
                 if (reaches(lock, target, shape) && !is_taken_in(lock, target, shape))
-                    add_to_group(arena, &known, &groups, &group_count, lock, &family);
+                    add_to_batch(arena, &known, &batches, &group_count, lock, &family);
             }
         }
     }
     ret_plan->count = group_count;
     ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, group_count);
     for (size_t i = 0; i < group_count; i++) {
-        const struct group *group = groups[i];
+        const struct batch *batch = batches[i];
         struct plan_policy *policy = &ret_plan->policies[i];
         *policy = (struct plan_policy){
-            .shape = group->family.shape,
-            .policy = group->locks[0]->policy,
-            .name = names_fitting(arena, group->name, LIMIT_NAME - strlen(PLAN_STATIC_SUFFIX), "---x"),
-            .mode = group->locks[0]->mode,
-            .fail_open = group->locks[0]->fail_open,
-            .lock_count = group->count,
-            .source = group->count == 1 ? group->locks[0]->span : span_none(),
+            .shape = batch->family.shape,
+            .policy = batch->locks[0]->policy,
+            .name = names_fitting(arena, batch->name, LIMIT_NAME - strlen(PLAN_STATIC_SUFFIX), "---x"),
+            .mode = batch->locks[0]->mode,
+            .fail_open = batch->locks[0]->fail_open,
+            .lock_count = batch->count,
+            .source = batch->count == 1 ? batch->locks[0]->span : span_none(),
         };
         if (policy->shape == SHAPE_OBJECTS)
-            plan_make_rules(arena, policy, group->locks, group->count);
+            plan_make_rules(arena, policy, batch->locks, batch->count);
         else
-            plan_make_covering_rules(arena, policy, &group->family, group->locks, group->count);
-        plan_make_tables(arena, policy, group->locks, group->structures, group->count);
+            plan_make_covering_rules(arena, policy, &batch->family, batch->locks, batch->count);
+        plan_make_tables(arena, policy, batch->locks, batch->structures, batch->count);
     }
     if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);
 }

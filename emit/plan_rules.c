@@ -9,7 +9,7 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
-#include "emit/plan_parts.h"
+#include "emit/plan_internal.h"
 #include "kubernetes/catalog.h"
 
 // ---- rules ----

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "cel/cel.h"
 #include "data/value.h"
-#include "emit/plan_parts.h"
+#include "emit/plan_internal.h"
 #include "kubernetes/catalog.h"
 
 // ---- structure: everything about a lock but its constants, as text ----
@@ -20,7 +20,7 @@ static void add_targets(struct text *text, const struct target *targets, size_t 
 }
 
 // Two locks may share a table exactly when their structures are the same text.
-const char *plan_structure(struct arena *arena, const struct lock *lock) {
+const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->origin != ORIGIN_WRITTEN, (int)lock->scope.where,
@@ -45,8 +45,10 @@ const char *plan_structure(struct arena *arena, const struct lock *lock) {
     text_add_char(&text, '|');
     for (size_t i = 0; i < lock->passes.other_count; i++)
         formula_print(&text, lock->passes.others[i], FORMULA_SKELETON);
-    text_printf(&text, "|%d", lock->glass.user_count + lock->glass.group_count + lock->glass.other_count > 0);
-    for (size_t i = 0; i < lock->glass.other_count; i++) formula_print(&text, lock->glass.others[i], FORMULA_SKELETON);
+    text_printf(&text, "|%d",
+                lock->break_glass.user_count + lock->break_glass.group_count + lock->break_glass.other_count > 0);
+    for (size_t i = 0; i < lock->break_glass.other_count; i++)
+        formula_print(&text, lock->break_glass.others[i], FORMULA_SKELETON);
     return text_string(&text);
 }
 
@@ -69,7 +71,7 @@ static struct lock *copy_lock(struct arena *arena, const struct lock *lock) {
     copy->condition = formula_copy(arena, lock->condition);
     copy->requires = formula_copy(arena, lock->requires);
     copy_subjects(arena, &copy->passes);
-    copy_subjects(arena, &copy->glass);
+    copy_subjects(arena, &copy->break_glass);
     return copy;
 }
 
@@ -93,7 +95,7 @@ static struct atoms atoms_of(struct arena *arena, const struct lock *lock) {
     collect(&atoms, lock->condition);
     collect(&atoms, lock->requires);
     for (size_t i = 0; i < lock->passes.other_count; i++) collect(&atoms, lock->passes.others[i]);
-    for (size_t i = 0; i < lock->glass.other_count; i++) collect(&atoms, lock->glass.others[i]);
+    for (size_t i = 0; i < lock->break_glass.other_count; i++) collect(&atoms, lock->break_glass.others[i]);
     return atoms;
 }
 
@@ -194,8 +196,8 @@ static void fill_columns(struct arena *arena, struct plan_table *table, enum sha
         set_operations(arena, &table->operations, row, lock, shape);
         set_texts(arena, &table->users, row, lock->passes.users, lock->passes.user_count);
         set_texts(arena, &table->groups, row, lock->passes.groups, lock->passes.group_count);
-        set_texts(arena, &table->glass_users, row, lock->glass.users, lock->glass.user_count);
-        set_texts(arena, &table->glass_groups, row, lock->glass.groups, lock->glass.group_count);
+        set_texts(arena, &table->glass_users, row, lock->break_glass.users, lock->break_glass.user_count);
+        set_texts(arena, &table->glass_groups, row, lock->break_glass.groups, lock->break_glass.group_count);
         set_texts(arena, &table->messages, row, &lock->message, 1);
     }
     for (size_t i = 0; i < atoms.count; i++) settle(&table->columns[i], rows);
@@ -213,7 +215,7 @@ enum { MAX_KEYS_OF_LOCK = 256 };
 static bool is_plain_text_path(const struct formula *atom) {
     for (size_t i = 0; i < atom->path.count; i++)
         if (!atom->path.segments[i].key) return false;
-    return atom->path.variable < 0 && !atom->frozen && formula_has_texts(atom);
+    return atom->path.variable < 0 && !atom->reads_stored && formula_has_texts(atom);
 }
 
 // Atoms that stand alone in the conjunction and name exact texts. Labels, names and namespaces have no slash, so that
@@ -371,7 +373,7 @@ static void name_tables(struct arena *arena, struct plan_policy *policy) {
         struct plan_table *table = &policy->tables[i];
         const size_t *count = map_get(&counts, table->name);
         if (table->row_count < 2 || *count < 2) continue;
-        const uint64_t hash = text_hash(plan_structure(arena, table->locks[0])) & 0xffffffff;
+        const uint64_t hash = text_hash(plan_skeleton(arena, table->locks[0])) & 0xffffffff;
         const char *name = arena_printf(arena, "%s_x%08" PRIx64, table->name, hash);
         table->name = name;
         for (size_t n = 2; !set_add(&taken, table->name); n++) table->name = arena_printf(arena, "%s_y%zu", name, n);

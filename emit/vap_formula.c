@@ -293,7 +293,7 @@ static struct cel_node *root_of(struct builder *builder, const struct formula *a
     case STATE_NEW: return USE(new);
     case STATE_SELF: break;
     }
-    if (!vap_reads_new(builder) || atom->frozen) return USE(stored);
+    if (!vap_reads_new(builder) || atom->reads_stored) return USE(stored);
     return builder->exempt ? fields_of_exempt(builder, atom) : USE(new);
 }
 
@@ -377,14 +377,16 @@ static struct cel_node *quantifier(struct builder *builder, const struct formula
 // Only what guards add says of labels and annotations which state it means. Of all keys, controllers may write any.
 static struct cel_node *labels_of(struct builder *builder, const struct formula *expr) {
     if (expr->state == STATE_NEW) return USE(newLabels);
-    return expr->state == STATE_SELF && vap_reads_new(builder) && !expr->frozen ? labels_of_new(builder, expr->key)
-                                                                                : USE(labels);
+    return expr->state == STATE_SELF && vap_reads_new(builder) && !expr->reads_stored
+               ? labels_of_new(builder, expr->key)
+               : USE(labels);
 }
 
 static struct cel_node *annotations_of(struct builder *builder, const struct formula *expr) {
     if (expr->state == STATE_NEW) return USE(newAnnotations);
-    return expr->state == STATE_SELF && vap_reads_new(builder) && !expr->frozen ? annotations_of_new(builder, expr->key)
-                                                                                : USE(annotations);
+    return expr->state == STATE_SELF && vap_reads_new(builder) && !expr->reads_stored
+               ? annotations_of_new(builder, expr->key)
+               : USE(annotations);
 }
 
 static struct cel_node *presence_end(struct builder *builder, const struct formula *atom, struct cel_node *subject) {
@@ -547,9 +549,9 @@ struct cel_node *vap_still_held(struct builder *builder) {
 static bool reads_of_others(const struct builder *builder, const struct formula *expr) {
     bool reads = false;
     if (expr->kind == FORMULA_LABEL || expr->kind == FORMULA_ANNOTATION)
-        reads = !expr->frozen && expr->state == STATE_SELF && !kube_is_controllers_key(expr->key);
+        reads = !expr->reads_stored && expr->state == STATE_SELF && !kube_is_controllers_key(expr->key);
     else if (expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL)
-        reads = !expr->frozen && expr->state == STATE_SELF && expr->path.variable < 0 &&
+        reads = !expr->reads_stored && expr->state == STATE_SELF && expr->path.variable < 0 &&
                 !path_is_metadata(&expr->path) && vap_sees(builder, "", "pods");
     for (size_t i = 0; i < expr->operand_count && !reads; i++) reads = reads_of_others(builder, expr->operands[i]);
     return reads;

@@ -330,11 +330,11 @@ static struct cel_node *circumstances(struct builder *builder) {
 }
 
 static bool has_glass(const struct lock *model) {
-    return model->glass.user_count || model->glass.group_count || model->glass.other_count;
+    return model->break_glass.user_count || model->break_glass.group_count || model->break_glass.other_count;
 }
 
 struct refusal_parts {
-    struct cel_node *circumstances, *condition, *trigger, *enters, *passes, *glass;
+    struct cel_node *circumstances, *condition, *trigger, *enters, *passes, *break_glass;
 };
 
 static struct refusal_parts parts_of(struct builder *builder) {
@@ -348,9 +348,9 @@ static struct refusal_parts parts_of(struct builder *builder) {
     if (table->model->guard_label_in && builder->policy->shape == SHAPE_OBJECTS) parts.enters = enters(builder);
     if (is_apart(table->model)) parts.enters = cel_and(builder->arena, parts.enters, not_let_through(builder));
     parts.passes = is_one_of(builder, &table->users, &table->groups, &table->model->passes);
-    parts.glass = has_glass(table->model)
-                      ? is_one_of(builder, &table->glass_users, &table->glass_groups, &table->model->glass)
-                      : builder->never;
+    parts.break_glass = has_glass(table->model)
+                            ? is_one_of(builder, &table->glass_users, &table->glass_groups, &table->model->break_glass)
+                            : builder->never;
     return parts;
 }
 
@@ -407,7 +407,7 @@ static void make_single(struct builder *builder) {
     const struct refusal_parts parts = parts_of(builder);
     struct cel_node *trigger = cel_or(arena, parts.trigger, parts.enters);
     const bool records = lock_records_glass(lock);
-    struct cel_node *not_glass = records ? builder->always : cel_not(arena, parts.glass);
+    struct cel_node *not_glass = records ? builder->always : cel_not(arena, parts.break_glass);
     struct cel_node *refused = refusal(builder, &parts, trigger, not_glass, not_exempt(builder)), *expression;
     if (records) {
         const char *held_name = lock_variable(builder, "held", lock),
@@ -415,9 +415,9 @@ static void make_single(struct builder *builder) {
         struct cel_node *held = cel_var(arena, held_name), *id = cel_strings(arena, &lock->id, 1);
         vap_add_variable(builder, held_name, refused);
         vap_add_variable(builder, broken_name,
-                         cel_if(arena, cel_and(arena, held, parts.glass), id, cel_list(arena, NULL, 0)));
+                         cel_if(arena, cel_and(arena, held, parts.break_glass), id, cel_list(arena, NULL, 0)));
         add_broken(builder, broken_name);
-        expression = cel_or(arena, cel_not(arena, held), parts.glass);
+        expression = cel_or(arena, cel_not(arena, held), parts.break_glass);
     } else {
         expression = cel_on_lines(arena, cel_call(arena, "!_", refused));
     }
@@ -527,7 +527,7 @@ static void make_table(struct builder *builder) {
     const char *locks = named(builder, "Locks"), *entering = table->key_count ? named(builder, "NewLocks") : locks;
     const char *held_name = named(builder, records ? "Held" : "Refusing"), *refused = named(builder, "Refusing");
     struct cel_node *exempt = not_exempt(builder);
-    struct cel_node *not_glass = records ? builder->always : cel_not(arena, parts.glass);
+    struct cel_node *not_glass = records ? builder->always : cel_not(arena, parts.break_glass);
     struct cel_node *held = found_and(arena, locks, refusal(builder, &parts, parts.trigger, not_glass, exempt));
     if (model->guard_label_in && builder->policy->shape == SHAPE_OBJECTS) {
         struct cel_node *enters = refusal(builder, &parts, parts.enters, not_glass, exempt);
@@ -539,8 +539,8 @@ static void make_table(struct builder *builder) {
     vap_add_variable(builder, held_name, held);
     if (records) {
         const char *broken = named(builder, "Broken");
-        vap_add_variable(builder, refused, found_and(arena, held_name, cel_not(arena, parts.glass)));
-        vap_add_variable(builder, broken, found_and(arena, held_name, parts.glass));
+        vap_add_variable(builder, refused, found_and(arena, held_name, cel_not(arena, parts.break_glass)));
+        vap_add_variable(builder, broken, found_and(arena, held_name, parts.break_glass));
         add_broken(builder, broken);
     }
     add_table_validation(builder, cel_var(arena, refused));

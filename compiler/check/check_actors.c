@@ -47,7 +47,7 @@ void check_seals(struct checking *checking, const struct lock *lock) {
         (lock->origin && !check_names_resource(&lock->scope, "rbac.authorization.k8s.io", "clusterrolebindings")))
         return;
     check_seals_of(checking, lock, &lock->passes);
-    check_seals_of(checking, lock, &lock->glass);
+    check_seals_of(checking, lock, &lock->break_glass);
 }
 
 void check_rights(struct checking *checking, const struct lock *lock) {
@@ -129,7 +129,7 @@ static const char *some_user(const struct subjects *subjects) {
 
 static const char *user_of(const struct lock *lock) {
     const char *user = some_user(&lock->passes);
-    return user ? user : some_user(&lock->glass);
+    return user ? user : some_user(&lock->break_glass);
 }
 
 // For each policy, the first of its locks of which something holds.

@@ -258,7 +258,7 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
 // ---- labels of namespaces ----
 
 static const char *open_label(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
-    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->frozen)
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored)
         return check_holds_label(checking, lock, expr->key) ? NULL : expr->key;
     const char *open = NULL;
     for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);

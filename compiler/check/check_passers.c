@@ -87,8 +87,8 @@ static bool are_among(const struct subjects *subjects, const struct subjects *a,
 // What others pass in an emergency alone is recorded, so that passing without it is more.
 bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other) {
     return lock == other ||
-           (are_among(&lock->passes, &other->passes, NULL) && are_among(&lock->glass, &other->passes, &other->glass) &&
-            lock->fail_open <= other->fail_open);
+           (are_among(&lock->passes, &other->passes, NULL) &&
+            are_among(&lock->break_glass, &other->passes, &other->break_glass) && lock->fail_open <= other->fail_open);
 }
 
 // ---- keys ----
@@ -112,10 +112,10 @@ static bool share_lists(const struct subjects *a, const struct subjects *b) {
 struct passers check_passers(const struct checking *checking, const struct lock *lock) {
     struct last_passers *last = checking->last_passers;
     if (!last->lock || !share_lists(&last->lock->passes, &lock->passes) ||
-        !share_lists(&last->lock->glass, &lock->glass)) {
+        !share_lists(&last->lock->break_glass, &lock->break_glass)) {
         last->passers = (struct passers){0};
         add_keys(checking->arena, &lock->passes, &last->passers);
-        add_keys(checking->arena, &lock->glass, &last->passers);
+        add_keys(checking->arena, &lock->break_glass, &last->passers);
         last->lock = lock;
     }
     return last->passers;

@@ -201,7 +201,7 @@ static bool is_same(struct arena *arena, const struct formula *a, const struct f
 }
 
 static bool nobody_passes(const struct lock *lock) {
-    const struct subjects *all[] = {&lock->passes, &lock->glass};
+    const struct subjects *all[] = {&lock->passes, &lock->break_glass};
     size_t count = 0;
     for (size_t i = 0; i < 2; i++) count += all[i]->user_count + all[i]->group_count + all[i]->other_count;
     return count == 0;

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "data/regex_parts.h"
+#include "data/regex_internal.h"
 
 // Instructions: every character of a text may meet each of them, so that their number bounds the time of a match.
 enum { MAX_PROGRAM = 10000 };

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "data/regex_parts.h"
+#include "data/regex_internal.h"
 
 enum {
     MAX_CODE_POINT = 0x10ffff,

@@ -50,9 +50,9 @@ void cases_judge(struct arena *arena, const struct policies *policies, struct ju
     qsort(tests, policies->test_count, sizeof *tests, compare_tests);
     for (size_t i = 0; i < policies->test_count; i++)
         for (size_t j = 0; j < tests[i]->case_count; j++) {
-            struct judged_case judged = {.test = tests[i], .one = &tests[i]->cases[j]};
-            decide(arena, policies, &judged.one->request, &judged.decision);
-            judged.passed = is_as_expected(judged.one, &judged.decision);
+            struct judged_case judged = {.test = tests[i], .test_case = &tests[i]->cases[j]};
+            decide(arena, policies, &judged.test_case->request, &judged.decision);
+            judged.passed = is_as_expected(judged.test_case, &judged.decision);
             ARENA_PUSH(arena, *ret_cases, *ret_count, judged);
         }
 }
@@ -126,8 +126,8 @@ struct value *cases_decision_json(struct arena *arena, const struct decision *de
         value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
         value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
     }
-    for (size_t i = 0; i < decision->broken_count; i++)
-        value_append(arena, broken, value_string(arena, decision->broken[i]->id));
+    for (size_t i = 0; i < decision->glass_use_count; i++)
+        value_append(arena, broken, value_string(arena, decision->glass_uses[i]->id));
     for (size_t i = 0; i < decision->failed_count; i++)
         value_append(arena, failed, value_string(arena, decision->failed[i]->name));
     value_set(arena, json, "locks", locks);
@@ -142,16 +142,17 @@ struct value *cases_to_json(struct arena *arena, const struct sources *sources, 
     struct value *list = value_list(arena), *json = value_map(arena);
     for (size_t i = 0; i < count; i++) {
         const struct judged_case *judged = &cases[i];
-        const struct source_location location = source_locate(sources, judged->one->span.file, judged->one->span.begin);
+        const struct source_location location =
+            source_locate(sources, judged->test_case->span.file, judged->test_case->span.begin);
         struct value *one = value_map(arena), *expect = value_map(arena);
         value_set_string(arena, one, "file", location.file);
         value_set_string(arena, one, "policy", judged->test->policy);
         value_set(arena, one, "line", value_int(arena, location.line));
         value_set_string(arena, one, "test", judged->test->title);
-        value_set(arena, one, "step", value_int(arena, (int64_t)judged->one->step));
-        value_set(arena, one, "request", request_json(arena, &judged->one->request));
-        value_set_string(arena, expect, "verdict", verdict_names[judged->one->expected]);
-        value_set_string(arena, expect, "lock", judged->one->by_lock ? judged->one->by_lock : "");
+        value_set(arena, one, "step", value_int(arena, (int64_t)judged->test_case->step));
+        value_set(arena, one, "request", request_json(arena, &judged->test_case->request));
+        value_set_string(arena, expect, "verdict", verdict_names[judged->test_case->expected]);
+        value_set_string(arena, expect, "lock", judged->test_case->by_lock ? judged->test_case->by_lock : "");
         value_set(arena, one, "expect", expect);
         value_set(arena, one, "decision", cases_decision_json(arena, &judged->decision));
         value_append(arena, list, one);

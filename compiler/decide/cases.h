@@ -10,7 +10,7 @@ struct value;
 
 struct judged_case {
     const struct test_block *test;
-    const struct test_case *one;
+    const struct test_case *test_case;
     struct decision decision;
     bool passed;
 };
@@ -21,7 +21,7 @@ size_t cases_count(const struct policies *policies);
 void cases_judge(struct arena *arena, const struct policies *policies, struct judged_case **ret_cases,
                  size_t *ret_count);
 // "denied by lockred", "allowed".
-const char *cases_expected(struct arena *arena, const struct test_case *one);
+const char *cases_expected(struct arena *arena, const struct test_case *test_case);
 const char *cases_actual(struct arena *arena, const struct decision *decision);
 
 struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,

@@ -229,7 +229,7 @@ static bool is_controllers(const struct request *request, const struct formula *
 static const struct value *state_of(const struct view *view, const struct formula *expr) {
     switch (expr->state) {
     case STATE_SELF:
-        return expr->frozen || (view->exempt && is_controllers(view->request, expr)) ? view->stored : view->self;
+        return expr->reads_stored || (view->exempt && is_controllers(view->request, expr)) ? view->stored : view->self;
     case STATE_OLD: return view->request->old_object;
     case STATE_NEW: return view->request->object;
     }
@@ -952,7 +952,8 @@ static bool reads_of_others(const struct request *request, const struct formula 
     case FORMULA_FIELD:
     case FORMULA_ANY:
     case FORMULA_ALL:
-        reads = !expr->frozen && expr->state == STATE_SELF && expr->path.variable < 0 && !is_controllers(request, expr);
+        reads = !expr->reads_stored && expr->state == STATE_SELF && expr->path.variable < 0 &&
+                !is_controllers(request, expr);
         break;
     default: break;
     }
@@ -1035,12 +1036,12 @@ static void decide_one(struct arena *arena, const struct policies *policies, con
         const enum truth held = refuses(&view, lock);
         if (held == NO) continue;
         const enum truth open = both(held, negate(is_one_of(&view, &lock->passes)));
-        const enum truth glass = is_one_of(&view, &lock->glass);
+        const enum truth glass = is_one_of(&view, &lock->break_glass);
         const bool records = lock_records_glass(lock);
         // Whether break-glass was needed must be known, because its use is recorded.
         const enum truth refused = open == FAILED && glass != NO && records ? FAILED : both(open, negate(glass));
         if (open == YES && refused == NO && records)
-            ARENA_PUSH(arena, ret_decision->broken, ret_decision->broken_count, lock);
+            ARENA_PUSH(arena, ret_decision->glass_uses, ret_decision->glass_use_count, lock);
         if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
         if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
         const struct refusal refusal = {lock, refused == FAILED};

@@ -16,8 +16,8 @@ struct decision {
     enum verdict verdict;     // by the locks' modes: audit alone is no verdict
     struct refusal *refusals; // in the order of the locks, whatever their mode
     size_t refusal_count;
-    const struct lock **broken; // locks that were passed by break-glass alone
-    size_t broken_count;
+    const struct lock **glass_uses; // locks that were passed by break-glass alone
+    size_t glass_use_count;
     const struct lock **failed; // locks with a CEL expression that could not be evaluated and that mattered, whatever
     size_t failed_count;        // they say of errors
 };

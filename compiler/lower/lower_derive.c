@@ -111,7 +111,7 @@ struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enu
     };
     lower_add_subjects(lowering->arena, &lock->exclusive, &from->exclusive);
     lower_add_subjects(lowering->arena, &lock->passes, &from->passes);
-    lower_add_subjects(lowering->arena, &lock->glass, &from->glass);
+    lower_add_subjects(lowering->arena, &lock->break_glass, &from->break_glass);
     return lock;
 }
 
@@ -183,8 +183,8 @@ void derive_roles(struct lowering *lowering, const struct lock *lock) {
 static bool fits(struct lowering *lowering, const struct lock *lock) {
     const size_t before = lowering->derived_actors;
     if (before > LIMIT_DERIVED_ACTORS) return false;
-    lowering->derived_actors +=
-        1 + lock->passes.user_count + lock->passes.group_count + lock->glass.user_count + lock->glass.group_count;
+    lowering->derived_actors += 1 + lock->passes.user_count + lock->passes.group_count + lock->break_glass.user_count +
+                                lock->break_glass.group_count;
     if (lowering->derived_actors <= LIMIT_DERIVED_ACTORS) return true;
     diag_report(lowering->diags, DIAG_TOO_MANY_DERIVED, lock->span,
                 "guards and sealed actors would add locks naming more than %d actors in all", LIMIT_DERIVED_ACTORS);

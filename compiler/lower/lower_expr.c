@@ -377,7 +377,7 @@ static struct formula *new_atom(struct lowering *lowering, const struct expr_con
     atom->state = (enum state)expr->state;
     if (kind != FORMULA_FIELD) return atom;
     atom->path = lower_path(lowering, context, &expr->path);
-    atom->frozen = is_below_status(&atom->path);
+    atom->reads_stored = is_below_status(&atom->path);
     return atom;
 }
 
@@ -623,7 +623,7 @@ static struct formula *lower_quantifier(struct lowering *lowering, const struct 
         }
     atom->state = (enum state)expr->state;
     atom->path = lower_path(lowering, context, &expr->path);
-    atom->frozen = is_below_status(&atom->path);
+    atom->reads_stored = is_below_status(&atom->path);
     const struct expr_context inner = {.unit = context->unit,
                                        .outer = context,
                                        .variable = expr->key.text,

@@ -26,12 +26,12 @@ void derive_nothing_to_guard(struct lowering *lowering, const struct word *word,
 
 // The labels of namespaces that `when` reads.
 static void add_namespace_labels(struct arena *arena, const struct formula *expr, struct texts *keys) {
-    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->frozen) texts_add(arena, keys, expr->key);
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored) texts_add(arena, keys, expr->key);
     for (size_t i = 0; i < expr->operand_count; i++) add_namespace_labels(arena, expr->operands[i], keys);
 }
 
 static bool is_of_namespace(const struct formula *expr) {
-    if (expr->kind == FORMULA_NAMESPACE_LABEL) return !expr->frozen;
+    if (expr->kind == FORMULA_NAMESPACE_LABEL) return !expr->reads_stored;
     if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR && expr->kind != FORMULA_NOT) return false;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (!is_of_namespace(expr->operands[i])) return false;
@@ -272,7 +272,7 @@ static bool reads_replicas(const struct formula *part) {
 
 static struct formula *read_new(struct arena *arena, struct formula *part, const void *context) {
     (void)arena, (void)context;
-    if (!part->frozen) part->state = STATE_NEW;
+    if (!part->reads_stored) part->state = STATE_NEW;
     return part;
 }
 
@@ -548,7 +548,7 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
 static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
     const struct lock *from = guarded->locks[0];
     const bool output = map_get(&lowering->outputs, from->policy) != NULL;
-    const bool passed = from->passes.label_count || from->exclusive.label_count || from->glass.label_count;
+    const bool passed = from->passes.label_count || from->exclusive.label_count || from->break_glass.label_count;
     if (!output && !passed) {
         derive_nothing_to_guard(lowering, word, "nobody may pass",
                                 "without exclusive actors and grants no RBAC leads past it");

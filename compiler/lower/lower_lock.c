@@ -547,7 +547,7 @@ static void check_require(struct lowering *lowering, const struct ast_clause *re
 // Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it
 // becomes operands, as which it is looked at like any other path.
 static void prepare_requirement(struct arena *arena, struct formula *expr) {
-    expr->frozen = false;
+    expr->reads_stored = false;
     for (size_t i = 0; i < expr->operand_count; i++) prepare_requirement(arena, expr->operands[i]);
     size_t count = 0;
     const struct cel_path *paths = expr->cel ? cel_object_paths(expr->cel, arena, &count) : NULL;
@@ -572,7 +572,7 @@ static void check_checks(struct lowering *lowering, const struct ast_item *item,
     enum { ROOM = 2 };
     const size_t count =
         count_checks(&lock->passes) + formula_count_checks(lock->condition) + formula_count_checks(lock->requires);
-    if (lock_asks_authorizer(lock) && lock->glass.label_count) {
+    if (lock_asks_authorizer(lock) && lock->break_glass.label_count) {
         const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_BREAK_GLASS);
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
                     "'break-glass' in a lock that asks the authorizer");
@@ -591,7 +591,7 @@ static struct formula *freeze(struct formula *expr) {
                        expr->kind == FORMULA_LABEL_KEY || expr->kind == FORMULA_ANNOTATION_KEY ||
                        expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL ||
                        expr->kind == FORMULA_NAMESPACE_LABEL;
-    expr->frozen |= reads && expr->path.variable < 0;
+    expr->reads_stored |= reads && expr->path.variable < 0;
     for (size_t i = 0; i < expr->operand_count; i++) freeze(expr->operands[i]);
     return expr;
 }
@@ -703,7 +703,7 @@ static void read_actors(struct draft *draft) {
         lower_subjects(lowering, draft->unit, &exclusive->subjects, &lock->exclusive);
         lower_add_subjects(lowering->arena, &lock->passes, &lock->exclusive);
     }
-    if (glass) lower_subjects(lowering, draft->unit, &glass->subjects, &lock->glass);
+    if (glass) lower_subjects(lowering, draft->unit, &glass->subjects, &lock->break_glass);
 }
 
 static void read_manner(struct draft *draft) {

@@ -131,9 +131,9 @@ static void add_labels(struct text *text, const char *const *labels, size_t coun
 }
 
 static void add_glass(struct text *text, const struct lock *lock) {
-    if (!lock->glass.label_count) return;
+    if (!lock->break_glass.label_count) return;
     text_add_string(text, "; break-glass: ");
-    add_labels(text, lock->glass.labels, lock->glass.label_count);
+    add_labels(text, lock->break_glass.labels, lock->break_glass.label_count);
 }
 
 static void add_who_may(struct arena *arena, struct text *text, const struct lock *lock) {
@@ -143,9 +143,9 @@ static void add_who_may(struct arena *arena, struct text *text, const struct loc
         add_labels(text, passers.items, passers.count);
         text_add_string(text, " may");
         add_glass(text, lock);
-    } else if (lock->glass.label_count) {
+    } else if (lock->break_glass.label_count) {
         text_add_string(text, "only ");
-        add_labels(text, lock->glass.labels, lock->glass.label_count);
+        add_labels(text, lock->break_glass.labels, lock->break_glass.label_count);
         text_add_string(text, " may, by break-glass");
     } else {
         text_add_string(text, "nobody may");

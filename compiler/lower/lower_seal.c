@@ -393,7 +393,7 @@ static void add_controllers(struct arena *arena, struct identities *who) {
 void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from, bool controllers) {
     struct identities who = {0};
     gather(lowering->arena, &from->passes, &who);
-    gather(lowering->arena, &from->glass, &who);
+    gather(lowering->arena, &from->break_glass, &who);
     if (controllers) add_controllers(lowering->arena, &who);
     forbid_rbac(lowering, item, from, &who, "guard rbac");
 }

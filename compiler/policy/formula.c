@@ -135,7 +135,7 @@ static void print_constant(struct text *text, const struct value *value) {
 }
 
 void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail) {
-    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->frozen,
+    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->reads_stored,
                 expr->operations);
     if (expr->quantity) text_add_string(text, " quantity");
     if (expr->is_text) text_add_string(text, " text");
@@ -251,7 +251,7 @@ bool formula_is_by_labels(const struct formula *expr) {
 
 // CEL names the states it reads by itself, and what hangs on a variable moves with the list that it is bound to.
 bool formula_is_immutable(const struct formula *expr) {
-    if (reads_content(expr->kind) && !expr->frozen && expr->path.variable < 0) return false;
+    if (reads_content(expr->kind) && !expr->reads_stored && expr->path.variable < 0) return false;
     for (size_t i = 0; i < expr->operand_count; i++)
         if (!formula_is_immutable(expr->operands[i])) return false;
     return true;

@@ -85,11 +85,11 @@ struct formula {
     const struct cel_expr *cel; // FORMULA_CEL
     struct formula **operands; // of a connective, the body of FORMULA_ANY and FORMULA_ALL, or the other side of an atom
     size_t operand_count;
-    bool quantity;    // values[0] is a quantity, and what is read is compared with it as one
-    bool is_text;     // FORMULA_FIELD: nothing but text is there, which is tested as that of a label
-    bool not_of_node; // FORMULA_LABEL_KEY: but for kube_node_labels, which the API server puts into bindings
-    bool frozen; // the label guard reads it in the stored state: a field below `status`, which controllers move, and
-                 // what `unless` reads, which is there to be changed
+    bool quantity;     // values[0] is a quantity, and what is read is compared with it as one
+    bool is_text;      // FORMULA_FIELD: nothing but text is there, which is tested as that of a label
+    bool not_of_node;  // FORMULA_LABEL_KEY: but for kube_node_labels, which the API server puts into bindings
+    bool reads_stored; // the label guard reads it in the stored state: a field below `status`, which controllers move,
+                       // and what `unless` reads, which is there to be changed
 };
 
 // ---- constructors ----

@@ -75,12 +75,13 @@ bool lock_asks_authorizer(const struct lock *lock) {
     size_t count = formula_count_checks(lock->selects) + formula_count_checks(lock->condition) +
                    formula_count_checks(lock->requires);
     for (size_t i = 0; i < lock->passes.other_count; i++) count += formula_count_checks(lock->passes.others[i]);
-    for (size_t i = 0; i < lock->glass.other_count; i++) count += formula_count_checks(lock->glass.others[i]);
+    for (size_t i = 0; i < lock->break_glass.other_count; i++)
+        count += formula_count_checks(lock->break_glass.others[i]);
     return count > 0;
 }
 
 bool lock_records_glass(const struct lock *lock) {
-    if (!lock->glass.user_count && !lock->glass.group_count && !lock->glass.other_count) return false;
+    if (!lock->break_glass.user_count && !lock->break_glass.group_count && !lock->break_glass.other_count) return false;
     if (lock->mode & MODE_DENY) return true;
     return !formula_has_cel(lock->selects) && !formula_has_cel(lock->condition) && !formula_has_cel(lock->requires);
 }

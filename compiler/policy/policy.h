@@ -97,9 +97,9 @@ struct lock {
     struct field_path *paths;  // of `changing` / `except changing`
     size_t path_count;
     bool all_but_paths;
-    struct subjects exclusive; // in messages
-    struct subjects passes;    // exclusive and exempt actors
-    struct subjects glass;     // break-glass actors
+    struct subjects exclusive;   // in messages
+    struct subjects passes;      // exclusive and exempt actors
+    struct subjects break_glass; // break-glass actors
     enum exemption exemption;
     bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
                                     // nor may that of an exempt one, but by what it is there to write

@@ -139,11 +139,11 @@ static void compare_glass(struct agreement *c) {
     // A failure elsewhere in the policy takes the annotation with it.
     if (c->answer->error_count) return;
     size_t found = 0;
-    for (size_t i = 0; i < c->decision->broken_count; i++)
-        if (is_among(locks, count, c->decision->broken[i]->id))
+    for (size_t i = 0; i < c->decision->glass_use_count; i++)
+        if (is_among(locks, count, c->decision->glass_uses[i]->id))
             found++;
         else
-            differ(c, "break-glass of lock %s is not recorded", c->decision->broken[i]->id);
+            differ(c, "break-glass of lock %s is not recorded", c->decision->glass_uses[i]->id);
     if (found != count) differ(c, "break-glass is recorded of %zu locks instead of %zu", count, found);
 }
 

@@ -54,10 +54,10 @@ static void complain(struct totals *totals, const char *path, const char *what, 
 static void judge_case(struct arena *arena, struct totals *totals, const char *path, const struct admission *admission,
                        const struct judged_case *judged) {
     struct admission_answer answer;
-    const char *problem = agreement_problem(arena, admission, &judged->one->request, &judged->decision, &answer);
-    const char *what = arena_printf(arena, "\"%s\" step %zu", judged->test->title, judged->one->step);
+    const char *problem = agreement_problem(arena, admission, &judged->test_case->request, &judged->decision, &answer);
+    const char *what = arena_printf(arena, "\"%s\" step %zu", judged->test->title, judged->test_case->step);
     if (problem) complain(totals, path, what, problem);
-    if (answer.verdict != judged->one->expected) complain(totals, path, what, "the test expects another answer");
+    if (answer.verdict != judged->test_case->expected) complain(totals, path, what, "the test expects another answer");
     totals->cases++;
     totals->denied += answer.verdict == VERDICT_DENIED;
 }

@@ -217,7 +217,7 @@ static void add_formula(struct text *text, const struct formula *expr) {
         add_formula(text, expr->operands[i]);
     }
     if (expr->quantity) text_add_string(text, " quantity");
-    if (expr->frozen) text_add_string(text, " frozen");
+    if (expr->reads_stored) text_add_string(text, " frozen");
     text_add_char(text, ')');
 }
 
@@ -321,8 +321,8 @@ void assert_judged(void **state, const char *policy, const char *steps) {
     assert_true(count > 0);
     for (size_t i = 0; i < count; i++)
         if (!cases[i].passed)
-            fail_msg("step %zu: %s, expected %s", cases[i].one->step, cases_actual(arena, &cases[i].decision),
-                     cases_expected(arena, cases[i].one));
+            fail_msg("step %zu: %s, expected %s", cases[i].test_case->step, cases_actual(arena, &cases[i].decision),
+                     cases_expected(arena, cases[i].test_case));
 }
 
 // ---- output ----

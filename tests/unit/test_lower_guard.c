@@ -374,7 +374,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_string_equal(subjects_text(state, &lock->passes),
                             aggregated ? "user e, user u, group g, (uid in x), " AGGREGATION
                                        : "user e, user u, group g, (uid in x)");
-        assert_string_equal(subjects_text(state, &lock->glass), "user b");
+        assert_string_equal(subjects_text(state, &lock->break_glass), "user b");
         assert_int_equal(lock->mode, MODE_DENY | MODE_AUDIT);
         // What keeps the lock fails closed, whatever the lock does.
         assert_false(lock->fail_open);

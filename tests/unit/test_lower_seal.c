@@ -228,7 +228,7 @@ static void only_the_actor_and_those_behind_by_pass(void **state) {
         assert_string_equal(subjects_text(state, &lock->passes),
                             arena_printf(arena_of(state), "%s%s", subjects_text(state, &lock->exclusive),
                                          aggregated ? ", " AGGREGATION : ""));
-        assert_string_equal(subjects_text(state, &lock->glass), "");
+        assert_string_equal(subjects_text(state, &lock->break_glass), "");
         assert_int_equal(lock->exemption, aggregated ? EXEMPT_LIFECYCLE : EXEMPT_CONTROLLERS);
         assert_int_equal(lock->mode, MODE_DENY);
         assert_false(lock->fail_open);

@@ -18,7 +18,7 @@ struct family {
 // ---- plan_table.c ----
 
 // Everything about a lock but its constants, as text: two locks may share a table exactly when it is the same.
-const char *plan_structure(struct arena *arena, const struct lock *lock);
+const char *plan_skeleton(struct arena *arena, const struct lock *lock);
 // Groups the locks by their structures, which stand in the same order.
 void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                       const char **structures, size_t count);
