@@ -36,7 +36,7 @@ var (
 )
 
 // enough is how many are remembered at a time.
-const enough = 20_000
+const enough = 4_000
 
 func (c *remembering) CompileCELExpression(accessor cel.ExpressionAccessor, declared cel.OptionalVariableDeclarations, mode environment.Type) cel.CompilationResult {
 	text := accessor.GetExpression()
