@@ -40,14 +40,14 @@ static const char *bad_character(struct lexer *lexer, const unsigned char *start
 
 static const char *help_with(const struct lexer *lexer, const unsigned char *start) {
     const uint32_t c = code_point_at(lexer, start);
-    if (utf8_is_invisible(c)) return "take it out, or write a blank for it";
-    if (c >= 0x2018 && c <= 0x201f) return "strings are written with plain quotes: \"…\"";
-    if (*start == '&') return "conditions are joined by 'and', the parts of a list by ','";
-    if (*start == '|') return "conditions are joined by 'or', the parts of a list by ','";
-    if (*start == ';') return "nothing stands at the end of a clause: leave it out";
+    if (utf8_is_invisible(c)) return "remove it, or put a blank in its place";
+    if (c >= 0x2018 && c <= 0x201f) return "write strings with plain quotes: \"…\"";
+    if (*start == '&') return "join conditions with 'and', parts of a list with ','";
+    if (*start == '|') return "join conditions with 'or', parts of a list with ','";
+    if (*start == ';') return "clauses need no ';': remove it";
     if (lexer->cursor < lexer->limit && *lexer->cursor == '*')
-        return "a pattern is a string behind 'like': where name like \"web-*\"";
-    return "everything but letters, digits and _ . - : / is written as a string";
+        return "a pattern is a string after 'like': where name like \"web-*\"";
+    return "quote anything but letters, digits and _ . - : /";
 }
 
 static struct token plain(const struct lexer *lexer, const unsigned char *start, int kind, bool first_on_line) {
@@ -90,7 +90,7 @@ static const unsigned char *unicode_escape(struct lexer *lexer, struct text *tex
     }
     at++;
     if (code_point == 0 || code_point > 0x10ffff || (code_point >= 0xd800 && code_point <= 0xdfff)) {
-        report(lexer, span_of(lexer, escape, at), NULL, around(lexer, "", escape, at, " is no character"));
+        report(lexer, span_of(lexer, escape, at), NULL, around(lexer, "", escape, at, " is not a character"));
         return at;
     }
     char bytes[4];
@@ -113,7 +113,7 @@ static const unsigned char *escape(struct lexer *lexer, struct text *text, const
         while (at < end && (*at & 0xc0) == 0x80);
     }
     report(lexer, span_of(lexer, start, at), "escapes are \\\" \\\\ \\n \\t \\u{…}; \"\"\"…\"\"\" takes them literally",
-           around(lexer, "", start, at, " is no escape"));
+           around(lexer, "", start, at, " is not an escape"));
     return at;
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "front/ast.h"
 #include "front/clauses.h"
+#include "front/keywords.h"
 
 static void indent(struct text *text, unsigned level) {
     while (level-- > 0) text_add_string(text, "  ");
@@ -272,22 +273,6 @@ static void dump_step(struct text *text, const struct ast_step *step, unsigned l
 
 // ---- items ----
 
-static const char *item_name(enum ast_item_kind kind) {
-    switch (kind) {
-    case AST_ITEM_POLICY: return "policy";
-    case AST_ITEM_INCLUDE: return "include";
-    case AST_ITEM_RESOURCE: return "resource";
-    case AST_ITEM_ACTOR: return "actor";
-    case AST_ITEM_OBJECT: return "object";
-    case AST_ITEM_LOCK: return "lock";
-    case AST_ITEM_GRANT: return "grant";
-    case AST_ITEM_DEPLOYER: return "deployer";
-    case AST_ITEM_WEBHOOK: return "webhook";
-    case AST_ITEM_TEST: return "test";
-    }
-    return "";
-}
-
 static void add_resource(struct text *text, const struct ast_item *item) {
     if (item->as.resource.version.text) {
         text_add_string(text, " version ");
@@ -327,7 +312,7 @@ static void dump_block(struct text *text, const struct ast_item *item) {
 
 void ast_dump(struct text *text, const struct ast_file *file) {
     for (const struct ast_item *item = file->first; item; item = item->next) {
-        text_printf(text, "%s ", item_name(item->kind));
+        text_printf(text, "%s ", keyword_of_item(item->kind));
         if (item->name.text) add_word(text, item->name);
         switch (item->kind) {
         case AST_ITEM_POLICY:

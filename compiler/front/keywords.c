@@ -63,3 +63,19 @@ size_t keyword_words(unsigned what, const char **ret_words) {
         if (keyword_begins(in_order[i], what)) ret_words[count++] = keywords[in_order[i]].word;
     return count;
 }
+
+const char *keyword_of_item(enum ast_item_kind kind) {
+    switch (kind) {
+    case AST_ITEM_POLICY: return "policy";
+    case AST_ITEM_INCLUDE: return "include";
+    case AST_ITEM_RESOURCE: return "resource";
+    case AST_ITEM_ACTOR: return "actor";
+    case AST_ITEM_OBJECT: return "object";
+    case AST_ITEM_LOCK: return "lock";
+    case AST_ITEM_GRANT: return "grant";
+    case AST_ITEM_DEPLOYER: return "deployer";
+    case AST_ITEM_WEBHOOK: return "webhook";
+    case AST_ITEM_TEST: return "test";
+    }
+    return "";
+}

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "front/ast.h"
+
 enum {
     KEYWORD_NOTHING = 0,
     KEYWORD_ITEM = 1 << 0,
@@ -50,5 +52,8 @@ enum {
 #include "front/keywords.def"
 #undef KEYWORD
 };
+
+// The word that begins such an item: "lock", "actor", …
+const char *keyword_of_item(enum ast_item_kind kind);
 
 #endif

@@ -6,23 +6,8 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/suggest.h"
+#include "front/keywords.h"
 #include "report/diag.h"
-
-const char *scope_kind_name(enum ast_item_kind kind) {
-    switch (kind) {
-    case AST_ITEM_POLICY: return "policy";
-    case AST_ITEM_INCLUDE: return "include";
-    case AST_ITEM_RESOURCE: return "resource";
-    case AST_ITEM_ACTOR: return "actor";
-    case AST_ITEM_OBJECT: return "object";
-    case AST_ITEM_LOCK: return "lock";
-    case AST_ITEM_GRANT: return "grant";
-    case AST_ITEM_DEPLOYER: return "deployer";
-    case AST_ITEM_WEBHOOK: return "webhook";
-    case AST_ITEM_TEST: return "test";
-    }
-    return "";
-}
 
 static bool is_declared_by_name(enum ast_item_kind kind) {
     return kind == AST_ITEM_ACTOR || kind == AST_ITEM_OBJECT || kind == AST_ITEM_LOCK || kind == AST_ITEM_GRANT ||
@@ -36,7 +21,7 @@ static void check_name(struct scope *scope, const struct ast_item *item) {
     if (plain) return;
     diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
                 item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a",
-                scope_kind_name(item->kind));
+                keyword_of_item(item->kind));
     diag_help(scope->diags, "a name is one line of text without control characters");
 }
 
@@ -48,7 +33,7 @@ static void declare(struct scope *scope, struct unit *unit, struct ast_item *ite
     for (struct declaration *known = first; known; known = known->next) {
         if (strcmp(known->unit->policy, unit->policy) != 0) continue;
         diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
-                    scope_kind_name(item->kind), item->name.text);
+                    keyword_of_item(item->kind), item->name.text);
         diag_relate(scope->diags, known->item->name.span, "first declared here");
         diag_help(scope->diags, "rename one of them");
         return;
@@ -125,7 +110,7 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
         if (strcmp(known->unit->policy, unit->policy) == 0) return known;
         if (found) {
             diag_report(scope->diags, DIAG_DUPLICATE, name.span,
-                        "%s '%s' is declared by two policies that are included here", scope_kind_name(kind), name.text);
+                        "%s '%s' is declared by two policies that are included here", keyword_of_item(kind), name.text);
             diag_relate(scope->diags, known->item->name.span, "one is declared here");
             return found;
         }
@@ -133,14 +118,14 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
     }
     if (found) return found;
     const char *near = nearest(scope, unit, kind, name.text);
-    diag_report(scope->diags, DIAG_UNKNOWN_NAME, name.span, "unknown %s '%s'", scope_kind_name(kind), name.text);
+    diag_report(scope->diags, DIAG_UNKNOWN_NAME, name.span, "unknown %s '%s'", keyword_of_item(kind), name.text);
     if (near) {
         diag_help(scope->diags, "did you mean '%s'?", near);
         diag_fix(scope->diags, name.span, near);
     } else if (kind == AST_ITEM_ACTOR) {
         help_actor(scope, name.text);
     } else {
-        diag_help(scope->diags, "declare it: %s %s …", scope_kind_name(kind), name.text);
+        diag_help(scope->diags, "declare it: %s %s …", keyword_of_item(kind), name.text);
     }
     return NULL;
 }

@@ -43,7 +43,5 @@ struct declaration *scope_find(struct scope *scope, struct unit *unit, enum ast_
 bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name);
 // The declaration of an item itself; NULL when it is a duplicate.
 struct declaration *scope_declaration(const struct scope *scope, const struct unit *unit, const struct ast_item *item);
-// "lock", "actor", …
-const char *scope_kind_name(enum ast_item_kind kind);
 
 #endif

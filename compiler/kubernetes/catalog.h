@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "base/map.h"
-#include "base/names.h"
 #include "base/span.h"
 
 struct arena;
