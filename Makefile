@@ -11,7 +11,7 @@
 #   make bench      time, memory and size
 #   make bench-gate instructions that compiling takes, against tests/bench/instructions; bench-gate-update writes it
 #   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
-#   make mutations  breaks the emitter and decide in small ways that a judge should notice; MUTANTS=200 or all
+#   make mutations  breaks the emitter and decide in small ways that a judge should notice; MUTANTS=200 or all, SEED=1
 #   make deps       install what building and testing need; elsewhere say how
 #   make format     format the sources
 #   make golden-update   accept what klockc says now as the expected output: look at the difference
@@ -242,7 +242,7 @@ golden-update: all $(SYNTAX) $(UNIQUE)
 
 # Mistakes that a judge should notice: MUTANTS=200, or all.
 mutations:
-	tests/mutations/run.sh $(MUTANTS)
+	SEED=$(SEED) tests/mutations/run.sh $(MUTANTS)
 
 differential: build/oracle
 	cd tests/e2e && go test -count=1 -timeout 0 -run TestDifferential -v . -differential.seed=$(SEED) -differential.forever

@@ -1,4 +1,4 @@
-// What an update changes, as CEL; the second reading of what decide.c says.
+// What an update changes, as CEL; the second reading of what decide says.
 #include <string.h>
 
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 # Lists small mistakes that could be made in the files, one a line:
 #   HASH <tab> FILE <tab> LINE <tab> OCCURRENCE <tab> FROM <tab> TO <tab> TEXT OF THE LINE
-# The hash is of the file's name, the text and the mistake, so that the order of hashes stays when lines move.
+# The hash is of the seed, the file's name, the text and the mistake, so that the order of hashes stays when lines move.
 
 BEGIN {
 	for (i = 1; i < 256; i++) code[sprintf("%c", i)] = i
@@ -13,7 +13,7 @@ BEGIN {
 	add("cel_and(", "cel_or("); add("cel_or(", "cel_and("); add("cel_eq(", "cel_ne("); add("cel_ne(", "cel_eq(")
 	# What is left is a comma operator: the negation is gone.
 	add("cel_not(", "(")
-	add("both(", "either("); add("either(", "both(")
+	add("truth_and(", "truth_or("); add("truth_or(", "truth_and(")
 	add("OP_CREATE", "OP_UPDATE"); add("OP_UPDATE", "OP_DELETE"); add("OP_DELETE", "OP_UPDATE")
 	add("MODE_WARN", "MODE_AUDIT"); add("MODE_AUDIT", "MODE_WARN")
 	add("!", "")
@@ -45,7 +45,7 @@ text ~ /^\/\// || text ~ /^#/ || text ~ /^assert/ { next }
 		for (n = 1; (at = index(substr($0, place + 1), from)) > 0; n++) {
 			place += at
 			if (!is_one(from, substr($0, 1, place - 1), substr($0, place + length(from)))) continue
-			printf "%d\t%s\t%d\t%d\t%s\t%s\t%s\n", hash(m " " n " " FILENAME text), FILENAME, FNR, n, from, tos[m], text
+			printf "%d\t%s\t%d\t%d\t%s\t%s\t%s\n", hash(seed " " m " " n " " FILENAME text), FILENAME, FNR, n, from, tos[m], text
 		}
 	}
 }

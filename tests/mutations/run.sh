@@ -4,29 +4,33 @@
 #   tests/mutations/run.sh [MUTANTS]
 #
 # Of all mistakes that mutants.awk finds (one operator, constant or negation each), MUTANTS are tried, 200 if not said, or
-# all: the same ones as long as their lines stay. Each is made in a copy of the sources, which is built and asked by one
-# judge after the other until one notices: every case of the rows and examples, judged from the emitted objects (a second);
-# the rows and golden files, which see every byte. What is left is a hole in the rows, or no mistake: equivalent.txt says
-# which of these are known, and why.
+# all: with the same SEED the same ones as long as their lines stay. Each is made in a copy of the sources, which is built
+# and asked by one judge after the other until one notices: every case of the rows and examples, judged from the emitted
+# objects (a second); the rows and golden files, which see every byte. What is left is a hole in the rows, or no mistake:
+# equivalent.txt says which of these are known, and why.
 #
-# JOBS=2 are tried at a time. The last line is a count, and the status 1 when an unknown one is left.
+# JOBS=2 are tried at a time; FILES='compiler/decide/decide*.c' chooses what is broken. The last line is a count, and the status
+# 1 when an unknown one is left.
 set -eu
 cd "$(dirname "$0")/../.."
-mutants=${1:-200} jobs=${JOBS:-2}
+mutants=${1:-200} jobs=${JOBS:-2} seed=${SEED:-1} files=${FILES:-emit/*.c emit/*.def compiler/decide/decide*.c}
 work=$PWD/build/mutations
 rm -rf "$work"
-mkdir -p "$work/clean"
-# The sources may change meanwhile.
-cp -R Makefile compiler deploy docs emit examples grammar include tests README.md "$work/clean"
+mkdir -p "$work/clean/build"
+# The sources may change meanwhile. What is built already need not be built again.
+cp -pR Makefile compiler deploy docs emit examples grammar include tests README.md "$work/clean"
+for built in build/gen build/release; do [ ! -d "$built" ] || cp -pR "$built" "$work/clean/build"; done
 cd "$work/clean"
 
-awk -f tests/mutations/mutants.awk emit/*.c emit/*.def compiler/decide/decide.c | sort -n >"$work/all"
+echo "seed $seed"
+# shellcheck disable=SC2086
+awk -v seed="$seed" -f tests/mutations/mutants.awk $files | sort -n >"$work/all"
 if [ "$mutants" = all ]; then cp "$work/all" "$work/chosen"; else head -n "$mutants" "$work/all" >"$work/chosen"; fi
 
 build() { # TREE TARGET...
 	tree=$1
 	shift
-	make -s -C "$tree" CFLAGS="-O1 -w" "$@" >"$tree/log" 2>&1
+	make -s -C "$tree" "$@" >"$tree/log" 2>&1
 }
 
 judged() { # TREE
@@ -65,7 +69,7 @@ try() { # TREE FILE LINE OCCURRENCE FROM TO
 
 worker() { # NUMBER
 	tree=$work/tree$1
-	cp -R "$work/clean" "$tree"
+	cp -pR "$work/clean" "$tree"
 	# shellcheck disable=SC2086
 	build "$tree" $tools || { cat "$tree/log"; exit 2; }
 	if ! judged "$tree" || ! suites "$tree"; then
