@@ -166,8 +166,8 @@ void check_approval(struct checking *checking, const struct lock *lock) {
         "lock '%s' stops others from approving certificates, but kubelet certificates are approved automatically",
         lock->name);
     diag_help(checking->diags,
-              "also deny creating requests for the signers kubernetes.io/kube-apiserver-client and "
-              "kubernetes.io/kube-apiserver-client-kubelet, as 'guard certificates' does; or accept this: allow %s",
+              "also deny creating requests for the signers " KUBE_CLIENT_SIGNER " and " KUBE_KUBELET_SIGNER
+              ", as 'guard certificates' does; or accept this: allow %s",
               diag_info(DIAG_APPROVES_ITSELF)->code);
 }
 

@@ -405,10 +405,8 @@ bool check_holds_object(const struct checking *checking, const struct lock *lock
 }
 
 bool check_holds_namespace(const struct checking *checking, const struct lock *lock, const char *name) {
-    // The API server lets nobody delete these.
-    return text_has_word("default kube-public kube-system", name) ||
-           check_holds_object(checking, lock, checking->around.namespaces,
-                              arena_printf(checking->arena, "name %s", name));
+    return kube_is_immortal_namespace(name) || check_holds_object(checking, lock, checking->around.namespaces,
+                                                                  arena_printf(checking->arena, "name %s", name));
 }
 
 bool check_holds_labeled(const struct checking *checking, const struct lock *lock, const struct formula *selector) {
@@ -521,9 +519,8 @@ bool check_holds_signing(const struct checking *checking, const struct lock *loc
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
     const struct resource *requests = checking->around.signing_requests;
     return has(checking, &asking, requests, OP_CREATE, "-", "", "") ||
-           (has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client", "") &&
-            has(checking, &asking, requests, OP_CREATE, "-", "signerName kubernetes.io/kube-apiserver-client-kubelet",
-                ""));
+           (has(checking, &asking, requests, OP_CREATE, "-", "signerName " KUBE_CLIENT_SIGNER, "") &&
+            has(checking, &asking, requests, OP_CREATE, "-", "signerName " KUBE_KUBELET_SIGNER, ""));
 }
 
 bool check_holds_status(const struct checking *checking, const struct lock *lock, const struct lock_object *part,

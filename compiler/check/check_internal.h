@@ -92,6 +92,8 @@ void check_identities(const struct checking *checking);
 const char *check_controller_of(const struct kube_exemption *exemption);
 // Whether the lock means what the identity writes of the resource.
 bool check_means(const struct lock *lock, const struct kube_exemption *exemption, const struct resource *resource);
+// Whether nobody has asked the controller for such objects in years.
+bool check_is_obsolete(const char *controller, const char *plural);
 
 // check_require.c: whom a requirement keeps from making what it has to.
 void check_requirement(struct checking *checking, const struct lock *lock);

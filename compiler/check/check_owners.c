@@ -11,15 +11,9 @@
 
 // ---- owners and what they own ----
 
-// Labels that controllers put on what they make; the template of whoever wrote the workload lacks them.
-static const char added_labels[] =
-    "apps.kubernetes.io/pod-index batch.kubernetes.io/controller-uid batch.kubernetes.io/job-completion-index "
-    "batch.kubernetes.io/job-name controller-revision-hash controller-uid job-name pod-template-generation "
-    "pod-template-hash statefulset.kubernetes.io/pod-name";
-
-// Such a label without which nothing is selected; NULL where there is none.
+// A label that controllers put on what they make, without which nothing is selected; NULL where there is none.
 static const char *needed_label(const struct formula *expr) {
-    if (expr->kind == FORMULA_LABEL) return text_has_word(added_labels, expr->key) ? expr->key : NULL;
+    if (expr->kind == FORMULA_LABEL) return kube_is_added_label(expr->key) ? expr->key : NULL;
     if (expr->kind != FORMULA_AND && expr->kind != FORMULA_OR) return NULL;
     const char *needed = NULL;
     for (size_t i = 0; i < expr->operand_count; i++) {

@@ -81,30 +81,6 @@ void check_scale_of_custom(struct checking *checking, const struct lock *lock) {
 
 // ---- the status, which another request writes ----
 
-// Built-in resources whose status others go by.
-static const struct {
-    const char *group, *plural, *says;
-} statuses[] = {
-    {"", "nodes", "addresses, conditions and capacity"},
-    {"", "pods", "addresses and readiness"},
-    {"", "resourcequotas", "what is used"},
-    {"", "services", "the addresses of load balancers"},
-    {"apiextensions.k8s.io", "customresourcedefinitions", "accepted names and stored versions"},
-    {"apiregistration.k8s.io", "apiservices", "whether it is available"},
-    {"certificates.k8s.io", "certificatesigningrequests", "the certificate"},
-    {"networking.k8s.io", "ingresses", "the addresses of load balancers"},
-    {"policy", "poddisruptionbudgets", "how many pods may be evicted"},
-    {"resource.k8s.io", "resourceclaims", "the devices that are allocated"},
-    {"storage.k8s.io", "volumeattachments", "whether it is attached"},
-};
-
-static const char *what_status_says(const struct resource *resource) {
-    for (size_t i = 0; resource && i < sizeof statuses / sizeof *statuses; i++)
-        if (strcmp(statuses[i].group, resource->group) == 0 && strcmp(statuses[i].plural, resource->plural) == 0)
-            return statuses[i].says;
-    return NULL;
-}
-
 // A lock on changes of the whole of such an object, where the status can be written all the same.
 void check_status(struct checking *checking, const struct lock *lock) {
     if (lock->scope.subresource || !(lock->denies & OP_UPDATE) || lock->path_count) return;
@@ -112,7 +88,9 @@ void check_status(struct checking *checking, const struct lock *lock) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < part.scope.target_count; j++) {
             const struct resource *resource = part.scope.targets[j].resource;
-            const char *says = part.scope.targets[j].subresource ? NULL : what_status_says(resource);
+            const char *says = part.scope.targets[j].subresource || !resource
+                                   ? NULL
+                                   : kube_status_says(resource->group, resource->plural);
             if (!says || check_holds_status(checking, lock, &part, resource)) continue;
             diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
                         "lock '%s' does not cover the status of %s, and so not their %s", lock->name, resource->plural,

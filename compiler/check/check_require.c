@@ -47,26 +47,17 @@ static bool in_group(const struct author *author, const char *group) {
     return found;
 }
 
-// Labels that the author puts on whatever it makes.
+// What the author makes, as made.def has it; NULL where nothing is known of it.
+static const struct kube_made *made_by(const struct author *author) {
+    for (size_t i = 0; i < kube_made_count; i++)
+        if (strcmp(kube_made[i].controller, author->name) == 0 && strcmp(kube_made[i].plural, author->plural) == 0)
+            return &kube_made[i];
+    return NULL;
+}
+
 static bool always_has(const struct author *author, const char *label) {
-    static const struct {
-        const char *name, *plural, *labels;
-    } put_on[] = {
-        {"deployment-controller", "replicasets", "pod-template-hash"},
-        {"statefulset-controller", "pods",
-         "statefulset.kubernetes.io/pod-name apps.kubernetes.io/pod-index controller-revision-hash"},
-        {"daemon-set-controller", "pods", "controller-revision-hash pod-template-generation"},
-        {"job-controller", "pods",
-         "job-name batch.kubernetes.io/job-name controller-uid batch.kubernetes.io/controller-uid"},
-        {"endpointslice-controller", "endpointslices",
-         "kubernetes.io/service-name endpointslice.kubernetes.io/managed-by"},
-        {"kubelet", "nodes", "kubernetes.io/hostname kubernetes.io/os kubernetes.io/arch"},
-    };
-    bool has = false;
-    for (size_t i = 0; i < sizeof put_on / sizeof *put_on; i++)
-        has |= strcmp(put_on[i].name, author->name) == 0 && strcmp(put_on[i].plural, author->plural) == 0 &&
-               text_has_word(put_on[i].labels, label);
-    return has;
+    const struct kube_made *made = made_by(author);
+    return made && text_has_word(made->labels, label);
 }
 
 // Of a chain, the one operand that decides it outweighs all others.
@@ -232,37 +223,13 @@ static bool is_required_of(const struct checking *checking, const struct lock *l
     return false;
 }
 
-// Who makes what of whose template.
-static const struct {
-    const char *author, *plural, *workload, *template;
-} makers[] = {
-    {"replicaset-controller", "pods", "replicasets", "spec template"},
-    {"replication-controller", "pods", "replicationcontrollers", "spec template"},
-    {"statefulset-controller", "pods", "statefulsets", "spec template"},
-    {"daemon-set-controller", "pods", "daemonsets", "spec template"},
-    {"job-controller", "pods", "jobs", "spec template"},
-    {"cronjob-controller", "jobs", "cronjobs", "spec jobTemplate"},
-};
-
 static bool has_template_with(const struct checking *checking, const struct lock *lock, const struct author *author,
                               const struct formula *part) {
-    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
-        if (strcmp(makers[i].author, author->name) != 0 || strcmp(makers[i].plural, author->plural) != 0) continue;
-        for (size_t j = 0; j < kube_workload_count; j++)
-            if (strcmp(kube_workloads[j].plural, makers[i].workload) == 0)
-                return is_required_of(checking, lock, part, checking->around.workloads[j].itself, makers[i].template);
-    }
-    return false;
-}
-
-// A replica set has its labels, and its template, from the template of its deployment.
-static bool has_deployment_with(const struct checking *checking, const struct lock *lock, const struct author *author,
-                                const struct formula *part) {
-    if (strcmp(author->name, "deployment-controller") != 0 || strcmp(author->plural, "replicasets") != 0) return false;
-    for (size_t i = 0; i < kube_workload_count; i++)
-        if (strcmp(kube_workloads[i].plural, "deployments") == 0)
+    const struct kube_made *made = made_by(author);
+    for (size_t i = 0; made && made->workload && i < kube_workload_count; i++)
+        if (strcmp(kube_workloads[i].plural, made->workload) == 0)
             return is_required_of(checking, lock, part, checking->around.workloads[i].itself,
-                                  part->kind == FORMULA_LABEL ? "spec template" : "");
+                                  part->kind == FORMULA_LABEL ? made->labels_from : made->rest_from);
     return false;
 }
 
@@ -271,9 +238,7 @@ static bool has_deployment_with(const struct checking *checking, const struct lo
 static bool breaks(const struct checking *checking, const struct lock *lock, const struct author *author) {
     for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
         const struct formula *part = formula_part(lock->requires, i);
-        if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part) &&
-            !has_deployment_with(checking, lock, author, part))
-            return true;
+        if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part)) return true;
     }
     return false;
 }
@@ -286,32 +251,15 @@ static bool lets_pass(const struct lock *lock, const struct author *author) {
     return lets;
 }
 
-// Pods that empty volumes, which nobody has asked for in years.
-static bool makes_recyclers(const struct author *author) {
-    return strcmp(author->name, "persistent-volume-binder") == 0 && strcmp(author->plural, "pods") == 0;
-}
-
 // Whether the lock selects by names, and what the author makes gets one of its own.
 static bool makes_other_names(const struct lock *lock, const struct author *author) {
-    static const char random[] =
-        "replicaset-controller replication-controller daemon-set-controller job-controller cronjob-controller";
+    const struct kube_made *made = made_by(author);
     bool by_name = false;
     for (size_t i = 0; i < formula_part_count(lock->selects); i++) {
         const struct formula *atom = formula_part(lock->selects, i);
         by_name |= atom->kind == FORMULA_NAME && atom->compare == CMP_IN;
     }
-    return by_name && text_has_word(random, author->name);
-}
-
-static const char *consequence(const char *plural) {
-    if (text_has_word("pods replicasets controllerrevisions", plural)) return "rollouts would hang";
-    if (strcmp(plural, "jobs") == 0) return "cron jobs would run none";
-    if (strcmp(plural, "nodes") == 0) return "new machines would not become nodes";
-    if (strcmp(plural, "persistentvolumeclaims") == 0) return "pods would wait for their claims";
-    if (text_has_word("endpoints endpointslices", plural)) return "services would lose their endpoints";
-    if (strcmp(plural, "configmaps") == 0) return "new namespaces would lack the certificate of the cluster";
-    if (strcmp(plural, "serviceaccounts") == 0) return "new namespaces would lack their account";
-    return "they would be missing";
+    return by_name && made && made->random_name;
 }
 
 struct starved {
@@ -328,21 +276,20 @@ static void add_starved(struct starved *starved, const struct author *author) {
     if (!starved->count) starved->plural = author->plural;
     if (starved->count < SHOWN) starved->names[starved->count] = author->name;
     starved->count++;
-    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
-        starved->by_template |=
-            strcmp(makers[i].author, author->name) == 0 && strcmp(makers[i].plural, author->plural) == 0;
+    const struct kube_made *made = made_by(author);
+    starved->by_template |= made && made->workload && *made->rest_from;
 }
 
 static struct author author_of(const struct checking *checking, const struct kube_exemption *exemption,
                                const struct resource *resource, enum operation operation) {
-    static const char *const nodes[] = {"system:nodes", "system:authenticated", NULL},
-                             *const others[] = {"system:authenticated", NULL},
+    static const char *const nodes[] = {KUBE_NODES, KUBE_AUTHENTICATED, NULL},
+                             *const others[] = {KUBE_AUTHENTICATED, NULL},
                              *const accounts[] = {ACCOUNT_GROUP_OF_ALL, ACCOUNT_GROUP_PREFIX "kube-system",
-                                                  "system:authenticated", NULL};
+                                                  KUBE_AUTHENTICATED, NULL};
     const bool is_account = kube_exempts_account(exemption);
     return (struct author){
         .arena = checking->arena,
-        .user = exemption->group ? "system:node:NODE" : exemption->user,
+        .user = exemption->group ? KUBE_NODE_PREFIX "NODE" : exemption->user,
         .name = check_controller_of(exemption),
         .plural = resource->plural,
         .groups = exemption->group ? nodes
@@ -357,10 +304,11 @@ static void report(const struct checking *checking, const struct lock *lock, con
     text_init(&names, checking->arena);
     for (size_t i = 0; i < starved->count && i < sizeof starved->names / sizeof *starved->names; i++)
         text_printf(&names, "%s%s", i ? ", " : "", starved->names[i]);
+    const char *missed = kube_missed(starved->plural);
     if (starved->count > 3) text_printf(&names, " and %zu more", starved->count - 3);
     diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
                 "lock '%s' refuses new %s that lack what it requires, including those made by controllers (%s): %s",
-                lock->name, starved->plural, text_string(&names), consequence(starved->plural));
+                lock->name, starved->plural, text_string(&names), missed ? missed : "they would be missing");
     const char *code = diag_info(DIAG_STARVES_CONTROLLER)->code;
     if (starved->by_template)
         diag_help(checking->diags,
@@ -384,8 +332,8 @@ void check_requirement(struct checking *checking, const struct lock *lock) {
         if (exemption->level > level && makes && resource && check_takes_in(&lock->scope, resource) &&
             check_means(lock, exemption, resource)) {
             const struct author author = author_of(checking, exemption, resource, OP_CREATE);
-            if (!lets_pass(lock, &author) && !makes_recyclers(&author) && !makes_other_names(lock, &author) &&
-                breaks(checking, lock, &author))
+            if (!lets_pass(lock, &author) && !check_is_obsolete(author.name, author.plural) &&
+                !makes_other_names(lock, &author) && breaks(checking, lock, &author))
                 add_starved(&starved, &author);
         }
     }

@@ -163,37 +163,25 @@ static void check_status_fields(const struct checking *checking, const struct as
 
 // ---- identities that many share ----
 
+static const struct kube_shared *find_shared(const struct ast_subject *subject) {
+    const char *slash = strchr(subject->name.text, '/');
+    for (size_t i = 0; i < kube_shared_count; i++) {
+        const struct kube_shared *shared = &kube_shared[i];
+        const char *name = shared->kind == SHARED_ACCOUNT ? (slash ? slash + 1 : "") : subject->name.text;
+        const enum ast_subject_kind kind = shared->kind == SHARED_ACCOUNT ? AST_SUBJECT_SERVICE_ACCOUNT
+                                           : shared->kind == SHARED_GROUP ? AST_SUBJECT_GROUP
+                                                                          : AST_SUBJECT_USER;
+        if (subject->kind == kind && strcmp(name, shared->name) == 0) return shared;
+    }
+    return NULL;
+}
+
 static void check_subject(const struct checking *checking, const struct ast_subject *subject) {
-    const char *why = NULL;
-    switch (subject->kind) {
-    case AST_SUBJECT_SERVICE_ACCOUNT: {
-        const char *slash = strchr(subject->name.text, '/');
-        if (slash && strcmp(slash + 1, "default") == 0)
-            why = "every pod of the namespace without a service account of its own runs as it";
-        break;
-    }
-    case AST_SUBJECT_GROUP:
-        if (strcmp(subject->name.text, "system:authenticated") == 0) why = "everybody who logs in is in it";
-        if (strcmp(subject->name.text, "system:unauthenticated") == 0) why = "everybody who does not log in is in it";
-        if (strcmp(subject->name.text, ACCOUNT_GROUP_OF_ALL) == 0) why = "every pod of the cluster is in it";
-        break;
-    case AST_SUBJECT_AND:
-        // A conjunction is as narrow as its narrower side.
-        return;
-    case AST_SUBJECT_USER:
-        if (strcmp(subject->name.text, "system:anonymous") == 0) why = "everybody who does not log in is it";
-        break;
-    case AST_SUBJECT_ERROR:
-    case AST_SUBJECT_SERVICE_ACCOUNTS:
-    case AST_SUBJECT_UID:
-    case AST_SUBJECT_ACTOR:
-    case AST_SUBJECT_MAY:
-    case AST_SUBJECT_PRESET:
-    case AST_SUBJECT_EXTRA: return;
-    }
-    if (!why) return;
+    // A conjunction is as narrow as its narrower side.
+    const struct kube_shared *shared = subject->name.text ? find_shared(subject) : NULL;
+    if (!shared) return;
     diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span, "'%s' is a shared identity", subject->name.text);
-    diag_help(checking->diags, "%s; use a dedicated identity, or accept this here: allow %s", why,
+    diag_help(checking->diags, "%s; use a dedicated identity, or accept this here: allow %s", shared->who,
               diag_info(DIAG_DEFAULT_SUBJECT)->code);
 }
 

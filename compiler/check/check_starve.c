@@ -7,28 +7,6 @@
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
-// Fields that controllers write, where `changing` names them. What is not here is not asked for.
-static const struct {
-    const char *controller, *plural, *path;
-} written[] = {
-    {"node-controller", "nodes", "spec taints"},
-    {"persistent-volume-binder", "persistentvolumeclaims", "spec volumeName"},
-    {"persistent-volume-binder", "persistentvolumes", "spec claimRef"},
-    {"kube-scheduler", "persistentvolumeclaims", "metadata annotations"},
-    {"kube-scheduler", "persistentvolumes", "spec claimRef"},
-    {"expand-controller", "persistentvolumes", "spec capacity"},
-    {"pvc-protection-controller", "persistentvolumeclaims", "metadata finalizers"},
-    {"pv-protection-controller", "persistentvolumes", "metadata finalizers"},
-    {"service-cidrs-controller", "servicecidrs", "metadata finalizers"},
-    {"job-controller", "pods", "metadata finalizers"},
-    {"bootstrap-signer", "configmaps", "data"},
-    {"root-ca-cert-publisher", "configmaps", "data"},
-    {"deployment-controller", "replicasets", "spec replicas"},
-    {"endpoint-controller", "endpoints", "subsets"},
-    {"endpointslice-controller", "endpointslices", "endpoints"},
-    {"clusterrole-aggregation-controller", "clusterroles", "rules"},
-};
-
 // Whether one of the two leads to the other: changing either changes both.
 static bool paths_meet(const struct field_path *path, const char *keys) {
     for (size_t i = 0; i < path->count && *keys; i++) {
@@ -43,10 +21,11 @@ static bool paths_meet(const struct field_path *path, const char *keys) {
 // Whether an update by the controller changes what the lock is about.
 static bool is_written(const struct lock *lock, const char *controller, const char *plural) {
     if (!lock->path_count) return true;
-    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
-        if (strcmp(written[i].controller, controller) != 0 || strcmp(written[i].plural, plural) != 0) continue;
+    for (size_t i = 0; i < kube_written_count; i++) {
+        if (strcmp(kube_written[i].controller, controller) != 0 || strcmp(kube_written[i].plural, plural) != 0)
+            continue;
         bool meet = false;
-        for (size_t j = 0; j < lock->path_count && !meet; j++) meet = paths_meet(&lock->paths[j], written[i].path);
+        for (size_t j = 0; j < lock->path_count && !meet; j++) meet = paths_meet(&lock->paths[j], kube_written[i].path);
         if (meet != lock->all_but_paths) return true;
     }
     return false;
@@ -58,19 +37,12 @@ const char *check_controller_of(const struct kube_exemption *exemption) {
     return *name ? name : "kubelet";
 }
 
-// Who writes nothing but objects of this name, or where it is NULL of a kind that no lock can tell: tokens that were
-// made for accounts, pods that empty volumes.
-static const struct {
-    const char *controller, *plural, *name;
-} particular[] = {
-    {"bootstrap-signer", "configmaps", "cluster-info"},
-    {"root-ca-cert-publisher", "configmaps", "kube-root-ca.crt"},
-    {"service-account-controller", "serviceaccounts", "default"},
-    {"kube-controller-manager", "serviceaccounts", NULL},
-    {"legacy-service-account-token-cleaner", "secrets", NULL},
-    {"token-cleaner", "secrets", NULL},
-    {"persistent-volume-binder", "pods", NULL},
-};
+static const struct kube_particular *particular_of(const char *controller, const char *plural) {
+    for (size_t i = 0; i < kube_particular_count; i++)
+        if (strcmp(kube_particulars[i].controller, controller) == 0 && strcmp(kube_particulars[i].plural, plural) == 0)
+            return &kube_particulars[i];
+    return NULL;
+}
 
 static bool has_value(const struct formula *expr, const char *string) {
     for (size_t i = 0; i < expr->value_count; i++)
@@ -81,13 +53,15 @@ static bool has_value(const struct formula *expr, const char *string) {
 // Whether the lock hardly means what the controller writes.
 static bool misses(const struct lock *lock, const char *controller, const char *plural) {
     const struct formula *selects = lock->selects;
-    for (size_t i = 0; i < sizeof particular / sizeof *particular; i++) {
-        if (strcmp(particular[i].controller, controller) != 0 || strcmp(particular[i].plural, plural) != 0) continue;
-        const bool named = particular[i].name && selects->kind == FORMULA_NAME && selects->compare == CMP_IN &&
-                           has_value(selects, particular[i].name);
-        return selects->kind != FORMULA_TRUE && !named;
-    }
-    return false;
+    const struct kube_particular *particular = particular_of(controller, plural);
+    if (!particular || selects->kind == FORMULA_TRUE) return false;
+    const bool by_name = selects->kind == FORMULA_NAME && selects->compare == CMP_IN;
+    return !particular->name || !by_name || !has_value(selects, particular->name);
+}
+
+bool check_is_obsolete(const char *controller, const char *plural) {
+    const struct kube_particular *particular = particular_of(controller, plural);
+    return particular && particular->obsolete;
 }
 
 bool check_means(const struct lock *lock, const struct kube_exemption *exemption, const struct resource *resource) {

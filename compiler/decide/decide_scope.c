@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-
 // The API server has events in two groups, which are one for it.
 static bool is_same_group(const struct target *target, const struct request *request) {
     static const char groups[] = "events.k8s.io";

@@ -30,6 +30,66 @@ const size_t kube_system_namespace_count = sizeof kube_system_namespaces / sizeo
 const char *const kube_node_labels[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone"};
 const size_t kube_node_label_count = sizeof kube_node_labels / sizeof *kube_node_labels;
 
+// k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle (Register).
+bool kube_is_immortal_namespace(const char *name) {
+    return text_has_word("default kube-public kube-system", name);
+}
+
+const struct kube_written kube_written[] = {
+#define WRITTEN(controller, plural, path) {controller, plural, path},
+#include "kubernetes/written.def"
+#undef WRITTEN
+};
+const size_t kube_written_count = sizeof kube_written / sizeof *kube_written;
+
+enum { IN_USE = false, OBSOLETE = true };
+const struct kube_particular kube_particulars[] = {
+#define PARTICULAR(controller, plural, name, use) {controller, plural, name, use},
+#include "kubernetes/particular.def"
+#undef PARTICULAR
+};
+const size_t kube_particular_count = sizeof kube_particulars / sizeof *kube_particulars;
+
+enum { TOLD = false, RANDOM = true };
+const struct kube_made kube_made[] = {
+#define MADE(controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from)                      \
+    {controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from},
+#include "kubernetes/made.def"
+#undef MADE
+};
+const size_t kube_made_count = sizeof kube_made / sizeof *kube_made;
+
+bool kube_is_added_label(const char *key) {
+    for (size_t i = 0; i < kube_made_count; i++)
+        if (kube_made[i].workload &&
+            (text_has_word(kube_made[i].labels, key) || text_has_word(kube_made[i].labels_of_some, key)))
+            return true;
+    return false;
+}
+
+const char *kube_missed(const char *plural) {
+#define MISSED(name, consequence)                                                                                      \
+    if (strcmp(plural, name) == 0) return consequence;
+#include "kubernetes/missed.def"
+#undef MISSED
+    return NULL;
+}
+
+const char *kube_status_says(const char *group, const char *plural) {
+#define STATUS(of, name, what)                                                                                         \
+    if (strcmp(group, of) == 0 && strcmp(plural, name) == 0) return what;
+#include "kubernetes/statuses.def"
+#undef STATUS
+    return NULL;
+}
+
+const struct kube_shared kube_shared[] = {
+#define SHARED(kind, name, who) {SHARED_##kind, name, who},
+#include "kubernetes/shared.def"
+#undef SHARED
+};
+const size_t kube_shared_count = sizeof kube_shared / sizeof *kube_shared;
+
 const struct kube_workload kube_workloads[] = {
 #define WORKLOAD(group, api_version, plural, kind, template_labels, owns)                                              \
     {group, api_version, plural, kind, template_labels, owns},

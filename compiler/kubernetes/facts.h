@@ -70,6 +70,56 @@ extern const struct kube_order kube_orders[];
 extern const size_t kube_order_count;
 extern const char *const kube_node_labels[];
 extern const size_t kube_node_label_count;
+// The namespaces that nobody deletes.
+bool kube_is_immortal_namespace(const char *name);
+
+// One line of written.def: a field that a controller writes of objects that are there.
+struct kube_written {
+    const char *controller, *plural, *path;
+};
+extern const struct kube_written kube_written[];
+extern const size_t kube_written_count;
+// One line of particular.def: of what a controller writes only some objects.
+struct kube_particular {
+    const char *controller, *plural;
+    const char *name; // NULL: no lock can tell which
+    bool obsolete;    // nobody has asked for them in years
+};
+extern const struct kube_particular kube_particulars[];
+extern const size_t kube_particular_count;
+// One line of made.def: what a controller makes.
+struct kube_made {
+    const char *controller, *plural;
+    bool random_name;
+    const char *labels, *labels_of_some; // that it puts on by itself; blank-separated
+    const char *workload;                // whose template it goes by; NULL if none
+    const char *labels_from, *rest_from; // paths in the workload, blank-separated; NULL without one
+};
+extern const struct kube_made kube_made[];
+extern const size_t kube_made_count;
+// Whether the label is put on what some controller makes, so that the template of its workload lacks it.
+bool kube_is_added_label(const char *key);
+
+// What a cluster lacks where no more objects of the resource can be made; NULL where nothing is known.
+const char *kube_missed(const char *plural);
+// What the status of a built-in resource says for others; NULL where nobody goes by it.
+const char *kube_status_says(const char *group, const char *plural);
+
+// One line of shared.def: an identity that many share.
+struct kube_shared {
+    enum { SHARED_GROUP, SHARED_USER, SHARED_ACCOUNT } kind;
+    const char *name; // of an account without its namespace
+    const char *who;
+};
+extern const struct kube_shared kube_shared[];
+extern const size_t kube_shared_count;
+
+#define KUBE_AUTHENTICATED "system:authenticated"
+#define KUBE_NODES "system:nodes"
+#define KUBE_NODE_PREFIX "system:node:" // NODE
+// Who signs certificates that the API server takes for users: k8s.io/api/certificates/v1/types.go.
+#define KUBE_CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"
+#define KUBE_KUBELET_SIGNER "kubernetes.io/kube-apiserver-client-kubelet"
 #define KUBE_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif
