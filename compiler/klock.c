@@ -12,6 +12,7 @@
 #include "data/value.h"
 #include "data/yamlio.h"
 #include "decide/cases.h"
+#include "describe/describe.h"
 #include "driver.h"
 #include "front/ast_print.h"
 #include "kubernetes/kube.h"
@@ -416,6 +417,15 @@ const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
 }
 
 // ---- meaning ----
+
+static bool print_description(struct klock_compiler *compiler, struct text *text, const char *format) {
+    const struct compilation *compilation = &compiler->compilation;
+    return describe(text, &compilation->policies, &compilation->diags, &compilation->sources, format);
+}
+
+const char *klock_description(struct klock_compiler *compiler, const char *format) {
+    return is_compiled(compiler) ? print(compiler, print_description, format) : NULL;
+}
 
 size_t klock_test_count(const struct klock_compiler *compiler) {
     return is_compiled(compiler) ? cases_count(&compiler->compilation.policies) : 0;

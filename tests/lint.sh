@@ -27,6 +27,7 @@ front       base report kubernetes
 lower       base data report kubernetes cel policy front
 check       base data report kubernetes cel policy front
 decide      base data report kubernetes cel policy
+describe    base data report kubernetes cel policy
 admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy
 grammar     base report front cel

@@ -36,24 +36,30 @@ static size_t first_at(const struct accepting *accepting, struct span block) {
 }
 
 // Accepts the warnings of that code inside the block; gives whether there are any.
-static bool accept(const struct accepting *accepting, const struct diag_info *info, struct span block) {
+static bool accept(const struct accepting *accepting, const struct diag_info *info, struct span block,
+                   const char *reason) {
+    struct diags *diags = accepting->diags;
     bool any = false;
     for (size_t i = first_at(accepting, block); i < accepting->count; i++) {
         const struct diagnostic *diagnostic = &accepting->diags->items[i];
         if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
-        if (diagnostic->span.end <= block.end && diag_info(diagnostic->code) == info)
-            any = accepting->accepted[i] = true;
+        if (diagnostic->span.end > block.end || diag_info(diagnostic->code) != info) continue;
+        const struct acceptance acceptance = {diagnostic->code, diagnostic->message, block, reason};
+        if (!accepting->accepted[i]) ARENA_PUSH(diags->arena, diags->accepted, diags->accepted_count, acceptance);
+        any = accepting->accepted[i] = true;
     }
     return any;
 }
 
-static void apply_acceptance(const struct accepting *accepting, const struct ast_item *item, struct word code) {
+static void apply_acceptance(const struct accepting *accepting, const struct ast_item *item,
+                             const struct ast_clause *clause) {
+    const struct word code = clause->words.items[0];
     struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
         diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is not a warning", code.text);
         diag_help(diags, "only warnings can be accepted; 'klockc explain' lists their codes");
-    } else if (!accept(accepting, info, item->span)) {
+    } else if (!accept(accepting, info, item->span, clause->reason.text)) {
         diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->code);
         diag_help(diags, "remove the clause");
     }
@@ -63,7 +69,7 @@ static void apply_acceptances(const struct accepting *accepting, const struct as
     const struct ast_clauses *clauses = acceptances_of(item);
     for (size_t i = 0; clauses && i < clauses->count; i++) {
         const struct ast_clause *clause = clauses->items[i];
-        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause->words.items[0]);
+        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause);
     }
 }
 

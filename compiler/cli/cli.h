@@ -35,6 +35,7 @@ struct cli {
 int cli_compile(const struct cli *cli);
 int cli_check(const struct cli *cli);
 int cli_test(const struct cli *cli);
+int cli_describe(const struct cli *cli);
 int cli_anchors(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_completion(const struct cli *cli);

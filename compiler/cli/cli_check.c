@@ -1,4 +1,4 @@
-// klockc check, explain and version: what the library says, printed.
+// klockc check, describe, anchors, explain and version: what the library says, printed.
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +16,17 @@ int cli_check(const struct cli *cli) {
                      ? policy_show_diagnostics(cli, compiler)
                      : policy_print(klock_diagnostics_text(compiler, cli->output, cli_wants_color(cli, STDOUT_FILENO)));
     if (!shown) status = CLI_USAGE;
+    klock_free(compiler);
+    return status;
+}
+
+int cli_describe(const struct cli *cli) {
+    int status = CLI_USAGE;
+    struct klock_compiler *compiler = policy_compile(cli, &status);
+    if (compiler == NULL) return status;
+    if (!policy_show_diagnostics(cli, compiler)) status = CLI_USAGE;
+    if (status == CLI_FINE && !policy_print(klock_description(compiler, cli->output != NULL ? cli->output : "human")))
+        status = CLI_USAGE;
     klock_free(compiler);
     return status;
 }

@@ -135,6 +135,22 @@ static bool want_kustomization(struct wanted_files *files, const char *directory
     return true;
 }
 
+// What the objects do, for those who review them. Somebody else's file of that name is left as it is.
+static bool want_description(struct wanted_files *files, const char *directory, struct klock_compiler *compiler) {
+    char *path = inside(directory, "LOCKS.md");
+    struct buffer present = {0};
+    bool exists = false, regular = false, fine = load_entry(path, &present, &exists, &regular);
+    bool foreign = fine && exists && (!regular || !is_ours(&present));
+    buffer_free(&present);
+    if (fine && !foreign) {
+        const char *description = klock_description(compiler, "markdown");
+        if (description == NULL) cli_out_of_memory();
+        buffer_printf(&want(files, path)->bytes, "<!--\n" OURS "\n-->\n\n%s", description);
+    }
+    free(path);
+    return fine;
+}
+
 static bool want_directory(struct wanted_files *files, const struct cli *cli, struct klock_compiler *compiler) {
     struct strings names = {0};
     for (size_t i = 0; i < klock_object_count(compiler); i++) {
@@ -147,9 +163,10 @@ static bool want_directory(struct wanted_files *files, const struct cli *cli, st
         strings_add(&names, object.file);
     }
     strings_sort(&names, 0);
-    // The API server reads every file of its directory, and a kustomization is no object for it.
+    // The API server reads its directory, where nothing but objects belongs.
     bool is_static = cli->target != NULL && strcmp(cli->target, "static") == 0;
-    bool fine = is_static || want_kustomization(files, cli->output_dir, &names);
+    bool fine = is_static || (want_kustomization(files, cli->output_dir, &names) &&
+                              want_description(files, cli->output_dir, compiler));
     strings_free(&names);
     fine = fine && want_removals(files, cli->output_dir);
     for (size_t i = 0; i < files->count; i++) files->items[i].in_directory = true;

@@ -34,6 +34,14 @@ const struct cli_verb cli_verbs[] = {
      "klockc test policies/\n\n"
      "# Only those about the administrator\n"
      "klockc test policies/ --run 'payments/.*administrator'\n"},
+    {'d', "describe", cli_describe, POLICY_ARGUMENTS, NULL, "say what policies do, for those who review them",
+     "Says in sentences what policies do: who may do what to which objects, which ways around a lock are closed, what "
+     "is "
+     "refused\noutside of the locked objects, which controllers pass, and what stays open.",
+     "# Read what a policy does before it is merged\n"
+     "klockc describe payments.klock\n\n"
+     "# Keep it beside the policy\n"
+     "klockc describe policies/ -o markdown > LOCKS.md\n"},
     {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print what keeps API servers from forgetting parameters",
      "Prints permanent policies that do nothing, one for each built-in kind that locks may look up when they are asked "
      "about\n"

@@ -485,3 +485,25 @@ char *regex_from_glob(struct arena *arena, const char *glob) {
     text_add_char(&text, '$');
     return text.data;
 }
+
+char *regex_to_glob(struct arena *arena, const char *pattern) {
+    static const char begin[] = "(?s)^";
+    const size_t len = strlen(pattern);
+    struct text text;
+    text_init(&text, arena);
+    text_add_string(&text, "");
+    if (strncmp(pattern, begin, strlen(begin)) != 0 || pattern[len - 1] != '$') return NULL;
+    for (size_t i = strlen(begin); i + 1 < len; i++) {
+        if (pattern[i] == '\\' && i + 2 < len) {
+            text_add_char(&text, pattern[++i]);
+        } else if (pattern[i] == '.') {
+            text_add_char(&text, pattern[i + 1] == '*' ? '*' : '?');
+            i += pattern[i + 1] == '*';
+        } else if (strchr("+*?()|[]{}^$\\", pattern[i])) {
+            return NULL;
+        } else {
+            text_add_char(&text, pattern[i]);
+        }
+    }
+    return text.data;
+}

@@ -36,5 +36,8 @@ bool regex_can_match(const struct regex *regex, const char *alphabet, struct are
 
 // The pattern of a glob that must match the whole text: `*` is any run of characters, `?` is one, the rest is literal.
 char *regex_from_glob(struct arena *arena, const char *glob);
+// The glob that means the same as the pattern, which is of the form that regex_from_glob gives for one with `*` or `?`;
+// NULL for other patterns. In the arena.
+char *regex_to_glob(struct arena *arena, const char *pattern);
 
 #endif

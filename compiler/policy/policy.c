@@ -4,10 +4,10 @@
 #include <string.h>
 
 static const struct {
-    const char *text, *refusal;
+    const char *text, *refusal, *way;
 } origins[] = {
-    {NULL, NULL},
-#define ORIGIN(name, text, refusal) {text, refusal},
+    {NULL, NULL, NULL},
+#define ORIGIN(name, text, refusal, way) {text, refusal, way},
 #include "policy/origins.def"
 #undef ORIGIN
 };
@@ -18,6 +18,10 @@ const char *origin_text(enum origin origin) {
 
 const char *origin_refusal(enum origin origin) {
     return origins[origin].refusal;
+}
+
+const char *origin_way(enum origin origin) {
+    return origins[origin].way;
 }
 
 bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {

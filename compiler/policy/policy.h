@@ -62,14 +62,17 @@ enum mode { MODE_DENY = 1, MODE_WARN = 2, MODE_AUDIT = 4 };
 // Where a lock comes from: it is written, or made from one that is by what origins.def says.
 enum origin {
     ORIGIN_WRITTEN,
-#define ORIGIN(name, text, refusal) ORIGIN_##name,
+#define ORIGIN(name, text, refusal, way) ORIGIN_##name,
 #include "policy/origins.def"
 #undef ORIGIN
+    ORIGIN_COUNT,
 };
 // What such a lock is called behind the name of the written one; NULL where the clause says that.
 const char *origin_text(enum origin origin);
 // Why it refuses, for whoever is refused; NULL where it speaks as the written lock.
 const char *origin_refusal(enum origin origin);
+// The way around the written lock that it closes: "deleting the namespace"; NULL for ORIGIN_WRITTEN.
+const char *origin_way(enum origin origin);
 
 // One of the objects that a lock is on.
 struct lock_object {

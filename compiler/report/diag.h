@@ -44,11 +44,21 @@ struct diagnostic {
     const char *fix_text;
 };
 
+// A warning that a block accepts, and is not among the diagnostics any more.
+struct acceptance {
+    enum diag_code code;
+    const char *message;
+    struct span block;
+    const char *reason; // NULL if none was given
+};
+
 struct diags {
     struct arena *arena;
     struct diagnostic *items;
     size_t count;
-    size_t warnings;       // how many of the items are such by diag_codes.def
+    size_t warnings; // how many of the items are such by diag_codes.def
+    struct acceptance *accepted;
+    size_t accepted_count;
     size_t errors;         // of severity error, those beyond the cap counted too
     bool last_is_kept;     // no report yet, one beyond the cap, or of what a damaged block only seems to lack: false
     bool in_damaged_block; // its clauses are looked at one by one: what is missing may be what could not be read

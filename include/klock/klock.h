@@ -193,6 +193,13 @@ KLOCK_API const char *klock_source_text(struct klock_compiler *compiler, size_t 
 
 /* ---- what the policy means: nothing before klock_compile says KLOCK_OK ---- */
 
+/* What the policies do, in sentences for those who review them: who may do what to which objects, which ways around a
+ * lock are closed, what is refused outside of its objects, who of the control plane passes, and what stays open.
+ * "human" (lines of at most 100 columns), "markdown" (a document) or "json" (one object:
+ * {"policies": [{"name", "locks": [{"kind", "name", "file", "line", "sentences", "outside", "closed", "passing",
+ * "open"}], "grants"}]}). NULL before KLOCK_OK, for another format, and when memory runs out. */
+KLOCK_API const char *klock_description(struct klock_compiler *compiler, const char *format);
+
 struct klock_test {
     size_t size; /* sizeof(struct klock_test) */
     const char *policy, *title;

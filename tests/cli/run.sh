@@ -83,7 +83,7 @@ try 0 -h
 try 2
 says 'klockc help'
 silent nothing
-verbs='compile check test anchors explain completion version help'
+verbs='compile check test describe anchors explain completion version help'
 for verb in $verbs; do
 	judge "help names $verb" grep -q "^  $verb " help
 	try 0 help $verb && prints 'Usage:'
@@ -272,10 +272,18 @@ else
 	skip 'the diff is a patch' 'there is no patch'
 fi
 
+# in sentences
+try 0 describe good.klock && prints '^policy good'
+try 0 describe good.klock -o markdown && prints '^# Policy good'
+try 0 describe good.klock -o json && prints '"sentences"'
+refuses 'human|markdown|json' describe good.klock -o yaml
+try 1 describe bad.klock && silent describe
+
 # to a directory
 try 0 compile good.klock --output-dir deploy && silent deploy
 judge 'output-dir' test -f deploy/validatingadmissionpolicy-good-objects.yaml
 judge 'a kustomization' grep -q '^- validatingadmissionpolicy-good-objects.yaml' deploy/kustomization.yaml
+judge 'a description' grep -q '^# Policy good' deploy/LOCKS.md
 cat deploy/valid*.yaml | sort >parts
 sort good.yaml >whole
 judge 'the files together are the stream' cmp -s parts whole
@@ -287,10 +295,13 @@ try 1 compile warned.klock --output-dir deploy --check && prints '^+++ /dev/null
 judge '--check removes nothing' test -f deploy/validatingadmissionpolicy-good-objects.yaml
 try 0 compile warned.klock --output-dir deploy
 judge 'what vanished is removed' test ! -e deploy/validatingadmissionpolicy-good-objects.yaml
+judge 'our description follows' grep -q '^# Policy warned' deploy/LOCKS.md
 judge 'what is not ours stays' test -f deploy/foreign.yaml -a -f deploy/notes.txt -a -f deploy/stream.yaml
 judge 'our kustomization follows' grep -q '^- validatingadmissionpolicy-warned-objects.yaml' deploy/kustomization.yaml
 printf 'kind: Kustomization\nresources: [own]\n' >deploy/kustomization.yaml
+printf 'What we lock\n' >deploy/LOCKS.md
 try 0 compile good.klock --output-dir deploy
+judge 'the description of somebody else stays' grep -q '^What we lock' deploy/LOCKS.md
 judge 'the kustomization of somebody else stays' grep -q 'own' deploy/kustomization.yaml
 ls deploy >before
 try 1 compile bad.klock --output-dir deploy
@@ -308,7 +319,7 @@ judge 'a failed compile makes no directory' test ! -e fresh
 try 1 compile good.klock --output-dir fresh --check
 judge '--check makes no directory' test ! -e fresh
 try 0 compile good.klock --output-dir static --target static
-judge 'no kustomization for the API server' test ! -e static/kustomization.yaml
+judge 'nothing but objects for the API server' test ! -e static/kustomization.yaml -a ! -e static/LOCKS.md
 try 2 compile good.klock --output-dir good.klock
 try 2 compile good.klock --output-dir nowhere/deep
 

@@ -4,7 +4,7 @@
 #   tests/golden/run.sh [--update]
 #
 # errors/NAME.klock has its diagnostics in NAME.txt; syntax/NAME.klock its tree in NAME.ast, or what is wrong in NAME.txt;
-# examples/NAME.klock has its objects in NAME.yaml.
+# examples/NAME.klock has its objects in NAME.yaml, and what they do in NAME.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
@@ -73,6 +73,8 @@ for policy in examples/*.klock; do
 		continue
 	fi
 	compare "${policy%.klock}.yaml" "$work/out"
+	"$KLOCKC" describe -o markdown "$policy" >"$work/described" 2>/dev/null
+	compare "${policy%.klock}.md" "$work/described"
 	unique "$work/out" "$policy"
 	"$KLOCKC" compile -o json "$policy" >"$work/out.json" 2>/dev/null
 	unique "$work/out.json" "$policy as JSON"

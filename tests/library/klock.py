@@ -86,6 +86,7 @@ declare("klock_object_count", c_size_t, c_void_p)
 declare("klock_object_at", c_bool, c_void_p, c_size_t, POINTER(Object))
 declare("klock_output_text", c_char_p, c_void_p, c_char_p)
 declare("klock_test_cases", c_char_p, c_void_p)
+declare("klock_description", c_char_p, c_void_p, c_char_p)
 declare("klock_decide", c_char_p, c_void_p, c_char_p, c_size_t, POINTER(c_char_p))
 
 OK, ERRORS, INPUT = 0, 1, 2
@@ -195,6 +196,9 @@ def what_is_refused_is_an_input_error():
 def requests_are_decided_as_the_tests_say():
     def use(compiler, status):
         assert status == OK, status
+        [described] = json.loads(library.klock_description(compiler, b"json"))["policies"]
+        assert described["locks"][0]["sentences"]
+        assert library.klock_description(compiler, b"yaml") is None
         [case] = json.loads(library.klock_test_cases(compiler))["cases"]
         decisions, _ = decide(compiler, case["request"])
         assert decisions == [case["decision"]] and decisions[0]["verdict"] == "denied", decisions

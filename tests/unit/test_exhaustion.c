@@ -74,6 +74,7 @@ static bool use(const char *text) {
         lasted = klock_output_text(compiler, "yaml") && lasted;
         lasted = klock_output_text(compiler, "json") && lasted;
         lasted = klock_test_cases(compiler) && lasted;
+        lasted = klock_description(compiler, "human") && lasted;
         static const char request[] =
             "{\"operation\": \"DELETE\", \"group\": \"\", \"version\": \"v1\", \"resource\": \"pods\", \"kind\": "
             "\"Pod\", "

@@ -111,6 +111,7 @@ static void errors_have_places_and_leave_no_output(void **state) {
     assert_null(klock_output_text(compiler, "yaml"));
     assert_null(klock_anchors(compiler, "yaml"));
     assert_null(klock_test_cases(compiler));
+    assert_null(klock_description(compiler, "human"));
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         assert_true(strlen(klock_diagnostics_text(compiler, formats[i], i % 2)) > 0);
     assert_null(klock_diagnostics_text(compiler, "xml", false));

@@ -179,6 +179,11 @@ static void globs_match_the_whole_text(void **state) {
     struct fixture *fixture = *state;
     assert_string_equal(regex_from_glob(&fixture->arena, "web-**.?"), "(?s)^web-.*\\..$");
     assert_string_equal(regex_from_glob(&fixture->arena, "a+b"), "^a\\+b$");
+    assert_string_equal(regex_to_glob(&fixture->arena, "(?s)^web-.*\\..$"), "web-*.?");
+    assert_string_equal(regex_to_glob(&fixture->arena, "(?s)^$"), "");
+    assert_null(regex_to_glob(&fixture->arena, "(?s)^a+$"));
+    assert_null(regex_to_glob(&fixture->arena, "^a.*$"));
+    assert_null(regex_to_glob(&fixture->arena, "(?s)^a.*"));
     assert_true(globbed(fixture, "web-*", "web-"));
     assert_true(globbed(fixture, "web-*", "web-a\nb"));
     assert_false(globbed(fixture, "web-*", "my-web-a"));

@@ -1,0 +1,261 @@
+// Collects what is said of each policy; see describe.h.
+#include "describe/describe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "describe/describe_internal.h"
+#include "kubernetes/catalog.h"
+#include "report/diag.h"
+#include "report/source.h"
+
+struct describing {
+    struct arena *arena;
+    const struct policies *policies;
+    const struct diags *diags;
+    const struct sources *sources;
+};
+
+static void push(struct arena *arena, struct phrases *phrases, const char *phrase) {
+    for (size_t i = 0; i < phrases->count; i++)
+        if (strcmp(phrases->items[i], phrase) == 0) return;
+    ARENA_PUSH(arena, phrases->items, phrases->count, phrase);
+}
+
+// The locks of one name, which stand together: those that are written and those that are made of them.
+struct family {
+    struct lock *const *locks;
+    size_t count;
+};
+
+static bool is_written(const struct lock *lock) {
+    return lock->origin == ORIGIN_WRITTEN && !lock->seals_actor;
+}
+
+// ---- ways around it ----
+
+// Whether the first takes the second in; subresources count as their objects.
+static bool takes_in(const struct target *a, const struct target *b) {
+    if (!a->resource) return !a->group || (b->group && strcmp(a->group, b->group) == 0);
+    return b->resource && strcmp(a->resource->group, b->resource->group) == 0 &&
+           strcmp(a->resource->plural, b->resource->plural) == 0;
+}
+
+// Whether the written lock may be about something in each of these places.
+static bool is_there(const struct lock *written, const struct object_scope *scope) {
+    bool there = (written->scope.where == IN_CLUSTER) == (scope->where == IN_CLUSTER);
+    for (size_t i = 0; i < scope->namespace_count; i++) there &= scope_may_be_in(&written->scope, scope->namespaces[i]);
+    return there;
+}
+
+static bool has_target(const struct family *family, const struct object_scope *scope, const struct target *target) {
+    for (size_t i = 0; i < family->count; i++) {
+        const struct lock *lock = family->locks[i];
+        if (!is_written(lock) || !is_there(lock, scope)) continue;
+        for (size_t j = 0; j < lock->scope.target_count; j++)
+            if (takes_in(&lock->scope.targets[j], target)) return true;
+    }
+    return false;
+}
+
+// Whether the lock is about objects that the written ones are not about.
+static bool is_outside(const struct family *family, const struct lock *lock) {
+    for (size_t i = 0; i < lock->scope.target_count; i++)
+        if (!has_target(family, &lock->scope, &lock->scope.targets[i])) return true;
+    return false;
+}
+
+// What the locks of that origin refuse, on the objects of the written locks or outside of them.
+static void collect_origin(struct arena *arena, const struct family *family, enum origin origin, bool outside,
+                           struct phrases *phrases) {
+    const struct lock **locks = ARENA_ARRAY(arena, const struct lock *, family->count);
+    size_t count = 0;
+    struct text text;
+    for (size_t i = 0; i < family->count; i++)
+        if (family->locks[i]->origin == origin && is_outside(family, family->locks[i]) == outside)
+            locks[count++] = family->locks[i];
+    if (!count) return;
+    text_init(&text, arena);
+    text_add_string(&text, origin_way(origin));
+    if (outside) {
+        text_add_string(&text, ": ");
+        describe_reach(&text, locks, count);
+    }
+    push(arena, phrases, text_string(&text));
+}
+
+static void collect_own_ways(struct arena *arena, const struct lock *lock, struct phrases *closed) {
+    const bool selected = !formula_is_immutable(lock->selects);
+    if (lock->guard_labels && selected)
+        push(arena, closed, "taking objects out of the lock by what it selects them by");
+    if (lock->guard_labels && lock_guards_condition(lock)) push(arena, closed, "changing what its condition reads");
+    if (lock->guard_label_in) push(arena, closed, "bringing objects of others under the lock");
+    if (lock->guard_owners) push(arena, closed, "deleting their owners, and giving them others");
+    if (lock->covers[SHAPE_EVICTIONS]) push(arena, closed, "evicting them");
+    if (lock->covers[SHAPE_SCALE]) push(arena, closed, "scaling them");
+}
+
+static void collect_ways(struct arena *arena, const struct family *family, struct lock_description *description) {
+    for (size_t i = 0; i < family->count; i++)
+        if (is_written(family->locks[i])) collect_own_ways(arena, family->locks[i], &description->closed);
+    for (enum origin origin = ORIGIN_WRITTEN + 1; origin < ORIGIN_COUNT; origin++) {
+        collect_origin(arena, family, origin, false, &description->closed);
+        collect_origin(arena, family, origin, true, &description->outside);
+    }
+}
+
+// ---- who of the control plane passes ----
+
+static bool is_about(const struct kube_exemption *exemption, const struct lock *lock) {
+    if (exemption->namespace && !scope_may_be_in(&lock->scope, exemption->namespace)) return false;
+    if (!(exemption->operations & lock->denies)) return false;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct target *target = &lock->scope.targets[i];
+        if (!exemption->resource || !target->resource) return true;
+        if (strcmp(exemption->resource, target->resource->plural) == 0 &&
+            strcmp(exemption->resource_group, target->resource->group) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *identity_text(const struct kube_exemption *exemption) {
+    const size_t prefix = strlen(KUBE_CONTROLLERS);
+    if (strcmp(exemption->user, "system:node:") == 0) return "kubelets";
+    if (strncmp(exemption->user, KUBE_CONTROLLERS, prefix) == 0) return exemption->user + prefix;
+    return exemption->user;
+}
+
+static void collect_passing(struct arena *arena, const struct lock *lock, struct phrases *passing) {
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
+        if (exemption->level == EXEMPT_ALWAYS || exemption->level > lock->exemption) continue;
+        if (is_about(exemption, lock)) push(arena, passing, identity_text(exemption));
+    }
+}
+
+// ---- what stays open ----
+
+static void collect_accepted(const struct describing *describing, struct span lock, struct phrases *accepted) {
+    const struct diags *diags = describing->diags;
+    for (size_t i = 0; i < diags->accepted_count; i++) {
+        const struct acceptance *acceptance = &diags->accepted[i];
+        const bool of_lock = acceptance->block.file == lock.file && acceptance->block.begin <= lock.begin &&
+                             lock.end <= acceptance->block.end;
+        if (!of_lock) continue;
+        const struct diag_info *info = diag_info(acceptance->code);
+        push(describing->arena, accepted,
+             arena_printf(describing->arena, "%s [%s %s]%s%s", acceptance->message, info->code, info->name,
+                          acceptance->reason ? ": accepted, " : ": accepted",
+                          acceptance->reason ? acceptance->reason : ""));
+    }
+}
+
+// ---- all of it ----
+
+static void locate(const struct describing *describing, struct span span, struct lock_description *description) {
+    if (span.file >= describing->sources->count) return;
+    const struct source_location location = source_locate(describing->sources, span.file, span.begin);
+    const char *slash = strrchr(location.file, '/');
+    description->file = slash ? slash + 1 : location.file;
+    description->line = location.line;
+}
+
+static struct lock_description describe_family(const struct describing *describing, const struct family *family) {
+    struct arena *arena = describing->arena;
+    struct lock_description description = {.name = family->locks[0]->name, .of_actor = family->locks[0]->seals_actor};
+    locate(describing, family->locks[0]->span, &description);
+    for (size_t i = 0; i < family->count; i++) {
+        const struct lock *lock = family->locks[i];
+        struct text sentence;
+        text_init(&sentence, arena);
+        if (lock->seals_actor) {
+            describe_sealed(&sentence, lock);
+            push(arena, &description.sentences, text_string(&sentence));
+        }
+        if (!is_written(lock)) continue;
+        describe_lock(&sentence, lock);
+        if (!lock->implied) push(arena, &description.sentences, text_string(&sentence));
+        collect_passing(arena, lock, &description.passing);
+    }
+    collect_ways(arena, family, &description);
+    collect_accepted(describing, family->locks[0]->span, &description.accepted);
+    return description;
+}
+
+static bool is_of_family(const struct lock *first, const struct lock *lock) {
+    return first->seals_actor == lock->seals_actor && strcmp(first->name, lock->name) == 0;
+}
+
+static void collect_locks(const struct describing *describing, struct policy_description *policy) {
+    struct lock *const *locks = describing->policies->locks;
+    for (size_t i = 0; i < describing->policies->lock_count;) {
+        struct family family = {&locks[i], 0};
+        while (i + family.count < describing->policies->lock_count &&
+               strcmp(locks[i + family.count]->policy, locks[i]->policy) == 0 &&
+               is_of_family(locks[i], locks[i + family.count]))
+            family.count++;
+        if (strcmp(locks[i]->policy, policy->name) == 0) {
+            const struct lock_description description = describe_family(describing, &family);
+            ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
+        }
+        i += family.count;
+    }
+}
+
+static void collect_grants(const struct describing *describing, struct policy_description *policy) {
+    for (size_t i = 0; i < describing->policies->grant_count; i++) {
+        const struct grant *grant = describing->policies->grants[i];
+        struct text sentence;
+        text_init(&sentence, describing->arena);
+        if (strcmp(grant->policy, policy->name) != 0) continue;
+        describe_grant(&sentence, grant);
+        push(describing->arena, &policy->grants, text_string(&sentence));
+    }
+}
+
+static void add_policy(struct arena *arena, struct description *description, const char *name) {
+    for (size_t i = 0; i < description->policy_count; i++)
+        if (strcmp(description->policies[i].name, name) == 0) return;
+    const struct policy_description policy = {.name = name};
+    ARENA_PUSH(arena, description->policies, description->policy_count, policy);
+}
+
+static int compare_policies(const void *left, const void *right) {
+    return strcmp(((const struct policy_description *)left)->name, ((const struct policy_description *)right)->name);
+}
+
+static struct description collect(const struct describing *describing) {
+    const struct policies *policies = describing->policies;
+    struct description description = {0};
+    for (size_t i = 0; i < policies->lock_count; i++)
+        add_policy(describing->arena, &description, policies->locks[i]->policy);
+    for (size_t i = 0; i < policies->grant_count; i++)
+        add_policy(describing->arena, &description, policies->grants[i]->policy);
+    if (description.policy_count)
+        qsort(description.policies, description.policy_count, sizeof *description.policies, compare_policies);
+    for (size_t i = 0; i < description.policy_count; i++) {
+        collect_locks(describing, &description.policies[i]);
+        collect_grants(describing, &description.policies[i]);
+    }
+    return description;
+}
+
+bool describe(struct text *text, const struct policies *policies, const struct diags *diags,
+              const struct sources *sources, const char *format) {
+    static const struct {
+        const char *name;
+        void (*print)(struct text *text, const struct description *description);
+    } formats[] = {
+        {"human", describe_print_human}, {"markdown", describe_print_markdown}, {"json", describe_print_json}};
+    const struct describing describing = {text->arena, policies, diags, sources};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (strcmp(formats[i].name, format) != 0) continue;
+        const struct description description = collect(&describing);
+        formats[i].print(text, &description);
+        return true;
+    }
+    return false;
+}

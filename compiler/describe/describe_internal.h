@@ -1,0 +1,66 @@
+// What the files of this room share.
+#ifndef KLOCK_DESCRIBE_INTERNAL_H
+#define KLOCK_DESCRIBE_INTERNAL_H
+
+#include <stddef.h>
+
+#include "describe/describe.h"
+#include "policy/policy.h"
+
+struct arena;
+
+// Sentences and phrases, in the arena.
+struct phrases {
+    const char **items;
+    size_t count;
+};
+
+// A lock as it is written, with the locks that were made of it.
+struct lock_description {
+    const char *name;
+    bool of_actor;            // it seals the actor of this name
+    const char *file;         // without its directory
+    unsigned line;            // from 1
+    struct phrases sentences; // what it says; one for each kind of objects where they differ
+    struct phrases closed;    // ways around it that it closes on its own objects
+    struct phrases outside;   // what it refuses besides: "delete namespaces named shop: the objects would go with it"
+    struct phrases passing;   // control-plane identities that it lets through
+    struct phrases accepted;  // "K0218 namespace-unguarded (…): why"
+};
+
+struct policy_description {
+    const char *name;
+    struct lock_description *locks;
+    size_t lock_count;
+    struct phrases grants; // what it grants, sentences
+};
+
+struct description {
+    struct policy_description *policies;
+    size_t policy_count;
+};
+
+void describe_print_human(struct text *text, const struct description *description);
+void describe_print_markdown(struct text *text, const struct description *description);
+void describe_print_json(struct text *text, const struct description *description);
+
+// The parts of sentences.
+
+// "a", "a and b", "a, b and 3 more": at most `shown` of them; all if it is 0.
+void describe_list(struct text *text, const char *const *items, size_t count, const char *conjunction, size_t shown);
+// "pods and jobs in namespaces shop and web": what locks of one origin are on together, without what they select by.
+void describe_reach(struct text *text, const struct lock *const *locks, size_t count);
+// "pods and configmaps in namespace shop"
+void describe_objects(struct text *text, const struct object_scope *scope, const struct formula *selects);
+// The sentence of a lock that seals an actor.
+void describe_sealed(struct text *text, const struct lock *lock);
+// The sentence of a grant.
+void describe_grant(struct text *text, const struct grant *grant);
+
+// A formula as an expression of the language.
+void describe_formula(struct text *text, const struct formula *formula);
+void describe_path(struct text *text, const struct field_path *path);
+// A formula that asks nothing but labels as a selector: "tier=web,!legacy". False, and nothing is added, otherwise.
+bool describe_selector(struct text *text, const struct formula *formula);
+
+#endif
