@@ -172,8 +172,7 @@ void klock_free(struct klock_compiler *compiler) {
 static void add(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len, bool is_file) {
     struct compilation *compilation = &compiler->compilation;
     if (compiler->compiled || compilation->loaded)
-        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added when everything was compiled already",
-                    name);
+        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
     else if (is_file)
         load_add_file(&compilation->loader, name);
     else
@@ -477,7 +476,7 @@ const char *klock_test_cases(struct klock_compiler *compiler) {
 
 // Whoever asks about locks that are not there must not hear that all is allowed. NULL when there is something to ask.
 static const char *refuse_to_decide(const struct klock_compiler *compiler) {
-    if (compiler->running) return "the compiler is at work";
+    if (compiler->running) return "a compilation is in progress";
     if (!compiler->compiled) return "nothing was compiled; call klock_compile first";
     if (!is_compiled(compiler)) return "the policy has errors"; // or memory ran out
     return compiler->compilation.sources.count == 0 ? "there is no policy: nothing was added" : NULL;

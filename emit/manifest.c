@@ -117,7 +117,7 @@ void manifest_verify(struct manifest *manifest) {
     for (size_t i = 0; i < manifest->count; i++) {
         const struct manifest_object *object = &manifest->objects[i];
         if (i > 0 && compare_objects(object - 1, object) == 0) {
-            diag_report(manifest->diags, DIAG_INTERNAL, object->span, "there are two objects that would be the %s '%s'",
+            diag_report(manifest->diags, DIAG_INTERNAL, object->span, "two objects would be the %s '%s'",
                         manifest_kind_name(object->kind), object->name);
             if (object[-1].span.file != SPAN_NOWHERE)
                 diag_relate(manifest->diags, object[-1].span, "the other comes from here");

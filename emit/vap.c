@@ -76,8 +76,8 @@ static void check_expression(struct manifest *manifest, const struct plan_policy
     const size_t length = utf8_length(text->data, text->len);
     if (length > LIMIT_CEL_CODE_POINTS) {
         diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,
-                    "policy '%s' needs an expression of %zu code points; the API server takes %d", policy->name, length,
-                    LIMIT_CEL_CODE_POINTS);
+                    "policy '%s' needs an expression of %zu code points; the API server accepts %d", policy->name,
+                    length, LIMIT_CEL_CODE_POINTS);
         diag_help(manifest->diags, "shorten lists and conditions, or split the lock");
     } else if (nesting > LIMIT_NESTING) {
         diag_report(manifest->diags, DIAG_EXPRESSION_TOO_LARGE, span,

@@ -94,10 +94,10 @@ again:
     }
     [bB]? string { return literal(&value->CEL_TOK_LITERAL, cel_literal_string(p, HERE)); }
 
-    "`" [^`\n\x00]* "`" { cel_fail_unsupported(p, HERE.begin, "only newer servers have names in backticks: say a['b']"); }
-    [bB]? [rR]? ["'] { cel_fail(p, HERE.begin, "a string that does not end, or with an escape that does not exist"); }
+    "`" [^`\n\x00]* "`" { cel_fail_unsupported(p, HERE.begin, "names in backticks need a newer server: write a['b']"); }
+    [bB]? [rR]? ["'] { cel_fail(p, HERE.begin, "a string that is not closed, or has an unknown escape"); }
     $ { TOKEN(EOF); }
-    * { cel_fail(p, HERE.begin, "a character that CEL does not know"); }
+    * { cel_fail(p, HERE.begin, "unexpected character"); }
     */
 #undef TOKEN
 #undef HERE

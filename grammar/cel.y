@@ -114,7 +114,7 @@ member
 
 primary
   : NAME { $$ = cel_node_ident(p, @$, $NAME); }
-  | "." { cel_fail_unsupported(p, @1.begin, "klockc does not evaluate a dot in front of a name"); } NAME { $$ = NULL; }
+  | "." { cel_fail_unsupported(p, @1.begin, "klockc does not evaluate a dot before a name"); } NAME { $$ = NULL; }
   | NAME "(" arguments ")" { $$ = cel_node_call(p, @$, NULL, $NAME, $arguments); }
   | "(" expr ")" { $$ = cel_node_parentheses(p, $expr); }
   | "[" items "]" { $$ = cel_node_list(p, @$, $items); }
@@ -171,7 +171,7 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct cel_parser 
     const char *quote = is_class ? "" : "'";
     yysymbol_kind_t expected[2] = {YYSYMBOL_YYEMPTY, YYSYMBOL_YYEMPTY};
     if (yypcontext_expected_tokens(context, expected, 2) == 1)
-        cel_fail(p, offset, "%s%s%s is not expected here, %s is", quote, yysymbol_name(found), quote,
+        cel_fail(p, offset, "%s%s%s is not expected here; expected %s", quote, yysymbol_name(found), quote,
                  yysymbol_name(expected[0]));
     cel_fail(p, offset, "%s%s%s is not expected here", quote, yysymbol_name(found), quote);
 }

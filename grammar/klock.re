@@ -34,13 +34,13 @@ static uint32_t code_point_at(const struct lexer *lexer, const unsigned char *at
 
 static const char *bad_character(struct lexer *lexer, const unsigned char *start) {
     const uint32_t c = code_point_at(lexer, start);
-    if (utf8_is_invisible(c)) return arena_printf(lexer->arena, "unexpected character U+%04X, which is not seen", (unsigned)c);
+    if (utf8_is_invisible(c)) return arena_printf(lexer->arena, "unexpected character U+%04X, which is invisible", (unsigned)c);
     return around(lexer, "unexpected ", start, lexer->cursor, "");
 }
 
 static const char *help_with(const struct lexer *lexer, const unsigned char *start) {
     const uint32_t c = code_point_at(lexer, start);
-    if (utf8_is_invisible(c)) return "remove it, or put a blank in its place";
+    if (utf8_is_invisible(c)) return "remove it, or replace it with a space";
     if (c >= 0x2018 && c <= 0x201f) return "write strings with plain quotes: \"…\"";
     if (*start == '&') return "join conditions with 'and', parts of a list with ','";
     if (*start == '|') return "join conditions with 'or', parts of a list with ','";

@@ -36,7 +36,7 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void refuse(struct reader
 // A misspelt field would be dropped silently.
 static void check_fields(struct reader *r, const struct value *map, const char *what, const char *known) {
     if (!map) return;
-    if (map->kind != VALUE_MAP) refuse(r, "%s is no map", what);
+    if (map->kind != VALUE_MAP) refuse(r, "%s is not a map", what);
     for (size_t i = 0; i < map->count; i++)
         if (!text_has_word(known, map->as.entries[i].key))
             refuse(r, "%s has no field '%s'", what, map->as.entries[i].key);
@@ -44,14 +44,14 @@ static void check_fields(struct reader *r, const struct value *map, const char *
 
 static const struct value *get_list(struct reader *r, const struct value *map, const char *key) {
     const struct value *list = value_get(map, key);
-    if (list && list->kind != VALUE_LIST) refuse(r, "%s is no list", key);
+    if (list && list->kind != VALUE_LIST) refuse(r, "%s is not a list", key);
     return list;
 }
 
 static const struct value *get_strings(struct reader *r, const struct value *map, const char *key) {
     const struct value *list = get_list(r, map, key);
     for (size_t i = 0; list && i < list->count; i++)
-        if (list->as.items[i]->kind != VALUE_STRING) refuse(r, "%s holds what is no string", key);
+        if (list->as.items[i]->kind != VALUE_STRING) refuse(r, "%s holds something that is not a string", key);
     return list;
 }
 
@@ -72,14 +72,14 @@ static const char *get_word(struct reader *r, const struct value *map, const cha
     const struct value *value = value_get(map, key);
     if (!value) return otherwise;
     if (value->kind != VALUE_STRING || !text_has_word(words, value->as.string))
-        refuse(r, "%s is none of: %s", key, words);
+        refuse(r, "%s is not one of: %s", key, words);
     return value->as.string;
 }
 
 static void check_words(struct reader *r, const struct value *list, const char *what, const char *words) {
     for (size_t i = 0; i < list->count; i++) {
         const char *word = list->as.items[i]->as.string;
-        if (!text_has_word(words, word)) refuse(r, "%s: '%s' is none of: %s", what, word, words);
+        if (!text_has_word(words, word)) refuse(r, "%s: '%s' is not one of: %s", what, word, words);
         for (size_t j = 0; j < i; j++)
             if (strcmp(list->as.items[j]->as.string, word) == 0) refuse(r, "%s has '%s' twice", what, word);
     }
@@ -166,7 +166,7 @@ static void read_variables(struct reader *r, const struct value *spec, struct ad
         const struct admission_expression read =
             compile(r, &policy->declarations, CEL_OUTPUT_ANY, variable, "name", "expression");
         for (size_t j = 0; j < i; j++)
-            if (strcmp(definitions[j].name, read.key) == 0) refuse(r, "the variable '%s' is there twice", read.key);
+            if (strcmp(definitions[j].name, read.key) == 0) refuse(r, "the variable '%s' appears twice", read.key);
         const struct cel_definition definition = {read.key, read.expr};
         ARENA_PUSH(r->arena, definitions, policy->declarations.definition_count, definition);
         policy->declarations.definitions = definitions;
@@ -175,7 +175,7 @@ static void read_variables(struct reader *r, const struct value *spec, struct ad
 
 static void check_key(struct reader *r, const struct admission_expression *items, size_t count, const char *key) {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(items[i].key, key) == 0) refuse(r, "'%s' is there twice", key);
+        if (strcmp(items[i].key, key) == 0) refuse(r, "'%s' appears twice", key);
 }
 
 static void read_conditions(struct reader *r, const struct value *spec, struct admission_policy *policy) {
@@ -224,7 +224,8 @@ static void read_validations(struct reader *r, const struct value *spec, struct 
         const struct admission_validation validation = read_validation(r, list->as.items[i], &policy->declarations);
         ARENA_PUSH(r->arena, policy->validations, policy->validation_count, validation);
     }
-    if (!policy->validation_count && !policy->annotation_count) refuse(r, "neither validations nor annotations");
+    if (!policy->validation_count && !policy->annotation_count)
+        refuse(r, "a policy needs validations or audit annotations");
 }
 
 static void read_param_kind(struct reader *r, const struct value *spec, struct admission_policy *policy) {
@@ -281,7 +282,7 @@ static void check_param_ref(struct reader *r, const struct value *reference) {
     if (!*get_word(r, reference, "parameterNotFoundAction", "Allow Deny", ""))
         refuse(r, "parameterNotFoundAction is required");
     if (!*value_get_string(reference, "name") == !value_get(reference, "selector"))
-        refuse(r, "paramRef has either a name or a selector");
+        refuse(r, "paramRef needs either a name or a selector");
 }
 
 static void read_binding(struct reader *r, const char *name, const struct value *spec) {
@@ -356,7 +357,7 @@ static void read_object(struct reader *r, const struct value *object) {
     if (!*name) refuse(r, "an object needs a name");
     if (is_policy || strcmp(kind, "ValidatingAdmissionPolicyBinding") == 0) {
         check_fields(r, object, "the object", "apiVersion kind metadata spec");
-        if (strcmp(api_version, "admissionregistration.k8s.io/v1") != 0) refuse(r, "it is of another version");
+        if (strcmp(api_version, "admissionregistration.k8s.io/v1") != 0) refuse(r, "the API version is not supported");
         if (is_policy)
             read_policy(r, name, value_get(object, "spec"));
         else

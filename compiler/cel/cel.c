@@ -134,7 +134,7 @@ static uint32_t read_escape(struct cel_parser *p, const char **at) {
         const size_t offset = (size_t)(*at - p->text) - 2;
         const uint32_t code_point = read_digits(at, c == 'u' ? 4 : 8, 16);
         if (code_point > 0x10ffff || (code_point >= 0xd800 && code_point <= 0xdfff))
-            cel_fail(p, offset, "the escape is no character");
+            cel_fail(p, offset, "the escape is not a valid character");
         return code_point;
     }
     case '0':
@@ -149,7 +149,7 @@ static uint32_t read_escape(struct cel_parser *p, const char **at) {
 static void add_escape(struct cel_parser *p, struct text *text, const char **at, bool is_bytes) {
     const char kind = **at;
     const size_t offset = (size_t)(*at - p->text) - 1;
-    if (is_bytes && (kind == 'u' || kind == 'U')) cel_fail(p, offset, "bytes have no escapes of characters");
+    if (is_bytes && (kind == 'u' || kind == 'U')) cel_fail(p, offset, "\\u and \\U are not allowed in bytes");
     const uint32_t code_point = read_escape(p, at);
     if (is_bytes) {
         text_add_char(text, (char)code_point);

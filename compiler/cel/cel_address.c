@@ -145,7 +145,7 @@ static val call_on_text(struct evaluation *e, enum cel_function function, struct
     const bool is_network = function == CEL_FN_CIDR || function == CEL_FN_IS_CIDR;
     const bool is_one = is_network ? read_network(text, &address) : read_address(text, &address);
     if (function == CEL_FN_IS_IP || function == CEL_FN_IS_CIDR) return val_of_bool(is_one);
-    if (!is_one) return val_error(is_network ? "the text is no network address" : "the text is no IP address");
+    if (!is_one) return val_error(is_network ? "the text is not a network address" : "the text is not an IP address");
     const val v = {.kind = is_network ? CEL_KIND_CIDR : CEL_KIND_IP, .as.address = address};
     if (function != CEL_FN_IP_IS_CANONICAL) return v;
     return val_of_bool(val_same_text(val_print_address(e, v).as.string, text));

@@ -7,7 +7,8 @@
 
 void cel_require_bool(struct checker *c, const struct cel_node *node, const char *where) {
     if (!cel_is_assignable(c, node->type, &cel_bool))
-        cel_fail(c->parser, node->span.begin, "%s needs a bool, this is %s", where, cel_type_name(node->type));
+        cel_fail(c->parser, node->span.begin, "%s needs a bool, but this has type %s", where,
+                 cel_type_name(node->type));
 }
 
 static type name_type(struct checker *c, struct cel_node *node, const struct cel_named_type *named) {
@@ -104,7 +105,7 @@ static type type_of_item(struct checker *c, struct cel_node *item) {
     bool is_optional = false;
     const type inner = cel_unwrapped(item->type, &is_optional);
     if (!is_optional && inner->kind != CEL_TYPE_DYN)
-        cel_fail(c->parser, item->span.begin, "behind a question mark stands an optional, this is %s",
+        cel_fail(c->parser, item->span.begin, "a question mark needs an optional after it, but this has type %s",
                  cel_type_name(inner));
     return inner;
 }
@@ -142,7 +143,7 @@ static type check_map(struct checker *c, struct cel_node *node) {
     }
     for (size_t i = 0; i < node->count; i += 2)
         if (node->args[i]->kind == CEL_NODE_LITERAL && node->args[i]->literal.kind == CEL_KIND_BYTES)
-            cel_fail(c->parser, node->args[i]->span.begin, "bytes are no keys of maps");
+            cel_fail(c->parser, node->args[i]->span.begin, "bytes cannot be the key of a map");
     remember_aggregate(c, node);
     if (!node->count) return cel_new_type(c, CEL_TYPE_MAP, cel_new_variable(c), cel_new_variable(c));
     return cel_new_type(c, CEL_TYPE_MAP, joined[0], joined[1]);
@@ -154,7 +155,7 @@ static type compared_type(struct checker *c, const struct cel_node *item) {
     bool is_optional = false;
     const type inner = cel_unwrapped(item->type, &is_optional);
     if (!is_optional)
-        cel_fail(c->parser, item->span.begin, "behind a question mark stands an optional, this may be anything");
+        cel_fail(c->parser, item->span.begin, "a question mark needs an optional after it, but this may be anything");
     return inner;
 }
 
@@ -165,7 +166,7 @@ static void check_homogeneous(struct checker *c, const struct cel_node *node) {
         const type own = compared_type(c, node->args[i]), first = compared_type(c, node->args[i % step]);
         if (cel_same_type(first, own)) continue;
         cel_fail(c->parser, node->args[i]->span.begin,
-                 "the %s must be of one type: %s and %s (say string(…) or dyn(…))",
+                 "the %s must have one type, but have %s and %s (use string(…) or dyn(…))",
                  step == 1 ? "items of a list"
                  : i % 2   ? "values of a map"
                            : "keys of a map",
@@ -256,14 +257,15 @@ static void check_output(struct cel_parser *p, const struct cel_node *root) {
     if (p->output != CEL_OUTPUT_BOOL) {
         const bool is_null = result->kind == CEL_TYPE_NULL && p->output == CEL_OUTPUT_STRING_OR_NULL;
         if (result->kind != CEL_TYPE_STRING && !is_null)
-            cel_fail(p, root->span.begin, "the expression must be a string, this is %s", cel_type_name(result));
+            cel_fail(p, root->span.begin, "the expression must be a string, but this has type %s",
+                     cel_type_name(result));
         return;
     }
     if (result->kind == CEL_TYPE_DYN)
         cel_fail(p, root->span.begin,
-                 "the expression must be a bool, this may be anything: compare it, as in … == true");
+                 "the expression must be a bool, but this may be anything: compare it, as in … == true");
     if (result->kind != CEL_TYPE_BOOL)
-        cel_fail(p, root->span.begin, "the expression must be a bool, this is %s", cel_type_name(result));
+        cel_fail(p, root->span.begin, "the expression must be a bool, but this has type %s", cel_type_name(result));
 }
 
 void cel_check(struct cel_parser *p, struct cel_node *root) {

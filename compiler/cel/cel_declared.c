@@ -132,9 +132,9 @@ struct excuse {
 };
 
 static const struct excuse excuses[] = {
-    {"params", "'params' is not there for what a policy quotes: the policy that is made takes its parameters itself"},
-    {"authorizer", "klockc does not evaluate 'authorizer': say `may VERB` in an actor"},
-    {"variables", "'variables' is not there for what a policy quotes: write the expression out"},
+    {"params", "'params' is not available here: the policy that klockc writes has parameters of its own"},
+    {"authorizer", "klockc does not evaluate 'authorizer': use `may VERB` in an actor"},
+    {"variables", "'variables' is not available here: write the expression out"},
     {"google", "klockc does not evaluate messages and enumerations of google.protobuf"},
     {"dyn", "klockc does not evaluate the type 'dyn' as a value"},
     {"optional_type", "klockc does not evaluate the type 'optional_type' as a value: releases name it differently"},

@@ -154,7 +154,7 @@ static bool evaluate_item(struct evaluation *e, const struct cel_node *node, val
     *ret_item = cel_evaluate_node(e, node);
     if (!node->optional_item || ret_item->kind == CEL_KIND_ERROR) return true;
     if (ret_item->kind != CEL_KIND_OPTIONAL)
-        *ret_item = val_error("cannot initialize an optional item from a value that is no optional");
+        *ret_item = val_error("cannot initialize an optional item from a value that is not an optional");
     else if (!ret_item->as.inner)
         return false;
     else
@@ -178,7 +178,7 @@ static val evaluate_map(struct evaluation *e, const struct cel_node *node) {
     for (size_t i = 0; i < node->count; i += 2) {
         const val key = cel_evaluate_node(e, node->args[i]);
         if (key.kind == CEL_KIND_ERROR) return key;
-        if (key.kind == CEL_KIND_BYTES) return val_error("bytes are no keys of maps");
+        if (key.kind == CEL_KIND_BYTES) return val_error("bytes cannot be the key of a map");
         val value;
         if (!evaluate_item(e, node->args[i + 1], &value))
             val_remove(e, &map, key);

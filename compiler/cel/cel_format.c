@@ -392,7 +392,7 @@ static void check_argument(struct cel_parser *p, const struct cel_node *arg, cha
     while (type->kind == CEL_TYPE_VAR && *type->bound) type = *type->bound;
     const bool is_dyn = type->kind == CEL_TYPE_DYN || type->kind == CEL_TYPE_VAR;
     if (!is_dyn && !takes(letter, type->kind))
-        cel_fail(p, arg->span.begin, "the clause %%%c of format() does not take this", letter);
+        cel_fail(p, arg->span.begin, "the clause %%%c of format() does not accept this argument", letter);
     if (letter != 's' || (arg->kind != CEL_NODE_LIST && arg->kind != CEL_NODE_MAP)) return;
     for (size_t i = 0; i < arg->count; i++) check_argument(p, arg->args[i], letter);
 }
@@ -412,7 +412,7 @@ void cel_check_format(struct cel_parser *p, const struct cel_node *call) {
         }
         if (used >= list->count) cel_fail(p, list->span.begin, "format() has more clauses than arguments");
         if (!read_clause(format, &at, &clause))
-            cel_fail(p, target->span.begin, "behind %% in format() stands one of %%, s, d, f, e, b, x, X and o");
+            cel_fail(p, target->span.begin, "in format(), %% must be followed by %%, s, d, f, e, b, x, X or o");
         check_argument(p, list->args[used++], clause.letter);
     }
     if (used < list->count) cel_fail(p, list->span.begin, "format() has more arguments than clauses");

@@ -130,7 +130,7 @@ val cel_call_includes(struct evaluation *e, const struct cel_node *node, const v
 static val slice(struct evaluation *e, val list, val begin, val end) {
     if (begin.kind != CEL_KIND_INT || end.kind != CEL_KIND_INT) return val_no_overload();
     const int64_t from = begin.as.integer, to = end.as.integer;
-    if (from < 0 || to < from || (uint64_t)to > val_list_count(list)) return val_error("cannot slice so");
+    if (from < 0 || to < from || (uint64_t)to > val_list_count(list)) return val_error("invalid bounds of slice()");
     val made = {.kind = CEL_KIND_LIST};
     for (size_t i = (size_t)from; i < (size_t)to; i++) val_push(e, &made, val_list_item(list, i));
     return made;

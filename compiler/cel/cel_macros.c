@@ -119,7 +119,7 @@ static void check_twice(struct checker *c, const struct cel_node *node) {
     enum { COPIES_SINCE = 32 };
     if (c->parser->minor < COPIES_SINCE && changes_type(node->target))
         cel_fail_newer(c->parser, node->span.begin, COPIES_SINCE,
-                       "'%s' on what is made by macros, literals without items or optional.none()", node->name);
+                       "'%s' on the result of a macro, an empty literal or optional.none()", node->name);
 }
 
 static type check_optional_macro(struct checker *c, struct cel_node *node) {
@@ -131,7 +131,7 @@ static type check_optional_macro(struct checker *c, struct cel_node *node) {
     struct cel_node no = {.type = cel_optional_of(c, cel_new_variable(c))};
     const type result = cel_check_branches(c, &yes, &no);
     if (!result)
-        cel_fail(c->parser, node->args[0]->span.begin, "'%s' needs an optional, this is %s", node->name,
+        cel_fail(c->parser, node->args[0]->span.begin, "'%s' needs an optional, but this has type %s", node->name,
                  cel_type_name(made));
     return result;
 }
@@ -139,7 +139,7 @@ static type check_optional_macro(struct checker *c, struct cel_node *node) {
 static type entry_type(struct checker *c, const struct cel_node *entry) {
     const type any = cel_new_type(c, CEL_TYPE_MAP, cel_new_variable(c), cel_new_variable(c));
     if (!cel_is_assignable(c, entry->type, any))
-        cel_fail(c->parser, entry->span.begin, "'transformMapEntry' needs a map, this is %s",
+        cel_fail(c->parser, entry->span.begin, "'transformMapEntry' needs a map, but this has type %s",
                  cel_type_name(entry->type));
     return cel_substituted(c, any);
 }

@@ -146,7 +146,7 @@ static const struct regex *compile_literal(struct checker *c, const struct cel_n
     const struct regex *regex = regex_compile(c->arena, text.bytes, &error, &offset);
     if (!regex && strstr(error, "not supported"))
         cel_fail_unsupported(c->parser, pattern->span.begin, "klockc does not evaluate the pattern: %s", error);
-    if (!regex) cel_fail(c->parser, pattern->span.begin, "the pattern is refused: %s", error);
+    if (!regex) cel_fail(c->parser, pattern->span.begin, "the API server refuses the pattern: %s", error);
     return regex;
 }
 
@@ -190,10 +190,11 @@ static void fold_conversion(struct checker *c, struct cel_node *node) {
     if (node->args[0]->kind == CEL_NODE_LITERAL) {
         node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
         if (node->literal.kind == CEL_KIND_ERROR)
-            cel_fail(c->parser, node->span.begin, "the literal has no %s: %s", node->name, node->literal.as.error);
+            cel_fail(c->parser, node->span.begin, "the literal cannot be converted by %s(): %s", node->name,
+                     node->literal.as.error);
         node->kind = CEL_NODE_LITERAL;
     } else if (node->function != CEL_FN_DYN) {
-        cel_fail(c->parser, node->span.begin, "the literal has no %s", node->name);
+        cel_fail(c->parser, node->span.begin, "the literal cannot be converted by %s()", node->name);
     }
 }
 
@@ -208,7 +209,7 @@ static void check_constant_index(struct checker *c, const struct cel_node *node)
     if (cel_resolved(node->args[0]->type)->kind == CEL_TYPE_NULL)
         cel_fail_unsupported(c->parser, node->span.begin, "klockc does not evaluate an index into null");
     if (!is_constant(index) || (index->kind == CEL_NODE_LITERAL && is_key(index->literal.kind))) return;
-    cel_fail(c->parser, index->span.begin, "%s is no index", cel_type_name(index->type));
+    cel_fail(c->parser, index->span.begin, "%s cannot be an index", cel_type_name(index->type));
 }
 
 type cel_check_branches(struct checker *c, struct cel_node *yes, struct cel_node *no) {

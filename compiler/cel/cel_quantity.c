@@ -31,7 +31,7 @@ struct cel_quantity {
 };
 
 static val too_large(void) {
-    return val_error("klockc does not evaluate a quantity that large, or that exact");
+    return val_error("klockc does not evaluate a quantity of this size or precision");
 }
 
 // ---- decimals ----
@@ -246,7 +246,7 @@ static val read(struct evaluation *e, struct cel_string text, bool *ret_is_one) 
     struct cel_quantity q;
     if (!cel_spend(e, text.len)) return cel_too_long();
     *ret_is_one = read_written(text, &w);
-    if (!*ret_is_one) return val_error("the text is no quantity");
+    if (!*ret_is_one) return val_error("the text is not a quantity");
     return read_fast(&w, &q) || read_slow(e, &w, &q) ? of_quantity(e, q) : too_large();
 }
 

@@ -141,7 +141,7 @@ static val call_on_text(struct evaluation *e, const struct cel_node *node, struc
     if (!cel_spend(e, text.len)) return cel_too_long();
     const bool is_one = (!normalizes || normalize(e, &text)) && read_version(e, text, made);
     if (node->function == CEL_FN_IS_SEMVER) return val_of_bool(is_one);
-    return is_one ? (val){.kind = CEL_KIND_SEMVER, .as.semver = made} : val_error("the text is no semantic version");
+    return is_one ? (val){.kind = CEL_KIND_SEMVER, .as.semver = made} : val_error("the text is not a semantic version");
 }
 
 val cel_call_semver(struct evaluation *e, const struct cel_node *node, const val *args, size_t count) {

@@ -91,7 +91,7 @@ val val_parse_time(struct cel_string text) {
     const int seconds = read_digits(&r, 2, 0, 59);
     const int nanos = read_nanos(&r);
     const int offset = read_offset(&r);
-    if (r.failed || r.at != r.end) return val_error("the text is no timestamp");
+    if (r.failed || r.at != r.end) return val_error("the text is not a timestamp");
     return time_of(calendar_days(date) * DAY + hours * 3600 + minutes * 60 + seconds - offset, nanos, offset);
 }
 
@@ -173,7 +173,7 @@ static uint64_t read_part(struct reader *r) {
 }
 
 val val_parse_duration(struct cel_string text) {
-    const val refused = val_error("the text is no duration");
+    const val refused = val_error("the text is not a duration");
     struct reader r = {text.bytes, text.bytes + text.len, false};
     const bool is_negative = r.at < r.end && *r.at == '-';
     if (r.at < r.end && (*r.at == '-' || *r.at == '+')) r.at++;
@@ -272,7 +272,7 @@ static bool read_int(const char *text, size_t len, int64_t *ret_number) {
 static val offset_of_text(struct cel_string zone, size_t colon) {
     int64_t hours = 0, minutes = 0;
     if (!read_int(zone.bytes, colon, &hours) || !read_int(zone.bytes + colon + 1, zone.len - colon - 1, &minutes))
-        return val_error("the text is no offset from UTC");
+        return val_error("the text is not an offset from UTC");
     if (hours < -9000 || hours > 9000 || minutes < -9000 || minutes > 9000)
         return val_error("the offset from UTC is too large");
     return val_of_int((hours * 60 + (zone.bytes[0] == '-' ? -minutes : minutes)) * 60);

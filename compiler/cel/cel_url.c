@@ -397,7 +397,7 @@ static val call_on_text(struct evaluation *e, enum cel_function function, struct
     const bool is_one = val_is_request_uri(e, text, &differs);
     if (differs) return cel_differs();
     if (function == CEL_FN_IS_URL) return val_of_bool(is_one);
-    if (!is_one || read_url(e, text, url) != READ) return val_error("the text is no URL");
+    if (!is_one || read_url(e, text, url) != READ) return val_error("the text is not a URL");
     return (val){.kind = CEL_KIND_URL, .as.url = url};
 }
 

@@ -93,7 +93,7 @@ void check_status(struct checking *checking, const struct lock *lock) {
                                    : kube_status_says(resource->group, resource->plural);
             if (!says || check_holds_status(checking, lock, &part, resource)) continue;
             diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
-                        "lock '%s' does not cover the status of %s, and so not their %s", lock->name, resource->plural,
+                        "lock '%s' does not cover the status of %s, which holds %s", lock->name, resource->plural,
                         says);
             diag_help(checking->diags,
                       "add %s/status to the resources, with 'exempt controllers', or accept this: allow %s",

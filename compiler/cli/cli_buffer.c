@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 
 _Noreturn void cli_out_of_memory(void) {
-    static const char message[] = "klockc: memory ran out\n";
+    static const char message[] = "klockc: out of memory\n";
     ssize_t ignored = write(STDERR_FILENO, message, sizeof message - 1);
     (void)ignored;
     _exit(CLI_INTERNAL);

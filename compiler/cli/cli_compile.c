@@ -297,16 +297,15 @@ static bool usable(const struct cli *cli) {
     if (cli->output_file != NULL && cli->output_dir != NULL)
         problem = "--output-file and --output-dir exclude each other";
     if (cli->output_dir != NULL && cli->output != NULL && strcmp(cli->output, "yaml") != 0)
-        problem = "--output-dir writes YAML only; -o json goes to standard output or --output-file";
+        problem = "--output-dir writes YAML only; -o json needs standard output or --output-file";
     if (cli->check && !somewhere)
-        problem = "--check compares with what is on disk: it needs --output-file or --output-dir";
-    if (cli->depfile != NULL && !somewhere)
-        problem = "--depfile is about files: it needs --output-file or --output-dir";
-    if (cli->depfile != NULL && cli->check) problem = "--check writes nothing, also no --depfile";
+        problem = "--check compares with files on disk: it needs --output-file or --output-dir";
+    if (cli->depfile != NULL && !somewhere) problem = "--depfile needs --output-file or --output-dir";
+    if (cli->depfile != NULL && cli->check) problem = "--check writes nothing, so it cannot be combined with --depfile";
     if (cli->print != NULL && (cli->argument_count != 1 || files_is_directory(cli->arguments[0])))
-        problem = "--print source is about one file";
+        problem = "--print source takes exactly one file";
     if (cli->print != NULL && (cli->output != NULL || cli->output_dir != NULL))
-        problem = "--print source goes to standard output or --output-file";
+        problem = "--print source writes to standard output or --output-file only";
     if (problem != NULL) cli_complain("%s", problem);
     return problem == NULL;
 }
@@ -323,8 +322,7 @@ static bool spares_files(const struct wanted_files *files, const struct klock_co
         const char *path = files->items[i].path;
         for (size_t j = 0; j < klock_source_count(compiler) && !is_replaced_link(&files->items[i]); j++) {
             if (!files_are_same(path, klock_source_at(compiler, j))) continue;
-            cli_complain("%s: this is the policy %s itself, which would be overwritten", path,
-                         klock_source_at(compiler, j));
+            cli_complain("%s: this would overwrite the policy %s", path, klock_source_at(compiler, j));
             return false;
         }
     }

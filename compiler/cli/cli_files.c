@@ -64,7 +64,7 @@ struct search {
 static bool check_link(const struct search *search, const char *path) {
     if (is_really_below(search->top, path) || (search->root != NULL && is_really_below(search->root, path)))
         return true;
-    cli_complain("%s: this link leaves %s; copy the file, or say --root for a directory that holds both", path,
+    cli_complain("%s: this link leaves %s; copy the file, or use --root with a directory that holds both", path,
                  search->top);
     return false;
 }
@@ -119,7 +119,7 @@ bool files_find(const char *path, const char *root, struct strings *ret_files) {
     const struct search search = {path, root, ret_files};
     if (!walk(&search, path)) return false;
     if (ret_files->count == from) {
-        cli_complain("%s: there is no .klock file in this directory", path);
+        cli_complain("%s: this directory contains no .klock file", path);
         return false;
     }
     strings_sort(ret_files, from);

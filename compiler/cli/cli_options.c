@@ -10,51 +10,48 @@
 #define POLICY_ARGUMENTS "PATH..."
 
 const struct cli_verb cli_verbs[] = {
-    {'c', "compile", cli_compile, POLICY_ARGUMENTS, NULL, "turn policies into Kubernetes objects",
-     "Compiles policies and prints the Kubernetes objects that they mean, in the order in which they are to be "
-     "applied.\n"
-     "Nothing is written when there is any error. A PATH is a .klock file, a directory that is searched for them, or - "
-     "for\n"
-     "standard input.",
+    {'c', "compile", cli_compile, POLICY_ARGUMENTS, NULL, "compile policies to Kubernetes objects",
+     "Compiles policies and prints their Kubernetes objects in the order in which to apply them. If there is any "
+     "error,\n"
+     "nothing is written. A PATH is a .klock file, a directory that is searched for them, or - for standard input.",
      "# Print the objects of a policy, and apply them\n"
      "klockc compile payments.klock | kubectl apply -f -\n\n"
      "# Keep one file for each object in a directory\n"
      "klockc compile policies/ --output-dir deploy/\n\n"
-     "# In a pipeline: fail when that directory is not what the policies say\n"
+     "# In a pipeline: fail if that directory differs from the policies\n"
      "klockc compile policies/ --output-dir deploy/ --check\n"},
     {'k', "check", cli_check, POLICY_ARGUMENTS, NULL, "show errors and warnings, write nothing",
-     "Shows every error and every warning of policies, and writes no objects.",
+     "Shows every error and every warning in policies, and writes no objects.",
      "# Check a directory of policies\n"
      "klockc check policies/\n\n"
-     "# For code scanning, warnings counting as errors\n"
+     "# For code scanning, with warnings as errors\n"
      "klockc check policies/ -o sarif --warnings-as-errors > klockc.sarif\n"},
     {'t', "test", cli_test, POLICY_ARGUMENTS, NULL, "run the tests in policies, without a cluster",
-     "Runs the test blocks of policies against what the policies mean. No cluster is needed.",
+     "Runs the test blocks of policies against the meaning of the policies. No cluster is needed.",
      "# Run all tests\n"
      "klockc test policies/\n\n"
      "# Only those about the administrator\n"
      "klockc test policies/ --run 'payments/.*administrator'\n"},
-    {'d', "describe", cli_describe, POLICY_ARGUMENTS, NULL, "say what policies do, for those who review them",
-     "Says in sentences what policies do: who may do what to which objects, which ways around a lock are closed, what "
-     "is "
-     "refused\noutside of the locked objects, which controllers pass, and what stays open.",
+    {'d', "describe", cli_describe, POLICY_ARGUMENTS, NULL, "describe what policies do, for reviewers",
+     "Describes in sentences what policies do: who may do what to which objects, which ways around a lock are closed, "
+     "what\n"
+     "is refused besides the locked objects, which controllers pass, and what stays open.",
      "# Read what a policy does before it is merged\n"
      "klockc describe payments.klock\n\n"
-     "# Keep it beside the policy\n"
+     "# Keep the description next to the policy\n"
      "klockc describe policies/ -o markdown > LOCKS.md\n"},
-    {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print what keeps API servers from forgetting parameters",
-     "Prints permanent policies that do nothing, one for each built-in kind that locks may look up when they are asked "
-     "about\n"
-     "scale, evictions, exec and the like, or for the kinds that the policies of the PATHs look up. With them in the "
-     "cluster,\n"
-     "policies can be deleted and applied again (kubernetes#130887). They are applied once and stay: see "
-     "docs/operations.md.",
-     "# Once for each cluster, before the first policy\n"
+    {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print policies that keep API servers from forgetting parameters",
+     "Prints permanent policies that do nothing: one for each built-in kind that locks on scale, evictions, exec and "
+     "the\n"
+     "like may look up or, with PATHs, one for each kind that their policies look up. With them in the cluster, "
+     "policies\n"
+     "can be deleted and applied again (kubernetes#130887). Apply them once and keep them: see docs/operations.md.",
+     "# Once per cluster, before the first policy\n"
      "klockc anchors | kubectl apply -f -\n\n"
-     "# For custom resources that policies look up, too\n"
+     "# Only what policies look up, including custom resources\n"
      "klockc anchors policies/ | kubectl apply -f -\n"},
-    {'e', "explain", cli_explain, "[CODE]", NULL, "say what an error or a warning means",
-     "Says what a diagnostic means and what to do about it, by its code or its name. Without an argument it lists all.",
+    {'e', "explain", cli_explain, "[CODE]", NULL, "explain an error or a warning",
+     "Explains a diagnostic and what to do about it, by its code or its name. Without an argument, lists all of them.",
      "# What is K0203?\n"
      "klockc explain K0203\n"},
     {'s', "completion", cli_completion, "bash|zsh|fish", "bash|zsh|fish", "print a completion script for a shell",
@@ -62,7 +59,8 @@ const struct cli_verb cli_verbs[] = {
      "# Completion in this bash\n"
      "source <(klockc completion bash)\n"},
     {'v', "version", cli_version, NULL, NULL, "show the version",
-     "Shows the version; with -o json also the verbs, formats, targets and Kubernetes versions that this klockc knows.",
+     "Shows the version; with -o json, also the verbs, formats, targets and Kubernetes versions that this klockc "
+     "knows.",
      NULL},
     {'h', "help", cli_help, "[VERB]", NULL, "show this help, or that of a verb",
      "Shows what klockc does, or what a verb does.", NULL},
@@ -165,7 +163,7 @@ static bool set_value(struct cli *cli, const struct cli_option *option, const ch
                              option->letter[0] != '\0' ? option->letter : option->name);
     bool fine = true;
     if (*place != NULL && strcmp(*place, value) != 0) {
-        fine = bad_value(cli, shown, value, "it was given before with another value");
+        fine = bad_value(cli, shown, value, "it was given before with a different value");
     } else if (value[0] == '\0') {
         fine = bad_value(cli, shown, "\"\"", "the value is empty");
     } else if (option->choices[0] != '\0' && !is_choice(option->choices, value)) {

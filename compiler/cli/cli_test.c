@@ -201,7 +201,8 @@ static bool read_pattern(const char *text, regex_t *ret_pattern) {
 int cli_test(const struct cli *cli) {
     regex_t pattern;
     if (cli->print_cases && (cli->run != NULL || cli->output != NULL || cli->require_tests)) {
-        cli_complain("--print-cases prints every case as JSON; it goes with no --run, -o or --require-tests");
+        cli_complain(
+            "--print-cases prints every case as JSON; it cannot be combined with --run, -o or --require-tests");
         return CLI_USAGE;
     }
     if (cli->run != NULL && !read_pattern(cli->run, &pattern)) return CLI_USAGE;

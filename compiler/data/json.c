@@ -162,7 +162,7 @@ static bool scan_number(struct reader *reader, const char **at) {
         end = skip_digits(digits);
         valid = valid && end > digits;
     }
-    if (!valid) return fail(reader, start, "not a number as JSON writes it");
+    if (!valid) return fail(reader, start, "not a valid JSON number");
     ARENA_PUSH(reader->arena, reader->numbers, reader->number_count, start);
     *at = end;
     return true;
@@ -233,7 +233,7 @@ static struct value *to_map(struct reader *reader, const cJSON *tree) {
     qsort(keys, map->count, sizeof *keys, compare_strings);
     for (size_t i = 1; i < map->count; i++) {
         if (strcmp(keys[i - 1], keys[i]) != 0) continue;
-        if (!reader->error) reader->error = arena_printf(reader->arena, "the key '%s' is there twice", keys[i]);
+        if (!reader->error) reader->error = arena_printf(reader->arena, "the key '%s' appears twice", keys[i]);
         return NULL;
     }
     return map;
@@ -278,7 +278,7 @@ struct value *json_read(struct arena *arena, const char *bytes, size_t len, cons
     const size_t valid = utf8_valid_prefix(bytes, len);
     const char *nul = len ? memchr(bytes, '\0', len) : NULL;
     if (nul) {
-        reader.error = "not a text: it holds a NUL byte";
+        reader.error = "not text: it contains a NUL byte";
     } else if (valid < len) {
         fail(&reader, reader.text + valid, "not UTF-8");
     } else if (scan(&reader)) {

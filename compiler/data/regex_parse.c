@@ -413,7 +413,7 @@ static bool read_counts(struct parser *p, int *ret_min, int *ret_max) {
     }
     p->at++;
     if (min > MAX_REPEAT || max > MAX_REPEAT) regex_fail(p, begin, "a repetition goes beyond 1000");
-    if (max >= 0 && min > max) regex_fail(p, begin, "a repetition whose first number is above its second");
+    if (max >= 0 && min > max) regex_fail(p, begin, "a repetition whose first number is greater than its second");
     *ret_min = min;
     *ret_max = max;
     return true;
@@ -431,7 +431,7 @@ static void read_class_range(struct parser *p, struct class *class, size_t class
     if (p->len - p->at >= 2 && peek(p, 0) == '-' && peek(p, 1) != ']') {
         p->at++;
         hi = read_class_char(p, class_begin);
-        if (hi < lo) regex_fail(p, begin, "a range whose first character is above its last");
+        if (hi < lo) regex_fail(p, begin, "a range whose first character comes after its last");
     }
     add_written_range(p, class, lo, hi, begin);
 }
@@ -517,7 +517,7 @@ static void read_left_paren(struct parser *p) {
 static void read_right_paren(struct parser *p) {
     reduce_alternation(p);
     struct node *inner = p->stack[p->depth - 1];
-    if (p->depth < 2) regex_fail(p, p->at, "a ) without its (");
+    if (p->depth < 2) regex_fail(p, p->at, "a ) without a matching (");
     const struct node *paren = p->stack[p->depth - 2];
     p->depth -= 2;
     p->flags = paren->flags;

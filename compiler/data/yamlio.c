@@ -115,11 +115,11 @@ static struct value *read_value(struct reader *reader, size_t depth) {
                 text =
                     arena_copy(arena, (const char *)reader->event.data.scalar.value, reader->event.data.scalar.length);
             if (!text) {
-                fail(reader, "a key that is no text");
+                fail(reader, "a key that is not a string");
                 return NULL;
             }
             if (value_get(map, text)) {
-                fail(reader, arena_printf(arena, "key '%s' stands twice", text));
+                fail(reader, arena_printf(arena, "key '%s' appears twice", text));
                 return NULL;
             }
             struct value *item = next(reader) ? read_value(reader, depth + 1) : NULL;
@@ -130,7 +130,7 @@ static struct value *read_value(struct reader *reader, size_t depth) {
     }
     default: break;
     }
-    fail(reader, "anchors, aliases and tags are not taken here");
+    fail(reader, "anchors, aliases and tags are not supported here");
     return NULL;
 }
 

@@ -41,7 +41,7 @@ static void split_version(struct parser *p, struct word *name, struct word *ret_
         .span = {name->span.file, name->span.begin + (uint32_t)len + 1, name->span.end},
     };
     if (ret_version->text) {
-        diag_report(p->diags, DIAG_SYNTAX, ret_version->span, "a second version, '%s' stands before it", version.text);
+        diag_report(p->diags, DIAG_SYNTAX, ret_version->span, "a second version: '%s' comes before it", version.text);
         return;
     }
     *ret_version = version;
@@ -168,7 +168,7 @@ static struct ast_path add_dotted(struct parser *p, struct ast_path path, struct
         text += len + 1;
     }
     diag_report(p->diags, DIAG_SYNTAX, word.span, "'%s' is not a path: expected keys separated by '.'", word.text);
-    diag_help(p->diags, "keys with other characters stand in brackets: metadata.labels[\"a/b\"]");
+    diag_help(p->diags, "write keys with other characters in brackets: metadata.labels[\"a/b\"]");
     return path;
 }
 
@@ -237,7 +237,7 @@ struct ast_expr *build_quantified(struct parser *p, struct span span, struct ast
 struct ast_object_state *build_state_object(struct parser *p, struct ast_object_state *state, struct span span,
                                             struct word object) {
     if (state->object.text) {
-        diag_report(p->diags, DIAG_REPEATED_CLAUSE, span, "an object has one `object` text");
+        diag_report(p->diags, DIAG_REPEATED_CLAUSE, span, "an object can have only one `object` text");
         diag_relate(p->diags, state->object.span, "the first is here");
     }
     return make_state_object(state, span, object);

@@ -161,12 +161,12 @@ static void include(struct loader *loader, struct loaded *file, struct word path
     const char *base = directory(arena, file->path);
     const char *target = normalize(arena, *base ? arena_printf(arena, "%s/%s", base, path.text) : path.text);
     if (!load_is_below(file->root, target)) {
-        refuse_include(loader, path, "leaves the root", "compile the directory above, or say --root DIR");
+        refuse_include(loader, path, "leaves the root", "compile the directory above, or use --root DIR");
         return;
     }
     if (loader->reader->leads_out && loader->reader->leads_out(arena, file->root, target)) {
         refuse_include(loader, path, "is a link that leaves the root",
-                       "copy the file into the root, or say --root DIR for a directory that holds both");
+                       "copy the file into the root, or use --root DIR with a directory that holds both");
         return;
     }
     if (depth >= LIMIT_INCLUDE_DEPTH) {

@@ -439,7 +439,7 @@ static const char *meant_predicate(const struct parser *p, const struct parse_ex
 static const char *comparison_help(struct parser *p, const struct parse_expected *expected) {
     if (!is_name(p->last.kind) || !expects(expected, TOK_EQUALS_EQUALS)) return NULL;
     if (!keyword_begins(p->before.kind, KEYWORD_READ)) return NULL;
-    return arena_printf(p->arena, "a condition compares: %s = %s", p->before.word.text,
+    return arena_printf(p->arena, "a condition compares two values: %s = %s", p->before.word.text,
                         p->last.kind == TOK_STRING ? arena_printf(p->arena, "\"%s\"", p->last.word.text)
                                                    : p->last.word.text);
 }
@@ -474,12 +474,12 @@ static const char *list_help(struct parser *p, const struct parse_expected *expe
     if (!expects(expected, TOK_COMMA) || p->last.first_on_line || !is_name(kind)) return NULL;
     // The last parts of `pods, services,` and what stands on the next line.
     if (keyword_begins(p->previous[0], KEYWORD_CLAUSE) && p->previous[1] == TOK_COMMA && p->before.first_on_line)
-        return "the ',' at the end of the line above goes on with its list: leave it out";
-    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "a reason is written in quotes";
+        return "the ',' at the end of the line above continues its list: remove it";
+    if (expects(expected, TOK_STRING) && kind == TOK_WORD) return "write the reason in quotes";
     const struct token next = peek(p, 0);
     const bool ends =
         next.first_on_line || next.kind == TOK_COMMA || next.kind == TOK_CLOSE_BRACE || next.kind == TOK_EQUALS;
-    return ends ? "the parts of a list have ',' between them" : NULL;
+    return ends ? "separate the parts of a list with ','" : NULL;
 }
 
 // What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
@@ -499,7 +499,7 @@ static void report_unexpected(struct parser *p, const struct parse_expected *exp
     }
     const char *predicate = meant_predicate(p, expected);
     if (predicate) {
-        diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' begins no condition", p->before.word.text);
+        diag_report(p->diags, DIAG_SYNTAX, p->before.span, "'%s' does not begin a condition", p->before.word.text);
         diag_help(p->diags, "did you mean '%s'?", predicate);
         diag_fix(p->diags, p->before.span, predicate);
         return;

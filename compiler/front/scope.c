@@ -19,7 +19,7 @@ static void check_name(struct scope *scope, const struct ast_item *item) {
     bool plain = *item->name.text != '\0';
     for (const char *c = item->name.text; *c; c++) plain = plain && (unsigned char)*c >= ' ' && *c != 0x7f;
     if (plain) return;
-    diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is no name for %s %s",
+    diag_report(scope->diags, DIAG_BAD_NAME, item->name.span, "this is not a valid name for %s %s",
                 item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_OBJECT ? "an" : "a",
                 keyword_of_item(item->kind));
     diag_help(scope->diags, "a name is one line of text without control characters");
@@ -84,7 +84,8 @@ static void help_actor(struct scope *scope, const char *name) {
     static const char *const forms[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid"};
     const char *slash = strchr(name, '/');
     if (!slash) {
-        diag_help(scope->diags, "say what it is, such as: user %s; or declare it: actor %s = SUBJECT", name, name);
+        diag_help(scope->diags, "say which kind of subject it is, such as: user %s; or declare it: actor %s = SUBJECT",
+                  name, name);
         return;
     }
     const char *first = arena_copy(scope->arena, name, (size_t)(slash - name));
@@ -94,7 +95,7 @@ static void help_actor(struct scope *scope, const char *name) {
         diag_help(scope->diags, "write: %s %s%s", first, account ? "NAMESPACE/" : "", slash + 1);
         return;
     }
-    diag_help(scope->diags, "say what it is, such as: sa %s", name);
+    diag_help(scope->diags, "say which kind of subject it is, such as: sa %s", name);
 }
 
 bool scope_has(struct scope *scope, struct unit *unit, enum ast_item_kind kind, const char *name) {

@@ -396,8 +396,8 @@ static struct formula *lower_reading(struct lowering *lowering, const struct exp
     if (context->namespace_labels && atom->kind == FORMULA_NAME) atom->kind = FORMULA_NAMESPACE;
     for (size_t i = 0; i < atom->path.count; i++)
         if (!atom->path.segments[i].key)
-            no_comparison(lowering, reading->span, "'[*]' reads many values, and one is compared with",
-                          "say which: any PATH as x ( x.FIELD = … ), and name the element's field on the left");
+            no_comparison(lowering, reading->span, "'[*]' reads many values, and a comparison needs one",
+                          "name one: any PATH as x ( x.FIELD = … ), and name the element's field on the left");
     return atom;
 }
 
@@ -422,12 +422,12 @@ static bool check_reading(struct lowering *lowering, const struct formula *atom,
     switch (expr->comparison) {
     case AST_LIKE:
     case AST_MATCHES:
-        no_comparison(lowering, span, "a pattern is a constant", "quote it if the word itself is meant");
+        no_comparison(lowering, span, "a pattern must be a constant", "quote it if the word itself is meant");
         return false;
     case AST_CONTAINS:
         if (atom->kind == FORMULA_FIELD) break;
-        no_comparison(lowering, expr->span, "a text contains every part of a name: 'al' is in 'alice'",
-                      "compare the whole with '=', or ask a list: field PATH contains …");
+        no_comparison(lowering, expr->span, "in text, 'contains' finds any part of a name: 'al' is in 'alice'",
+                      "compare the whole text with '=', or search a list: field PATH contains …");
         return false;
     case AST_LT:
     case AST_LE:
@@ -435,7 +435,7 @@ static bool check_reading(struct lowering *lowering, const struct formula *atom,
     case AST_GE:
         if (has_order(atom) && has_order(reading)) break;
         no_comparison(lowering, expr->span, "names have no order",
-                      "labels, annotations and fields that are quantities have one");
+                      "only labels, annotations and fields that are quantities can be ordered");
         return false;
     case AST_EXISTS:
     case AST_EQ:
@@ -547,7 +547,7 @@ static struct formula *compare(struct lowering *lowering, const struct expr_cont
         if (read) return compare_reading(lowering, context, atom, expr, 0);
         if (!text) check_untyped(lowering, word);
         if (!text && is_quantity(word))
-            no_comparison(lowering, word.span, "a list is asked for quantities one by one",
+            no_comparison(lowering, word.span, "the quantities of a list are compared one by one",
                           "write: any PATH as x ( x = 10Gi )");
         set_constant(lowering, atom, CMP_CONTAINS, text ? value_string(arena, word.text) : lower_value(lowering, word),
                      false);
@@ -559,9 +559,9 @@ static struct formula *compare(struct lowering *lowering, const struct expr_cont
 // `any label like GLOB`: only patterns say something of all keys.
 static struct formula *compare_keys(struct lowering *lowering, struct formula *atom, const struct ast_expr *expr) {
     if ((expr->comparison != AST_LIKE && expr->comparison != AST_MATCHES) || expr->reading_count) {
-        no_comparison(lowering, expr->span, "keys are asked for by a pattern",
+        no_comparison(lowering, expr->span, "keys are matched by a pattern",
                       atom->kind == FORMULA_LABEL_KEY
-                          ? "write: any label like \"example.com/*\"; or of one key: label KEY = …"
+                          ? "write: any label like \"example.com/*\"; or, for one key: label KEY = …"
                           : "write: any annotation like \"example.com/*\"");
         return formula_new(lowering->arena, FORMULA_FALSE);
     }

@@ -540,8 +540,8 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
 static void check_require(struct lowering *lowering, const struct ast_clause *require, const struct share *share) {
     if (!share->subresource || !kube_act_of(share->subresource)) return;
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, require->keyword,
-                "requests for '%s' carry no object to require something of", share->subresource);
-    diag_help(lowering->diags, "require it of the objects, in a lock on those");
+                "requests for '%s' carry no object that could satisfy a requirement", share->subresource);
+    diag_help(lowering->diags, "write the requirement in a lock on the objects themselves");
 }
 
 // Requirements are about the new object, whole: nothing is moved out of a selection. What written CEL reads of it

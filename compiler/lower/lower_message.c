@@ -212,7 +212,8 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     if (text.len > LIMIT_MESSAGE_BYTES) {
         const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;
         diag_report(lowering->diags, DIAG_BAD_VALUE, longest ? longest->span : lock->span,
-                    "a refusal of %zu bytes exceeds what the API server shows (%d)", text.len, LIMIT_MESSAGE_BYTES);
+                    "a refusal of %zu bytes exceeds the %d bytes that the API server shows", text.len,
+                    LIMIT_MESSAGE_BYTES);
         diag_help(lowering->diags, "shorten the message, owner, ticket, or the expression after unless or require");
     }
 }

@@ -78,7 +78,7 @@ uint32_t source_add(struct sources *sources, struct diags *diags, const char *na
     struct source source = {.name = arena_copy(sources->arena, name, strlen(name)), .text = ""};
     if (len > LIMIT_SOURCE_BYTES) {
         diag_report(diags, DIAG_BAD_TEXT, (struct span){file, 0, 0},
-                    "the file has %zu bytes, more than %d MiB are not read", len, LIMIT_SOURCE_BYTES / (1024 * 1024));
+                    "the file has %zu bytes; klockc reads at most %d MiB", len, LIMIT_SOURCE_BYTES / (1024 * 1024));
         diag_help(diags, "split it into several files of one policy");
     } else {
         source.text = arena_copy(sources->arena, bytes, len);

@@ -176,7 +176,7 @@ refuses 'YAML only' compile --output-dir b -o json good.klock
 refuses 'output-file or --output-dir' compile --check good.klock
 refuses 'output-file or --output-dir' compile --depfile d good.klock
 refuses 'writes nothing' compile --check --depfile d --output-file f good.klock
-refuses 'goes with no' test --print-cases --run x good.klock
+refuses 'cannot be combined' test --print-cases --run x good.klock
 refuses 'run' test --run '(' good.klock
 refuses 'needs an argument' compile
 refuses 'needs an argument' check
@@ -338,13 +338,13 @@ judge 'the same objects as elsewhere' cmp -s deploy/validatingadmissionpolicy-go
 	linked/validatingadmissionpolicy-good-objects.yaml
 cp good.klock source.klock && ln -s source.klock to-source && ln source.klock hard.klock
 for target in source.klock ./source.klock to-source hard.klock; do
-	refuses 'would be overwritten' compile source.klock --output-file $target
-	refuses 'would be overwritten' compile source.klock --output-file fresh.yaml --depfile $target
+	refuses 'would overwrite' compile source.klock --output-file $target
+	refuses 'would overwrite' compile source.klock --output-file fresh.yaml --depfile $target
 	judge "a source named $target stays" cmp -s source.klock good.klock
 done
 judge 'nothing was written' test ! -e fresh.yaml
 printf 'include "source.klock"\npolicy outer\nlock x { resources pods  namespace a  name b  deny delete }\n' >outer.klock
-try 2 compile outer.klock --output-file source.klock && says 'would be overwritten'
+try 2 compile outer.klock --output-file source.klock && says 'would overwrite'
 refuses 'holds objects' compile good.klock --output-file both.out --depfile both.out
 refuses 'holds objects' compile good.klock --output-dir deploy --depfile deploy/validatingadmissionpolicy-good-objects.yaml
 
@@ -362,9 +362,9 @@ try 1 compile --print source broken.klock
 judge 'nothing of what is broken' test ! -s out
 refuses 'one file' compile --print source tidy.klock loose.klock
 refuses 'one file' compile --print source .
-refuses 'goes to standard output' compile --print source -o json tidy.klock
-refuses 'goes to standard output' compile --print source --output-dir d tidy.klock
-refuses 'would be overwritten' compile --print source --output-file loose.klock loose.klock
+refuses 'writes to standard output' compile --print source -o json tidy.klock
+refuses 'writes to standard output' compile --print source --output-dir d tidy.klock
+refuses 'would overwrite' compile --print source --output-file loose.klock loose.klock
 
 # depfile
 printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock

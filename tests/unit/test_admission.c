@@ -400,7 +400,7 @@ static void what_a_server_refuses_is_refused(void **state) {
         {"{matchConstraints: {}, " REFUSING "}", DENIES, "resourceRules"},
         {"{" CONSTRAINTS ", " REFUSING "}", "{policyName: q, validationActions: [Deny]}", "no policy 'q'"},
         {"{" CONSTRAINTS ", " REFUSING "}", "{policyName: p, validationActions: [Deny, Warn]}", "exclude each other"},
-        {"{" CONSTRAINTS ", " REFUSING "}", "{policyName: p, validationActions: [deny]}", "none of"},
+        {"{" CONSTRAINTS ", " REFUSING "}", "{policyName: p, validationActions: [deny]}", "not one of"},
         {"{" CONSTRAINTS ", " REFUSING "}", PARAM_REF("selector: {}, parameterNotFoundAction: Allow"), "no parameters"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

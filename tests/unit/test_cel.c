@@ -152,8 +152,8 @@ static void strings_are_read_as_cel_reads_them(void **state) {
     assert_result(*state, CEL_TRUE, "r'a\\b' == \"a\\\\b\"");
     assert_result(*state, CEL_TRUE, "'''a\r\n'b''' == 'a\\n\\'b'");
     assert_result(*state, CEL_TRUE, "size('\xc3\xa9\\u0000') == 2");
-    assert_refused(*state, "'a' == 'b", 7, "does not end");
-    assert_refused(*state, "'\\ud800' == ''", 1, "no character");
+    assert_refused(*state, "'a' == 'b", 7, "not closed");
+    assert_refused(*state, "'\\ud800' == ''", 1, "not a valid character");
 }
 
 static void refuses_what_the_server_refuses(void **state) {
@@ -163,13 +163,13 @@ static void refuses_what_the_server_refuses(void **state) {
     assert_refused(*state, "frob(1)", 0, "no function 'frob'");
     assert_refused(*state, "true && request.user == 'x'", 8, "no field 'user'");
     assert_refused(*state, "object.spec.flag", 0, "must be a bool");
-    assert_refused(*state, "'a'", 0, "must be a bool, this is string");
+    assert_refused(*state, "'a'", 0, "must be a bool, but this has type string");
     assert_refused(*state, "1 == 'a'", 0, "int and string");
     assert_refused(*state, "'a'.contains('b', 'c')", 0, "'contains'");
-    assert_refused(*state, "['a', object.b] == []", 6, "of one type");
+    assert_refused(*state, "['a', object.b] == []", 6, "must have one type");
     assert_refused(*state, "'a'.matches('(')", 12, "missing )");
     assert_refused(*state, "9223372036854775808 > 0", 0, "too large");
-    assert_refused(*state, "int('x') == 1", 0, "no int");
+    assert_refused(*state, "int('x') == 1", 0, "converted by int");
     assert_refused(*state, "[1].all(a.b, true)", 8, "must be a name");
     assert_refused(*state, "while == 1", 0, "reserved");
     assert_refused(*state, "has(object)", 4, "needs a field");
@@ -209,7 +209,7 @@ static void optionals_are_there_or_not(void **state) {
     assert_result(*state, CEL_TRUE, "object.spec.mixed[?5].orValue('no') == 'no'");
     assert_result(*state, CEL_TRUE, "optional.of(2).optMap(x, x * 2).value() == 4");
     assert_result(*state, CEL_ERROR, "optional.none().value() == 1");
-    assert_refused(*state, "[?1] == [1]", 2, "stands an optional");
+    assert_refused(*state, "[?1] == [1]", 2, "needs an optional after it");
 }
 
 static void libraries_have_their_values(void **state) {

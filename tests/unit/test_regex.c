@@ -122,11 +122,11 @@ static void quoted_text_is_literal(void **state) {
 
 static void refuses_what_the_server_refuses(void **state) {
     assert_refused(*state, "a(b", 3, "missing )");
-    assert_refused(*state, "a)b", 1, "without its (");
+    assert_refused(*state, "a)b", 1, "without a matching (");
     assert_refused(*state, "ab[c", 2, "missing ]");
     assert_refused(*state, "a|*", 2, "nothing to repeat");
     assert_refused(*state, "a**", 2, "cannot follow");
-    assert_refused(*state, "x[b-a]", 2, "above its last");
+    assert_refused(*state, "x[b-a]", 2, "comes after its last");
     assert_refused(*state, "a\\1", 1, "backreferences");
     assert_refused(*state, "a\\", 1, "backslash");
     assert_refused(*state, "\\q", 0, "escape");
@@ -135,7 +135,7 @@ static void refuses_what_the_server_refuses(void **state) {
     assert_refused(*state, "(?<=a)", 0, "name of a group");
     assert_refused(*state, "[[:foo:]]", 1, "no such character class");
     assert_refused(*state, "a{1001}", 1, "1000");
-    assert_refused(*state, "a{2,1}", 1, "above its second");
+    assert_refused(*state, "a{2,1}", 1, "greater than its second");
     assert_refused(*state, "(a{100}){11}", 8, "1000");
     assert_refused(*state, "a\xff", 1, "UTF-8");
 }
