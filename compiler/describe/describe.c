@@ -89,12 +89,13 @@ static void collect_origin(struct arena *arena, const struct family *family, enu
 static void collect_own_ways(struct arena *arena, const struct lock *lock, struct phrases *closed) {
     const bool selected = !formula_is_immutable(lock->selects);
     if (lock->guard_labels && selected)
-        push(arena, closed, "taking objects out of the lock by what it selects them by");
-    if (lock->guard_labels && lock_guards_condition(lock)) push(arena, closed, "changing what its condition reads");
-    if (lock->guard_label_in) push(arena, closed, "bringing objects of others under the lock");
-    if (lock->guard_owners) push(arena, closed, "deleting their owners, and giving them others");
-    if (lock->covers[SHAPE_EVICTIONS]) push(arena, closed, "evicting them");
-    if (lock->covers[SHAPE_SCALE]) push(arena, closed, "scaling them");
+        push(arena, closed, "changing what the lock selects by, so that it no longer holds an object");
+    if (lock->guard_labels && lock_guards_condition(lock))
+        push(arena, closed, "changing what the condition of the lock reads");
+    if (lock->guard_label_in) push(arena, closed, "bringing other people's objects under the lock");
+    if (lock->guard_owners) push(arena, closed, "deleting the owners of the objects, or giving them other owners");
+    if (lock->covers[SHAPE_EVICTIONS]) push(arena, closed, "evicting the pods");
+    if (lock->covers[SHAPE_SCALE]) push(arena, closed, "scaling the objects");
 }
 
 static void collect_ways(struct arena *arena, const struct family *family, struct lock_description *description) {

@@ -52,7 +52,7 @@ static void add_namespaces(struct text *text, const struct object_scope *scope) 
     case IN_ANY_NAMESPACE:
         text_add_string(text, " in all namespaces");
         if (scope->namespace_count >= kube_system_namespace_count) return;
-        text_add_string(text, " but those of the system");
+        text_add_string(text, " except the system namespaces");
         if (!scope->namespace_count) return;
         text_add_string(text, ", and in ");
         describe_list(text, scope->namespaces, scope->namespace_count, "and", SHOWN_NAMESPACES);
@@ -188,7 +188,7 @@ static void push_acts(struct arena *arena, const struct lock *lock, struct phras
         {ACT_PORTFORWARD, OP_CONNECT, "forward ports to"},
         {ACT_PROXY, OP_CONNECT, "proxy to"},
         {ACT_BIND, 0, "bind"},
-        {ACT_TOKEN, 0, "make tokens for"},
+        {ACT_TOKEN, 0, "create tokens for"},
     };
     const bool connects = (lock->acts & ACTS_CONNECT) == ACTS_CONNECT || (lock->denies & OP_CONNECT);
     if (connects) ARENA_PUSH(arena, verbs->items, verbs->count, "connect to");
@@ -268,8 +268,8 @@ static void add_condition(struct text *text, const struct formula *condition) {
 static void add_mode(struct text *text, const struct lock *lock) {
     if (lock->mode & MODE_DENY) return;
     text_add_string(text, lock->mode == MODE_WARN    ? " (only a warning)"
-                          : lock->mode == MODE_AUDIT ? " (only noted in the audit log)"
-                                                     : " (only a warning, and noted in the audit log)");
+                          : lock->mode == MODE_AUDIT ? " (only recorded in the audit log)"
+                                                     : " (only a warning, recorded in the audit log)");
 }
 
 // A requirement is about what the object becomes.
@@ -280,7 +280,7 @@ static void add_requirement(struct text *text, const struct lock *lock, const st
     text_add_string(text, " must satisfy: ");
     describe_formula(text, lock->requires);
     if (passers->count) {
-        text_add_string(text, " (not asked of ");
+        text_add_string(text, " (not required of ");
         describe_list(text, passers->items, passers->count, "and", SHOWN_SUBJECTS);
         text_add_char(text, ')');
     }

@@ -137,7 +137,7 @@ static struct meaning mean_permission(struct lowering *lowering, const struct as
     }
     struct formula *check = formula_new(lowering->arena, FORMULA_MAY);
     check->key = verb;
-    return (struct meaning){check, arena_printf(lowering->arena, "whoever may %s this lock", verb)};
+    return (struct meaning){check, arena_printf(lowering->arena, "anyone who may %s this lock", verb)};
 }
 
 static struct meaning mean_both(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {

@@ -38,7 +38,7 @@ static void a_lock_is_a_sentence(void **state) {
     assert_string_equal(
         sentence(state, "lock l { resources pods namespace * name a, b deny all break-glass group g }"),
         "Nobody but, in an emergency, group g may create, update, delete or connect to pods named a or b "
-        "in all namespaces but those of the system.");
+        "in all namespaces except the system namespaces.");
 }
 
 static void changes_name_their_fields(void **state) {
@@ -58,7 +58,7 @@ static void requirements_are_expressions(void **state) {
                  "require all spec.containers as c ( c.image like \"r/*\" and not c.tty = true ) or label b != c\n"
                  "exclusive user u }"),
         "Pods in namespace a must satisfy: all spec.containers as x ( field x.image like \"r/*\" and field "
-        "x.tty != true ) or label b != c (not asked of user u).");
+        "x.tty != true ) or label b != c (not required of user u).");
 }
 
 static void precedence_survives(void **state) {
@@ -81,7 +81,7 @@ static void what_is_outside_stands_apart(void **state) {
                                  "allow K0206 \"nobody minds\" allow K0215 allow K0224 }",
                                  "human");
     assert_non_null(strstr(text, "also refuses: deleting the namespace: namespaces named a\n"));
-    assert_non_null(strstr(text, "- taking objects out of the lock"));
+    assert_non_null(strstr(text, "- changing what the lock selects by"));
     assert_non_null(strstr(text, "[K0206 reads-stay-open]"));
     assert_non_null(strstr(text, "lets through: generic-garbage-collector"));
 }
