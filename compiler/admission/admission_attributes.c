@@ -26,8 +26,12 @@ static const struct subresource_kind *find_subresource(const struct request *req
     return NULL;
 }
 
-struct admission_kind admission_kind_of(const struct request *request, const char *version) {
-    const struct admission_kind parent = {request->group, version, request->kind},
+static struct admission_form form_of(const struct request *request) {
+    return (struct admission_form){request->group, request->version};
+}
+
+struct admission_kind admission_kind_of(const struct request *request, const struct admission_form *form) {
+    const struct admission_kind parent = {form->group, form->version, request->kind},
                                 scale = {"autoscaling", "v1", "Scale"};
     if (!*request->subresource) return parent;
     const struct subresource_kind *row = find_subresource(request);
@@ -144,10 +148,11 @@ void admission_complete(struct arena *arena, const struct admission_question *qu
                         struct admission_attributes *ret_attributes) {
     const struct request *request = question->request;
     struct admission_attributes *attributes = ret_attributes;
+    const struct admission_form form = form_of(request);
     *attributes = (struct admission_attributes){
         .request = request,
         .operation = operation_name(request->operation),
-        .kind = admission_kind_of(request, request->version),
+        .kind = admission_kind_of(request, &form),
         .namespace = admission_is_namespace(request) ? request->name : request->namespace,
         .name = request->collection ? ""
                 : question->asked   ? question->asked
@@ -173,10 +178,11 @@ static struct value *kind_value(struct arena *arena, const struct admission_kind
     return value;
 }
 
-static struct value *resource_value(struct arena *arena, const struct request *request, const char *version) {
+static struct value *resource_value(struct arena *arena, const struct request *request,
+                                    const struct admission_form *form) {
     struct value *value = value_map(arena);
-    value_set_string(arena, value, "group", request->group);
-    value_set_string(arena, value, "version", version);
+    value_set_string(arena, value, "group", form->group);
+    value_set_string(arena, value, "version", form->version);
     value_set_string(arena, value, "resource", request->resource);
     return value;
 }
@@ -194,14 +200,15 @@ static struct value *user_value(struct arena *arena, const struct request *reque
 
 // Fields that are empty are not there.
 struct value *admission_request_value(struct arena *arena, const struct admission_attributes *attributes,
-                                      const char *version, const struct admission_kind *kind) {
+                                      const struct admission_form *form, const struct admission_kind *kind) {
     const struct request *request = attributes->request;
+    const struct admission_form own = form_of(request);
     struct value *value = value_map(arena);
     value_set(arena, value, "kind", kind_value(arena, kind));
-    value_set(arena, value, "resource", resource_value(arena, request, version));
+    value_set(arena, value, "resource", resource_value(arena, request, form));
     set_if_any(arena, value, "subResource", request->subresource);
     value_set(arena, value, "requestKind", kind_value(arena, &attributes->kind));
-    value_set(arena, value, "requestResource", resource_value(arena, request, request->version));
+    value_set(arena, value, "requestResource", resource_value(arena, request, &own));
     set_if_any(arena, value, "requestSubResource", request->subresource);
     set_if_any(arena, value, "name", attributes->name);
     set_if_any(arena, value, "namespace", attributes->namespace);

@@ -92,10 +92,15 @@ struct admission_attributes {
     const struct value *stored, *beside;  // objects that are there
 };
 
+// In which of the forms that a server gives the request's objects a policy sees them: it converts from one to another.
+struct admission_form {
+    const char *group, *version;
+};
+
 void admission_complete(struct arena *arena, const struct admission_question *question,
                         struct admission_attributes *ret_attributes);
-// The objects of a version of the request's resource.
-struct admission_kind admission_kind_of(const struct request *request, const char *version);
+// The objects of the request's resource in that form.
+struct admission_kind admission_kind_of(const struct request *request, const struct admission_form *form);
 bool admission_is_namespace(const struct request *request);
 // A partial object with its identity.
 struct value *admission_identified(struct arena *arena, const struct value *partial, const struct admission_kind *kind,
@@ -104,15 +109,15 @@ struct value *admission_identified(struct arena *arena, const struct value *part
 const struct value *admission_converted(struct arena *arena, const struct value *object,
                                         const struct admission_kind *kind);
 const char *admission_api_version(struct arena *arena, const struct admission_kind *kind);
-// `request` of expressions, for rules that match the resource in that version.
+// `request` of expressions, for rules that match the resource in that form.
 struct value *admission_request_value(struct arena *arena, const struct admission_attributes *attributes,
-                                      const char *version, const struct admission_kind *kind);
+                                      const struct admission_form *form, const struct admission_kind *kind);
 
 // ---- admission_match.c ----
 
-// The version in which the rules match, which is the request's where they have it.
+// Gives the form in which the rules match, which is the request's where they have it.
 bool admission_matches(const struct admission *admission, const struct admission_match *match,
-                       const struct admission_attributes *attributes, const char **ret_version);
+                       const struct admission_attributes *attributes, struct admission_form *ret_form);
 bool admission_selects(const struct value *selector, const struct value *labels);
 
 // ---- admission_params.c ----

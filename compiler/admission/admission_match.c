@@ -88,74 +88,92 @@ static bool is_in_scope(const char *scope, const struct admission_attributes *at
 }
 
 static bool rule_matches(const struct admission_rule *rule, const struct admission_attributes *attributes,
-                         const char *version) {
+                         const struct admission_form *form) {
     const struct request *request = attributes->request;
     return is_in_scope(rule->scope, attributes) && has_or_any(rule->operations, attributes->operation) &&
-           has_or_any(rule->groups, request->group) && has_or_any(rule->versions, version) &&
+           has_or_any(rule->groups, form->group) && has_or_any(rule->versions, form->version) &&
            has_resource(rule->resources, request) &&
            (!rule->names || !rule->names->count || has(rule->names, attributes->name));
 }
 
 static bool rules_match(const struct admission_rule *rules, size_t count, const struct admission_attributes *attributes,
-                        const char *version) {
+                        const struct admission_form *form) {
     for (size_t i = 0; i < count; i++)
-        if (rule_matches(&rules[i], attributes, version)) return true;
+        if (rule_matches(&rules[i], attributes, form)) return true;
     return false;
 }
 
-// ---- versions ----
+// ---- forms ----
 
-static const struct resource *built_in(const struct request *request) {
+static const struct resource *built_in(const char *group, const char *plural) {
     size_t count = 0;
     const struct resource *resources = catalog_built_in(&count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(resources[i].plural, request->resource) == 0 && strcmp(resources[i].group, request->group) == 0)
-            return &resources[i];
+        if (strcmp(resources[i].plural, plural) == 0 && strcmp(resources[i].group, group) == 0) return &resources[i];
     return NULL;
 }
 
 // Which versions of a custom resource are served nobody says, so those count that policies speak of.
-static bool is_served(const struct admission *admission, const struct request *request, const char *version) {
-    const struct resource *resource = built_in(request);
-    if (resource) return text_has_word(resource->versions, version);
+static bool is_served(const struct admission *admission, const char *plural, const struct admission_form *form) {
+    const struct resource *resource = built_in(form->group, plural);
+    if (resource) return text_has_word(resource->versions, form->version);
     for (size_t i = 0; i < admission->version_count; i++) {
         const struct admission_version *named = &admission->versions[i];
-        if (strcmp(named->version, version) == 0 && strcmp(named->resource, request->resource) == 0 &&
-            strcmp(named->group, request->group) == 0)
+        if (strcmp(named->version, form->version) == 0 && strcmp(named->resource, plural) == 0 &&
+            strcmp(named->group, form->group) == 0)
             return true;
     }
     return false;
 }
 
 // Of another version than the request's, one can only match if the rule names it.
-static bool any_version_matches(const struct admission *admission, const struct admission_rule *rules, size_t count,
-                                const struct admission_attributes *attributes, const char **ret_version) {
+static bool other_version_matches(const struct admission *admission, const struct admission_rule *rules, size_t count,
+                                  const struct admission_attributes *attributes, struct admission_form *ret_form) {
+    const struct request *request = attributes->request;
     for (size_t i = 0; i < count; i++)
         for (size_t v = 0; v < rules[i].versions->count; v++) {
-            const char *version = rules[i].versions->as.items[v]->as.string;
-            if (!rule_matches(&rules[i], attributes, version)) continue;
-            if (!is_served(admission, attributes->request, version)) continue;
-            *ret_version = version;
+            const struct admission_form form = {request->group, rules[i].versions->as.items[v]->as.string};
+            if (!rule_matches(&rules[i], attributes, &form)) continue;
+            if (!is_served(admission, request->resource, &form)) continue;
+            *ret_form = form;
             return true;
         }
     return false;
 }
 
+// Events stand in two groups, which have the same objects: pkg/kubeapiserver (AddCohabitatingResources). Both have v1
+// alone.
+static bool other_group_matches(const struct admission_rule *rules, size_t count,
+                                const struct admission_attributes *attributes, struct admission_form *ret_form) {
+    static const struct admission_form core = {"", "v1"}, own = {"events.k8s.io", "v1"};
+    const struct request *request = attributes->request;
+    if (strcmp(request->resource, "events") != 0) return false;
+    if (!*request->group)
+        *ret_form = own;
+    else if (strcmp(request->group, own.group) == 0)
+        *ret_form = core;
+    else
+        return false;
+    return rules_match(rules, count, attributes, ret_form);
+}
+
 static bool any_matches(const struct admission *admission, const struct admission_rule *rules, size_t count,
-                        bool is_exact, const struct admission_attributes *attributes, const char **ret_version) {
-    *ret_version = attributes->request->version;
-    if (rules_match(rules, count, attributes, attributes->request->version)) return true;
-    return !is_exact && any_version_matches(admission, rules, count, attributes, ret_version);
+                        bool is_exact, const struct admission_attributes *attributes, struct admission_form *ret_form) {
+    *ret_form = (struct admission_form){attributes->request->group, attributes->request->version};
+    if (rules_match(rules, count, attributes, ret_form)) return true;
+    if (is_exact) return false;
+    return other_version_matches(admission, rules, count, attributes, ret_form) ||
+           other_group_matches(rules, count, attributes, ret_form);
 }
 
 bool admission_matches(const struct admission *admission, const struct admission_match *match,
-                       const struct admission_attributes *attributes, const char **ret_version) {
-    const char *excluded_version = NULL;
-    *ret_version = attributes->request->version;
+                       const struct admission_attributes *attributes, struct admission_form *ret_form) {
+    struct admission_form excluded;
+    *ret_form = (struct admission_form){attributes->request->group, attributes->request->version};
     if (!selects_namespace(match->namespace_selector, attributes)) return false;
     if (!selects_object(match->object_selector, attributes)) return false;
-    if (any_matches(admission, match->excluded, match->excluded_count, match->is_exact, attributes, &excluded_version))
+    if (any_matches(admission, match->excluded, match->excluded_count, match->is_exact, attributes, &excluded))
         return false;
     if (!match->rule_count) return true;
-    return any_matches(admission, match->rules, match->rule_count, match->is_exact, attributes, ret_version);
+    return any_matches(admission, match->rules, match->rule_count, match->is_exact, attributes, ret_form);
 }

@@ -225,9 +225,10 @@ static void invoke(struct review *review, const struct invocation *call) {
     }
 }
 
-static void bind(struct review *review, const struct admission_binding *binding, const char *version) {
+static void bind(struct review *review, const struct admission_binding *binding, const struct admission_form *form) {
     struct arena *arena = review->arena;
-    const char *ignored = NULL, *error = NULL;
+    struct admission_form ignored;
+    const char *error = NULL;
     const struct value **params = NULL;
     size_t count = 0;
     if (binding->has_match && !admission_matches(review->admission, &binding->match, &review->attributes, &ignored))
@@ -237,13 +238,13 @@ static void bind(struct review *review, const struct admission_binding *binding,
         if (!binding->policy->fail_open) add_refusal(review, binding->policy_name, binding->name, error, true);
         return;
     }
-    const struct admission_kind kind = admission_kind_of(review->attributes.request, version);
+    const struct admission_kind kind = admission_kind_of(review->attributes.request, form);
     struct invocation call = {
         .policy = binding->policy,
         .binding = binding,
         .object = admission_converted(arena, review->attributes.object, &kind),
         .old_object = admission_converted(arena, review->attributes.old_object, &kind),
-        .request = admission_request_value(arena, &review->attributes, version, &kind),
+        .request = admission_request_value(arena, &review->attributes, form, &kind),
     };
     for (size_t i = 0; i < count; i++) {
         call.params = params[i];
@@ -259,18 +260,18 @@ void admission_review(struct arena *arena, const struct admission *admission, co
     review.authorizer = (struct cel_authorizer){authorizes, &review};
     admission_complete(arena, question, &review.attributes);
     const struct admission_policy *matched = NULL, *passed = NULL;
-    const char *version = "";
+    struct admission_form form = {0};
     for (size_t i = 0; i < admission->binding_count; i++) {
         const struct admission_binding *binding = &admission->bindings[i];
         const struct admission_policy *policy = binding->policy;
         if (policy == passed) continue;
         if (policy != matched) {
             const bool matches = !is_kept_from(question->request, policy->name) &&
-                                 admission_matches(admission, &policy->match, &review.attributes, &version);
+                                 admission_matches(admission, &policy->match, &review.attributes, &form);
             *(matches ? &matched : &passed) = policy;
             if (!matches) continue;
         }
-        bind(&review, binding, version);
+        bind(&review, binding, &form);
     }
     if (ret_answer->refusal_count)
         ret_answer->verdict = VERDICT_DENIED;

@@ -167,37 +167,28 @@ static bool has(const struct checking *checking, const struct asking *asking, co
         map_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
     if (!holders) return false;
     if (holders->count <= LOOKED_AT) return some_holds(holders, asking);
-    const struct passers passers = check_passers(checking, asking->lock);
+    const struct texts passers = check_passers(checking, asking->lock);
     bool held = some_holds(map_get(&holders->by_passer, ""), asking);
     for (size_t i = 0; i < passers.count && !held; i++)
-        held = some_holds(map_get(&holders->by_passer, passers.keys[i]), asking);
+        held = some_holds(map_get(&holders->by_passer, passers.items[i]), asking);
     return held;
 }
 
-struct texts_of {
-    const char **items;
-    size_t count;
-};
-
-static void add_text(struct arena *arena, struct texts_of *texts, const char *text) {
-    ARENA_PUSH(arena, texts->items, texts->count, text);
-}
-
-static struct texts_of places_of(struct arena *arena, const struct object_scope *scope) {
-    struct texts_of places = {0};
-    if (scope->where == IN_CLUSTER) add_text(arena, &places, "-");
-    if (scope->where == IN_ANY_NAMESPACE) add_text(arena, &places, "*");
+static struct texts places_of(struct arena *arena, const struct object_scope *scope) {
+    struct texts places = {0};
+    if (scope->where == IN_CLUSTER) texts_push(arena, &places, "-");
+    if (scope->where == IN_ANY_NAMESPACE) texts_push(arena, &places, "*");
     if (scope->where == IN_LABELED_NAMESPACES)
-        add_text(arena, &places, arena_printf(arena, "labeled %s", check_formula(arena, scope->namespace_selector)));
-    for (size_t i = 0; i < scope->namespace_count; i++) add_text(arena, &places, scope->namespaces[i]);
+        texts_push(arena, &places, arena_printf(arena, "labeled %s", check_formula(arena, scope->namespace_selector)));
+    for (size_t i = 0; i < scope->namespace_count; i++) texts_push(arena, &places, scope->namespaces[i]);
     return places;
 }
 
 // What a lock with this selection holds: whatever satisfies the whole of it, or one side of an `or`; and what can be
 // asked for by name: objects, and the definitions of a group.
-static void add_selections(struct arena *arena, const struct formula *expr, struct texts_of *selections) {
+static void add_selections(struct arena *arena, const struct formula *expr, struct texts *selections) {
     if (formula_has_cel(expr)) return;
-    add_text(arena, selections, check_formula(arena, expr));
+    texts_push(arena, selections, check_formula(arena, expr));
     for (size_t i = 0; i < expr->operand_count && expr->kind == FORMULA_OR; i++)
         add_selections(arena, expr->operands[i], selections);
     const bool is_of_spec = expr->kind == FORMULA_FIELD && expr->path.variable < 0 && expr->path.count == 2 &&
@@ -207,9 +198,9 @@ static void add_selections(struct arena *arena, const struct formula *expr, stru
     for (size_t i = 0; i < expr->value_count && expr->compare == CMP_IN && (is_of_spec || expr->kind == FORMULA_NAME);
          i++)
         if (expr->values[i]->kind == VALUE_STRING)
-            add_text(arena, selections,
-                     arena_printf(arena, "%s %s", is_of_spec ? expr->path.segments[1].key : "name",
-                                  expr->values[i]->as.string));
+            texts_push(arena, selections,
+                       arena_printf(arena, "%s %s", is_of_spec ? expr->path.segments[1].key : "name",
+                                    expr->values[i]->as.string));
 }
 
 static bool is_path_of_spec(const struct field_path *path) {
@@ -260,7 +251,7 @@ struct indexed {
 };
 
 static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
-                        unsigned operations, const struct texts_of *places, const struct texts_of *selections) {
+                        unsigned operations, const struct texts *places, const struct texts *selections) {
     static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
         if (!(operations & single[i])) continue;
@@ -299,8 +290,8 @@ static bool is_whole_status(const struct lock *lock) {
 
 static void index_status(struct checking *checking, const struct indexed *indexed, const struct lock_object *part) {
     const struct lock *lock = indexed->lock;
-    const struct texts_of places = places_of(checking->arena, &part->scope);
-    struct texts_of selections = {0};
+    const struct texts places = places_of(checking->arena, &part->scope);
+    struct texts selections = {0};
     if (!(lock->denies & OP_UPDATE) || !is_whole_status(lock) || can_be_left(lock, part->selects)) return;
     add_selections(checking->arena, part->selects, &selections);
     for (size_t i = 0; i < part->scope.target_count; i++)
@@ -310,20 +301,20 @@ static void index_status(struct checking *checking, const struct indexed *indexe
 
 // The labels of all namespaces that the lock keeps as they are, or all labels.
 static void index_labels(struct checking *checking, const struct indexed *indexed, const struct lock_object *part,
-                         const struct texts_of *places) {
+                         const struct texts *places) {
     const struct lock *lock = indexed->lock;
     const struct resource *namespaces = checking->around.namespaces;
     if (!(lock->denies & OP_UPDATE) || part->selects->kind != FORMULA_TRUE || lock->all_but_paths ||
         !check_takes_in(&part->scope, namespaces))
         return;
-    struct texts_of labels = {0};
-    if (!lock->path_count) add_text(checking->arena, &labels, "");
+    struct texts labels = {0};
+    if (!lock->path_count) texts_push(checking->arena, &labels, "");
     for (size_t i = 0; i < lock->path_count; i++) {
         const struct field_path *path = &lock->paths[i];
         if (path->count < 2 || !path_is_metadata(path) || !path->segments[1].key ||
             strcmp(path->segments[1].key, "labels") != 0)
             continue;
-        add_text(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
+        texts_push(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
     }
     add_entries(checking, indexed, namespaces, ACT_OF_LABELS, places, &labels);
 }
@@ -333,8 +324,8 @@ static void index_part(struct checking *checking, const struct indexed *indexed,
     const struct lock *lock = indexed->lock;
     const struct surroundings *around = &checking->around;
     const unsigned operations = held_operations(lock);
-    const struct texts_of places = places_of(arena, &part->scope);
-    struct texts_of selections = {0};
+    const struct texts places = places_of(arena, &part->scope);
+    struct texts selections = {0};
     if (can_be_left(lock, part->selects)) return;
     add_selections(arena, part->selects, &selections);
     for (size_t i = 0; i < around->count; i++)
@@ -342,7 +333,7 @@ static void index_part(struct checking *checking, const struct indexed *indexed,
             add_entries(checking, indexed, around->resources[i], operations, &places, &selections);
     index_labels(checking, indexed, part, &places);
     static const char *some = SOME;
-    const struct texts_of somewhere = {&some, 1};
+    const struct texts somewhere = {&some, 1};
     if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
         add_entries(checking, indexed, around->claims, OP_DELETE, &somewhere, &somewhere);
     if ((operations & OPS_STORED) && check_takes_in(&part->scope, around->volumes))
@@ -435,7 +426,7 @@ static bool is_system(const char *namespace) {
 // In each of the places where the part is. `*` leaves out the system namespaces, which labels may take in.
 static bool holds(const struct checking *checking, const struct asking *asking, const struct lock_object *part,
                   const struct resource *resource, unsigned operation, const char *selection, const char *condition) {
-    const struct texts_of places = places_of(checking->arena, &part->scope);
+    const struct texts places = places_of(checking->arena, &part->scope);
     const enum where where = part->scope.where;
     for (size_t i = 0; i < places.count; i++) {
         const char *place = places.items[i];

@@ -2,6 +2,7 @@
 #ifndef KLOCK_CHECK_INTERNAL_H
 #define KLOCK_CHECK_INTERNAL_H
 
+#include "base/texts.h"
 #include "check/check.h"
 #include "front/scope.h"
 #include "policy/policy.h"
@@ -104,17 +105,13 @@ bool check_asks_author(const struct checking *checking, const struct lock *lock,
 // check_passers.c: whether everybody whom a lock lets through passes another as well; the levels of exemption are the
 // caller's to compare.
 bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other);
-// Those who pass, each as a text.
-struct passers {
-    const char **keys;
-    size_t count;
-};
 // Those of the lock that was asked for last.
 struct last_passers {
     const struct lock *lock;
-    struct passers passers;
+    struct texts passers;
 };
-struct passers check_passers(const struct checking *checking, const struct lock *lock);
+// Those who pass, each as a text.
+struct texts check_passers(const struct checking *checking, const struct lock *lock);
 // Counts them, for the one who passes the fewest locks; "" where nobody does.
 void check_count_passers(struct checking *checking);
 const char *check_rarest_passer(const struct checking *checking, const struct lock *lock);

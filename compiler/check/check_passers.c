@@ -93,14 +93,13 @@ bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other) {
 
 // ---- keys ----
 
-static void add_keys(struct arena *arena, const struct subjects *subjects, struct passers *passers) {
+static void add_keys(struct arena *arena, const struct subjects *subjects, struct texts *passers) {
     for (size_t i = 0; i < subjects->user_count; i++)
-        ARENA_PUSH(arena, passers->keys, passers->count, arena_printf(arena, "user %s", subjects->users[i]));
+        texts_push(arena, passers, arena_printf(arena, "user %s", subjects->users[i]));
     for (size_t i = 0; i < subjects->group_count; i++)
-        ARENA_PUSH(arena, passers->keys, passers->count, arena_printf(arena, "group %s", subjects->groups[i]));
+        texts_push(arena, passers, arena_printf(arena, "group %s", subjects->groups[i]));
     for (size_t i = 0; i < subjects->other_count; i++)
-        ARENA_PUSH(arena, passers->keys, passers->count,
-                   arena_printf(arena, "formula %s", check_formula(arena, subjects->others[i])));
+        texts_push(arena, passers, arena_printf(arena, "formula %s", check_formula(arena, subjects->others[i])));
 }
 
 // The locks that guards make of one lock share its lists, and come one after the other.
@@ -109,11 +108,11 @@ static bool share_lists(const struct subjects *a, const struct subjects *b) {
            a->group_count == b->group_count && a->others == b->others && a->other_count == b->other_count;
 }
 
-struct passers check_passers(const struct checking *checking, const struct lock *lock) {
+struct texts check_passers(const struct checking *checking, const struct lock *lock) {
     struct last_passers *last = checking->last_passers;
     if (!last->lock || !share_lists(&last->lock->passes, &lock->passes) ||
         !share_lists(&last->lock->break_glass, &lock->break_glass)) {
-        last->passers = (struct passers){0};
+        last->passers = (struct texts){0};
         add_keys(checking->arena, &lock->passes, &last->passers);
         add_keys(checking->arena, &lock->break_glass, &last->passers);
         last->lock = lock;
@@ -125,24 +124,24 @@ void check_count_passers(struct checking *checking) {
     checking->last_passers = ARENA_NEW(checking->arena, struct last_passers);
     map_init(&checking->passers, checking->arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
-        const struct passers passers = check_passers(checking, checking->policies->locks[i]);
+        const struct texts passers = check_passers(checking, checking->policies->locks[i]);
         for (size_t j = 0; j < passers.count; j++) {
-            size_t *count = map_get(&checking->passers, passers.keys[j]);
-            if (!count) map_set(&checking->passers, passers.keys[j], count = ARENA_NEW(checking->arena, size_t));
+            size_t *count = map_get(&checking->passers, passers.items[j]);
+            if (!count) map_set(&checking->passers, passers.items[j], count = ARENA_NEW(checking->arena, size_t));
             ++*count;
         }
     }
 }
 
 const char *check_rarest_passer(const struct checking *checking, const struct lock *lock) {
-    const struct passers passers = check_passers(checking, lock);
+    const struct texts passers = check_passers(checking, lock);
     const char *rarest = "";
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < passers.count; i++) {
-        const size_t *count = map_get(&checking->passers, passers.keys[i]);
+        const size_t *count = map_get(&checking->passers, passers.items[i]);
         if (*count >= least) continue;
         least = *count;
-        rarest = passers.keys[i];
+        rarest = passers.items[i];
     }
     return rarest;
 }

@@ -7,12 +7,14 @@
 #include "data/regex.h"
 #include "data/value.h"
 
+// Of metadata nothing is what is empty.
+static const struct value *unless_empty(const struct value *value) {
+    if (!value || value->kind == VALUE_NULL) return NULL;
+    return (value->kind == VALUE_MAP || value->kind == VALUE_LIST) && !value->count ? NULL : value;
+}
+
 const struct value *decide_metadata_field(const struct value *object, const char *key) {
-    const struct value *field = value_dig(object, "metadata", key, NULL);
-    return field && field->kind != VALUE_NULL &&
-                   !((field->kind == VALUE_MAP || field->kind == VALUE_LIST) && !field->count)
-               ? field
-               : NULL;
+    return unless_empty(value_dig(object, "metadata", key, NULL));
 }
 
 static bool same(const struct value *a, const struct value *b) {
@@ -104,11 +106,13 @@ static const struct value *project(struct arena *arena, const struct value *at, 
 }
 
 static bool is_metadata(const struct field_path *path) {
-    return path->count > 1 && path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
+    return path->segments[0].key && strcmp(path->segments[0].key, "metadata") == 0;
 }
 
-static bool is_empty_list(const struct value *value) {
-    return value && value->kind == VALUE_LIST && !value->count;
+// The value that a path leads to from the object, or from a variable.
+static const struct value *read_path(struct arena *arena, const struct value *root, const struct field_path *path) {
+    const struct value *value = project(arena, root, path, 0);
+    return path->variable < 0 && is_metadata(path) ? unless_empty(value) : value;
 }
 
 // The new state where only the metadata of it counts.
@@ -120,20 +124,6 @@ static struct value *with_metadata_of(struct arena *arena, const struct value *o
 }
 
 // ---- what a requirement reads ----
-
-static bool is_changeable_metadata(const struct field_path *path) {
-    bool changeable = false;
-    for (size_t i = 0; is_metadata(path) && i < ALL_FIELDS && path->segments[1].key; i++)
-        changeable |= strcmp(path->segments[1].key, metadata_fields[i]) == 0;
-    return changeable;
-}
-
-// The value that a path of the formula leads to. Lists and maps of metadata that are empty are not there.
-static const struct value *read_path(struct arena *arena, const struct value *root, const struct field_path *path) {
-    const bool metadata = path->variable < 0 && is_changeable_metadata(path);
-    const struct value *value = project(arena, metadata ? changeable(arena, root, ALL_FIELDS) : root, path, 0);
-    return metadata && is_empty_list(value) ? NULL : value;
-}
 
 static size_t length(const struct value *list) {
     return list && list->kind == VALUE_LIST ? list->count : 0;
@@ -194,14 +184,8 @@ bool decide_changes(const struct view *view, const struct lock *lock, bool metad
         const struct aside all = {lock->paths, lock->path_count, 0, here};
         return differs(arena, old, new, &all);
     }
-    for (size_t i = 0; i < lock->path_count; i++) {
-        const struct value *before = project(arena, old, &lock->paths[i], 0),
-                           *after = project(arena, new, &lock->paths[i], 0);
-        // Lists of metadata that are empty are not there.
-        if (is_metadata(&lock->paths[i]) && is_empty_list(before)) before = NULL;
-        if (is_metadata(&lock->paths[i]) && is_empty_list(after)) after = NULL;
-        if (!same(before, after)) return true;
-    }
+    for (size_t i = 0; i < lock->path_count; i++)
+        if (!same(read_path(arena, old, &lock->paths[i]), read_path(arena, new, &lock->paths[i]))) return true;
     return false;
 }
 

@@ -15,12 +15,6 @@
 
 // ---- formulas ----
 
-void texts_add(struct arena *arena, struct texts *texts, const char *text) {
-    for (size_t i = 0; i < texts->count; i++)
-        if (strcmp(texts->items[i], text) == 0) return;
-    ARENA_PUSH(arena, texts->items, texts->count, text);
-}
-
 struct field_path derive_path(struct arena *arena, int variable, const char *keys) {
     struct field_path path = {.variable = variable};
     struct segment *segments = NULL;

@@ -2,6 +2,7 @@
 #ifndef KLOCK_LOWER_DERIVE_H
 #define KLOCK_LOWER_DERIVE_H
 
+#include "base/texts.h"
 #include "lower/lower.h"
 
 // A lock on nothing yet. Copies policy, name, actors, break-glass, mode and exemption from the first, and the part of
@@ -38,12 +39,6 @@ void derive_orders(struct lowering *lowering);
 
 // Adds a role for each verb that the lock asks the authorizer for, for others to bind.
 void derive_roles(struct lowering *lowering, const struct lock *lock);
-
-struct texts {
-    const char **items;
-    size_t count;
-};
-void texts_add(struct arena *arena, struct texts *texts, const char *text); // unless it is there
 
 // The path of blank-separated keys, `*` for each element of a list, below the object (-1) or a variable.
 struct field_path derive_path(struct arena *arena, int variable, const char *keys);

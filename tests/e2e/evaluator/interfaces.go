@@ -2,6 +2,7 @@ package evaluator
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,22 +30,33 @@ func (i *interfaces) GetEquivalentResourceMapper() runtime.EquivalentResourceMap
 // EquivalentResourcesFor lists the versions of a resource that a server serves. Which of a custom resource it serves
 // nobody says, so those count that policies speak of.
 func (i *interfaces) EquivalentResourcesFor(resource schema.GroupVersionResource, _ string) []schema.GroupVersionResource {
-	versions := resources.Versions(resource.GroupResource())
-	if len(versions) == 0 {
-		versions = i.named
-	}
 	equivalent := []schema.GroupVersionResource{resource}
-	for _, version := range versions {
-		if version != resource.Version {
-			equivalent = append(equivalent, resource.GroupResource().WithVersion(version))
+	for _, same := range cohabiting(resource.GroupResource()) {
+		versions := resources.Versions(same)
+		if len(versions) == 0 {
+			versions = i.named
+		}
+		for _, version := range versions {
+			if same.WithVersion(version) != resource {
+				equivalent = append(equivalent, same.WithVersion(version))
+			}
 		}
 	}
 	return equivalent
 }
 
+// cohabiting lists the resources that have the same objects, as pkg/kubeapiserver has it (AddCohabitatingResources).
+func cohabiting(resource schema.GroupResource) []schema.GroupResource {
+	events := []schema.GroupResource{{Resource: "events"}, {Group: "events.k8s.io", Resource: "events"}}
+	if slices.Contains(events, resource) {
+		return events
+	}
+	return []schema.GroupResource{resource}
+}
+
 func (i *interfaces) KindFor(resource schema.GroupVersionResource, subresource string) schema.GroupVersionKind {
 	request := *i.request
-	request.Version, request.Subresource = resource.Version, subresource
+	request.Group, request.Version, request.Subresource = resource.Group, resource.Version, subresource
 	return resources.KindOf(&request)
 }
 
