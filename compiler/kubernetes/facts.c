@@ -24,6 +24,8 @@ const struct kube_resource_name kube_never_locked[] = {
 };
 const size_t kube_never_locked_count = sizeof kube_never_locked / sizeof *kube_never_locked;
 
+const char *const kube_groups_of_events[2] = {"", "events.k8s.io"};
+
 const char *const kube_system_namespaces[] = {"kube-node-lease", "kube-public", "kube-system"};
 const size_t kube_system_namespace_count = sizeof kube_system_namespaces / sizeof *kube_system_namespaces;
 

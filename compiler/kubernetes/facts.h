@@ -13,6 +13,8 @@ struct kube_resource_name {
 };
 extern const struct kube_resource_name kube_never_locked[];
 extern const size_t kube_never_locked_count;
+// The two groups that events are in: pkg/kubeapiserver/default_storage_factory_builder.go (AddCohabitatingResources).
+extern const char *const kube_groups_of_events[2];
 // The namespaces that `namespace *` leaves out unless they are named.
 extern const char *const kube_system_namespaces[];
 extern const size_t kube_system_namespace_count;

@@ -460,6 +460,35 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     return whole;
 }
 
+// Events stand in two groups, with the same objects. The API server takes a policy about one group for requests in the
+// other as well, but not where the policy, for another of its locks, is about both.
+static const struct resource *in_other_group(const struct catalog *catalog, const struct resource *resource) {
+    if (!resource || strcmp(resource->plural, "events") != 0) return NULL;
+    for (size_t i = 0; i < 2; i++)
+        if (strcmp(resource->group, kube_groups_of_events[i]) == 0)
+            return catalog_get(catalog, kube_groups_of_events[1 - i], "events");
+    return NULL;
+}
+
+static const struct object_meaning *with_both_groups(struct lowering *lowering, const struct object_meaning *part) {
+    struct object_meaning *whole = ARENA_NEW(lowering->arena, struct object_meaning);
+    *whole = *part;
+    whole->scope.targets = NULL;
+    whole->scope.target_count = 0;
+    for (size_t i = 0; i < part->scope.target_count; i++) {
+        struct target target = part->scope.targets[i];
+        ARENA_PUSH(lowering->arena, whole->scope.targets, whole->scope.target_count, target);
+        target.resource = in_other_group(lowering->catalog, target.resource);
+        bool named = !target.resource;
+        for (size_t j = 0; j < part->scope.target_count && !named; j++)
+            named = part->scope.targets[j].resource == target.resource;
+        if (named) continue;
+        target.group = target.resource->group;
+        ARENA_PUSH(lowering->arena, whole->scope.targets, whole->scope.target_count, target);
+    }
+    return whole;
+}
+
 static struct lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct share *share,
                              struct formula *narrowing, const struct lock *common) {
     struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
@@ -647,7 +676,7 @@ static void read_denied(struct draft *draft) {
     }
     for (size_t i = 0; i < draft->object_count; i++)
         add_to_shares(lowering->arena, &draft->shares, &draft->share_count,
-                      with_status(lowering->arena, draft->item, draft->objects[i]));
+                      with_status(lowering->arena, draft->item, with_both_groups(lowering, draft->objects[i])));
     if (deny) lower_check_operations(lowering, deny);
     for (size_t i = 0; deny && i < draft->share_count; i++) {
         struct share *share = &draft->shares[i];
