@@ -35,6 +35,11 @@ strip examples/payments.klock | sed '/^test /,$d' >"$work/two"
 if cmp -s "$work/one" "$work/two"; then pass; else fail "README.md shows another policy than examples/payments.klock" "$(diff "$work/one" "$work/two" || :)"; fi
 refusal=$(sed -n 's/^    \(denied, there is a lock: .*\)/\1/p' README.md)
 if "$KLOCKC" compile examples/payments.klock 2>/dev/null | grep -qF "$refusal"; then pass; else fail "README.md shows a refusal that is not in the output"; fi
+# Refusals that docs/refused.md shows are those of docs/refusals.md, which servers are asked for.
+grep '^Error from server' docs/refused.md | while read -r refusal; do
+	grep -qxF "$refusal" docs/refusals.md || echo "$refusal"
+done >"$work/unknown"
+if [ ! -s "$work/unknown" ] && grep -q '^Error from server' docs/refused.md; then pass; else fail "docs/refused.md shows a refusal that docs/refusals.md does not" "$(cat "$work/unknown")"; fi
 if [ "$(wc -l <README.md)" -le 100 ]; then pass; else fail "README.md is longer than 100 lines"; fi
 
 # Verbs and formats of docs/cli.md are those of the program.
