@@ -38,6 +38,7 @@ const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
     formula_print(&text, lock->selects, FORMULA_SKELETON);
     formula_print(&text, lock->condition, FORMULA_SKELETON);
     if (lock->requires) formula_print(&text, lock->requires, FORMULA_SKELETON);
+    if (lock->names_actors) formula_print(&text, lock->names_actors, FORMULA_SKELETON);
     for (size_t i = 0; i < lock->path_count; i++) {
         text_add_char(&text, ' ');
         path_print(&text, &lock->paths[i]);

@@ -334,7 +334,9 @@ static bool varies(const struct builder *builder, const struct formula *expr) {
 static struct formula *without_rows(struct builder *builder, const struct formula *expr, bool positive) {
     struct arena *arena = builder->arena;
     struct formula *copy = ARENA_NEW(arena, struct formula);
-    if (expr->value_count && !vap_column_of(builder, expr)->uniform) {
+    const bool differs = (expr->value_count && !vap_column_of(builder, expr)->uniform) ||
+                         (formula_compares_readings(expr) && varies(builder, expr));
+    if (differs) {
         copy->kind = positive ? FORMULA_TRUE : FORMULA_FALSE;
         return copy;
     }
@@ -418,8 +420,29 @@ static struct side optional_side(struct builder *builder, struct cel_node *subje
     return (struct side){subject, true, is_filled(builder, subject)};
 }
 
+// A name that is put together; nobody's where a part of it is absent or empty.
+static struct side joined_side(struct builder *builder, const struct formula *join) {
+    struct arena *arena = builder->arena;
+    struct side name = {.is_text = true, .present = builder->always};
+    for (size_t i = 0; i < join->operand_count; i++) {
+        const struct side part = other_side(builder, join->operands[i]);
+        name.subject = name.subject ? cel_binary(arena, name.subject, "+", part.subject) : part.subject;
+        name.present = cel_and(arena, name.present, part.present);
+        if (join->operands[i]->kind != FORMULA_TEXT)
+            name.present = cel_and(arena, name.present, is_filled(builder, part.subject));
+    }
+    if (join->not_system)
+        name.present =
+            cel_and(arena, name.present,
+                    cel_not(arena, cel_method(arena, name.subject, "startsWith", cel_string(arena, "system:"))));
+    return name;
+}
+
 static struct side other_side(struct builder *builder, const struct formula *reading) {
     switch (reading->kind) {
+    case FORMULA_TEXT:
+        return (struct side){vap_constant(builder, vap_column_of(builder, reading)), true, builder->always};
+    case FORMULA_JOIN: return joined_side(builder, reading);
     case FORMULA_LABEL: return map_side(builder, reading, labels_of(builder, reading));
     case FORMULA_ANNOTATION: return map_side(builder, reading, annotations_of(builder, reading));
     case FORMULA_NAMESPACE_LABEL: return map_side(builder, reading, USE(namespaceLabels));
@@ -473,6 +496,15 @@ static struct cel_node *may(struct builder *builder, const char *verb) {
     return vap_add_once(builder, name, cel_method(arena, check, "allowed", NULL));
 }
 
+// Some group of the requester is the one that is asked for, or matches.
+static struct cel_node *test_groups(struct builder *builder, const struct formula *expr) {
+    struct arena *arena = builder->arena;
+    if (expr->compare == CMP_IN) return cel_in(arena, vap_constant(builder, vap_column_of(builder, expr)), USE(groups));
+    const struct side name = expr->operand_count ? other_side(builder, expr->operands[0]) : (struct side){0};
+    if (!name.is_text) return test_keys(builder, expr, USE(groups));
+    return cel_and(arena, name.present, cel_in(arena, name.subject, USE(groups)));
+}
+
 struct cel_node *vap_formula(struct builder *builder, const struct formula *expr) {
     struct arena *arena = builder->arena;
     struct cel_node *result;
@@ -501,7 +533,7 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     case FORMULA_FIELD: return walk(builder, expr, vap_test_value);
     case FORMULA_USER: return test_optional(builder, expr, USE(user));
     case FORMULA_UID: return test_optional(builder, expr, USE(uid));
-    case FORMULA_GROUP: return cel_in(arena, vap_constant(builder, vap_column_of(builder, expr)), USE(groups));
+    case FORMULA_GROUP: return test_groups(builder, expr);
     case FORMULA_MAY: return may(builder, expr->key);
     case FORMULA_EXTRA: {
         struct cel_node *key = cel_string(arena, expr->key), *extra = USE(extra),
@@ -513,6 +545,8 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     case FORMULA_ANY:
     case FORMULA_ALL: return quantifier(builder, expr);
     case FORMULA_CEL: return cel_written(arena, expr->cel);
+    case FORMULA_TEXT:
+    case FORMULA_JOIN: break; // stand on the other side alone
     }
     return builder->never;
 }
@@ -532,11 +566,13 @@ struct cel_node *vap_selection(struct builder *builder, bool of_new) {
     return cel_and(arena, found, rest);
 }
 
+// What else of the new object has to be for the lock to hold it, and for its actors to be who they are.
 static struct cel_node *condition_of_new(struct builder *builder) {
     const struct lock *model = builder->table->model;
-    if (!lock_guards_condition(model)) return builder->always;
+    struct cel_node *piece = builder->always;
     vap_read_new(builder);
-    struct cel_node *piece = vap_formula(builder, model->condition);
+    if (lock_guards_condition(model)) piece = vap_formula(builder, model->condition);
+    if (model->names_actors) piece = cel_and(builder->arena, piece, vap_formula(builder, model->names_actors));
     vap_read_stored(builder);
     return piece;
 }
@@ -571,10 +607,35 @@ static bool has_plain_key(const struct builder *builder) {
     return plain;
 }
 
+static struct cel_node *outside(struct builder *builder, const char *const *resources, size_t count) {
+    return cel_not(builder->arena,
+                   cel_in(builder->arena, USE(resource), cel_strings(builder->arena, resources, count)));
+}
+
+// Of which requests the formula reads something that is not for controllers to write.
+static struct cel_node *where_of_others(struct builder *builder, const struct formula *expr) {
+    static const char *const taken[] = {"endpoints", "endpointslices.discovery.k8s.io", "replicasets.apps"};
+    enum { LABELS = 2, ANNOTATIONS = 3 };
+    struct arena *arena = builder->arena;
+    struct cel_node *where = builder->never;
+    const bool asks = !expr->reads_stored && expr->state == STATE_SELF;
+    if (expr->kind == FORMULA_LABEL && asks && !kube_is_controllers_key(expr->key))
+        where = outside(builder, taken, LABELS);
+    if (expr->kind == FORMULA_ANNOTATION && asks && !kube_is_controllers_key(expr->key))
+        where = outside(builder, taken, ANNOTATIONS);
+    if ((expr->kind == FORMULA_FIELD || expr->kind == FORMULA_ANY || expr->kind == FORMULA_ALL) && asks &&
+        expr->path.variable < 0 && !path_is_metadata(&expr->path))
+        where = cel_is_string(arena, USE(resource), "pods");
+    for (size_t i = 0; i < expr->operand_count; i++)
+        where = cel_or(arena, where, where_of_others(builder, expr->operands[i]));
+    return where;
+}
+
 struct cel_node *vap_still_held_by_exempt(struct builder *builder) {
     struct arena *arena = builder->arena;
     const struct lock *model = builder->table->model;
-    const bool guards = lock_guards_condition(model) && reads_of_others(builder, model->condition);
+    const bool guards = (lock_guards_condition(model) && reads_of_others(builder, model->condition)) ||
+                        (model->names_actors && reads_of_others(builder, model->names_actors));
     if (!reads_of_others(builder, model->selects) && !guards) return builder->always;
     builder->exempt = true;
     struct cel_node *selection;
@@ -587,5 +648,10 @@ struct cel_node *vap_still_held_by_exempt(struct builder *builder) {
     }
     struct cel_node *held = cel_and(arena, selection, condition_of_new(builder));
     builder->exempt = false;
-    return held;
+    // Written CEL may fail, and where nothing of others is read nobody asks.
+    if (!formula_has_cel(model->selects)) return held;
+    struct cel_node *others = where_of_others(builder, model->selects);
+    if (lock_guards_condition(model)) others = cel_or(arena, others, where_of_others(builder, model->condition));
+    if (model->names_actors) others = cel_or(arena, others, where_of_others(builder, model->names_actors));
+    return cel_or(arena, cel_not(arena, others), held);
 }

@@ -79,7 +79,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
 %type <struct span> deployer_head test_head
 %type <struct ast_item *> item
-%type <struct word> name key reference variable constant pattern word_keyword subject_keyword predicate_keyword
+%type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word
 %type <struct word> subject_predicate_keyword version kind create reason operation by_lock webhook_kind
 %type <struct words> names patterns on_objects subresources
@@ -339,8 +339,10 @@ predicate:
         { $$ = build_variable_field(p, @$, $variable_path, $optional_comparison); }
   | "user" comparison
         { $$ = make_predicate(p->arena, AST_EXPR_USER, @$, make_no_word(), $comparison); }
-  | "group" name
-        { $$ = make_predicate(p->arena, AST_EXPR_GROUP, @$, $name, make_compare_none()); }
+  | "group" group_name
+        { $$ = make_predicate(p->arena, AST_EXPR_GROUP, @$, $group_name, make_compare_none()); }
+  | "group" comparison
+        { $$ = make_predicate(p->arena, AST_EXPR_GROUP, @$, make_no_word(), $comparison); }
   | "actor" name
         { $$ = make_predicate(p->arena, AST_EXPR_ACTOR, @$, $name, make_compare_none()); }
   | "operation" "in" "(" names ")"
@@ -514,13 +516,15 @@ pattern: name | "*" | "wildcard";
 // Every keyword but `labeled`, which parse.c makes a word where it is one.
 name: key | "not";
 // Not what negates a selector,
-key: "word" | "string" | word_keyword | subject_keyword | predicate_keyword | subject_predicate_keyword;
+key: group_name | comparison_keyword;
+// not what a comparison begins with,
+group_name: "word" | "string" | word_keyword | subject_keyword | predicate_keyword | subject_predicate_keyword;
 // not what a subject begins with,
-reference: "word" | "string" | word_keyword | predicate_keyword | "not";
+reference: "word" | "string" | word_keyword | comparison_keyword | predicate_keyword | "not";
 // not what a predicate begins with,
-variable: "word" | word_keyword | subject_keyword;
+variable: "word" | word_keyword | comparison_keyword | subject_keyword;
 // not what is read on the right side of a comparison.
-constant: "word" | "string" | word_keyword | subject_keyword | "group" | predicate_word | "not";
+constant: "word" | "string" | word_keyword | comparison_keyword | subject_keyword | "group" | predicate_word | "not";
 
 subject_predicate_keyword:
     "user" | "group"
@@ -534,13 +538,16 @@ predicate_keyword:
 predicate_word:
     "actor" | "operation" | "any" | "all" | "cel"
   ;
+comparison_keyword:
+    "in" | "like" | "matches" | "contains" | "notin"
+  ;
 word_keyword:
     "policy" | "include" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"
   | "namespaced" | "cluster" | "kind" | "subresources" | "sealed" | "by" | "and" | "with" | "extra"
-  | "in" | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
+  | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"
   | "guard" | "cover" | "cascade" | "never" | "mode" | "error" | "message" | "owner" | "ticket" | "active"
-  | "from" | "until" | "allow" | "or" | "as" | "like" | "matches" | "contains" | "notin" | "create"
+  | "from" | "until" | "allow" | "or" | "as" | "create"
   | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection" | "terminating"
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "validating" | "mutating"
   ;

@@ -27,10 +27,29 @@ static void check_seal(const struct checking *checking, const struct lock *lock,
               diag_info(DIAG_ACTOR_NOT_SEALED)->code);
 }
 
+// What a name that is computed begins with; "" where that is read, or where nothing is computed.
+static const char *computed_beginning(const struct formula *expr) {
+    const bool computed = expr->operand_count && expr->operands[0]->kind == FORMULA_JOIN;
+    const struct formula *first = computed ? expr->operands[0]->operands[0] : NULL;
+    return first && first->kind == FORMULA_TEXT ? first->values[0]->as.string : "";
+}
+
+static void check_computed_seal(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
+    if (expr->kind != FORMULA_USER || !account_is_user(computed_beginning(expr))) return;
+    diag_report(
+        checking->diags, DIAG_ACTOR_NOT_SEALED, lock->span,
+        "anyone who can get a token for, or run a pod as, the service account that an object of lock '%s' names "
+        "passes it there",
+        lock->name);
+    diag_help(checking->diags, "withhold both with RBAC where these accounts are, and accept this: allow %s",
+              diag_info(DIAG_ACTOR_NOT_SEALED)->code);
+}
+
 // Those that the formula asks for.
 static void check_seals_in(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
     const bool names = (expr->kind == FORMULA_USER && expr->compare == CMP_IN) || expr->kind == FORMULA_GROUP;
     for (size_t i = 0; names && i < expr->value_count; i++) check_seal(checking, lock, expr->values[i]->as.string);
+    check_computed_seal(checking, lock, expr);
     for (size_t i = 0; i < expr->operand_count && expr->kind != FORMULA_NOT; i++)
         check_seals_in(checking, lock, expr->operands[i]);
 }
@@ -107,7 +126,8 @@ static bool lets_controllers(const struct checking *checking, const struct lock 
 }
 
 static bool names_users(const struct formula *expr) {
-    const char *name = expr->value_count && expr->values[0]->kind == VALUE_STRING ? expr->values[0]->as.string : "";
+    const bool plain = expr->value_count && expr->values[0]->kind == VALUE_STRING;
+    const char *name = plain ? expr->values[0]->as.string : computed_beginning(expr);
     bool names = (expr->kind == FORMULA_USER && !account_is_user(name)) ||
                  (expr->kind == FORMULA_GROUP && !account_is_group(name));
     for (size_t i = 0; i < expr->operand_count && expr->kind != FORMULA_NOT && !names; i++)

@@ -259,10 +259,27 @@ static const char *open_label(const struct checking *checking, const struct lock
     return open;
 }
 
-// What `when` asks of the namespace, somebody may change there.
+static const char *open_name(const struct checking *checking, const struct lock *lock,
+                             const struct subjects *subjects) {
+    const char *open = NULL;
+    for (size_t i = 0; i < subjects->other_count && !open; i++) open = open_label(checking, lock, subjects->others[i]);
+    return open;
+}
+
+// A label of namespaces that gives an actor its name, where nothing keeps it.
+static const char *open_actor(const struct checking *checking, const struct lock *lock) {
+    if (check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE)) return NULL;
+    const char *open = open_name(checking, lock, &lock->passes);
+    return open ? open : open_name(checking, lock, &lock->break_glass);
+}
+
+// What `when` asks of the namespace, somebody may change there, and so what names actors.
 void check_namespace_labels(struct checking *checking, const struct lock *lock) {
-    const char *open = open_label(checking, lock, lock->condition);
-    if (!open || check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)) return;
+    const char *open = check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)
+                           ? NULL
+                           : open_label(checking, lock, lock->condition);
+    if (!open) open = open_actor(checking, lock);
+    if (!open) return;
     diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
                 "lock '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",
                 lock->name, open);

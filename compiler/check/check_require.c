@@ -55,6 +55,13 @@ static const struct kube_made *made_by(const struct author *author) {
     return NULL;
 }
 
+// One of the groups is it, or perhaps matches.
+static enum judged judge_groups(const struct author *author, const struct formula *expr) {
+    enum judged result = NEVER;
+    for (size_t i = 0; author->groups[i] && result == NEVER; i++) result = judge_text(author, expr, author->groups[i]);
+    return result;
+}
+
 static bool always_has(const struct author *author, const char *label) {
     const struct kube_made *made = made_by(author);
     return made && text_has_word(made->labels, label);
@@ -99,7 +106,7 @@ static enum judged judge(const struct author *author, const struct formula *expr
         return one == PERHAPS ? PERHAPS : judged_of(one == NEVER);
     }
     case FORMULA_USER: return judge_text(author, expr, author->user);
-    case FORMULA_GROUP: return judged_of(in_group(author, expr->values[0]->as.string));
+    case FORMULA_GROUP: return judge_groups(author, expr);
     case FORMULA_OPERATION: return judged_of((expr->operations & author->operation) != 0);
     case FORMULA_LABEL: return expr->compare == CMP_EXISTS && always_has(author, expr->key) ? ALWAYS : PERHAPS;
     case FORMULA_FIELD:
@@ -115,6 +122,8 @@ static enum judged judge(const struct author *author, const struct formula *expr
     case FORMULA_MAY:
     case FORMULA_EXTRA:
     case FORMULA_RESOURCE:
+    case FORMULA_TEXT:
+    case FORMULA_JOIN:
     case FORMULA_CEL: return PERHAPS;
     }
     return PERHAPS;

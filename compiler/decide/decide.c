@@ -62,9 +62,9 @@ static bool is_body(const struct lock *lock, const char *subresource) {
 // Whether the lock would no longer hold the object.
 static enum truth leaves(const struct view *view, const struct lock *lock) {
     const struct value *object = view->request->object;
-    const enum truth selected = decide_holds(view, lock->selects, object);
-    return truth_not(lock_guards_condition(lock) ? truth_and(selected, decide_holds(view, lock->condition, object))
-                                                 : selected);
+    enum truth held = decide_holds(view, lock->selects, object);
+    if (lock->names_actors) held = truth_and(held, decide_holds(view, lock->names_actors, object));
+    return truth_not(lock_guards_condition(lock) ? truth_and(held, decide_holds(view, lock->condition, object)) : held);
 }
 
 // Whether the request writes what the lock is about: of a delete all of it.
@@ -129,6 +129,7 @@ static enum truth is_triggered(const struct view *view, const struct lock *lock)
     // Somebody else may have added to the request of whoever is exempt.
     if (!lock->guard_labels || request->operation != OP_UPDATE || act) return required;
     if (!reads_of_others(request, lock->selects) &&
+        !(lock->names_actors && reads_of_others(request, lock->names_actors)) &&
         !(lock_guards_condition(lock) && reads_of_others(request, lock->condition)))
         return required;
     struct view exempt = *view;

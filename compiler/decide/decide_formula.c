@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "cel/cel.h"
 #include "data/quantity.h"
 #include "data/regex.h"
@@ -251,11 +252,27 @@ static const char *text_of(const struct view *view, const struct formula *atom) 
         return text_at(value_dig(request->namespace_object, "metadata", "labels", atom->key, NULL));
     case FORMULA_USER: return or_absent(request->user);
     case FORMULA_UID: return or_absent(request->uid);
+    case FORMULA_TEXT: return atom->values[0]->as.string;
     default: return NULL;
     }
 }
 
+// What the operands read, one behind the other; NULL where one of them is absent or empty.
+static const char *joined(const struct view *view, const struct formula *join) {
+    static const char system[] = "system:";
+    struct text text;
+    text_init(&text, view->arena);
+    for (size_t i = 0; i < join->operand_count; i++) {
+        const char *part = text_of(view, join->operands[i]);
+        if (!part || !*part) return NULL;
+        text_add_string(&text, part);
+    }
+    const char *name = text_string(&text);
+    return join->not_system && strncmp(name, system, sizeof system - 1) == 0 ? NULL : name;
+}
+
 static struct side other_side(const struct view *view, const struct formula *reading) {
+    if (reading->kind == FORMULA_JOIN) return (struct side){.text = joined(view, reading)};
     if (reading->kind != FORMULA_FIELD) return (struct side){.text = text_of(view, reading)};
     const struct value *at = root_of(view, reading);
     for (size_t i = 0; at && i < reading->path.count; i++) at = value_get(at, reading->path.segments[i].key);
@@ -274,6 +291,12 @@ static bool has_key_like(const struct view *view, const struct formula *expr) {
             left_out |= strcmp(kube_node_labels[j], key) == 0;
         if (!left_out && decide_test_text(view, expr, key)) return true;
     }
+    return false;
+}
+
+static bool has_group(const struct view *view, const struct formula *expr) {
+    for (size_t i = 0; i < view->request->group_count; i++)
+        if (decide_test_text(view, expr, view->request->groups[i])) return true;
     return false;
 }
 
@@ -393,7 +416,7 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_LABEL_KEY:
     case FORMULA_ANNOTATION_KEY: return truth_of(has_key_like(view, expr));
     case FORMULA_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
-    case FORMULA_GROUP: return truth_of(decide_in_group(request, expr->values[0]->as.string));
+    case FORMULA_GROUP: return truth_of(has_group(view, expr));
     case FORMULA_MAY: return truth_of(may(request, expr->key));
     case FORMULA_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
     case FORMULA_RESOURCE: return truth_of(decide_test_text(view, expr, resource_name(view->arena, request)));
@@ -401,6 +424,8 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_ANY:
     case FORMULA_ALL: return quantify(view, expr);
     case FORMULA_CEL: return evaluate_cel(view, expr);
+    case FORMULA_TEXT:
+    case FORMULA_JOIN: return NO; // stand on the other side alone
     }
     return NO;
 }

@@ -91,6 +91,27 @@ static void add_keyed(struct text *text, const char *what, const char *key) {
     add_word(text, key);
 }
 
+static void add_reading(struct text *text, const struct formula *atom);
+
+// A name that is put together, as it is written.
+static void add_joined(struct text *text, const struct formula *join) {
+    struct text name;
+    text_init(&name, text->arena);
+    for (size_t i = 0; i < join->operand_count; i++) {
+        const struct formula *part = join->operands[i];
+        const bool plain = part->kind == FORMULA_TEXT;
+        if (!plain) text_add_char(&name, '{');
+        for (const char *c = plain ? part->values[0]->as.string : ""; *c; c++) {
+            if (*c == '{') text_add_char(&name, '{');
+            text_add_char(&name, *c);
+        }
+        if (plain) continue;
+        add_reading(&name, part);
+        text_add_char(&name, '}');
+    }
+    add_quoted(text, text_string(&name));
+}
+
 static void add_reading(struct text *text, const struct formula *atom) {
     if (atom->state != STATE_SELF) text_add_string(text, atom->state == STATE_OLD ? "old " : "new ");
     switch (atom->kind) {
@@ -105,6 +126,8 @@ static void add_reading(struct text *text, const struct formula *atom) {
     case FORMULA_USER: text_add_string(text, "user"); break;
     case FORMULA_UID: text_add_string(text, "uid"); break;
     case FORMULA_RESOURCE: text_add_string(text, "resource"); break;
+    case FORMULA_GROUP: text_add_string(text, "group"); break;
+    case FORMULA_JOIN: add_joined(text, atom); break;
     default: text_add_string(text, "field "); describe_path(text, &atom->path);
     }
 }
@@ -218,6 +241,10 @@ static void add_formula(struct text *text, const struct formula *formula, enum b
         }
         break;
     case FORMULA_GROUP:
+        if (formula->compare != CMP_IN) {
+            add_comparison(text, formula, false);
+            break;
+        }
         text_add_string(text, "group ");
         if (formula->value_count) add_constant(text, formula, formula->values[0]);
         break;

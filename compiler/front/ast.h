@@ -33,7 +33,7 @@ enum ast_expr_kind {
     AST_EXPR_NAMESPACE_LABEL,
     AST_EXPR_FIELD, // [old | new] field PATH [CMP]
     AST_EXPR_USER,
-    AST_EXPR_GROUP,     // key is the group
+    AST_EXPR_GROUP,     // key is the group; or CMP, of any group
     AST_EXPR_ACTOR,     // key is the actor's name
     AST_EXPR_OPERATION, // values are operations
     AST_EXPR_ANY_LABEL, // any label CMP: of the keys

@@ -225,7 +225,7 @@ static void add_atom(struct printer *p, const struct ast_expr *expr, bool is_rea
     case AST_EXPR_NAMESPACE: add(p, "namespace"); break;
     case AST_EXPR_NAMESPACE_LABEL: add(p, "namespace label "); break;
     case AST_EXPR_USER: add(p, "user"); break;
-    case AST_EXPR_GROUP: add(p, "group "); break;
+    case AST_EXPR_GROUP: add(p, expr->key.text ? "group " : "group"); break;
     case AST_EXPR_ACTOR: add(p, "actor "); break;
     case AST_EXPR_OPERATION: add(p, "operation"); break;
     case AST_EXPR_ANY_LABEL: add(p, "any label"); break;
@@ -247,6 +247,8 @@ static void add_atom(struct printer *p, const struct ast_expr *expr, bool is_rea
 static void add_key(struct printer *p, const struct ast_expr *expr) {
     if (expr->kind == AST_EXPR_CEL) {
         add_code(p, expr->key);
+    } else if (expr->kind == AST_EXPR_GROUP && expr->key.text) {
+        add_word(p, expr->key, KEYWORD_AS_GROUP);
     } else if (expr->key.text) {
         add_name(p, expr->key);
     }

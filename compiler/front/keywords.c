@@ -50,8 +50,11 @@ bool keyword_begins(int token, unsigned what) {
 
 bool keyword_may_be(const struct keyword *keyword, enum keyword_position position) {
     static const unsigned meant_otherwise[] = {
-        [KEYWORD_AS_NAME] = NOTHING,           [KEYWORD_AS_KEY] = NEGATION,
-        [KEYWORD_AS_REFERENCE] = SUBJECT,      [KEYWORD_AS_VARIABLE] = PREDICATE | NEGATION,
+        [KEYWORD_AS_NAME] = NOTHING,
+        [KEYWORD_AS_KEY] = NEGATION,
+        [KEYWORD_AS_GROUP] = COMPARISON,
+        [KEYWORD_AS_REFERENCE] = SUBJECT,
+        [KEYWORD_AS_VARIABLE] = PREDICATE | NEGATION,
         [KEYWORD_AS_CONSTANT] = READ | READER,
     };
     return !(keyword->begins & meant_otherwise[position]);

@@ -24,6 +24,7 @@ enum {
 enum keyword_position {
     KEYWORD_AS_NAME,
     KEYWORD_AS_KEY,       // of a selector
+    KEYWORD_AS_GROUP,     // in a condition
     KEYWORD_AS_REFERENCE, // to an actor
     KEYWORD_AS_VARIABLE,  // of any/all
     KEYWORD_AS_CONSTANT,  // on the right side of a comparison

@@ -79,6 +79,31 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
 bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
                            const char **ret_name);
 
+// lower_computed.c: names of subjects that the request and the object give
+// What a name is put together from, as FORMULA_JOIN: texts, and what stands in `{…}` of a quoted word. NULL after
+// reporting.
+struct formula *lower_join(struct lowering *lowering, struct word word);
+// The text that it is where nothing in it is read; else NULL.
+const char *lower_join_text(const struct formula *join);
+// The requester's user, group or service account has this name. NULL for no account's name, after reporting.
+struct formula *lower_computed(struct lowering *lowering, enum formula_kind kind, struct formula *join);
+struct formula *lower_computed_account(struct lowering *lowering, struct word word, const struct formula *join);
+// Reports subjects whose names are computed where no object is at hand; whether there are any.
+bool lower_refuse_computed(struct lowering *lowering, const struct subjects *subjects, struct span span,
+                           const char *message);
+// That what gives the lock's actors their names stays as it is stored; NULL where nothing of the object does.
+struct formula *lower_names_actors(struct arena *arena, const struct lock *lock);
+// What an object is to the one that subjects were written for.
+enum object_relation {
+    SAME_OBJECT,
+    OWNED_OBJECT,  // it has the same labels
+    OBJECT_BESIDE, // it is in the same namespace
+    ITS_NAMESPACE,
+    OTHER_OBJECT,
+};
+// The subjects for such an object. Those whose names it cannot tell are left out.
+struct subjects lower_subjects_of(struct arena *arena, const struct subjects *from, enum object_relation relation);
+
 // lower_object.c: the object clauses of one block
 struct object_meaning {
     struct object_scope scope;

@@ -88,6 +88,40 @@ static const char *part_name(struct arena *arena, const struct lock *from, enum 
                         detail ? detail : "");
 }
 
+static enum object_relation relation_of(enum origin origin) {
+    switch (origin) {
+    case ORIGIN_SCALE:
+    case ORIGIN_POD_STATUS:
+    case ORIGIN_JOB_STATUS:
+    case ORIGIN_ADOPTION:
+    case ORIGIN_DEADLINE:
+    case ORIGIN_TIME_TO_LIVE:
+    case ORIGIN_COUNTERS:
+    case ORIGIN_CLOCK:
+    case ORIGIN_ORDER:
+    case ORIGIN_REQUIRED_ORDER: return SAME_OBJECT;
+    case ORIGIN_CASCADE: return OWNED_OBJECT;
+    case ORIGIN_BINDINGS:
+    case ORIGIN_GUARD_OWNERS:
+    case ORIGIN_AUTOSCALERS:
+    case ORIGIN_SURPLUS: return OBJECT_BESIDE;
+    case ORIGIN_GUARD_NAMESPACE:
+    case ORIGIN_GUARD_NAMESPACE_LABELS: return ITS_NAMESPACE;
+    default: return OTHER_OBJECT; // whoever passes here could become any of the actors
+    }
+}
+
+static void add_actors(struct lowering *lowering, const struct lock *from, enum object_relation relation,
+                       struct lock *lock) {
+    struct arena *arena = lowering->arena;
+    const struct subjects exclusive = lower_subjects_of(arena, &from->exclusive, relation),
+                          passes = lower_subjects_of(arena, &from->passes, relation),
+                          glass = lower_subjects_of(arena, &from->break_glass, relation);
+    lower_add_subjects(arena, &lock->exclusive, &exclusive);
+    lower_add_subjects(arena, &lock->passes, &passes);
+    lower_add_subjects(arena, &lock->break_glass, &glass);
+}
+
 struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enum origin origin, const char *detail) {
     struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
     *lock = (struct lock){
@@ -103,9 +137,7 @@ struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enu
         .exemption = from->exemption,
         .mode = from->mode,
     };
-    lower_add_subjects(lowering->arena, &lock->exclusive, &from->exclusive);
-    lower_add_subjects(lowering->arena, &lock->passes, &from->passes);
-    lower_add_subjects(lowering->arena, &lock->break_glass, &from->break_glass);
+    add_actors(lowering, from, relation_of(origin), lock);
     return lock;
 }
 
@@ -190,6 +222,7 @@ static bool fits(struct lowering *lowering, const struct lock *lock) {
 
 void derive_add(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
     if (!fits(lowering, lock)) return;
+    if (lock->guard_labels) lock->names_actors = lower_names_actors(lowering->arena, lock);
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);

@@ -370,6 +370,7 @@ static struct formula *new_atom(struct lowering *lowering, const struct expr_con
     case AST_EXPR_NAME: kind = FORMULA_NAME; break;
     case AST_EXPR_NAMESPACE: kind = FORMULA_NAMESPACE; break;
     case AST_EXPR_USER: kind = FORMULA_USER; break;
+    case AST_EXPR_GROUP: kind = FORMULA_GROUP; break;
     default: break;
     }
     struct formula *atom = formula_new(lowering->arena, kind);
@@ -556,6 +557,32 @@ static struct formula *compare(struct lowering *lowering, const struct expr_cont
     return atom;
 }
 
+// Of one of the groups: it is one of those that are written, or matches.
+static struct formula *compare_groups(struct lowering *lowering, const struct expr_context *context,
+                                      const struct ast_expr *expr) {
+    struct arena *arena = lowering->arena;
+    struct formula *atom = new_atom(lowering, context, expr), *result = formula_new(arena, FORMULA_FALSE);
+    switch (expr->comparison) {
+    case AST_LIKE:
+    case AST_MATCHES: return compare(lowering, context, atom, expr);
+    case AST_EQ:
+    case AST_NE:
+    case AST_IN:
+    case AST_NOT_IN: break;
+    default:
+        no_comparison(lowering, expr->span, "groups are compared with '=', 'in', 'like' and 'matches'",
+                      "write: group NAME; or: group like \"team-*\"");
+        return result;
+    }
+    for (size_t i = 0; i < expr->values.count; i++) {
+        (void)lower_check_identity(lowering, expr->values.items[i], "group");
+        result = formula_or(arena, result, formula_is(arena, FORMULA_GROUP, NULL, expr->values.items[i].text));
+    }
+    for (size_t i = 0; i < expr->reading_count; i++)
+        result = formula_or(arena, result, compare_reading(lowering, context, atom, expr, i));
+    return expr->comparison == AST_NE || expr->comparison == AST_NOT_IN ? formula_not(arena, result) : result;
+}
+
 // `any label like GLOB`: only patterns say something of all keys.
 static struct formula *compare_keys(struct lowering *lowering, struct formula *atom, const struct ast_expr *expr) {
     if ((expr->comparison != AST_LIKE && expr->comparison != AST_MATCHES) || expr->reading_count) {
@@ -650,6 +677,7 @@ struct formula *lower_expr(struct lowering *lowering, const struct expr_context 
         inner.negated = !context->negated;
         return formula_not(arena, lower_expr(lowering, &inner, expr->operands[0]));
     case AST_EXPR_GROUP:
+        if (!expr->key.text) return compare_groups(lowering, context, expr);
         (void)lower_check_identity(lowering, expr->key, "group");
         return formula_is(arena, FORMULA_GROUP, NULL, expr->key.text);
     case AST_EXPR_ACTOR: return lower_actor_formula(lowering, context->unit, expr->key);

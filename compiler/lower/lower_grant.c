@@ -98,6 +98,7 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
         const struct ast_subjects list = {one, 1};
         struct subjects subjects = {0};
         lower_subjects(lowering, unit, &list, &subjects);
+        if (lower_refuse_computed(lowering, &subjects, written->span, "RBAC cannot compute names")) continue;
         if (subjects.other_count) {
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, written->span,
                         "RBAC can only name users, groups and service accounts");

@@ -98,7 +98,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     derive_target(lowering, lock, "", "namespaces");
     lock->selects = selects;
     lock->denies = OP_DELETE;
-    lock->guard_labels = selector != NULL;
+    lock->guard_labels = selector || lower_names_actors(lowering->arena, lock);
     lock->guard_owners = true; // else the garbage collector deletes it for whoever gives it an owner
     derive_add(lowering, guarded->item, lock);
     guard_namespace_labels(lowering, guarded, selects);
@@ -253,6 +253,7 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     struct map known;
     map_init(&known, arena);
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
+    if (from->names_actors) add_carried(arena, from->names_actors, &known, carried);
     // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
     if (!derive_find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);

@@ -297,11 +297,18 @@ static const struct ast_clause *find_cover(const struct ast_item *item, const ch
     return NULL;
 }
 
+static bool knows_actors_by_name(const struct subjects *subjects) {
+    bool knows = true;
+    for (size_t i = 0; i < subjects->other_count; i++) knows = knows && formula_needs_name_only(subjects->others[i]);
+    return knows;
+}
+
 static enum cover choose_cover(struct lowering *lowering, const struct ast_item *item, const struct lock *lock,
                                const char *what) {
     const struct ast_clause *clause = item && item->kind == AST_ITEM_LOCK ? find_cover(item, what) : NULL;
     const char *asked = clause ? clause->mode.text : NULL;
-    const bool by_name = formula_needs_name_only(lock->selects) && formula_needs_name_only(lock->condition) &&
+    const bool by_name = knows_actors_by_name(&lock->passes) && knows_actors_by_name(&lock->break_glass) &&
+                         formula_needs_name_only(lock->selects) && formula_needs_name_only(lock->condition) &&
                          (!lock->requires || formula_needs_name_only(lock->requires));
     if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
@@ -512,12 +519,13 @@ static struct lock *add_lock(struct lowering *lowering, const struct ast_item *i
 
     const bool movable = !formula_is_immutable(lock->selects);
     const struct word *guard = asked_guard(item);
-    if (guard && !movable) {
+    if (guard && !movable && !lower_names_actors(lowering->arena, lock)) {
         diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, guard->span,
                     "'guard %s' on a lock whose selection no update can change", guard->text);
         diag_help(lowering->diags, "it belongs to locks with labels, annotations or fields");
     }
-    lock->guard_labels = lock->guard_labels && (movable || lock_guards_condition(lock));
+    if (lock->guard_labels) lock->names_actors = lower_names_actors(lowering->arena, lock);
+    lock->guard_labels = lock->guard_labels && (movable || lock_guards_condition(lock) || lock->names_actors);
     lower_cover(lowering, item, lock);
     lower_message(lowering, item, lock);
     ARENA_PUSH(lowering->arena, lowering->policies->locks, lowering->policies->lock_count, lock);

@@ -20,6 +20,7 @@ struct identities {
     } * accounts; // by namespace
     size_t account_count;
     struct texts users, groups, uids;
+    bool any_user, any_group, any_account; // whose names are computed
 };
 
 static struct account_names *accounts_in(struct arena *arena, struct identities *who, const char *namespace) {
@@ -45,8 +46,31 @@ static void add_group(struct arena *arena, struct identities *who, const char *g
     if (namespace) accounts_in(arena, who, namespace)->every = true;
 }
 
+// Whoever the name may come to mean. Of accounts, the namespace may be known.
+static void add_computed(struct arena *arena, struct identities *who, const struct formula *expr) {
+    const struct formula *first = expr->operands[0]->operands[0];
+    const char *begins = first->kind == FORMULA_TEXT ? first->values[0]->as.string : "";
+    if (expr->kind == FORMULA_GROUP) {
+        who->any_group = true;
+        who->any_account |= strncmp(begins, "system:", strlen("system:")) == 0;
+        return;
+    }
+    size_t len;
+    const char *namespace = account_is_user(begins) ? account_namespace(begins, &len) : NULL;
+    if (namespace && namespace[len] == ':') {
+        accounts_in(arena, who, arena_copy(arena, namespace, len))->every = true;
+        return;
+    }
+    who->any_user |= !account_is_user(begins);
+    who->any_account = true;
+}
+
 // `sa default/x and uid U` is that account as well.
 static void add_formula(struct arena *arena, struct identities *who, const struct formula *expr) {
+    if (expr->compare == CMP_EQ && expr->operand_count && expr->operands[0]->kind == FORMULA_JOIN) {
+        add_computed(arena, who, expr);
+        return;
+    }
     if (expr->kind == FORMULA_USER && expr->compare == CMP_IN) add_user(arena, who, expr->values[0]->as.string);
     if (expr->kind == FORMULA_GROUP) add_group(arena, who, expr->values[0]->as.string);
     if (expr->kind == FORMULA_UID) texts_add(arena, &who->uids, expr->values[0]->as.string);
@@ -107,7 +131,7 @@ static struct formula *either(struct arena *arena, struct formula *a, struct for
 
 static bool has_node(const struct identities *who) {
     static const char prefix[] = "system:node:";
-    bool any = false;
+    bool any = who->any_user;
     for (size_t i = 0; i < who->users.count; i++) any |= strncmp(who->users.items[i], prefix, sizeof prefix - 1) == 0;
     for (size_t i = 0; i < who->groups.count; i++) any |= strcmp(who->groups.items[i], "system:nodes") == 0;
     return any;
@@ -127,7 +151,7 @@ static struct formula *rule_becomes_account(struct lowering *lowering, const str
 
 // A rule of a ClusterRole says nothing of namespaces, so that the names of all of them are one list.
 static struct account_names accounts_anywhere(struct arena *arena, const struct identities *who) {
-    struct account_names all = {0};
+    struct account_names all = {.every = who->any_account};
     struct map known;
     map_init(&known, arena);
     for (size_t i = 0; i < who->account_count; i++) {
@@ -146,7 +170,7 @@ static struct account_names accounts_anywhere(struct arena *arena, const struct 
 static struct formula *rule_impersonates(struct lowering *lowering, const struct identities *who) {
     struct arena *arena = lowering->arena;
     const struct account_names accounts = accounts_anywhere(arena, who);
-    struct formula *rule = who->account_count ? rule_becomes_account(lowering, &accounts) : NULL;
+    struct formula *rule = who->account_count || who->any_account ? rule_becomes_account(lowering, &accounts) : NULL;
     if (has_node(who))
         rule = either(arena, rule,
                       rule_about(lowering, "* impersonate:arbitrary-node impersonate:associated-node",
@@ -154,13 +178,15 @@ static struct formula *rule_impersonates(struct lowering *lowering, const struct
     // These are of the cluster, so no role of a namespace impersonates them.
     const struct {
         const struct texts *names;
+        bool any;
         const char *resources, *groups;
-    } others[] = {{&who->users, "* users", "*"},
-                  {&who->groups, "* groups", "*"},
-                  {&who->uids, "* uids", "* authentication.k8s.io"}};
+    } others[] = {{&who->users, who->any_user, "* users", "*"},
+                  {&who->groups, who->any_group, "* groups", "*"},
+                  {&who->uids, false, "* uids", "* authentication.k8s.io"}};
+    static const struct texts anybody = {0};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (!others[i].names->count) continue;
-        struct formula *named = about_names(arena, others[i].names);
+        if (!others[i].names->count && !others[i].any) continue;
+        struct formula *named = about_names(arena, others[i].any ? &anybody : others[i].names);
         rule =
             either(arena, rule, rule_allows(lowering, "* impersonate", others[i].groups, others[i].resources, named));
         rule = either(
@@ -264,7 +290,7 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
         words(arena, "cluster-admin admin edit system:aggregate-to-edit system:kube-controller-manager "
                      "system:node system:controller:clusterrole-aggregation-controller");
     struct texts own = {0}, namespaces = {0}, account_namespaces = {0};
-    bool anywhere = false;
+    bool anywhere = who->any_account;
     for (size_t i = 0; i < who->account_count; i++) {
         texts_add(arena, &account_namespaces, who->accounts[i].namespace);
         texts_add(arena, &namespaces, who->accounts[i].namespace);
@@ -289,8 +315,8 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
     require_not(lowering, item, lock, grants_own ? formula_or(arena, grants_default, grants_own) : grants_default);
     if (!namespaces.count && !anywhere) return;
 
-    struct formula *formula = grants_own;
-    if (account_namespaces.count)
+    struct formula *formula = who->any_account ? either(arena, grants_own, grants_default) : grants_own;
+    if (account_namespaces.count && !who->any_account)
         formula =
             either(arena, formula,
                    formula_and(arena, derive_in(arena, FORMULA_NAMESPACE, NULL, &account_namespaces), grants_default));
@@ -335,6 +361,16 @@ static const char *names_key(struct arena *arena, const struct account_names *ac
     return text_string(&key);
 }
 
+// Roles of these namespaces, of all without any, that would let somebody become one of the accounts.
+static void forbid_roles_in(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
+                            const struct account_names *accounts, const struct texts *namespaces, const char *detail) {
+    struct lock *lock = rbac_lock(lowering, from, ORIGIN_SEAL_ROLES, detail);
+    derive_target(lowering, lock, rbac_group, "roles");
+    derive_namespaces(lowering, lock, namespaces->items, namespaces->count);
+    derive_changing(lowering->arena, lock, "rules");
+    require_not(lowering, item, lock, derive_any(lowering->arena, "rules", rule_becomes_account(lowering, accounts)));
+}
+
 // Namespaces in which accounts of the same names are kept share a lock.
 static void forbid_roles(struct lowering *lowering, const struct ast_item *item, const struct lock *from,
                          const struct identities *who, const char *clause) {
@@ -346,6 +382,12 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
     size_t count = 0;
     struct map known;
     map_init(&known, arena);
+    if (who->any_account) {
+        const struct account_names all = {.every = true};
+        const struct texts everywhere = {0};
+        forbid_roles_in(lowering, item, from, &all, &everywhere, arena_printf(arena, "%s roles", clause));
+        return;
+    }
     if (who->account_count) qsort(who->accounts, who->account_count, sizeof *who->accounts, compare_accounts);
     for (size_t i = 0; i < who->account_count; i++) {
         const char *key = names_key(arena, &who->accounts[i]);
@@ -360,12 +402,8 @@ static void forbid_roles(struct lowering *lowering, const struct ast_item *item,
     }
     for (size_t i = 0; i < count; i++) {
         const struct alike *alike = groups[i];
-        struct lock *lock = rbac_lock(lowering, from, ORIGIN_SEAL_ROLES,
-                                      arena_printf(arena, "%s roles in %s", clause, alike->first->namespace));
-        derive_target(lowering, lock, rbac_group, "roles");
-        derive_namespaces(lowering, lock, alike->namespaces.items, alike->namespaces.count);
-        derive_changing(arena, lock, "rules");
-        require_not(lowering, item, lock, derive_any(arena, "rules", rule_becomes_account(lowering, alike->first)));
+        forbid_roles_in(lowering, item, from, alike->first, &alike->namespaces,
+                        arena_printf(arena, "%s roles in %s", clause, alike->first->namespace));
     }
 }
 
@@ -585,6 +623,10 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     struct subjects self = {0}, by = {0};
     lower_subjects(lowering, unit, &item->as.actor.subjects, &self);
     lower_subjects(lowering, unit, &item->as.actor.sealed_by, &by);
+    if (lower_refuse_computed(lowering, &self, item->as.actor.sealed_at, "nobody can be sealed by a computed name") ||
+        lower_refuse_computed(lowering, &by, item->as.actor.sealed_at,
+                              "whoever may become a sealed actor cannot have a computed name"))
+        return;
     lower_add_subjects(lowering->arena, &from.exclusive, &self);
     lower_add_subjects(lowering->arena, &from.exclusive, &by);
     from.passes = from.exclusive;

@@ -70,8 +70,8 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
     diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "this %s name %s", what, problem);
     if (!*word.text)
         diag_help(lowering->diags, "name the %s that is meant", what);
-    else if (strcmp(what, "user") == 0)
-        diag_help(lowering->diags, "names are compared whole; a condition takes a pattern: unless user like \"%s\"",
+    else if (strcmp(what, "uid") != 0)
+        diag_help(lowering->diags, "names are compared whole; a condition takes a pattern: unless %s like \"%s\"", what,
                   word.text);
     else
         diag_help(lowering->diags, "names are compared literally: name each %s", what);
@@ -92,7 +92,13 @@ static struct meaning lower_subject(struct lowering *lowering, struct unit *unit
 static struct meaning mean_account(struct lowering *lowering, const struct ast_subject *subject) {
     struct arena *arena = lowering->arena;
     const char *namespace, *name;
-    if (!lower_service_account(lowering, subject->name, &namespace, &name)) return (struct meaning){0};
+    const struct formula *join = lower_join(lowering, subject->name);
+    if (!join) return (struct meaning){0};
+    if (!lower_join_text(join))
+        return (struct meaning){lower_computed_account(lowering, subject->name, join),
+                                arena_printf(arena, "serviceaccount %s", subject->name.text)};
+    const struct word plain = {.text = lower_join_text(join), .span = subject->name.span, .quoted = true};
+    if (!lower_service_account(lowering, plain, &namespace, &name)) return (struct meaning){0};
     return (struct meaning){formula_is(arena, FORMULA_USER, NULL, account_user(arena, namespace, name)),
                             arena_printf(arena, "serviceaccount %s/%s", namespace, name)};
 }
@@ -111,9 +117,21 @@ static struct meaning mean_accounts(struct lowering *lowering, const struct ast_
 
 static struct meaning mean_identity(struct lowering *lowering, const struct ast_subject *subject,
                                     enum formula_kind kind, const char *word) {
-    if (!lower_check_identity(lowering, subject->name, word)) return (struct meaning){0};
-    return (struct meaning){formula_is(lowering->arena, kind, NULL, subject->name.text),
-                            arena_printf(lowering->arena, "%s %s", word, subject->name.text)};
+    struct formula *join = lower_join(lowering, subject->name);
+    if (!join || !lower_check_identity(lowering, subject->name, word)) return (struct meaning){0};
+    const char *plain = lower_join_text(join);
+    return (struct meaning){plain ? formula_is(lowering->arena, kind, NULL, plain)
+                                  : lower_computed(lowering, kind, join),
+                            arena_printf(lowering->arena, "%s %s", word, plain ? plain : subject->name.text)};
+}
+
+// What a uid is, no object says.
+static struct meaning mean_uid(struct lowering *lowering, const struct ast_subject *subject) {
+    struct meaning meaning = mean_identity(lowering, subject, FORMULA_UID, "uid");
+    if (!meaning.formula || !formula_is_computed(meaning.formula)) return meaning;
+    diag_report(lowering->diags, DIAG_COMPUTED_SUBJECT, subject->name.span, "a uid cannot be computed");
+    diag_help(lowering->diags, "names of users, groups and service accounts can; '{{' is a brace");
+    return (struct meaning){0};
 }
 
 static struct meaning mean_actor(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
@@ -164,7 +182,7 @@ static struct meaning mean_any(struct lowering *lowering, struct unit *unit, con
     case AST_SUBJECT_SERVICE_ACCOUNTS: return mean_accounts(lowering, subject);
     case AST_SUBJECT_USER: return mean_identity(lowering, subject, FORMULA_USER, "user");
     case AST_SUBJECT_GROUP: return mean_identity(lowering, subject, FORMULA_GROUP, "group");
-    case AST_SUBJECT_UID: return mean_identity(lowering, subject, FORMULA_UID, "uid");
+    case AST_SUBJECT_UID: return mean_uid(lowering, subject);
     case AST_SUBJECT_ACTOR: return mean_actor(lowering, unit, subject);
     case AST_SUBJECT_MAY: return mean_permission(lowering, subject);
     case AST_SUBJECT_AND: return mean_both(lowering, unit, subject);
@@ -193,13 +211,17 @@ static bool is_larger(const struct formula *expr, size_t *left) {
     return false;
 }
 
+static bool is_exact(const struct formula *formula, enum formula_kind kind) {
+    return formula->kind == kind && formula->compare == CMP_IN && formula->value_count;
+}
+
 // Sorts an alternative into exact users, exact groups and the rest.
 static void add_alternative(struct arena *arena, struct subjects *subjects, struct formula *formula) {
     if (formula->kind == FORMULA_OR) {
         for (size_t i = 0; i < formula->operand_count; i++) add_alternative(arena, subjects, formula->operands[i]);
-    } else if (formula->kind == FORMULA_USER) {
+    } else if (is_exact(formula, FORMULA_USER)) {
         ARENA_PUSH(arena, subjects->users, subjects->user_count, formula->values[0]->as.string);
-    } else if (formula->kind == FORMULA_GROUP) {
+    } else if (is_exact(formula, FORMULA_GROUP)) {
         ARENA_PUSH(arena, subjects->groups, subjects->group_count, formula->values[0]->as.string);
     } else if (formula->kind != FORMULA_FALSE) {
         for (size_t i = 0; i < subjects->other_count; i++)
@@ -250,6 +272,10 @@ void lower_subjects(struct lowering *lowering, struct unit *unit, const struct a
             subject->kind == AST_SUBJECT_ACTOR && *label ? find_actor(lowering, unit, subject->name) : NULL;
         for (size_t j = 0; actor && j < actor->subjects.label_count; j++)
             ARENA_PUSH(arena, subjects->labels, subjects->label_count, actor->subjects.labels[j]);
+        for (size_t j = 0; actor && j < actor->subjects.computed_count; j++)
+            ARENA_PUSH(arena, subjects->computed, subjects->computed_count, actor->subjects.computed[j]);
+        if (!actor && *label && formula_is_computed(meaning.formula))
+            ARENA_PUSH(arena, subjects->computed, subjects->computed_count, label);
         if (!actor && *label) ARENA_PUSH(arena, subjects->labels, subjects->label_count, label);
     }
     settle_subjects(arena, subjects);
@@ -264,6 +290,8 @@ static void append(struct arena *arena, struct subjects *all, const struct subje
     for (size_t i = 0; i < added->group_count; i++) ARENA_PUSH(arena, all->groups, all->group_count, added->groups[i]);
     for (size_t i = 0; i < added->other_count; i++) add_alternative(arena, all, added->others[i]);
     for (size_t i = 0; i < added->label_count; i++) ARENA_PUSH(arena, all->labels, all->label_count, added->labels[i]);
+    for (size_t i = 0; i < added->computed_count; i++)
+        ARENA_PUSH(arena, all->computed, all->computed_count, added->computed[i]);
 }
 
 // The lists are shared by the many locks that are made of one, so they are never added to in place.

@@ -83,6 +83,7 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
         struct subjects subjects = {0};
         lower_subjects(lowering, unit, &one, &subjects);
         const struct span span = step->subjects.items[i]->span;
+        if (lower_refuse_computed(lowering, &subjects, span, "a requester cannot have a computed name")) continue;
         if (subjects.user_count)
             set_user(lowering, setting, subjects.users[0], span);
         else if (subjects.group_count)

@@ -139,6 +139,7 @@ void formula_print(struct text *text, const struct formula *expr, enum formula_d
                 expr->operations);
     if (expr->quantity) text_add_string(text, " quantity");
     if (expr->is_text) text_add_string(text, " text");
+    if (expr->not_system) text_add_string(text, " named");
     if (expr->not_of_node) text_add_string(text, " others");
     text_add_char(text, ' ');
     if (expr->key) print_text(text, expr->key);
@@ -178,6 +179,8 @@ static bool reads_content(enum formula_kind kind) {
     case FORMULA_EXTRA:
     case FORMULA_RESOURCE:
     case FORMULA_OPERATION:
+    case FORMULA_TEXT:
+    case FORMULA_JOIN:
     case FORMULA_CEL: return false;
     }
     return false;
@@ -214,9 +217,19 @@ static unsigned reads_itself(const struct formula *atom) {
     case FORMULA_AND:
     case FORMULA_OR:
     case FORMULA_NOT:
+    case FORMULA_TEXT:
+    case FORMULA_JOIN:
     case FORMULA_RESOURCE: break;
     }
     return 0;
+}
+
+static bool is_join(const struct formula *part) {
+    return part->kind == FORMULA_JOIN;
+}
+
+bool formula_is_computed(const struct formula *expr) {
+    return formula_any(expr, is_join);
 }
 
 bool formula_compares_readings(const struct formula *expr) {
@@ -226,6 +239,7 @@ bool formula_compares_readings(const struct formula *expr) {
     case FORMULA_NOT:
     case FORMULA_ANY:
     case FORMULA_ALL:
+    case FORMULA_JOIN:
     case FORMULA_CEL: return false;
     default: return expr->operand_count > 0;
     }

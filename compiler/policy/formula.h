@@ -31,7 +31,7 @@ enum formula_kind {
     FORMULA_FIELD,           // the value at `path` below the object or a variable
     FORMULA_USER,
     FORMULA_UID,
-    FORMULA_GROUP,     // values[0] is one of the requester's groups
+    FORMULA_GROUP,     // one of the requester's groups is values[0], is what operands[0] reads, or matches
     FORMULA_MAY,       // the requester passes an authorizer check of the verb `key` on the lock
     FORMULA_EXTRA,     // values[0] is one of the requester's extra values for `key`
     FORMULA_RESOURCE,  // the resource is one of `values`: "pods", "deployments.apps"
@@ -41,6 +41,9 @@ enum formula_kind {
     FORMULA_CEL,
     FORMULA_LABEL_KEY, // some label: its key
     FORMULA_ANNOTATION_KEY,
+    // On the other side of a comparison alone:
+    FORMULA_TEXT, // the text values[0]
+    FORMULA_JOIN, // what the operands read, one behind the other; absent where one of them is absent or empty
 };
 
 // What is asked of the text or value an atom reads. All are false when it is absent.
@@ -87,6 +90,7 @@ struct formula {
     size_t operand_count;
     bool quantity;     // values[0] is a quantity, and what is read is compared with it as one
     bool is_text;      // FORMULA_FIELD: nothing but text is there, which is tested as that of a label
+    bool not_system;   // FORMULA_JOIN: absent where it begins with system:
     bool not_of_node;  // FORMULA_LABEL_KEY: but for kube_node_labels, which the API server puts into bindings
     bool reads_stored; // the label guard reads it in the stored state: a field below `status`, which controllers move,
                        // and what `unless` reads, which is there to be changed
@@ -146,6 +150,8 @@ enum {
 unsigned formula_reads(const struct formula *expr);
 // Whether all constants of the atom are texts.
 bool formula_has_texts(const struct formula *expr);
+// Whether some name in it is put together from what is read.
+bool formula_is_computed(const struct formula *expr);
 // Whether it is an atom whose other side is read as well.
 bool formula_compares_readings(const struct formula *expr);
 // Whether the formula asks nothing but labels, and the requester; labels are what templates hand on.

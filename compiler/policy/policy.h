@@ -21,6 +21,8 @@ struct subjects {
     size_t other_count;
     const char **labels; // for messages, in source order: "serviceaccount default/jonny-op"
     size_t label_count;
+    const char **computed; // those labels whose name the object gives: "group team-{label team}"
+    size_t computed_count;
 };
 
 // ---- what ----
@@ -104,6 +106,8 @@ struct lock {
     struct subjects passes;      // exclusive and exempt actors
     struct subjects break_glass; // break-glass actors
     enum exemption exemption;
+    struct formula *names_actors;   // that what gives actors their names stays as it is stored, which the label guard
+                                    // asks of the new object; NULL where nothing of the object does
     bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
                                     // nor may that of an exempt one, but by what it is there to write
     bool guard_label_in;            // nor put somebody else's object into it

@@ -181,6 +181,8 @@ static const char *kind_word(enum formula_kind kind) {
     case FORMULA_ANY: return "any";
     case FORMULA_ALL: return "all";
     case FORMULA_CEL: return "cel";
+    case FORMULA_TEXT: return "text";
+    case FORMULA_JOIN: return "join";
     }
     return "?";
 }

@@ -83,6 +83,16 @@ static void the_grammar_agrees_on_references(void **state) {
     with_each(state, is_reference);
 }
 
+// A comparison without the other side is refused.
+static void is_group(struct fixture *fixture, const struct keyword *keyword) {
+    parse_with(fixture, "lock l { when group % or user = a }", keyword);
+    expect_taken(keyword, fixture->diags.count == 0, KEYWORD_AS_GROUP);
+}
+
+static void the_grammar_agrees_on_groups(void **state) {
+    with_each(state, is_group);
+}
+
 // A variable that nobody declared is refused as a whole, and what is none before its brackets.
 static void is_variable(struct fixture *fixture, const struct keyword *keyword) {
     parse_with(fixture, "lock l { where %[*] = a }", keyword);
@@ -138,6 +148,7 @@ int main(void) {
         TEST(every_keyword_is_found),
         TEST(every_keyword_is_a_name),
         TEST(the_grammar_agrees_on_keys),
+        TEST(the_grammar_agrees_on_groups),
         TEST(the_grammar_agrees_on_references),
         TEST(the_grammar_agrees_on_variables),
         TEST(the_grammar_agrees_on_constants),

@@ -153,6 +153,27 @@ static void new_makes_service_accounts(void **state) {
     assert_reports(compile(state, "actor a = new sa default/x and uid u\n"), "K0305", "sa default/x and uid u");
 }
 
+// What a subject is, as the formula of a lock that it passes.
+static const char *computed(void **state, const char *subject) {
+    const struct subjects *passes = exclusive(state, subject, "");
+    assert_int_equal(passes->user_count + passes->group_count, passes->other_count ? 0 : 1);
+    return passes->other_count  ? formula_text(state, passes->others[0])
+           : passes->user_count ? passes->users[0]
+                                : passes->groups[0];
+}
+
+static void names_are_put_together(void **state) {
+    assert_string_equal(computed(state, "group \"team-{label team}\""), "(group = (join (text team-) (label team)))");
+    assert_string_equal(computed(state, "user \"{annotation a.b/c}@{namespace label d}\""),
+                        "(user = (join (annotation a.b/c) (text @) (namespace-label d)))");
+    assert_string_equal(computed(state, "sa \"{namespace}/x-{name}\""),
+                        "(user = (join (text system:serviceaccount:) (namespace) (text :x-) (name)))");
+    assert_string_equal(computed(state, "sa \"x-{label a/b}/y\""),
+                        "(user = (join (text system:serviceaccount:x-) (label a/b) (text :y)))");
+    assert_string_equal(computed(state, "user \"a{{b}{{{{\""), "a{b}{{");
+    assert_string_equal(computed(state, "group \"}\""), "}");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(service_accounts_are_users_of_that_name),
@@ -170,6 +191,7 @@ int main(void) {
         SENTENCE(what_is_not_there_yet_is_said),
         SENTENCE(actors_are_not_named_like_subjects_or_presets),
         SENTENCE(new_makes_service_accounts),
+        SENTENCE(names_are_put_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,13 @@ static void words_keep_their_quotes_and_keywords_are_names(void **state) {
                   "}\n");
 }
 
+static void groups_are_named_or_compared(void **state) {
+    expect_source(*state,
+                  "lock l {\n"
+                  "  when       group \"like\" or group like \"like\" or not group not in (\"in\", user) or group all\n"
+                  "}\n");
+}
+
 static void elements_are_named_by_their_variable(void **state) {
     expect_source(*state, "lock l {\n"
                           "  require    all spec.containers as c ( c.image = field c.name and field image = a )\n"
@@ -206,6 +213,7 @@ int main(void) {
         TEST(awkward_texts_come_again),
         TEST(words_are_quoted_where_they_would_be_read_as_something_else),
         TEST(words_keep_their_quotes_and_keywords_are_names),
+        TEST(groups_are_named_or_compared),
         TEST(elements_are_named_by_their_variable),
         TEST(long_conditions_and_lists_are_broken),
         TEST(webhooks_keep_their_bodies),

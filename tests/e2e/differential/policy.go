@@ -99,6 +99,7 @@ type maker struct {
 	denies    string // what a lock on subresources must deny
 	wildcard  bool
 	noMay     bool // break-glass does without the authorizer
+	fixed     bool // names are not computed
 	many      bool // and so do many locks at once, which a server's budget does not allow for
 }
 
@@ -523,9 +524,9 @@ func (m *maker) atom(depth int) string {
 	case n < 23:
 		return "user" + m.compare("user", "", false)
 	case n < 24:
-		return "group " + word(pick(m.c, allGroups))
+		return "group" + m.groups()
 	case n < 25 && len(m.w.actors) > 0:
-		return "actor " + pick(m.s, m.w.actors)
+		return "actor " + pick(m.s, append(slices.Clone(m.w.actors), m.w.computedActors...))
 	case n < 26:
 		return "operation in (" + strings.Join(some(m.s, []string{"create", "update", "delete"}, 3), ", ") + ")"
 	case n < 29 && depth >= 0:
@@ -534,6 +535,27 @@ func (m *maker) atom(depth int) string {
 		key := pick(m.s, m.w.keys)
 		return "label " + keyWord(key) + m.compare("label", key, true)
 	}
+}
+
+// groups is what is asked of the requester's groups.
+func (m *maker) groups() string {
+	group := func() string { return word(pick(m.c, allGroups)) }
+	switch n := m.s.IntN(9); {
+	case n < 3:
+		return " " + group()
+	case n < 4:
+		return " like " + quote(pick(m.c, globs))
+	case n < 5:
+		return " matches " + quote(pick(m.c, patterns))
+	case n < 6:
+		return pick(m.s, []string{" = ", " != "}) + group()
+	case n < 7:
+		return " in " + m.list(group)
+	}
+	if reading := m.reading("", false); reading != "" {
+		return pick(m.s, []string{" = ", " != "}) + reading
+	}
+	return " = " + group()
 }
 
 func (m *maker) expr(depth int) string {
@@ -555,7 +577,61 @@ func (m *maker) expr(depth int) string {
 
 // ---- who ----
 
+// computed is a subject whose name the object gives, and somebody who has it where the object is as it was meant.
+func (m *maker) computed() string {
+	type reading struct{ text, value string }
+	read := func() reading {
+		switch n := m.s.IntN(8); {
+		case n < 3:
+			key := pick(m.s, m.w.keys)
+			return reading{"{label " + key + "}", m.textFor("label", key)}
+		case n < 4:
+			key := pick(m.s, m.w.annotations)
+			return reading{"{annotation " + key + "}", m.textFor("annotation", key)}
+		case n < 6:
+			key := pick(m.s, m.w.keys)
+			return reading{"{namespace label " + key + "}", m.textFor("namespace label", key)}
+		case n < 7:
+			return reading{"{namespace}", pick(m.c, m.w.namespaces)}
+		}
+		return reading{"{name}", pick(m.c, m.writable())}
+	}
+	piece := func() string { return pick(m.c, []string{"", "", "team-", "é'", "{x}:", "system:", "a:"}) }
+	first, before, behind := read(), piece(), ""
+	name, text := before+first.value, strings.ReplaceAll(before, "{", "{{")+first.text
+	if chance(m.s, 30) {
+		second := read()
+		name, text = name+second.value, text+second.text
+	}
+	if chance(m.s, 30) {
+		behind = piece()
+	}
+	name, text = name+behind, text+strings.ReplaceAll(behind, "{", "{{")
+	// What an audit annotation begins and ends with, API servers trim.
+	named := func(name string) {
+		if name == strings.TrimSpace(name) {
+			m.aim.users = append(m.aim.users, cases.User{Username: name})
+		}
+	}
+	switch n := m.s.IntN(5); {
+	case n < 2:
+		named(name)
+		return "user " + quote(text)
+	case n < 3:
+		named("system:serviceaccount:prod:" + first.value)
+		return "sa " + quote("prod/"+first.text)
+	}
+	m.aim.users = append(m.aim.users, cases.User{Username: "member", Groups: []string{name}})
+	return "group " + quote(text)
+}
+
 func (m *maker) subjectForm() string {
+	if !m.fixed && chance(m.s, 14) {
+		if len(m.w.computedActors) > 0 && chance(m.s, 30) {
+			return pick(m.s, m.w.computedActors)
+		}
+		return m.computed()
+	}
 	switch n := m.s.IntN(13); {
 	case n < 5:
 		user := pick(m.c, m.w.users)
@@ -918,9 +994,12 @@ func newPolicy(r *rand.Rand, w *world) *Policy {
 	if chance(r, 40) {
 		for i := range 1 + r.IntN(3) {
 			name := fmt.Sprintf("actor-%d", i)
-			m.noMay = chance(r, 70)
+			m.noMay, m.fixed = chance(r, 70), chance(r, 70)
+			m.noMay = m.noMay || !m.fixed
 			p.Blocks = append(p.Blocks, &Block{Head: "actor " + name + " = " + m.subjects()})
-			if m.noMay {
+			if !m.fixed {
+				w.computedActors = append(w.computedActors, name)
+			} else if m.noMay {
 				w.actors = append(w.actors, name)
 			} else {
 				w.mayActors = append(w.mayActors, name)

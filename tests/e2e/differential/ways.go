@@ -528,7 +528,7 @@ func (m *maker) sealed(name string) *Block {
 	}
 	if chance(m.c, 40) {
 		m.aim = newAim()
-		m.noMay = false
+		m.noMay, m.fixed = false, true
 		block.Head += " by " + m.subjects()
 		users = append(users, m.aim.users...)
 	}

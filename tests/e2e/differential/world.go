@@ -213,20 +213,21 @@ var (
 
 // world is the small set of words that a policy and its requests share.
 type world struct {
-	resources   []resource
-	namespaces  []string
-	names       []string
-	keys        []string
-	values      []string
-	annotations []string // keys
-	texts       []string // values of annotations
-	users       []cases.User
-	fields      []field
-	actors      []string // names
-	mayActors   []string // those that ask the authorizer
-	granted     bool     // the policy has a grant
-	objects     []string
-	near        bool // its words nearly coincide
+	resources      []resource
+	namespaces     []string
+	names          []string
+	keys           []string
+	values         []string
+	annotations    []string // keys
+	texts          []string // values of annotations
+	users          []cases.User
+	fields         []field
+	actors         []string // names
+	mayActors      []string // those that ask the authorizer
+	computedActors []string // those whose names objects give
+	granted        bool     // the policy has a grant
+	objects        []string
+	near           bool // its words nearly coincide
 }
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
