@@ -85,7 +85,7 @@ static const unsigned char *unicode_escape(struct lexer *lexer, struct text *tex
             if (code_point <= 0x10ffff) code_point = code_point << 4 | (uint32_t)hex_digit(*at);
     if (!digits || at == end || *at != '}') {
         report(lexer, span_of(lexer, escape, at), NULL,
-               "'\\u{…}' is written with hexadecimal digits between braces");
+               "'\\u{…}' needs hexadecimal digits between the braces");
         return at;
     }
     at++;

@@ -201,7 +201,7 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth) {
     if (empty && loader->sources->items[file->source].usable && !loader->diags->errors) {
         const struct span start = {file->source, 0, 0};
         diag_report(loader->diags, DIAG_NO_POLICY, start, "the file declares nothing");
-        diag_help(loader->diags, "a policy has at least one lock or grant");
+        diag_help(loader->diags, "a policy needs at least one lock or grant");
     }
     file->progress = DONE;
 }

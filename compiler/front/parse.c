@@ -456,7 +456,7 @@ static const char *reading_help(struct parser *p, const struct parse_expected *e
 
 static const char *every_operation_help(struct parser *p, const struct parse_expected *expected) {
     (void)expected;
-    return p->last.kind == TOK_STAR && p->previous[0] == TOK_DENY ? "every operation is: deny all" : NULL;
+    return p->last.kind == TOK_STAR && p->previous[0] == TOK_DENY ? "for every operation, write: deny all" : NULL;
 }
 
 // Verbs of kubectl and of RBAC that are no operations.

@@ -116,7 +116,7 @@ static void check_verbs(struct lowering *lowering, struct word word, size_t oper
         wrong_operation(
             lowering, word, target,
             scale ? arena_printf(lowering->arena,
-                                 "if it has, say so where it is declared: resource %s … subresources scale",
+                                 "if it has this subresource, declare it: resource %s … subresources scale",
                                  catalog_name(lowering->arena, target->resource))
                   : arena_printf(lowering->arena, "its operations are: %s", operations_of(lowering->arena, target)));
     }

@@ -22,7 +22,7 @@ static const char *one_line(struct lowering *lowering, const struct ast_item *it
             diag_help(lowering->diags, "the API server shows one line: join the lines");
             return NULL;
         }
-    if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "an empty text");
+    if (!*word.text) diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "the text is empty");
     return word.text;
 }
 
