@@ -319,4 +319,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
--include $(OBJECTS:.o=.d) $(wildcard $(OUT)/wasm/*.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(wildcard $(foreach suite,cli differential fuzz golden,$(OUT)/tests/$(suite)/*.d))
+-include $(OBJECTS:.o=.d) $(wildcard $(OUT)/wasm/*.d) $(CLI_OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(UNIT_SUPPORT:.o=.d) $(wildcard $(foreach suite,cli differential fuzz golden,$(OUT)/tests/$(suite)/*.d)) $(wildcard $(OUT)/tests/*.d $(OUT)/tests/fuzz/*/driver/*.d)
