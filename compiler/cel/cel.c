@@ -269,7 +269,7 @@ struct cel_node *cel_node_not(struct cel_parser *p, struct span span, size_t tim
 
 struct cel_node *cel_node_negate(struct cel_parser *p, struct span span, size_t times, struct cel_node *operand) {
     if (times % 2 == 0) return operand;
-    const bool bare = operand->kind == CEL_NODE_LITERAL && !operand->in_parentheses;
+    const bool bare = times == 1 && operand->kind == CEL_NODE_LITERAL && !operand->in_parentheses;
     if (!bare || (operand->literal.kind != CEL_KIND_INT && operand->literal.kind != CEL_KIND_DOUBLE))
         return cel_node_call(p, span, NULL, "-_", cel_nodes_of(p, operand));
     // The sign belongs to the literal. The token keeps the unsigned node, so this one is new.

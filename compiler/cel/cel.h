@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct cel_expr;
@@ -71,16 +72,34 @@ struct cel_composition;
 // are.
 struct cel_composition *cel_compose(struct arena *arena, const struct cel_declarations *declarations);
 
+// What API servers count while they evaluate, and what they stop at: k8s.io/apiserver/pkg/apis/cel/config.go.
+enum {
+    CEL_COST_LIMIT = 1000000,               // PerCallLimit: of an expression, and of each definition
+    CEL_COST_BUDGET = 10000000,             // RuntimeCELCostBudget: of validations and messages, and of annotations
+    CEL_COST_BUDGET_OF_CONDITIONS = 2500000 // RuntimeCELCostBudgetMatchConditions
+};
+
+// What evaluations cost, as servers with StrictCostEnforcementForVAP count it: all from 1.32 on; before, functions of
+// Kubernetes' own libraries cost one unit where that is off. Where servers differ, the largest counts. A definition
+// costs where it is first read, and never again in its composition.
+struct cel_cost {
+    uint64_t expression;  // without its definitions
+    uint64_t definitions; // that were evaluated for it
+    uint64_t dearest;     // of all these, each of which has the limit to itself
+};
+
 // What an expression sees; NULL means null. Fields that are absent from a request are absent from its map.
 struct cel_env {
     const struct value *object, *old_object, *request, *namespace_object, *params;
     const struct cel_authorizer *authorizer; // NULL: to read it is an error
     struct cel_composition *composition;     // NULL if there are no definitions
+    struct cel_cost *cost;                   // what evaluations add their cost to; NULL if nobody asks
+    unsigned newest;                         // the newest minor that costs are counted for; 0: all that are known
 };
 
 enum cel_result { CEL_FALSE, CEL_TRUE, CEL_ERROR };
 
-// *ret_error is set for CEL_ERROR only.
+// An evaluation that costs more than CEL_COST_LIMIT is an error. *ret_error is set for CEL_ERROR only.
 enum cel_result cel_evaluate(const struct cel_expr *expr, const struct cel_env *env, struct arena *scratch,
                              const char **ret_error);
 // The string that an expression of CEL_OUTPUT_STRING or CEL_OUTPUT_STRING_OR_NULL evaluates to; *ret_string is NULL

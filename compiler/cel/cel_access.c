@@ -50,11 +50,14 @@ static bool is_key(enum cel_kind kind) {
            kind == CEL_KIND_BOOL;
 }
 
-static void step(struct evaluation *e, const struct cel_node *node, struct access *access) {
-    if (access->value.kind == CEL_KIND_ERROR || access->is_absent) return;
-    access->is_optional = access->is_optional || is_optional_step(node);
+// What may be absent costs something only where it is there.
+static void charge_step(struct evaluation *e, const struct access *access) {
+    if (!access->is_optional || (!access->is_absent && access->value.kind != CEL_KIND_ERROR)) cel_charge(e, 1);
+}
+
+static void reach(struct evaluation *e, const struct cel_node *node, struct access *access) {
     const bool is_field = node->kind == CEL_NODE_SELECT;
-    const val key = is_field ? val_of_string(node->name, strlen(node->name)) : cel_evaluate_node(e, node->args[1]);
+    const val key = is_field ? val_of_string(node->name, strlen(node->name)) : cel_evaluate_part(e, node->args[1]);
     val found;
     if (key.kind == CEL_KIND_ERROR) {
         access->value = key;
@@ -69,17 +72,28 @@ static void step(struct evaluation *e, const struct cel_node *node, struct acces
     }
 }
 
+static void step(struct evaluation *e, const struct cel_node *node, struct access *access) {
+    if (access->value.kind == CEL_KIND_ERROR || access->is_absent) return;
+    access->is_optional = access->is_optional || is_optional_step(node);
+    reach(e, node, access);
+    charge_step(e, access);
+}
+
 static struct access at_root(val value) {
     if (value.kind != CEL_KIND_OPTIONAL) return (struct access){value, false, false};
     if (!value.as.inner) return (struct access){value, true, true};
     return (struct access){*value.as.inner, true, false};
 }
 
+static const struct cel_node *before_step(const struct cel_node *node) {
+    return node->kind == CEL_NODE_SELECT ? node->target : node->args[0];
+}
+
 // Recursion is bounded by the depth of the tree.
 static struct access walk(struct evaluation *e, const struct cel_node *node) {
     if (!cel_spend(e, 1)) return at_root(cel_too_long());
-    if (!is_access(node)) return at_root(cel_evaluate_node(e, node));
-    struct access access = walk(e, node->kind == CEL_NODE_SELECT ? node->target : node->args[0]);
+    if (!is_access(node)) return at_root(cel_evaluate_part(e, node));
+    struct access access = walk(e, before_step(node));
     step(e, node, &access);
     return access;
 }
@@ -92,11 +106,30 @@ val cel_access(struct evaluation *e, const struct cel_node *node) {
 }
 
 val cel_has_field(struct evaluation *e, const struct cel_node *node) {
-    if (node->definition) return val_of_bool(true);
-    const struct access access = walk(e, node->target);
+    if (node->definition) {
+        const val value = cel_definition_value(e, node);
+        return value.kind == CEL_KIND_ERROR ? value : val_of_bool(true);
+    }
+    struct access access = walk(e, node->target);
     if (access.value.kind == CEL_KIND_ERROR) return access.value;
     if (access.is_absent) return val_of_bool(false);
-    val found;
-    const bool there = find(e, access.value, val_of_string(node->name, strlen(node->name)), &found);
-    return there && found.kind == CEL_KIND_ERROR ? found : val_of_bool(there);
+    const bool there = find(e, access.value, val_of_string(node->name, strlen(node->name)), &access.value);
+    access.is_absent = !there;
+    charge_step(e, &access);
+    return there && access.value.kind == CEL_KIND_ERROR ? access.value : val_of_bool(there);
+}
+
+// cel-go has each field of a chain, and the chain, as steps; conditionals are none, and has() takes back that of its
+// chain. Where its chain begins with a conditional it takes back what was never added.
+void cel_charge_attribute(struct evaluation *e, const struct cel_node *node) {
+    const bool is_test = node->kind == CEL_NODE_HAS;
+    const bool is_chain = is_access(node) || node->definition || (node->kind == CEL_NODE_IDENT && !node->is_constant);
+    if (!is_test && !is_chain) return;
+    const struct cel_node *root = is_test && !node->definition ? node->target : node;
+    while (is_access(root)) root = before_step(root);
+    const bool is_conditional = root->kind == CEL_NODE_CALL && root->function == CEL_FN_CONDITIONAL;
+    if (is_test && is_conditional && e->cost)
+        e->cost--;
+    else if (!is_test && !is_conditional)
+        cel_charge(e, 1);
 }

@@ -248,6 +248,7 @@ void cel_check_node(struct checker *c, struct cel_node *node) {
     const bool is_aggregate = node->kind == CEL_NODE_LIST || node->kind == CEL_NODE_MAP;
     if (!is_aggregate && c->parser->minor < EXEMPT_AT_ANY_DEPTH_SINCE) c->formats = 0;
     node->type = type_of(c, node);
+    node->is_constant = cel_is_constant(node);
     c->formats = formats;
 }
 

@@ -84,6 +84,8 @@ _Noreturn void cel_refuse_name(struct checker *c, const struct cel_node *node, c
 
 // The type of a call by the overloads that fit, whose meaning the node gets.
 type cel_check_overloads(struct checker *c, struct cel_node *node);
+// Whether the API server works it out when it compiles; what is in it has been asked before.
+bool cel_is_constant(const struct cel_node *node);
 // Whether there is a function of that name in any release.
 bool cel_is_function(const char *name);
 // The type of CONDITION ? YES : NO.

@@ -13,6 +13,7 @@ typedef struct cel_value val;
 struct frame {
     const struct cel_node *binder;
     val first, second;
+    uint64_t *unread_cost; // of the first variable, counted when it is first read; NULL if there is none
     const struct frame *outer;
 };
 
@@ -21,23 +22,42 @@ struct evaluation {
     struct arena *arena; // of what is made
     const struct frame *frame;
     size_t steps;
-    unsigned minor;        // the oldest server
-    const char *zone_name; // the time zone that was asked for last
+    uint64_t cost;                           // of the expression so far, without its definitions
+    uint64_t whole_cost;                     // of the last whole expression
+    uint64_t definitions_cost, dearest_cost; // of the definitions that were read, and of the dearest whole expression
+    unsigned minor;                          // the oldest server
+    unsigned newest;                         // the newest that costs are counted for
+    const char *zone_name;                   // the time zone that was asked for last
     const struct zone *zone;
 };
 
 // ---- cel_eval.c ----
 
-// False when the evaluation has run for too long; then its result is cel_too_long.
+// False when the evaluation has run for too long or costs too much; then its result is cel_too_long.
 bool cel_spend(struct evaluation *e, size_t steps);
 val cel_too_long(void);
+// Adds to what API servers count.
+void cel_charge(struct evaluation *e, uint64_t cost);
 // Where the servers that the expression is for do not agree.
 val cel_differs(void);
 val cel_evaluate_node(struct evaluation *e, const struct cel_node *node);
+// The same, where names and chains of fields cost nothing for themselves: a branch of a conditional, an index, the root
+// of a chain.
+val cel_evaluate_part(struct evaluation *e, const struct cel_node *node);
+// An expression of its own, whose cost has a limit of its own and is whole_cost afterwards.
+val cel_evaluate_whole(struct evaluation *e, const struct cel_node *root);
+
+// ---- cel_cost.c ----
+
+// What the call costs that came to the result; arguments may be errors.
+uint64_t cel_call_cost(const struct evaluation *e, const struct cel_node *node, const val *args, size_t count,
+                       val result);
 
 // ---- cel_access.c: fields and indices, and chains of them ----
 
 val cel_access(struct evaluation *e, const struct cel_node *node);
+// Charges for a name or a chain of fields besides what each field costs.
+void cel_charge_attribute(struct evaluation *e, const struct cel_node *node);
 val cel_has_field(struct evaluation *e, const struct cel_node *node);
 
 // ---- cel_authorizer.c ----
@@ -107,6 +127,11 @@ bool val_to_index(val v, int64_t *ret_index);
 val val_ordered(enum cel_function function, val a, val b);
 val val_arithmetic(struct evaluation *e, enum cel_function function, val a, val b);
 val val_negate(val v);
+
+// ---- cel_named.c ----
+
+// How long the API server takes the format's pattern to be.
+size_t cel_format_pattern_size(size_t format);
 
 // ---- cel_convert.c ----
 

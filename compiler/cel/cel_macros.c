@@ -90,7 +90,7 @@ static void check_bodies(struct checker *c, const struct cel_node *node, struct 
 }
 
 // The type of a call of a function that the macro stands for.
-static type type_of_call(struct checker *c, const struct cel_node *node, const char *name, type arg_type) {
+static type type_of_call(struct checker *c, struct cel_node *node, const char *name, type arg_type) {
     struct cel_node arg = {.kind = CEL_NODE_CALL, .type = arg_type};
     struct cel_node *args[] = {&arg};
     struct cel_node call = {.kind = CEL_NODE_CALL,
@@ -99,7 +99,9 @@ static type type_of_call(struct checker *c, const struct cel_node *node, const c
                             .target = node->target,
                             .args = args,
                             .count = arg_type ? 1 : 0};
-    return cel_check_overloads(c, &call);
+    const type result = cel_check_overloads(c, &call);
+    node->overload = call.overload;
+    return result;
 }
 
 // Whether cel-go's checker gives the node another type when it looks again, as it makes new type variables. Recursion

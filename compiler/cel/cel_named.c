@@ -185,24 +185,30 @@ static void check_datetime(struct evaluation *e, struct cel_string text, val *pr
 
 // ---- calls ----
 
+// Sizes are MaxRegexSize of k8s.io/apiserver/pkg/cel/library/format.go.
 static const struct {
     const char *name;
     check *check;
+    size_t pattern_size;
 } formats[] = {
-    {"dns1123Label", check_dns1123_label},
-    {"dns1123LabelPrefix", check_dns1123_label_prefix},
-    {"dns1123Subdomain", check_dns1123_subdomain},
-    {"dns1123SubdomainPrefix", check_dns1123_subdomain_prefix},
-    {"dns1035Label", check_dns1035_label},
-    {"dns1035LabelPrefix", check_dns1035_label_prefix},
-    {"qualifiedName", check_qualified_name},
-    {"labelValue", check_label_value},
-    {"uri", check_uri},
-    {"uuid", check_uuid},
-    {"byte", check_byte},
-    {"date", check_date},
-    {"datetime", check_datetime},
+    {"dns1123Label", check_dns1123_label, 30},
+    {"dns1123LabelPrefix", check_dns1123_label_prefix, 30},
+    {"dns1123Subdomain", check_dns1123_subdomain, 60},
+    {"dns1123SubdomainPrefix", check_dns1123_subdomain_prefix, 60},
+    {"dns1035Label", check_dns1035_label, 30},
+    {"dns1035LabelPrefix", check_dns1035_label_prefix, 30},
+    {"qualifiedName", check_qualified_name, 60},
+    {"labelValue", check_label_value, 40},
+    {"uri", check_uri, 1103},
+    {"uuid", check_uuid, 70},
+    {"byte", check_byte, 84},
+    {"date", check_date, 71},
+    {"datetime", check_datetime, 71},
 };
+
+size_t cel_format_pattern_size(size_t format) {
+    return formats[format].pattern_size;
+}
 
 static val of_format(size_t format) {
     return (val){.kind = CEL_KIND_FORMAT, .as.format = format};

@@ -13,7 +13,7 @@ struct overload {
 };
 
 static const struct overload overloads[] = {
-#define FUNCTION(function, name, since, implementation)
+#define FUNCTION(function, name, since, implementation, cost)
 #define OVERLOAD(function, style, signature) {CEL_FN_##function, style, signature},
 #include "cel/cel_functions.def"
 #undef FUNCTION
@@ -26,7 +26,7 @@ struct function {
 };
 
 static const struct function functions[] = {
-#define FUNCTION(function, name, since, implementation) {name, since},
+#define FUNCTION(function, name, since, implementation, cost) {name, since},
 #define OVERLOAD(function, style, signature)
 #include "cel/cel_functions.def"
 #undef FUNCTION
@@ -174,19 +174,18 @@ static bool is_conversion(const struct cel_node *node) {
     }
 }
 
-// What the API server works out when it compiles. Recursion is bounded by the depth of the tree.
-static bool is_constant(const struct cel_node *node) {
+bool cel_is_constant(const struct cel_node *node) {
     if (node->kind == CEL_NODE_LITERAL || (node->kind == CEL_NODE_IDENT && node->is_type)) return true;
-    if (node->kind == CEL_NODE_CALL && !is_conversion(node)) return false;
+    if (node->kind == CEL_NODE_CALL && (node->target || !is_conversion(node))) return false;
     if (node->kind != CEL_NODE_CALL && node->kind != CEL_NODE_LIST && node->kind != CEL_NODE_MAP) return false;
     for (size_t i = 0; i < node->count; i++)
-        if (!is_constant(node->args[i])) return false;
+        if (!node->args[i]->is_constant) return false;
     return true;
 }
 
 // Constants are converted when the API server compiles, and those that cannot be are refused.
 static void fold_conversion(struct checker *c, struct cel_node *node) {
-    if (!is_conversion(node) || !is_constant(node->args[0]) || node->function == CEL_FN_TYPE) return;
+    if (!is_conversion(node) || !node->args[0]->is_constant || node->function == CEL_FN_TYPE) return;
     if (node->args[0]->kind == CEL_NODE_LITERAL) {
         node->literal = cel_convert(node->function, node->args[0]->literal, c->arena);
         if (node->literal.kind == CEL_KIND_ERROR)
@@ -208,7 +207,7 @@ static void check_constant_index(struct checker *c, const struct cel_node *node)
     const struct cel_node *index = node->args[1];
     if (cel_resolved(node->args[0]->type)->kind == CEL_TYPE_NULL)
         cel_fail_unsupported(c->parser, node->span.begin, "klockc does not evaluate an index into null");
-    if (!is_constant(index) || (index->kind == CEL_NODE_LITERAL && is_key(index->literal.kind))) return;
+    if (!index->is_constant || (index->kind == CEL_NODE_LITERAL && is_key(index->literal.kind))) return;
     cel_fail(c->parser, index->span.begin, "%s cannot be an index", cel_type_name(index->type));
 }
 
@@ -219,13 +218,21 @@ type cel_check_branches(struct checker *c, struct cel_node *yes, struct cel_node
     return try_overload(c, "bAA>A", &choice);
 }
 
+// Versions have functions of quantities, and came later.
+static bool is_known(const struct checker *c, const char *signature) {
+    enum { VERSIONS_SINCE = 34 };
+    return c->parser->minor >= VERSIONS_SINCE || !strchr(signature, 'v');
+}
+
 type cel_check_overloads(struct checker *c, struct cel_node *node) {
     find_meaning(c, node);
     type result = NULL;
     for (size_t i = 0; i < OVERLOADS; i++) {
         if (overloads[i].function != node->function || overloads[i].style != (node->target ? 'm' : 'g')) continue;
+        if (!is_known(c, overloads[i].signature)) continue;
         const type found = try_overload(c, overloads[i].signature, node);
         if (!found) continue;
+        node->overload = result ? NULL : overloads[i].signature;
         if (!result)
             result = found;
         else if (cel_is_open(result) || cel_is_open(found) || !cel_same_type(result, found))

@@ -130,7 +130,7 @@ struct cel_type {
 // ---- functions: one row per overload; see cel_functions.def ----
 
 enum cel_function {
-#define FUNCTION(function, name, since, implementation) CEL_FN_##function,
+#define FUNCTION(function, name, since, implementation, cost) CEL_FN_##function,
 #define OVERLOAD(function, style, signature)
 #include "cel/cel_functions.def"
 #undef FUNCTION
@@ -195,6 +195,8 @@ struct cel_node {
     // The checker's findings.
     const struct cel_type *type;
     enum cel_function function;
+    const char *overload;      // the signature of the only one that fits; NULL if several may
+    bool is_constant;          // the API server works it out when it compiles
     const struct regex *regex; // of a literal pattern
     enum cel_macro macro;
     const char *variable;          // of a macro

@@ -270,6 +270,50 @@ static void text_is_one_line(void **state) {
     assert_string_equal(cel_text(parsed(*state, "object.a=='''x\n'y\\t'''")), "object.a=='x\\n\\'y\\x09'");
 }
 
+static void costs_are_those_of_a_server(void **state) {
+    struct fixture *fixture = *state;
+    // tests/fuzz/cel_oracle holds many more against servers.
+    static const struct {
+        const char *text;
+        uint64_t cost;
+    } cases[] = {
+        {"1 + 1 == 2", 2},
+        {"object == null", 2},
+        {"has(object.metadata)", 1},
+        {"true ? true : object.x == 1", 0},
+        {"{'a': 1}.a == 1", 3},
+        {"3 in [1, 2, 3]", 0},
+        {"[3] in [[1], [2]]", 2},
+        {"'abcdefghijk'.contains('k')", 2},
+        {"[1, 2].all(x, x > 0)", 11},
+        {"[1, 2].exists(x, x == 1)", 10},
+        {"[1, 2, 3].map(x, [x]).size() == 3", 72},
+        {"[1, 2].exists_one(x, x == 1)", 8},
+        {"optional.of(1).optMap(x, x + 1).hasValue()", 8},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cel_env env = fixture->env;
+        struct cel_cost cost = {0};
+        const char *error = NULL;
+        env.cost = &cost;
+        (void)cel_evaluate(parsed(fixture, cases[i].text), &env, &fixture->arena, &error);
+        if (cost.expression != cases[i].cost)
+            fail_msg("%s costs %u and not %u", cases[i].text, (unsigned)cost.expression, (unsigned)cases[i].cost);
+        assert_int_equal(cost.dearest, cost.expression);
+    }
+}
+
+static void what_is_too_dear_is_an_error(void **state) {
+    struct fixture *fixture = *state;
+    const char *ten = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]", *text = "true";
+    for (unsigned depth = 2; depth <= 6; depth += 2) {
+        text = arena_printf(&fixture->arena, "%s.all(a, %s.all(b, %s))", ten, ten, text);
+        assert_result(fixture, depth < 6 ? CEL_TRUE : CEL_ERROR, text);
+    }
+    // Nothing absorbs it.
+    assert_result(fixture, CEL_ERROR, arena_printf(&fixture->arena, "%s || true", text));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(evaluates_what_is_there, set_up, tear_down),
@@ -286,6 +330,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(depth_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_chains_are_no_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(runaway_evaluations_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(costs_are_those_of_a_server, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_dear_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tells_what_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(text_is_one_line, set_up, tear_down),
     };

@@ -87,6 +87,29 @@ static void variables_are_evaluated_once_and_when_they_are_read(void **state) {
     assert_int_equal(cel_evaluate(twice, &env, &fixture->arena, &error), CEL_ERROR);
 }
 
+static void definitions_cost_once(void **state) {
+    struct fixture *fixture = *state;
+    const struct cel_declarations none = {0};
+    const struct cel_definition first = {"one", parsed(fixture, &none, CEL_OUTPUT_ANY, "1 + 2 + 3")};
+    const struct cel_declarations before = {.definitions = &first, .definition_count = 1};
+    const struct cel_definition definitions[] = {
+        first, {"two", parsed(fixture, &before, CEL_OUTPUT_ANY, "variables.one + variables.one + variables.one")}};
+    const struct cel_declarations declarations = {.definitions = definitions, .definition_count = 2};
+    const struct cel_expr *expr =
+        parsed(fixture, &declarations, CEL_OUTPUT_BOOL, "variables.two == 18 && variables.two > 0");
+    struct cel_cost cost = {0};
+    const struct cel_env env = {.composition = cel_compose(&fixture->arena, &declarations), .cost = &cost};
+    const char *error = NULL;
+    assert_int_equal(cel_evaluate(expr, &env, &fixture->arena, &error), CEL_TRUE);
+    assert_int_equal(cost.expression, 6);
+    assert_int_equal(cost.definitions, 2 + 8);
+    assert_int_equal(cost.dearest, 8);
+    // Costs add up, and what is known costs nothing.
+    assert_int_equal(cel_evaluate(expr, &env, &fixture->arena, &error), CEL_TRUE);
+    assert_int_equal(cost.expression, 12);
+    assert_int_equal(cost.definitions, 2 + 8);
+}
+
 static void parameters_are_there_if_they_are_declared(void **state) {
     struct fixture *fixture = *state;
     const struct cel_declarations none = {0}, declared = {.params = true};
@@ -158,6 +181,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(variables_have_the_type_of_their_expression, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(variables_are_evaluated_once_and_when_they_are_read, support_setup,
                                         support_teardown),
+        cmocka_unit_test_setup_teardown(definitions_cost_once, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(parameters_are_there_if_they_are_declared, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(whole_numbers_are_compared_as_doubles, support_setup, support_teardown),
         cmocka_unit_test_setup_teardown(messages_are_strings, support_setup, support_teardown),

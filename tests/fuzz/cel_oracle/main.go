@@ -1,6 +1,7 @@
 // Command cel-oracle gives expressions to the driver (its first argument) and to the API server's own compiler and
-// evaluator, and prints every disagreement on whether an expression is accepted and on what it comes to. The expressions
-// are those of expressions.txt and, with -count, generated ones. It fails when there is a disagreement.
+// evaluator, and prints every disagreement on whether an expression is accepted, on what it comes to and on what that costs:
+// the driver's cost must not be below the server's, and not more than twice as high. The expressions are those of
+// expressions.txt and, with -count, generated ones. It fails when there is a disagreement.
 package main
 
 import (
@@ -34,9 +35,16 @@ const request = `{"kind":{"group":"apps","version":"v1","kind":"Deployment"},"re
 "name":"web","namespace":"prod","operation":"UPDATE","userInfo":{"username":"alice","uid":"u1","groups":["devs","system:authenticated"],"extra":{"k":["v","w"]}},
 "dryRun":false,"options":{"fieldManager":"kubectl"}}`
 
-const object = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"prod","labels":{"app":"web","a/b":"c","tier":"é日"},
+// Long enough for costs that depend on sizes.
+var (
+	long  = strings.Repeat("long é ", 60)
+	many  = strings.Repeat("1, 22, 333, ", 40) + "4"
+	words = strings.Repeat(`"alpha", "be", `, 15) + `"gamma-delta-epsilon-zeta"`
+)
+
+var object = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"prod","labels":{"app":"web","a/b":"c","tier":"é日"},
 "finalizers":["x/y"]},"spec":{"replicas":3,"ratio":1.5,"whole":2.5e0,"paused":false,"none":null,"text":"3","empty":"","negative":-7,"big":9223372036854775807,
-"list":["a","b","a"],"numbers":[3,1,2],"mixed":[1,"a",null,2.5],"nested":{"x":{"y":[{"z":1},{"z":2}]}},"emptyList":[],"emptyMap":{},
+"list":["a","b","a"],"numbers":[3,1,2],"mixed":[1,"a",null,2.5],"long":"` + long + `","many":[` + many + `],"words":[` + words + `],"nested":{"x":{"y":[{"z":1},{"z":2}]}},"emptyList":[],"emptyMap":{},
 "containers":[{"name":"c1","image":"reg.io/a:1","ports":[80,443]},{"name":"c2","image":"other/b"}]}}`
 
 const oldObject = `{"metadata":{"name":"web","labels":{"app":"old"}},"spec":{"replicas":2,"list":["b"],"text":"x","paused":true,"ratio":1.0e0,"mixed":[]}}`
@@ -121,24 +129,27 @@ type judge struct {
 	inputs   []map[string]any
 }
 
-func (j *judge) verdict(text string) (result, why string) {
+func (j *judge) verdict(text string) (result, why string, costs []uint64) {
 	// The compiler itself panics on some expressions; the API server turns that into a refusal.
 	defer func() {
 		if r := recover(); r != nil {
-			result, why = "E", fmt.Sprint("panic: ", r)
+			result, why, costs = "E", fmt.Sprint("panic: ", r), nil
 		}
 	}()
 	return j.judge(text)
 }
 
-func (j *judge) judge(text string) (string, string) {
+// What the expression comes to in each environment, and what that costs.
+func (j *judge) judge(text string) (string, string, []uint64) {
 	result := j.compiler.CompileCELExpression(condition{text}, plugincel.OptionalVariableDeclarations{}, environment.NewExpressions)
 	if result.Error != nil {
-		return "E", result.Error.Error()
+		return "E", result.Error.Error(), nil
 	}
 	var verdict, why strings.Builder
+	var costs []uint64
 	for _, input := range j.inputs {
-		value, _, err := result.Program.Eval(input)
+		value, details, err := result.Program.Eval(input)
+		costs = append(costs, *details.ActualCost())
 		switch {
 		case err != nil:
 			verdict.WriteByte('X')
@@ -151,7 +162,38 @@ func (j *judge) judge(text string) (string, string) {
 			verdict.WriteByte('?')
 		}
 	}
-	return verdict.String(), why.String()
+	return verdict.String(), why.String(), costs
+}
+
+// Servers go through maps in any order, and some orders cost more: the most that was seen.
+func (j *judge) dearest(text string, costs []uint64) []uint64 {
+	const tries = 64
+	for n := 0; n < tries; n++ {
+		_, _, again := j.verdict(text)
+		for i, cost := range again {
+			costs[i] = max(costs[i], cost)
+		}
+	}
+	return costs
+}
+
+// How many of the costs, as the driver has printed them, are below the server's or more than twice as high. Where
+// releases differ, and the answer is not known, neither is what comes of it.
+func compareCosts(verdict, answer string, costs []uint64, tally map[string]int) (wrong int) {
+	for i, field := range strings.Split(answer, ",") {
+		cost, err := strconv.ParseUint(field, 10, 64)
+		switch {
+		case verdict[i] == 'D':
+			tally["costs that are not known"]++
+		case err != nil || cost < costs[i] || cost > 2*costs[i]:
+			wrong++
+		case cost == costs[i]:
+			tally["costs that are equal"]++
+		default:
+			tally["costs that are higher"]++
+		}
+	}
+	return wrong
 }
 
 // Where releases differ, the driver says so, and any answer will do.
@@ -216,7 +258,7 @@ func deep() []string {
 var leaves = []string{
 	"1", "2", "0", "-1", "3u", "0u", "1.5", "0.0", "-2.5", "'a'", "'web'", "''", "\"b\"", "true", "false", "null", "[]", "{}", "[1, 2]", "['a', 'b']", "[1.5]", "[[1]]",
 	"{'a': 1}", "{1: 'x'}", "{'k': ['v']}", "x", "x", "int", "string", "object", "oldObject", "request", "namespaceObject", "object.spec", "object.spec.replicas", "object.spec.text",
-	"object.spec.list", "object.spec.mixed", "object.spec.numbers", "object.spec.ratio", "object.spec.none", "object.spec.paused", "object.spec.containers", "object.metadata.labels", "object.metadata.name",
+	"object.spec.long", "object.spec.many", "object.spec.words", "object.spec.list", "object.spec.mixed", "object.spec.numbers", "object.spec.ratio", "object.spec.none", "object.spec.paused", "object.spec.containers", "object.metadata.labels", "object.metadata.name",
 	"oldObject.spec.replicas", "oldObject.spec.list", "request.name", "request.namespace", "request.userInfo.groups", "request.userInfo.extra", "request.userInfo.username", "request.dryRun",
 	"request.options", "request.kind", "request.subResource", "request.nothing", "namespaceObject.metadata.labels", "namespaceObject.metadata.generation", "object.spec.nested.x.y", "object.d", "object.t", "object.list",
 	"b'ab'", "timestamp('2024-02-29T12:30:00.5Z')", "timestamp(0)", "duration('90m')", "duration('-1.5s')", "optional.none()", "optional.of(1)", "optional.of('a')", "object.?spec.text",
@@ -356,7 +398,7 @@ func main() {
 	tally, wrong := map[string]int{}, 0
 	for i, e := range expressions {
 		answer, text, _ := strings.Cut(answers[i], " ")
-		expected, why := j.verdict(e)
+		expected, why, costs := j.verdict(e)
 		if answer[0] == 'N' {
 			// Where an older server is imitated, cel-go is too new to know.
 			tally["needs a newer server"]++
@@ -391,7 +433,15 @@ func main() {
 			fmt.Printf("%q: %s there, %s here: %s\n", e, expected, answer, strings.ReplaceAll(why, "\n", " "))
 			continue
 		}
-		if again, _ := j.verdict("(" + text + ")"); again != expected {
+		ours, text, _ := strings.Cut(text, " ")
+		if compareCosts(answer, ours, costs, map[string]int{}) > 0 {
+			costs = j.dearest(e, costs)
+		}
+		if compareCosts(answer, ours, costs, tally) > 0 {
+			wrong++
+			fmt.Printf("%q: costs %v there, %s here\n", e, costs, ours)
+		}
+		if again, _, _ := j.verdict("(" + text + ")"); again != expected {
 			wrong++
 			fmt.Printf("%q: on one line it is %q: %s there instead of %s\n", e, text, again, expected)
 		}

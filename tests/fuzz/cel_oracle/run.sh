@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compares the CEL of klockc with that of a server: which expressions are accepted, and what they come to.
+# Compares the CEL of klockc with that of a server: which expressions are accepted, what they come
+# to, and what that costs: never less than there, and never more than twice as much.
 #
 #   tests/fuzz/cel_oracle/run.sh MINOR [COUNT [SEED]]
 #

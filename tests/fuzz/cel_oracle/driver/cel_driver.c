@@ -1,7 +1,8 @@
 // Reads environments and expressions and prints one line per expression: a digit per environment (1, 0, X for an error,
-// D where releases differ) and the expression on one line, or E (N if it needs a newer server, U if it is not evaluated
-// here) with offset and message. The input is a sequence of words that end with NUL: the server's minor, the number of
-// environments, four values for each, then the expressions.
+// D where releases differ), what each evaluation cost, with commas, and the expression on one line, or E (N if it needs
+// a newer server, U if it is not evaluated here) with offset and message. The input is a sequence of words that end
+// with NUL: the server's minor, the number of environments, four values for each, then the expressions.
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,11 +64,16 @@ static void judge(struct arena *arena, const char *text, unsigned minor, const s
         return;
     }
     const char *error = NULL;
+    struct cel_cost costs[MAX_ENVIRONMENTS] = {{0}};
     for (size_t i = 0; i < count; i++) {
-        const enum cel_result result = cel_evaluate(expr, &envs[i], arena, &error);
+        struct cel_env env = envs[i];
+        env.cost = &costs[i];
+        env.newest = minor;
+        const enum cel_result result = cel_evaluate(expr, &env, arena, &error);
         const bool differs = result == CEL_ERROR && strstr(error, "different releases");
         putchar(differs ? 'D' : result == CEL_ERROR ? 'X' : result == CEL_TRUE ? '1' : '0');
     }
+    for (size_t i = 0; i < count; i++) printf("%c%" PRIu64, i ? ',' : ' ', costs[i].expression);
     printf(" %s\n", cel_text(expr));
 }
 
