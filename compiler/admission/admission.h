@@ -1,13 +1,15 @@
 // What an API server's validating admission policies answer to a request, given the objects of a manifest: read back,
 // matched, bound and evaluated as the plugin of k8s.io/apiserver does. Knows nothing of how the objects were made.
 //
-// There is no budget of cost, what is asked of the authorizer is answered by what the request says is granted, and
-// objects are as the request has them: no defaults, no pruning, and between versions nothing but the version changes.
+// What expressions cost is counted as the servers from that minor on count it, and has their limits. What is asked of
+// the authorizer is answered by what the request says is granted, and objects are as the request has them: no defaults,
+// no pruning, and between versions nothing but the version changes.
 #ifndef KLOCK_ADMISSION_H
 #define KLOCK_ADMISSION_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "policy/request.h"
 
@@ -40,12 +42,20 @@ struct admission_annotation {
     const char *key, *value;
 };
 
+// What was evaluated for a request, in the units of cel.h.
+struct admission_cost {
+    uint64_t total;
+    uint64_t expression;                           // the dearest expression
+    uint64_t conditions, validations, annotations; // of the policy and binding where they are dearest
+};
+
 struct admission_answer {
     enum verdict verdict;
     struct admission_refusal *refusals, *warnings, *audited; // in the order of policies and bindings; a server shows
     size_t refusal_count, warning_count, audited_count;      // the first refusal, and all warnings
     struct admission_annotation *annotations;                // of the audit log, besides what is audited
     size_t annotation_count;
+    struct admission_cost cost;
     const char **errors; // of all that could not be evaluated, whether that counts or not
     size_t error_count;
 };

@@ -129,6 +129,31 @@ static const char *failure_of(struct review *review, const char *expression, con
     return arena_printf(review->arena, "expression '%s' resulted in error: %s", expression, error);
 }
 
+// What may be spent on expressions that are evaluated one after the other.
+struct budget {
+    uint64_t whole, left;
+};
+
+static const char out_of_budget[] =
+    "validation failed due to running out of cost budget, no further validation rules will be run";
+
+static struct budget budget_of(uint64_t whole) {
+    return (struct budget){whole, whole};
+}
+
+static void note_most(uint64_t *most, uint64_t cost) {
+    if (cost > *most) *most = cost;
+}
+
+static bool spend(struct review *review, struct budget *budget, const struct cel_cost *cost) {
+    const uint64_t spent = cost->definitions + cost->expression;
+    review->answer->cost.total += spent;
+    note_most(&review->answer->cost.expression, cost->dearest);
+    const bool suffices = spent <= budget->left;
+    budget->left = suffices ? budget->left - spent : 0;
+    return suffices;
+}
+
 // Variables are evaluated anew for conditions, validations, messages and annotations, as these do not see the same.
 static struct cel_env environment(struct review *review, const struct invocation *call) {
     return (struct cel_env){
@@ -142,74 +167,134 @@ static struct cel_env environment(struct review *review, const struct invocation
     };
 }
 
+// False when the budget does not suffice.
+static bool ask(struct review *review, const struct cel_expr *expr, struct cel_env *env, struct budget *budget,
+                enum cel_result *ret_result, const char **ret_error) {
+    struct cel_cost cost = {0};
+    env->cost = &cost;
+    *ret_result = cel_evaluate(expr, env, review->arena, ret_error);
+    return spend(review, budget, &cost);
+}
+
+// The same of a text; *ret_error is NULL when it is one, or null.
+static bool ask_text(struct review *review, const struct cel_expr *expr, struct cel_env *env, struct budget *budget,
+                     const char **ret_text, const char **ret_error) {
+    struct cel_cost cost = {0};
+    env->cost = &cost;
+    *ret_text = NULL;
+    if (cel_evaluate_string(expr, env, review->arena, ret_text, ret_error)) *ret_error = NULL;
+    return spend(review, budget, &cost);
+}
+
 // ---- a policy ----
 
-// False when a condition is false, or cannot be evaluated: then *ret_error says why.
+// False when a condition is false, or cannot be evaluated: then *ret_error says why. All are evaluated in any case.
 static bool meets_conditions(struct review *review, const struct invocation *call, const char **ret_error) {
     struct cel_env env = environment(review, call);
     env.namespace_object = NULL;
     env.authorizer = &review->authorizer;
-    const char *errors = NULL;
-    for (size_t i = 0; i < call->policy->condition_count; i++) {
+    struct budget budget = budget_of(CEL_COST_BUDGET_OF_CONDITIONS);
+    bool meets = true, suffices = true;
+    for (size_t i = 0; i < call->policy->condition_count && suffices; i++) {
         const struct admission_expression *condition = &call->policy->conditions[i];
         const char *error = NULL;
-        const enum cel_result result = cel_evaluate(condition->expr, &env, review->arena, &error);
-        if (result == CEL_FALSE) return false;
-        if (result == CEL_TRUE) continue;
+        enum cel_result result = CEL_ERROR;
+        suffices = ask(review, condition->expr, &env, &budget, &result, &error);
+        meets = meets && result != CEL_FALSE;
+        if (result != CEL_ERROR) continue;
         error = failure_of(review, condition->text, error);
-        errors = errors ? arena_printf(review->arena, "%s, %s", errors, error) : error;
+        *ret_error = *ret_error ? arena_printf(review->arena, "%s, %s", *ret_error, error) : error;
     }
-    *ret_error = errors;
-    return !errors;
+    note_most(&review->answer->cost.conditions, budget.whole - budget.left);
+    if (!suffices) *ret_error = out_of_budget;
+    if (!meets && suffices) *ret_error = NULL;
+    return meets && !*ret_error;
 }
 
-// A message that cannot be evaluated, has several lines or is too long is not shown.
-static const char *evaluated_message(struct review *review, const struct admission_validation *validation,
-                                     const struct cel_env *env) {
-    const char *text = NULL, *error = NULL;
-    if (!validation->message_expression) return "";
-    if (!cel_evaluate_string(validation->message_expression, env, review->arena, &text, &error) || !text) return "";
-    text = trimmed(review->arena, text);
-    return strlen(text) > LIMIT_MESSAGE_BYTES || strchr(text, '\n') ? "" : text;
+// What became of a validation, of its message or of an annotation.
+struct outcome {
+    enum cel_result result;
+    const char *text, *error;
+};
+
+// What became of a policy: the error that takes the place of all else, or NULL, and the outcomes.
+struct outcomes {
+    const char *error, *message_error;
+    struct outcome *validations, *messages, *annotations;
+};
+
+static void evaluate_validations(struct review *review, const struct invocation *call, struct outcomes *outcomes) {
+    const size_t count = call->policy->validation_count;
+    struct budget budget = budget_of(CEL_COST_BUDGET);
+    struct cel_env env = environment(review, call);
+    env.authorizer = &review->authorizer;
+    outcomes->validations = ARENA_ARRAY(review->arena, struct outcome, count);
+    outcomes->messages = ARENA_ARRAY(review->arena, struct outcome, count);
+    for (size_t i = 0; i < count && !outcomes->error; i++) {
+        struct outcome *outcome = &outcomes->validations[i];
+        if (!ask(review, call->policy->validations[i].condition.expr, &env, &budget, &outcome->result, &outcome->error))
+            outcomes->error = out_of_budget;
+    }
+    // Messages are evaluated whether they will be shown or not, and with what is left.
+    env = environment(review, call);
+    for (size_t i = 0; i < count && !outcomes->error && !outcomes->message_error; i++) {
+        const struct cel_expr *expr = call->policy->validations[i].message_expression;
+        struct outcome *outcome = &outcomes->messages[i];
+        if (expr && !ask_text(review, expr, &env, &budget, &outcome->text, &outcome->error))
+            outcomes->message_error = arena_printf(review->arena, "failed messageExpression: %s", out_of_budget);
+    }
+    note_most(&review->answer->cost.validations, budget.whole - budget.left);
 }
 
-static const char *message_of(struct review *review, const struct invocation *call,
-                              const struct admission_validation *validation) {
-    const struct cel_env env = environment(review, call);
-    const char *message = evaluated_message(review, validation, &env);
+static void evaluate_annotations(struct review *review, const struct invocation *call, struct outcomes *outcomes) {
+    const size_t count = call->policy->annotation_count;
+    struct budget budget = budget_of(CEL_COST_BUDGET);
+    struct cel_env env = environment(review, call);
+    outcomes->annotations = ARENA_ARRAY(review->arena, struct outcome, count);
+    for (size_t i = 0; i < count && !outcomes->error; i++) {
+        struct outcome *outcome = &outcomes->annotations[i];
+        if (!ask_text(review, call->policy->annotations[i].expr, &env, &budget, &outcome->text, &outcome->error))
+            outcomes->error = out_of_budget;
+    }
+    note_most(&review->answer->cost.annotations, budget.whole - budget.left);
+}
+
+// A message that could not be evaluated, has several lines or is too long is not shown.
+static const char *message_of(struct review *review, const struct admission_validation *validation,
+                              const struct outcome *outcome) {
+    const char *message = outcome->text ? trimmed(review->arena, outcome->text) : "";
+    if (strlen(message) > LIMIT_MESSAGE_BYTES || strchr(message, '\n')) message = "";
     if (!*message) message = trimmed(review->arena, validation->message);
     if (*message) return message;
     return arena_printf(review->arena, "failed expression: %s", trimmed(review->arena, validation->condition.text));
 }
 
-static void validate(struct review *review, const struct invocation *call) {
-    struct cel_env env = environment(review, call);
-    env.authorizer = &review->authorizer;
+static void validate(struct review *review, const struct invocation *call, const struct outcomes *outcomes) {
     for (size_t i = 0; i < call->policy->validation_count; i++) {
         const struct admission_validation *validation = &call->policy->validations[i];
-        const char *error = NULL;
-        switch (cel_evaluate(validation->condition.expr, &env, review->arena, &error)) {
-        case CEL_TRUE: break;
-        case CEL_FALSE: add_denial(review, call, message_of(review, call, validation), false); break;
-        case CEL_ERROR: add_failure(review, call, failure_of(review, validation->condition.text, error));
-        }
+        const struct outcome *outcome = &outcomes->validations[i];
+        if (outcome->result == CEL_ERROR)
+            add_failure(review, call, failure_of(review, validation->condition.text, outcome->error));
+        else if (outcomes->message_error)
+            add_failure(review, call, outcomes->message_error);
+        else if (outcome->result == CEL_FALSE)
+            add_denial(review, call, message_of(review, validation, &outcomes->messages[i]), false);
     }
 }
 
 // An annotation that cannot be evaluated refuses, whatever the binding's actions are.
-static void annotate(struct review *review, const struct invocation *call) {
+static void annotate(struct review *review, const struct invocation *call, const struct outcomes *outcomes) {
     enum { MAX_VALUE = 10 * 1024 };
-    const struct cel_env env = environment(review, call);
     for (size_t i = 0; i < call->policy->annotation_count; i++) {
         const struct admission_expression *annotation = &call->policy->annotations[i];
-        const char *value = NULL, *error = NULL;
-        if (!cel_evaluate_string(annotation->expr, &env, review->arena, &value, &error)) {
-            error = failure_of(review, annotation->text, error);
+        const struct outcome *outcome = &outcomes->annotations[i];
+        if (outcome->error) {
+            const char *error = failure_of(review, annotation->text, outcome->error);
             add_error(review, error);
             if (!call->policy->fail_open) add_refusal(review, call->policy->name, call->binding->name, error, true);
             continue;
         }
-        value = value ? trimmed(review->arena, value) : "";
+        const char *value = outcome->text ? trimmed(review->arena, outcome->text) : "";
         if (strlen(value) > MAX_VALUE) value = arena_copy(review->arena, value, MAX_VALUE);
         if (*value) add_annotation(review, call->policy->name, annotation->key, value);
     }
@@ -217,12 +302,19 @@ static void annotate(struct review *review, const struct invocation *call) {
 
 static void invoke(struct review *review, const struct invocation *call) {
     const char *error = NULL;
-    if (meets_conditions(review, call, &error)) {
-        validate(review, call);
-        annotate(review, call);
-    } else if (error && !call->policy->fail_open) {
-        add_failure(review, call, error);
+    if (!meets_conditions(review, call, &error)) {
+        if (error && !call->policy->fail_open) add_failure(review, call, error);
+        return;
     }
+    struct outcomes outcomes = {0};
+    evaluate_validations(review, call, &outcomes);
+    if (!outcomes.error) evaluate_annotations(review, call, &outcomes);
+    if (outcomes.error) {
+        add_failure(review, call, outcomes.error);
+        return;
+    }
+    validate(review, call, &outcomes);
+    annotate(review, call, &outcomes);
 }
 
 static void bind(struct review *review, const struct admission_binding *binding, const struct admission_form *form) {

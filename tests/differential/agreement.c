@@ -227,5 +227,6 @@ struct value *agreement_answer_json(struct arena *arena, const struct admission_
     for (size_t i = 0; i < answer->error_count; i++)
         value_append(arena, errors, value_string(arena, answer->errors[i]));
     value_set(arena, json, "errors", errors);
+    value_set(arena, json, "cost", value_int(arena, (int64_t)answer->cost.total));
     return json;
 }

@@ -1,25 +1,37 @@
 // Compiles each file, reads the emitted objects back and asks an API server's admission about every case of its tests:
 // the answer must be what the test expects, and what decide says. Prints what is different, and how much was judged.
 //
-//   judge [--brief] FILE...
+//   judge [--brief] [--cost] FILE...
 //
-// --brief ends with the first case that is different.
-// Options stand in the file's comments: "# expect-options: --kubernetes 1.33". Files of errors are passed over. Of
-// NAME.yaml, which is a manifest and written by hand, the cases are in NAME.json.
+// --brief ends with the first case that is different. --cost prints, for each file, the request whose expressions come
+// nearest to one of the API server's limits of cost. No request may come near one, unless the file says that it is
+// about that: "# expect-cost: 40", in percent of the limit. Options stand in the file's comments: "# expect-options:
+// --kubernetes 1.33". Files of errors are passed over. Of NAME.yaml, which is a manifest and written by hand, the cases
+// are in NAME.json.
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "cel/cel.h"
 #include "data/value.h"
 #include "decide/cases.h"
 #include "driver.h"
 #include "tests/differential/agreement.h"
 #include "tests/differential/by_hand.h"
 
+enum { PERCENT = 100, EXPECTED_SHARE = 9 }; // below a tenth
+
+// The dearest request of a file.
+struct dearest {
+    const char *what, *limit;
+    uint64_t cost, share; // of the limit, in percent
+};
+
 struct totals {
-    bool brief;
+    bool brief, shows_cost;
     size_t files, cases, denied, problems;
 };
 
@@ -51,15 +63,43 @@ static void complain(struct totals *totals, const char *path, const char *what, 
     totals->problems++;
 }
 
+static void note_cost(struct dearest *dearest, const char *what, const struct admission_cost *cost) {
+    const struct {
+        const char *name;
+        uint64_t cost, limit;
+    } limits[] = {{"an expression", cost->expression, CEL_COST_LIMIT},
+                  {"conditions", cost->conditions, CEL_COST_BUDGET_OF_CONDITIONS},
+                  {"validations and messages", cost->validations, CEL_COST_BUDGET},
+                  {"annotations", cost->annotations, CEL_COST_BUDGET}};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const uint64_t share = limits[i].cost * PERCENT / limits[i].limit;
+        if (dearest->what && share <= dearest->share) continue;
+        *dearest = (struct dearest){what, limits[i].name, limits[i].cost, share};
+    }
+}
+
 static void judge_case(struct arena *arena, struct totals *totals, const char *path, const struct admission *admission,
-                       const struct judged_case *judged) {
+                       const struct judged_case *judged, struct dearest *dearest) {
     struct admission_answer answer;
     const char *problem = agreement_problem(arena, admission, &judged->test_case->request, &judged->decision, &answer);
     const char *what = arena_printf(arena, "\"%s\" step %zu", judged->test->title, judged->test_case->step);
     if (problem) complain(totals, path, what, problem);
     if (answer.verdict != judged->test_case->expected) complain(totals, path, what, "the test expects another answer");
+    note_cost(dearest, what, &answer.cost);
     totals->cases++;
     totals->denied += answer.verdict == VERDICT_DENIED;
+}
+
+static void judge_cost(struct totals *totals, const char *path, const char *text, const struct dearest *dearest) {
+    static const char mark[] = "# expect-cost: ";
+    const char *line = strstr(text, mark);
+    const uint64_t expected = line ? strtoul(line + sizeof mark - 1, NULL, 10) : EXPECTED_SHARE;
+    if (!dearest->what) return;
+    if (totals->shows_cost)
+        printf("%s: %s: %s cost %" PRIu64 ", %" PRIu64 " %% of the limit\n", path, dearest->what, dearest->limit,
+               dearest->cost, dearest->share);
+    if (dearest->share > expected)
+        complain(totals, path, dearest->what, "comes near a limit of cost; --cost tells more");
 }
 
 static bool is_over(const struct totals *totals) {
@@ -106,13 +146,21 @@ static void judge(struct arena *arena, struct totals *totals, const char *path) 
     struct judged_case *cases = NULL;
     size_t count = 0;
     cases_judge(arena, &compilation.policies, &cases, &count);
-    for (size_t i = 0; i < count && !is_over(totals); i++) judge_case(arena, totals, path, admission, &cases[i]);
+    struct dearest dearest = {0};
+    for (size_t i = 0; i < count && !is_over(totals); i++)
+        judge_case(arena, totals, path, admission, &cases[i], &dearest);
+    judge_cost(totals, path, text, &dearest);
     totals->files++;
 }
 
 int main(int argc, char **argv) {
-    struct totals totals = {.brief = argc > 1 && strcmp(argv[1], "--brief") == 0};
-    for (int i = totals.brief ? 2 : 1; i < argc && !is_over(&totals); i++) {
+    struct totals totals = {0};
+    int first = 1;
+    for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
+        totals.brief = totals.brief || strcmp(argv[first], "--brief") == 0;
+        totals.shows_cost = totals.shows_cost || strcmp(argv[first], "--cost") == 0;
+    }
+    for (int i = first; i < argc && !is_over(&totals); i++) {
         struct arena arena;
         jmp_buf exhausted;
         arena_init(&arena, &exhausted);

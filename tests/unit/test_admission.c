@@ -296,6 +296,115 @@ static void one_false_condition_is_enough(void **state) {
     }
 }
 
+// ---- limits of cost ----
+
+#define CHECK "authorizer.path(''/x'').check(''get'').allowed()" // 350 000 units
+#define OUT_OF_BUDGET "validation failed due to running out of cost budget, no further validation rules will be run"
+
+// As many lines of a list, each of the text.
+static const char *repeated(struct fixture *fixture, size_t times, const char *text) {
+    struct text all;
+    text_init(&all, &fixture->arena);
+    for (size_t i = 0; i < times; i++) text_printf(&all, "%s%s", i ? ", " : "", text);
+    return text_string(&all);
+}
+
+// A text that takes some 385 000 units to come to.
+static const char *dear_text(struct fixture *fixture) {
+    const char *items = repeated(fixture, 50, "1");
+    return arena_printf(&fixture->arena,
+                        "[%s].all(a, [%s].all(b, [%s].all(c, true))) ? request.userInfo.username : request.name", items,
+                        items, items);
+}
+
+static struct admission_answer ask_open_and_closed(struct fixture *fixture, const char *spec, bool refuses) {
+    const char *open = arena_printf(&fixture->arena, "{failurePolicy: Ignore, " CONSTRAINTS ", %s}", spec);
+    assert_int_equal(ask_one(fixture, open, DENIES, POD("CREATE")).verdict, VERDICT_ALLOWED);
+    const char *closed = arena_printf(&fixture->arena, "{failurePolicy: Fail, " CONSTRAINTS ", %s}", spec);
+    const struct admission_answer answer = ask_one(fixture, closed, DENIES, POD("CREATE"));
+    assert_int_equal(answer.verdict, refuses ? VERDICT_DENIED : VERDICT_ALLOWED);
+    return answer;
+}
+
+static void an_expression_has_a_limit(void **state) {
+    struct fixture *fixture = *state;
+    struct admission_answer answer =
+        ask_open_and_closed(fixture, "validations: [{expression: '[1, 2].all(x, !" CHECK ")'}]", false);
+    assert_int_equal(answer.cost.expression, 2 * (350000 + 7) + 1);
+    answer = ask_open_and_closed(fixture, "validations: [{expression: '[1, 2, 3].all(x, !" CHECK ") || true'}]", true);
+    assert_non_null(strstr(answer.refusals[0].message, "operation cancelled: actual cost limit exceeded"));
+    // A variable has a limit of its own, and fails as others do.
+    ask_open_and_closed(fixture,
+                        "variables: [{name: v, expression: '[1, 2, 3].all(x, !" CHECK
+                        ")'}], validations: [{expression: 'variables.v || true'}]",
+                        false);
+}
+
+static void validations_have_a_budget(void **state) {
+    struct fixture *fixture = *state;
+    const char *one = "{expression: '!" CHECK "'}";
+    const char *within = arena_printf(&fixture->arena, "validations: [%s]", repeated(fixture, 28, one));
+    const char *beyond = arena_printf(&fixture->arena, "validations: [%s]", repeated(fixture, 29, one));
+    ask_open_and_closed(fixture, within, false);
+    const struct admission_answer answer = ask_open_and_closed(fixture, beyond, true);
+    assert_int_equal(answer.refusal_count, 1);
+    assert_string_equal(answer.refusals[0].message, OUT_OF_BUDGET);
+    // What is a variable costs once.
+    const char *shared =
+        arena_printf(&fixture->arena, "variables: [{name: v, expression: '!" CHECK "'}], validations: [%s]",
+                     repeated(fixture, 40, "{expression: variables.v}"));
+    assert_int_equal(ask_open_and_closed(fixture, shared, false).cost.validations, 350000 + 4 + 40 * 2);
+}
+
+static void messages_have_what_is_left(void **state) {
+    struct fixture *fixture = *state;
+    const char *checks = repeated(fixture, 28, "{expression: '!" CHECK "'}"), *dear = dear_text(fixture);
+    const char *held =
+        arena_printf(&fixture->arena, "validations: [{expression: 'true', messageExpression: '%s'}]", dear);
+    assert_true(ask_open_and_closed(fixture, held, false).cost.validations > 380000);
+    const char *spent =
+        arena_printf(&fixture->arena, "validations: [%s, {expression: 'true', messageExpression: '%s'}]", checks, dear);
+    const struct admission_answer answer = ask_open_and_closed(fixture, spent, true);
+    assert_int_equal(answer.refusal_count, 29);
+    assert_string_equal(answer.refusals[28].message, "failed messageExpression: " OUT_OF_BUDGET);
+}
+
+static void conditions_have_a_budget(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        size_t count;
+        const char *last;
+        bool refuses;
+    } cases[] = {{7, "true", true}, {7, "false", false}, {8, "true", true}, {8, "false", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text conditions;
+        text_init(&conditions, &fixture->arena);
+        for (size_t j = 0; j < cases[i].count; j++)
+            text_printf(&conditions, "{name: c%zu, expression: '!" CHECK "'}, ", j);
+        const char *spec = arena_printf(&fixture->arena,
+                                        "matchConditions: [%s{name: last, expression: '%s'}], "
+                                        "validations: [{expression: 'object.x == 1'}]",
+                                        text_string(&conditions), cases[i].last);
+        const struct admission_answer answer = ask_open_and_closed(fixture, spec, cases[i].refuses);
+        if (cases[i].count == 8) assert_string_equal(answer.refusals[0].message, OUT_OF_BUDGET);
+        if (cases[i].count == 7) assert_int_equal(answer.cost.conditions, 7 * (350000 + 4));
+    }
+}
+
+static void annotations_have_a_budget(void **state) {
+    struct fixture *fixture = *state;
+    for (size_t count = 20; count <= 30; count += 10) {
+        struct text annotations;
+        text_init(&annotations, &fixture->arena);
+        for (size_t i = 0; i < count; i++)
+            text_printf(&annotations, "%s{key: k%zu, valueExpression: '%s'}", i ? ", " : "", i, dear_text(fixture));
+        const char *spec = arena_printf(&fixture->arena, "auditAnnotations: [%s]", text_string(&annotations));
+        const struct admission_answer answer = ask_open_and_closed(fixture, spec, count == 30);
+        assert_int_equal(answer.annotation_count, count == 30 ? 0 : count);
+        if (count == 30) assert_string_equal(answer.refusals[0].message, OUT_OF_BUDGET);
+    }
+}
+
 static void messages_fall_back(void **state) {
     struct fixture *fixture = *state;
     static const struct {
@@ -422,6 +531,11 @@ int main(void) {
         TEST(actions_say_what_comes_of_a_refusal),
         TEST(errors_count_as_the_failure_policy_says),
         TEST(one_false_condition_is_enough),
+        TEST(an_expression_has_a_limit),
+        TEST(validations_have_a_budget),
+        TEST(messages_have_what_is_left),
+        TEST(conditions_have_a_budget),
+        TEST(annotations_have_a_budget),
         TEST(messages_fall_back),
         TEST(annotations_are_recorded),
         TEST(parameters_are_looked_up),

@@ -28,6 +28,10 @@ func compareJudges(j *Judged, v *evaluator.Verdict) string {
 	if len(j.Errors) != len(v.Errors) {
 		report("errors of the judge: %q, of the API server: %q", j.Errors, v.Errors)
 	}
+	// What costs are where releases differ, ours are the largest of, and the evaluator's of its own release.
+	if !v.UnknownCost && (j.Cost < v.Cost || j.Cost > 2*v.Cost) {
+		report("cost by the judge: %d, by the API server: %d", j.Cost, v.Cost)
+	}
 	// The texts of errors are CEL's own.
 	if len(v.Errors) == 0 {
 		if !slices.Equal(j.Messages, v.Messages) {

@@ -42,6 +42,7 @@ type Judged struct {
 	Audited     []string          `json:"audited"`
 	Annotations map[string]string `json:"annotations"`
 	Errors      []string          `json:"errors"`
+	Cost        int64             `json:"cost"`
 }
 
 // Decision is klockc's answer to a request.

@@ -1,11 +1,15 @@
 package evaluator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	admissionreviewv1 "k8s.io/api/admission/v1"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
@@ -20,7 +24,29 @@ func environmentOf(minor uint) *environment.EnvSet {
 	return environment.MustBaseEnvSet(version.MajorMinor(1, minor-1))
 }
 
-func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint) (validating.Validator, error) {
+// costs are what expressions have cost.
+type costs struct {
+	total   int64
+	unknown bool // a budget did not suffice, and what was spent is not told
+}
+
+// counting counts what the expressions cost that are evaluated one after the other.
+type counting struct {
+	cel.ConditionEvaluator
+	costs *costs
+}
+
+func (c counting) ForInput(ctx context.Context, attr *admission.VersionedAttributes, request *admissionreviewv1.AdmissionRequest, vars cel.OptionalVariableBindings, namespace *corev1.Namespace, budget int64) ([]cel.EvaluationResult, int64, error) {
+	results, left, err := c.ConditionEvaluator.ForInput(ctx, attr, request, vars, namespace, budget)
+	if err != nil {
+		c.costs.unknown = true
+	} else {
+		c.costs.total += budget - left
+	}
+	return results, left, err
+}
+
+func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint, costs *costs) (validating.Validator, error) {
 	compiler, err := cel.NewCompositedCompiler(environmentOf(minor))
 	if err != nil {
 		return nil, err
@@ -44,7 +70,7 @@ func compile(policy *admissionv1.ValidatingAdmissionPolicy, minor uint) (validat
 		for _, err := range evaluator.CompilationErrors() {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
-		return evaluator
+		return counting{evaluator, costs}
 	}
 
 	var matcher matchconditions.Matcher

@@ -49,6 +49,9 @@ type Verdict struct {
 	Audit map[string]string `json:"audit,omitempty"`
 	// Errors are those of expressions that could not be evaluated, whether they count or not.
 	Errors []string `json:"errors,omitempty"`
+	// Cost is that of all expressions that were evaluated; UnknownCost says that there was more.
+	Cost        int64 `json:"cost"`
+	UnknownCost bool  `json:"unknownCost,omitempty"`
 }
 
 // Evaluator holds the compiled policies of a manifest. It judges one request at a time.
@@ -64,6 +67,7 @@ type Evaluator struct {
 	// The request that is being judged.
 	namespace *corev1.Namespace
 	grants    []string
+	costs     costs
 }
 
 // hook is a policy with one of its bindings.
@@ -139,7 +143,7 @@ func NewFor(manifest []byte, minor uint) (*Evaluator, error) {
 			return nil, fmt.Errorf("binding %s is of an unknown policy %s", binding.Name, binding.Spec.PolicyName)
 		}
 		if validators[policy.Name] == nil {
-			if validators[policy.Name], err = compile(policy, minor); err != nil {
+			if validators[policy.Name], err = compile(policy, minor, &e.costs); err != nil {
 				return nil, fmt.Errorf("policy %s: %w", policy.Name, err)
 			}
 		}
@@ -229,7 +233,7 @@ func (e *Evaluator) judge(r *cases.Request) (*Verdict, error) {
 	if neverAdmitted(r) {
 		return &Verdict{Verdict: cases.Allowed}, nil
 	}
-	e.grants = r.Grants
+	e.grants, e.costs = r.Grants, costs{}
 	var err error
 	if e.namespace, err = namespaceOf(r); err != nil {
 		return nil, err
@@ -263,6 +267,7 @@ func (e *Evaluator) judge(r *cases.Request) (*Verdict, error) {
 		verdict.Verdict = cases.Warned
 	}
 	verdict.Audit = attributes.annotations
+	verdict.Cost, verdict.UnknownCost = e.costs.total, e.costs.unknown
 	return verdict, nil
 }
 
