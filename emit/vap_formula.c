@@ -544,7 +544,9 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     case FORMULA_OPERATION: return vap_operations(builder, expr->operations);
     case FORMULA_ANY:
     case FORMULA_ALL: return quantifier(builder, expr);
-    case FORMULA_CEL: return cel_written(arena, expr->cel);
+    // As a variable it has the limit of cost to itself, and to exceed that is an error as any other: where it stood
+    // within an expression, nothing before or behind it would count.
+    case FORMULA_CEL: return vap_add_once(builder, "written", cel_written(arena, expr->cel));
     case FORMULA_TEXT:
     case FORMULA_JOIN: break; // stand on the other side alone
     }
