@@ -101,7 +101,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: mutations wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: mutations objects wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
@@ -135,7 +135,7 @@ build/klockc: $(PROGRAM)
 build/oracle: $(OUT)/tests/differential/oracle
 	ln -sf $(BUILD)/tests/differential/oracle $@
 AGREEMENT := $(OUT)/tests/differential/agreement.o
-$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(AGREEMENT) $(LIBRARY)
+$(OUT)/tests/differential/oracle: $(OUT)/tests/differential/oracle.o $(OUT)/tests/differential/readback.o $(AGREEMENT) $(LIBRARY)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Judges the emitted objects of files as an API server would.
@@ -266,6 +266,8 @@ bench-gate: all
 	@tests/bench/gate.sh
 bench-gate-update: all
 	@tests/bench/gate.sh --update
+
+objects: $(OBJECTS) $(CLI_OBJECTS)
 
 lint:
 	@.ci/deps build check lint

@@ -28,12 +28,29 @@ struct admission *agreement_read(struct arena *arena, const struct compilation *
     return admission_read(arena, objects, count, compilation->options.kubernetes_minor, ret_error);
 }
 
+// The documents of a stream are parted by lines of "---"; comments alone are none.
+struct admission *agreement_read_text(struct arena *arena, const char *manifest, unsigned minor,
+                                      const char **ret_error) {
+    const struct value **objects = NULL;
+    size_t count = 0;
+    for (const char *at = manifest; at;) {
+        const char *end = strstr(at, "\n---");
+        const char *document = arena_copy(arena, at, end ? (size_t)(end - at) + 1 : strlen(at));
+        at = end ? end + 4 : NULL;
+        const struct value *object = yaml_read(arena, document, strlen(document), ret_error);
+        if (!object && !strstr(document, "\nkind:") && strncmp(document, "kind:", 5) != 0) continue;
+        if (!object) return NULL;
+        ARENA_PUSH(arena, objects, count, object);
+    }
+    return admission_read(arena, objects, count, minor, ret_error);
+}
+
 // ---- what is different ----
 
 struct agreement {
     struct arena *arena;
     const struct request *request;
-    const struct decision *decision;
+    const struct decision *decision; // NULL where nobody decided
     const struct admission_answer *answer;
     struct text problems;
 };
@@ -201,7 +218,7 @@ const char *agreement_problem(struct arena *arena, const struct admission *admis
     struct agreement c = {.arena = arena, .request = request, .decision = decision, .answer = ret_answer};
     text_init(&c.problems, arena);
     admission_review(arena, admission, &(struct admission_question){.request = request}, ret_answer);
-    compare(&c);
+    if (decision) compare(&c);
     ask_with_ports(&c, admission);
     ask_of_other(&c, admission);
     return c.problems.len ? text_string(&c.problems) : NULL;

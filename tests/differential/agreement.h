@@ -12,8 +12,13 @@ struct value;
 // them.
 struct admission *agreement_read(struct arena *arena, const struct compilation *compilation, const char **ret_error);
 
+// The objects of a manifest that is given as YAML, as a server of that minor (30 for 1.30) would take them.
+struct admission *agreement_read_text(struct arena *arena, const char *manifest, unsigned minor,
+                                      const char **ret_error);
+
 // Asks under every name by which the request can be asked, and of an object beside the one that it is about. Gives the
-// answer to the request as it is; and what is different, or NULL.
+// answer to the request as it is; and what is different, or NULL. The decision is NULL where nobody decided: then only
+// those answers are compared.
 const char *agreement_problem(struct arena *arena, const struct admission *admission, const struct request *request,
                               const struct decision *decision, struct admission_answer *ret_answer);
 

@@ -8,27 +8,11 @@
 #include "base/text.h"
 #include "data/json.h"
 #include "data/value.h"
-#include "data/yamlio.h"
 #include "decide/cases.h"
+#include "tests/differential/agreement.h"
 
 static const char *const verdict_names[] = {
     [VERDICT_ALLOWED] = "allowed", [VERDICT_WARNED] = "warned", [VERDICT_DENIED] = "denied"};
-
-// The documents of a stream, which are parted by lines of "---"; comments alone are none.
-static struct admission *read_stream(struct arena *arena, const char *text, const char **ret_error) {
-    const struct value **objects = NULL;
-    size_t count = 0;
-    for (const char *at = text; at;) {
-        const char *end = strstr(at, "\n---");
-        const char *document = arena_copy(arena, at, end ? (size_t)(end - at) + 1 : strlen(at));
-        at = end ? end + 4 : NULL;
-        const struct value *object = yaml_read(arena, document, strlen(document), ret_error);
-        if (!object && !strstr(document, "\nkind:") && strncmp(document, "kind:", 5) != 0) continue;
-        if (!object) return NULL;
-        ARENA_PUSH(arena, objects, count, object);
-    }
-    return admission_read(arena, objects, count, 30, ret_error);
-}
 
 static struct value *member(struct arena *arena, struct value *map, const char *key, struct value *otherwise) {
     struct value *present = value_get(map, key);
@@ -101,7 +85,7 @@ static void judge(struct arena *arena, const struct admission *admission, const 
 const char *by_hand_problems(struct arena *arena, const char *manifest, const char *cases, size_t *ret_count) {
     const char *error = NULL;
     *ret_count = 0;
-    const struct admission *admission = read_stream(arena, manifest, &error);
+    const struct admission *admission = agreement_read_text(arena, manifest, 30, &error);
     if (!admission) return error;
     const struct value *json = json_read(arena, cases, strlen(cases), &error);
     if (!json) return error;

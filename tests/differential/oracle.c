@@ -4,7 +4,11 @@
 // {"status": "ok|errors|input|memory", "diagnostics": TEXT, "decisions": […], "judged": […]},
 // where every request is decided by the policy, and judged as an API server would with the objects that are emitted:
 // {"problem": TEXT if the two differ, and the server's answer}. With "manifest", decisions are over the library's
-// public interface, and there are "manifest": YAML and "json": JSON as well.
+// public interface, and there are "manifest": YAML and "json": JSON as well. With "read": true, "read" is what stands
+// in the objects: readback.h.
+//
+// {"objects": YAML, "minor": 30, "requests": [REQUEST, …]} asks about a manifest, whoever wrote it: the answer is
+// {"judged": […]}, or {"refused": TEXT} where an API server of that minor would not take the objects.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +21,9 @@
 #include "decide/cases.h"
 #include "driver.h"
 #include "klock/klock.h"
+#include "report/diag_print.h"
 #include "tests/differential/agreement.h"
+#include "tests/differential/readback.h"
 
 static const char *const status_names[] = {[KLOCK_OK] = "ok",
                                            [KLOCK_ERRORS] = "errors",
@@ -101,6 +107,27 @@ static void judge_all(struct arena *arena, const struct compilation *compilation
     if (!value_get(answer, "decisions")) value_set(arena, answer, "decisions", decisions);
 }
 
+static void read_again(struct arena *arena, const struct compilation *compilation, struct value *answer) {
+    const char *error = NULL;
+    struct value *read = readback(arena, &compilation->manifest, &error);
+    if (read)
+        value_set(arena, answer, "read", read);
+    else
+        value_set_string(arena, answer, "refused", error);
+}
+
+static const char *diagnostics_of(struct arena *arena, const struct compilation *compilation) {
+    struct text text;
+    text_init(&text, arena);
+    diag_print(&text, &compilation->diags, &compilation->sources, DIAG_FORMAT_HUMAN, false);
+    return text_string(&text);
+}
+
+static bool is_true(const struct value *question, const char *key) {
+    const struct value *flag = value_get(question, key);
+    return flag && flag->kind == VALUE_BOOL && flag->as.boolean;
+}
+
 // The objects are judged as they are before they become text of the library.
 static void judge(struct arena *arena, const struct value *question, struct value *answer) {
     const char *policy = value_get_string(question, "policy");
@@ -110,7 +137,39 @@ static void judge(struct arena *arena, const struct value *question, struct valu
     driver_compile(&compilation);
     if (!value_get(answer, "status"))
         value_set_string(arena, answer, "status", compilation.diags.errors ? "errors" : "ok");
-    if (!compilation.diags.errors) judge_all(arena, &compilation, question, answer);
+    if (compilation.diags.errors) {
+        value_set_string(arena, answer, "diagnostics", diagnostics_of(arena, &compilation));
+        return;
+    }
+    judge_all(arena, &compilation, question, answer);
+    if (is_true(question, "read")) read_again(arena, &compilation, answer);
+}
+
+// The requests as the manifest answers them.
+static void judge_manifest(struct arena *arena, const char *manifest, const struct value *question,
+                           struct value *answer) {
+    const struct value *minor = value_get(question, "minor"), *requests = value_get(question, "requests");
+    struct value *judged = value_list(arena);
+    const char *error = NULL;
+    const struct admission *admission =
+        agreement_read_text(arena, manifest, minor ? (unsigned)minor->as.integer : 0, &error);
+    if (!admission) {
+        value_set_string(arena, answer, "refused", error);
+        return;
+    }
+    for (size_t i = 0; requests && i < requests->count; i++) {
+        struct request request;
+        struct admission_answer given;
+        if (!cases_read_request(arena, requests->as.items[i], &request, &error)) {
+            value_set_string(arena, answer, "error", error);
+            return;
+        }
+        const char *problem = agreement_problem(arena, admission, &request, NULL, &given);
+        struct value *one = agreement_answer_json(arena, &given);
+        if (problem) value_set_string(arena, one, "problem", problem);
+        value_append(arena, judged, one);
+    }
+    value_set(arena, answer, "judged", judged);
 }
 
 static struct value *answer_to(struct arena *arena, const char *line, size_t len) {
@@ -121,8 +180,11 @@ static struct value *answer_to(struct arena *arena, const char *line, size_t len
         set_text(arena, answer, "error", error);
         return answer;
     }
-    const struct value *manifest = value_get(question, "manifest");
-    if (manifest && manifest->kind == VALUE_BOOL && manifest->as.boolean) ask_library(arena, question, answer);
+    if (value_get(question, "objects")) {
+        judge_manifest(arena, value_get_string(question, "objects"), question, answer);
+        return answer;
+    }
+    if (is_true(question, "manifest")) ask_library(arena, question, answer);
     judge(arena, question, answer);
     return answer;
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/differential"
 	"klock.dev/e2e/evaluator"
 	"klock.dev/e2e/live"
 )
@@ -75,36 +77,82 @@ var mutations = []mutation{
 }
 
 // TestJudgesNotice breaks every manifest in ways that a compiler could, and shows that cases fail. A mistake that no row
-// notices is a hole in the rows.
+// notices is a hole in the rows. The compiler's own admission judges every broken manifest. The API server's evaluator judges
+// one of those that are noticed and one of those that are not, and must say the same.
 func TestJudgesNotice(t *testing.T) {
 	cases.NeedKlockc(t)
 	t.Parallel()
+	asked, err := differential.Start(oracle(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
 	all := slices.DeleteFunc(rows(t), func(r *row) bool { return r.err != nil || r.byHand || r.manifest == nil })
+	for _, r := range all {
+		if problem := judged(t, asked, r, r.manifest); problem != "" {
+			t.Errorf("%s, as it is: %s", r.name, problem)
+		}
+	}
+	evaluated := 0
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
-			applies := 0
-			var noticed []string
+			var noticed, unnoticed []string
 			for _, r := range all {
 				broken := m.from.ReplaceAll(r.manifest, []byte(m.to))
 				if string(broken) == string(r.manifest) {
 					continue
 				}
-				applies++
-				if notices(r, broken) {
-					noticed = append(noticed, r.name)
+				problem := judged(t, asked, r, broken)
+				alike := &unnoticed
+				if problem != "" {
+					alike = &noticed
 				}
+				if len(*alike) == 0 {
+					evaluated++
+					if notices(r, broken) != (problem != "") {
+						t.Errorf("%s: the API server's evaluator answers otherwise than the compiler's admission: %q", r.name, problem)
+					}
+				}
+				*alike = append(*alike, r.name)
 			}
 			if len(noticed) == 0 {
-				t.Errorf("no row of %d notices", applies)
+				t.Errorf("no row of %d notices", len(unnoticed))
 			}
-			t.Logf("%d of %d rows notice: %v", len(noticed), applies, noticed)
+			t.Logf("%d of %d rows notice: %v", len(noticed), len(noticed)+len(unnoticed), noticed)
 		})
 	}
+	t.Logf("notices: %d mistakes, %d broken manifests by the API server's evaluator", len(mutations), evaluated)
 }
 
-// notices says whether a case of the row is answered otherwise, or not at all.
+// judged says what the compiler's own admission answers otherwise than the cases of the row expect.
+func judged(t *testing.T, asked *differential.Oracle, r *row, manifest []byte) string {
+	t.Helper()
+	requests := make([]*cases.Request, len(r.cases))
+	for i, c := range r.cases {
+		requests[i] = &c.Request
+	}
+	answer, err := asked.Judge(manifest, r.comments.minor(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.Refused != "" {
+		return answer.Refused
+	}
+	for i, c := range r.cases {
+		given := &answer.Judged[i]
+		if given.Problem != "" {
+			return fmt.Sprintf("%s: %s", c, given.Problem)
+		}
+		if problem := c.Check(given.Verdict, append(given.Messages, given.Warnings...)); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// notices says whether the API server's evaluator answers a case of the row otherwise, or not at all.
 func notices(r *row, manifest []byte) bool {
-	e, err := evaluator.New(manifest)
+	e, err := evaluator.NewFor(manifest, r.comments.minor())
 	if err != nil {
 		return true
 	}
@@ -130,8 +178,8 @@ func TestLiveJudgeNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is wrong stays wrong.
-	judge.Patience = 300 * time.Millisecond
+	// What is wrong stays wrong, and one problem is enough.
+	judge.Patience, judge.Brief = 300*time.Millisecond, true
 	ctx := context.Background()
 	// The outcomes of the true manifest come first.
 	files := []*live.File{{Manifest: r.manifest, Cases: r.cases}}
@@ -151,15 +199,10 @@ func TestLiveJudgeNotices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		problems := 0
-		for _, o := range outcomes {
-			if o.Problem != "" {
-				problems++
-			}
+		last := outcomes[len(outcomes)-1]
+		if (last.Problem != "") != (i > 0) {
+			t.Errorf("%q: %d cases, and the last problem is %q", names[i], len(outcomes), last.Problem)
 		}
-		if i == 0 && problems != 0 || i > 0 && problems == 0 {
-			t.Errorf("%q: %d problems", names[i], problems)
-		}
-		t.Logf("%q: %d of %d cases fail", names[i], problems, len(outcomes))
+		t.Logf("%q: %d cases are asked", names[i], len(outcomes))
 	}
 }

@@ -27,6 +27,8 @@ type Answer struct {
 	Decisions   []Decision `json:"decisions"`
 	// Judged are the answers of the compiler's own admission, which reads the emitted objects.
 	Judged []Judged `json:"judged"`
+	// Read is what it finds in the text of the objects: see Oracle.Read.
+	Read *Read `json:"read"`
 	// Refused says why it does not take the objects.
 	Refused string `json:"refused"`
 	Error   string `json:"error"`
@@ -43,6 +45,16 @@ type Judged struct {
 	Annotations map[string]string `json:"annotations"`
 	Errors      []string          `json:"errors"`
 	Cost        int64             `json:"cost"`
+}
+
+// Read is what stands in objects, read back from YAML, JSON and CEL by klockc's own readers: tests/differential/readback.h.
+type Read struct {
+	Objects   []any    `json:"objects"`
+	Values    []string `json:"values"`
+	Constants []string `json:"constants"`
+	Fields    []string `json:"fields"`
+	Messages  []string `json:"messages"`
+	Shape     string   `json:"shape"`
 }
 
 // Decision is klockc's answer to a request.
@@ -71,9 +83,28 @@ func Start(path string) (*Oracle, error) {
 
 // Ask compiles a policy, and decides and judges requests. The manifest is for another judge.
 func (o *Oracle) Ask(policy string, requests []*cases.Request, manifest bool) (*Answer, error) {
+	return o.ask("policy", policy, requests, fmt.Sprintf(`"manifest":%t`, manifest))
+}
+
+// Read compiles a policy and reads the objects back. The manifest is for another reader.
+func (o *Oracle) Read(policy string, manifest bool) (*Answer, error) {
+	return o.ask("policy", policy, nil, fmt.Sprintf(`"read":true,"manifest":%t`, manifest))
+}
+
+// Judge lets the compiler's own admission judge requests under a manifest, whoever wrote it, as a server of the minor would,
+// 33 for 1.33.
+func (o *Oracle) Judge(manifest []byte, minor uint, requests []*cases.Request) (*Answer, error) {
+	answer, err := o.ask("objects", string(manifest), requests, fmt.Sprintf(`"minor":%d`, minor))
+	if err == nil && answer.Refused == "" && len(answer.Judged) != len(requests) {
+		err = fmt.Errorf("%d requests, %d judged", len(requests), len(answer.Judged))
+	}
+	return answer, err
+}
+
+func (o *Oracle) ask(what, text string, requests []*cases.Request, more string) (*Answer, error) {
 	var b strings.Builder
-	b.WriteString(`{"policy":`)
-	encode(&b, policy)
+	fmt.Fprintf(&b, `{%q:`, what)
+	encode(&b, text)
 	b.WriteString(`,"requests":[`)
 	for i, r := range requests {
 		if i > 0 {
@@ -81,20 +112,20 @@ func (o *Oracle) Ask(policy string, requests []*cases.Request, manifest bool) (*
 		}
 		EncodeRequest(&b, r)
 	}
-	fmt.Fprintf(&b, "],\"manifest\":%t}\n", manifest)
+	fmt.Fprintf(&b, "],%s}\n", more)
 	if _, err := io.WriteString(o.in, b.String()); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.command.Path, err)
 	}
 	line, err := o.out.ReadBytes('\n')
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w on\n%s", o.command.Path, err, policy)
+		return nil, fmt.Errorf("%s: %w on\n%s", o.command.Path, err, text)
 	}
 	answer := &Answer{}
 	if err := json.Unmarshal(line, answer); err != nil {
 		return nil, err
 	}
 	if answer.Error != "" {
-		return nil, fmt.Errorf("%s: %s on\n%s", o.command.Path, answer.Error, policy)
+		return nil, fmt.Errorf("%s: %s on\n%s", o.command.Path, answer.Error, text)
 	}
 	return answer, nil
 }
