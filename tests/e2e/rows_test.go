@@ -102,25 +102,36 @@ func (r *row) checkOutput(t *testing.T) {
 // rows are the manifests whose cases are written by hand, and every policy that klockc compiles.
 func rows(t *testing.T) []*row {
 	t.Helper()
-	rows := []*row{byHand("table"), byHand("shapes"), byHand("ways")}
+	all, err := allRows()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
 		t.Logf("no klockc at %s: only hand-written manifests are judged", cases.Klockc())
-		return rows
+	}
+	return slices.Clone(all)
+}
+
+// allRows compiles each file once for all tests.
+var allRows = sync.OnceValues(func() ([]*row, error) {
+	rows := []*row{byHand("table"), byHand("shapes"), byHand("ways")}
+	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
+		return rows, nil
 	}
 	for _, pattern := range []string{"tests/rows/*.klock", "examples/*.klock", "tests/e2e/testdata/subresources.klock", "tests/e2e/testdata/covers.klock"} {
 		files, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		for _, file := range files {
 			if file, err = filepath.Rel(cluster.Root(), file); err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			rows = append(rows, compiled(file))
 		}
 	}
-	return rows
-}
+	return rows, nil
+})
 
 func compiled(file string) *row {
 	r := &row{name: strings.TrimSuffix(filepath.Base(file), ".klock")}

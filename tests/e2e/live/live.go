@@ -64,6 +64,8 @@ type Judge struct {
 
 	// Patience is how long an unexpected answer may be the fault of a cache inside the server.
 	Patience time.Duration
+	// Brief ends a file with the first problem.
+	Brief bool
 }
 
 // Outcome is what came of a case.
@@ -158,12 +160,20 @@ func (j *Judge) serve(ctx context.Context, files []*File) error {
 	return j.keepParameters(ctx, files)
 }
 
-// Define defines the custom resources of files. Of two files with one resource the first says which subresources it has, so
-// that a judge of a part of them has to see all.
+// Define defines the custom resources of files, each with the subresources that some case of any file is about, so that a judge
+// of a part of them has to see all.
 func (j *Judge) Define(ctx context.Context, files []*File) error {
+	subresources := map[schema.GroupResource][]string{}
 	for _, f := range files {
 		for _, c := range f.Cases {
-			if err := j.define(ctx, f.Cases, &c.Request); err != nil {
+			if resource := resourceOf(&c.Request).GroupResource(); c.Request.Subresource != "" {
+				subresources[resource] = append(subresources[resource], c.Request.Subresource)
+			}
+		}
+	}
+	for _, f := range files {
+		for _, c := range f.Cases {
+			if err := j.define(ctx, subresources[resourceOf(&c.Request).GroupResource()], &c.Request); err != nil {
 				return fmt.Errorf("%s: %w", c, err)
 			}
 		}
@@ -205,18 +215,12 @@ func (j *Judge) permit(ctx context.Context, f *File) error {
 	return nil
 }
 
-// define makes the server serve a custom resource with every subresource that some case of the file is about.
-func (j *Judge) define(ctx context.Context, all []*cases.Case, r *cases.Request) error {
+// define makes the server serve a custom resource with the subresources.
+func (j *Judge) define(ctx context.Context, subresources []string, r *cases.Request) error {
 	gvr := resourceOf(r)
 	kind := schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
 	if resources.Plural(kind.GroupKind()) != "" || j.custom[gvr] {
 		return nil
-	}
-	var subresources []string
-	for _, c := range all {
-		if c.Request.Resource == r.Resource && c.Request.Group == r.Group && c.Request.Subresource != "" {
-			subresources = append(subresources, c.Request.Subresource)
-		}
 	}
 	definitions := collection("apiextensions.k8s.io", "v1", "customresourcedefinitions", "")
 	answer, err := j.client.do(ctx, http.MethodPost, definitions, nil, complete.Definition(kind, r.Resource, r.Namespaced(), subresources...), nil)
@@ -367,6 +371,9 @@ func (j *Judge) Ask(ctx context.Context, f *File) ([]Outcome, error) {
 			return nil, fmt.Errorf("%s: %w", q.Case, err)
 		}
 		outcomes = append(outcomes, outcome)
+		if j.Brief && outcome.Problem != "" {
+			break
+		}
 	}
 	return outcomes, nil
 }
