@@ -322,6 +322,12 @@ static bool has_extra(const struct request *request, const char *key, const char
     return false;
 }
 
+// An API server takes the name of a Namespace, in the path of the request, for the namespace as well.
+static const char *path_namespace(const struct request *request) {
+    if (strcmp(request->resource, "namespaces") != 0 || *request->group) return request->namespace;
+    return request->collection ? "" : request->name;
+}
+
 struct value *decide_request_value(struct arena *arena, const struct request *request) {
     struct value *result = value_map(arena), *kind = value_map(arena), *resource = value_map(arena),
                  *user = value_map(arena);
@@ -338,7 +344,8 @@ struct value *decide_request_value(struct arena *arena, const struct request *re
     value_set(arena, result, "requestResource", resource);
     if (*request->subresource) value_set_string(arena, result, "requestSubResource", request->subresource);
     if (*request->name && !request->collection) value_set_string(arena, result, "name", request->name);
-    if (*request->namespace) value_set_string(arena, result, "namespace", request->namespace);
+    const char *namespace = path_namespace(request);
+    if (*namespace) value_set_string(arena, result, "namespace", namespace);
     const char *operation = request->operation == OP_CREATE   ? "CREATE"
                             : request->operation == OP_UPDATE ? "UPDATE"
                             : request->operation == OP_DELETE ? "DELETE"
