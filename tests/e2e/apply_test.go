@@ -29,7 +29,7 @@ import (
 
 // TestApply shows that a server takes every manifest as it is: dry runs succeed, what is stored is what was emitted, a
 // second apply writes nothing, and the type checker of the newest controller manager has nothing to say. Of the objects that have
-// the same fields, one is applied, and of the policies that put the same questions to the type checker, one is checked.
+// the same fields, one is applied, and the type checker is asked each question once, all of a resource in one policy.
 func TestApply(t *testing.T) {
 	cases.NeedKlockc(t)
 	t.Parallel()
@@ -51,9 +51,8 @@ func TestApply(t *testing.T) {
 			if err := s.Judge.Admit(context.Background(), files); err != nil {
 				t.Fatal(err)
 			}
-			owners, checked := map[string]string{}, map[string]string{}
-			fields, types := news{}, &questions{seen: news{}}
-			var asked []*admissionv1.ValidatingAdmissionPolicy
+			owners := map[string]string{}
+			fields, types := news{}, &questions{seen: news{}, sheets: map[string]*sheet{}}
 			objects := 0
 			for _, r := range all {
 				// Errors are those of TestRowsEvaluator. What is written by hand leaves defaults to the server, and a
@@ -87,10 +86,7 @@ func TestApply(t *testing.T) {
 						if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &policy); err != nil {
 							t.Fatal(err)
 						}
-						for _, p := range types.of(&policy) {
-							asked = append(asked, p)
-							checked[p.Name] = r.name + ": " + name
-						}
+						types.add(&policy, r.name+": "+name)
 					}
 					objects += len(own)
 					applyTwice(s.In(t), own)
@@ -98,7 +94,7 @@ func TestApply(t *testing.T) {
 			}
 			t.Logf("%d objects applied", objects)
 			if newest {
-				typesAreRight(s, asked, checked)
+				typesAreRight(s, types)
 			}
 		})
 	}
@@ -199,59 +195,47 @@ func withoutServer(object *unstructured.Unstructured) map[string]any {
 	return content
 }
 
-// misspelt is a policy that the type checker must warn of.
+// misspelt is a policy that the type checker must warn of, written as those that hold its questions.
 const misspelt = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: misspelt}
 spec:
   matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [UPDATE], resources: [configmaps]}]}
-  validations: [{expression: "object.metadata.nam == 'x'"}]
+  validations: [{expression: "[(object.metadata.name == 'x'), (object.metadata.nam == 'x')].all(answer, answer)"}]
 `
 
 // typesAreRight waits until every policy was checked that asks about the types of some row.
-func typesAreRight(s *stage.Stage, asked []*admissionv1.ValidatingAdmissionPolicy, policies map[string]string) {
+func typesAreRight(s *stage.Stage, asked *questions) {
 	s.T.Helper()
 	ctx := context.Background()
-	for _, p := range asked {
-		if _, err := s.Admin.Typed.AdmissionregistrationV1().ValidatingAdmissionPolicies().Create(ctx, p, metav1.CreateOptions{}); err != nil {
-			s.T.Fatalf("%s: %v", policies[p.Name], err)
+	policies := s.Admin.Typed.AdmissionregistrationV1().ValidatingAdmissionPolicies()
+	count := 0
+	for _, sheet := range asked.ordered {
+		count += len(sheet.questions)
+		if _, err := policies.Create(ctx, sheet.policy, metav1.CreateOptions{}); err != nil {
+			s.T.Fatalf("%v: %v", sheet.from, err)
 		}
 	}
 	if err := s.Admin.Create(misspelt); err != nil {
 		s.T.Fatal(err)
 	}
-	var missing []string
-	for deadline := time.Now().Add(8 * time.Minute); time.Now().Before(deadline); time.Sleep(time.Second) {
-		list, err := s.Admin.Typed.AdmissionregistrationV1().ValidatingAdmissionPolicies().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			s.T.Fatal(err)
-		}
-		byName := map[string]*admissionv1.ValidatingAdmissionPolicy{}
-		for i := range list.Items {
-			byName[list.Items[i].Name] = &list.Items[i]
-		}
-		missing = nil
-		if p := byName["misspelt"]; p == nil || p.Status.TypeChecking == nil {
-			missing = append(missing, "misspelt")
-		} else if len(p.Status.TypeChecking.ExpressionWarnings) == 0 {
-			s.T.Fatal("the type checker finds nothing at all")
-		}
-		for name := range policies {
-			if p := byName[name]; p == nil || p.Status.TypeChecking == nil || p.Status.ObservedGeneration != p.Generation {
-				missing = append(missing, name)
-			}
-		}
-		if len(missing) > 0 {
-			continue
-		}
-		for name, row := range policies {
-			for _, w := range byName[name].Status.TypeChecking.ExpressionWarnings {
-				s.T.Errorf("%s: %s: %s: %s", row, name, w.FieldRef, w.Warning)
-			}
-		}
-		s.T.Logf("%d policies checked", len(policies))
-		return
+	warnings := func(name string) []admissionv1.ExpressionWarning {
+		var p *admissionv1.ValidatingAdmissionPolicy
+		stage.Within(s.T, 8*time.Minute, "the types of "+name+" are checked", func() bool {
+			var err error
+			p, err = policies.Get(ctx, name, metav1.GetOptions{})
+			return err == nil && p.Status.TypeChecking != nil && p.Status.ObservedGeneration == p.Generation
+		})
+		return p.Status.TypeChecking.ExpressionWarnings
 	}
-	s.T.Errorf("no types are checked of %v", missing)
+	if len(warnings("misspelt")) == 0 {
+		s.T.Fatal("the type checker finds nothing at all")
+	}
+	for _, sheet := range asked.ordered {
+		for _, w := range warnings(sheet.policy.Name) {
+			s.T.Errorf("%s: %s\nin policies of %v", w.FieldRef, w.Warning, sheet.from)
+		}
+	}
+	s.T.Logf("%d questions about types in %d policies", count, len(asked.ordered))
 }
