@@ -16,35 +16,13 @@
 // ---- policies ----
 
 // Locks of one family share policies. It is known by its parts: names are made from them, and never compared.
-static const char *key_of(struct arena *arena, const struct lock *lock, const struct family *family,
-                          const char *const *versions, size_t version_count) {
-    struct text text;
-    text_init(&text, arena);
-    text_printf(&text, "%s\n%d %d %u %d\n%s\n%s", lock->policy, (int)family->shape, (int)family->cover, lock->mode,
-                lock->fail_open, family->parent ? family->parent->plural : "*",
-                family->parent  ? family->parent->group
-                : family->group ? family->group
-                                : "");
-    for (size_t i = 0; i < version_count; i++) text_printf(&text, "\n%s", versions[i]);
-    return text_string(&text);
-}
-
-// "v1beta1.widgets.example.com" where the source asks for another version than the preferred one: such locks see
-// objects of another form. Sorted, each once.
-static void versions_of(struct arena *arena, const struct lock *lock, const char ***ret_versions, size_t *ret_count) {
-    const char **versions = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < lock->scope.target_count; i++) {
-        const struct target *target = &lock->scope.targets[i];
-        if (!target->version || strcmp(target->version, target->resource->version) == 0) continue;
-        const char *version = arena_printf(arena, "%s.%s", target->version, catalog_name(arena, target->resource));
-        ARENA_PUSH(arena, versions, count, version);
-    }
-    if (count) qsort(versions, count, sizeof *versions, compare_strings);
-    *ret_count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!i || strcmp(versions[i - 1], versions[i]) != 0) versions[(*ret_count)++] = versions[i];
-    *ret_versions = versions;
+static const char *key_of(struct arena *arena, const struct lock *lock, const struct family *family) {
+    if (family->reach) return family->reach->key;
+    return arena_printf(arena, "\n%s\n%d %d %u %d\n%s\n%s", lock->policy, (int)family->shape, (int)family->cover,
+                        lock->mode, lock->fail_open, family->parent ? family->parent->plural : "*",
+                        family->parent  ? family->parent->group
+                        : family->group ? family->group
+                                        : "");
 }
 
 // Whether several kinds of object have the subresources of the shape.
@@ -52,12 +30,32 @@ static bool has_own_parent(enum shape shape) {
     return shape == SHAPE_SCALE || shape == SHAPE_CONNECT;
 }
 
+// "*" is every resource, and "*.GROUP" those of the group.
+static bool is_every(const char *resource) {
+    return strcmp(resource, "*") == 0;
+}
+
+static void add_resources(struct text *text, const struct reach *reach) {
+    for (size_t i = 0; i < reach->named; i++) {
+        const char *resource = reach->resources[i];
+        if (is_every(resource)) continue;
+        if (*resource == '*') resource += strlen("*.");
+        text_printf(text, NAMES_MARK "%s", *resource ? names_part(text->arena, resource) : "core");
+    }
+}
+
+// The word of ours for families.
+static const char *family_word(const struct reach *reach) {
+    if (*reach->resources[0] != '*') return "";
+    return is_every(reach->resources[0]) && reach->named > 1 ? "-all-and" : "-all";
+}
+
 // The policy, words of ours, of which the first says the shape and which no two families have alike, and behind a mark
 // each the texts of the user's. So a name can be read back: whatever policies, groups and labels are called, two
 // families have two names.
-static const char *name_of(struct arena *arena, const struct lock *lock, const struct family *family,
-                           const char *const *versions, size_t version_count, size_t part) {
-    static const char *const shapes[SHAPE_COUNT] = {"objects", "evictions", "scale", "connect", "bindings", "tokens"};
+static const char *name_of(struct arena *arena, const struct lock *lock, const struct family *family, size_t part) {
+    static const char *const shapes[SHAPE_COUNT] = {NULL, "evictions", "scale", "connect", "bindings", "tokens"};
+    static const char *const concerns[CONCERN_COUNT] = {"objects", "guards", "identity"};
     const char *mode = "";
     switch (lock->mode) {
     case MODE_DENY | MODE_AUDIT: mode = "-deny-audit"; break;
@@ -66,28 +64,43 @@ static const char *name_of(struct arena *arena, const struct lock *lock, const s
     case MODE_AUDIT: mode = "-audit"; break;
     default: break;
     }
-    const bool every = has_own_parent(family->shape) && !family->parent;
+    const struct reach *reach = family->reach;
+    const bool every = !reach && has_own_parent(family->shape) && !family->parent;
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%s-%s%s%s%s%s", names_part(arena, lock->policy), shapes[family->shape], every ? "-all" : "",
+    text_printf(&text, "%s-%s%s%s%s%s", names_part(arena, lock->policy),
+                reach ? concerns[family->concern] : shapes[family->shape],
+                reach   ? family_word(reach)
+                : every ? "-all"
+                        : "",
                 family->cover == COVER_BY_NAME && !every ? "-by-name" : "", mode, lock->fail_open ? "-ignore" : "");
     if (part > 1) text_printf(&text, "-%zu", part);
+    if (reach) {
+        add_resources(&text, reach);
+        return text_string(&text);
+    }
     const char *parent = family->parent                             ? catalog_name(arena, family->parent)
                          : every && strcmp(family->group, "*") != 0 ? family->group
                                                                     : NULL;
     if (parent) text_printf(&text, NAMES_MARK "%s", names_part(arena, parent));
-    for (size_t i = 0; i < version_count; i++) text_printf(&text, NAMES_MARK "%s", names_part(arena, versions[i]));
     return text_string(&text);
 }
 
 struct batch {
-    const char *name;
     struct family family;
     const struct lock **locks;
     const char **structures; // of the locks
     size_t count, structure_count, bytes;
     struct set known; // structures
     size_t part;      // from 1; more only when one object cannot hold them all
+};
+
+// The batches of a compilation, and the last of each family by its key.
+struct batches {
+    struct arena *arena;
+    struct map known;
+    struct batch **items;
+    size_t count;
 };
 
 // About what a structure adds, which all locks that have it share: its text, several times over, and what is always
@@ -100,17 +113,17 @@ static size_t skeleton_weight(const char *structure) {
 // The batch of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
 // and so is what this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply
 // it.
-static struct batch *batch_for(struct arena *arena, struct map *known, struct batch ***batches, size_t *count,
-                               const char *key, const char *structure, size_t bytes) {
+static struct batch *batch_for(struct batches *batches, const char *key, const char *structure, size_t bytes) {
     enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
-    struct batch *last = map_get(known, key);
+    struct arena *arena = batches->arena;
+    struct batch *last = map_get(&batches->known, key);
     if (last && last->bytes + bytes + (set_has(&last->known, structure) ? 0 : skeleton_weight(structure)) <= ROOM)
         return last;
     struct batch *batch = ARENA_NEW(arena, struct batch);
     batch->part = last ? last->part + 1 : 1;
     set_init(&batch->known, arena);
-    map_set(known, key, batch);
-    ARENA_PUSH(arena, *batches, *count, batch);
+    map_set(&batches->known, key, batch);
+    ARENA_PUSH(arena, batches->items, batches->count, batch);
     return batch;
 }
 
@@ -118,17 +131,11 @@ static int compare_policies(const void *a, const void *b) {
     return strcmp(((const struct plan_policy *)a)->name, ((const struct plan_policy *)b)->name);
 }
 
-static void add_to_batch(struct arena *arena, struct map *known, struct batch ***batches, size_t *count,
-                         const struct lock *lock, const struct family *family) {
-    const char **versions = NULL;
-    size_t version_count = 0;
-    // Of other shapes no request has the object in it, and parameters have the preferred version.
-    if (family->shape == SHAPE_OBJECTS) versions_of(arena, lock, &versions, &version_count);
+static void add_to_batch(struct batches *batches, const struct lock *lock, const struct family *family,
+                         const char *structure) {
+    struct arena *arena = batches->arena;
     const size_t bytes = plan_weight(arena, lock);
-    const char *structure = plan_skeleton(arena, lock);
-    const char *key = key_of(arena, lock, family, versions, version_count);
-    struct batch *batch = batch_for(arena, known, batches, count, key, structure, bytes);
-    if (!batch->count) batch->name = name_of(arena, lock, family, versions, version_count, batch->part);
+    struct batch *batch = batch_for(batches, key_of(arena, lock, family), structure, bytes);
     batch->family = *family;
     batch->bytes += bytes;
     if (set_add(&batch->known, structure)) batch->bytes += skeleton_weight(structure);
@@ -158,49 +165,75 @@ static bool has_objects(const struct lock *lock) {
     return lock->denies || lock->requires || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
 }
 
+// Every shape but the objects themselves.
+static void add_covers(struct batches *batches, const struct lock *lock, const char *structure) {
+    for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
+        if (!lock->covers[shape]) continue;
+        struct family family = {.shape = shape, .cover = lock->covers[shape]};
+        if (!has_own_parent(shape)) add_to_batch(batches, lock, &family, structure);
+        for (size_t j = 0; has_own_parent(shape) && j < lock->scope.target_count; j++) {
+            const struct target *target = &lock->scope.targets[j];
+            family.parent = target->resource;
+            family.group = target->group ? target->group : "*";
+            if (reaches(lock, target, shape) && !is_taken_in(lock, target, shape))
+                add_to_batch(batches, lock, &family, structure);
+        }
+    }
+}
+
+// The lock that all are, or are made from.
+static struct span source_of(const struct batch *batch) {
+    for (size_t i = 1; i < batch->count; i++)
+        if (!span_same(batch->locks[i]->span, batch->locks[0]->span)) return span_none();
+    return batch->locks[0]->span;
+}
+
+static void make_policy(struct arena *arena, struct plan_policy *policy, const struct batch *batch) {
+    const char *name = name_of(arena, batch->locks[0], &batch->family, batch->part);
+    *policy = (struct plan_policy){
+        .shape = batch->family.shape,
+        .policy = batch->locks[0]->policy,
+        .name = names_fitting(arena, name, LIMIT_NAME - strlen(PLAN_STATIC_SUFFIX), "---x"),
+        .mode = batch->locks[0]->mode,
+        .fail_open = batch->locks[0]->fail_open,
+        .lock_count = batch->count,
+        .source = source_of(batch),
+    };
+    if (policy->shape == SHAPE_OBJECTS)
+        plan_make_rules(arena, policy, batch->locks, batch->count);
+    else
+        plan_make_covering_rules(arena, policy, &batch->family, batch->locks, batch->count);
+    plan_select(arena, policy, batch->locks, batch->count);
+    plan_make_tables(arena, policy, batch->locks, batch->structures, batch->count);
+}
+
 void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan) {
-    struct map known;
-    map_init(&known, arena);
-    struct batch **batches = NULL;
-    size_t group_count = 0;
+    const char **structures = ARENA_ARRAY(arena, const char *, policies->lock_count);
+    struct reaches reaches;
+    plan_init_reaches(&reaches, arena);
+    for (size_t i = 0; i < policies->lock_count; i++)
+        if (has_objects(policies->locks[i])) plan_add_written(&reaches, policies->locks[i]);
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        structures[i] = plan_skeleton(arena, policies->locks[i]);
+        if (has_objects(policies->locks[i])) plan_add_reach(&reaches, policies->locks[i], structures[i]);
+    }
+    plan_settle_reaches(&reaches);
+    struct batches batches = {.arena = arena};
+    map_init(&batches.known, arena);
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
         struct family family = {.shape = SHAPE_OBJECTS};
-        if (has_objects(lock)) add_to_batch(arena, &known, &batches, &group_count, lock, &family);
-        for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
-            if (!lock->covers[shape]) continue;
-            family = (struct family){.shape = shape, .cover = lock->covers[shape]};
-            if (!has_own_parent(shape)) add_to_batch(arena, &known, &batches, &group_count, lock, &family);
-            for (size_t j = 0; has_own_parent(shape) && j < lock->scope.target_count; j++) {
-                const struct target *target = &lock->scope.targets[j];
-                family.parent = target->resource;
-                family.group = target->group ? target->group : "*";
-                if (reaches(lock, target, shape) && !is_taken_in(lock, target, shape))
-                    add_to_batch(arena, &known, &batches, &group_count, lock, &family);
-            }
+        if (has_objects(lock)) {
+            family.reach = plan_reach_of(&reaches, lock, structures[i]);
+            family.concern = plan_concern(&reaches, lock);
+            add_to_batch(&batches, lock, &family, structures[i]);
         }
+        add_covers(&batches, lock, structures[i]);
     }
-    ret_plan->count = group_count;
-    ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, group_count);
-    for (size_t i = 0; i < group_count; i++) {
-        const struct batch *batch = batches[i];
-        struct plan_policy *policy = &ret_plan->policies[i];
-        *policy = (struct plan_policy){
-            .shape = batch->family.shape,
-            .policy = batch->locks[0]->policy,
-            .name = names_fitting(arena, batch->name, LIMIT_NAME - strlen(PLAN_STATIC_SUFFIX), "---x"),
-            .mode = batch->locks[0]->mode,
-            .fail_open = batch->locks[0]->fail_open,
-            .lock_count = batch->count,
-            .source = batch->count == 1 ? batch->locks[0]->span : span_none(),
-        };
-        if (policy->shape == SHAPE_OBJECTS)
-            plan_make_rules(arena, policy, batch->locks, batch->count);
-        else
-            plan_make_covering_rules(arena, policy, &batch->family, batch->locks, batch->count);
-        plan_make_tables(arena, policy, batch->locks, batch->structures, batch->count);
-    }
-    if (group_count) qsort(ret_plan->policies, group_count, sizeof *ret_plan->policies, compare_policies);
+    ret_plan->count = batches.count;
+    ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, batches.count);
+    for (size_t i = 0; i < batches.count; i++) make_policy(arena, &ret_plan->policies[i], batches.items[i]);
+    if (batches.count) qsort(ret_plan->policies, batches.count, sizeof *ret_plan->policies, compare_policies);
 }
 
 const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy) {

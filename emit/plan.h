@@ -55,7 +55,7 @@ struct plan_rule {
     bool namespaced;
 };
 
-// One selector of parameters, which takes a binding of its own.
+// A selector of objects; one of parameters takes a binding of its own.
 struct plan_selector {
     const char *binding; // its name
     const char *key;     // those with this label; NULL: all
@@ -69,10 +69,11 @@ struct plan_policy {
     const char *param_version, *param_kind; // "apps/v1", "Deployment"
     struct plan_selector *selectors;        // with by_params: what one of these selects is looked at; sorted by key
     size_t selector_count;
-    const char **namespaces; // of all its locks, where looking objects up elsewhere would be for nothing; none: any
+    const char **namespaces; // of all its locks, so that requests elsewhere are left alone; none: any
     size_t namespace_count;
-    const char *policy; // of the source
-    const char *name;   // of the object
+    struct plan_selector objects; // those that all its locks ask for by a label; without a key: all
+    const char *policy;           // of the source
+    const char *name;             // of the object
     unsigned mode;
     bool fail_open;
     struct plan_rule *rules, *excluded;

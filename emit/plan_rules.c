@@ -163,7 +163,7 @@ static const struct formula *condition_of(const struct formula *selects, size_t 
 static const struct formula *required_label(const struct lock *lock, const char *key) {
     const struct formula *atom;
     for (size_t i = 0; (atom = condition_of(lock->selects, i)); i++)
-        if (atom->kind == FORMULA_LABEL && strcmp(atom->key, key) == 0) return atom;
+        if (atom->kind == FORMULA_LABEL && atom->state == STATE_SELF && strcmp(atom->key, key) == 0) return atom;
     return NULL;
 }
 
@@ -177,7 +177,7 @@ static const char *common_label(struct arena *arena, const struct lock **locks, 
     for (size_t i = 0; i < count; i++) {
         const struct formula *atom;
         for (size_t j = 0; (atom = condition_of(locks[i]->selects, j)); j++) {
-            if (atom->kind != FORMULA_LABEL) continue;
+            if (atom->kind != FORMULA_LABEL || atom->state != STATE_SELF) continue;
             size_t *weight = map_get(&weights, atom->key);
             if (!weight) map_set(&weights, atom->key, weight = ARENA_NEW(arena, size_t));
             *weight += atom->compare == CMP_IN ? 2 : 1;
@@ -190,9 +190,8 @@ static const char *common_label(struct arena *arena, const struct lock **locks, 
 }
 
 // Takes the locks that ask for the label away, and keeps which of its values they ask for.
-static void select_label(struct arena *arena, struct plan_selector *selector, const struct lock **locks,
-                         size_t *count) {
-    enum { MAX_VALUES = 100 };
+static void select_label(struct arena *arena, struct plan_selector *selector, const struct lock **locks, size_t *count,
+                         size_t most_values) {
     bool exact = true;
     size_t kept = 0;
     for (size_t i = 0; i < *count; i++) {
@@ -205,7 +204,7 @@ static void select_label(struct arena *arena, struct plan_selector *selector, co
             for (size_t k = 0; k < selector->value_count && !known; k++)
                 known = strcmp(selector->values[k], atom->values[j]->as.string) == 0;
             if (!known) ARENA_PUSH(arena, selector->values, selector->value_count, atom->values[j]->as.string);
-            exact = selector->value_count <= MAX_VALUES;
+            exact = selector->value_count <= most_values;
         }
     }
     *count = kept;
@@ -233,13 +232,13 @@ static int compare_selectors(const void *a, const void *b) {
 // the expression. An object with several of the labels is evaluated once for each, and each binding goes through all
 // objects of the namespace, which is cheaper than to evaluate them as long as there are few.
 static void narrow_params(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
-    enum { MAX_SELECTORS = 8 };
+    enum { MAX_SELECTORS = 8, MAX_VALUES = 100 };
     const struct lock **left = ARENA_ARRAY(arena, const struct lock *, count);
     memcpy(left, locks, count * sizeof(const struct lock *));
     while (count) {
         struct plan_selector selector = {.key = common_label(arena, left, count)};
         if (selector.key && policy->selector_count < MAX_SELECTORS) {
-            select_label(arena, &selector, left, &count);
+            select_label(arena, &selector, left, &count, MAX_VALUES);
         } else {
             selector.key = NULL;
             policy->selector_count = count = 0;
@@ -250,10 +249,24 @@ static void narrow_params(struct arena *arena, struct plan_policy *policy, const
     qsort(policy->selectors, policy->selector_count, sizeof *policy->selectors, compare_selectors);
 }
 
-// Looking objects up in namespaces where none is locked would be for nothing.
+// API servers read the selectors of all policies at every request, before they look at the rules: few values cost
+// nothing, many would slow down every write.
+enum { MAX_SELECTED = 5 };
+
+// The label that all locks ask for. The API server takes a request when the old or the new object has it, so that locks
+// still see who takes it off. They ask for it themselves: selectors only spare evaluations.
+static void select_objects(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
+    const struct lock **left = ARENA_ARRAY(arena, const struct lock *, count);
+    memcpy(left, locks, count * sizeof(const struct lock *));
+    struct plan_selector selector = {.key = common_label(arena, left, count)};
+    if (!selector.key) return;
+    select_label(arena, &selector, left, &count, MAX_SELECTED);
+    if (!count) policy->objects = selector;
+}
+
+// Whatever is elsewhere no lock is about.
 static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                               size_t count) {
-    enum { MAX_NAMESPACES = 100 };
     const char **namespaces = NULL;
     size_t namespace_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -264,7 +277,7 @@ static void narrow_namespaces(struct arena *arena, struct plan_policy *policy, c
             for (size_t k = 0; k < namespace_count && !known; k++)
                 known = strcmp(namespaces[k], scope->namespaces[j]) == 0;
             if (!known) ARENA_PUSH(arena, namespaces, namespace_count, scope->namespaces[j]);
-            if (namespace_count > MAX_NAMESPACES) return;
+            if (namespace_count > MAX_SELECTED) return;
         }
     }
     qsort(namespaces, namespace_count, sizeof *namespaces, compare_strings);
@@ -314,5 +327,9 @@ void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, c
     policy->param_version =
         only[family->shape].plural || !*parent->group ? version : arena_printf(arena, "%s/%s", parent->group, version);
     narrow_params(arena, policy, locks, count);
+}
+
+void plan_select(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
     narrow_namespaces(arena, policy, locks, count);
+    if (policy->shape == SHAPE_OBJECTS) select_objects(arena, policy, locks, count);
 }

@@ -351,6 +351,9 @@ static const char *name_of(struct arena *arena, const struct plan_table *table) 
 
 // ---- tables ----
 
+// Of fewer, the constants stand in place: a table would be longer than what it saves.
+enum { FEWEST_ROWS = 3 };
+
 static int compare_tables(const void *a, const void *b) {
     return strcmp(((const struct plan_table *)a)->locks[0]->id, ((const struct plan_table *)b)->locks[0]->id);
 }
@@ -387,6 +390,15 @@ static bool must_be_alone(const struct lock *lock) {
     return (lock->fail_open && lock_reads_fields(lock)) || lock_asks_authorizer(lock);
 }
 
+static void add_table(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
+    struct plan_table table = {.locks = locks, .row_count = count, .model = copy_lock(arena, locks[0])};
+    table.rows = ARENA_ARRAY(arena, const char *, count);
+    for (size_t row = 0; row < count; row++) table.rows[row] = locks[row]->id;
+    fill_columns(arena, &table, policy->shape);
+    if (count > 1) fill_keys(arena, &table);
+    ARENA_PUSH(arena, policy->tables, policy->table_count, table);
+}
+
 void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                       const char **structures, size_t count) {
     struct map known;
@@ -400,23 +412,20 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
         struct plan_table *table = map_get(&known, structure);
         if (!table) {
             table = ARENA_NEW(arena, struct plan_table);
-            table->model = copy_lock(arena, locks[i]);
             map_set(&known, structure, table);
             ARENA_PUSH(arena, tables, table_count, table);
         }
         ARENA_PUSH(arena, table->locks, table->row_count, locks[i]);
     }
-    policy->tables = ARENA_ARRAY(arena, struct plan_table, table_count);
-    policy->table_count = table_count;
+    policy->tables = NULL;
+    policy->table_count = 0;
     for (size_t i = 0; i < table_count; i++) {
-        struct plan_table *table = tables[i];
-        table->rows = ARENA_ARRAY(arena, const char *, table->row_count);
-        for (size_t row = 0; row < table->row_count; row++) table->rows[row] = table->locks[row]->id;
-        fill_columns(arena, table, policy->shape);
-        if (table->row_count > 1) fill_keys(arena, table);
-        policy->tables[i] = *table;
+        const bool apart = tables[i]->row_count < FEWEST_ROWS;
+        for (size_t row = 0; apart && row < tables[i]->row_count; row++)
+            add_table(arena, policy, tables[i]->locks + row, 1);
+        if (!apart) add_table(arena, policy, tables[i]->locks, tables[i]->row_count);
     }
-    qsort(policy->tables, table_count, sizeof *policy->tables, compare_tables);
+    qsort(policy->tables, policy->table_count, sizeof *policy->tables, compare_tables);
     name_tables(arena, policy);
 }
 

@@ -44,6 +44,11 @@ static struct value *rules_of(struct arena *arena, const struct plan_rule *rules
 // With one of the values; without values, with any.
 static struct value *label_selector(struct arena *arena, const char *key, const char *const *values, size_t count) {
     struct value *selector = value_map(arena), *requirement = value_map(arena), *requirements = value_list(arena);
+    if (count == 1) {
+        value_set_string(arena, requirement, key, values[0]);
+        value_set(arena, selector, "matchLabels", requirement);
+        return selector;
+    }
     value_set_string(arena, requirement, "key", key);
     value_set_string(arena, requirement, "operator", count ? "In" : "Exists");
     if (count) value_set(arena, requirement, "values", string_list(arena, values, count));
@@ -63,7 +68,10 @@ static struct value *constraints_of(struct arena *arena, const struct plan_polic
               policy->namespace_count
                   ? label_selector(arena, "kubernetes.io/metadata.name", policy->namespaces, policy->namespace_count)
                   : value_map(arena));
-    value_set(arena, constraints, "objectSelector", value_map(arena));
+    const struct plan_selector *objects = &policy->objects;
+    value_set(arena, constraints, "objectSelector",
+              objects->key ? label_selector(arena, objects->key, objects->values, objects->value_count)
+                           : value_map(arena));
     value_set(arena, constraints, "resourceRules", rules_of(arena, policy->rules, policy->rule_count, true));
     return constraints;
 }

@@ -168,7 +168,11 @@ static bool is_met(const struct plan_policy *policy, const struct kube_exemption
 }
 
 struct actions {
-    const char **items;
+    struct action {
+        const char *resource, *subresource;
+        unsigned operation;
+        const char *text; // as the variable `action` tells it
+    } * items;
     size_t count;
 };
 
@@ -191,17 +195,64 @@ static void add_actions(struct builder *builder, const struct kube_exemption *ex
             if (!(exemption->operations & operations[k].bit) ||
                 !reaches(builder->policy, group, resource, subresource, operations[k].bit))
                 continue;
-            const char *action =
-                arena_printf(arena, "%s%s%s %s", name, len ? "/" : "", subresource, operations[k].name);
+            const struct action action = {
+                name, subresource, operations[k].bit,
+                arena_printf(arena, "%s%s%s %s", name, len ? "/" : "", subresource, operations[k].name)};
             ARENA_PUSH(arena, actions->items, actions->count, action);
         }
     } while (*at);
 }
 
-static struct cel_node *is_action(struct builder *builder, const struct actions *actions) {
+static struct cel_node *is_one_of_actions(struct builder *builder, const struct actions *actions) {
     struct arena *arena = builder->arena;
-    if (actions->count == 1) return cel_is_string(arena, USE(action), actions->items[0]);
-    return cel_in(arena, USE(action), cel_strings(arena, actions->items, actions->count));
+    const char **texts = ARENA_ARRAY(arena, const char *, actions->count);
+    for (size_t i = 0; i < actions->count; i++) texts[i] = actions->items[i].text;
+    return cel_in(arena, USE(action), cel_strings(arena, texts, actions->count));
+}
+
+static void add_resource(struct arena *arena, struct actions *list, const struct action *action) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].resource, action->resource) == 0) return;
+    ARENA_PUSH(arena, list->items, list->count, *action);
+}
+
+// Of one subresource and operation. What the rules say by themselves is left out later.
+static struct cel_node *is_on(struct builder *builder, const struct actions *actions, const struct action *first) {
+    struct arena *arena = builder->arena;
+    struct actions same = {0};
+    for (size_t i = 0; i < actions->count; i++)
+        if (actions->items[i].operation == first->operation &&
+            strcmp(actions->items[i].subresource, first->subresource) == 0)
+            add_resource(arena, &same, &actions->items[i]);
+    const char **resources = ARENA_ARRAY(arena, const char *, same.count);
+    for (size_t i = 0; i < same.count; i++) resources[i] = same.items[i].resource;
+    struct cel_node *result = cel_in(arena, USE(resource), cel_strings(arena, resources, same.count));
+    result = cel_and(arena, cel_is_string(arena, USE(subresource), first->subresource), result);
+    return cel_and(arena, result, vap_operations(builder, first->operation));
+}
+
+static bool is_first_of_kind(const struct actions *actions, size_t i) {
+    for (size_t j = 0; j < i; j++)
+        if (actions->items[j].operation == actions->items[i].operation &&
+            strcmp(actions->items[j].subresource, actions->items[i].subresource) == 0)
+            return false;
+    return true;
+}
+
+static bool has_family(const struct plan_policy *policy) {
+    for (size_t i = 0; i < policy->rule_count; i++)
+        for (size_t j = 0; j < policy->rules[i].resource_count; j++)
+            if (*policy->rules[i].resources[j] == '*') return true;
+    return false;
+}
+
+static struct cel_node *is_action(struct builder *builder, const struct actions *actions) {
+    struct cel_node *result = builder->never;
+    if (has_family(builder->policy)) return is_one_of_actions(builder, actions);
+    for (size_t i = 0; i < actions->count; i++)
+        if (is_first_of_kind(actions, i))
+            result = cel_or(builder->arena, result, is_on(builder, actions, &actions->items[i]));
+    return result;
 }
 
 // The limit, and whoever it is.
@@ -309,58 +360,135 @@ static struct cel_node *controlled(struct builder *builder) {
     return cel_and(arena, cel_ne(arena, USE(resource), cel_string(arena, "persistentvolumeclaims")), result);
 }
 
-// Who does what, by what is done: the cost of a lookup does not grow with it. Accounts of kube-system have no colon in
-// their names, so that no other user is taken for one.
-static struct cel_node *work(struct builder *builder) {
+// Who does what, by what is done. Accounts of kube-system have no colon in their names, so that no other user is taken
+// for one.
+struct work {
+    struct actions actions;
+    struct worker {
+        const char **accounts;
+        size_t count;
+    } * workers; // of each action
+};
+
+static void add_worker(struct arena *arena, struct work *work, const struct action *action, const char *account) {
+    size_t i = 0;
+    while (i < work->actions.count && strcmp(work->actions.items[i].text, action->text) != 0) i++;
+    if (i == work->actions.count) {
+        size_t count = i;
+        const struct worker nobody = {0};
+        ARENA_PUSH(arena, work->workers, count, nobody);
+        ARENA_PUSH(arena, work->actions.items, work->actions.count, *action);
+    }
+    ARENA_PUSH(arena, work->workers[i].accounts, work->workers[i].count, account);
+}
+
+static int compare_actions(const void *a, const void *b) {
+    return strcmp(((const struct action *)a)->text, ((const struct action *)b)->text);
+}
+
+// Sorted by action.
+static struct work work_of(struct builder *builder) {
     struct arena *arena = builder->arena;
-    struct map known;
-    map_init(&known, arena);
-    struct actions all = {0};
+    struct work work = {0}, sorted = {0};
     for (size_t i = 0; i < kube_exemption_count; i++) {
         const struct kube_exemption *exemption = &kube_exemptions[i];
         struct actions actions = {0};
         if (exemption->level != EXEMPT_CONTROLLERS || !is_looked_up(builder->policy, exemption)) continue;
         add_actions(builder, exemption, &actions);
-        for (size_t j = 0; j < actions.count; j++) {
-            struct actions *who = map_get(&known, actions.items[j]);
-            if (!who) {
-                map_set(&known, actions.items[j], who = ARENA_NEW(arena, struct actions));
-                ARENA_PUSH(arena, all.items, all.count, actions.items[j]);
-            }
-            ARENA_PUSH(arena, who->items, who->count, exemption->user + sizeof KUBE_CONTROLLERS - 1);
-        }
+        for (size_t j = 0; j < actions.count; j++)
+            add_worker(arena, &work, &actions.items[j], exemption->user + sizeof KUBE_CONTROLLERS - 1);
     }
-    if (!all.count) return NULL;
-    qsort(all.items, all.count, sizeof *all.items, compare_strings);
-    struct cel_node **entries = ARENA_ARRAY(arena, struct cel_node *, 2 * all.count);
-    for (size_t i = 0; i < all.count; i++) {
-        const struct actions *who = map_get(&known, all.items[i]);
-        entries[2 * i] = cel_string(arena, all.items[i]);
-        entries[2 * i + 1] = cel_strings(arena, who->items, who->count);
-    }
-    return cel_on_lines(arena, cel_map(arena, entries, all.count));
+    sorted.actions.count = work.actions.count;
+    sorted.actions.items = ARENA_ARRAY(arena, struct action, work.actions.count);
+    sorted.workers = ARENA_ARRAY(arena, struct worker, work.actions.count);
+    memcpy(sorted.actions.items, work.actions.items, work.actions.count * sizeof *work.actions.items);
+    qsort(sorted.actions.items, work.actions.count, sizeof *work.actions.items, compare_actions);
+    for (size_t i = 0; i < work.actions.count; i++)
+        for (size_t j = 0; j < work.actions.count; j++)
+            if (strcmp(sorted.actions.items[i].text, work.actions.items[j].text) == 0)
+                sorted.workers[i] = work.workers[j];
+    return sorted;
 }
 
-static struct cel_node *working(struct builder *builder) {
+static bool same_workers(const struct worker *a, const struct worker *b) {
+    if (a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->accounts[i], b->accounts[i]) != 0) return false;
+    return true;
+}
+
+static size_t first_with(const struct work *work, size_t i) {
+    size_t first = 0;
+    while (!same_workers(&work->workers[first], &work->workers[i])) first++;
+    return first;
+}
+
+// Who does many things is looked up: the cost of that does not grow with them.
+static bool is_looked_up_work(const struct builder *builder, const struct work *work) {
+    enum { FEW = 4 };
+    size_t different = 0;
+    for (size_t i = 0; i < work->actions.count; i++) different += first_with(work, i) == i;
+    return different > FEW || has_family(builder->policy);
+}
+
+static struct cel_node *work_map(struct builder *builder) {
     struct arena *arena = builder->arena;
-    struct cel_node *others = passes(builder, EXEMPT_CONTROLLERS, false);
-    if (!work(builder)) return others;
+    const struct work work = work_of(builder);
+    struct cel_node **entries = ARENA_ARRAY(arena, struct cel_node *, 2 * work.actions.count);
+    for (size_t i = 0; i < work.actions.count; i++) {
+        entries[2 * i] = cel_string(arena, work.actions.items[i].text);
+        entries[2 * i + 1] = cel_strings(arena, work.workers[i].accounts, work.workers[i].count);
+    }
+    return cel_on_lines(arena, cel_map(arena, entries, work.actions.count));
+}
+
+static struct cel_node *working_by_lookup(struct builder *builder) {
+    struct arena *arena = builder->arena;
     struct cel_node *map = USE(work), *action = USE(action);
     struct cel_node *is_manager = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER),
                     *is_account = cel_in(arena, USE(account), cel_at(arena, map, action));
-    return cel_or(arena, others, cel_and(arena, cel_in(arena, action, map), cel_or(arena, is_manager, is_account)));
+    return cel_and(arena, cel_in(arena, action, map), cel_or(arena, is_manager, is_account));
 }
 
-static struct cel_node *controllers(struct builder *builder, bool of_owned) {
+// One action after the other, those together that the same accounts do.
+static struct cel_node *working_in_place(struct builder *builder, const struct work *work) {
     struct arena *arena = builder->arena;
-    struct cel_node *result = of_owned ? USE(lifecycleOfOwned) : USE(lifecycle);
-    // What a workload made goes with it.
-    struct cel_node *deletes = vap_operations(builder, OP_DELETE);
-    if (of_owned && !cel_is_bool(deletes, false)) {
+    struct cel_node *accounts = builder->never;
+    struct cel_node *is_manager = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER);
+    for (size_t i = 0; i < work->actions.count; i++) {
+        struct actions same = {0};
+        if (first_with(work, i) != i) continue;
+        for (size_t j = i; j < work->actions.count; j++)
+            if (first_with(work, j) == i) ARENA_PUSH(arena, same.items, same.count, work->actions.items[j]);
+        struct cel_node *who =
+            cel_in(arena, USE(account), cel_strings(arena, work->workers[i].accounts, work->workers[i].count));
+        accounts = cel_or(arena, accounts, cel_and(arena, is_action(builder, &same), who));
+    }
+    return cel_or(arena, cel_and(arena, is_manager, is_action(builder, &work->actions)), accounts);
+}
+
+static struct cel_node *working(struct builder *builder) {
+    struct cel_node *others = passes(builder, EXEMPT_CONTROLLERS, false);
+    const struct work work = work_of(builder);
+    if (!work.actions.count) return others;
+    return cel_or(builder->arena, others,
+                  is_looked_up_work(builder, &work) ? working_by_lookup(builder) : working_in_place(builder, &work));
+}
+
+// Of what workloads own: what they made goes with them, though the garbage collector may not delete it otherwise.
+static struct cel_node *controllers_of_owned(struct builder *builder) {
+    struct arena *arena = builder->arena;
+    struct cel_node *result = builder->never, *deletes = vap_operations(builder, OP_DELETE);
+    if (!cel_is_bool(deletes, false)) {
         struct cel_node *collects = is_account_or_manager(builder, KUBE_GARBAGE_COLLECTOR);
-        result = cel_or(arena, result, cel_and(arena, deletes, cel_and(arena, collects, USE(controlled))));
+        result = cel_and(arena, deletes, cel_and(arena, collects, USE(controlled)));
     }
     return cel_is_bool(working(builder), false) ? result : cel_or(arena, result, USE(working));
+}
+
+static struct cel_node *controllers(struct builder *builder) {
+    struct cel_node *result = USE(lifecycle);
+    return cel_is_bool(working(builder), false) ? result : cel_or(builder->arena, result, USE(working));
 }
 
 // ---- the variables that are used ----
@@ -368,10 +496,10 @@ static struct cel_node *controllers(struct builder *builder, bool of_owned) {
 // The expression that the base variable stands for in this policy.
 static struct cel_node *expression_of(struct builder *builder, enum base base) {
     switch (base) {
-    case BASE_controllers: return controllers(builder, false);
-    case BASE_controllersOfOwned: return controllers(builder, true);
+    case BASE_controllers: return controllers(builder);
+    case BASE_controllersOfOwned: return controllers_of_owned(builder);
     case BASE_working: return working(builder);
-    case BASE_work: return work(builder);
+    case BASE_work: return work_map(builder);
     case BASE_lifecycle: return lifecycle(builder, false);
     case BASE_lifecycleOfOwned: return lifecycle(builder, true);
     case BASE_controlPlane: return control_plane(builder);
@@ -406,7 +534,7 @@ void vap_add_base_variables(struct builder *builder, struct vap_variable **varia
     }
     for (size_t i = 0; i < BASE_COUNT; i++) {
         if (!builder->used[i]) continue;
-        const struct vap_variable variable = {base_names[i], expressions[i]};
+        const struct vap_variable variable = {.name = base_names[i], .expression = expressions[i]};
         ARENA_PUSH(builder->arena, *variables, *count, variable);
     }
 }

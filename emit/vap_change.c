@@ -104,6 +104,14 @@ static struct cel_node *path_changes(struct builder *builder, const struct field
         new_root = USE(new);
     }
     if (!rest.count) return cel_ne(arena, old_root, new_root);
+    if (rest.count == 1 && path->count == 3 && rest.segments[0].key)
+        return cel_ne(arena, cel_optional_at(arena, old_root, rest.segments[0].key),
+                      cel_optional_at(arena, new_root, rest.segments[0].key));
+    if (rest.count == path->count) {
+        struct cel_node *was = vap_optional_path(builder, path, old_root),
+                        *is = vap_optional_path(builder, path, new_root);
+        if (was && is) return cel_ne(arena, was, is);
+    }
     // Check each step for being a map, except the roots, which always are maps or lists.
     struct cel_node *was = rest.segments[0].key ? projectable(builder, &rest, old_root) : builder->always;
     struct cel_node *is = rest.segments[0].key ? projectable(builder, &rest, new_root) : builder->always;
@@ -278,7 +286,7 @@ static void add_element_reads(struct builder *builder, const struct formula *for
 static struct cel_node *list_reads(struct builder *builder, const struct formula *quantifier, struct cel_node *root,
                                    bool known_map) {
     struct arena *arena = builder->arena;
-    const int variable = builder->depth++;
+    const int variable = vap_bind(builder, quantifier);
     struct element_reads reads = {0};
     add_element_reads(builder, quantifier->operands[0], variable, &reads);
     builder->depth--;

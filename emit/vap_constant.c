@@ -25,7 +25,7 @@ static const char *part_name(struct arena *arena, const char *name, size_t part)
 }
 
 void vap_add_variable(struct builder *builder, const char *name, struct cel_node *expression) {
-    const struct vap_variable variable = {name, expression};
+    const struct vap_variable variable = {.name = name, .expression = expression};
     if (!set_add(&builder->names, name)) builder->made->repeated = name;
     ARENA_PUSH(builder->arena, builder->made->variables, builder->made->variable_count, variable);
 }
@@ -42,7 +42,7 @@ struct cel_node *vap_add_once(struct builder *builder, const char *name, struct 
     if (!known) map_set(&builder->once, name, known = ARENA_NEW(arena, struct numbered));
     for (size_t i = 0; i < known->count; i++)
         if (cel_same(known->items[i].expression, expression)) return cel_var(arena, known->items[i].name);
-    const struct vap_variable made = {part_name(arena, name, known->count + 1), expression};
+    const struct vap_variable made = {.name = part_name(arena, name, known->count + 1), .expression = expression};
     ARENA_PUSH(arena, known->items, known->count, made);
     vap_add_variable(builder, made.name, expression);
     return cel_var(arena, made.name);
@@ -83,8 +83,10 @@ void vap_map_begin(struct vap_map *map, struct builder *builder, const char *nam
 void vap_map_end(struct vap_map *map) {
     struct arena *arena = map->builder->arena;
     struct cel_node *part = cel_on_lines(arena, cel_map(arena, map->entries, map->entry_count / 2));
+    struct vap_policy *made = map->builder->made;
     map->parts++;
     vap_add_variable(map->builder, part_name(arena, map->name, map->parts), part);
+    made->variables[made->variable_count - 1].is_table = true;
     map->entries = NULL;
     map->entry_count = map->bytes = 0;
 }

@@ -159,9 +159,35 @@ static struct cel_node *test_text(struct builder *builder, const struct formula 
     return builder->never;
 }
 
+static bool has_empty(const struct plan_column *column, size_t rows) {
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < column->counts[row]; i++)
+            if (!*column->values[row][i]->as.string) return true;
+    return false;
+}
+
+// Whether the atom asks for one of some texts that are not empty, so that the empty one can stand for none.
+static bool asks_for_text(const struct builder *builder, const struct formula *atom) {
+    return atom->compare == CMP_IN && !atom->operand_count && !atom->quantity && formula_has_texts(atom) &&
+           !has_empty(vap_column_of(builder, atom), builder->table->row_count);
+}
+
+static struct cel_node *or_empty(struct builder *builder, struct cel_node *optional) {
+    return cel_method(builder->arena, optional, "orValue", cel_string(builder->arena, ""));
+}
+
+// The test of what an optional holds; NULL where that takes more than one look at it.
+static struct cel_node *test_optional_value(struct builder *builder, const struct formula *atom,
+                                            struct cel_node *optional) {
+    if (atom->compare == CMP_EXISTS && !atom->is_text) return cel_method(builder->arena, optional, "hasValue", NULL);
+    if (!asks_for_text(builder, atom)) return NULL;
+    return vap_is_in(builder, or_empty(builder, optional), vap_column_of(builder, atom));
+}
+
 // Text held by a map under the atom's key.
 static struct cel_node *test_key(struct builder *builder, const struct formula *atom, struct cel_node *map) {
     struct arena *arena = builder->arena;
+    if (asks_for_text(builder, atom)) return test_optional_value(builder, atom, cel_optional_at(arena, map, atom->key));
     struct cel_node *key = cel_string(arena, atom->key);
     struct cel_node *present = cel_in(arena, key, map);
     return cel_and(arena, present, test_text(builder, atom, cel_at(arena, map, key)));
@@ -181,13 +207,6 @@ static struct cel_node *test_keys(struct builder *builder, const struct formula 
         test = cel_and(arena, test,
                        cel_not(arena, cel_in(arena, key, cel_strings(arena, kube_node_labels, kube_node_label_count))));
     return cel_macro(arena, map, "exists", variable, test);
-}
-
-static bool has_empty(const struct plan_column *column, size_t rows) {
-    for (size_t row = 0; row < rows; row++)
-        for (size_t i = 0; i < column->counts[row]; i++)
-            if (!*column->values[row][i]->as.string) return true;
-    return false;
 }
 
 static struct cel_node *is_filled(struct builder *builder, struct cel_node *subject) {
@@ -247,21 +266,73 @@ const char *vap_bound(struct builder *builder, char letter, int number) {
     return arena_printf(builder->arena, "%c%d", letter, number);
 }
 
+// Whether there is nothing but a map where the path's first keys lead, if there is anything: API servers see to that
+// for metadata, and for whatever they know the fields of.
+static bool is_map_or_absent(const struct builder *builder, const struct field_path *path, size_t count) {
+    static const char typed[] = "spec status template jobTemplate roleRef", maps[] = "labels annotations";
+    size_t i = 0;
+    while (i < count && path->segments[i].key && text_has_word(typed, path->segments[i].key)) i++;
+    if (i && !builder->is_typed) return false;
+    if (i < count && path->segments[i].key && strcmp(path->segments[i].key, "metadata") == 0) {
+        i++;
+        if (i < count && path->segments[i].key && text_has_word(maps, path->segments[i].key)) i++;
+    }
+    return i == count;
+}
+
+static bool binds_map(const struct builder *builder, int variable) {
+    return variable < VAP_DEPTH && builder->is_map[variable];
+}
+
+// The same for lists, whose elements are maps or not.
+static bool is_list_or_absent(const struct builder *builder, const struct field_path *path, size_t count) {
+    static const char lists[] =
+        "subjects ownerReferences containers initContainers ephemeralContainers verbs apiGroups "
+        "resources resourceNames finalizers";
+    if (!count || !path->segments[count - 1].key) return false;
+    const char *key = path->segments[count - 1].key;
+    if (!text_has_word(lists, key)) return false; // of roles, the rules may be null
+    if (path->variable >= 0) return count == 1 && binds_map(builder, path->variable);
+    const bool of_metadata = strcmp(key, "ownerReferences") == 0 || strcmp(key, "finalizers") == 0;
+    return (builder->is_typed || of_metadata) && is_map_or_absent(builder, path, count - 1);
+}
+
+static struct cel_node *is_list(struct builder *builder, const struct field_path *path, size_t count,
+                                struct cel_node *subject) {
+    if (is_list_or_absent(builder, path, count)) return builder->always;
+    return cel_is_type(builder->arena, subject, "list");
+}
+
+struct cel_node *vap_optional_path(struct builder *builder, const struct field_path *path, struct cel_node *root) {
+    if (!path->count || !path->segments[path->count - 1].key) return NULL;
+    if (!is_map_or_absent(builder, path, path->count - 1)) return NULL;
+    struct cel_node *node = cel_optional_child(builder->arena, root, path->segments[0].key);
+    for (size_t i = 1; i < path->count; i++) node = cel_further_child(builder->arena, node, path->segments[i].key);
+    return node;
+}
+
 struct cel_node *vap_walk_path(struct builder *builder, const struct formula *atom, struct cel_node *subject,
                                bool known_map, size_t segment, vap_path_end finish) {
     struct arena *arena = builder->arena;
     if (segment == atom->path.count) return finish(builder, atom, subject);
     const char *key = atom->path.segments[segment].key;
+    if (!segment && known_map && finish == vap_test_value) {
+        struct cel_node *optional = vap_optional_path(builder, &atom->path, subject);
+        struct cel_node *test = optional ? test_optional_value(builder, atom, optional) : NULL;
+        if (test) return test;
+    }
     if (key) {
         struct cel_node *guard = cel_and(arena, known_map ? builder->always : cel_is_type(arena, subject, "map"),
                                          cel_has_child(arena, subject, key));
+        const bool maps = known_map && is_map_or_absent(builder, &atom->path, segment + 1);
         return cel_and(arena, guard,
-                       vap_walk_path(builder, atom, cel_child(arena, subject, key), false, segment + 1, finish));
+                       vap_walk_path(builder, atom, cel_child(arena, subject, key), maps, segment + 1, finish));
     }
     const char *element = vap_bound(builder, 'e', builder->depth++);
     struct cel_node *rest = vap_walk_path(builder, atom, cel_name(arena, element), false, segment + 1, finish);
     builder->depth--;
-    return cel_and(arena, cel_is_type(arena, subject, "list"), cel_macro(arena, subject, "exists", element, rest));
+    return cel_and(arena, is_list(builder, &atom->path, segment, subject),
+                   cel_macro(arena, subject, "exists", element, rest));
 }
 
 static struct cel_node *fields_of_exempt(struct builder *builder, const struct formula *atom) {
@@ -305,7 +376,8 @@ static bool is_new_replicas(const struct builder *builder, const struct formula 
 
 static struct cel_node *walk(struct builder *builder, const struct formula *atom, vap_path_end finish) {
     if (is_new_replicas(builder, atom)) return finish(builder, atom, USE(newReplicas));
-    return vap_walk_path(builder, atom, root_of(builder, atom), atom->path.variable < 0, 0, finish);
+    const bool is_map = atom->path.variable < 0 || binds_map(builder, atom->path.variable);
+    return vap_walk_path(builder, atom, root_of(builder, atom), is_map, 0, finish);
 }
 
 // ---- formulas ----
@@ -315,12 +387,11 @@ static struct cel_node *quantifier_end(struct builder *builder, const struct for
     struct cel_node *body = vap_formula(builder, expr->operands[0]);
     const char *macro = expr->kind == FORMULA_ANY ? "exists" : "all";
     struct cel_node *test = cel_macro(arena, subject, macro, vap_bound(builder, 'v', builder->depth - 1), body);
-    return cel_and(arena, cel_is_type(arena, subject, "list"), test);
+    return cel_and(arena, is_list(builder, &expr->path, expr->path.count, subject), test);
 }
 
 struct cel_node *vap_list_end(struct builder *builder, const struct formula *expr, struct cel_node *subject) {
-    (void)expr;
-    return cel_is_type(builder->arena, subject, "list");
+    return is_list(builder, &expr->path, expr->path.count, subject);
 }
 
 static bool varies(const struct builder *builder, const struct formula *expr) {
@@ -364,8 +435,22 @@ static struct cel_node *screened(struct builder *builder, const struct formula *
     return vap_add_once(builder, name, test);
 }
 
+// Whether the elements of the list are maps, whatever they hold.
+static bool has_maps(const struct builder *builder, const struct field_path *path) {
+    static const char objects[] = "rules subjects ownerReferences containers initContainers ephemeralContainers";
+    const char *key = path->count ? path->segments[path->count - 1].key : NULL;
+    if (!key || !text_has_word(objects, key) || path->variable >= 0) return false;
+    return (builder->is_typed || strcmp(key, "ownerReferences") == 0) &&
+           is_map_or_absent(builder, path, path->count - 1);
+}
+
+int vap_bind(struct builder *builder, const struct formula *quantifier) {
+    if (builder->depth < VAP_DEPTH) builder->is_map[builder->depth] = has_maps(builder, &quantifier->path);
+    return builder->depth++;
+}
+
 static struct cel_node *quantifier(struct builder *builder, const struct formula *expr) {
-    builder->depth++;
+    vap_bind(builder, expr);
     struct cel_node *test = walk(builder, expr, quantifier_end);
     // Without a list there is nothing that could fail.
     if (expr->kind == FORMULA_ALL)

@@ -23,6 +23,8 @@ enum base {
     BASE_COUNT
 };
 
+enum { VAP_DEPTH = 16 }; // of what is remembered of variables
+
 struct builder {
     struct arena *arena;
     const struct plan_policy *policy;
@@ -34,8 +36,10 @@ struct builder {
     struct cel_node *always, *never;   // true and false
     const char *self;                  // "stored" or "new": what STATE_SELF reads at the moment
     bool skip_keys;                    // atoms of the key are known to hold
+    bool is_typed;                     // the API server knows all fields of the objects
     bool exempt;                       // of the new object, what controllers write is read as it is stored
     int depth;                         // of any / all and [*]
+    bool is_map[VAP_DEPTH];            // of the elements that any / all have bound
 };
 
 static inline void vap_read_stored(struct builder *builder) {
@@ -61,6 +65,10 @@ bool vap_sees(const struct builder *builder, const char *group, const char *reso
 struct cel_node *vap_always_exempt(struct builder *builder);
 // Adds the variables that are used, and those that they use.
 void vap_add_base_variables(struct builder *builder, struct vap_variable **variables, size_t *count);
+
+// ---- vap_reduce.c ----
+
+void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy);
 
 // ---- vap_constant.c ----
 
@@ -99,6 +107,8 @@ const struct plan_column *vap_column_of(const struct builder *builder, const str
 
 // The variable of a macro: the letter and the number.
 const char *vap_bound(struct builder *builder, char letter, int number);
+// The number of the variable that any / all binds; the depth is one more then.
+int vap_bind(struct builder *builder, const struct formula *quantifier);
 // request.operation, and that it is this one.
 struct cel_node *vap_operation(struct builder *builder);
 struct cel_node *vap_is_operation(struct builder *builder, const char *operation);
@@ -118,6 +128,8 @@ typedef struct cel_node *(*vap_path_end)(struct builder *builder, const struct f
 // Follows the atom's path from the subject, guarding every step.
 struct cel_node *vap_walk_path(struct builder *builder, const struct formula *atom, struct cel_node *subject,
                                bool known_map, size_t segment, vap_path_end finish);
+// The path below the object as an optional; NULL where something else than a map could be in between.
+struct cel_node *vap_optional_path(struct builder *builder, const struct field_path *path, struct cel_node *root);
 // Whether a formula about the keys of a map is about this one.
 struct cel_node *vap_test_key(struct builder *builder, const struct formula *atom, struct cel_node *key);
 struct cel_node *vap_test_value(struct builder *builder, const struct formula *atom, struct cel_node *subject);

@@ -458,6 +458,7 @@ static struct cel_node *request_key(struct builder *builder, bool new) {
     const struct plan_table *table = builder->table;
     // Most objects that are looked up are not the one that is meant: they need no key.
     struct cel_node *presence = builder->policy->by_params ? USE(asked) : builder->always, *key = NULL;
+    if (new) presence = cel_and(arena, presence, vap_is_operation(builder, "UPDATE"));
     if (table->key_namespace) key = with_part(arena, key, USE(namespaceName));
     if (table->key_resource) key = with_part(arena, key, USE(resource));
     for (size_t i = 0; i < table->key_count; i++)
@@ -548,6 +549,15 @@ static void make_table(struct builder *builder) {
 
 // ---- the policy ----
 
+static bool is_typed(const struct plan_table *table) {
+    for (size_t row = 0; row < table->row_count; row++) {
+        const struct object_scope *scope = &table->locks[row]->scope;
+        for (size_t i = 0; i < scope->target_count; i++)
+            if (!scope->targets[i].resource || scope->targets[i].resource->declared.file != SPAN_NOWHERE) return false;
+    }
+    return true;
+}
+
 void vap_make_policy(struct arena *arena, const struct plan_policy *policy, struct vap_policy *ret_made) {
     struct vap_policy own = {0};
     struct builder builder = {.arena = arena,
@@ -560,6 +570,7 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
     vap_read_stored(&builder);
     for (size_t i = 0; i < policy->table_count; i++) {
         builder.table = &policy->tables[i];
+        builder.is_typed = is_typed(builder.table);
         if (builder.table->row_count == 1)
             make_single(&builder);
         else
@@ -578,4 +589,5 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
     *ret_made = own;
     ret_made->variables = variables;
     ret_made->variable_count = count;
+    vap_reduce(arena, policy, ret_made);
 }

@@ -2,6 +2,7 @@
 #ifndef KLOCK_VAP_POLICY_H
 #define KLOCK_VAP_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -11,6 +12,7 @@ struct plan_policy;
 struct vap_variable {
     const char *name;
     struct cel_node *expression;
+    bool is_table; // constants of locks, which nothing is to be gained from looking at
 };
 
 struct vap_validation {

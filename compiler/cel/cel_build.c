@@ -130,6 +130,21 @@ struct cel_node *cel_has_child(struct arena *arena, struct cel_node *target, con
                               : cel_in(arena, cel_string(arena, key), target);
 }
 
+struct cel_node *cel_optional_at(struct arena *arena, struct cel_node *target, const char *key) {
+    return named(arena, "_[?_]", (struct cel_node *[]){target, cel_string(arena, key)}, 2);
+}
+
+struct cel_node *cel_further_child(struct arena *arena, struct cel_node *optional, const char *key) {
+    return is_selectable(key) ? cel_select(arena, optional, key) : cel_optional_at(arena, optional, key);
+}
+
+struct cel_node *cel_optional_child(struct arena *arena, struct cel_node *target, const char *key) {
+    if (!is_selectable(key)) return cel_optional_at(arena, target, key);
+    struct cel_node *node = cel_select(arena, target, key);
+    node->optional_field = true;
+    return node;
+}
+
 // ---- operators ----
 
 static size_t operand_count(const struct cel_node *node, enum cel_node_kind kind) {
@@ -282,6 +297,37 @@ struct cel_node *cel_all_on_lines(struct arena *arena, struct cel_node *const *o
     if (node->count > 1) return node;
     struct cel_node *only = node->args[0];
     return only->kind == CEL_NODE_OR ? cel_parenthesized(arena, only) : only;
+}
+
+static bool is_called(const struct cel_node *node, const char *name) {
+    return node->kind == CEL_NODE_CALL && strcmp(node->name, name) == 0;
+}
+
+static bool is_long(struct arena *arena, const struct cel_node *node) {
+    enum { LINE = 100 };
+    struct text text;
+    text_init(&text, arena);
+    cel_print(&text, node);
+    return text.len > LINE;
+}
+
+static bool is_chain(const struct cel_node *node) {
+    return node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR;
+}
+
+struct cel_node *cel_lay_out(struct arena *arena, struct cel_node *node) {
+    if (node->spelling || node->on_lines) return node;
+    if (node->kind == CEL_NODE_MAP && node->count) return cel_on_lines(arena, node);
+    const bool negates = is_called(node, "!_"), filters = node->target && is_called(node, "filter");
+    if (!(is_chain(node) || negates || filters) || !is_long(arena, node)) return node;
+    struct cel_node *copy = cel_on_lines(arena, node);
+    if (is_chain(node)) return copy;
+    const size_t inner = node->count - 1;
+    if (negates && !is_chain(node->args[inner])) return node;
+    copy->args = ARENA_ARRAY(arena, struct cel_node *, node->count);
+    memcpy(copy->args, node->args, node->count * sizeof *copy->args);
+    if (is_chain(node->args[inner])) copy->args[inner] = cel_on_lines(arena, node->args[inner]);
+    return copy;
 }
 
 // ---- questions ----

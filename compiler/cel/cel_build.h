@@ -37,6 +37,12 @@ struct cel_node *cel_at(struct arena *arena, struct cel_node *target, struct cel
 struct cel_node *cel_child(struct arena *arena, struct cel_node *target, const char *key);
 struct cel_node *cel_has_child(struct arena *arena, struct cel_node *target, const char *key);
 
+// The optional target.?key, or target[?'key'] where the key is no name; target[?'key'] of a map; and what is below an
+// optional, which is optional as well.
+struct cel_node *cel_optional_child(struct arena *arena, struct cel_node *target, const char *key);
+struct cel_node *cel_optional_at(struct arena *arena, struct cel_node *target, const char *key);
+struct cel_node *cel_further_child(struct arena *arena, struct cel_node *optional, const char *key);
+
 // ---- operators ----
 
 // true and false fold away, chains of one operator become one node.
@@ -79,6 +85,9 @@ struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node);
 struct cel_node *cel_on_lines(struct arena *arena, struct cel_node *node);
 // The operands that are not always true, each on a line of its own; true if there is none.
 struct cel_node *cel_all_on_lines(struct arena *arena, struct cel_node *const *operands, size_t count);
+
+// With its outermost chain on lines, and that of what it negates or filters, where it is long.
+struct cel_node *cel_lay_out(struct arena *arena, struct cel_node *node);
 
 // ---- questions ----
 

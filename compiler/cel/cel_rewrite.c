@@ -12,18 +12,21 @@ typedef struct cel_node *rewrite(struct arena *arena, struct cel_node *node, voi
 
 // The node with each child rewritten; the node itself if none of them changes.
 static struct cel_node *with_children(struct arena *arena, struct cel_node *node, rewrite *change, void *context) {
-    struct cel_node *target = node->target ? change(arena, node->target, context) : NULL;
-    struct cel_node **args = ARENA_ARRAY(arena, struct cel_node *, node->count);
-    bool changed = target != node->target;
+    struct cel_node *target = node->target ? change(arena, node->target, context) : NULL, **args = NULL;
     for (size_t i = 0; i < node->count; i++) {
-        args[i] = change(arena, node->args[i], context);
-        changed |= args[i] != node->args[i];
+        struct cel_node *arg = change(arena, node->args[i], context);
+        if (arg == node->args[i]) continue;
+        if (!args) {
+            args = ARENA_ARRAY(arena, struct cel_node *, node->count);
+            memcpy(args, node->args, node->count * sizeof *args);
+        }
+        args[i] = arg;
     }
-    if (!changed) return node;
+    if (!args && target == node->target) return node;
     struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
     *copy = *node;
     copy->target = target;
-    copy->args = args;
+    if (args) copy->args = args;
     copy->spelling = NULL;
     return copy;
 }
@@ -44,11 +47,30 @@ static bool is_said(const struct cel_node *result, enum cel_node_kind kind, cons
     return false;
 }
 
+static bool is_chain(const struct cel_node *node) {
+    return (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) && !node->spelling;
+}
+
+// The operand where those before it are known not to decide: what it repeats of them, within chains, is what leaves the
+// decision open. It stands there as it is, not negated, so that an error is one in both places.
+static struct cel_node *without_said(struct arena *arena, struct cel_node *operand, const struct cel_node *result,
+                                     enum cel_node_kind kind) {
+    if (is_said(result, kind, operand)) return cel_boolean(arena, kind == CEL_NODE_AND);
+    if (!is_chain(operand)) return operand;
+    const bool is_and = operand->kind == CEL_NODE_AND;
+    struct cel_node *made = cel_boolean(arena, is_and);
+    for (size_t i = 0; i < operand->count; i++) {
+        struct cel_node *part = without_said(arena, operand->args[i], result, kind);
+        made = is_and ? cel_and(arena, made, part) : cel_or(arena, made, part);
+    }
+    return made;
+}
+
 // The operands of a chain within the chain are its own.
 static struct cel_node *simpler_chain(struct arena *arena, struct cel_node *result, const struct cel_node *node,
                                       enum cel_node_kind kind) {
     for (size_t i = 0; i < node->count; i++) {
-        struct cel_node *operand = simpler(arena, node->args[i], NULL);
+        struct cel_node *operand = without_said(arena, simpler(arena, node->args[i], NULL), result, kind);
         if (operand->kind == kind && !operand->spelling)
             result = simpler_chain(arena, result, operand, kind);
         else if (!is_said(result, kind, operand))
@@ -73,7 +95,22 @@ static struct cel_node *simpler_conditional(struct cel_node *node) {
     return cel_is_bool(yes, true) && cel_is_bool(no, false) ? condition : node;
 }
 
+// What is under a key of a map that may not be there.
+static struct cel_node *simpler_index(struct arena *arena, struct cel_node *node) {
+    struct cel_node *map = node->args[0];
+    const bool is_or_empty = map->kind == CEL_NODE_CALL && map->target && strcmp(map->name, "orValue") == 0 &&
+                             map->args[0]->kind == CEL_NODE_MAP && !map->args[0]->count && !map->spelling;
+    if (!is_or_empty) return node;
+    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
+    *copy = *node;
+    copy->args = ARENA_ARRAY(arena, struct cel_node *, 2);
+    copy->args[0] = map->target;
+    copy->args[1] = node->args[1];
+    return copy;
+}
+
 static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node) {
+    if (is_operator(node, "_[?_]")) return simpler_index(arena, node);
     if (is_operator(node, "!_")) return simpler_not(arena, node);
     if (is_operator(node, "_?_:_")) return simpler_conditional(node);
     if (!is_operator(node, "_in_")) return node;

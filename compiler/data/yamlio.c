@@ -217,9 +217,32 @@ static yaml_scalar_style_t style_of(const char *text) {
     return strchr(text, '\n') ? YAML_LITERAL_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 }
 
-static bool emit_value(yaml_emitter_t *emitter, const struct value *value) {
+// About how wide the value is on one line; more than a line where it has to be on several.
+enum { LINE = 110, WORD = 63, QUOTED = 8, ROOM = 4 };
+
+static size_t width_of(const struct value *value) {
+    size_t width = ROOM;
+    if (value->kind == VALUE_STRING) {
+        const size_t len = strlen(value->as.string);
+        return len <= (is_plain(value->as.string) ? WORD : QUOTED) ? len + ROOM : LINE + 1;
+    }
+    if (value->kind != VALUE_LIST && value->kind != VALUE_MAP) return WORD / 2;
+    for (size_t i = 0; i < value->count && width <= LINE; i++)
+        width += value->kind == VALUE_LIST ? width_of(value->as.items[i])
+                                           : strlen(value->as.entries[i].key) + width_of(value->as.entries[i].value);
+    return width;
+}
+
+// What is short stands on one line: lists of words, and maps below those that every object has. The metadata is for
+// tools that look for lines.
+static bool is_on_line(const struct value *value, size_t depth) {
+    return depth > 1 && width_of(value) <= LINE;
+}
+
+static bool emit_value(yaml_emitter_t *emitter, const struct value *value, size_t depth) {
     yaml_event_t event;
     bool fine = true;
+    const bool on_line = is_on_line(value, depth);
     switch (value->kind) {
     case VALUE_NULL: return emit_scalar(emitter, "null", YAML_PLAIN_SCALAR_STYLE);
     case VALUE_BOOL: return emit_scalar(emitter, value->as.boolean ? "true" : "false", YAML_PLAIN_SCALAR_STYLE);
@@ -235,15 +258,18 @@ static bool emit_value(yaml_emitter_t *emitter, const struct value *value) {
     case VALUE_STRING: return emit_scalar(emitter, value->as.string, style_of(value->as.string));
     case VALUE_LIST:
         fine = emit(emitter, &event,
-                    yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
-        for (size_t i = 0; fine && i < value->count; i++) fine = emit_value(emitter, value->as.items[i]);
+                    yaml_sequence_start_event_initialize(
+                        &event, NULL, NULL, 1, on_line ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE));
+        for (size_t i = 0; fine && i < value->count; i++) fine = emit_value(emitter, value->as.items[i], depth + 1);
         return fine && emit(emitter, &event, yaml_sequence_end_event_initialize(&event));
     case VALUE_MAP:
-        fine =
-            emit(emitter, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE));
+        fine = emit(emitter, &event,
+                    yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
+                                                        on_line ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE));
         for (size_t i = 0; fine && i < value->count; i++)
             fine = emit_scalar(emitter, value->as.entries[i].key, style_of(value->as.entries[i].key)) &&
-                   emit_value(emitter, value->as.entries[i].value);
+                   emit_value(emitter, value->as.entries[i].value,
+                              strcmp(value->as.entries[i].key, "metadata") == 0 ? 0 : depth + 1);
         return fine && emit(emitter, &event, yaml_mapping_end_event_initialize(&event));
     }
     return false;
@@ -260,7 +286,7 @@ void yaml_print(struct text *text, const struct value *document) {
     // Everything that is emitted is well-formed, so that only memory can fail.
     const bool fine = emit(&emitter, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING)) &&
                       emit(&emitter, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 0)) &&
-                      emit_value(&emitter, document) &&
+                      emit_value(&emitter, document, 0) &&
                       emit(&emitter, &event, yaml_document_end_event_initialize(&event, 1)) &&
                       emit(&emitter, &event, yaml_stream_end_event_initialize(&event)) && yaml_emitter_flush(&emitter);
     yaml_emitter_delete(&emitter);

@@ -15,6 +15,7 @@ cat >rows.klock <<'POLICY'
 policy rows
 lock one { resources configmaps namespace default labels tier=a deny delete exclusive user u1 }
 lock two { resources configmaps namespace default labels tier=b deny delete exclusive user u2 }
+lock three { resources configmaps namespace default labels tier=c deny delete exclusive user u3 }
 POLICY
 
 for kind in none part identifier grant id; do

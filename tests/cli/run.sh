@@ -281,8 +281,8 @@ try 1 describe bad.klock && silent describe
 
 # to a directory
 try 0 compile good.klock --output-dir deploy && silent deploy
-judge 'output-dir' test -f deploy/validatingadmissionpolicy-good-objects.yaml
-judge 'a kustomization' grep -q '^- validatingadmissionpolicy-good-objects.yaml' deploy/kustomization.yaml
+judge 'output-dir' test -f deploy/validatingadmissionpolicy-good-objects--configmaps.yaml
+judge 'a kustomization' grep -q '^- validatingadmissionpolicy-good-objects--configmaps.yaml' deploy/kustomization.yaml
 judge 'a description' grep -q '^# Policy good' deploy/LOCKS.md
 cat deploy/valid*.yaml | sort >parts
 sort good.yaml >whole
@@ -292,12 +292,12 @@ printf 'kind: ConfigMap\nmetadata:\n  labels:\n    app.kubernetes.io/managed-by:
 printf 'hello\n' >deploy/notes.txt
 cat good.yaml >deploy/stream.yaml
 try 1 compile warned.klock --output-dir deploy --check && prints '^+++ /dev/null'
-judge '--check removes nothing' test -f deploy/validatingadmissionpolicy-good-objects.yaml
+judge '--check removes nothing' test -f deploy/validatingadmissionpolicy-good-objects--configmaps.yaml
 try 0 compile warned.klock --output-dir deploy
-judge 'what vanished is removed' test ! -e deploy/validatingadmissionpolicy-good-objects.yaml
+judge 'what vanished is removed' test ! -e deploy/validatingadmissionpolicy-good-objects--configmaps.yaml
 judge 'our description follows' grep -q '^# Policy warned' deploy/LOCKS.md
 judge 'what is not ours stays' test -f deploy/foreign.yaml -a -f deploy/notes.txt -a -f deploy/stream.yaml
-judge 'our kustomization follows' grep -q '^- validatingadmissionpolicy-warned-objects.yaml' deploy/kustomization.yaml
+judge 'our kustomization follows' grep -q '^- validatingadmissionpolicy-warned-objects--secrets.yaml' deploy/kustomization.yaml
 printf 'kind: Kustomization\nresources: [own]\n' >deploy/kustomization.yaml
 printf 'What we lock\n' >deploy/LOCKS.md
 try 0 compile good.klock --output-dir deploy
@@ -324,18 +324,18 @@ try 2 compile good.klock --output-dir good.klock
 try 2 compile good.klock --output-dir nowhere/deep
 
 # what is there is not written through, nor over what was read
-mkdir linked && printf 'precious\n' >precious.yaml && ln -s ../precious.yaml linked/validatingadmissionpolicy-good-objects.yaml
+mkdir linked && printf 'precious\n' >precious.yaml && ln -s ../precious.yaml linked/validatingadmissionpolicy-good-objects--configmaps.yaml
 ln -s ../precious.yaml linked/kustomization.yaml
-mkfifo linked/validatingadmissionpolicybinding-good-objects.yaml
+mkfifo linked/validatingadmissionpolicybinding-good-objects--configmaps.yaml
 try 1 compile good.klock --output-dir linked --check
 try 0 compile good.klock --output-dir linked
-judge 'a link in the directory is replaced' test ! -L linked/validatingadmissionpolicy-good-objects.yaml
-judge 'a pipe in the directory is replaced' test -f linked/validatingadmissionpolicybinding-good-objects.yaml
+judge 'a link in the directory is replaced' test ! -L linked/validatingadmissionpolicy-good-objects--configmaps.yaml
+judge 'a pipe in the directory is replaced' test -f linked/validatingadmissionpolicybinding-good-objects--configmaps.yaml
 judge 'a kustomization that is a link is left alone' test -L linked/kustomization.yaml
 judge 'what a link led to stays' test "$(cat precious.yaml)" = precious
 try 0 compile good.klock --output-dir deploy
-judge 'the same objects as elsewhere' cmp -s deploy/validatingadmissionpolicy-good-objects.yaml \
-	linked/validatingadmissionpolicy-good-objects.yaml
+judge 'the same objects as elsewhere' cmp -s deploy/validatingadmissionpolicy-good-objects--configmaps.yaml \
+	linked/validatingadmissionpolicy-good-objects--configmaps.yaml
 cp good.klock source.klock && ln -s source.klock to-source && ln source.klock hard.klock
 for target in source.klock ./source.klock to-source hard.klock; do
 	refuses 'would overwrite' compile source.klock --output-file $target
@@ -346,7 +346,7 @@ judge 'nothing was written' test ! -e fresh.yaml
 printf 'include "source.klock"\npolicy outer\nlock x { resources pods  namespace a  name b  deny delete }\n' >outer.klock
 try 2 compile outer.klock --output-file source.klock && says 'would overwrite'
 refuses 'holds objects' compile good.klock --output-file both.out --depfile both.out
-refuses 'holds objects' compile good.klock --output-dir deploy --depfile deploy/validatingadmissionpolicy-good-objects.yaml
+refuses 'holds objects' compile good.klock --output-dir deploy --depfile deploy/validatingadmissionpolicy-good-objects--configmaps.yaml
 
 # the policy as source
 printf '# A comment.\npolicy  loose include "good.klock" lock x { resources pods namespace a name b deny delete exclusive nobody }\n' >loose.klock

@@ -1,9 +1,10 @@
 // Compiles each file, reads the emitted objects back and asks an API server's admission about every case of its tests:
 // the answer must be what the test expects, and what decide says. Prints what is different, and how much was judged.
 //
-//   judge [--brief] [--cost] FILE...
+//   judge [--brief] [--cost] [--bare] FILE...
 //
-// --brief ends with the first case that is different. --cost prints, for each file, the request whose expressions come
+// --brief ends with the first case that is different. --bare takes the selectors and match conditions of policies away
+// first: they only spare evaluations, so that the answers are the same. --cost prints, for each file, the request whose expressions come
 // nearest to one of the API server's limits of cost. No request may come near one, unless the file says that it is
 // about that: "# expect-cost: 40", in percent of the limit. Options stand in the file's comments: "# expect-options:
 // --kubernetes 1.33". Files of errors are passed over. Of NAME.yaml, which is a manifest and written by hand, the cases
@@ -31,7 +32,7 @@ struct dearest {
 };
 
 struct totals {
-    bool brief, shows_cost;
+    bool brief, shows_cost, bare;
     size_t files, cases, denied, problems;
 };
 
@@ -116,6 +117,17 @@ static void judge_by_hand(struct arena *arena, struct totals *totals, const char
     totals->cases += count;
 }
 
+static void take_matching_away(struct arena *arena, struct manifest *manifest) {
+    for (size_t i = 0; i < manifest->count; i++) {
+        struct value *spec = value_get(manifest->objects[i].value, "spec");
+        struct value *constraints = spec ? value_get(spec, "matchConstraints") : NULL;
+        if (!constraints) continue;
+        value_set(arena, constraints, "namespaceSelector", value_map(arena));
+        value_set(arena, constraints, "objectSelector", value_map(arena));
+        if (value_get(spec, "matchConditions")) value_set(arena, spec, "matchConditions", value_list(arena));
+    }
+}
+
 static void judge(struct arena *arena, struct totals *totals, const char *path) {
     size_t len = 0;
     const char *text = read_file(arena, path, &len), *suffix = strrchr(path, '.');
@@ -137,6 +149,7 @@ static void judge(struct arena *arena, struct totals *totals, const char *path) 
         complain(totals, path, "the policy", "has errors");
         return;
     }
+    if (totals->bare) take_matching_away(arena, &compilation.manifest);
     const char *error = NULL;
     const struct admission *admission = agreement_read(arena, &compilation, &error);
     if (!admission) {
@@ -159,6 +172,7 @@ int main(int argc, char **argv) {
     for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
         totals.brief = totals.brief || strcmp(argv[first], "--brief") == 0;
         totals.shows_cost = totals.shows_cost || strcmp(argv[first], "--cost") == 0;
+        totals.bare = totals.bare || strcmp(argv[first], "--bare") == 0;
     }
     for (int i = first; i < argc && !is_over(&totals); i++) {
         struct arena arena;

@@ -66,21 +66,21 @@ func TestKubectl(t *testing.T) {
 				args := func(verb string, more ...string) []string {
 					return append(append([]string{verb, "-f", manifest}, mode...), more...)
 				}
-				must(`payments-objects (created|serverside-applied) \(server dry run\)`, args("apply", "--dry-run=server")...)
-				mustNot(`\+ *policyName: payments-objects`, args("diff")...)
-				out := must("payments-objects (created|serverside-applied)", args("apply")...)
+				must(`payments-objects--configmaps (created|serverside-applied) \(server dry run\)`, args("apply", "--dry-run=server")...)
+				mustNot(`\+ *policyName: payments-objects--configmaps`, args("diff")...)
+				out := must("payments-objects--configmaps (created|serverside-applied)", args("apply")...)
 				if strings.Contains(out, "Warning") {
 					t.Errorf("kubectl %v warns:\n%s", mode, out)
 				}
 				if out := must("^$", args("diff")...); out != "" {
 					t.Errorf("something differs after kubectl apply %v:\n%s", mode, out)
 				}
-				before := must("payments-objects", "get", "-f", manifest, "-o", versions)
+				before := must("payments-objects--configmaps", "get", "-f", manifest, "-o", versions)
 				out = must("", args("apply")...)
 				if strings.Contains(out, "configured") || strings.Contains(out, "created") {
 					t.Errorf("the second kubectl apply %v changes something:\n%s", mode, out)
 				}
-				if after := must("payments-objects", "get", "-f", manifest, "-o", versions); after != before {
+				if after := must("payments-objects--configmaps", "get", "-f", manifest, "-o", versions); after != before {
 					t.Errorf("the second kubectl apply %v writes:\n%s\n%s", mode, before, after)
 				}
 				must("deleted", append([]string{"delete", "-f", manifest}, remover...)...)
@@ -99,9 +99,9 @@ func TestKubectl(t *testing.T) {
 				return code == 0
 			})
 			mustNot("payments-team", append([]string{"diff", "-f", changed}, deployer...)...)
-			must("payments-objects configured", append([]string{"apply", "-f", changed}, deployer...)...)
-			must("payments-objects configured", append([]string{"apply", "-f", manifest}, deployer...)...)
-			must("payments-objects serverside-applied", append([]string{"apply", "--server-side", "--force-conflicts", "-f", manifest}, deployer...)...)
+			must("payments-objects--configmaps configured", append([]string{"apply", "-f", changed}, deployer...)...)
+			must("payments-objects--configmaps configured", append([]string{"apply", "-f", manifest}, deployer...)...)
+			must("payments-objects--configmaps serverside-applied", append([]string{"apply", "--server-side", "--force-conflicts", "-f", manifest}, deployer...)...)
 			mustNot("Forbidden", append([]string{"get", "secrets"}, deployer...)...)
 			must("created", "create", "configmap", "my-cm", "--from-literal=limit=100")
 			must("labeled", "label", "configmap/my-cm", "aura=red")

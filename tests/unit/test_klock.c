@@ -57,8 +57,8 @@ static void a_policy_becomes_objects(void **state) {
     const struct klock_object object = object_of(compiler, 0);
     assert_string_equal(object.kind, "ValidatingAdmissionPolicy");
     assert_string_equal(object.namespace_, "");
-    assert_string_equal(object.name, "p-objects");
-    assert_string_equal(object.file, "validatingadmissionpolicy-p-objects.yaml");
+    assert_string_equal(object.name, "p-objects--configmaps");
+    assert_string_equal(object.file, "validatingadmissionpolicy-p-objects--configmaps.yaml");
     assert_int_equal(object.len, strlen(object.yaml));
     assert_int_equal(strncmp(klock_output_text(compiler, "yaml"), object.yaml, object.len), 0);
     assert_int_equal(*klock_output_text(compiler, "json"), '{');
@@ -316,7 +316,7 @@ static void structures_have_the_size_that_the_caller_knows(void **state) {
     } newer = {.known = {.size = sizeof newer}, .later = {1, 1}};
     assert_true(klock_object_at(compiler, 0, &newer.known));
     assert_int_equal(newer.known.size, sizeof newer);
-    assert_string_equal(newer.known.name, "p-objects");
+    assert_string_equal(newer.known.name, "p-objects--configmaps");
     assert_int_equal(newer.later[0] + newer.later[1], 0);
     struct klock_object small = {.size = sizeof small - 1};
     assert_false(klock_object_at(compiler, 0, &small));

@@ -124,8 +124,8 @@ static void two_policies_are_apart(void **state) {
     assert_clean(compilation);
     assert_int_equal(compilation->policies.lock_count, 2);
     assert_int_equal(compilation->manifest.count, 4);
-    object_named(compilation, "ValidatingAdmissionPolicy", "", "a-objects");
-    object_named(compilation, "ValidatingAdmissionPolicy", "", "b-objects");
+    object_named(compilation, "ValidatingAdmissionPolicy", "", "a-objects--configmaps");
+    object_named(compilation, "ValidatingAdmissionPolicy", "", "b-objects--configmaps");
 }
 
 static void the_order_of_files_and_items_does_not_matter(void **state) {

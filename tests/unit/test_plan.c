@@ -68,7 +68,7 @@ static void constants_never_add_policies_or_tables(void **state) {
             assert_int_equal(plan->count, 1);
             assert_int_equal(plan->policies[0].table_count, 1);
             assert_int_equal(plan->policies[0].tables[0].row_count, counts[j]);
-            assert_string_equal(plan->policies[0].name, "test-objects");
+            assert_string_equal(plan->policies[0].name, "test-objects--configmaps");
         }
 }
 
@@ -131,13 +131,13 @@ static void other_structures_are_other_tables(void **state) {
 }
 
 static void modes_and_failures_are_policies_of_their_own(void **state) {
-    static const char *const ways[][2] = {{"", "test-objects"},
-                                          {"mode warn", "test-objects-warn"},
-                                          {"mode audit", "test-objects-audit"},
-                                          {"mode deny, audit", "test-objects-deny-audit"},
-                                          {"mode warn, audit", "test-objects-warn-audit"},
-                                          {"on error allow", "test-objects-ignore"},
-                                          {"mode warn\n on error allow", "test-objects-warn-ignore"}};
+    static const char *const ways[][2] = {{"", "test-objects--configmaps"},
+                                          {"mode warn", "test-objects-warn--configmaps"},
+                                          {"mode audit", "test-objects-audit--configmaps"},
+                                          {"mode deny, audit", "test-objects-deny-audit--configmaps"},
+                                          {"mode warn, audit", "test-objects-warn-audit--configmaps"},
+                                          {"on error allow", "test-objects-ignore--configmaps"},
+                                          {"mode warn\n on error allow", "test-objects-warn-ignore--configmaps"}};
     struct text text;
     text_init(&text, arena_of(state));
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
@@ -233,8 +233,8 @@ static void an_object_that_grows_too_large_is_split(void **state) {
     size_t locks = 0;
     for (size_t i = 0; i < plan->count; i++) locks += plan->policies[i].lock_count;
     assert_int_equal(locks, 1000);
-    policy_named(plan, "test-objects");
-    policy_named(plan, "test-objects-2");
+    policy_named(plan, "test-objects--configmaps");
+    policy_named(plan, "test-objects-2--configmaps");
     assert_no_errors(compilation);
 }
 
@@ -249,24 +249,31 @@ static void locks_without_anything_in_common_are_split_as_well(void **state) {
     assert_no_errors(compile(state, text_string(&text)));
 }
 
+static const char *rules_text(void **state, const struct plan_policy *policy) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct plan_rule *rule = &policy->rules[i];
+        text_printf(&text, "%u %s:", rule->operations, rule->namespaced ? "namespaced" : "cluster");
+        for (size_t j = 0; j < rule->resource_count; j++) text_printf(&text, " %s", rule->resources[j]);
+        text_add_char(&text, ';');
+    }
+    return text_string(&text);
+}
+
 static void rules_are_the_union_of_what_locks_need(void **state) {
     const struct plan *plan =
         plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n}\nlock b {\n resources "
                          "nodes\n name n\n deny delete\n}\n"
-                         "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n");
-    const struct plan_policy *policy = policy_named(plan, "test-objects");
-    bool status = false, cluster = false;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct plan_rule *rule = &policy->rules[i];
-        for (size_t j = 0; j < rule->resource_count; j++) {
-            if (strcmp(rule->resources[j], "pods") == 0) assert_int_equal(rule->operations, OP_UPDATE | OP_DELETE);
-            if (strcmp(rule->resources[j], "configmaps") == 0) assert_int_equal(rule->operations, OP_CREATE);
-            status |= strcmp(rule->resources[j], "pods/status") == 0;
-            cluster |= strcmp(rule->resources[j], "nodes") == 0 && !rule->namespaced;
-        }
-    }
-    assert_true(status && cluster);
-    assert_int_equal(policy->excluded_count, 0);
+                         "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n"
+                         "lock d {\n resources configmaps, secrets\n namespace a\n name n\n deny delete\n}\n");
+    assert_string_equal(rules_text(state, policy_named(plan, "test-objects--pods")),
+                        "6 namespaced: pods;2 namespaced: pods/ephemeralcontainers pods/resize pods/status;");
+    assert_string_equal(rules_text(state, policy_named(plan, "test-objects--nodes")),
+                        "6 cluster: nodes;2 cluster: nodes/status;");
+    assert_string_equal(rules_text(state, policy_named(plan, "test-objects--configmaps")),
+                        "7 namespaced: configmaps;6 namespaced: secrets;");
+    assert_int_equal(policy_named(plan, "test-objects--configmaps")->excluded_count, 0);
 }
 
 // The API server refuses a rule with `*` beside other resources, or `*/status` beside `pods/status`.
@@ -300,18 +307,6 @@ static void wildcards_leave_out_what_is_never_locked(void **state) {
         for (size_t j = 0; j < plan->policies[plan->count - 1].excluded[i].resource_count; j++)
             leases |= strcmp(plan->policies[plan->count - 1].excluded[i].resources[j], "leases") == 0;
     assert_true(leases);
-}
-
-static const char *rules_text(void **state, const struct plan_policy *policy) {
-    struct text text;
-    text_init(&text, arena_of(state));
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct plan_rule *rule = &policy->rules[i];
-        text_printf(&text, "%u %s:", rule->operations, rule->namespaced ? "namespaced" : "cluster");
-        for (size_t j = 0; j < rule->resource_count; j++) text_printf(&text, " %s", rule->resources[j]);
-        text_add_char(&text, ';');
-    }
-    return text_string(&text);
 }
 
 static void every_shape_is_a_policy_of_its_own(void **state) {
@@ -422,7 +417,7 @@ static void lookups_are_narrowed_to_the_namespaces_of_all_locks(void **state) {
 
 // What derived locks differ in are constants as well.
 static void sealed_actors_share_their_tables(void **state) {
-    static const int counts[] = {2, 20};
+    static const int counts[] = {3, 20};
     size_t policies[2], tables[2];
     for (int c = 0; c < 2; c++) {
         struct text text;
@@ -439,8 +434,8 @@ static void sealed_actors_share_their_tables(void **state) {
 
 // Locks that read one resource in two versions see two forms of its objects, whatever else they are about.
 static void a_version_belongs_to_its_resource(void **state) {
-    static const char *const names[] = {"p-objects--v1beta1.resourceclaims.resource.k8s.io",
-                                        "p-objects--v1beta1.resourceclaimtemplates.resource.k8s.io"};
+    static const char *const names[] = {"p-objects--resourceclaimtemplates.resource.k8s.io",
+                                        "p-objects--resourceclaims.resource.k8s.io"};
     const struct plan *plan = plan_text(
         state,
         "policy p\n"
@@ -490,9 +485,9 @@ static void families_never_share_a_name(void **state) {
     }
     const struct compilation *compilation = compile_files(state, files, POLICIES);
     assert_no_errors(compilation);
-    // Beside the objects in two modes, evictions and bindings: of each group what is named, what is looked up, and what
-    // a wildcard has.
-    assert_int_equal(plan_of(state, compilation)->count, POLICIES * (4 + GROUPS * 3));
+    // Beside the objects of two kinds, one of them in two modes, evictions and bindings: of each group what is named,
+    // what is looked up, and what a wildcard has.
+    assert_int_equal(plan_of(state, compilation)->count, POLICIES * (5 + GROUPS * 3));
     struct set known;
     set_init(&known, arena);
     for (size_t i = 0; i < compilation->manifest.count; i++) {

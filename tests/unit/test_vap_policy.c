@@ -186,17 +186,18 @@ static void deep_nesting_is_refused_and_not_emitted(void **state) {
 
 // Roles with many rules must not cost more with every sealed actor.
 static void lists_are_gone_through_once_for_all_rows(void **state) {
-    const struct plan *plan = plan_of(state, compile(state, "actor a = sa one/x sealed\nactor b = sa two/x sealed\n"));
+    const struct plan *plan = plan_of(
+        state, compile(state, "actor a = sa one/x sealed\nactor b = sa two/x sealed\nactor c = sa three/x sealed\n"));
     bool any = false;
     for (size_t i = 0; i < plan->count; i++) {
         struct vap_policy made = {0};
         vap_make_policy(arena_of(state), &plan->policies[i], &made);
         for (size_t j = 0; j < made.variable_count; j++) {
             const char *expression = printed(state, made.variables[j].expression);
-            if (!strstr(made.variables[j].name, "Refusing") || !strstr(expression, "new.rules")) continue;
+            if (!strstr(made.variables[j].name, "Refusing") || !strstr(expression, "rules")) continue;
             any = true;
             assert_non_null(strstr(expression, "Screen"));
-            assert_null(strstr(expression, "new.rules.exists"));
+            assert_null(strstr(expression, "object).rules.exists"));
         }
     }
     assert_true(any);

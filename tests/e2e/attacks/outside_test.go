@@ -25,7 +25,7 @@ var waysOutside = []way{
 		acts:   []act{removes("configmaps NS/vault")},
 		done:   gone("configmaps NS/vault"),
 		after: func(w *world) {
-			const binding = "validatingadmissionpolicybindings.admissionregistration.k8s.io POLICY-objects"
+			const binding = "validatingadmissionpolicybindings.admissionregistration.k8s.io POLICY-objects--configmaps"
 			w.refusedBy(authorizer, "delete the binding without the right", w.dev().Remove(w.at(binding)))
 			// The API applies no policy to policies: this stays open to whoever has the right.
 			w.passes("whoever has the right deletes the binding", func() error { return w.mallory.Remove(w.at(binding)) })
@@ -124,8 +124,8 @@ lock guarded {
 		s := s.In(t)
 		s.Apply(cases.MustCompile(t, file))
 		const (
-			policy  = stage.At("validatingadmissionpolicies.admissionregistration.k8s.io static-attacks-objects")
-			binding = stage.At("validatingadmissionpolicybindings.admissionregistration.k8s.io static-attacks-objects")
+			policy  = stage.At("validatingadmissionpolicies.admissionregistration.k8s.io static-attacks-objects--configmaps")
+			binding = stage.At("validatingadmissionpolicybindings.admissionregistration.k8s.io static-attacks-objects--configmaps")
 			lock    = "admission-configuration"
 		)
 		s.Refused(lock, "delete the binding", s.Admin.Remove(binding))

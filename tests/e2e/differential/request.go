@@ -77,10 +77,21 @@ func (w *world) setField(r *rand.Rand, object map[string]any, f field) {
 	path := f.path
 	if chance(r, 4) && len(path) > 1 {
 		path = path[:1+r.IntN(len(path)-1)]
+		if isTyped(object) && slices.Contains(typed, path[len(path)-1]) {
+			return
+		}
 		set(r, object, path, runtime.DeepCopyJSONValue(pick(r, wrong)))
 		return
 	}
 	set(r, object, path, w.value(r, f))
+}
+
+// typed are the fields that no server fills otherwise than their types say, in objects whose types it knows.
+var typed = []string{"spec", "status", "template", "containers"}
+
+func isTyped(object map[string]any) bool {
+	group, _, grouped := strings.Cut(object["apiVersion"].(string), "/")
+	return !grouped || !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io")
 }
 
 func metadataOf(object map[string]any) map[string]any { return object["metadata"].(map[string]any) }

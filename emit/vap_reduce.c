@@ -1,0 +1,217 @@
+// Makes the expressions of a policy say no more than its requests can ask: what its rules fix is folded, and a variable
+// is left only where it says something that is used more than once.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "cel/cel_rewrite.h"
+#include "cel/cel_specialize.h"
+#include "cel/cel_tree.h"
+#include "emit/vap_internal.h"
+#include "emit/vap_policy.h"
+
+// ---- what the rules fix ----
+
+// What is known of the requests of a rule on one resource, in the order of the subjects.
+enum subject {
+    SUBJECT_OPERATION,
+    SUBJECT_RESOURCE,
+    SUBJECT_SUBRESOURCE,
+    SUBJECT_ACTION,
+    SUBJECT_OLD,
+    SUBJECT_NEW,
+    SUBJECT_NAMESPACED,
+    SUBJECT_IN_NAMESPACE,
+    SUBJECT_COUNT
+};
+
+static struct cel_node **make_subjects(struct arena *arena) {
+    static const char *const texts[SUBJECT_COUNT] = {[SUBJECT_OPERATION] = "request.operation",
+                                                     [SUBJECT_RESOURCE] = "variables.resource",
+                                                     [SUBJECT_SUBRESOURCE] = "variables.subresource",
+                                                     [SUBJECT_ACTION] = "variables.action",
+                                                     [SUBJECT_OLD] = "oldObject != null",
+                                                     [SUBJECT_NEW] = "object != null",
+                                                     [SUBJECT_NAMESPACED] = "has(request.namespace)",
+                                                     [SUBJECT_IN_NAMESPACE] = "namespaceObject != null"};
+    struct cel_node **subjects = ARENA_ARRAY(arena, struct cel_node *, SUBJECT_COUNT);
+    for (size_t i = 0; i < SUBJECT_COUNT; i++) subjects[i] = cel_quote(arena, texts[i]);
+    return subjects;
+}
+
+static void add_case(struct arena *arena, struct cel_known *known, const struct plan_policy *policy,
+                     const struct plan_rule *rule, const char *resource, const char *operation) {
+    const char *slash = strchr(resource, '/'), *subresource = slash ? slash + 1 : "";
+    const size_t len = slash ? (size_t)(slash - resource) : strlen(resource);
+    const bool is_family = *resource == '*' || *rule->group == '*', is_objects = policy->shape == SHAPE_OBJECTS;
+    const char *plural = arena_copy(arena, resource, len), *name = plural;
+    if (*rule->group) name = arena_printf(arena, "%s.%s", plural, rule->group);
+    if (policy->shape == SHAPE_BINDINGS) name = "pods"; // a binding can be an object of its own as well
+    const bool is_namespace = !*rule->group && strcmp(plural, "namespaces") == 0;
+    struct cel_node **values = ARENA_ARRAY(arena, struct cel_node *, SUBJECT_COUNT);
+    values[SUBJECT_OPERATION] = cel_string(arena, operation);
+    values[SUBJECT_SUBRESOURCE] = cel_string(arena, subresource);
+    values[SUBJECT_IN_NAMESPACE] = cel_boolean(arena, rule->namespaced);
+    if (!is_family) values[SUBJECT_RESOURCE] = cel_string(arena, name);
+    if (!is_family || rule->namespaced)
+        values[SUBJECT_NAMESPACED] = cel_boolean(arena, rule->namespaced || is_namespace);
+    if (!is_family && is_objects)
+        values[SUBJECT_ACTION] =
+            cel_string(arena, arena_printf(arena, "%s%s%s %s", name, slash ? "/" : "", subresource, operation));
+    if (is_objects) {
+        values[SUBJECT_OLD] = cel_boolean(arena, strcmp(operation, "CREATE") != 0);
+        values[SUBJECT_NEW] = cel_boolean(arena, strcmp(operation, "DELETE") != 0);
+    }
+    ARENA_PUSH(arena, known->cases, known->case_count, values);
+}
+
+static struct cel_known known_of(struct arena *arena, const struct plan_policy *policy) {
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}, {OP_CONNECT, "CONNECT"}};
+    struct cel_known known = {.subjects = make_subjects(arena), .subject_count = SUBJECT_COUNT};
+    for (size_t i = 0; i < policy->rule_count; i++)
+        for (size_t j = 0; j < policy->rules[i].resource_count; j++)
+            for (size_t k = 0; k < sizeof operations / sizeof *operations; k++)
+                if (policy->rules[i].operations & operations[k].bit)
+                    add_case(arena, &known, policy, &policy->rules[i], policy->rules[i].resources[j],
+                             operations[k].name);
+    return known;
+}
+
+// ---- what is used how often ----
+
+struct use {
+    size_t times;
+    bool in_loop; // of a macro, which would evaluate it for each element
+};
+
+struct reduction {
+    struct arena *arena;
+    struct cel_known known;
+    struct vap_policy *policy;
+    struct use *uses; // of the variables
+    struct map index; // name → use
+    struct cel_inlined *in_place;
+    size_t in_place_count;
+};
+
+static bool is_variable(const struct cel_node *node) {
+    return node->kind == CEL_NODE_SELECT && node->target->kind == CEL_NODE_IDENT &&
+           strcmp(node->target->name, "variables") == 0;
+}
+
+static bool is_macro(const struct cel_node *node) {
+    return node->kind == CEL_NODE_CALL && node->target && node->count > 1 && node->args[0]->kind == CEL_NODE_IDENT &&
+           text_has_word("all exists exists_one filter map", node->name);
+}
+
+static void count_uses(struct reduction *reduction, const struct cel_node *node, bool in_loop) {
+    if (node->kind == CEL_NODE_LITERAL) return;
+    if (is_variable(node)) {
+        struct use *use = map_get(&reduction->index, node->name);
+        if (use) *use = (struct use){use->times + 1, use->in_loop || in_loop};
+        return;
+    }
+    if (node->target) count_uses(reduction, node->target, in_loop);
+    const bool loops = is_macro(node);
+    for (size_t i = 0; i < node->count; i++) count_uses(reduction, node->args[i], in_loop || loops);
+}
+
+// Calls the function for every expression but constant ones.
+static void each_expression(struct reduction *reduction,
+                            void (*visit)(struct reduction *reduction, struct cel_node **expression)) {
+    struct vap_policy *policy = reduction->policy;
+    for (size_t i = 0; i < policy->variable_count; i++)
+        if (!policy->variables[i].is_table) visit(reduction, &policy->variables[i].expression);
+    for (size_t i = 0; i < policy->validation_count; i++) {
+        visit(reduction, &policy->validations[i].expression);
+        if (policy->validations[i].message_expression) visit(reduction, &policy->validations[i].message_expression);
+    }
+    if (policy->break_glass) visit(reduction, &policy->break_glass);
+}
+
+static void count_in(struct reduction *reduction, struct cel_node **expression) {
+    count_uses(reduction, *expression, false);
+}
+
+static void count_all(struct reduction *reduction) {
+    const struct vap_policy *policy = reduction->policy;
+    reduction->uses = ARENA_ARRAY(reduction->arena, struct use, policy->variable_count + 1);
+    map_init(&reduction->index, reduction->arena);
+    for (size_t i = 0; i < policy->variable_count; i++)
+        map_set(&reduction->index, policy->variables[i].name, &reduction->uses[i]);
+    each_expression(reduction, count_in);
+}
+
+// ---- what stands in place ----
+
+// Nothing to evaluate: a literal, or what is below a name.
+static bool is_short(const struct cel_node *node) {
+    if (node->kind == CEL_NODE_LITERAL || node->kind == CEL_NODE_IDENT) return true;
+    if (node->kind == CEL_NODE_SELECT) return !node->optional_field && is_short(node->target);
+    const bool is_dyn = node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, "dyn") == 0;
+    return is_dyn &&
+           (node->args[0]->kind == CEL_NODE_IDENT || (node->args[0]->kind == CEL_NODE_MAP && !node->args[0]->count));
+}
+
+static bool stands_in_place(const struct vap_variable *variable, const struct use *use) {
+    if (variable->is_table || variable->expression->spelling) return false; // CEL of the user is apart, see vap_formula
+    return is_short(variable->expression) || (use->times == 1 && !use->in_loop);
+}
+
+static void specialize(struct reduction *reduction, struct cel_node **expression) {
+    *expression = cel_simplify(reduction->arena, cel_specialize(reduction->arena, *expression, &reduction->known));
+}
+
+static void put_in_place(struct reduction *reduction, struct cel_node **expression) {
+    struct cel_node *result = cel_inline(reduction->arena, *expression, reduction->in_place, reduction->in_place_count);
+    if (result) *expression = result;
+}
+
+// True if there is nothing to put in place any more.
+static bool put_all_in_place(struct reduction *reduction) {
+    const struct vap_policy *policy = reduction->policy;
+    count_all(reduction);
+    reduction->in_place = NULL;
+    reduction->in_place_count = 0;
+    for (size_t i = 0; i < policy->variable_count; i++) {
+        if (!reduction->uses[i].times || !stands_in_place(&policy->variables[i], &reduction->uses[i])) continue;
+        const struct cel_inlined one = {policy->variables[i].name, policy->variables[i].expression};
+        ARENA_PUSH(reduction->arena, reduction->in_place, reduction->in_place_count, one);
+    }
+    if (reduction->in_place_count) each_expression(reduction, put_in_place);
+    return !reduction->in_place_count;
+}
+
+// What nothing uses; true if there was such a variable, which may have used others.
+static bool drop_unused(struct reduction *reduction) {
+    struct vap_policy *policy = reduction->policy;
+    size_t kept = 0;
+    count_all(reduction);
+    for (size_t i = 0; i < policy->variable_count; i++)
+        if (reduction->uses[i].times) policy->variables[kept++] = policy->variables[i];
+    const bool dropped = kept < policy->variable_count;
+    policy->variable_count = kept;
+    return dropped;
+}
+
+// ---- layout ----
+
+static void lay_out(struct reduction *reduction, struct cel_node **expression) {
+    *expression = cel_lay_out(reduction->arena, *expression);
+}
+
+void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
+    enum { ROUNDS = 20 }; // each puts something in place
+    struct reduction reduction = {.arena = arena, .known = known_of(arena, plan), .policy = policy};
+    bool done = false;
+    for (size_t i = 0; i < ROUNDS && !done; i++) {
+        each_expression(&reduction, specialize);
+        while (drop_unused(&reduction)) continue;
+        done = put_all_in_place(&reduction);
+    }
+    while (drop_unused(&reduction)) continue;
+    each_expression(&reduction, lay_out);
+}
