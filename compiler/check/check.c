@@ -116,6 +116,7 @@ void check(struct arena *arena, struct diags *diags, const struct policies *poli
         .arena = arena, .diags = diags, .policies = policies, .is_static = is_static, .minor = minor};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
+    check_index_blocks(&checking, units, unit_count);
     check_locks(&checking);
     check_grants(&checking);
     diags_order(diags);

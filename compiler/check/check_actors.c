@@ -159,7 +159,7 @@ static void note_first(struct map *firsts, struct lock *lock) {
 }
 
 static void report_controllers(const struct checking *checking, const struct lock *lock) {
-    diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, lock->span,
+    diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, check_place(checking, lock, ABOUT_EXEMPTION),
                 "anyone who can act as a controller passes the locks of policy '%s' that exempt it", lock->policy);
     diag_help(checking->diags, "add 'guard controllers' to one of them, or accept this: allow %s",
               diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
@@ -167,7 +167,7 @@ static void report_controllers(const struct checking *checking, const struct loc
 
 static void report_certificates(const struct checking *checking, const struct lock *lock) {
     const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
-    diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, lock->span,
+    diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, check_place(checking, lock, ABOUT_ACTORS),
                 "anyone who can have a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
     diag_help(checking->diags,
               "add 'guard certificates'; or withhold csr/approval, signers and bootstrap tokens with RBAC, and accept "

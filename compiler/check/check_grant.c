@@ -191,7 +191,7 @@ static void check_actor(const struct checking *checking, struct map *granted, co
     const char *key = arena_printf(checking->arena, "%s %s", kind, name);
     // Said of every lock, so that each may accept it; check keeps the first that does not.
     if (map_get(granted, key)) return;
-    diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, lock->span,
+    diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, check_place(checking, lock, ABOUT_ACTORS),
                 "nothing in these files grants %s '%s' RBAC on what the lock protects", kind, name);
     diag_help(checking->diags, "a lock never grants: add a grant; or, if the RBAC is defined elsewhere: allow %s",
               diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
@@ -224,7 +224,7 @@ static void check_deployers(const struct checking *checking) {
         const struct lock *lock = checking->policies->locks[i];
         if (!lock->keeps_output || map_get(&known, lock->policy)) continue;
         map_set(&known, lock->policy, checking->arena);
-        diag_report(checking->diags, DIAG_NO_DEPLOYER, lock->span,
+        diag_report(checking->diags, DIAG_NO_DEPLOYER, check_place(checking, lock, ABOUT_GUARDS),
                     "lock '%s' protects the objects of policy '%s' itself, and no deployer may apply them", lock->name,
                     lock->policy);
         diag_help(checking->diags, "name whoever applies the policy: deployer SUBJECT; or accept this: allow %s",

@@ -36,7 +36,9 @@ struct checking {
     struct map held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
     struct map passers; // of check_passers.c: of how many locks
     struct last_passers *last_passers;
-    struct text *entry; // room for one of them
+    struct text *entry;             // room for one of them
+    const struct ast_item **blocks; // of all locks, by place
+    size_t block_count;
     struct set derived; // the locks that guards and cascades made
     struct set sealed;  // users that nobody else can become
     struct set scaled;  // locks of which it is said that autoscalers pass them
@@ -88,6 +90,28 @@ void check_rights(struct checking *checking, const struct lock *lock);
 void check_operator(struct checking *checking, const struct lock *lock);
 void check_approval(struct checking *checking, const struct lock *lock);
 void check_identities(const struct checking *checking);
+
+// ---- check_place.c ----
+
+// What of a lock a warning is about. It stands at the clause that says so, or else at the lock's name: a clause in the
+// block of an object is another's.
+enum topic {
+    ABOUT_RESOURCES,
+    ABOUT_PLACE,
+    ABOUT_DENIED,
+    ABOUT_CHANGES,
+    ABOUT_REQUIRED,
+    ABOUT_ACTORS,
+    ABOUT_EXEMPTION,
+    ABOUT_CONDITION,
+    ABOUT_CASCADE,
+    ABOUT_GUARDS,
+};
+void check_index_blocks(struct checking *checking, struct unit *const *units, size_t unit_count);
+struct span check_place(const struct checking *checking, const struct lock *lock, enum topic topic);
+// The same, but the place of the part itself where it stands in the block.
+struct span check_place_of(const struct checking *checking, const struct lock *lock, const struct formula *part,
+                           enum topic topic);
 
 // The exemption's identity, as people call it.
 const char *check_controller_of(const struct kube_exemption *exemption);

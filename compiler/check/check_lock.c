@@ -142,10 +142,10 @@ static void check_contradictions(const struct checking *checking) {
             if (!contradict(lock, other)) continue;
             const bool later = lock->span.file != other->span.file || lock->span.begin > other->span.begin;
             const struct lock *at = later ? lock : other, *first = later ? other : lock;
-            diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, at->span,
+            diag_report(checking->diags, DIAG_NOBODY_CAN_ACT, check_place(checking, at, ABOUT_ACTORS),
                         "nobody passes both lock '%s' and lock '%s', which cover the same objects", first->name,
                         at->name);
-            diag_relate(checking->diags, first->span, "exclusive to other actors");
+            diag_relate(checking->diags, check_place(checking, first, ABOUT_ACTORS), "exclusive to other actors");
             diag_help(checking->diags,
                       "a request has to pass every lock: to allow either actor, write one lock with both");
             break;
@@ -168,31 +168,32 @@ static const struct {
     void (*check)(struct checking *checking, const struct lock *lock);
     enum asked asked;
     enum diag_code code; // all that it reports
+    enum topic topic;    // what of the lock that is about, where the report does not say where it stands
 } checks[] = {
-    {check_subresources, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN},
-    {check_scale_of_custom, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN},
-    {check_deputies, EVERY_LOCK, DIAG_SCALED_BY_DEPUTY},
-    {check_seals, EVERY_LOCK, DIAG_ACTOR_NOT_SEALED},
-    {check_surplus, EVERY_LOCK, DIAG_SURPLUS},
-    {check_reads, WRITTEN_LOCKS, DIAG_READS_STAY_OPEN},
-    {check_starvation, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER},
-    {check_requirement, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER},
-    {check_policies, WRITTEN_LOCKS, DIAG_POLICIES_NOT_LOCKED},
-    {check_left_out, WRITTEN_LOCKS, DIAG_WILDCARD_LEAVES_OUT},
-    {check_versions, WRITTEN_LOCKS, DIAG_VERSION_NOT_SERVED},
-    {check_approval, WRITTEN_LOCKS, DIAG_APPROVES_ITSELF},
-    {check_rights, DENYING_LOCKS, DIAG_ADMINISTRATORS_PASS},
-    {check_status, DENYING_LOCKS, DIAG_STATUS_NOT_LOCKED},
-    {check_operator, DENYING_LOCKS, DIAG_STATUS_WITHOUT_OPERATOR},
-    {check_namespace_labels, DENYING_LOCKS, DIAG_CONDITION_NOT_GUARDED},
-    {check_commanded, DENYING_LOCKS, DIAG_COMMANDED},
-    {check_owners, KEEPING_LOCKS, DIAG_CONTROLLER_NOT_LOCKED},
-    {check_children, KEEPING_LOCKS, DIAG_CHILDREN_NOT_LOCKED},
-    {check_definitions, KEEPING_LOCKS, DIAG_DEFINITION_NOT_GUARDED},
-    {check_namespaces, KEEPING_LOCKS, DIAG_NAMESPACE_NOT_GUARDED},
-    {check_volumes, KEEPING_LOCKS, DIAG_VOLUME_GOES_WITH_CLAIM},
-    {check_claims, KEEPING_LOCKS, DIAG_CLAIM_GOES_WITH_VOLUME},
-    {check_scaled_away, KEEPING_LOCKS, DIAG_SCALED_AWAY},
+    {check_subresources, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN, ABOUT_DENIED},
+    {check_scale_of_custom, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN, ABOUT_CHANGES},
+    {check_deputies, EVERY_LOCK, DIAG_SCALED_BY_DEPUTY, ABOUT_EXEMPTION},
+    {check_seals, EVERY_LOCK, DIAG_ACTOR_NOT_SEALED, ABOUT_ACTORS},
+    {check_surplus, EVERY_LOCK, DIAG_SURPLUS, ABOUT_EXEMPTION},
+    {check_reads, WRITTEN_LOCKS, DIAG_READS_STAY_OPEN, ABOUT_RESOURCES},
+    {check_starvation, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER, ABOUT_DENIED},
+    {check_requirement, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER, ABOUT_REQUIRED},
+    {check_policies, WRITTEN_LOCKS, DIAG_POLICIES_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_left_out, WRITTEN_LOCKS, DIAG_WILDCARD_LEAVES_OUT, ABOUT_RESOURCES},
+    {check_versions, WRITTEN_LOCKS, DIAG_VERSION_NOT_SERVED, ABOUT_RESOURCES},
+    {check_approval, WRITTEN_LOCKS, DIAG_APPROVES_ITSELF, ABOUT_DENIED},
+    {check_rights, DENYING_LOCKS, DIAG_ADMINISTRATORS_PASS, ABOUT_ACTORS},
+    {check_status, DENYING_LOCKS, DIAG_STATUS_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_operator, DENYING_LOCKS, DIAG_STATUS_WITHOUT_OPERATOR, ABOUT_DENIED},
+    {check_namespace_labels, DENYING_LOCKS, DIAG_CONDITION_NOT_GUARDED, ABOUT_CONDITION},
+    {check_commanded, DENYING_LOCKS, DIAG_COMMANDED, ABOUT_EXEMPTION},
+    {check_owners, KEEPING_LOCKS, DIAG_CONTROLLER_NOT_LOCKED, ABOUT_DENIED},
+    {check_children, KEEPING_LOCKS, DIAG_CHILDREN_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_definitions, KEEPING_LOCKS, DIAG_DEFINITION_NOT_GUARDED, ABOUT_RESOURCES},
+    {check_namespaces, KEEPING_LOCKS, DIAG_NAMESPACE_NOT_GUARDED, ABOUT_PLACE},
+    {check_volumes, KEEPING_LOCKS, DIAG_VOLUME_GOES_WITH_CLAIM, ABOUT_RESOURCES},
+    {check_claims, KEEPING_LOCKS, DIAG_CLAIM_GOES_WITH_VOLUME, ABOUT_RESOURCES},
+    {check_scaled_away, KEEPING_LOCKS, DIAG_SCALED_AWAY, ABOUT_CASCADE},
 };
 
 static bool is_asked(const struct lock *lock, enum asked asked) {
@@ -204,6 +205,15 @@ static bool is_asked(const struct lock *lock, enum asked asked) {
         return !lock->origin && (lock->mode & MODE_DENY) && !lock->scope.subresource && (lock->denies & OP_DELETE);
     }
     return false;
+}
+
+// The reports of a check, from the first of them on.
+static void place_reports(const struct checking *checking, const struct lock *lock, size_t check, size_t first) {
+    for (size_t i = first; i < checking->diags->count; i++) {
+        struct diagnostic *report = &checking->diags->items[i];
+        assert(report->code == checks[check].code);
+        if (span_same(report->span, lock->span)) report->span = check_place(checking, lock, checks[check].topic);
+    }
 }
 
 void check_locks(struct checking *checking) {
@@ -218,8 +228,7 @@ void check_locks(struct checking *checking) {
             if (!is_asked(checking->policies->locks[i], checks[j].asked)) continue;
             const size_t reported = checking->diags->count;
             checks[j].check(checking, checking->policies->locks[i]);
-            for (size_t k = reported; k < checking->diags->count; k++)
-                assert(checking->diags->items[k].code == checks[j].code);
+            place_reports(checking, checking->policies->locks[i], j, reported);
         }
     check_contradictions(checking);
     check_identities(checking);

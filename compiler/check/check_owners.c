@@ -251,38 +251,40 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
 
 // ---- labels of namespaces ----
 
-static const char *open_label(const struct checking *checking, const struct lock *lock, const struct formula *expr) {
+static const struct formula *open_label(const struct checking *checking, const struct lock *lock,
+                                        const struct formula *expr) {
     if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored)
-        return check_holds_label(checking, lock, expr->key) ? NULL : expr->key;
-    const char *open = NULL;
+        return check_holds_label(checking, lock, expr->key) ? NULL : expr;
+    const struct formula *open = NULL;
     for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);
     return open;
 }
 
-static const char *open_name(const struct checking *checking, const struct lock *lock,
-                             const struct subjects *subjects) {
-    const char *open = NULL;
+static const struct formula *open_name(const struct checking *checking, const struct lock *lock,
+                                       const struct subjects *subjects) {
+    const struct formula *open = NULL;
     for (size_t i = 0; i < subjects->other_count && !open; i++) open = open_label(checking, lock, subjects->others[i]);
     return open;
 }
 
 // A label of namespaces that gives an actor its name, where nothing keeps it.
-static const char *open_actor(const struct checking *checking, const struct lock *lock) {
+static const struct formula *open_actor(const struct checking *checking, const struct lock *lock) {
     if (check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE)) return NULL;
-    const char *open = open_name(checking, lock, &lock->passes);
+    const struct formula *open = open_name(checking, lock, &lock->passes);
     return open ? open : open_name(checking, lock, &lock->break_glass);
 }
 
 // What `when` asks of the namespace, somebody may change there, and so what names actors.
 void check_namespace_labels(struct checking *checking, const struct lock *lock) {
-    const char *open = check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)
-                           ? NULL
-                           : open_label(checking, lock, lock->condition);
+    const struct formula *open = check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)
+                                     ? NULL
+                                     : open_label(checking, lock, lock->condition);
+    const enum topic topic = open ? ABOUT_CONDITION : ABOUT_ACTORS;
     if (!open) open = open_actor(checking, lock);
     if (!open) return;
-    diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, lock->span,
+    diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, check_place_of(checking, lock, open, topic),
                 "lock '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",
-                lock->name, open);
+                lock->name, open->key);
     diag_help(checking->diags,
               lock->scope.where == IN_ANY_NAMESPACE
                   ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept this: allow %s"

@@ -244,12 +244,14 @@ static bool has_template_with(const struct checking *checking, const struct lock
 
 // ---- the warning ----
 
-static bool breaks(const struct checking *checking, const struct lock *lock, const struct author *author) {
+// The first part of the requirement that what the author makes may lack; NULL where it has all of them.
+static const struct formula *broken_part(const struct checking *checking, const struct lock *lock,
+                                         const struct author *author) {
     for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
         const struct formula *part = formula_part(lock->requires, i);
-        if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part)) return true;
+        if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part)) return part;
     }
-    return false;
+    return NULL;
 }
 
 static bool lets_pass(const struct lock *lock, const struct author *author) {
@@ -275,14 +277,18 @@ struct starved {
     const char *names[3], *plural;
     size_t count;
     bool by_template;
+    const struct formula *part; // of what is required
     struct text told;
 };
 
-static void add_starved(struct starved *starved, const struct author *author) {
+static void add_starved(struct starved *starved, const struct author *author, const struct formula *part) {
     enum { SHOWN = 3 };
     if (strstr(text_string(&starved->told), author->name)) return;
     text_printf(&starved->told, " %s", author->name);
-    if (!starved->count) starved->plural = author->plural;
+    if (!starved->count) {
+        starved->plural = author->plural;
+        starved->part = part;
+    }
     if (starved->count < SHOWN) starved->names[starved->count] = author->name;
     starved->count++;
     const struct kube_made *made = made_by(author);
@@ -315,7 +321,7 @@ static void report(const struct checking *checking, const struct lock *lock, con
         text_printf(&names, "%s%s", i ? ", " : "", starved->names[i]);
     const char *missed = kube_missed(starved->plural);
     if (starved->count > 3) text_printf(&names, " and %zu more", starved->count - 3);
-    diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
+    diag_report(checking->diags, DIAG_STARVES_CONTROLLER, check_place_of(checking, lock, starved->part, ABOUT_REQUIRED),
                 "lock '%s' refuses new %s that lack what it requires, including those made by controllers (%s): %s",
                 lock->name, starved->plural, text_string(&names), missed ? missed : "they would be missing");
     const char *code = diag_info(DIAG_STARVES_CONTROLLER)->code;
@@ -325,6 +331,12 @@ static void report(const struct checking *checking, const struct lock *lock, con
                   code);
     else
         diag_help(checking->diags, "make sure that they are created with it, and accept this: allow %s", code);
+}
+
+// Whether the author makes some of what the lock is about, and does not pass it.
+static bool is_asked(const struct lock *lock, const struct author *author) {
+    return !lets_pass(lock, author) && !check_is_obsolete(author->name, author->plural) &&
+           !makes_other_names(lock, author);
 }
 
 void check_requirement(struct checking *checking, const struct lock *lock) {
@@ -338,13 +350,12 @@ void check_requirement(struct checking *checking, const struct lock *lock) {
         const struct resource *resource = checking->around.exempted[i];
         const bool makes =
             (exemption->operations & OP_CREATE) && (!*exemption->subresources || *exemption->subresources == ' ');
-        if (exemption->level > level && makes && resource && check_takes_in(&lock->scope, resource) &&
-            check_means(lock, exemption, resource)) {
-            const struct author author = author_of(checking, exemption, resource, OP_CREATE);
-            if (!lets_pass(lock, &author) && !check_is_obsolete(author.name, author.plural) &&
-                !makes_other_names(lock, &author) && breaks(checking, lock, &author))
-                add_starved(&starved, &author);
-        }
+        if (exemption->level <= level || !makes || !resource || !check_takes_in(&lock->scope, resource) ||
+            !check_means(lock, exemption, resource))
+            continue;
+        const struct author author = author_of(checking, exemption, resource, OP_CREATE);
+        const struct formula *part = is_asked(lock, &author) ? broken_part(checking, lock, &author) : NULL;
+        if (part) add_starved(&starved, &author, part);
     }
     if (starved.count) report(checking, lock, &starved);
 }

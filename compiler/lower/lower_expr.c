@@ -661,7 +661,8 @@ static struct formula *lower_quantifier(struct lowering *lowering, const struct 
     return atom;
 }
 
-struct formula *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr) {
+static struct formula *lower_kind(struct lowering *lowering, const struct expr_context *context,
+                                  const struct ast_expr *expr) {
     struct arena *arena = lowering->arena;
     struct expr_context inner = *context;
     struct formula *result;
@@ -696,4 +697,10 @@ struct formula *lower_expr(struct lowering *lowering, const struct expr_context 
     case AST_EXPR_FIELD: break;
     }
     return compare(lowering, context, new_atom(lowering, context, expr), expr);
+}
+
+struct formula *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr) {
+    struct formula *formula = lower_kind(lowering, context, expr);
+    if (!formula->span.end) formula->span = expr->span;
+    return formula;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/span.h"
+
 struct arena;
 struct cel_expr;
 struct regex;
@@ -77,6 +79,7 @@ struct field_path {
 // whole number or boolean that is written so; two fields as CEL has it. Orders of two readings are those of quantities.
 struct formula {
     enum formula_kind kind;
+    struct span span; // of what it was written as; all zero for what nobody wrote
     enum state state;
     enum comparison compare;
     const char *key;
