@@ -431,14 +431,27 @@ size_t klock_test_count(const struct klock_compiler *compiler) {
 }
 
 // The tests, judged when they are first asked about.
-static const struct judged_case *judged_cases(struct klock_compiler *compiler) {
+static struct judged_case *judged_cases(struct klock_compiler *compiler) {
     if (!compiler->cases)
         cases_judge(&compiler->arena, &compiler->compilation.policies, &compiler->cases, &compiler->case_count);
     return compiler->cases;
 }
 
+// What decides, a line for each lock; "" where the test passes.
+static const char *explain_test(struct klock_compiler *compiler, struct judged_case *judged) {
+    struct text text;
+    if (judged->passed) return "";
+    if (!judged->reason_count) cases_explain(&compiler->arena, &compiler->compilation.policies, judged);
+    text_init(&text, &compiler->arena);
+    for (size_t i = 0; i < judged->reason_count; i++) {
+        if (i) text_add_char(&text, '\n');
+        describe_reason(&text, judged->reasons[i].lock, &judged->test_case->request, &judged->reasons[i].reason);
+    }
+    return text_string(&text);
+}
+
 static struct klock_test describe_test(struct klock_compiler *compiler, size_t index) {
-    const struct judged_case *judged = &judged_cases(compiler)[index];
+    struct judged_case *judged = &judged_cases(compiler)[index];
     const struct source_location location =
         source_locate(&compiler->compilation.sources, judged->test_case->span.file, judged->test_case->span.begin);
     return (struct klock_test){
@@ -449,7 +462,8 @@ static struct klock_test describe_test(struct klock_compiler *compiler, size_t i
         .step = judged->test_case->step,
         .passed = judged->passed,
         .expected = cases_expected(&compiler->arena, judged->test_case),
-        .actual = cases_actual(&compiler->arena, &judged->decision),
+        .actual = cases_actual(&compiler->arena, judged),
+        .reason = explain_test(compiler, judged),
     };
 }
 

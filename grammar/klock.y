@@ -81,8 +81,8 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_item *> item
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word
-%type <struct word> subject_predicate_keyword version kind create reason operation by_lock webhook_kind
-%type <struct words> names patterns on_objects subresources
+%type <struct word> subject_predicate_keyword version kind create reason operation webhook_kind
+%type <struct words> names patterns on_objects subresources by_part part
 %type <bool> scope
 %type <struct ast_sealing> sealing
 %type <struct ast_subject *> subject subject_form
@@ -95,6 +95,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_value> value
 %type <struct ast_expr *> expr predicate selector quantifier
 %type <enum ast_state> state_keyword
+%type <enum ast_expectation> refusal
 %type <struct ast_step *> step namespace_state
 %type <struct ast_steps> steps
 %type <struct ast_object_state *> state after
@@ -455,18 +456,25 @@ step:
   | "grants" names
         { $$ = make_step_grants(p->arena, @$, $names); }
   | "expect" "allowed"
-        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_ALLOWED, make_no_word()); }
-  | "expect" "denied" by_lock
-        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_DENIED, $by_lock); }
-  | "expect" "warned" by_lock
-        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_WARNED, $by_lock); }
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_ALLOWED, make_no_word(), (struct words){0}); }
+  | "expect" refusal
+        { $$ = make_step_expect(p->arena, @$, $refusal, make_no_word(), (struct words){0}); }
+  | "expect" refusal "by" name by_part
+        { $$ = make_step_expect(p->arena, @$, $refusal, $name, $by_part); }
   ;
 
 operation: "create" | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection";
 
-by_lock:
-    %empty      { $$ = make_no_word(); }
-  | "by" name   { $$ = $name; }
+refusal: "denied" { $$ = AST_EXPECT_DENIED; } | "warned" { $$ = AST_EXPECT_WARNED; };
+
+by_part:
+    %empty          { $$ = (struct words){0}; }
+  | "(" part ")"    { $$ = $part; }
+  ;
+
+part:
+    name                { $$ = make_words(p->arena, (struct words){0}, $name); }
+  | part[list] name     { $$ = make_words(p->arena, $list, $name); }
   ;
 
 namespace_state:

@@ -27,7 +27,7 @@ struct cli {
     const char *output_file, *output_dir, *depfile, *print;
     const char *kubernetes, *target, *at, *root;
     const char *run, *color;
-    bool check, warnings_as_errors, require_tests, print_cases, help;
+    bool check, warnings_as_errors, require_tests, print_cases, verbose, help;
 
     unsigned kubernetes_minor; // from `kubernetes`; 0 if not given
 };

@@ -102,11 +102,12 @@ static void zsh_description(struct buffer *out, const char *text) {
 }
 
 static void zsh_option(struct buffer *out, const struct cli_option *option) {
+    const bool takes = option->value != NULL;
     if (option->letter[0] != '\0')
-        buffer_printf(out, "        '(-%s --%s)'{-%s+,--%s=}'[", option->letter, option->name, option->letter,
-                      option->name);
+        buffer_printf(out, "        '(-%s --%s)'{-%s%s,--%s%s}'[", option->letter, option->name, option->letter,
+                      takes ? "+" : "", option->name, takes ? "=" : "");
     else
-        buffer_printf(out, "        '--%s%s[", option->name, option->value != NULL ? "=" : "");
+        buffer_printf(out, "        '--%s%s[", option->name, takes ? "=" : "");
     zsh_description(out, option->help);
     buffer_puts(out, "]");
     if (option->value != NULL) {

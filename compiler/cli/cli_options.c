@@ -30,8 +30,8 @@ const struct cli_verb cli_verbs[] = {
      "Runs the test blocks of policies against the meaning of the policies. No cluster is needed.",
      "# Run all tests\n"
      "klockc test policies/\n\n"
-     "# Only those about the administrator\n"
-     "klockc test policies/ --run 'payments/.*administrator'\n"},
+     "# Only those about the administrator, with those that pass\n"
+     "klockc test policies/ -v --run 'payments/.*administrator'\n"},
     {'d', "describe", cli_describe, POLICY_ARGUMENTS, NULL, "describe what policies do, for reviewers",
      "Describes in sentences what policies do: who may do what to which objects, which ways around a lock are closed, "
      "what\n"
@@ -68,7 +68,8 @@ const struct cli_verb cli_verbs[] = {
 const size_t cli_verb_count = sizeof cli_verbs / sizeof *cli_verbs;
 
 const struct cli_option cli_options[] = {
-#define FLAG(field, name, verbs, help) {name, "", NULL, "", COMPLETE_NOTHING, verbs, help, offsetof(struct cli, field)},
+#define FLAG(field, name, letter, verbs, help)                                                                         \
+    {name, letter, NULL, "", COMPLETE_NOTHING, verbs, help, offsetof(struct cli, field)},
 #define VALUE(field, name, letter, value, choices, completes, verbs, help)                                             \
     {name, letter, value, choices, completes, verbs, help, offsetof(struct cli, field)},
 #include "cli/cli_options.def"

@@ -58,22 +58,36 @@ static struct runs collect(struct klock_compiler *compiler, const regex_t *patte
 
 // ---- forms ----
 
-static void human(struct buffer *out, const struct runs *runs, bool color) {
+// Lines, each behind the indentation.
+static void indented(struct buffer *out, const char *text, const char *indentation) {
+    while (*text != '\0') {
+        const size_t len = strcspn(text, "\n");
+        buffer_printf(out, "%s%.*s\n", indentation, (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
+static void human(const struct cli *cli, struct buffer *out, const struct runs *runs) {
+    const bool color = cli_wants_color(cli, STDOUT_FILENO);
     const char *red = color ? "\033[1;31m" : "", *plain = color ? "\033[0m" : "";
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
+        if (cli->verbose && run->failed == 0)
+            buffer_printf(out, "%s:%u: passed: %s: %s (%zu expectations)\n", run->expectations->file,
+                          run->expectations->line, run->expectations->policy, run->expectations->title, run->count);
         for (size_t j = 0; j < run->count; j++) {
             const struct klock_test *test = &run->expectations[j];
             if (test->passed) continue;
             buffer_printf(out, "%s:%u: %sfailed:%s %s: %s (step %zu)\n  expected %s\n  but it is %s\n", test->file,
                           test->line, red, plain, test->policy, test->title, test->step, test->expected, test->actual);
+            indented(out, test->reason, "  ");
         }
     }
     buffer_printf(out, "%zu passed, %zu failed\n", runs->count - runs->failed, runs->failed);
 }
 
-static void json(struct buffer *out, const struct runs *runs, bool color) {
-    (void)color;
+static void json(const struct cli *cli, struct buffer *out, const struct runs *runs) {
+    (void)cli;
     buffer_printf(out, "{\"passed\": %zu, \"failed\": %zu, \"tests\": [", runs->count - runs->failed, runs->failed);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
@@ -91,6 +105,8 @@ static void json(struct buffer *out, const struct runs *runs, bool color) {
             buffer_json(out, test->expected);
             buffer_puts(out, ", \"actual\": ");
             buffer_json(out, test->actual);
+            buffer_puts(out, ", \"reason\": ");
+            buffer_json(out, test->reason);
             buffer_puts(out, "}");
         }
         buffer_puts(out, "]}");
@@ -98,8 +114,8 @@ static void json(struct buffer *out, const struct runs *runs, bool color) {
     buffer_puts(out, runs->count > 0 ? "\n]}\n" : "]}\n");
 }
 
-static void junit(struct buffer *out, const struct runs *runs, bool color) {
-    (void)color;
+static void junit(const struct cli *cli, struct buffer *out, const struct runs *runs) {
+    (void)cli;
     buffer_printf(out,
                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
                   "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
@@ -121,8 +137,9 @@ static void junit(struct buffer *out, const struct runs *runs, bool color) {
         for (size_t j = 0; j < run->count; j++) {
             const struct klock_test *test = &run->expectations[j];
             if (!test->passed)
-                buffer_printf(&failures, "%s%s:%u: expected %s, but it is %s", failures.len > 0 ? "\n" : "", test->file,
-                              test->line, test->expected, test->actual);
+                buffer_printf(&failures, "%s%s:%u: expected %s, but it is %s%s%s", failures.len > 0 ? "\n" : "",
+                              test->file, test->line, test->expected, test->actual, test->reason[0] != '\0' ? "\n" : "",
+                              test->reason);
         }
         buffer_puts(out, "      <failure message=\"");
         buffer_xml(out, failures.data);
@@ -140,8 +157,8 @@ static void tap_title(struct buffer *out, const char *title) {
     }
 }
 
-static void tap(struct buffer *out, const struct runs *runs, bool color) {
-    (void)color;
+static void tap(const struct cli *cli, struct buffer *out, const struct runs *runs) {
+    (void)cli;
     buffer_printf(out, "TAP version 13\n1..%zu\n", runs->count);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];
@@ -150,16 +167,17 @@ static void tap(struct buffer *out, const struct runs *runs, bool color) {
         buffer_puts(out, "\n");
         for (size_t j = 0; j < run->count; j++) {
             const struct klock_test *test = &run->expectations[j];
-            if (!test->passed)
-                buffer_printf(out, "# %s:%u: expected %s, but it is %s\n", test->file, test->line, test->expected,
-                              test->actual);
+            if (test->passed) continue;
+            buffer_printf(out, "# %s:%u: expected %s, but it is %s\n", test->file, test->line, test->expected,
+                          test->actual);
+            indented(out, test->reason, "#   ");
         }
     }
 }
 
 static const struct {
     const char *name;
-    void (*print)(struct buffer *out, const struct runs *runs, bool color);
+    void (*print)(const struct cli *cli, struct buffer *out, const struct runs *runs);
 } forms[] = {{"human", human}, {"json", json}, {"junit", junit}, {"tap", tap}};
 
 // Which form -o asks for: the first without it; options know no others.
@@ -173,7 +191,7 @@ static size_t form_of(const struct cli *cli) {
 
 static int report(const struct cli *cli, const struct runs *runs) {
     struct buffer out = {0};
-    forms[form_of(cli)].print(&out, runs, cli_wants_color(cli, STDOUT_FILENO));
+    forms[form_of(cli)].print(cli, &out, runs);
     bool fine = files_print(STDOUT_FILENO, "standard output", out.data, out.len);
     buffer_free(&out);
     if (!fine) return CLI_USAGE;

@@ -16,13 +16,27 @@ static bool counts(const struct lock *lock, enum verdict verdict) {
            (verdict == VERDICT_WARNED && (lock->mode & MODE_WARN));
 }
 
-static bool is_as_expected(const struct test_case *one, const struct decision *decision) {
+// Which part of the lock refuses the request: a lock that was made of it, or a guard that is part of it; "" for what it
+// says itself.
+static const char *refusing_part(struct arena *arena, const struct request *request, const struct lock *lock) {
+    const char *part = lock_part(arena, lock),
+               *guard = *part ? NULL : reason_guard(decide_reason(arena, request, lock).kind);
+    return guard ? guard : part;
+}
+
+static bool begins_with(const char *part, const char *words) {
+    const size_t len = strlen(words);
+    return strncmp(part, words, len) == 0 && (!part[len] || part[len] == ' ');
+}
+
+static bool is_as_expected(struct arena *arena, const struct test_case *one, const struct decision *decision) {
     if (decision->verdict != one->expected) return false;
     if (!one->by_lock) return true;
     for (size_t i = 0; i < decision->refusal_count; i++) {
         const struct lock *lock = decision->refusals[i].lock;
         if (counts(lock, one->expected) && strcmp(lock->name, one->by_lock) == 0 &&
-            strcmp(lock->policy, one->by_policy) == 0)
+            strcmp(lock->policy, one->by_policy) == 0 &&
+            (!one->by_part || begins_with(refusing_part(arena, &one->request, lock), one->by_part)))
             return true;
     }
     return false;
@@ -52,25 +66,67 @@ void cases_judge(struct arena *arena, const struct policies *policies, struct ju
         for (size_t j = 0; j < tests[i]->case_count; j++) {
             struct judged_case judged = {.test = tests[i], .test_case = &tests[i]->cases[j]};
             decide(arena, policies, &judged.test_case->request, &judged.decision);
-            judged.passed = is_as_expected(judged.test_case, &judged.decision);
+            judged.passed = is_as_expected(arena, judged.test_case, &judged.decision);
             ARENA_PUSH(arena, *ret_cases, *ret_count, judged);
         }
 }
 
 const char *cases_expected(struct arena *arena, const struct test_case *one) {
     const char *verdict = verdict_names[one->expected];
-    return one->by_lock ? arena_printf(arena, "%s by %s", verdict, one->by_lock) : verdict;
+    if (!one->by_lock) return verdict;
+    return one->by_part ? arena_printf(arena, "%s by %s (%s)", verdict, one->by_lock, one->by_part)
+                        : arena_printf(arena, "%s by %s", verdict, one->by_lock);
 }
 
-const char *cases_actual(struct arena *arena, const struct decision *decision) {
+const char *cases_actual(struct arena *arena, const struct judged_case *judged) {
+    const struct decision *decision = &judged->decision;
     struct text text;
     text_init(&text, arena);
     text_add_string(&text, verdict_names[decision->verdict]);
     size_t shown = 0;
-    for (size_t i = 0; i < decision->refusal_count; i++)
-        if (counts(decision->refusals[i].lock, decision->verdict))
-            text_printf(&text, "%s%s", shown++ ? ", " : " by ", decision->refusals[i].lock->name);
+    for (size_t i = 0; i < decision->refusal_count; i++) {
+        const struct lock *lock = decision->refusals[i].lock;
+        if (!counts(lock, decision->verdict)) continue;
+        const char *part = refusing_part(arena, &judged->test_case->request, lock);
+        text_printf(&text, "%s%s", shown++ ? ", " : " by ", lock->name);
+        if (*part) text_printf(&text, " (%s)", part);
+    }
     return text_string(&text);
+}
+
+// Whether the test asks about the lock: where it names none, about all that are written.
+static bool is_asked_about(struct arena *arena, const struct test_case *one, const struct lock *lock) {
+    if (!one->by_lock) return !lock->origin;
+    return strcmp(lock->name, one->by_lock) == 0 && strcmp(lock->policy, one->by_policy) == 0 &&
+           begins_with(lock_part(arena, lock), one->by_part ? one->by_part : "");
+}
+
+static void add_reason(struct arena *arena, struct judged_case *judged, const struct lock *lock) {
+    const struct case_reason added = {lock, decide_reason(arena, &judged->test_case->request, lock)};
+    ARENA_PUSH(arena, judged->reasons, judged->reason_count, added);
+}
+
+// Of a lock that is to refuse and does not, the part of it that came nearest to it.
+static void explain_missing(struct arena *arena, const struct policies *policies, struct judged_case *judged) {
+    const struct lock *nearest = NULL;
+    enum reason_kind last = REASON_NOT_REACHED;
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        const struct lock *lock = policies->locks[i];
+        if (!is_asked_about(arena, judged->test_case, lock)) continue;
+        const enum reason_kind kind = decide_reason(arena, &judged->test_case->request, lock).kind;
+        if (nearest && kind <= last) continue;
+        nearest = lock;
+        last = kind;
+    }
+    if (nearest) add_reason(arena, judged, nearest);
+}
+
+void cases_explain(struct arena *arena, const struct policies *policies, struct judged_case *judged) {
+    enum { SHOWN = 3 };
+    for (size_t i = 0; i < judged->decision.refusal_count && judged->reason_count < SHOWN; i++)
+        if (counts(judged->decision.refusals[i].lock, judged->decision.verdict))
+            add_reason(arena, judged, judged->decision.refusals[i].lock);
+    if (judged->test_case->expected != VERDICT_ALLOWED) explain_missing(arena, policies, judged);
 }
 
 // ---- JSON ----

@@ -13,6 +13,12 @@ struct judged_case {
     const struct test_case *test_case;
     struct decision decision;
     bool passed;
+    // What decides under the locks that refuse, and under the one that is to do so: filled in by cases_explain.
+    struct case_reason {
+        const struct lock *lock;
+        struct reason reason;
+    } * reasons;
+    size_t reason_count;
 };
 
 // How many cases there are in all tests.
@@ -22,7 +28,10 @@ void cases_judge(struct arena *arena, const struct policies *policies, struct ju
                  size_t *ret_count);
 // "denied by lockred", "allowed".
 const char *cases_expected(struct arena *arena, const struct test_case *test_case);
-const char *cases_actual(struct arena *arena, const struct decision *decision);
+// "denied by lockred (guard namespace)".
+const char *cases_actual(struct arena *arena, const struct judged_case *judged);
+// Fills in the reasons, once.
+void cases_explain(struct arena *arena, const struct policies *policies, struct judged_case *judged);
 
 struct value *cases_to_json(struct arena *arena, const struct sources *sources, const struct judged_case *cases,
                             size_t count);

@@ -35,8 +35,16 @@ static struct holding holding_for(const struct view *view, const struct lock *lo
     };
 }
 
-// Whether the request breaks what the lock requires. What is broken already may stay so, and what is being deleted
-// needs to be nothing any more.
+// Whether an update breaks a part of what the lock requires. What is broken already may stay so, and what is being
+// deleted needs to be nothing any more.
+static enum truth breaks_part(const struct view *view, const struct holding *holding, const struct formula *part) {
+    const struct request *request = view->request;
+    const bool may_stay = formula_ratchets(part) || holding->of_controller;
+    if (may_stay && !decide_reads_differ(view, part, -1, 0, request->old_object, request->object)) return NO;
+    return truth_not(decide_holds(view, part, request->object));
+}
+
+// Whether the request breaks what the lock requires.
 static enum truth breaks(const struct view *view, const struct lock *lock, const struct holding *holding) {
     const struct request *request = view->request;
     if (!lock->requires || !holding->requires || !request->object) return NO;
@@ -44,12 +52,8 @@ static enum truth breaks(const struct view *view, const struct lock *lock, const
         return truth_not(decide_holds(view, lock->requires, request->object));
     if (decide_is_known_terminating(request, lock)) return NO;
     enum truth result = NO;
-    for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
-        const struct formula *part = formula_part(lock->requires, i);
-        const bool may_stay = formula_ratchets(part) || holding->of_controller;
-        if (may_stay && !decide_reads_differ(view, part, -1, 0, request->old_object, request->object)) continue;
-        result = truth_or(result, truth_not(decide_holds(view, part, request->object)));
-    }
+    for (size_t i = 0; i < formula_part_count(lock->requires); i++)
+        result = truth_or(result, breaks_part(view, holding, formula_part(lock->requires, i)));
     return result;
 }
 
@@ -179,13 +183,17 @@ static const struct request *as_binding_of_pod(struct arena *arena, const struct
     return room;
 }
 
+static struct view view_of(struct arena *arena, const struct request *request) {
+    const bool creates = request->operation == OP_CREATE && !kube_act_of(request->subresource);
+    const struct value *stored = creates ? request->object : request->old_object;
+    return (struct view){.arena = arena, .request = request, .self = stored, .stored = stored};
+}
+
 static void decide_one(struct arena *arena, const struct policies *policies, const struct request *original,
                        struct decision *ret_decision) {
     struct request room;
     const struct request *request = about_parent(arena, original, &room);
-    const bool creates = request->operation == OP_CREATE && !kube_act_of(request->subresource);
-    const struct value *stored = creates ? request->object : request->old_object;
-    const struct view view = {.arena = arena, .request = request, .self = stored, .stored = stored};
+    const struct view view = view_of(arena, request);
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
         if (!decide_cover_of(lock, request)) continue;
@@ -217,4 +225,80 @@ void decide(struct arena *arena, const struct policies *policies, const struct r
     *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
     decide_one(arena, policies, request, ret_decision);
     if (binding) decide_one(arena, policies, binding, ret_decision);
+}
+
+// ---- what decides ----
+
+static struct reason because(enum reason_kind kind) {
+    return (struct reason){.kind = kind};
+}
+
+// Of a request that the lock has nothing against, whoever asks.
+static struct reason why_untouched(const struct view *view, const struct lock *lock) {
+    const struct request *request = view->request;
+    const struct kube_act *act = kube_act_of(request->subresource);
+    const struct holding holding = holding_for(view, lock);
+    const bool denies = act ? lock->acts & act->act : lock->denies & request->operation;
+    if (decide_is_exempt(view, lock, EXEMPT_ALWAYS) || (!holding.denies && !holding.requires))
+        return because(REASON_EXEMPT);
+    if (decide_holds(view, lock->selects, view->stored) == NO) return because(REASON_NOT_SELECTED);
+    if (!denies && !lock->requires) return because(REASON_OTHER_OPERATION);
+    if (!is_about(view, lock)) return because(REASON_UNCHANGED);
+    if (denies && !holding.denies) return because(REASON_EXEMPT);
+    return because(lock->requires ? REASON_SATISFIED : REASON_OTHER_OPERATION);
+}
+
+// Which half of the label guard it is.
+static struct reason why_leaves(const struct view *view, const struct lock *lock) {
+    const struct value *object = view->request->object;
+    if (decide_holds(view, lock->selects, object) == NO) return because(REASON_LEAVES);
+    const bool actors = lock->names_actors && decide_holds(view, lock->names_actors, object) == NO;
+    return because(actors ? REASON_ACTORS : REASON_RELEASE);
+}
+
+static struct reason why_required(const struct view *view, const struct lock *lock) {
+    const struct holding holding = holding_for(view, lock);
+    struct reason reason = because(REASON_REQUIRED);
+    const bool ratchets = lock->ratchets && view->request->operation == OP_UPDATE;
+    for (size_t i = 0; i < formula_part_count(lock->requires) && !reason.part; i++) {
+        const struct formula *part = formula_part(lock->requires, i);
+        const enum truth broken =
+            ratchets ? breaks_part(view, &holding, part) : truth_not(decide_holds(view, part, view->request->object));
+        if (broken == YES) reason.part = part;
+    }
+    return reason;
+}
+
+// Of a request that the lock refuses, whoever asks.
+static struct reason why_refused(const struct view *view, const struct lock *lock) {
+    const struct request *request = view->request;
+    const bool update = request->operation == OP_UPDATE, act = kube_act_of(request->subresource) != NULL;
+    const struct holding holding = holding_for(view, lock);
+    const bool stored = decide_holds(view, lock->selects, view->stored) == YES;
+    struct lock bare = *lock;
+    bare.guard_labels = bare.guard_owners = bare.guard_label_in = false;
+    if (holding.denies && is_denied(view, &bare, truth_of(stored)) == YES) return because(REASON_DENIED);
+    if (lock->requires && holding.requires && is_required(view, lock, &holding, truth_of(stored)) == YES)
+        return why_required(view, lock);
+    if (!update || act) return because(REASON_FAILED);
+    if (holding.denies && lock->guard_labels && stored && leaves(view, lock) == YES) return why_leaves(view, lock);
+    if (holding.denies && lock->guard_owners && stored && decide_changes_owners(request)) return because(REASON_OWNERS);
+    return because(holding.denies ? REASON_ENTERS : REASON_RELEASE);
+}
+
+struct reason decide_reason(struct arena *arena, const struct request *original, const struct lock *lock) {
+    struct request room, binding_room;
+    const struct request *binding = as_binding_of_pod(arena, original, &binding_room);
+    const struct request *request = about_parent(arena, binding && lock->acts & ACT_BIND ? binding : original, &room);
+    const struct view view = view_of(arena, request);
+    if (!decide_cover_of(lock, request)) return because(REASON_NOT_REACHED);
+    if (!decide_in_resources(&lock->scope, request)) return because(REASON_OTHER_RESOURCE);
+    if (decide_in_namespaces(&view, &lock->scope) == NO) return because(REASON_OTHER_NAMESPACE);
+    const enum truth triggered = is_triggered(&view, lock), condition = decide_evaluate(&view, lock->condition);
+    if (triggered == NO) return why_untouched(&view, lock);
+    if (condition == NO) return because(REASON_CONDITION);
+    if (is_one_of(&view, &lock->passes) == YES) return because(REASON_PASSES);
+    if (is_one_of(&view, &lock->break_glass) == YES) return because(REASON_GLASS);
+    if (triggered == FAILED || condition == FAILED) return because(REASON_FAILED);
+    return why_refused(&view, lock);
 }

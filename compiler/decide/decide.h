@@ -26,6 +26,9 @@ struct decision {
 void decide(struct arena *arena, const struct policies *policies, const struct request *request,
             struct decision *ret_decision);
 
+// What decides about the request under this lock.
+struct reason decide_reason(struct arena *arena, const struct request *request, const struct lock *lock);
+
 // The request as the API server's CEL sees it (`request`): absent where the server leaves a field out.
 struct value *decide_request_value(struct arena *arena, const struct request *request);
 

@@ -8,6 +8,8 @@
 struct diags;
 struct lock;
 struct policies;
+struct reason;
+struct request;
 struct sources;
 struct text;
 
@@ -18,5 +20,9 @@ bool describe(struct text *text, const struct policies *policies, const struct d
 
 // Appends the sentence of one lock, without line breaks: "Only user alice may delete secrets in namespace shop."
 void describe_lock(struct text *text, const struct lock *lock);
+
+// Appends what decides about the request under the lock, without line breaks: "lock 'red' denies delete, …".
+void describe_reason(struct text *text, const struct lock *lock, const struct request *request,
+                     const struct reason *reason);
 
 #endif

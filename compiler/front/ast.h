@@ -156,7 +156,7 @@ enum ast_step_kind {
     AST_STEP_OPERATION,    // operation, resource, name, before -> after
     AST_STEP_IN_NAMESPACE, // namespace_labels (K=V pairs) and terminating
     AST_STEP_GRANTS,       // words: verbs that `may` finds
-    AST_STEP_EXPECT,       // expectation, lock
+    AST_STEP_EXPECT,       // expectation, lock, words: which part of it
 };
 
 enum ast_expectation { AST_EXPECT_ALLOWED, AST_EXPECT_DENIED, AST_EXPECT_WARNED };

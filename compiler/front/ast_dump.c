@@ -266,6 +266,10 @@ static void dump_step(struct text *text, const struct ast_step *step, unsigned l
             text_add_string(text, " by ");
             add_word(text, step->lock);
         }
+        for (size_t i = 0; i < step->words.count; i++) {
+            text_add_string(text, i ? " " : " part ");
+            add_word(text, step->words.items[i]);
+        }
         text_add_char(text, '\n');
         break;
     }

@@ -446,8 +446,9 @@ struct ast_step *make_step_grants(struct arena *arena, struct span span, struct 
 }
 
 struct ast_step *make_step_expect(struct arena *arena, struct span span, enum ast_expectation expectation,
-                                  struct word lock) {
+                                  struct word lock, struct words part) {
     struct ast_step *step = new_step(arena, AST_STEP_EXPECT, span);
+    step->words = part;
     step->expectation = expectation;
     step->lock = lock;
     return step;

@@ -143,7 +143,7 @@ struct ast_step *make_step_operation(struct arena *arena, struct span span, stru
                                      struct word name, struct ast_object_state *before, struct ast_object_state *after);
 struct ast_step *make_step_grants(struct arena *arena, struct span span, struct words verbs);
 struct ast_step *make_step_expect(struct arena *arena, struct span span, enum ast_expectation expectation,
-                                  struct word lock);
+                                  struct word lock, struct words part);
 // `in namespace`, still without what is said of it.
 struct ast_step *make_step_namespace(struct arena *arena);
 struct ast_step *make_namespace_labels(struct arena *arena, struct ast_step *step, struct ast_pairs labels);

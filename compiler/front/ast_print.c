@@ -627,6 +627,11 @@ static void add_expectation(struct printer *p, const struct ast_step *step) {
     if (!step->lock.text) return;
     add(p, " by ");
     add_name(p, step->lock);
+    for (size_t i = 0; i < step->words.count; i++) {
+        add(p, i ? " " : " (");
+        add_name(p, step->words.items[i]);
+    }
+    if (step->words.count) add(p, ")");
 }
 
 static void print_step(struct printer *p, const struct ast_step *step) {

@@ -350,6 +350,59 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
     return true;
 }
 
+// The words as one text, as parts of locks are called.
+static const char *part_text(struct arena *arena, const struct words *words) {
+    struct text text;
+    text_init(&text, arena);
+    for (size_t i = 0; i < words->count; i++) text_printf(&text, "%s%s", i ? " " : "", words->items[i].text);
+    return text_string(&text);
+}
+
+static bool begins_with(const char *part, const char *words) {
+    const size_t len = strlen(words);
+    return strncmp(part, words, len) == 0 && (!part[len] || part[len] == ' ');
+}
+
+// Guards that are part of the lock itself; NULL from the first that it has not.
+static void add_own_guards(const struct lock *lock, const char **ret_guards) {
+    size_t count = 0;
+    if (lock->guard_labels) ret_guards[count++] = reason_guard(REASON_LEAVES);
+    if (lock->guard_label_in) ret_guards[count++] = reason_guard(REASON_ENTERS);
+    if (lock->guard_owners) ret_guards[count++] = reason_guard(REASON_OWNERS);
+    ret_guards[count] = NULL;
+}
+
+// Whether some part of the lock is called so; *ret_known gets all that there are.
+static bool has_part(struct lowering *lowering, const struct test_case *one, const char *words,
+                     const char **ret_known) {
+    struct text known;
+    bool found = false;
+    text_init(&known, lowering->arena);
+    for (size_t i = 0; i < lowering->policies->lock_count; i++) {
+        const struct lock *lock = lowering->policies->locks[i];
+        if (strcmp(lock->name, one->by_lock) != 0 || strcmp(lock->policy, one->by_policy) != 0) continue;
+        const char *part = lock_part(lowering->arena, lock), *guards[] = {part, NULL, NULL, NULL};
+        if (!*part) add_own_guards(lock, guards);
+        for (size_t j = 0; j < sizeof guards / sizeof *guards && guards[j]; j++) {
+            text_printf(&known, "%s%s", known.len ? ", " : "", guards[j]);
+            found |= begins_with(guards[j], words);
+        }
+    }
+    *ret_known = text_string(&known);
+    return found;
+}
+
+static void expect_part(struct lowering *lowering, const struct ast_step *step, struct test_case *one) {
+    const char *words = part_text(lowering->arena, &step->words), *known;
+    if (!step->words.count) return;
+    one->by_part = words;
+    if (has_part(lowering, one, words, &known)) return;
+    diag_report(lowering->diags, DIAG_BAD_TEST,
+                span_join(step->words.items[0].span, step->words.items[step->words.count - 1].span),
+                "'%s' has no part called '%s'", one->by_lock, words);
+    if (*known) diag_help(lowering->diags, "its parts are: %.400s", known);
+}
+
 static void expect(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct test_case *one) {
     one->expected = step->expectation == AST_EXPECT_ALLOWED  ? VERDICT_ALLOWED
                     : step->expectation == AST_EXPECT_DENIED ? VERDICT_DENIED
@@ -369,6 +422,7 @@ static void expect(struct lowering *lowering, struct unit *unit, const struct as
     if (!lock) return;
     one->by_policy = lock->unit->policy;
     one->by_lock = lock->item->name.text;
+    expect_part(lowering, step, one);
 }
 
 static void report_unexpected(struct lowering *lowering, const struct ast_step *step) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/arena.h"
+
 static const struct {
     const char *text, *refusal, *way;
 } origins[] = {
@@ -73,6 +75,22 @@ bool lock_requires_replicas(const struct lock *lock) {
         reads = !formula_ratchets(part) || formula_reads_replicas(part);
     }
     return reads;
+}
+
+const char *reason_guard(enum reason_kind kind) {
+    switch (kind) {
+    case REASON_LEAVES:
+    case REASON_RELEASE:
+    case REASON_ACTORS: return "guard labels";
+    case REASON_ENTERS: return "guard label-in";
+    case REASON_OWNERS: return "guard owners";
+    default: return NULL;
+    }
+}
+
+const char *lock_part(struct arena *arena, const struct lock *lock) {
+    const size_t name = strlen(lock->name), len = strlen(lock->id);
+    return len > name + 3 ? arena_copy(arena, lock->id + name + 2, len - name - 3) : "";
 }
 
 bool lock_asks_authorizer(const struct lock *lock) {

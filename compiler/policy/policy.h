@@ -183,6 +183,9 @@ bool lock_reads_fields(const struct lock *lock);
 // Whether the lock denies changes of metadata, which can be written through subresources such as `status` as well.
 bool lock_sees_metadata(const struct lock *lock);
 
+// Which part of the lock of that name it is: "guard namespace", "subresource status"; "" for the lock itself.
+const char *lock_part(struct arena *arena, const struct lock *lock);
+
 bool lock_asks_authorizer(const struct lock *lock);
 
 // Whether uses of break-glass are recorded. An annotation that cannot be evaluated refuses the request whatever the

@@ -8,6 +8,7 @@
 #include "base/span.h"
 #include "kubernetes/operations.h"
 
+struct formula;
 struct value;
 
 enum verdict { VERDICT_ALLOWED, VERDICT_WARNED, VERDICT_DENIED };
@@ -28,12 +29,44 @@ struct request {
     const struct value *namespace_object;    // NULL for cluster-scoped objects
 };
 
+// What decides about a request under one lock; of several, what comes last.
+enum reason_kind {
+    // The lock lets it pass:
+    REASON_NOT_REACHED, // the request carries nothing of the object, and the lock does not look it up
+    REASON_OTHER_RESOURCE,
+    REASON_OTHER_NAMESPACE,
+    REASON_NOT_SELECTED,
+    REASON_OTHER_OPERATION,
+    REASON_UNCHANGED, // it writes nothing that the lock is about
+    REASON_SATISFIED, // it keeps to what is required
+    REASON_CONDITION, // `when` does not hold, or `unless` does
+    REASON_EXEMPT,    // it is the control plane's work
+    REASON_PASSES,    // its requester is an actor
+    REASON_GLASS,     // and one of break-glass alone
+    // The lock refuses it:
+    REASON_FAILED, // an expression cannot be evaluated
+    REASON_REQUIRED,
+    REASON_ENTERS,  // guard label-in
+    REASON_OWNERS,  // guard owners
+    REASON_ACTORS,  // guard labels: others would be its actors
+    REASON_RELEASE, // guard labels: `when` would no longer hold, or the exempt request would take it out
+    REASON_LEAVES,  // guard labels: it would no longer be selected
+    REASON_DENIED,
+};
+struct reason {
+    enum reason_kind kind;
+    const struct formula *part; // of REASON_REQUIRED, what is broken; else NULL
+};
+// Which guard of the lock itself refuses: "guard labels"; NULL for none.
+const char *reason_guard(enum reason_kind kind);
+
 struct test_case {
     struct span span; // of the operation
     size_t step;      // from 1 within its test
     struct request request;
     enum verdict expected;
     const char *by_policy, *by_lock; // the lock that must be among those that refuse; NULL: any
+    const char *by_part;             // which of its parts: "guard namespace", or what that begins; NULL: any
 };
 
 struct test_block {

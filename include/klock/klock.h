@@ -207,7 +207,8 @@ struct klock_test {
     unsigned line; /* of the expectation, from 1 */
     size_t step;   /* number of the request within its test, from 1 */
     bool passed;
-    const char *expected, *actual; /* "denied by lockred" */
+    const char *expected, *actual; /* "denied by lockred (guard namespace)" */
+    const char *reason;            /* what decides where the two differ, a line for each lock; "" where they agree */
 };
 
 /* One for each expectation of the policy's tests; judged without a cluster, when it is first asked about. */

@@ -445,6 +445,9 @@ unset NO_COLOR CLICOLOR_FORCE
 try 0 test good.klock && prints '^2 passed, 0 failed$'
 try 1 test failing.klock && prints '^1 passed, 1 failed$'
 prints 'failing.klock:17: failed: good: others go (step 1)'
+prints "^  lock '.*' "
+try 1 test failing.klock -v && prints '^failing.klock:.*: passed: good: nobody'
+try 0 test good.klock --verbose && prints ': passed: good: '
 try 1 test bad.klock && silent 'test bad'
 try 0 test failing.klock --run 'good/nobody' && prints '^1 passed, 0 failed$'
 try 1 test failing.klock --run '^good/(nobody|others)'

@@ -323,7 +323,7 @@ void assert_judged(void **state, const char *policy, const char *steps) {
     assert_true(count > 0);
     for (size_t i = 0; i < count; i++)
         if (!cases[i].passed)
-            fail_msg("step %zu: %s, expected %s", cases[i].test_case->step, cases_actual(arena, &cases[i].decision),
+            fail_msg("step %zu: %s, expected %s", cases[i].test_case->step, cases_actual(arena, &cases[i]),
                      cases_expected(arena, cases[i].test_case));
 }
 

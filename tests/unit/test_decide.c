@@ -1,5 +1,6 @@
 // The decision, row by row of what a lock means.
 #include "compile_support.h"
+#include "describe/describe.h"
 
 #define LOCK(clauses)                                                                                                  \
     "actor jonny = sa default/jonny\nlock l {\n  resources configmaps\n  namespace default\n" clauses "\n}\n"
@@ -259,6 +260,85 @@ static void a_failing_expression_refuses_unless_errors_allow(void **state) {
                   "as user u\ncreate cm default/n" ALLOWED "create cm default/n field data.x = y" DENIED);
 }
 
+static void the_reason_is_what_decides(void **state) {
+    static const char policy[] =
+        "lock l {\n  resources pods, configmaps\n  namespace default\n  labels a\n  deny delete, update\n"
+        "  changing data, metadata.labels\n  when label t\n"
+        "  require label r and field data.n = 5\n  exclusive group \"{label team}\"\n"
+        "  break-glass user glass\n  exempt controllers\n  guard labels, label-in, owners\n"
+        "  cover evictions never\n}\n"
+        "lock broken {\n  resources secrets\n  namespace default\n"
+        "  where cel \"object.spec.x == 1\"\n  deny delete\n}\n"
+        "lock needs {\n  resources services\n  namespace default\n  require label r\n}\n"
+        "lock idle {\n  resources configmaps\n  namespace default\n  labels a\n  deny create\n}\n";
+    static const struct {
+        const char *lock, *step;
+        enum reason_kind kind;
+    } rows[] = {
+        {"l", "evict pods default/p labels a=b, t=x, r=x", REASON_NOT_REACHED},
+        {"l", "delete secrets default/s", REASON_OTHER_RESOURCE},
+        {"l", "delete cm other/c labels a=b", REASON_OTHER_NAMESPACE},
+        {"l", "delete cm default/c", REASON_NOT_SELECTED},
+        {"idle", "delete cm default/c labels a=b", REASON_OTHER_OPERATION},
+        {"l", "update cm default/c labels a=b, t=x", REASON_UNCHANGED},
+        {"needs", "create services default/s labels r=x", REASON_SATISFIED},
+        {"l", "delete cm default/c labels a=b", REASON_CONDITION},
+        {"l", "as sa kube-system/namespace-controller\nin namespace terminating\ndelete cm default/c labels a=b, t=x",
+         REASON_EXEMPT},
+        {"l", "as user u, group g\ndelete cm default/c labels a=b, t=x, team=g", REASON_PASSES},
+        {"l", "as user glass\ndelete cm default/c labels a=b, t=x", REASON_GLASS},
+        {"broken", "delete secrets default/s", REASON_FAILED},
+        {"needs", "create services default/s labels a=b", REASON_REQUIRED},
+        {"l", "update cm default/c labels t=x -> labels a=b, t=x, r=x", REASON_ENTERS},
+        {"l",
+         "update cm default/c labels a=b, t=x -> object \"\"\"{metadata: {labels: {a: b, t: x}, ownerReferences: "
+         "[{uid: "
+         "u}]}}\"\"\"",
+         REASON_OWNERS},
+        {"l", "update cm default/c labels a=b, t=x field data.n = 5 -> labels a=b, t=x field data.n = 6",
+         REASON_DENIED},
+        {"l", "delete cm default/c labels a=b, t=x", REASON_DENIED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena *arena = arena_of(state);
+        const struct compilation *compilation = compile(
+            state, arena_printf(arena, "%stest \"t\" {\nas user u\n%s\nexpect allowed\n}\n", policy, rows[i].step));
+        assert_no_errors(compilation);
+        const struct request *request = &compilation->policies.tests[0]->cases[0].request;
+        const struct reason reason = decide_reason(arena, request, lock_with_id(compilation, rows[i].lock));
+        if (reason.kind != rows[i].kind) fail_msg("%s: %d instead of %d", rows[i].step, reason.kind, rows[i].kind);
+        struct text text;
+        text_init(&text, arena);
+        describe_reason(&text, lock_with_id(compilation, rows[i].lock), request, &reason);
+        assert_true(strlen(text_string(&text)) > strlen("lock 'l' "));
+    }
+}
+
+// Where nothing is denied of updates, the guards are all that refuses them.
+static void the_reason_is_which_guard(void **state) {
+    static const struct {
+        const char *step;
+        enum reason_kind kind;
+    } rows[] = {
+        {"labels a=b, t=x -> labels t=x", REASON_LEAVES},
+        {"labels a=b, t=x -> labels a=b", REASON_RELEASE},
+        {"labels a=b, t=x, team=x -> labels a=b, t=x, team=y", REASON_ACTORS},
+        {"labels a=b, t=x, team=x -> labels a=b, t=x, team=x, other=y", REASON_OTHER_OPERATION},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena *arena = arena_of(state);
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena,
+                                        "lock l {\n  resources cm\n  namespace default\n  labels a\n  deny delete\n"
+                                        "  when label t\n  exclusive user \"{label team}\"\n}\n"
+                                        "test \"t\" {\nas user u\nupdate cm default/c %s\nexpect allowed\n}\n",
+                                        rows[i].step));
+        assert_no_errors(compilation);
+        const struct request *request = &compilation->policies.tests[0]->cases[0].request;
+        assert_int_equal(decide_reason(arena, request, lock_with_id(compilation, "l")).kind, rows[i].kind);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(a_lock_holds_in_its_scope),
@@ -282,6 +362,8 @@ int main(void) {
         SENTENCE(every_lock_must_be_satisfied),
         SENTENCE(absence_and_other_types_are_no_error),
         SENTENCE(a_failing_expression_refuses_unless_errors_allow),
+        SENTENCE(the_reason_is_what_decides),
+        SENTENCE(the_reason_is_which_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

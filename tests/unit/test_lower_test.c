@@ -128,12 +128,22 @@ static void steps_are_numbered_by_request(void **state) {
     assert_int_equal(test->cases[2].step, 2);
 }
 
+static void parts_are_named_by_their_words(void **state) {
+    const struct compilation *compilation = compile_steps(
+        state,
+        "as user u\nupdate cm default/n\nexpect denied by l (guard labels)\nexpect denied by l ( guard\nlabels )");
+    const struct test_block *test = compilation->policies.tests[0];
+    assert_int_equal(test->case_count, 2);
+    assert_string_equal(test->cases[0].by_part, "guard labels");
+    assert_string_equal(test->cases[1].by_part, "guard labels");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(every_refusal_has_its_code_and_place), SENTENCE(a_service_account_is_in_its_groups),
         SENTENCE(subjects_describe_one_requester),      SENTENCE(operations_have_the_states_they_have_in_the_cluster),
         SENTENCE(the_namespace_is_as_it_was_described), SENTENCE(an_object_is_read_and_completed),
-        SENTENCE(steps_are_numbered_by_request),
+        SENTENCE(steps_are_numbered_by_request),        SENTENCE(parts_are_named_by_their_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

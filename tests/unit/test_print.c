@@ -122,7 +122,8 @@ static struct ast_item *test_about(struct arena *arena, struct word word) {
     steps = make_steps(arena, steps,
                        make_step_as(arena, none, one_subject(arena, make_subject(arena, AST_SUBJECT_UID, none, word))));
     steps = make_steps(arena, steps, make_step_operation(arena, none, make_word("update"), word, word, before, after));
-    steps = make_steps(arena, steps, make_step_expect(arena, none, AST_EXPECT_DENIED, word));
+    steps =
+        make_steps(arena, steps, make_step_expect(arena, none, AST_EXPECT_DENIED, word, words_of(arena, word, word)));
     return make_test(arena, none, none, word, steps);
 }
 
