@@ -200,15 +200,14 @@ func definition(kind schema.GroupVersionKind, plural string, namespaced bool, su
 			served["scale"] = map[string]any{"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
 		}
 	}
-	replicas := map[string]any{"type": "integer"}
 	open := func(properties map[string]any) map[string]any {
 		return map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": properties}
 	}
-	if served["scale"] == nil {
-		// Nothing says that a field of this name is a number.
-		replicas = map[string]any{"x-kubernetes-preserve-unknown-fields": true}
+	part := map[string]any{"x-kubernetes-preserve-unknown-fields": true}
+	if served["scale"] != nil {
+		// Where nobody scales, nothing says that these are maps, and that a field of this name is a number.
+		part = open(map[string]any{"replicas": map[string]any{"type": "integer"}})
 	}
-	part := open(map[string]any{"replicas": replicas})
 	return map[string]any{
 		"group": kind.Group,
 		"scope": scope,
