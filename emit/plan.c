@@ -113,12 +113,15 @@ static size_t skeleton_weight(const char *structure) {
 // The batch of that family with room for the lock, or a new one. What the API server stores in one object is bounded,
 // and so is what this fills of it: the rest is for the text around the locks and for the bookkeeping of those who apply
 // it.
-static struct batch *batch_for(struct batches *batches, const char *key, const char *structure, size_t bytes) {
-    enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2 };
+static struct batch *batch_for(struct batches *batches, const char *key, const struct lock *lock, const char *structure,
+                               size_t bytes) {
+    enum { ROOM = LIMIT_OBJECT_BYTES / 3 * 2, MORE = ROOM / 10 };
     struct arena *arena = batches->arena;
     struct batch *last = map_get(&batches->known, key);
-    if (last && last->bytes + bytes + (set_has(&last->known, structure) ? 0 : skeleton_weight(structure)) <= ROOM)
-        return last;
+    // What is made of one lock stays together, as far as it goes: it is looked up together.
+    const bool belongs = last && strcmp(last->locks[last->count - 1]->name, lock->name) == 0;
+    if (last && !set_has(&last->known, structure)) bytes += skeleton_weight(structure);
+    if (last && last->bytes + bytes <= ROOM + (belongs ? MORE : 0)) return last;
     struct batch *batch = ARENA_NEW(arena, struct batch);
     batch->part = last ? last->part + 1 : 1;
     set_init(&batch->known, arena);
@@ -135,7 +138,7 @@ static void add_to_batch(struct batches *batches, const struct lock *lock, const
                          const char *structure) {
     struct arena *arena = batches->arena;
     const size_t bytes = plan_weight(arena, lock);
-    struct batch *batch = batch_for(batches, key_of(arena, lock, family), structure, bytes);
+    struct batch *batch = batch_for(batches, key_of(arena, lock, family), lock, structure, bytes);
     batch->family = *family;
     batch->bytes += bytes;
     if (set_add(&batch->known, structure)) batch->bytes += skeleton_weight(structure);

@@ -14,9 +14,28 @@ enum plan_type { PLAN_STRINGS, PLAN_STRING, PLAN_NUMBER, PLAN_SCALARS };
 struct plan_column {
     const char *name; // of the CEL variable, when the constants differ
     enum plan_type type;
-    bool uniform;
+    bool uniform, shared;         // with that of the table whose lookup is shared
     const struct value ***values; // values[row][i]; one value in each row unless the type is a list
     size_t *counts;
+};
+
+// A message as words, most of which say the same in every row.
+enum plan_word_kind {
+    WORD_TEXT,  // the text
+    WORD_LOCK,  // the name of the lock
+    WORD_KEY,   // what the request has of the atom that is `key` among those of the table's key
+    WORD_ACTOR, // the only one who may, as "user NAME" or "serviceaccount NAMESPACE/NAME"
+};
+
+struct plan_word {
+    enum plan_word_kind kind;
+    const char *text;
+    size_t key;
+};
+
+struct plan_message {
+    struct plan_word *words;
+    size_t count;
 };
 
 // Locks of one structure. One validation serves them all: it looks up the locks that may refuse a request by a key, and
@@ -35,6 +54,10 @@ struct plan_table {
     // Columns of what every lock has.
     struct plan_column resources, namespaces, operations, users, groups, glass_users, glass_groups, messages;
 
+    // The message that rows have which are composed; without words, each row has its own.
+    struct plan_message message;
+    bool *composed, composes_all;
+
     // With several rows: what the key is made of. The atoms are skipped when the structure is evaluated, as they are
     // known to hold for a lock that was found by them.
     bool key_namespace, key_resource;
@@ -44,6 +67,7 @@ struct plan_table {
     const size_t **key_rows;
     size_t *key_row_counts;
     size_t key_value_count;
+    const struct plan_table *shared; // an earlier table whose keys find the same rows, which are called alike; or NULL
 };
 
 // One entry of resourceRules.

@@ -59,6 +59,11 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
 // About how many bytes a lock adds to the text of its policy: its name once a column, its constants, its message.
 size_t plan_weight(struct arena *arena, const struct lock *lock);
 
+// ---- plan_message.c ----
+
+// Finds what the messages of the table, whose keys are known, have in common.
+void plan_compose_messages(struct arena *arena, struct plan_table *table);
+
 // ---- plan_rules.c ----
 
 // The rules of SHAPE_OBJECTS, and of every other shape; there also the parameters that are looked up.

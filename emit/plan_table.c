@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "cel/cel.h"
 #include "data/value.h"
@@ -121,18 +122,24 @@ static void set_texts(struct arena *arena, struct plan_column *column, size_t ro
     set_row(column, row, values, count);
 }
 
-static bool same_row(const struct plan_column *column, size_t a, size_t b) {
-    if (column->counts[a] != column->counts[b]) return false;
-    for (size_t i = 0; i < column->counts[a]; i++)
-        if (column->values[a][i]->kind != column->values[b][i]->kind ||
-            !value_equal(column->values[a][i], column->values[b][i]))
+static bool same_cell(const struct plan_column *column, size_t row, const struct plan_column *other, size_t other_row) {
+    if (column->counts[row] != other->counts[other_row]) return false;
+    for (size_t i = 0; i < column->counts[row]; i++)
+        if (column->values[row][i]->kind != other->values[other_row][i]->kind ||
+            !value_equal(column->values[row][i], other->values[other_row][i]))
             return false;
+    return true;
+}
+
+static bool same_column(const struct plan_column *a, const struct plan_column *b, size_t rows) {
+    for (size_t row = 0; row < rows; row++)
+        if (!same_cell(a, row, b, row)) return false;
     return true;
 }
 
 static void settle(struct plan_column *column, size_t rows) {
     column->uniform = true;
-    for (size_t i = 1; i < rows && column->uniform; i++) column->uniform = same_row(column, 0, i);
+    for (size_t i = 1; i < rows && column->uniform; i++) column->uniform = same_cell(column, 0, column, i);
 }
 
 // Of the objects themselves the operations; of what connects to them the subresources.
@@ -201,7 +208,13 @@ static void fill_columns(struct arena *arena, struct plan_table *table, enum sha
         set_texts(arena, &table->glass_groups, row, lock->break_glass.groups, lock->break_glass.group_count);
         set_texts(arena, &table->messages, row, &lock->message, 1);
     }
-    for (size_t i = 0; i < atoms.count; i++) settle(&table->columns[i], rows);
+    for (size_t i = 0; i < atoms.count; i++) {
+        settle(&table->columns[i], rows);
+        for (size_t j = 0; j < i && !table->columns[i].uniform; j++)
+            if (table->columns[j].type == table->columns[i].type &&
+                same_column(&table->columns[j], &table->columns[i], rows))
+                table->columns[i].name = table->columns[j].name;
+    }
     struct plan_column *const common[] = {&table->resources,    &table->namespaces, &table->operations,
                                           &table->users,        &table->groups,     &table->glass_users,
                                           &table->glass_groups, &table->messages};
@@ -358,28 +371,63 @@ static int compare_tables(const void *a, const void *b) {
     return strcmp(((const struct plan_table *)a)->locks[0]->id, ((const struct plan_table *)b)->locks[0]->id);
 }
 
-static void name_tables(struct arena *arena, struct plan_policy *policy) {
-    for (size_t i = 0; i < policy->table_count; i++) policy->tables[i].name = name_of(arena, &policy->tables[i]);
+// What sets the table apart from others with such a key, in words: where its locks come from, and what they ask
+// besides.
+static const char *words_of(struct arena *arena, const struct plan_table *table) {
+    const struct lock *model = table->model;
+    struct text text;
+    text_init(&text, arena);
+    if (model->origin != ORIGIN_WRITTEN)
+        text_printf(&text, "-%s", origin_text(model->origin) ? origin_text(model->origin) : "sealed");
+    if (model->condition->kind != FORMULA_TRUE) text_add_string(&text, "-when");
+    if (model->requires) text_add_string(&text, "-require");
+    if (model->path_count) text_add_string(&text, model->all_but_paths ? "-except-changing" : "-changing");
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == ' ') text.data[i] = '-';
+    return text_string(&text);
+}
+
+static size_t *count_of(struct map *counts, const struct plan_table *table) {
+    size_t *count = map_get(counts, table->name);
+    if (!count) map_set(counts, table->name, count = ARENA_NEW(counts->arena, size_t));
+    return count;
+}
+
+// Gives those of several rows another name whose name another has as well.
+static void rename_tables(struct arena *arena, struct plan_policy *policy,
+                          const char *(*name)(struct arena *arena, const struct plan_table *table)) {
     struct map counts;
     map_init(&counts, arena);
+    for (size_t i = 0; i < policy->table_count; i++)
+        if (policy->tables[i].row_count > 1) ++*count_of(&counts, &policy->tables[i]);
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
-        if (table->row_count < 2) continue;
-        size_t *count = map_get(&counts, table->name);
-        if (!count) map_set(&counts, table->name, count = ARENA_NEW(arena, size_t));
-        ++*count;
+        if (table->row_count > 1 && *count_of(&counts, table) > 1) table->name = name(arena, table);
     }
-    // Only names that two tables would share are told apart, by their structure, so that a new table leaves others
-    // alone. Two structures may have one hash.
+}
+
+static const char *name_with_words(struct arena *arena, const struct plan_table *table) {
+    const char *words = words_of(arena, table);
+    return *words ? arena_printf(arena, "%s_x%s", table->name, names_identifier(arena, words)) : table->name;
+}
+
+static const char *name_with_hash(struct arena *arena, const struct plan_table *table) {
+    return arena_printf(arena, "%s_z%08" PRIx64, table->name,
+                        text_hash(plan_skeleton(arena, table->locks[0])) & 0xffffffff);
+}
+
+// Only names that two tables would share are told apart, so that a new table leaves others alone: by words, those that
+// differ in nothing that has a word by their structure, of which two may have one hash.
+static void name_tables(struct arena *arena, struct plan_policy *policy) {
+    for (size_t i = 0; i < policy->table_count; i++) policy->tables[i].name = name_of(arena, &policy->tables[i]);
+    rename_tables(arena, policy, name_with_words);
+    rename_tables(arena, policy, name_with_hash);
     struct set taken;
     set_init(&taken, arena);
     for (size_t i = 0; i < policy->table_count; i++) {
         struct plan_table *table = &policy->tables[i];
-        const size_t *count = map_get(&counts, table->name);
-        if (table->row_count < 2 || *count < 2) continue;
-        const uint64_t hash = text_hash(plan_skeleton(arena, table->locks[0])) & 0xffffffff;
-        const char *name = arena_printf(arena, "%s_x%08" PRIx64, table->name, hash);
-        table->name = name;
+        const char *name = table->name;
+        if (table->row_count < 2) continue;
         for (size_t n = 2; !set_add(&taken, table->name); n++) table->name = arena_printf(arena, "%s_y%zu", name, n);
     }
 }
@@ -396,7 +444,54 @@ static void add_table(struct arena *arena, struct plan_policy *policy, const str
     for (size_t row = 0; row < count; row++) table.rows[row] = locks[row]->id;
     fill_columns(arena, &table, policy->shape);
     if (count > 1) fill_keys(arena, &table);
+    if (count > 1) plan_compose_messages(arena, &table);
     ARENA_PUSH(arena, policy->tables, policy->table_count, table);
+}
+
+// ---- tables of the same locks ----
+
+static bool same_key(const struct plan_table *a, const struct plan_table *b) {
+    if (a->key_namespace != b->key_namespace || a->key_resource != b->key_resource || a->key_count != b->key_count)
+        return false;
+    for (size_t i = 0; i < a->key_count; i++) {
+        const struct formula *one = a->key_atoms[i], *other = b->key_atoms[i];
+        if (one->kind != other->kind || one->kind == FORMULA_FIELD || (one->key && strcmp(one->key, other->key) != 0))
+            return false;
+    }
+    return true;
+}
+
+// Whether both find the same rows by the same keys.
+static bool same_lookup(const struct plan_table *a, const struct plan_table *b) {
+    if (a->row_count != b->row_count || a->key_value_count != b->key_value_count || !same_key(a, b)) return false;
+    for (size_t row = 0; row < a->row_count; row++)
+        if (strcmp(a->locks[row]->name, b->locks[row]->name) != 0) return false;
+    for (size_t i = 0; i < a->key_value_count; i++) {
+        if (strcmp(a->keys[i], b->keys[i]) != 0 || a->key_row_counts[i] != b->key_row_counts[i]) return false;
+        for (size_t k = 0; k < a->key_row_counts[i]; k++)
+            if (a->key_rows[i][k] != b->key_rows[i][k]) return false;
+    }
+    return true;
+}
+
+static void share_column(const struct plan_column *of, struct plan_column *column, size_t rows) {
+    column->shared = !of->uniform && same_column(of, column, rows);
+}
+
+// What a lock is made of besides has the same keys and actors: it is looked up where the lock is, under its name. Uses
+// of break-glass are recorded by row.
+static void share_lookup(struct plan_policy *policy, size_t at) {
+    struct plan_table *table = &policy->tables[at];
+    for (size_t i = 0; i < at && !table->shared; i++) {
+        const struct plan_table *other = &policy->tables[i];
+        const bool fits = other->row_count > 1 && !other->shared && !lock_records_glass(table->model);
+        if (fits && table->key_value_count && same_lookup(other, table)) table->shared = other;
+    }
+    if (!table->shared) return;
+    table->rows = table->shared->rows;
+    share_column(&table->shared->users, &table->users, table->row_count);
+    share_column(&table->shared->groups, &table->groups, table->row_count);
+    share_column(&table->shared->resources, &table->resources, table->row_count);
 }
 
 void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
@@ -427,6 +522,7 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
     }
     qsort(policy->tables, policy->table_count, sizeof *policy->tables, compare_tables);
     name_tables(arena, policy);
+    for (size_t i = 0; i < policy->table_count; i++) share_lookup(policy, i);
 }
 
 // ---- sizes ----

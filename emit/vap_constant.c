@@ -20,6 +20,10 @@ const char *vap_table_variable(struct arena *arena, const struct plan_table *tab
     return arena_printf(arena, "%s_%s", table->name, suffix);
 }
 
+const char *vap_lookup_variable(struct arena *arena, const struct plan_table *table, const char *suffix) {
+    return vap_table_variable(arena, table->shared ? table->shared : table, suffix);
+}
+
 static const char *part_name(struct arena *arena, const char *name, size_t part) {
     return part > 1 ? arena_printf(arena, "%s_%zu", name, part) : name;
 }
@@ -120,13 +124,18 @@ struct cel_node *vap_lookup(struct builder *builder, const char *name, size_t pa
     return missing || parts > 1 ? cel_parenthesized(arena, result) : result;
 }
 
+size_t vap_map_parts(const struct builder *builder, const char *name) {
+    size_t parts = 0;
+    while (set_has(&builder->names, part_name(builder->arena, name, parts + 1))) parts++;
+    return parts;
+}
+
 struct cel_node *vap_constant_of(struct builder *builder, const struct plan_column *column, struct cel_node *row_name) {
     const struct plan_table *table = builder->table;
     const bool mixed = is_mixed(column, table->row_count);
     if (column->uniform) return cell(builder->arena, column, 0, mixed);
-    const char *name = vap_table_variable(builder->arena, table, column->name);
-    size_t parts = 0; // of the map, if it was written before
-    while (set_has(&builder->names, part_name(builder->arena, name, parts + 1))) parts++;
+    const char *name = vap_table_variable(builder->arena, column->shared ? table->shared : table, column->name);
+    size_t parts = vap_map_parts(builder, name); // if it was written before
     if (!parts) {
         struct vap_map map;
         vap_map_begin(&map, builder, name);

@@ -645,7 +645,7 @@ struct cel_node *vap_selection(struct builder *builder, bool of_new) {
     if (of_new) vap_read_new(builder);
     struct cel_node *found = builder->always;
     if (of_new && table->key_count)
-        found = cel_in(arena, cel_name(arena, ROW), cel_var(arena, vap_table_variable(arena, table, "NewLocks")));
+        found = cel_in(arena, cel_name(arena, ROW), cel_var(arena, vap_lookup_variable(arena, table, "NewLocks")));
     builder->skip_keys = table->key_value_count > 0;
     struct cel_node *rest = vap_formula(builder, table->model->selects);
     builder->skip_keys = false;

@@ -74,6 +74,10 @@ void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_
 
 // The variable of a table that the suffix, which begins with a capital letter, says more of.
 const char *vap_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
+// The same of what finds its rows, which it may share.
+const char *vap_lookup_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
+// The number of variables that hold the map of that name.
+size_t vap_map_parts(const struct builder *builder, const char *name);
 void vap_add_variable(struct builder *builder, const char *name, struct cel_node *expression);
 // The variable that says this, as an expression; made under that name, or that name and a number, if there is none.
 struct cel_node *vap_add_once(struct builder *builder, const char *name, struct cel_node *expression);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/value.h"
 #include "emit/vap_internal.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 
 // ---- locks ----
@@ -314,9 +315,9 @@ static struct cel_node *enters(struct builder *builder) {
     const struct plan_table *table = builder->table;
     struct cel_node *stored = vap_selection(builder, false);
     if (table->key_count)
-        stored = cel_and(arena,
-                         cel_in(arena, cel_name(arena, ROW), cel_var(arena, vap_table_variable(arena, table, "Locks"))),
-                         stored);
+        stored = cel_and(
+            arena, cel_in(arena, cel_name(arena, ROW), cel_var(arena, vap_lookup_variable(arena, table, "Locks"))),
+            stored);
     struct cel_node *update = vap_is_operation(builder, "UPDATE");
     return cel_and(arena, update, cel_and(arena, cel_not(arena, stored), vap_selection(builder, true)));
 }
@@ -470,14 +471,38 @@ static const char *named(struct builder *builder, const char *suffix) {
     return vap_table_variable(builder->arena, builder->table, suffix);
 }
 
+// What finds the rows.
+static const char *lookup_named(struct builder *builder, const char *suffix) {
+    return vap_lookup_variable(builder->arena, builder->table, suffix);
+}
+
+static bool is_there(const struct builder *builder, const char *variable) {
+    return set_has(&builder->names, variable);
+}
+
 // The locks that the request's key finds, as a list of names.
 static void add_found(struct builder *builder, size_t parts, bool new) {
     struct arena *arena = builder->arena;
-    const char *key = named(builder, new ? "NewKey" : "Key");
+    const char *key = lookup_named(builder, new ? "NewKey" : "Key");
+    if (is_there(builder, key)) return;
     vap_add_variable(builder, key, request_key(builder, new));
     struct cel_node *found =
-        vap_lookup(builder, named(builder, "Index"), parts, cel_var(arena, key), cel_list(arena, NULL, 0));
-    vap_add_variable(builder, named(builder, new ? "NewLocks" : "Locks"), found);
+        vap_lookup(builder, lookup_named(builder, "Index"), parts, cel_var(arena, key), cel_list(arena, NULL, 0));
+    vap_add_variable(builder, lookup_named(builder, new ? "NewLocks" : "Locks"), found);
+}
+
+static size_t make_index_map(struct builder *builder) {
+    struct arena *arena = builder->arena;
+    const struct plan_table *table = builder->table;
+    struct vap_map map;
+    vap_map_begin(&map, builder, named(builder, "Index"));
+    for (size_t i = 0; i < table->key_value_count; i++) {
+        const char **names = ARENA_ARRAY(arena, const char *, table->key_row_counts[i]);
+        for (size_t j = 0; j < table->key_row_counts[i]; j++) names[j] = table->rows[table->key_rows[i][j]];
+        vap_map_add(&map, table->keys[i], cel_strings(arena, names, table->key_row_counts[i]));
+    }
+    vap_map_end(&map);
+    return map.parts;
 }
 
 static void make_index(struct builder *builder) {
@@ -487,17 +512,11 @@ static void make_index(struct builder *builder) {
         vap_add_variable(builder, named(builder, "Locks"), cel_strings(arena, table->rows, table->row_count));
         return;
     }
-    struct vap_map map;
-    vap_map_begin(&map, builder, named(builder, "Index"));
-    for (size_t i = 0; i < table->key_value_count; i++) {
-        const char **names = ARENA_ARRAY(arena, const char *, table->key_row_counts[i]);
-        for (size_t j = 0; j < table->key_row_counts[i]; j++) names[j] = table->rows[table->key_rows[i][j]];
-        vap_map_add(&map, table->keys[i], cel_strings(arena, names, table->key_row_counts[i]));
-    }
-    vap_map_end(&map);
-    add_found(builder, map.parts, false);
+    const size_t parts =
+        table->shared ? vap_map_parts(builder, lookup_named(builder, "Index")) : make_index_map(builder);
+    add_found(builder, parts, false);
     const bool guards = table->model->guard_labels || table->model->guard_label_in;
-    if (table->key_count && guards && builder->policy->shape == SHAPE_OBJECTS) add_found(builder, map.parts, true);
+    if (table->key_count && guards && builder->policy->shape == SHAPE_OBJECTS) add_found(builder, parts, true);
 }
 
 // Those of the list of names that the condition holds for.
@@ -505,12 +524,76 @@ static struct cel_node *found_and(struct arena *arena, const char *list, struct 
     return cel_macro(arena, cel_var(arena, list), "filter", ROW, condition);
 }
 
+static struct cel_node *joined(struct arena *arena, struct cel_node *left, struct cel_node *right) {
+    return left ? cel_binary(arena, left, "+", right) : right;
+}
+
+// What the row is called, of which the lock's name is the first word.
+static struct cel_node *lock_name(struct builder *builder, struct cel_node *row) {
+    struct arena *arena = builder->arena;
+    const struct plan_table *table = builder->table;
+    bool plain = true;
+    for (size_t i = 0; i < table->row_count; i++) plain = plain && strcmp(table->rows[i], table->locks[i]->name) == 0;
+    if (plain) return row;
+    return cel_at(arena, cel_method(arena, row, "split", cel_string(arena, " (")), cel_integer(arena, 0));
+}
+
+static struct cel_node *actor_label(struct builder *builder, struct cel_node *user) {
+    struct arena *arena = builder->arena;
+    struct cel_node *prefix = cel_string(arena, ACCOUNT_USER_PREFIX);
+    struct cel_node *account = cel_method(arena, user, "substring", cel_integer(arena, sizeof ACCOUNT_USER_PREFIX - 1));
+    account = cel_method_of_two(arena, account, "replace", cel_string(arena, ":"), cel_string(arena, "/"));
+    return cel_parenthesized(arena, cel_if(arena, cel_method(arena, user, "startsWith", prefix),
+                                           cel_binary(arena, cel_string(arena, "serviceaccount "), "+", account),
+                                           cel_binary(arena, cel_string(arena, "user "), "+", user)));
+}
+
+static struct cel_node *word(struct builder *builder, const struct plan_word *plan, struct cel_node *row) {
+    struct arena *arena = builder->arena;
+    const struct plan_table *table = builder->table;
+    struct cel_node *presence = builder->always;
+    switch (plan->kind) {
+    case WORD_TEXT: return cel_string(arena, plan->text);
+    case WORD_LOCK: return lock_name(builder, row);
+    case WORD_KEY: return key_part(builder, table->key_atoms[plan->key], false, &presence);
+    case WORD_ACTOR: break;
+    }
+    return actor_label(builder, cel_at(arena, vap_constant_of(builder, &table->users, row), cel_integer(arena, 0)));
+}
+
+static struct cel_node *composed_message(struct builder *builder, struct cel_node *row) {
+    const struct plan_message *message = &builder->table->message;
+    struct cel_node *result = NULL;
+    for (size_t i = 0; i < message->count; i++)
+        result = joined(builder->arena, result, word(builder, &message->words[i], row));
+    return result;
+}
+
+// Those that are not composed, by row.
+static struct cel_node *own_message(struct builder *builder, struct cel_node *row, struct cel_node *composed) {
+    const struct plan_table *table = builder->table;
+    const char *name = named(builder, "Messages");
+    struct vap_map map;
+    vap_map_begin(&map, builder, name);
+    for (size_t i = 0; i < table->row_count; i++)
+        if (!table->composed[i])
+            vap_map_add(&map, table->rows[i], cel_string(builder->arena, table->locks[i]->message));
+    vap_map_end(&map);
+    return vap_lookup(builder, name, map.parts, row, composed);
+}
+
 // The message is that of the first lock that refuses. It is evaluated for every request, so it must be cheap and cannot
 // fail.
 static void add_table_validation(struct builder *builder, struct cel_node *refusing) {
     struct arena *arena = builder->arena;
-    struct cel_node *first =
-        vap_constant_of(builder, &builder->table->messages, cel_at(arena, refusing, cel_integer(arena, 0)));
+    const struct plan_table *table = builder->table;
+    struct cel_node *row = cel_at(arena, refusing, cel_integer(arena, 0)), *first;
+    if (table->message.count) {
+        first = composed_message(builder, row);
+        if (!table->composes_all) first = own_message(builder, row, first);
+    } else {
+        first = vap_constant_of(builder, &table->messages, row);
+    }
     struct cel_node *size = cel_method(arena, refusing, "size", NULL), *none = cel_integer(arena, 0);
     add_validation(builder, cel_eq(arena, size, none),
                    arena_printf(arena, "denied, there is a lock (policy %s)", builder->policy->policy),
@@ -525,7 +608,8 @@ static void make_table(struct builder *builder) {
     const bool records = lock_records_glass(model);
     make_index(builder);
     const struct refusal_parts parts = parts_of(builder);
-    const char *locks = named(builder, "Locks"), *entering = table->key_count ? named(builder, "NewLocks") : locks;
+    const char *locks = lookup_named(builder, "Locks"),
+               *entering = table->key_count ? lookup_named(builder, "NewLocks") : locks;
     const char *held_name = named(builder, records ? "Held" : "Refusing"), *refused = named(builder, "Refusing");
     struct cel_node *exempt = not_exempt(builder);
     struct cel_node *not_glass = records ? builder->always : cel_not(arena, parts.break_glass);

@@ -241,6 +241,13 @@ struct cel_node *cel_method(struct arena *arena, struct cel_node *target, const 
     return node;
 }
 
+struct cel_node *cel_method_of_two(struct arena *arena, struct cel_node *target, const char *name,
+                                   struct cel_node *first, struct cel_node *second) {
+    struct cel_node *node = named(arena, name, (struct cel_node *[]){first, second}, 2);
+    node->target = target;
+    return node;
+}
+
 struct cel_node *cel_macro(struct arena *arena, struct cel_node *target, const char *macro, const char *variable,
                            struct cel_node *body) {
     struct cel_node *node = named(arena, macro, (struct cel_node *[]){cel_name(arena, variable), body}, 2);

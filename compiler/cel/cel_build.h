@@ -65,6 +65,8 @@ struct cel_node *cel_if(struct arena *arena, struct cel_node *condition, struct 
 struct cel_node *cel_call(struct arena *arena, const char *name, struct cel_node *argument);
 // target.name(argument); without an argument if it is NULL.
 struct cel_node *cel_method(struct arena *arena, struct cel_node *target, const char *name, struct cel_node *argument);
+struct cel_node *cel_method_of_two(struct arena *arena, struct cel_node *target, const char *name,
+                                   struct cel_node *first, struct cel_node *second);
 // target.macro(variable, body), as exists, all, filter and map are.
 struct cel_node *cel_macro(struct arena *arena, struct cel_node *target, const char *macro, const char *variable,
                            struct cel_node *body);

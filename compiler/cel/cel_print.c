@@ -201,7 +201,7 @@ static void print_entries(struct printer *printer, const struct cel_node *node) 
         text_add_string(printer->text, ": ");
         print(printer, node->args[i + 1], LEVEL_CONDITIONAL);
     }
-    close(printer, node->on_lines ? "\n}" : "}");
+    close(printer, node->on_lines ? ",\n}" : "}"); // the comma, so that one more entry changes no other line
 }
 
 static void print_select(struct printer *printer, const struct cel_node *node) {

@@ -5,7 +5,7 @@
 //
 //     !(            a            {            a.filter(e,      a.filter(..)
 //       a             && b         'k': v,      b)             + b.filter(..)
-//     )               && c         'l': w
+//     )               && c         'l': w,
 //                                }
 //
 // A chain may hold a chain of the same operator, which stays on one line of it.

@@ -4,9 +4,10 @@
 //   judge [--brief] [--cost] [--bare] FILE...
 //
 // --brief ends with the first case that is different. --bare takes the selectors and match conditions of policies away
-// first: they only spare evaluations, so that the answers are the same. --cost prints, for each file, the request whose expressions come
-// nearest to one of the API server's limits of cost. No request may come near one, unless the file says that it is
-// about that: "# expect-cost: 40", in percent of the limit. Options stand in the file's comments: "# expect-options:
+// first: they only spare evaluations, so that the answers are the same. --cost prints, for each file, the request whose
+// expressions come nearest to one of the API server's limits of cost. No request may come near one, unless the file
+// says that it is about that: "# expect-cost: 40", in percent of the limit. Options stand in the file's comments: "#
+// expect-options:
 // --kubernetes 1.33". Files of errors are passed over. Of NAME.yaml, which is a manifest and written by hand, the cases
 // are in NAME.json.
 #include <inttypes.h>

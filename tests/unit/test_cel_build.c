@@ -80,7 +80,7 @@ static void layouts_are_those_of_their_kinds(void **state) {
     PRINTS(cel_on_lines(arena, cel_binary(arena, filter, "+", c)), "a.filter(e,\n  b)\n+ c");
     struct cel_node *entries[] = {cel_string(arena, "k"), a, cel_string(arena, "l"), b};
     PRINTS(cel_map(arena, entries, 2), "{'k': a, 'l': b}");
-    PRINTS(cel_on_lines(arena, cel_map(arena, entries, 2)), "{\n  'k': a,\n  'l': b\n}");
+    PRINTS(cel_on_lines(arena, cel_map(arena, entries, 2)), "{\n  'k': a,\n  'l': b,\n}");
 }
 
 static void nesting_is_counted_in_what_is_printed(void **state) {
