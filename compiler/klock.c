@@ -16,6 +16,7 @@
 #include "driver.h"
 #include "front/ast_print.h"
 #include "kubernetes/kube.h"
+#include "kubernetes/presets.h"
 #include "report/diag_print.h"
 
 struct klock_compiler {
@@ -318,8 +319,11 @@ const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *
 }
 
 static bool print_explanation(struct klock_compiler *compiler, struct text *text, const char *code) {
+    static const char preset[] = "preset";
     (void)compiler;
-    return diag_explain(text, code);
+    if (!code || strncmp(code, preset, sizeof preset - 1) != 0) return diag_explain(text, code);
+    const char *name = code + sizeof preset - 1;
+    return kube_explain_preset(text, *name == ' ' ? name + 1 : NULL);
 }
 
 const char *klock_explain(struct klock_compiler *compiler, const char *code) {

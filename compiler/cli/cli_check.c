@@ -1,4 +1,5 @@
 // klockc check, describe, anchors, explain and version: what the library says, printed.
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,13 +46,23 @@ int cli_anchors(const struct cli *cli) {
 int cli_explain(const struct cli *cli) {
     struct klock_compiler *compiler = klock_new(NULL);
     if (compiler == NULL) cli_out_of_memory();
-    const char *code = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    const bool preset = cli->argument_count > 0 && strcmp(cli->arguments[0], "preset") == 0;
+    if (cli->argument_count > (preset ? 2 : 1)) {
+        cli_complain("explain takes one code, or: preset NAME");
+        klock_free(compiler);
+        return CLI_USAGE;
+    }
+    char *named = preset && cli->argument_count == 2 ? cli_format("preset %s", cli->arguments[1]) : NULL;
+    const char *code = named != NULL ? named : cli->argument_count > 0 ? cli->arguments[0] : NULL;
     const char *text = klock_explain(compiler, code);
     int status = CLI_USAGE;
     if (text == NULL && code != NULL)
-        cli_complain("there is no diagnostic '%s'; 'klockc explain' lists them", code);
+        cli_complain(preset ? "there is no '%s'; 'klockc explain preset' lists presets"
+                            : "there is no diagnostic '%s'; 'klockc explain' lists them",
+                     code);
     else if (policy_print(text))
         status = CLI_FINE;
+    free(named);
     klock_free(compiler);
     return status;
 }

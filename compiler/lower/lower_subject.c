@@ -4,10 +4,12 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/suggest.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "kubernetes/account.h"
 #include "kubernetes/kube.h"
+#include "kubernetes/presets.h"
 #include "lower/lower.h"
 #include "report/diag.h"
 
@@ -20,9 +22,6 @@ struct actor_meaning {
 // Nobody writes actors of actors that deep, or that wide; written by machine, both would double with every link.
 enum { MAX_NESTED_ACTORS = 100, MAX_ACTOR_ATOMS = 100000, MAX_LABEL = 500 };
 
-static const char *const presets[] = {"flux",          "flux-helm",     "flux-kustomize", "argocd",
-                                      "argocd-server", "argocd-remote", "kubeadm-admin",  "kubeadm-superadmin",
-                                      "masters",       "kubelets",      "kube-scheduler", "k3s"};
 static const char *const subject_words[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid", "may"};
 
 static bool is_one_of(const char *word, const char *const *list, size_t count) {
@@ -79,6 +78,7 @@ bool lower_check_identity(struct lowering *lowering, struct word word, const cha
 }
 
 static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name);
+static const struct actor_meaning *preset_meaning(struct lowering *lowering, const char *preset, const char *namespace);
 
 // The label is what messages call the subject.
 // What a subject means: a formula about the requester, and what messages call it. No formula where it is damaged.
@@ -146,6 +146,36 @@ static struct meaning mean_actor(struct lowering *lowering, struct unit *unit, c
                             fits ? text_string(&label) : arena_printf(lowering->arena, "actor %s", subject->name.text)};
 }
 
+static void unknown_preset(struct lowering *lowering, struct word name) {
+    const char **names = ARENA_ARRAY(lowering->arena, const char *, kube_preset_account_count);
+    const size_t count = kube_preset_names(names);
+    const char *near = suggest_nearest(name.text, names, count);
+    diag_report(lowering->diags, DIAG_UNKNOWN_NAME, name.span, "unknown preset '%s'", name.text);
+    if (near) {
+        diag_help(lowering->diags, "did you mean '%s'?", near);
+        diag_fix(lowering->diags, name.span, near);
+    } else {
+        diag_help(lowering->diags,
+                  "'klockc explain preset' lists them; an actor of your own stands alone, without 'in'");
+    }
+}
+
+// NAME in NAMESPACE.
+static struct meaning mean_preset(struct lowering *lowering, const struct ast_subject *subject) {
+    const struct word namespace = subject->extra_value;
+    if (!kube_is_preset(subject->name.text)) {
+        unknown_preset(lowering, subject->name);
+    } else if (!kube_is_dns_label(namespace.text)) {
+        diag_report(lowering->diags, DIAG_BAD_NAME, namespace.span, "'%s' is not a valid namespace name",
+                    namespace.text);
+    } else {
+        const struct actor_meaning *preset = preset_meaning(lowering, subject->name.text, namespace.text);
+        return (struct meaning){preset->formula,
+                                arena_printf(lowering->arena, "%s in %s", subject->name.text, namespace.text)};
+    }
+    return (struct meaning){0};
+}
+
 static struct meaning mean_permission(struct lowering *lowering, const struct ast_subject *subject) {
     const char *verb = subject->name.text;
     if (!kube_is_dns_label(verb)) {
@@ -187,10 +217,7 @@ static struct meaning mean_any(struct lowering *lowering, struct unit *unit, con
     case AST_SUBJECT_MAY: return mean_permission(lowering, subject);
     case AST_SUBJECT_AND: return mean_both(lowering, unit, subject);
     case AST_SUBJECT_EXTRA: return mean_extra(lowering, unit, subject);
-    case AST_SUBJECT_PRESET:
-        lower_not_supported(lowering, subject->span,
-                            arena_printf(lowering->arena, "the preset '%s'", subject->name.text));
-        break;
+    case AST_SUBJECT_PRESET: return mean_preset(lowering, subject);
     }
     return (struct meaning){0};
 }
@@ -323,6 +350,25 @@ static struct formula *formula_of(struct arena *arena, const struct subjects *su
                                          : formula;
 }
 
+// Who the preset is; in the usual namespace where none is named.
+static const struct actor_meaning *preset_meaning(struct lowering *lowering, const char *preset,
+                                                  const char *namespace) {
+    struct arena *arena = lowering->arena;
+    struct actor_meaning *meaning = ARENA_NEW(arena, struct actor_meaning);
+    struct subjects *subjects = &meaning->subjects;
+    for (size_t i = 0; i < kube_preset_account_count; i++) {
+        const struct kube_preset_account *one = &kube_preset_accounts[i];
+        if (strcmp(one->preset, preset) != 0) continue;
+        const char *where = namespace ? namespace : one->namespace;
+        ARENA_PUSH(arena, subjects->users, subjects->user_count, account_user(arena, where, one->account));
+        ARENA_PUSH(arena, subjects->labels, subjects->label_count,
+                   arena_printf(arena, "serviceaccount %s/%s", where, one->account));
+    }
+    settle_subjects(arena, subjects);
+    meaning->formula = formula_of(arena, subjects);
+    return meaning;
+}
+
 static const struct actor_meaning *actor_of(struct lowering *lowering, struct declaration *declaration,
                                             struct span use) {
     if (declaration->meaning) return declaration->meaning;
@@ -356,10 +402,7 @@ static const struct actor_meaning *actor_of(struct lowering *lowering, struct de
 }
 
 static const struct actor_meaning *find_actor(struct lowering *lowering, struct unit *unit, struct word name) {
-    if (IS_ONE_OF(name.text, presets)) {
-        lower_not_supported(lowering, name.span, arena_printf(lowering->arena, "the preset '%s'", name.text));
-        return NULL;
-    }
+    if (kube_is_preset(name.text)) return preset_meaning(lowering, name.text, NULL);
     struct declaration *declaration = scope_find(&lowering->scope, unit, AST_ITEM_ACTOR, name);
     return declaration ? actor_of(lowering, declaration, name.span) : NULL;
 }
@@ -388,7 +431,7 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
 
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     const struct word name = item->name;
-    if (IS_ONE_OF(name.text, presets) || IS_ONE_OF(name.text, subject_words)) {
+    if (kube_is_preset(name.text) || IS_ONE_OF(name.text, subject_words)) {
         diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
         diag_help(lowering->diags, "that is a kind of subject; choose another name, such as my-%s", name.text);
         return;

@@ -142,6 +142,10 @@ for code in $(sed -n 's/^DIAG("\(K[0-9]*\)".*/\1/p' "$root/compiler/report/diag_
 done
 try 0 explain unknown-name && prints K0101
 refuses 'K9999' explain K9999
+try 0 explain preset && prints '^flux '
+try 0 explain preset flux && prints '^serviceaccount flux-system/kustomize-controller$'
+refuses 'preset nothing' explain preset nothing
+refuses 'one code' explain K0203 K0204
 
 # The man page names what the help names, and nothing else.
 sed -n '/^\.SH OPTIONS/,/^\.SH EXIT/s/^\.B[IR]* .*\\-\\-\([a-z\\-]*\).*/\1/p' "$root/docs/klockc.1" | sed 's/\\//g' | sort -u >man-options

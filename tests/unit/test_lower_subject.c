@@ -128,9 +128,17 @@ static void bad_subjects_are_refused_where_they_stand(void **state) {
     assert_refused(state, "user a with extra \"\" = x", "K0104", "\"\"");
 }
 
-static void what_is_not_there_yet_is_said(void **state) {
-    assert_refused(state, "flux", "K0901", "flux");
-    assert_refused(state, "argocd in tools", "K0901", "argocd in tools");
+static void presets_are_the_accounts_of_known_software(void **state) {
+    const struct subjects *subjects = exclusive(state, "flux, velero in backups", "");
+    assert_int_equal(subjects->user_count, 4);
+    assert_string_equal(subjects->users[0], "system:serviceaccount:backups:velero");
+    assert_string_equal(subjects->users[1], "system:serviceaccount:backups:velero-server");
+    assert_string_equal(subjects->users[2], "system:serviceaccount:flux-system:helm-controller");
+    assert_string_equal(subjects->users[3], "system:serviceaccount:flux-system:kustomize-controller");
+    assert_string_equal(exclusive(state, "a", "actor a = karpenter in k\n")->users[0],
+                        "system:serviceaccount:k:karpenter");
+    assert_refused(state, "fluxx in tools", "K0101", "fluxx");
+    assert_refused(state, "flux in Tools", "K0104", "Tools");
 }
 
 static void actors_are_not_named_like_subjects_or_presets(void **state) {
@@ -188,7 +196,7 @@ int main(void) {
         SENTENCE(many_names_are_no_trouble),
         SENTENCE(an_actor_made_of_itself_is_refused),
         SENTENCE(bad_subjects_are_refused_where_they_stand),
-        SENTENCE(what_is_not_there_yet_is_said),
+        SENTENCE(presets_are_the_accounts_of_known_software),
         SENTENCE(actors_are_not_named_like_subjects_or_presets),
         SENTENCE(new_makes_service_accounts),
         SENTENCE(names_are_put_together),
