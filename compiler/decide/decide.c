@@ -47,7 +47,7 @@ static enum truth breaks_part(const struct view *view, const struct holding *hol
 // Whether the request breaks what the lock requires.
 static enum truth breaks(const struct view *view, const struct lock *lock, const struct holding *holding) {
     const struct request *request = view->request;
-    if (!lock->requires || !holding->requires || !request->object) return NO;
+    if (!request->object) return NO;
     if (!lock->ratchets || request->operation != OP_UPDATE)
         return truth_not(decide_holds(view, lock->requires, request->object));
     if (decide_is_known_terminating(request, lock)) return NO;

@@ -35,19 +35,13 @@ static bool is_short_integer(const char *text) {
     return digits >= 1 && digits <= 18 && !text[digits];
 }
 
+// Of an order, or of what is worth the same.
 static bool holds_order(enum comparison compare, int order) {
-    switch (compare) {
-    case CMP_LT: return order < 0;
-    case CMP_LE: return order <= 0;
-    case CMP_GT: return order > 0;
-    case CMP_GE: return order >= 0;
-    case CMP_EQ: return order == 0;
-    case CMP_EXISTS:
-    case CMP_IN:
-    case CMP_MATCHES:
-    case CMP_CONTAINS: break;
-    }
-    return false;
+    if (compare == CMP_LT) return order < 0;
+    if (compare == CMP_LE) return order <= 0;
+    if (compare == CMP_GT) return order > 0;
+    if (compare == CMP_GE) return order >= 0;
+    return order == 0;
 }
 
 // Compares what both are worth; what is no quantity compares with none.
@@ -127,7 +121,6 @@ bool decide_test_text(const struct view *view, const struct formula *expr, const
     if (expr->quantity) return test_quantity(expr->compare, text, expr->values[0]->as.string);
     switch (expr->compare) {
     case CMP_EXISTS: return true;
-    case CMP_EQ: break; // is of the two above
     case CMP_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (strcmp(expr->values[i]->as.string, text) == 0) return true;
@@ -143,9 +136,10 @@ bool decide_test_text(const struct view *view, const struct formula *expr, const
         return holds_order(expr->compare, (number > limit->as.integer) - (number < limit->as.integer));
     }
     case CMP_MATCHES: return expr->regex && regex_match(expr->regex, text, strlen(text), view->arena);
-    case CMP_CONTAINS: return strstr(text, expr->values[0]->as.string) != NULL;
+    case CMP_EQ: // is of the two above
+    case CMP_CONTAINS: break;
     }
-    return false;
+    return strstr(text, expr->values[0]->as.string) != NULL;
 }
 
 static bool test_value(const struct view *view, const struct formula *expr, const struct value *value) {
@@ -155,7 +149,6 @@ static bool test_value(const struct view *view, const struct formula *expr, cons
     if (expr->quantity) return test_quantity(expr->compare, measure(view->arena, value), other->as.string);
     switch (expr->compare) {
     case CMP_EXISTS: return true;
-    case CMP_EQ: break; // is of the two above
     case CMP_IN:
         for (size_t i = 0; i < expr->value_count; i++)
             if (value_equal(expr->values[i], value)) return true;
@@ -171,12 +164,12 @@ static bool test_value(const struct view *view, const struct formula *expr, cons
     case CMP_MATCHES:
         return value->kind == VALUE_STRING && expr->regex &&
                regex_match(expr->regex, value->as.string, strlen(value->as.string), view->arena);
-    case CMP_CONTAINS:
-        if (value->kind == VALUE_STRING && other->kind == VALUE_STRING)
-            return strstr(value->as.string, other->as.string) != NULL;
-        return decide_has_element(value, other);
+    case CMP_EQ: // is of the two above
+    case CMP_CONTAINS: break;
     }
-    return false;
+    if (value->kind == VALUE_STRING && other->kind == VALUE_STRING)
+        return strstr(value->as.string, other->as.string) != NULL;
+    return decide_has_element(value, other);
 }
 
 // Whether some value that the path leads to satisfies the test.
@@ -375,7 +368,7 @@ static enum truth evaluate_cel(const struct view *view, const struct formula *ex
     switch (cel_evaluate(expr->cel, &env, view->arena, &error)) {
     case CEL_FALSE: return NO;
     case CEL_TRUE: return YES;
-    case CEL_ERROR: return FAILED;
+    case CEL_ERROR: break;
     }
     return FAILED;
 }
@@ -432,7 +425,7 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_ALL: return quantify(view, expr);
     case FORMULA_CEL: return evaluate_cel(view, expr);
     case FORMULA_TEXT:
-    case FORMULA_JOIN: return NO; // stand on the other side alone
+    case FORMULA_JOIN: break; // stand on the other side alone
     }
     return NO;
 }

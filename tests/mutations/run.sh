@@ -6,11 +6,11 @@
 # Of all mistakes that mutants.awk finds (one operator, constant or negation each), MUTANTS are tried, 200 if not said, or
 # all: with the same SEED the same ones as long as their lines stay. Each is made in a copy of the sources, which is built
 # and asked by one judge after the other until one notices: every case of the rows and examples, judged from the emitted
-# objects (a second); for the emitter, the rows and golden files, which see every byte. What is left is a hole in the rows, or no mistake:
-# equivalent.txt says which of these are known, and why.
+# objects (a second); of decide its unit test; of the emitter the rows and golden files, which see every byte. What is left
+# is a hole in the rows, or no mistake: equivalent.txt says which of these are known, and why.
 #
-# JOBS=2 are tried at a time; FILES='compiler/decide/decide*.c' chooses what is broken. The last line is a count, and the status
-# 1 when an unknown one is left.
+# JOBS=2 are tried at a time; FILES='compiler/decide/decide*.c' chooses what is broken. The last line is a count, and the
+# status 1 when an unknown one is left.
 set -eu
 cd "$(dirname "$0")/../.."
 mutants=${1:-200} jobs=${JOBS:-2} seed=${SEED:-1} files=${FILES:-emit/*.c emit/*.def compiler/decide/decide*.c}
@@ -41,7 +41,8 @@ suites() { # TREE
 	(cd "$1" && timeout 300 tests/run golden && timeout 300 tests/run rows) >/dev/null 2>&1
 }
 
-tools="all build/release/tests/golden/syntax build/release/tests/golden/unique build/release/tests/differential/judge"
+unit=build/release/tests/unit/test_decide
+tools="$unit all build/release/tests/golden/syntax build/release/tests/golden/unique build/release/tests/differential/judge"
 
 try() { # TREE FILE LINE OCCURRENCE FROM TO
 	awk -v line="$3" -v occurrence="$4" -v from="$5" -v to="$6" '
@@ -61,7 +62,7 @@ try() { # TREE FILE LINE OCCURRENCE FROM TO
 		echo "judged"
 	elif [ "${2#compiler/decide/}" != "$2" ]; then
 		# The judge has asked all that decide is asked by the suites.
-		echo "survived"
+		if build "$1" $unit && (cd "$1" && "$unit") >/dev/null 2>&1; then echo "survived"; else echo "unit"; fi
 	elif ! build "$1" $tools || ! suites "$1"; then
 		echo "suites"
 	else

@@ -339,6 +339,37 @@ static void the_reason_is_which_guard(void **state) {
     }
 }
 
+// Requests that no test of a policy asks, and klock_decide may be asked.
+static void subresources_that_carry_nothing_of_the_object_are_others(void **state) {
+    struct arena *arena = arena_of(state);
+    const struct compilation *compilation = compile(
+        state, POD_LOCK("labels aura=red\ndeny update") "test \"t\" {\nas user u\nupdate pods/status default/n" RED
+                                                        "->" BLUE DENIED "}\n");
+    struct request request = compilation->policies.tests[0]->cases[0].request;
+    struct decision decision;
+    decide(arena, &compilation->policies, &request, &decision);
+    assert_int_equal(decision.verdict, VERDICT_DENIED);
+    request.subresource = "log";
+    decide(arena, &compilation->policies, &request, &decision);
+    assert_int_equal(decision.verdict, VERDICT_ALLOWED);
+}
+
+static void a_decision_tells_refusals_from_failures(void **state) {
+    struct arena *arena = arena_of(state);
+    const struct compilation *compilation = compile(
+        state,
+        LOCK("where cel \"object.data.x == 'y'\"\ndeny create") "test \"t\" {\nas user u\ncreate cm "
+                                                                "default/n" DENIED
+                                                                "create cm default/n field data.x = y" DENIED "}\n");
+    struct decision decision;
+    decide(arena, &compilation->policies, &compilation->policies.tests[0]->cases[0].request, &decision);
+    assert_int_equal(decision.failed_count, 1);
+    assert_true(decision.refusals[0].failed);
+    decide(arena, &compilation->policies, &compilation->policies.tests[0]->cases[1].request, &decision);
+    assert_int_equal(decision.failed_count, 0);
+    assert_false(decision.refusals[0].failed);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(a_lock_holds_in_its_scope),
@@ -364,6 +395,8 @@ int main(void) {
         SENTENCE(a_failing_expression_refuses_unless_errors_allow),
         SENTENCE(the_reason_is_what_decides),
         SENTENCE(the_reason_is_which_guard),
+        SENTENCE(subresources_that_carry_nothing_of_the_object_are_others),
+        SENTENCE(a_decision_tells_refusals_from_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
