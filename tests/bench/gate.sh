@@ -15,18 +15,22 @@ built_with() {
 }
 
 # An empty environment, and the output in a file: neither is to count.
-instructions() { # FILE: thousands
+instructions() { # FILE: its name and thousands
+	name=$(basename "$1" .klock)
 	env -i PATH="$PATH" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$KLOCKC" compile "$1" \
-		2>"$work/valgrind" >"$work/objects" || return 1
-	sed -n 's/^==[0-9]*== Collected : \([0-9]*\).*/\1/p' "$work/valgrind" | awk '{ printf "%d\n", $1 / 1000 }'
+		2>"$work/valgrind-$name" >"$work/objects-$name" || return 1
+	sed -n 's/^==[0-9]*== Collected : \([0-9]*\).*/\1/p' "$work/valgrind-$name" | awk -v name="$name" '{ printf "%s %d\n", name, $1 / 1000 }'
 }
 
+# All files at once: counts do not depend on who else computes.
 measure() {
 	tests/bench/generate.sh 1000 >"$work/generated-1000.klock"
 	tests/bench/generate.sh 1000 mixed >"$work/generated-1000-mixed.klock"
 	for file in examples/*.klock "$work"/generated-*.klock; do
-		echo "$(basename "$file" .klock) $(instructions "$file")"
+		instructions "$file" >"$work/count-$(basename "$file" .klock)" &
 	done
+	wait
+	cat "$work"/count-*
 }
 
 if ! command -v valgrind >/dev/null 2>&1; then
