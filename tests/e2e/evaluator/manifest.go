@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,8 +16,38 @@ import (
 	"klock.dev/e2e/unique"
 )
 
+// parsed are the objects of manifests: those of rows are asked for several times on each minor.
+var (
+	parsedMutex sync.Mutex
+	parsed      = map[string][]*unstructured.Unstructured{}
+)
+
 // Objects reads a YAML or JSON stream. Lists are flattened. What is there twice is an error, as it is of nobody else.
 func Objects(manifest []byte) ([]*unstructured.Unstructured, error) {
+	parsedMutex.Lock()
+	known, ok := parsed[string(manifest)]
+	parsedMutex.Unlock()
+	if !ok {
+		var err error
+		if known, err = parse(manifest); err != nil {
+			return nil, err
+		}
+		parsedMutex.Lock()
+		if len(parsed) >= 500 {
+			clear(parsed)
+		}
+		parsed[string(manifest)] = known
+		parsedMutex.Unlock()
+	}
+	// Whoever asks may change them.
+	var objects []*unstructured.Unstructured
+	for _, object := range known {
+		objects = append(objects, object.DeepCopy())
+	}
+	return objects, nil
+}
+
+func parse(manifest []byte) ([]*unstructured.Unstructured, error) {
 	if err := unique.Check(manifest); err != nil {
 		return nil, err
 	}

@@ -169,7 +169,8 @@ func (j *Judge) settle(ctx context.Context) error {
 		return err
 	}
 	probe := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "klock-probe"}}
-	return eventually(ctx, settleTimeout, func() (bool, error) {
+	// A server looks for policies once a second.
+	return every(ctx, 100*time.Millisecond, settleTimeout, func() (bool, error) {
 		answer, err := j.client.do(ctx, http.MethodPost, collection("", "v1", "configmaps", probeNamespace), url.Values{"dryRun": {"All"}}, probe, nil)
 		if err != nil {
 			return false, err

@@ -677,6 +677,11 @@ func namespaceObject(name string, partial map[string]any) map[string]any {
 
 // eventually calls f until it is true, or until the time is up.
 func eventually(ctx context.Context, limit time.Duration, f func() (bool, error)) error {
+	return every(ctx, 50*time.Millisecond, limit, f)
+}
+
+// every is eventually with another time between two calls.
+func every(ctx context.Context, interval, limit time.Duration, f func() (bool, error)) error {
 	deadline := time.Now().Add(limit)
 	for {
 		done, err := f()
@@ -689,7 +694,7 @@ func eventually(ctx context.Context, limit time.Duration, f func() (bool, error)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(interval):
 		}
 	}
 }
