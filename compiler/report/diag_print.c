@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "data/json.h"
 #include "data/value.h"
@@ -118,11 +119,83 @@ static void add_place(struct text *text, const struct sources *sources, struct s
     }
 }
 
+// Warnings that say the same of several locks. From the third on they are folded into the first of them.
+struct alike {
+    size_t *items; // indices, in order
+    size_t count;
+};
+enum { FOLDED_FROM = 3, NAMED = 3 };
+
+// The name that a message is about, with its quotes: the first that it quotes; "" where there is none.
+static const char *subject_of(struct arena *arena, const char *message) {
+    const char *begin = strchr(message, '\''), *end = begin ? strchr(begin + 1, '\'') : NULL;
+    return end ? arena_copy(arena, begin, (size_t)(end - begin + 1)) : "";
+}
+
+// The message without the names that it quotes. An apostrophe within a word quotes nothing.
+static void add_wording(struct text *text, const char *message) {
+    bool quoted = false;
+    for (const char *c = message; *c; c++) {
+        if (!quoted) text_add_char(text, *c);
+        if (*c == '\'') quoted = !quoted && (c == message || c[-1] == ' ');
+    }
+}
+
+static const char *wording_of(struct arena *arena, const struct diagnostic *diagnostic) {
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "%d %u %d ", (int)diagnostic->code, diagnostic->span.file, (int)diagnostic->severity);
+    add_wording(&text, diagnostic->message);
+    text_printf(&text, "\n%s", diagnostic->help ? diagnostic->help : "");
+    return text_string(&text);
+}
+
+static bool can_be_folded(const struct sources *sources, const struct diagnostic *diagnostic) {
+    return diag_info(diagnostic->code)->severity == SEVERITY_WARNING && is_somewhere(sources, diagnostic->span) &&
+           !is_somewhere(sources, diagnostic->related);
+}
+
+// For each diagnostic those that are alike; NULL for what is said once.
+static struct alike **find_alike(struct arena *arena, const struct diags *diags, const struct sources *sources) {
+    struct alike **result = ARENA_ARRAY(arena, struct alike *, diags->count);
+    struct map known;
+    map_init(&known, arena);
+    for (size_t i = 0; i < diags->count; i++) {
+        if (!can_be_folded(sources, &diags->items[i])) continue;
+        const char *wording = wording_of(arena, &diags->items[i]);
+        result[i] = map_get(&known, wording);
+        if (!result[i]) map_set(&known, wording, result[i] = ARENA_NEW(arena, struct alike));
+        ARENA_PUSH(arena, result[i]->items, result[i]->count, i);
+    }
+    return result;
+}
+
+// "note: the same of 19 others: 'team-b' (line 14), 'team-c' (line 23), 'team-d' (line 32) … 'team-t' (line 176)"
+static void add_others(struct text *text, const struct alike *alike, const struct diags *diags,
+                       const struct sources *sources, const struct palette *palette) {
+    text_printf(text, "%snote:%s the same of %zu others:", palette->note, palette->end, alike->count - 1);
+    for (size_t i = 1; i < alike->count; i++) {
+        if (i > NAMED && i + 1 < alike->count) continue;
+        const struct diagnostic *other = &diags->items[alike->items[i]];
+        const char *subject = subject_of(text->arena, other->message);
+        const bool left_out = i + 1 == alike->count && i > NAMED + 1;
+        text_printf(text, "%s%s%s(line %u)",
+                    left_out ? " … "
+                    : i > 1  ? ", "
+                             : " ",
+                    subject, *subject ? " " : "", source_locate(sources, other->span.file, other->span.begin).line);
+    }
+    text_add_char(text, '\n');
+}
+
 static void print_human(struct text *text, const struct diags *diags, const struct sources *sources, bool colour) {
     const struct palette *palette = palette_of(colour);
+    struct alike **alike = find_alike(text->arena, diags, sources);
     for (size_t i = 0; i < diags->count; i++) {
         const struct diagnostic *diagnostic = &diags->items[i];
         const struct diag_info *info = diag_info(diagnostic->code);
+        const bool folded = alike[i] && alike[i]->count >= FOLDED_FROM;
+        if (folded && alike[i]->items[0] != i) continue;
         add_place(text, sources, diagnostic->span, palette);
         text_printf(text, "%s%s:%s %s [%s %s]\n",
                     diagnostic->severity == SEVERITY_ERROR ? palette->error : palette->warning,
@@ -134,6 +207,7 @@ static void print_human(struct text *text, const struct diags *diags, const stru
             add_source_line(text, sources, diagnostic->related, palette);
         }
         if (diagnostic->help) text_printf(text, "%shelp:%s %s\n", palette->help, palette->end, diagnostic->help);
+        if (folded) add_others(text, alike[i], diags, sources, palette);
     }
     const size_t more = beyond_cap(diags);
     if (more) text_printf(text, PROJECT_NAME ": %zu more errors are not shown\n", more);

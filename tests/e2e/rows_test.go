@@ -24,7 +24,7 @@ import (
 type row struct {
 	name        string
 	manifest    []byte
-	diagnostics string
+	diagnostics []cases.Diagnostic
 	cases       []*cases.Case
 	comments    comments
 	byHand      bool
@@ -80,11 +80,11 @@ func (r *row) checkOutput(t *testing.T) {
 	t.Helper()
 	for _, expected := range append(r.comments.errors, r.comments.warnings...) {
 		code, place, _ := strings.Cut(expected, " ")
-		found := slices.ContainsFunc(strings.Split(r.diagnostics, "\n"), func(line string) bool {
-			return strings.Contains(line, code) && strings.Contains(line, place)
+		found := slices.ContainsFunc(r.diagnostics, func(d cases.Diagnostic) bool {
+			return d.Code == code && (place == "" || place == fmt.Sprintf("%d:%d", d.Line, d.Column))
 		})
 		if !found {
-			t.Errorf("no diagnostic %s:\n%s", expected, r.diagnostics)
+			t.Errorf("no diagnostic %s:\n%v", expected, r.diagnostics)
 		}
 	}
 	for _, text := range r.comments.output {
@@ -138,7 +138,10 @@ func compiled(file string) *row {
 	if r.comments, r.err = readComments(filepath.Join(cluster.Root(), file)); r.err != nil {
 		return r
 	}
-	r.manifest, r.diagnostics, r.err = cases.Compile(append(r.comments.options, file)...)
+	if r.diagnostics, r.err = cases.Diagnose(append(r.comments.options, file)...); r.err != nil {
+		return r
+	}
+	r.manifest, _, r.err = cases.Compile(append(r.comments.options, file)...)
 	if len(r.comments.errors) > 0 {
 		// The file is about its errors. There is nothing to ask.
 		r.manifest = nil

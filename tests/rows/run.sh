@@ -26,14 +26,16 @@ judge() { # FILE
 		cat "$work/messages"
 		return
 	fi
+	# For people, what is said of several locks is folded.
+	# shellcheck disable=SC2086
+	"$KLOCKC" check --output github $options "$file" >"$work/all" 2>&1 || :
 	for severity in error warning; do
 		header "$file" expect-$severity >"$work/expected"
 		while read -r code place; do
-			start=$file:${place:+$place:}
-			[ -n "$place" ] || start="klockc:"
-			# file:line:column: severity: message [CODE name]
-			found=$(awk -v start="$start" -v severity=" $severity" -v code="[$code" -v place="$place" '
-				index($0, severity) && index($0, code) && (place == "" || index($0, start) == 1) { print; exit }' "$work/messages")
+			# ::error file=FILE,line=LINE,endLine=LINE,col=COLUMN,endColumn=COLUMN,title=CODE name::message
+			found=$(awk -v start="::$severity " -v title="title=$code " -v place="$place" -v file="$file" '
+				BEGIN { split(place, at, ":") }
+				index($0, start) == 1 && index($0, title) && (place == "" || (index($0, "file=" file ",line=" at[1] ",") && index($0, ",col=" at[2] ","))) { print; exit }' "$work/all")
 			[ -n "$found" ] || {
 				echo "$file: no $severity $code ${place:+at $place}"
 				sed 's/^/    /' "$work/messages"

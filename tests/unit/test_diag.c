@@ -131,6 +131,34 @@ static void prints_for_people(void **state) {
                         "klockc: error: no such file [K0007 input]\n");
 }
 
+static void says_the_same_of_three_or_more_once(void **state) {
+    struct fixture *fixture = *state;
+    static const char text[] = "a\nb\nc\nd\ne\nf\n";
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    source_add(&fixture->sources, &fixture->diags, "x.klock", text, sizeof text - 1);
+    for (uint32_t i = 0; i < 6; i++) {
+        diag_report(&fixture->diags, DIAG_FULL_SELECTOR, at(0, 2 * i, 2 * i + 1),
+                    "lock '%s' takes in all of a node's pods", names[i]);
+        diag_help(&fixture->diags, i == 4 ? "another way out" : "a way out");
+    }
+    diag_report(&fixture->diags, DIAG_EMPTY_SELECTOR, at(0, 0, 1), "lock '%s' takes in all of a node's pods", "a");
+    diag_report(&fixture->diags, DIAG_EMPTY_SELECTOR, at(0, 2, 3), "lock '%s' takes in all of a node's pods", "b");
+    diags_sort(&fixture->diags);
+    const char *printed = print(fixture, DIAG_FORMAT_HUMAN);
+    assert_non_null(strstr(printed,
+                           "x.klock:1:1: warning: lock 'a' takes in all of a node's pods [K0203 full-selector]\n"
+                           "    1 | a\n"
+                           "      | ^\n"
+                           "help: a way out\n"
+                           "note: the same of 4 others: 'b' (line 2), 'c' (line 3), 'd' (line 4), 'f' (line 6)\n"));
+    assert_null(strstr(printed, "x.klock:2:1: warning: lock 'b' takes in all of a node's pods [K0203"));
+    // What differs in its way out, and what there is but twice, is said by itself.
+    assert_non_null(strstr(printed, "x.klock:5:1: warning: lock 'e'"));
+    assert_non_null(strstr(printed, "x.klock:2:1: warning: lock 'b' takes in all of a node's pods [K0202"));
+    // For tools there are all of them.
+    assert_non_null(strstr(print(fixture, DIAG_FORMAT_JSON), "lock 'f' takes in"));
+}
+
 static void marks_the_first_line_only_and_cuts_long_ones(void **state) {
     struct fixture *fixture = *state;
     char line[1003];
@@ -290,6 +318,7 @@ int main(void) {
         TEST(warnings_that_became_errors_are_shown_and_counted_once),
         TEST(messages_are_one_clean_line),
         TEST(prints_for_people),
+        TEST(says_the_same_of_three_or_more_once),
         TEST(marks_the_first_line_only_and_cuts_long_ones),
         TEST(prints_texts_that_are_not_utf8),
         TEST(colours_only_for_people),

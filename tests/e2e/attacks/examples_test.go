@@ -406,7 +406,7 @@ func (a *attacked) lost() bool {
 
 var (
 	acceptance = regexp.MustCompile(`(?m)^ +allow +K[0-9].*$`)
-	warning    = regexp.MustCompile(`warning: .*lock '([^']+)'.*\[(K[0-9]+) `)
+	ofLock     = regexp.MustCompile(`lock '([^']+)'`)
 )
 
 // warnings are those about the locks of an example, "LOCK CODE", if nothing in it were accepted.
@@ -420,13 +420,15 @@ func warnings(t *testing.T, file string) map[string]bool {
 	if err := os.WriteFile(bare, acceptance.ReplaceAll(text, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, diagnostics, err := cases.Compile(bare)
+	diagnostics, err := cases.Diagnose(bare)
 	if err != nil {
 		t.Fatal(err)
 	}
 	said := map[string]bool{}
-	for _, m := range warning.FindAllStringSubmatch(diagnostics, -1) {
-		said[m[1]+" "+m[2]] = true
+	for _, d := range diagnostics {
+		if lock := ofLock.FindStringSubmatch(d.Message); lock != nil && d.Severity == "warning" {
+			said[lock[1]+" "+d.Code] = true
+		}
 	}
 	return said
 }

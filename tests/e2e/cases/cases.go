@@ -274,6 +274,25 @@ func Load(files ...string) ([]*Case, error) {
 	return Parse(out)
 }
 
+// Diagnostic is one problem of a file. For people, klockc folds those that say the same of several locks.
+type Diagnostic struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	Line     int    `json:"line"` // from 1; 0 where the problem is of no file
+	Column   int    `json:"column"`
+}
+
+// Diagnose asks klockc what is wrong with files: all of it, errors as well.
+func Diagnose(args ...string) ([]Diagnostic, error) {
+	out, _, err := run(append([]string{"check", "--output", "json"}, args...)...)
+	var diagnostics []Diagnostic
+	if parsed := json.Unmarshal(out, &diagnostics); parsed != nil {
+		return nil, errors.Join(err, parsed)
+	}
+	return diagnostics, nil
+}
+
 // Compile asks klockc for the manifests of files. The diagnostics are there with and without an error.
 func Compile(args ...string) (manifest []byte, diagnostics string, err error) {
 	return run(append([]string{"compile"}, args...)...)
