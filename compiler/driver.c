@@ -76,7 +76,7 @@ static void check_names(struct compilation *compilation) {
 }
 
 static void plan(struct compilation *compilation) {
-    plan_make(compilation->arena, &compilation->policies, &compilation->plan);
+    plan_make(compilation->arena, &compilation->policies, compilation->options.kubernetes_minor, &compilation->plan);
 }
 
 static const char *origin(void *loader, struct span span) {

@@ -210,7 +210,11 @@ static void make_policy(struct arena *arena, struct plan_policy *policy, const s
     plan_make_tables(arena, policy, batch->locks, batch->structures, batch->count);
 }
 
-void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan) {
+// The first minor whose servers plan an expression once: cel-go up to 0.23 does so at each evaluation, constants as
+// well.
+enum { PLANNED_ONCE_MINOR = 34 };
+
+void plan_make(struct arena *arena, const struct policies *policies, unsigned minor, struct plan *ret_plan) {
     const char **structures = ARENA_ARRAY(arena, const char *, policies->lock_count);
     struct reaches reaches;
     plan_init_reaches(&reaches, arena);
@@ -235,7 +239,10 @@ void plan_make(struct arena *arena, const struct policies *policies, struct plan
     }
     ret_plan->count = batches.count;
     ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, batches.count);
-    for (size_t i = 0; i < batches.count; i++) make_policy(arena, &ret_plan->policies[i], batches.items[i]);
+    for (size_t i = 0; i < batches.count; i++) {
+        make_policy(arena, &ret_plan->policies[i], batches.items[i]);
+        ret_plan->policies[i].is_planned_anew = minor < PLANNED_ONCE_MINOR;
+    }
     if (batches.count) qsort(ret_plan->policies, batches.count, sizeof *ret_plan->policies, compare_policies);
 }
 

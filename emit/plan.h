@@ -102,6 +102,7 @@ struct plan_policy {
     bool fail_open;
     struct plan_rule *rules, *excluded;
     size_t rule_count, excluded_count;
+    bool is_planned_anew;      // some servers plan an expression at each evaluation, so that it costs by its length
     bool has_subresources;     // the rules take in subresources, so that validations must tell them apart
     struct plan_table *tables; // sorted by name
     size_t table_count;
@@ -118,7 +119,8 @@ struct plan {
 };
 
 // Never fails; what is beyond the API server's limits is found when the text is there.
-void plan_make(struct arena *arena, const struct policies *policies, struct plan *ret_plan);
+// For servers from 1.`minor` on.
+void plan_make(struct arena *arena, const struct policies *policies, unsigned minor, struct plan *ret_plan);
 
 // The plural of the resource that the parameters of a policy are, if it has some; the group is that of its rule.
 const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "cel/cel_tree.h"
 #include "data/value.h"
 #include "emit/vap_internal.h"
 #include "emit/vap_policy.h"
@@ -75,11 +76,16 @@ static struct cel_node *cell(struct arena *arena, const struct plan_column *colu
     return list ? cel_list(arena, items, column->counts[row]) : items[0];
 }
 
+// Of so many, a list is written once however often it is used.
+enum { MANY = 8 };
+
 // Room is left for one entry that is larger than most.
 enum { MAP_BYTES = LIMIT_CEL_CODE_POINTS * 9 / 10 };
 
 void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name) {
-    *map = (struct vap_map){.builder = builder, .name = name};
+    *map = (struct vap_map){.builder = builder, .name = name, .parts = ARENA_NEW(builder->arena, struct vap_parts)};
+    map->parts->is_sorted = true;
+    map_set(&builder->maps, name, map->parts);
     set_init(&map->keys, builder->arena);
     text_init(&map->text, builder->arena);
 }
@@ -88,8 +94,9 @@ void vap_map_end(struct vap_map *map) {
     struct arena *arena = map->builder->arena;
     struct cel_node *part = cel_on_lines(arena, cel_map(arena, map->entries, map->entry_count / 2));
     struct vap_policy *made = map->builder->made;
-    map->parts++;
-    vap_add_variable(map->builder, part_name(arena, map->name, map->parts), part);
+    const char *first = map->entry_count ? map->entries[0]->literal.as.string.bytes : "";
+    ARENA_PUSH(arena, map->parts->first, map->parts->count, first);
+    vap_add_variable(map->builder, part_name(arena, map->name, map->parts->count), part);
     made->variables[made->variable_count - 1].is_table = true;
     map->entries = NULL;
     map->entry_count = map->bytes = 0;
@@ -101,50 +108,76 @@ static size_t printed_size(struct vap_map *map, const struct cel_node *node) {
     return map->text.len;
 }
 
+// A part ends where the key says so by itself, so that one more entry moves no others.
+static bool begins_part(const struct vap_map *map, const char *key) {
+    enum { LEAST = 32, MOST = 192, ONE_OF = 64 };
+    const size_t count = map->entry_count / 2;
+    if (!map->builder->policy->is_planned_anew || count < LEAST) return false;
+    return count >= MOST || text_hash(key) % ONE_OF == 0;
+}
+
 void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value) {
     enum { AROUND = sizeof "{\n  : " - 1 }; // what is printed of an entry besides
     struct arena *arena = map->builder->arena;
     struct cel_node *key_node = cel_string(arena, key);
     const size_t size = printed_size(map, value);
     if (!set_add(&map->keys, key)) map->builder->made->repeated = key;
-    if (map->bytes > MAP_BYTES - strlen(key) - size) vap_map_end(map);
+    if (map->bytes > MAP_BYTES - strlen(key) - size || begins_part(map, key)) vap_map_end(map);
+    map->parts->is_sorted = map->parts->is_sorted && (!map->parts->last || strcmp(map->parts->last, key) < 0);
+    map->parts->last = key;
     map->bytes += AROUND + size + printed_size(map, key_node);
     ARENA_PUSH(arena, map->entries, map->entry_count, key_node);
     ARENA_PUSH(arena, map->entries, map->entry_count, value);
 }
 
-struct cel_node *vap_lookup(struct builder *builder, const char *name, size_t parts, struct cel_node *key,
-                            struct cel_node *missing) {
-    struct arena *arena = builder->arena;
-    struct cel_node *result = missing;
-    for (size_t part = parts; part > 0; part--) {
-        struct cel_node *map = cel_var(arena, part_name(arena, name, part)), *value = cel_at(arena, map, key);
-        result = result ? cel_if(arena, cel_in(arena, key, map), value, result) : value;
-    }
-    return missing || parts > 1 ? cel_parenthesized(arena, result) : result;
+struct lookup {
+    struct builder *builder;
+    const char *name;
+    struct cel_node *key, *missing;
+};
+
+static struct cel_node *in_part(const struct lookup *lookup, size_t part, struct cel_node *missing) {
+    struct arena *arena = lookup->builder->arena;
+    struct cel_node *map = cel_var(arena, part_name(arena, lookup->name, part + 1)),
+                    *value = cel_at(arena, map, lookup->key);
+    return missing ? cel_if(arena, cel_in(arena, lookup->key, map), value, missing) : value;
 }
 
-size_t vap_map_parts(const struct builder *builder, const char *name) {
-    size_t parts = 0;
-    while (set_has(&builder->names, part_name(builder->arena, name, parts + 1))) parts++;
-    return parts;
+// By halves: only the part that has the key is read.
+static struct cel_node *in_range(const struct lookup *lookup, const struct vap_parts *parts, size_t begin, size_t end) {
+    struct arena *arena = lookup->builder->arena;
+    if (end - begin == 1) return in_part(lookup, begin, lookup->missing);
+    const size_t middle = begin + (end - begin) / 2;
+    struct cel_node *is_before = cel_binary(arena, lookup->key, "<", cel_string(arena, parts->first[middle]));
+    return cel_if(arena, is_before, in_range(lookup, parts, begin, middle), in_range(lookup, parts, middle, end));
+}
+
+struct cel_node *vap_lookup(struct builder *builder, const char *name, struct cel_node *key, struct cel_node *missing) {
+    const struct vap_parts *parts = map_get(&builder->maps, name);
+    const struct lookup lookup = {builder, name, key, missing};
+    struct cel_node *result = missing;
+    if (parts->is_sorted) {
+        result = in_range(&lookup, parts, 0, parts->count);
+    } else {
+        for (size_t part = parts->count; part > 0; part--) result = in_part(&lookup, part - 1, result);
+    }
+    return missing || parts->count > 1 ? cel_parenthesized(builder->arena, result) : result;
 }
 
 struct cel_node *vap_constant_of(struct builder *builder, const struct plan_column *column, struct cel_node *row_name) {
     const struct plan_table *table = builder->table;
     const bool mixed = is_mixed(column, table->row_count);
-    if (column->uniform) return cell(builder->arena, column, 0, mixed);
+    if (column->uniform && column->counts[0] < MANY) return cell(builder->arena, column, 0, mixed);
+    if (column->uniform) return vap_add_once(builder, "names", cell(builder->arena, column, 0, mixed));
     const char *name = vap_table_variable(builder->arena, column->shared ? table->shared : table, column->name);
-    size_t parts = vap_map_parts(builder, name); // if it was written before
-    if (!parts) {
+    if (!map_get(&builder->maps, name)) {
         struct vap_map map;
         vap_map_begin(&map, builder, name);
         for (size_t row = 0; row < table->row_count; row++)
             vap_map_add(&map, table->rows[row], cell(builder->arena, column, row, mixed));
         vap_map_end(&map);
-        parts = map.parts;
     }
-    return vap_lookup(builder, name, parts, row_name, NULL);
+    return vap_lookup(builder, name, row_name, NULL);
 }
 
 struct cel_node *vap_constant(struct builder *builder, const struct plan_column *column) {

@@ -311,6 +311,21 @@ struct cel_node *vap_optional_path(struct builder *builder, const struct field_p
     return node;
 }
 
+// The list that the path's first keys lead to, empty where there is none; NULL where something else could be there.
+static struct cel_node *list_or_empty(struct builder *builder, const struct field_path *path, size_t count,
+                                      struct cel_node *root) {
+    if (!is_list_or_absent(builder, path, count)) return NULL;
+    struct cel_node *node = cel_optional_child(builder->arena, root, path->segments[0].key);
+    for (size_t i = 1; i < count; i++) node = cel_further_child(builder->arena, node, path->segments[i].key);
+    return cel_method(builder->arena, node, "orValue", cel_list(builder->arena, NULL, 0));
+}
+
+static size_t leading_keys(const struct field_path *path) {
+    size_t keys = 0;
+    while (keys < path->count && path->segments[keys].key) keys++;
+    return keys;
+}
+
 struct cel_node *vap_walk_path(struct builder *builder, const struct formula *atom, struct cel_node *subject,
                                bool known_map, size_t segment, vap_path_end finish) {
     struct arena *arena = builder->arena;
@@ -320,6 +335,11 @@ struct cel_node *vap_walk_path(struct builder *builder, const struct formula *at
         struct cel_node *optional = vap_optional_path(builder, &atom->path, subject);
         struct cel_node *test = optional ? test_optional_value(builder, atom, optional) : NULL;
         if (test) return test;
+    }
+    const size_t keys = leading_keys(&atom->path);
+    if (!segment && known_map && keys < atom->path.count) {
+        struct cel_node *list = list_or_empty(builder, &atom->path, keys, subject);
+        if (list) return vap_walk_path(builder, atom, list, true, keys, finish);
     }
     if (key) {
         struct cel_node *guard = cel_and(arena, known_map ? builder->always : cel_is_type(arena, subject, "map"),
@@ -451,9 +471,12 @@ int vap_bind(struct builder *builder, const struct formula *quantifier) {
 
 static struct cel_node *quantifier(struct builder *builder, const struct formula *expr) {
     vap_bind(builder, expr);
-    struct cel_node *test = walk(builder, expr, quantifier_end);
+    const bool is_map = expr->path.variable < 0 || binds_map(builder, expr->path.variable);
+    struct cel_node *list =
+        is_map ? list_or_empty(builder, &expr->path, expr->path.count, root_of(builder, expr)) : NULL;
+    struct cel_node *test = list ? quantifier_end(builder, expr, list) : walk(builder, expr, quantifier_end);
     // Without a list there is nothing that could fail.
-    if (expr->kind == FORMULA_ALL)
+    if (expr->kind == FORMULA_ALL && !list)
         test = cel_or(builder->arena, cel_not(builder->arena, walk(builder, expr, vap_list_end)), test);
     builder->depth--;
     return screened(builder, expr, test);

@@ -31,6 +31,7 @@ struct builder {
     const struct plan_table *table;
     struct vap_policy *made; // the tables' variables are added here
     struct set names;
+    struct map maps;                   // of constants, by name: struct vap_parts
     struct map once;                   // of these: name → those that differ, of struct vap_numbered
     struct cel_node *used[BASE_COUNT]; // variables.NAME, where it is used
     struct cel_node *always, *never;   // true and false
@@ -76,13 +77,12 @@ void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_
 const char *vap_table_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
 // The same of what finds its rows, which it may share.
 const char *vap_lookup_variable(struct arena *arena, const struct plan_table *table, const char *suffix);
-// The number of variables that hold the map of that name.
-size_t vap_map_parts(const struct builder *builder, const char *name);
 void vap_add_variable(struct builder *builder, const char *name, struct cel_node *expression);
 // The variable that says this, as an expression; made under that name, or that name and a number, if there is none.
 struct cel_node *vap_add_once(struct builder *builder, const char *name, struct cel_node *expression);
 
-// A constant map, cut into as many variables as the limit of one expression asks for.
+// A constant map, cut into as many variables as the limit of one expression asks for, and into smaller ones where an
+// expression costs by its length.
 struct vap_map {
     struct builder *builder;
     const char *name;
@@ -91,14 +91,18 @@ struct vap_map {
     size_t bytes;     // of that part, printed
     struct text text; // of one value
     struct set keys;
-    size_t parts;
+    struct vap_parts {
+        const char **first; // key of each part
+        size_t count;
+        const char *last; // key so far
+        bool is_sorted;
+    } * parts;
 };
 void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name);
 void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value);
 void vap_map_end(struct vap_map *map);
-// Looks the key up in all parts; `missing` is what it gives when none has it, NULL if one always has.
-struct cel_node *vap_lookup(struct builder *builder, const char *name, size_t parts, struct cel_node *key,
-                            struct cel_node *missing);
+// Looks the key up in the part that has it; `missing` is what it gives when none has it, NULL if one always has.
+struct cel_node *vap_lookup(struct builder *builder, const char *name, struct cel_node *key, struct cel_node *missing);
 
 // The name of the row in a table's comprehensions.
 #define ROW "lock"

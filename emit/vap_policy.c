@@ -481,17 +481,17 @@ static bool is_there(const struct builder *builder, const char *variable) {
 }
 
 // The locks that the request's key finds, as a list of names.
-static void add_found(struct builder *builder, size_t parts, bool new) {
+static void add_found(struct builder *builder, bool new) {
     struct arena *arena = builder->arena;
     const char *key = lookup_named(builder, new ? "NewKey" : "Key");
     if (is_there(builder, key)) return;
     vap_add_variable(builder, key, request_key(builder, new));
     struct cel_node *found =
-        vap_lookup(builder, lookup_named(builder, "Index"), parts, cel_var(arena, key), cel_list(arena, NULL, 0));
+        vap_lookup(builder, lookup_named(builder, "Index"), cel_var(arena, key), cel_list(arena, NULL, 0));
     vap_add_variable(builder, lookup_named(builder, new ? "NewLocks" : "Locks"), found);
 }
 
-static size_t make_index_map(struct builder *builder) {
+static void make_index_map(struct builder *builder) {
     struct arena *arena = builder->arena;
     const struct plan_table *table = builder->table;
     struct vap_map map;
@@ -502,7 +502,6 @@ static size_t make_index_map(struct builder *builder) {
         vap_map_add(&map, table->keys[i], cel_strings(arena, names, table->key_row_counts[i]));
     }
     vap_map_end(&map);
-    return map.parts;
 }
 
 static void make_index(struct builder *builder) {
@@ -512,11 +511,10 @@ static void make_index(struct builder *builder) {
         vap_add_variable(builder, named(builder, "Locks"), cel_strings(arena, table->rows, table->row_count));
         return;
     }
-    const size_t parts =
-        table->shared ? vap_map_parts(builder, lookup_named(builder, "Index")) : make_index_map(builder);
-    add_found(builder, parts, false);
+    if (!table->shared) make_index_map(builder);
+    add_found(builder, false);
     const bool guards = table->model->guard_labels || table->model->guard_label_in;
-    if (table->key_count && guards && builder->policy->shape == SHAPE_OBJECTS) add_found(builder, parts, true);
+    if (table->key_count && guards && builder->policy->shape == SHAPE_OBJECTS) add_found(builder, true);
 }
 
 // Those of the list of names that the condition holds for.
@@ -558,7 +556,10 @@ static struct cel_node *word(struct builder *builder, const struct plan_word *pl
     case WORD_KEY: return key_part(builder, table->key_atoms[plan->key], false, &presence);
     case WORD_ACTOR: break;
     }
-    return actor_label(builder, cel_at(arena, vap_constant_of(builder, &table->users, row), cel_integer(arena, 0)));
+    const char *actor = named(builder, "Actor");
+    vap_add_variable(builder, actor,
+                     cel_at(arena, vap_constant_of(builder, &table->users, row), cel_integer(arena, 0)));
+    return actor_label(builder, cel_var(arena, actor));
 }
 
 static struct cel_node *composed_message(struct builder *builder, struct cel_node *row) {
@@ -579,7 +580,7 @@ static struct cel_node *own_message(struct builder *builder, struct cel_node *ro
         if (!table->composed[i])
             vap_map_add(&map, table->rows[i], cel_string(builder->arena, table->locks[i]->message));
     vap_map_end(&map);
-    return vap_lookup(builder, name, map.parts, row, composed);
+    return vap_lookup(builder, name, row, composed);
 }
 
 // The message is that of the first lock that refuses. It is evaluated for every request, so it must be cheap and cannot
@@ -651,6 +652,7 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
                               .never = cel_boolean(arena, false)};
     set_init(&builder.names, arena);
     map_init(&builder.once, arena);
+    map_init(&builder.maps, arena);
     vap_read_stored(&builder);
     for (size_t i = 0; i < policy->table_count; i++) {
         builder.table = &policy->tables[i];

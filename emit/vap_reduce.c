@@ -156,9 +156,17 @@ static bool is_short(const struct cel_node *node) {
            (node->args[0]->kind == CEL_NODE_IDENT || (node->args[0]->kind == CEL_NODE_MAP && !node->args[0]->count));
 }
 
+static bool is_constant_list(const struct cel_node *node) {
+    if (node->kind != CEL_NODE_LIST) return false;
+    for (size_t i = 0; i < node->count; i++)
+        if (node->args[i]->kind != CEL_NODE_LITERAL) return false;
+    return true;
+}
+
 static bool stands_in_place(const struct vap_variable *variable, const struct use *use) {
     if (variable->is_table || variable->expression->spelling) return false; // CEL of the user is apart, see vap_formula
-    return is_short(variable->expression) || (use->times == 1 && !use->in_loop);
+    return is_short(variable->expression) ||
+           (use->times == 1 && (!use->in_loop || is_constant_list(variable->expression)));
 }
 
 static void specialize(struct reduction *reduction, struct cel_node **expression) {
@@ -197,6 +205,18 @@ static bool drop_unused(struct reduction *reduction) {
     return dropped;
 }
 
+// Two locks may refuse the same and differ in what they say: one message is all that is shown.
+static void drop_repeated(struct vap_policy *policy) {
+    size_t kept = 0;
+    for (size_t i = 0; i < policy->validation_count; i++) {
+        bool repeated = false;
+        for (size_t j = 0; j < kept && !repeated; j++)
+            repeated = cel_same(policy->validations[i].expression, policy->validations[j].expression);
+        if (!repeated) policy->validations[kept++] = policy->validations[i];
+    }
+    policy->validation_count = kept;
+}
+
 // ---- layout ----
 
 static void lay_out(struct reduction *reduction, struct cel_node **expression) {
@@ -212,6 +232,7 @@ void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_
         while (drop_unused(&reduction)) continue;
         done = put_all_in_place(&reduction);
     }
+    drop_repeated(policy);
     while (drop_unused(&reduction)) continue;
     each_expression(&reduction, lay_out);
 }

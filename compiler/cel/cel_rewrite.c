@@ -66,6 +66,55 @@ static struct cel_node *without_said(struct arena *arena, struct cel_node *opera
     return made;
 }
 
+static bool is_text(const struct cel_node *node) {
+    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING && !node->optional_item;
+}
+
+// The texts one of which the operand says that its subject is; none if it says something else.
+static size_t texts_of(const struct cel_node *operand, struct cel_node *const **ret_texts) {
+    if (operand->spelling) return 0;
+    const bool is_equal = is_operator(operand, "_==_") && is_text(operand->args[1]);
+    *ret_texts = is_equal ? &operand->args[1] : NULL;
+    if (is_equal) return 1;
+    if (!is_operator(operand, "_in_") || operand->args[1]->kind != CEL_NODE_LIST || operand->args[1]->spelling)
+        return 0;
+    const struct cel_node *list = operand->args[1];
+    for (size_t i = 0; i < list->count; i++)
+        if (!is_text(list->args[i])) return 0;
+    *ret_texts = list->args;
+    return list->count;
+}
+
+// That the subject is one of the texts of both; NULL where they have no subject in common.
+static struct cel_node *either_text(struct arena *arena, const struct cel_node *one, const struct cel_node *other) {
+    struct cel_node *const *first, *const *second;
+    const size_t first_count = texts_of(one, &first), second_count = texts_of(other, &second);
+    if (!first_count || !second_count || !cel_same(one->args[0], other->args[0])) return NULL;
+    struct cel_node **texts = ARENA_ARRAY(arena, struct cel_node *, first_count + second_count);
+    size_t count = 0;
+    for (size_t i = 0; i < first_count + second_count; i++) {
+        struct cel_node *text = i < first_count ? first[i] : second[i - first_count];
+        bool known = false;
+        for (size_t k = 0; k < count && !known; k++) known = cel_same(texts[k], text);
+        if (!known) texts[count++] = text;
+    }
+    return cel_in(arena, one->args[0], cel_list(arena, texts, count));
+}
+
+// The disjunction with one more operand, which the last one may take in.
+static struct cel_node *with_operand(struct arena *arena, struct cel_node *result, struct cel_node *operand) {
+    const bool is_chain_of_or = result->kind == CEL_NODE_OR && !result->spelling;
+    struct cel_node *merged = either_text(arena, is_chain_of_or ? result->args[result->count - 1] : result, operand);
+    if (!merged) return cel_or(arena, result, operand);
+    if (!is_chain_of_or) return merged;
+    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
+    *copy = *result;
+    copy->args = ARENA_ARRAY(arena, struct cel_node *, result->count);
+    memcpy(copy->args, result->args, result->count * sizeof *copy->args);
+    copy->args[copy->count - 1] = merged;
+    return copy;
+}
+
 // The operands of a chain within the chain are its own.
 static struct cel_node *simpler_chain(struct arena *arena, struct cel_node *result, const struct cel_node *node,
                                       enum cel_node_kind kind) {
@@ -74,7 +123,7 @@ static struct cel_node *simpler_chain(struct arena *arena, struct cel_node *resu
         if (operand->kind == kind && !operand->spelling)
             result = simpler_chain(arena, result, operand, kind);
         else if (!is_said(result, kind, operand))
-            result = kind == CEL_NODE_AND ? cel_and(arena, result, operand) : cel_or(arena, result, operand);
+            result = kind == CEL_NODE_AND ? cel_and(arena, result, operand) : with_operand(arena, result, operand);
     }
     return result;
 }

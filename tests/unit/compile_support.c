@@ -332,7 +332,7 @@ void assert_judged(void **state, const char *policy, const char *steps) {
 struct plan *plan_of(void **state, const struct compilation *compilation) {
     struct plan *plan = ARENA_NEW(arena_of(state), struct plan);
     assert_no_errors(compilation);
-    plan_make(arena_of(state), &compilation->policies, plan);
+    plan_make(arena_of(state), &compilation->policies, compilation->options.kubernetes_minor, plan);
     return plan;
 }
 
