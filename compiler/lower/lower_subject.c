@@ -433,7 +433,8 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
     const struct word name = item->name;
     if (kube_is_preset(name.text) || IS_ONE_OF(name.text, subject_words)) {
         diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
-        diag_help(lowering->diags, "that is a kind of subject; choose another name, such as my-%s", name.text);
+        diag_help(lowering->diags, "that is a %s; choose another name, such as my-%s",
+                  kube_is_preset(name.text) ? "preset" : "kind of subject", name.text);
         return;
     }
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);
