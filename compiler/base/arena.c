@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { BLOCK_SIZE = 64 * 1024, LARGE = BLOCK_SIZE / 4 };
+// Where an arena has grown to this, its blocks are so large that the system hands them out zeroed.
+enum { WIDE_SINCE = 512 * 1024, WIDE_BLOCK_SIZE = 256 * 1024 };
 
 struct arena_block {
     struct arena_block *next;
@@ -17,6 +19,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, jmp_buf *exhausted) {
     arena->blocks = NULL;
+    arena->size = 0;
     arena->exhausted = exhausted;
 }
 
@@ -26,27 +29,34 @@ void arena_release(struct arena *arena) {
         free(block);
     }
     arena->blocks = NULL;
+    arena->size = 0;
 }
 
 _Noreturn void arena_exhausted(struct arena *arena) {
     longjmp(*arena->exhausted, 1);
 }
 
-static struct arena_block *new_block(size_t size) {
+static struct arena_block *new_block(struct arena *arena, size_t size) {
     struct arena_block *block = size > SIZE_MAX - sizeof *block ? NULL : calloc(1, sizeof *block + size);
-    if (block) block->size = size;
+    if (!block) return NULL;
+    block->size = size;
+    arena->size += size;
     return block;
 }
 
-void *arena_try_alloc(struct arena *arena, size_t size) {
+static size_t aligned(size_t size) {
     const size_t align = sizeof(max_align_t);
-    if (size > SIZE_MAX - align) return NULL;
-    size = size ? (size + align - 1) / align * align : align;
+    return size ? (size + align - 1) / align * align : align;
+}
+
+void *arena_try_alloc(struct arena *arena, size_t size) {
+    if (size > SIZE_MAX - sizeof(max_align_t)) return NULL;
+    size = aligned(size);
 
     struct arena_block *block = arena->blocks;
     if (size > LARGE) {
         // A block of its own, behind the current one, which keeps the rest of its room.
-        struct arena_block *own = new_block(size);
+        struct arena_block *own = new_block(arena, size);
         if (!own) return NULL;
         own->used = size;
         if (block) {
@@ -58,7 +68,7 @@ void *arena_try_alloc(struct arena *arena, size_t size) {
         return own->data;
     }
     if (!block || block->size - block->used < size) {
-        block = new_block(BLOCK_SIZE);
+        block = new_block(arena, arena->size < WIDE_SINCE ? BLOCK_SIZE : WIDE_BLOCK_SIZE);
         if (!block) return NULL;
         block->next = arena->blocks;
         arena->blocks = block;
@@ -74,6 +84,17 @@ void *arena_alloc(struct arena *arena, size_t size) {
     return memory;
 }
 
+bool arena_extend(struct arena *arena, void *memory, size_t size, size_t wanted) {
+    struct arena_block *block = arena->blocks;
+    if (!block || wanted > LARGE) return false;
+    char *const end = (char *)block->data + block->used;
+    if ((char *)memory + aligned(size) != end || wanted < size) return false;
+    const size_t more = aligned(wanted) - aligned(size);
+    if (block->size - block->used < more) return false;
+    block->used += more;
+    return true;
+}
+
 char *arena_copy(struct arena *arena, const char *bytes, size_t len) {
     char *copy = arena_alloc(arena, len + 1);
     if (len) memcpy(copy, bytes, len);
@@ -81,11 +102,13 @@ char *arena_copy(struct arena *arena, const char *bytes, size_t len) {
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...) {
+    char few[512];
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(NULL, 0, format, args);
+    const int len = vsnprintf(few, sizeof few, format, args);
     va_end(args);
     if (len < 0) arena_exhausted(arena);
+    if ((size_t)len < sizeof few) return arena_copy(arena, few, (size_t)len);
     char *text = arena_alloc(arena, (size_t)len + 1);
     va_start(args, format);
     vsnprintf(text, (size_t)len + 1, format, args);

@@ -3,12 +3,14 @@
 #define KLOCK_ARENA_H
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
 
 struct arena {
     struct arena_block *blocks; // newest first
+    size_t size;                // of all of them
     jmp_buf *exhausted;         // where arena_alloc goes when memory runs out; never NULL while allocating
 };
 
@@ -20,6 +22,9 @@ void arena_release(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 // The same, but NULL instead of the jump: for code that runs inside a library of others.
 void *arena_try_alloc(struct arena *arena, size_t size);
+// Makes what was allocated last larger where it is, and true; the room it gets is zeroed. False, and nothing is
+// changed, where something was allocated behind it, or the block has no room.
+bool arena_extend(struct arena *arena, void *memory, size_t size, size_t wanted);
 // Leaves through arena->exhausted, for failures reported by libraries of others.
 _Noreturn void arena_exhausted(struct arena *arena);
 

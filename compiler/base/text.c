@@ -11,17 +11,23 @@ void text_init(struct text *text, struct arena *arena) {
     *text = (struct text){.arena = arena};
 }
 
-bool text_try_add(struct text *text, const char *bytes, size_t len) {
-    if (len >= SIZE_MAX / 2 - text->len) return false;
-    if (text->len + len + 1 > text->capacity) {
-        size_t capacity = text->capacity ? text->capacity : 64;
-        while (capacity < text->len + len + 1) capacity *= 2;
+// Texts that were given out by text_string stay where they are.
+static bool make_room(struct text *text, size_t len) {
+    size_t capacity = text->capacity ? text->capacity : 64;
+    while (capacity < text->len + len + 1) capacity *= 2;
+    if (!text->data || !arena_extend(text->arena, text->data, text->capacity, capacity)) {
         char *grown = arena_try_alloc(text->arena, capacity);
         if (!grown) return false;
         if (text->len) memcpy(grown, text->data, text->len);
         text->data = grown;
-        text->capacity = capacity;
     }
+    text->capacity = capacity;
+    return true;
+}
+
+bool text_try_add(struct text *text, const char *bytes, size_t len) {
+    if (len >= SIZE_MAX / 2 - text->len) return false;
+    if (text->len + len + 1 > text->capacity && !make_room(text, len)) return false;
     if (len) memcpy(text->data + text->len, bytes, len);
     text->len += len;
     text->data[text->len] = '\0';
@@ -37,7 +43,20 @@ void text_add_string(struct text *text, const char *string) {
 }
 
 void text_add_char(struct text *text, char c) {
-    text_add(text, &c, 1);
+    if (text->len + 1 < text->capacity) {
+        text->data[text->len++] = c;
+        text->data[text->len] = '\0';
+    } else {
+        text_add(text, &c, 1);
+    }
+}
+
+void text_add_number(struct text *text, uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+    do digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    text_add(text, digits + at, sizeof digits - at);
 }
 
 void text_printf(struct text *text, const char *format, ...) {

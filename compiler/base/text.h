@@ -18,6 +18,8 @@ void text_init(struct text *text, struct arena *arena);
 void text_add(struct text *text, const char *bytes, size_t len);
 void text_add_string(struct text *text, const char *string);
 void text_add_char(struct text *text, char c);
+// In decimal digits.
+void text_add_number(struct text *text, uint64_t number);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The same as text_add, but false instead of leaving through arena->exhausted when memory runs out.
 bool text_try_add(struct text *text, const char *bytes, size_t len);

@@ -118,9 +118,10 @@ static val evaluate_conditional(struct evaluation *e, const struct cel_node *nod
 
 // or() and orValue() look at their argument only if there is no value.
 static val evaluate_alternative(struct evaluation *e, const struct cel_node *node) {
+    enum { NEEDS_OPTIONAL_SINCE = 37 }; // before, cel-go gave back what is none
     const val first = cel_evaluate_node(e, node->target);
     if (first.kind == CEL_KIND_ERROR) return first;
-    if (first.kind != CEL_KIND_OPTIONAL) return val_no_overload();
+    if (first.kind != CEL_KIND_OPTIONAL) return e->minor < NEEDS_OPTIONAL_SINCE ? cel_differs() : val_no_overload();
     if (!first.as.inner) return cel_evaluate_node(e, node->args[0]);
     return node->function == CEL_FN_OR ? first : *first.as.inner;
 }

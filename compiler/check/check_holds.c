@@ -1,6 +1,7 @@
 // Which objects around a lock are held by some lock. All that is asked is put into one map of texts beforehand, so that
 // thousands of locks find each other at once. One lock closes a way for another only if everybody whom it lets through
 // passes the other as well. Where it cannot be told, the answer is no: a warning can be accepted.
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -116,6 +117,24 @@ const char *check_formula(struct arena *arena, const struct formula *expr) {
     return text_string(&text);
 }
 
+// Each check asks for the same few formulas again.
+enum { REMEMBERED = 8 };
+
+struct check_formula_texts {
+    struct {
+        const struct formula *formula;
+        const char *text;
+    } items[REMEMBERED];
+};
+
+static const char *text_of(const struct checking *checking, const struct formula *formula) {
+    const size_t place = (size_t)((uintptr_t)formula / sizeof(struct formula)) % REMEMBERED;
+    struct check_formula_texts *texts = checking->texts;
+    if (texts->items[place].formula == formula) return texts->items[place].text;
+    texts->items[place].formula = formula;
+    return texts->items[place].text = check_formula(checking->arena, formula);
+}
+
 // ---- the map ----
 
 enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // beside the operations
@@ -161,8 +180,27 @@ static bool some_holds(const struct holders *holders, const struct asking *askin
     return false;
 }
 
+enum { ENTRY_OPERATIONS = 6, LEVELS = EXEMPT_CONTROLLERS + 1 };
+
+struct check_noted {
+    unsigned operations; // of which anything is in the map
+    // What level_of says of the operations, by the lock's level and whether it guards owners: one more, or 0 for not
+    // asked yet.
+    unsigned char levels[ENTRY_OPERATIONS][LEVELS][2];
+};
+
+// What is noted of the resource; NULL of one that a policy declares.
+static struct check_noted *noted_of(const struct checking *checking, const struct resource *resource) {
+    size_t count;
+    const uintptr_t begin = (uintptr_t)catalog_built_in(&count);
+    const size_t index = ((uintptr_t)resource - begin) / sizeof *resource;
+    return index < count ? &checking->noted[index] : NULL;
+}
+
 static bool has(const struct checking *checking, const struct asking *asking, const struct resource *resource,
                 unsigned operation, const char *place, const char *selection, const char *condition) {
+    const struct check_noted *noted = noted_of(checking, resource);
+    if (noted && !(noted->operations & operation)) return false;
     const struct holders *holders =
         map_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
     if (!holders) return false;
@@ -252,10 +290,17 @@ struct indexed {
 
 static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
                         unsigned operations, const struct texts *places, const struct texts *selections) {
-    static const unsigned single[] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
-    for (size_t i = 0; i < sizeof single / sizeof *single; i++) {
+    static const unsigned single[ENTRY_OPERATIONS] = {OP_CREATE,      OP_UPDATE,     OP_DELETE,
+                                                      ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
+    struct check_noted *noted = noted_of(checking, resource);
+    if (noted) noted->operations |= operations;
+    for (size_t i = 0; i < ENTRY_OPERATIONS; i++) {
         if (!(operations & single[i])) continue;
-        const struct holder holder = {indexed->lock, level_of(indexed->lock, resource, single[i])};
+        const struct lock *lock = indexed->lock;
+        unsigned char *known = noted ? &noted->levels[i][lock->exemption][lock->guard_owners] : NULL;
+        const enum exemption level = known && *known ? *known - 1U : level_of(lock, resource, single[i]);
+        if (known) *known = (unsigned char)(level + 1);
+        const struct holder holder = {lock, level};
         for (size_t j = 0; j < places->count; j++)
             for (size_t k = 0; k < selections->count; k++) {
                 struct holders *holders = holders_in(
@@ -275,9 +320,10 @@ static bool can_be_left(const struct lock *lock, const struct formula *selects) 
 }
 
 // Of a right that is asked for, each lock has its own.
-static const char *condition_of(struct arena *arena, const struct lock *lock) {
-    const char *condition = check_formula(arena, lock->condition);
-    return formula_count_checks(lock->condition) ? arena_printf(arena, "%s of %s", condition, lock->name) : condition;
+static const char *condition_of(const struct checking *checking, const struct lock *lock) {
+    const char *condition = text_of(checking, lock->condition);
+    return formula_count_checks(lock->condition) ? arena_printf(checking->arena, "%s of %s", condition, lock->name)
+                                                 : condition;
 }
 
 static bool is_whole_status(const struct lock *lock) {
@@ -364,6 +410,10 @@ void check_index_holds(struct checking *checking) {
     check_count_passers(checking);
     checking->entry = ARENA_NEW(arena, struct text);
     text_init(checking->entry, arena);
+    size_t built_in;
+    (void)catalog_built_in(&built_in);
+    checking->noted = ARENA_ARRAY(arena, struct check_noted, built_in);
+    checking->texts = ARENA_NEW(arena, struct check_formula_texts);
     set_init(&checking->derived, arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
@@ -371,7 +421,7 @@ void check_index_holds(struct checking *checking) {
         const char *own = lock->scope.subresource;
         if (!(lock->mode & MODE_DENY) || (own && strcmp(own, "status") != 0) || formula_has_cel(lock->condition))
             continue;
-        const struct indexed indexed = {lock, condition_of(arena, lock), check_rarest_passer(checking, lock)};
+        const struct indexed indexed = {lock, condition_of(checking, lock), check_rarest_passer(checking, lock)};
         for (size_t j = 0; j < check_part_count(lock); j++) {
             const struct lock_object part = check_part(lock, j);
             if (own)
@@ -441,21 +491,21 @@ static bool holds(const struct checking *checking, const struct asking *asking, 
 }
 
 static const char *known_condition(const struct checking *checking, const struct lock *lock) {
-    return formula_has_cel(lock->condition) ? NULL : condition_of(checking->arena, lock);
+    return formula_has_cel(lock->condition) ? NULL : condition_of(checking, lock);
 }
 
 bool check_holds_alike(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource, bool alike) {
     // Controllers go on with what they own, as under `guard owners` and `cascade`.
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
-    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    const char *selection = alike ? text_of(checking, part->selects) : NULL;
     return holds(checking, &asking, part, resource, OP_DELETE, selection, known_condition(checking, lock));
 }
 
 bool check_holds_changes(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                          const struct resource *resource, bool alike) {
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
-    const char *selection = alike ? check_formula(checking->arena, part->selects) : NULL;
+    const char *selection = alike ? text_of(checking, part->selects) : NULL;
     return holds(checking, &asking, part, resource, OP_UPDATE, selection, known_condition(checking, lock));
 }
 
@@ -477,7 +527,7 @@ bool check_holds_writes(const struct checking *checking, const struct lock *lock
 
 bool check_holds_scale(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                        const struct resource *resource) {
-    const char *selection = formula_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    const char *selection = formula_has_cel(part->selects) ? NULL : text_of(checking, part->selects);
     const struct asking asking = {lock, lock->exemption};
     return holds(checking, &asking, part, resource, ACT_OF_SCALING, selection, known_condition(checking, lock));
 }
@@ -518,7 +568,7 @@ bool check_holds_status(const struct checking *checking, const struct lock *lock
                         const struct resource *resource) {
     // Who writes it beside controllers is what is asked.
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
-    const char *selection = formula_has_cel(part->selects) ? NULL : check_formula(checking->arena, part->selects);
+    const char *selection = formula_has_cel(part->selects) ? NULL : text_of(checking, part->selects);
     return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
 }
 

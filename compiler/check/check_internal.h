@@ -36,8 +36,10 @@ struct checking {
     struct map held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
     struct map passers; // of check_passers.c: of how many locks
     struct last_passers *last_passers;
-    struct text *entry;             // room for one of them
-    const struct ast_item **blocks; // of all locks, by place
+    struct text *entry;                // room for one of them
+    struct check_noted *noted;         // of each built-in resource
+    struct check_formula_texts *texts; // of the formulas that were asked for last
+    const struct ast_item **blocks;    // of all locks, by place
     size_t block_count;
     struct set derived; // the locks that guards and cascades made
     struct set sealed;  // users that nobody else can become

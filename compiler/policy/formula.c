@@ -102,11 +102,15 @@ struct formula *formula_of_namespace(struct arena *arena, const struct formula *
 
 // With its length, so that no text can look like two, or like a part of the structure.
 static void print_text(struct text *text, const char *part) {
-    text_printf(text, "%zu:%s", strlen(part), part);
+    const size_t len = strlen(part);
+    text_add_number(text, len);
+    text_add_char(text, ':');
+    text_add(text, part, len);
 }
 
 void path_print(struct text *text, const struct field_path *path) {
-    text_printf(text, "%d", path->variable);
+    if (path->variable < 0) text_add_char(text, '-');
+    text_add_number(text, (uint64_t)(path->variable < 0 ? -path->variable : path->variable));
     for (size_t i = 0; i < path->count; i++) {
         text_add_char(text, '/');
         if (path->segments[i].key)
@@ -135,8 +139,11 @@ static void print_constant(struct text *text, const struct value *value) {
 }
 
 void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail) {
-    text_printf(text, "(%d %d %d %d %u", (int)expr->kind, (int)expr->state, (int)expr->compare, expr->reads_stored,
-                expr->operations);
+    const unsigned marks[] = {expr->kind, expr->state, expr->compare, expr->reads_stored, expr->operations};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        text_add_char(text, i ? ' ' : '(');
+        text_add_number(text, marks[i]);
+    }
     if (expr->quantity) text_add_string(text, " quantity");
     if (expr->is_text) text_add_string(text, " text");
     if (expr->not_system) text_add_string(text, " named");

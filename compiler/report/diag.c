@@ -38,9 +38,10 @@ static const char *clean_line(struct arena *arena, const char *bytes, size_t len
     struct text text;
     text_init(&text, arena);
     for (size_t at = 0; at < len;) {
-        const size_t valid = utf8_valid_prefix(bytes + at, len - at);
-        for (size_t i = at; i < at + valid; i++)
-            text_add_char(&text, (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f ? ' ' : bytes[i]);
+        const size_t begin = text.len, valid = utf8_valid_prefix(bytes + at, len - at);
+        text_add(&text, bytes + at, valid);
+        for (size_t i = begin; i < text.len; i++)
+            if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f) text.data[i] = ' ';
         at += valid;
         if (at < len) {
             text_add_string(&text, "\xef\xbf\xbd");

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "report/diag.h"
 
-enum { MARK_DISTANCE = 4096 };
+enum { MARK_DISTANCE = 256 };
 
 // Where line and column stand at every MARK_DISTANCE bytes, so that locating never reads a whole large text.
 struct source_mark {

@@ -43,7 +43,7 @@ static void parse_and_print(struct arena *arena) {
     struct text source, out;
     text_init(&source, arena);
     text_init(&out, arena);
-    for (int i = 0; i < 500; i++)
+    for (int i = 0; i < 2000; i++)
         text_printf(&source, "lock a%d {\n deny x\n labels (a, b) or c\n denny\n message \"\\q\"\n}\n", i);
     source_add(&sources, &diags, "a.klock", text_string(&source), source.len);
     const struct ast_file *file = parse_file(arena, &diags, &sources, 0);
