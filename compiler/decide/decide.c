@@ -120,14 +120,23 @@ static bool reads_of_others(const struct request *request, const struct formula 
     return reads;
 }
 
+// Whether the lock selects neither what is stored nor, where it guards against that, what is brought: whatever else is
+// asked then comes to nothing. Of most locks that is all that has to be asked.
+static bool is_untouched(const struct view *view, const struct lock *lock, enum truth stored) {
+    if (stored != NO) return false;
+    return view->request->operation != OP_UPDATE || !lock->guard_label_in ||
+           decide_holds(view, lock->selects, view->request->object) == NO;
+}
+
 static enum truth is_triggered(const struct view *view, const struct lock *lock) {
     const struct request *request = view->request;
+    const enum truth stored = decide_holds(view, lock->selects, view->stored);
+    if (is_untouched(view, lock, stored)) return NO;
     const bool act = kube_act_of(request->subresource) != NULL;
     if (*request->subresource && !act && kube_subresource_class(request->subresource) == SUBRESOURCE_OTHER) return NO;
     // Whatever comes of it, the control plane lives.
     if (decide_is_exempt(view, lock, EXEMPT_ALWAYS)) return NO;
     const struct holding holding = holding_for(view, lock);
-    const enum truth stored = decide_holds(view, lock->selects, view->stored);
     const enum truth required = holding.requires && lock->requires ? is_required(view, lock, &holding, stored) : NO;
     if (holding.denies) return truth_or(is_denied(view, lock, stored), required);
     // Somebody else may have added to the request of whoever is exempt.

@@ -232,14 +232,20 @@ static bool is_part_of(const struct lock *lock, const struct field_path *other) 
     return false;
 }
 
-static bool takes_in(const struct lowering *lowering, const struct object_scope *scope,
-                     const struct kube_order *order) {
-    const struct resource *resource = catalog_get(lowering->catalog, order->group, order->plural);
+// An order, and what is asked about it for each lock.
+struct known_order {
+    const struct kube_order *order;
+    const struct resource *resource;
+    struct field_path written, told;
+};
+
+static bool takes_in(const struct object_scope *scope, const struct known_order *known) {
+    const struct resource *resource = known->resource;
     bool takes = false;
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct target *target = &scope->targets[i];
         takes |= target->resource ? target->resource == resource && !target->subresource
-                                  : (!target->group || strcmp(target->group, order->group) == 0) &&
+                                  : (!target->group || strcmp(target->group, known->order->group) == 0) &&
                                         (scope->where != IN_CLUSTER) == resource->namespaced;
     }
     for (size_t i = 0; i < scope->except_count; i++) takes &= scope->excepts[i].resource != resource;
@@ -276,10 +282,10 @@ static bool reads(const struct formula *expr, const struct field_path *path) {
 }
 
 // What is required of the object is not asked of the controller; what the API server resets is its own.
-static void guard_required(struct lowering *lowering, const struct lock *lock, const struct kube_order *order) {
-    const struct field_path written = derive_path(lowering->arena, -1, order->writes);
+static void guard_required(struct lowering *lowering, const struct lock *lock, const struct known_order *known) {
+    const struct kube_order *order = known->order;
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
-        (!reads(lock->requires, &written) && !is_part_of(lock, &written)))
+        (!reads(lock->requires, &known->written) && !is_part_of(lock, &known->written)))
         return;
     struct lock *beside = derive_order(lowering, lock, order, ORIGIN_REQUIRED_ORDER);
     beside->requires = formula_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
@@ -287,16 +293,14 @@ static void guard_required(struct lowering *lowering, const struct lock *lock, c
 }
 
 // `except changing` that leaves the order aside gets a lock beside it.
-static void guard_order(struct lowering *lowering, struct lock *lock, const struct kube_order *order) {
+static void guard_order(struct lowering *lowering, struct lock *lock, const struct known_order *known) {
     struct arena *arena = lowering->arena;
-    const struct field_path written = derive_path(arena, -1, order->writes),
-                            told = derive_path(arena, -1, order->told_by);
-    if (lock->scope.subresource || lock->exemption < order->exemption || !takes_in(lowering, &lock->scope, order))
-        return;
-    guard_required(lowering, lock, order);
+    const struct kube_order *order = known->order;
+    if (lock->scope.subresource || lock->exemption < order->exemption || !takes_in(&lock->scope, known)) return;
+    guard_required(lowering, lock, known);
     if (!lock->path_count || !(lock->denies & OP_UPDATE)) return;
     if (!lock->all_but_paths) {
-        if (!is_part_of(lock, &written) || keeps(lock, &told)) return;
+        if (!is_part_of(lock, &known->written) || keeps(lock, &known->told)) return;
         // Other locks of the same clause share the list.
         struct field_path *own = NULL;
         size_t count = 0;
@@ -305,7 +309,7 @@ static void guard_order(struct lowering *lowering, struct lock *lock, const stru
         derive_changing(arena, lock, order->told_by);
         return;
     }
-    if (keeps(lock, &written) || !keeps(lock, &told)) return;
+    if (keeps(lock, &known->written) || !keeps(lock, &known->told)) return;
     struct lock *beside = derive_order(lowering, lock, order, ORIGIN_ORDER);
     beside->denies = OP_UPDATE;
     add_order(lowering, lock, beside);
@@ -313,7 +317,13 @@ static void guard_order(struct lowering *lowering, struct lock *lock, const stru
 
 void derive_orders(struct lowering *lowering) {
     const size_t count = lowering->policies->lock_count;
+    struct known_order *known = ARENA_ARRAY(lowering->arena, struct known_order, kube_order_count);
+    for (size_t i = 0; i < kube_order_count; i++) {
+        const struct kube_order *order = &kube_orders[i];
+        known[i] = (struct known_order){order, catalog_get(lowering->catalog, order->group, order->plural),
+                                        derive_path(lowering->arena, -1, order->writes),
+                                        derive_path(lowering->arena, -1, order->told_by)};
+    }
     for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < kube_order_count; j++)
-            guard_order(lowering, lowering->policies->locks[i], &kube_orders[j]);
+        for (size_t j = 0; j < kube_order_count; j++) guard_order(lowering, lowering->policies->locks[i], &known[j]);
 }

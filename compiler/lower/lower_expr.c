@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "cel/cel.h"
@@ -486,10 +487,22 @@ static struct formula *compare_reading(struct lowering *lowering, const struct e
 
 // ---- comparisons ----
 
-static void add_value(struct arena *arena, struct formula *atom, const struct value *value) {
-    bool known = false;
-    for (size_t i = 0; i < atom->value_count && !known; i++) known = value_equal(atom->values[i], value);
-    if (!known) ARENA_PUSH(arena, atom->values, atom->value_count, value);
+enum { FEW_VALUES = 16 }; // are compared one by one
+
+// `texts` are those of the atom's values, if these are many.
+static bool has_value(const struct formula *atom, const struct set *texts, const struct value *value) {
+    if (value->kind == VALUE_STRING && atom->value_count > FEW_VALUES) return set_has(texts, value->as.string);
+    for (size_t i = 0; i < atom->value_count; i++)
+        if (value_equal(atom->values[i], value)) return true;
+    return false;
+}
+
+static void add_value(struct arena *arena, struct formula *atom, struct set *texts, const struct value *value) {
+    if (has_value(atom, texts, value)) return;
+    ARENA_PUSH(arena, atom->values, atom->value_count, value);
+    const size_t first = atom->value_count == FEW_VALUES + 1 ? 0 : atom->value_count - 1;
+    for (size_t i = first; i < atom->value_count && atom->value_count > FEW_VALUES; i++)
+        if (atom->values[i]->kind == VALUE_STRING) set_add(texts, atom->values[i]->as.string);
 }
 
 // Equal to one of what is written: constants, each quantity, each reading.
@@ -501,6 +514,8 @@ static struct formula *equal_to_one(struct lowering *lowering, const struct expr
     for (size_t i = 0; i < expr->reading_count; i++)
         others = formula_or(arena, others, compare_reading(lowering, context, atom, expr, i));
     struct formula *listed = copy_atom(arena, atom);
+    struct set texts;
+    set_init(&texts, arena);
     listed->compare = CMP_IN;
     for (size_t i = 0; i < expr->values.count; i++) {
         const struct word word = expr->values.items[i];
@@ -515,7 +530,7 @@ static struct formula *equal_to_one(struct lowering *lowering, const struct expr
             others = formula_or(arena, others, one);
             continue;
         }
-        add_value(arena, listed, value);
+        add_value(arena, listed, &texts, value);
     }
     return listed->value_count ? formula_or(arena, listed, others) : others;
 }

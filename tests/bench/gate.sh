@@ -18,7 +18,10 @@ built_with() {
 instructions() { # FILE: its name and thousands
 	name=$(basename "$1" .klock)
 	env -i PATH="$PATH" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$KLOCKC" compile "$1" \
-		2>"$work/valgrind-$name" >"$work/objects-$name" || return 1
+		2>"$work/valgrind-$name" >"$work/objects-$name" || {
+		echo "gate.sh: $1 is not compiled" >&2
+		return 1
+	}
 	sed -n 's/^==[0-9]*== Collected : \([0-9]*\).*/\1/p' "$work/valgrind-$name" | awk -v name="$name" '{ printf "%s %d\n", name, $1 / 1000 }'
 }
 
@@ -26,6 +29,10 @@ instructions() { # FILE: its name and thousands
 measure() {
 	tests/bench/generate.sh 1000 >"$work/generated-1000.klock"
 	tests/bench/generate.sh 1000 mixed >"$work/generated-1000-mixed.klock"
+	tests/bench/generate.sh 1000 pods >"$work/generated-1000-pods.klock"
+	tests/bench/generate.sh 3000 values >"$work/generated-3000-values.klock"
+	tests/bench/generate.sh 3000 users >"$work/generated-3000-users.klock"
+	tests/bench/generate.sh 300 or >"$work/generated-300-or.klock"
 	for file in examples/*.klock "$work"/generated-*.klock; do
 		instructions "$file" >"$work/count-$(basename "$file" .klock)" &
 	done

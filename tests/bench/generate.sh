@@ -1,13 +1,26 @@
 #!/bin/sh
-# Prints a policy of COUNT locks: as many as people write by generator, of one form unless `mixed` says that each has another.
+# Prints a policy of COUNT locks, as many as people write by generator: of one form; each of another with `mixed`; on pods, with
+# the guards that come by default, with `pods`. Or of one lock with COUNT of what there may be many: `values` of a field, `users`
+# who pass, or operands of an `or`.
 #
-#   generate.sh COUNT [mixed]
-awk -v count="${1:-100}" -v mixed="${2-}" 'BEGIN {
-	print "policy bench"
-	for (i = 0; i < count; i++) {
-		printf "actor op%d = serviceaccount team-%d/operator\n", i, i
-		printf "lock keep%d {\n  resources  configmaps, secrets\n  namespace  team-%d\n  labels     app=app-%d\n", i, i, i
-		if (mixed != "") printf "  where      field data.f%d = \"%d\"\n", i % 50, i
-		printf "  deny       update, delete\n  exclusive  op%d\n}\n", i
-	}
-}'
+#   generate.sh COUNT [mixed|pods|values|users|or]
+awk -v count="${1:-100}" -v form="${2-}" '
+	function list(before, after,    i) { for (i = 0; i < count; i++) printf "%s%s%d%s", i ? between : "", before, i, after }
+	BEGIN {
+		print "policy bench"
+		between = ", "
+		if (form == "values" || form == "users" || form == "or") {
+			printf "lock keep {\n  resources  configmaps\n  namespace  team\n  "
+			if (form == "values") { printf "where      field data.app in ("; list("app-", ""); print ")" }
+			if (form == "users") { printf "name       one\n  exclusive  "; list("user u", ""); print "" }
+			if (form == "or") { between = " or "; printf "where      "; list("field data.f = \"", "\""); print "" }
+			printf "  deny       update, delete\n}\n"
+			exit
+		}
+		for (i = 0; i < count; i++) {
+			printf "actor op%d = serviceaccount team-%d/operator\n", i, i
+			printf "lock keep%d {\n  resources  %s\n  namespace  team-%d\n  labels     app=app-%d\n", i, form == "pods" ? "pods, configmaps" : "configmaps, secrets", i, i
+			if (form == "mixed") printf "  where      field data.f%d = \"%d\"\n", i % 50, i
+			printf "  deny       update, delete\n  exclusive  op%d\n}\n", i
+		}
+	}'
