@@ -248,8 +248,7 @@ static struct reason why_untouched(const struct view *view, const struct lock *l
     const struct kube_act *act = kube_act_of(request->subresource);
     const struct holding holding = holding_for(view, lock);
     const bool denies = act ? lock->acts & act->act : lock->denies & request->operation;
-    if (decide_is_exempt(view, lock, EXEMPT_ALWAYS) || (!holding.denies && !holding.requires))
-        return because(REASON_EXEMPT);
+    if (!holding.denies && !holding.requires) return because(REASON_EXEMPT);
     if (decide_holds(view, lock->selects, view->stored) == NO) return because(REASON_NOT_SELECTED);
     if (!denies && !lock->requires) return because(REASON_OTHER_OPERATION);
     if (!is_about(view, lock)) return because(REASON_UNCHANGED);

@@ -314,6 +314,26 @@ static void the_reason_is_what_decides(void **state) {
     }
 }
 
+static void the_reason_names_the_part_that_is_broken(void **state) {
+    struct arena *arena = arena_of(state);
+    const struct compilation *compilation = compile(
+        state,
+        LOCK("require label r and label s and label t") "test \"t\" {\nas user u\ncreate cm default/c "
+                                                        "labels r=x, t=x" DENIED
+                                                        "update cm default/c labels a=b, s=x -> labels s=x" ALLOWED
+                                                        "update cm default/c labels r=x, s=x, t=x -> labels r=x, "
+                                                        "t=x" DENIED "}\n");
+    assert_no_errors(compilation);
+    const struct test_case *cases = compilation->policies.tests[0]->cases;
+    const struct lock *lock = lock_with_id(compilation, "l");
+    const struct reason create = decide_reason(arena, &cases[0].request, lock),
+                        update = decide_reason(arena, &cases[2].request, lock);
+    assert_int_equal(create.kind, REASON_REQUIRED);
+    assert_string_equal(create.part->key, "s");
+    assert_int_equal(update.kind, REASON_REQUIRED);
+    assert_string_equal(update.part->key, "s");
+}
+
 // Where nothing is denied of updates, the guards are all that refuses them.
 static void the_reason_is_which_guard(void **state) {
     static const struct {
@@ -395,6 +415,7 @@ int main(void) {
         SENTENCE(a_failing_expression_refuses_unless_errors_allow),
         SENTENCE(the_reason_is_what_decides),
         SENTENCE(the_reason_is_which_guard),
+        SENTENCE(the_reason_names_the_part_that_is_broken),
         SENTENCE(subresources_that_carry_nothing_of_the_object_are_others),
         SENTENCE(a_decision_tells_refusals_from_failures),
     };
