@@ -47,8 +47,8 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
 // after an error; it and IN_STEP and NEW_ACTOR are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
-%token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test"
-%token <struct word> NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
+%token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept"
+%token <struct word> AGAINST "against" NO "no" NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
 %token <struct word> SERVICEACCOUNT "serviceaccount" SA "sa" SERVICEACCOUNTS "serviceaccounts" USER "user"
 %token <struct word> GROUP "group" UID "uid" AND "and" WITH "with" EXTRA "extra" MAY "may" IN "in" ON "on" TO "to"
 %token <struct word> RESOURCES "resources" EXCEPT "except" NAMESPACE "namespace" LABELED "labeled" NAME "name"
@@ -77,18 +77,19 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %precedence "not" "!"
 
 %type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
-%type <struct span> deployer_head test_head
+%type <struct span> deployer_head test_head accept_head
 %type <struct ast_item *> item
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
-%type <struct word> predicate_word
+%type <struct word> predicate_word against
 %type <struct word> subject_predicate_keyword version kind create reason operation webhook_kind
 %type <struct words> names patterns on_objects subresources by_part part
 %type <bool> scope
+%type <struct ast_guards> guards
 %type <struct ast_sealing> sealing
 %type <struct ast_subject *> subject subject_form
 %type <struct ast_subjects> subjects
 %type <struct ast_clause *> clause
-%type <struct ast_clauses> clauses acceptances
+%type <struct ast_clauses> clauses
 %type <struct ast_path> path variable_path
 %type <struct ast_paths> paths
 %type <struct ast_compared> comparison optional_comparison values
@@ -129,16 +130,19 @@ grant_head: "grant"       { $$ = build_head(p, HEAD_CLAUSES, @1); };
 webhook_head: "webhook"   { $$ = build_head(p, HEAD_WEBHOOK, @1); };
 deployer_head: "deployer" { $$ = build_head(p, HEAD_PLAIN, @1); };
 test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
+accept_head: "accept"     { $$ = build_head(p, HEAD_PLAIN, @1); };
 
 item:
-    policy_head name
-        { $$ = make_item(p->arena, AST_ITEM_POLICY, @$, $policy_head, $name); }
+    policy_head name against
+        { $$ = make_policy(p->arena, @$, $policy_head, $name, $against); }
   | include_head name
         { $$ = make_item(p->arena, AST_ITEM_INCLUDE, @$, $include_head, $name); }
   | resource_head name version scope kind subresources
         { $$ = build_resource(p, @$, $resource_head, $name, $version, $scope, $kind, $subresources); }
   | actor_head name "=" create subjects sealing
-        { $$ = build_actor(p, @$, $actor_head, $name, $create, $subjects, $sealing); }
+        { $$ = make_actor(p->arena, @$, $actor_head, $name, $create, $subjects, $sealing); }
+  | accept_head names reason
+        { $$ = make_accept_item(p->arena, @$, $accept_head, $names, $reason); }
   | deployer_head subjects
         { $$ = make_deployer(p->arena, @$, $deployer_head, $subjects); }
   | object_head name "{" clauses close
@@ -163,6 +167,10 @@ item:
   | webhook_head resume                     { $$ = build_nothing(p); }
   ;
 
+against:
+    %empty          { $$ = make_no_word(); }
+  | "against" name  { $$ = $name; }
+  ;
 version:
     %empty      { $$ = make_no_word(); }
   | "/" name    { $$ = $name; }
@@ -182,18 +190,16 @@ create:
   | "new subject"
   ;
 sealing:
-    acceptances
-        { $$ = make_sealed(false, @$, (struct ast_subjects){0}, $acceptances); }
-  | "sealed" acceptances
-        { $$ = make_sealed(true, @1, (struct ast_subjects){0}, $acceptances); }
-  | "sealed" "by" subjects acceptances
-        { $$ = make_sealed(true, @1, $subjects, $acceptances); }
+    old_acceptances
+        { $$ = make_sealed(false, @$, (struct ast_subjects){0}); }
+  | "sealed" old_acceptances
+        { $$ = make_sealed(true, @1, (struct ast_subjects){0}); }
+  | "sealed" "by" subjects old_acceptances
+        { $$ = make_sealed(true, @1, $subjects); }
   ;
-
-acceptances:
-    %empty  { $$ = (struct ast_clauses){0}; }
-  | acceptances[list] "allow" names reason
-        { $$ = make_clauses(p->arena, $list, make_allow(p->arena, @$, @2, $names, $reason)); }
+old_acceptances:
+    %empty
+  | old_acceptances "allow" names reason    { build_old_acceptance(p, @2, $names); }
   ;
 
 on_objects:
@@ -277,8 +283,10 @@ clause:
         { $$ = make_clause_subjects(p->arena, AST_CLAUSE_EXEMPT, @$, @1, $subjects); }
   | "break-glass" subjects
         { $$ = make_clause_subjects(p->arena, AST_CLAUSE_BREAK_GLASS, @$, @1, $subjects); }
-  | "guard" names
-        { $$ = make_clause(p->arena, AST_CLAUSE_GUARD, @$, @1, $names); }
+  | "guard" guards
+        { $$ = make_guard(p->arena, @$, @1, $guards); }
+  | "accept" names reason
+        { $$ = make_accept(p->arena, @$, @1, $names, $reason); }
   | "cover" names
         { $$ = make_cover(p->arena, @$, @1, $names, make_no_word()); }
   | "cover" names "by" name
@@ -305,6 +313,13 @@ clause:
         { $$ = make_active(p->arena, @$, @1, make_no_word(), $name); }
   | "allow" patterns reason
         { $$ = make_allow(p->arena, @$, @1, $patterns, $reason); }
+  ;
+
+guards:
+    name                        { $$ = make_guards(p->arena, (struct ast_guards){0}, $name); }
+  | "no" name                   { $$ = make_guards_without(p->arena, (struct ast_guards){0}, $name); }
+  | guards[list] "," name       { $$ = make_guards(p->arena, $list, $name); }
+  | guards[list] "," "no" name  { $$ = make_guards_without(p->arena, $list, $name); }
   ;
 
 reason:
@@ -521,7 +536,7 @@ patterns:
 
 pattern: name | "*" | "wildcard";
 
-// Every keyword but `labeled`, which parse.c makes a word where it is one.
+// Every keyword but `labeled` and `no`, which parse.c makes words where they are some.
 name: key | "not";
 // Not what negates a selector,
 key: group_name | comparison_keyword;
@@ -550,7 +565,7 @@ comparison_keyword:
     "in" | "like" | "matches" | "contains" | "notin"
   ;
 word_keyword:
-    "policy" | "include" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"
+    "policy" | "include" | "accept" | "against" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"
   | "namespaced" | "cluster" | "kind" | "subresources" | "sealed" | "by" | "and" | "with" | "extra"
   | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"

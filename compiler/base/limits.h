@@ -12,6 +12,9 @@ enum {
     // with
     // the square of the source, and so would memory.
     LIMIT_DERIVED_ACTORS = 2 * 1024 * 1024,
+    // Atoms and connectives of a lock's selection and conditions: with a third of them an expression is longer than the
+    // API server takes.
+    LIMIT_FORMULA_PARTS = 4000,
 
     // The API server's: CEL's parser (expression size, recursion), apimachinery's validation (names, labels).
     LIMIT_CEL_CODE_POINTS = 100000,

@@ -8,12 +8,6 @@
 #include "check/check_internal.h"
 #include "report/diag.h"
 
-// Where the item accepts warnings; NULL where it cannot.
-static const struct ast_clauses *acceptances_of(const struct ast_item *item) {
-    const bool block = item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
-    return block ? &item->as.block.clauses : item->kind == AST_ITEM_ACTOR ? &item->as.actor.accepts : NULL;
-}
-
 // The warnings before any acceptance, in order of place, so that thousands of blocks find theirs at once.
 struct accepting {
     struct diags *diags;
@@ -44,32 +38,62 @@ static bool accept(const struct accepting *accepting, const struct diag_info *in
         const struct diagnostic *diagnostic = &accepting->diags->items[i];
         if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
         if (diagnostic->span.end > block.end || diag_info(diagnostic->code) != info) continue;
-        const struct acceptance acceptance = {diagnostic->code, diagnostic->message, block, reason};
+        const struct acceptance acceptance = {diagnostic->code, diagnostic->message, diagnostic->span, reason};
         if (!accepting->accepted[i]) ARENA_PUSH(diags->arena, diags->accepted, diags->accepted_count, acceptance);
         any = accepting->accepted[i] = true;
     }
     return any;
 }
 
-static void apply_acceptance(const struct accepting *accepting, const struct ast_item *item,
-                             const struct ast_clause *clause) {
-    const struct word code = clause->words.items[0];
+// Where what a block accepts arises: in the block, or for an item of its own anywhere in the policy.
+struct reach {
+    struct unit *const *units;
+    size_t unit_count;
+    const struct unit *unit;
+    const struct ast_item *item;
+};
+
+static bool accept_in_reach(const struct accepting *accepting, const struct reach *reach, const struct diag_info *info,
+                            const char *reason) {
+    if (reach->item->kind != AST_ITEM_ACCEPT) return accept(accepting, info, reach->item->span, reason);
+    bool any = false;
+    for (size_t i = 0; i < reach->unit_count; i++) {
+        const struct unit *unit = reach->units[i];
+        if (strcmp(unit->policy, reach->unit->policy) != 0) continue;
+        any |= accept(accepting, info, (struct span){unit->file->source, 0, UINT32_MAX}, reason);
+    }
+    return any;
+}
+
+static void apply_acceptance(const struct accepting *accepting, const struct reach *reach, struct word code,
+                             const char *reason) {
     struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
         diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is not a warning", code.text);
-        diag_help(diags, "only warnings can be accepted; 'klockc explain' lists their codes");
-    } else if (!accept(accepting, info, item->span, clause->reason.text)) {
-        diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->code);
-        diag_help(diags, "remove the clause");
+        diag_help(diags, "only warnings can be accepted; 'klockc explain' lists their names");
+    } else if (!accept_in_reach(accepting, reach, info, reason)) {
+        diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->name);
+        diag_help(diags, "remove it");
     }
 }
 
-static void apply_acceptances(const struct accepting *accepting, const struct ast_item *item) {
-    const struct ast_clauses *clauses = acceptances_of(item);
-    for (size_t i = 0; clauses && i < clauses->count; i++) {
-        const struct ast_clause *clause = clauses->items[i];
-        if (clause->kind == AST_CLAUSE_ACCEPT) apply_acceptance(accepting, item, clause);
+static void apply_clause(const struct accepting *accepting, const struct reach *reach,
+                         const struct ast_clause *clause) {
+    for (size_t i = 0; i < clause->words.count; i++)
+        apply_acceptance(accepting, reach, clause->words.items[i], clause->reason.text);
+}
+
+static bool has_clauses(const struct ast_item *item) {
+    return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
+}
+
+static void apply_acceptances(const struct accepting *accepting, const struct reach *reach) {
+    const struct ast_item *item = reach->item;
+    if (item->kind == AST_ITEM_ACCEPT) apply_clause(accepting, reach, item->as.accept);
+    for (size_t i = 0; has_clauses(item) && i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind == AST_CLAUSE_ACCEPT) apply_clause(accepting, reach, clause);
     }
 }
 
@@ -115,7 +139,8 @@ void check(struct arena *arena, struct diags *diags, const struct policies *poli
     struct checking checking = {
         .arena = arena, .diags = diags, .policies = policies, .is_static = is_static, .minor = minor};
     for (size_t i = 0; i < unit_count; i++)
-        for (const struct ast_item *item = units[i]->file->first; item; item = item->next) check_item(&checking, item);
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            check_item(&checking, units[i]->policy, item);
     check_index_blocks(&checking, units, unit_count);
     check_locks(&checking);
     check_grants(&checking);
@@ -123,6 +148,7 @@ void check(struct arena *arena, struct diags *diags, const struct policies *poli
     const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
-            if (!drop_of_broken(&accepting, item)) apply_acceptances(&accepting, item);
+            if (!drop_of_broken(&accepting, item))
+                apply_acceptances(&accepting, &(struct reach){units, unit_count, units[i], item});
     settle(arena, &accepting);
 }

@@ -23,8 +23,8 @@ static void check_seal(const struct checking *checking, const struct lock *lock,
                 group ? "anyone who can get a token for, or run a pod as, an account in '%s' passes this lock"
                       : "anyone who can get a token for, or run a pod as, '%s' passes this lock",
                 name);
-    diag_help(checking->diags, "declare it as an actor that is 'sealed', or accept this: allow %s",
-              diag_info(DIAG_ACTOR_NOT_SEALED)->code);
+    diag_help(checking->diags, "declare it as an actor that is 'sealed', or write: accept %s",
+              diag_info(DIAG_ACTOR_NOT_SEALED)->name);
 }
 
 // What a name that is computed begins with; "" where that is read, or where nothing is computed.
@@ -73,8 +73,8 @@ void check_rights(struct checking *checking, const struct lock *lock) {
     if (!lock_asks_authorizer(lock)) return;
     diag_report(checking->diags, DIAG_ADMINISTRATORS_PASS, lock->span,
                 "cluster-admin and system:masters may do everything, so they pass lock '%s'", lock->name);
-    diag_help(checking->diags, "name the actors instead of asking for a permission, or accept this: allow %s",
-              diag_info(DIAG_ADMINISTRATORS_PASS)->code);
+    diag_help(checking->diags, "name the actors instead of asking for a permission, or write: accept %s",
+              diag_info(DIAG_ADMINISTRATORS_PASS)->name);
 }
 
 static bool names_account(const struct formula *expr) {
@@ -97,8 +97,8 @@ void check_operator(struct checking *checking, const struct lock *lock) {
                 lock->scope.targets[0].name);
     diag_help(checking->diags,
               "name the operator: exempt serviceaccount NAMESPACE/NAME; or lock some fields only: changing spec; or "
-              "accept this: allow %s",
-              diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->code);
+              "write: accept %s",
+              diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->name);
 }
 
 static bool is_before(struct span a, struct span b) {
@@ -161,17 +161,17 @@ static void note_first(struct map *firsts, struct lock *lock) {
 static void report_controllers(const struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_CONTROLLERS_NOT_GUARDED, check_place(checking, lock, ABOUT_EXEMPTION),
                 "anyone who can act as a controller passes the locks of policy '%s' that exempt it", lock->policy);
-    diag_help(checking->diags, "add 'guard controllers' to one of them, or accept this: allow %s",
-              diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->code);
+    diag_help(checking->diags, "add 'guard controllers' to one of them, or write: accept %s",
+              diag_info(DIAG_CONTROLLERS_NOT_GUARDED)->name);
 }
 
 static void report_certificates(const struct checking *checking, const struct lock *lock) {
-    const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->code;
+    const char *code = diag_info(DIAG_CERTIFICATES_NOT_GUARDED)->name;
     diag_report(checking->diags, DIAG_CERTIFICATES_NOT_GUARDED, check_place(checking, lock, ABOUT_ACTORS),
                 "anyone who can have a client certificate signed passes lock '%s' as '%s'", lock->name, user_of(lock));
     diag_help(checking->diags,
-              "add 'guard certificates'; or withhold csr/approval, signers and bootstrap tokens with RBAC, and accept "
-              "this: allow %s",
+              "add 'guard certificates'; or withhold csr/approval, signers and bootstrap tokens with RBAC, and write: "
+              "accept %s",
               code);
 }
 
@@ -187,8 +187,8 @@ void check_approval(struct checking *checking, const struct lock *lock) {
         lock->name);
     diag_help(checking->diags,
               "also deny creating requests for the signers " KUBE_CLIENT_SIGNER " and " KUBE_KUBELET_SIGNER
-              ", as 'guard certificates' does; or accept this: allow %s",
-              diag_info(DIAG_APPROVES_ITSELF)->code);
+              ", as 'guard certificates' does; or write: accept %s",
+              diag_info(DIAG_APPROVES_ITSELF)->name);
 }
 
 void check_identities(const struct checking *checking) {
@@ -200,7 +200,7 @@ void check_identities(const struct checking *checking) {
     map_init(&told, checking->arena);
     for (size_t i = 0; i < policies->lock_count; i++) {
         struct lock *lock = policies->locks[i];
-        if (!(lock->mode & MODE_DENY)) continue;
+        if (!(lock->mode & MODE_DENY) || !lock->insiders) continue;
         // K0220 says it of sealed actors.
         if (lock->origin == ORIGIN_GUARD_CERTIFICATES || lock->seals_actor) map_set(&keeps, lock->policy, lock);
         if (lock->origin) continue;

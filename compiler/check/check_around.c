@@ -13,8 +13,8 @@ void check_volumes(struct checking *checking, const struct lock *lock) {
     if (!check_takes_in(&lock->scope, checking->around.volumes) || check_holds_some_claims(checking, lock)) return;
     diag_report(checking->diags, DIAG_VOLUME_GOES_WITH_CLAIM, lock->span,
                 "deleting a claim still deletes the volumes of lock '%s'", lock->name);
-    diag_help(checking->diags, "lock persistentvolumeclaims too, or accept this: allow %s",
-              diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->code);
+    diag_help(checking->diags, "lock persistentvolumeclaims too, or write: accept %s",
+              diag_info(DIAG_VOLUME_GOES_WITH_CLAIM)->name);
 }
 
 // The other way around: a claim is no better than its volume.
@@ -24,8 +24,8 @@ void check_claims(struct checking *checking, const struct lock *lock) {
         return;
     diag_report(checking->diags, DIAG_CLAIM_GOES_WITH_VOLUME, lock->span,
                 "the volumes bound to the claims of lock '%s' can still be deleted", lock->name);
-    diag_help(checking->diags, "add 'guard volumes', lock persistentvolumes too, or accept this: allow %s",
-              diag_info(DIAG_CLAIM_GOES_WITH_VOLUME)->code);
+    diag_help(checking->diags, "add 'guard volumes', lock persistentvolumes too, or write: accept %s",
+              diag_info(DIAG_CLAIM_GOES_WITH_VOLUME)->name);
 }
 
 // ---- surplus: controllers take in what has their labels, and delete what is too much ----
@@ -53,20 +53,19 @@ void check_surplus(struct checking *checking, const struct lock *lock) {
     }
     const char *said = arena_printf(checking->arena, "%s %s", lock->policy, lock->name);
     if (!open || !set_add(&checking->crowded, said)) return;
-    const char *code = diag_info(DIAG_SURPLUS)->code;
+    const char *code = diag_info(DIAG_SURPLUS)->name;
     if (lock->guard_owners) {
         diag_report(
             checking->diags, DIAG_SURPLUS, lock->span,
             "creating pods that match a bare ReplicaSet or ReplicationController makes it delete pods of lock '%s'",
             lock->name);
-        diag_help(checking->diags, "lock create and update of all pods there, or accept this: allow %s", code);
+        diag_help(checking->diags, "lock create and update of all pods there, or write: accept %s", code);
     } else {
         diag_report(checking->diags, DIAG_SURPLUS, lock->span,
                     "creating %s that a controller adopts makes it delete objects of lock '%s'", open->plural,
                     lock->name);
-        diag_help(checking->diags,
-                  "add 'guard owners', lock create and update of all %s there, or accept this: allow %s", open->plural,
-                  code);
+        diag_help(checking->diags, "add 'guard owners', lock create and update of all %s there, or write: accept %s",
+                  open->plural, code);
     }
 }
 
@@ -103,8 +102,8 @@ void check_commanded(struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_COMMANDED, lock->span,
                 "anyone who can write %s can make controllers %s %s of lock '%s'", command->by,
                 command->operations & OP_UPDATE ? "rewrite" : "delete", command->plural, lock->name);
-    diag_help(checking->diags, "withhold that with RBAC or another lock, and accept this: allow %s",
-              diag_info(DIAG_COMMANDED)->code);
+    diag_help(checking->diags, "withhold that with RBAC or another lock, or write: accept %s",
+              diag_info(DIAG_COMMANDED)->name);
 }
 
 // ---- scaling: a workload that may not be deleted, but scaled to nothing ----
@@ -122,8 +121,7 @@ void check_scaled_away(struct checking *checking, const struct lock *lock) {
                         "lock '%s' stops anyone from deleting %s and their pods, but scaling or changing one still "
                         "deletes its pods",
                         lock->name, workload->plural);
-            diag_help(checking->diags, "deny update as well, or accept this: allow %s",
-                      diag_info(DIAG_SCALED_AWAY)->code);
+            diag_help(checking->diags, "deny update as well, or write: accept %s", diag_info(DIAG_SCALED_AWAY)->name);
             return;
         }
     }

@@ -26,7 +26,7 @@ static bool takes_in(const struct object_scope *scope, const char *group, const 
 static void warn(const struct checking *checking, const struct grant *grant, const char *verb, const char *why) {
     diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span, "grant '%s' allows '%s': %s", grant->name, verb,
                 why);
-    diag_help(checking->diags, "remove the verb, or accept this: allow %s", diag_info(DIAG_DANGEROUS_GRANT)->code);
+    diag_help(checking->diags, "remove the verb, or write: accept %s", diag_info(DIAG_DANGEROUS_GRANT)->name);
 }
 
 static void check_verbs(const struct checking *checking, const struct grant *grant) {
@@ -48,8 +48,8 @@ static void check_policies(const struct checking *checking, const struct grant *
         diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
                     "grant '%s' allows '%s' on admission policies, so its holder can unlock everything", grant->name,
                     writes[i]);
-        diag_help(checking->diags, "name whoever applies this policy: deployer SUBJECT; or accept this: allow %s",
-                  diag_info(DIAG_POLICY_GRANT)->code);
+        diag_help(checking->diags, "name whoever applies this policy: deployer SUBJECT; or write: accept %s",
+                  diag_info(DIAG_POLICY_GRANT)->name);
         return;
     }
 }
@@ -170,8 +170,7 @@ static void check_secret_reads(const struct checking *checking, const struct hel
     diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
                 "grant '%s' can read the secrets that lock '%s' reserves for others", grant->name, lock->name);
     diag_relate(checking->diags, lock->span, "the lock");
-    diag_help(checking->diags, "remove get, list and watch, or accept this: allow %s",
-              diag_info(DIAG_READ_GRANT)->code);
+    diag_help(checking->diags, "remove get, list and watch, or write: accept %s", diag_info(DIAG_READ_GRANT)->name);
 }
 
 // ---- exclusive actors without a grant ----
@@ -193,20 +192,23 @@ static void check_actor(const struct checking *checking, struct map *granted, co
     if (map_get(granted, key)) return;
     diag_report(checking->diags, DIAG_ACTOR_WITHOUT_GRANT, check_place(checking, lock, ABOUT_ACTORS),
                 "nothing in these files grants %s '%s' RBAC on what the lock protects", kind, name);
-    diag_help(checking->diags, "a lock never grants: add a grant; or, if the RBAC is defined elsewhere: allow %s",
-              diag_info(DIAG_ACTOR_WITHOUT_GRANT)->code);
+    diag_help(checking->diags, "a lock never grants: add a grant; or, if the RBAC is defined elsewhere: accept %s",
+              diag_info(DIAG_ACTOR_WITHOUT_GRANT)->name);
 }
 
 static void check_actors(const struct checking *checking) {
-    struct map granted;
+    struct map granted, granting; // what has a grant, and the policies that grant anything
     map_init(&granted, checking->arena);
+    map_init(&granting, checking->arena);
+    for (size_t i = 0; i < checking->policies->grant_count; i++)
+        map_set(&granting, checking->policies->grants[i]->policy, checking->arena);
     for (size_t i = 0; i < checking->policies->grant_count; i++)
         for (size_t j = 0; j < checking->policies->grants[i]->subject_count; j++)
             map_set(&granted, subject_key(checking->arena, &checking->policies->grants[i]->subjects[j]),
                     checking->arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
-        if (lock->origin) continue;
+        if (lock->origin || !map_get(&granting, lock->policy)) continue;
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
             check_actor(checking, &granted, lock, "user", lock->exclusive.users[j]);
         for (size_t j = 0; j < lock->exclusive.group_count; j++)
@@ -227,8 +229,8 @@ static void check_deployers(const struct checking *checking) {
         diag_report(checking->diags, DIAG_NO_DEPLOYER, check_place(checking, lock, ABOUT_GUARDS),
                     "lock '%s' protects the objects of policy '%s' itself, and no deployer may apply them", lock->name,
                     lock->policy);
-        diag_help(checking->diags, "name whoever applies the policy: deployer SUBJECT; or accept this: allow %s",
-                  diag_info(DIAG_NO_DEPLOYER)->code);
+        diag_help(checking->diags, "name whoever applies the policy: deployer SUBJECT; or write: accept %s",
+                  diag_info(DIAG_NO_DEPLOYER)->name);
     }
 }
 

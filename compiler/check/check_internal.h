@@ -48,7 +48,7 @@ struct checking {
 };
 
 // check_source.c: what the text of one block shows: selectors, namespaces, subjects.
-void check_item(const struct checking *checking, const struct ast_item *item);
+void check_item(const struct checking *checking, const char *policy, const struct ast_item *item);
 // check_lock.c: what a lock leaves open or starves, and locks against each other.
 void check_locks(struct checking *checking);
 

@@ -9,30 +9,30 @@
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 
-static void check_reads(struct checking *checking, const struct lock *lock) {
-    if (!check_names_resource(&lock->scope, "", "secrets")) return;
-    diag_report(checking->diags, DIAG_READS_STAY_OPEN, lock->span,
-                "lock '%s' does not stop anyone from reading the secrets", lock->name);
-    diag_help(checking->diags,
-              "admission never sees reads: withhold get, list and watch with RBAC, and accept this: allow %s",
-              diag_info(DIAG_READS_STAY_OPEN)->code);
-}
+static const char policies_group[] = "admissionregistration.k8s.io";
 
 static void check_policies(struct checking *checking, const struct lock *lock) {
-    static const char group[] = "admissionregistration.k8s.io";
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct target *target = &lock->scope.targets[i];
-        if (target->group && strcmp(target->group, group) != 0) continue;
-        if (!target->name && lock->scope.where == IN_CLUSTER) {
-            diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
-                        "lock '%s' does not cover admission policies and their bindings", lock->name);
-            diag_help(checking->diags, "withhold write access to %s with RBAC, and accept this: allow %s", group,
-                      diag_info(DIAG_POLICIES_NOT_LOCKED)->code);
-        } else if (target->name && (strstr(target->name, "admissionpolic")) && !checking->is_static) {
-            diag_report(checking->diags, DIAG_BAD_TARGET, target->span,
-                        "the API server does not evaluate policies for '%s'", target->name);
-            diag_help(checking->diags, "only --target static can lock them; otherwise withhold write access with RBAC");
-        }
+        if (target->name || (target->group && strcmp(target->group, policies_group) != 0) ||
+            lock->scope.where != IN_CLUSTER)
+            continue;
+        diag_report(checking->diags, DIAG_POLICIES_NOT_LOCKED, lock->span,
+                    "lock '%s' does not cover admission policies and their bindings", lock->name);
+        diag_help(checking->diags, "withhold write access to %s with RBAC, or write: accept %s", policies_group,
+                  diag_info(DIAG_POLICIES_NOT_LOCKED)->name);
+    }
+}
+
+// The API server does not ask policies about policies.
+static void check_not_evaluated(struct checking *checking, const struct lock *lock) {
+    for (size_t i = 0; i < lock->scope.target_count && !checking->is_static; i++) {
+        const struct target *target = &lock->scope.targets[i];
+        if (!target->name || strcmp(target->group, policies_group) != 0 || !strstr(target->name, "admissionpolic"))
+            continue;
+        diag_report(checking->diags, DIAG_BAD_TARGET, target->span,
+                    "the API server does not evaluate policies for '%s'", target->name);
+        diag_help(checking->diags, "only --target static can lock them; otherwise withhold write access with RBAC");
     }
 }
 
@@ -66,8 +66,8 @@ static void check_left_out(struct checking *checking, const struct lock *lock) {
                     "lock '%s' does not cover %s, which wildcards leave out", lock->name, text_string(&out));
         diag_help(checking->diags,
                   "name them next to the wildcard to include them, or in 'except resources' to leave them out; or "
-                  "accept this: allow %s",
-                  diag_info(DIAG_WILDCARD_LEAVES_OUT)->code);
+                  "write: accept %s",
+                  diag_info(DIAG_WILDCARD_LEAVES_OUT)->name);
         return;
     }
 }
@@ -164,36 +164,40 @@ enum asked {
     KEEPING_LOCKS, // of these the ones that keep objects from being deleted
 };
 
+// Against whom: what nobody does by mistake is no warning in a policy against accidents.
+enum against { ACCIDENTS, INSIDERS };
+
 static const struct {
     void (*check)(struct checking *checking, const struct lock *lock);
     enum asked asked;
+    enum against against;
     enum diag_code code; // all that it reports
     enum topic topic;    // what of the lock that is about, where the report does not say where it stands
 } checks[] = {
-    {check_subresources, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN, ABOUT_DENIED},
-    {check_scale_of_custom, EVERY_LOCK, DIAG_SUBRESOURCES_OPEN, ABOUT_CHANGES},
-    {check_deputies, EVERY_LOCK, DIAG_SCALED_BY_DEPUTY, ABOUT_EXEMPTION},
-    {check_seals, EVERY_LOCK, DIAG_ACTOR_NOT_SEALED, ABOUT_ACTORS},
-    {check_surplus, EVERY_LOCK, DIAG_SURPLUS, ABOUT_EXEMPTION},
-    {check_reads, WRITTEN_LOCKS, DIAG_READS_STAY_OPEN, ABOUT_RESOURCES},
-    {check_starvation, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER, ABOUT_DENIED},
-    {check_requirement, WRITTEN_LOCKS, DIAG_STARVES_CONTROLLER, ABOUT_REQUIRED},
-    {check_policies, WRITTEN_LOCKS, DIAG_POLICIES_NOT_LOCKED, ABOUT_RESOURCES},
-    {check_left_out, WRITTEN_LOCKS, DIAG_WILDCARD_LEAVES_OUT, ABOUT_RESOURCES},
-    {check_versions, WRITTEN_LOCKS, DIAG_VERSION_NOT_SERVED, ABOUT_RESOURCES},
-    {check_approval, WRITTEN_LOCKS, DIAG_APPROVES_ITSELF, ABOUT_DENIED},
-    {check_rights, DENYING_LOCKS, DIAG_ADMINISTRATORS_PASS, ABOUT_ACTORS},
-    {check_status, DENYING_LOCKS, DIAG_STATUS_NOT_LOCKED, ABOUT_RESOURCES},
-    {check_operator, DENYING_LOCKS, DIAG_STATUS_WITHOUT_OPERATOR, ABOUT_DENIED},
-    {check_namespace_labels, DENYING_LOCKS, DIAG_CONDITION_NOT_GUARDED, ABOUT_CONDITION},
-    {check_commanded, DENYING_LOCKS, DIAG_COMMANDED, ABOUT_EXEMPTION},
-    {check_owners, KEEPING_LOCKS, DIAG_CONTROLLER_NOT_LOCKED, ABOUT_DENIED},
-    {check_children, KEEPING_LOCKS, DIAG_CHILDREN_NOT_LOCKED, ABOUT_RESOURCES},
-    {check_definitions, KEEPING_LOCKS, DIAG_DEFINITION_NOT_GUARDED, ABOUT_RESOURCES},
-    {check_namespaces, KEEPING_LOCKS, DIAG_NAMESPACE_NOT_GUARDED, ABOUT_PLACE},
-    {check_volumes, KEEPING_LOCKS, DIAG_VOLUME_GOES_WITH_CLAIM, ABOUT_RESOURCES},
-    {check_claims, KEEPING_LOCKS, DIAG_CLAIM_GOES_WITH_VOLUME, ABOUT_RESOURCES},
-    {check_scaled_away, KEEPING_LOCKS, DIAG_SCALED_AWAY, ABOUT_CASCADE},
+    {check_subresources, EVERY_LOCK, ACCIDENTS, DIAG_SUBRESOURCES_OPEN, ABOUT_DENIED},
+    {check_scale_of_custom, EVERY_LOCK, ACCIDENTS, DIAG_SUBRESOURCES_OPEN, ABOUT_CHANGES},
+    {check_deputies, EVERY_LOCK, INSIDERS, DIAG_SCALED_BY_DEPUTY, ABOUT_EXEMPTION},
+    {check_seals, EVERY_LOCK, INSIDERS, DIAG_ACTOR_NOT_SEALED, ABOUT_ACTORS},
+    {check_surplus, EVERY_LOCK, INSIDERS, DIAG_SURPLUS, ABOUT_EXEMPTION},
+    {check_starvation, WRITTEN_LOCKS, ACCIDENTS, DIAG_STARVES_CONTROLLER, ABOUT_DENIED},
+    {check_requirement, WRITTEN_LOCKS, ACCIDENTS, DIAG_STARVES_CONTROLLER, ABOUT_REQUIRED},
+    {check_not_evaluated, WRITTEN_LOCKS, ACCIDENTS, DIAG_BAD_TARGET, ABOUT_RESOURCES},
+    {check_policies, WRITTEN_LOCKS, INSIDERS, DIAG_POLICIES_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_left_out, WRITTEN_LOCKS, INSIDERS, DIAG_WILDCARD_LEAVES_OUT, ABOUT_RESOURCES},
+    {check_versions, WRITTEN_LOCKS, ACCIDENTS, DIAG_VERSION_NOT_SERVED, ABOUT_RESOURCES},
+    {check_approval, WRITTEN_LOCKS, INSIDERS, DIAG_APPROVES_ITSELF, ABOUT_DENIED},
+    {check_rights, DENYING_LOCKS, INSIDERS, DIAG_ADMINISTRATORS_PASS, ABOUT_ACTORS},
+    {check_status, DENYING_LOCKS, INSIDERS, DIAG_STATUS_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_operator, DENYING_LOCKS, ACCIDENTS, DIAG_STATUS_WITHOUT_OPERATOR, ABOUT_DENIED},
+    {check_namespace_labels, DENYING_LOCKS, ACCIDENTS, DIAG_CONDITION_NOT_GUARDED, ABOUT_CONDITION},
+    {check_commanded, DENYING_LOCKS, INSIDERS, DIAG_COMMANDED, ABOUT_EXEMPTION},
+    {check_owners, KEEPING_LOCKS, ACCIDENTS, DIAG_CONTROLLER_NOT_LOCKED, ABOUT_DENIED},
+    {check_children, KEEPING_LOCKS, INSIDERS, DIAG_CHILDREN_NOT_LOCKED, ABOUT_RESOURCES},
+    {check_definitions, KEEPING_LOCKS, ACCIDENTS, DIAG_DEFINITION_NOT_GUARDED, ABOUT_RESOURCES},
+    {check_namespaces, KEEPING_LOCKS, ACCIDENTS, DIAG_NAMESPACE_NOT_GUARDED, ABOUT_PLACE},
+    {check_volumes, KEEPING_LOCKS, ACCIDENTS, DIAG_VOLUME_GOES_WITH_CLAIM, ABOUT_RESOURCES},
+    {check_claims, KEEPING_LOCKS, INSIDERS, DIAG_CLAIM_GOES_WITH_VOLUME, ABOUT_RESOURCES},
+    {check_scaled_away, KEEPING_LOCKS, ACCIDENTS, DIAG_SCALED_AWAY, ABOUT_CASCADE},
 };
 
 static bool is_asked(const struct lock *lock, enum asked asked) {
@@ -225,10 +229,11 @@ void check_locks(struct checking *checking) {
         set_add(&checking->sealed, checking->policies->sealed[i]);
     for (size_t i = 0; i < checking->policies->lock_count; i++)
         for (size_t j = 0; j < sizeof checks / sizeof *checks; j++) {
-            if (!is_asked(checking->policies->locks[i], checks[j].asked)) continue;
+            const struct lock *lock = checking->policies->locks[i];
+            if (!is_asked(lock, checks[j].asked) || (checks[j].against == INSIDERS && !lock->insiders)) continue;
             const size_t reported = checking->diags->count;
-            checks[j].check(checking, checking->policies->locks[i]);
-            place_reports(checking, checking->policies->locks[i], j, reported);
+            checks[j].check(checking, lock);
+            place_reports(checking, lock, j, reported);
         }
     check_contradictions(checking);
     check_identities(checking);

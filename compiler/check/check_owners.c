@@ -55,23 +55,22 @@ static void report_owners(const struct checking *checking, const struct lock *lo
                           const struct resource *owned) {
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
                 "lock '%s' does not stop changes to the workloads that own its %s", lock->name, owned->plural);
-    const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code, *label = needed_label(part->selects);
+    const char *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->name, *label = needed_label(part->selects);
     if (label)
         diag_help(checking->diags,
-                  "controllers add the label '%s' themselves: lock the workload by its name or labels, and accept "
-                  "this: allow %s",
+                  "controllers add the label '%s' themselves: lock the workload by its name or labels, and write: "
+                  "accept %s",
                   label, code);
     else if (formula_is_by_labels(part->selects) && !has_wildcard_for(&part->scope, owned))
         diag_help(checking->diags,
-                  lock->part_count ? "write a lock with 'guard owners' for each object, or accept this: allow %s"
-                                   : "add 'guard owners', lock the workloads, or accept this: allow %s",
+                  lock->part_count ? "write a lock with 'guard owners' for each object, or write: accept %s"
+                                   : "add 'guard owners', lock the workloads, or write: accept %s",
                   code);
     else if (part->selects->kind == FORMULA_TRUE)
-        diag_help(checking->diags, "lock all objects of every kind of workload there as well, or accept this: allow %s",
+        diag_help(checking->diags, "lock all objects of every kind of workload there as well, or write: accept %s",
                   code);
     else
-        diag_help(checking->diags, "lock the workloads that own them by name or labels, and accept this: allow %s",
-                  code);
+        diag_help(checking->diags, "lock the workloads that own them by name or labels, or write: accept %s", code);
 }
 
 // Whether nothing but workloads is known to own such objects.
@@ -95,13 +94,14 @@ static void check_any_owner(const struct checking *checking, const struct lock *
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
                 "lock '%s' lets %s be deleted through their owners", lock->name,
                 one ? target->resource->plural : "its objects");
-    diag_help(checking->diags, "add 'guard owners', or accept this: allow %s",
-              diag_info(DIAG_CONTROLLER_NOT_LOCKED)->code);
+    diag_help(checking->diags, "add 'guard owners', or write: accept %s", diag_info(DIAG_CONTROLLER_NOT_LOCKED)->name);
 }
 
 // Warns when an unlocked workload owns locked pods, jobs or replica sets, or when the owners of other objects are
 // unknown.
 void check_owners(struct checking *checking, const struct lock *lock) {
+    // Who deletes a workload means its pods, and everything else outlives its owner.
+    if (!lock->insiders && (lock->guards & GUARD_OWNERS)) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < kube_workload_count; j++) {
@@ -122,19 +122,19 @@ static void report_children(const struct checking *checking, const struct lock *
     diag_report(checking->diags, DIAG_CHILDREN_NOT_LOCKED, lock->span,
                 "lock '%s' covers %s, but the %s they own are not locked", lock->name, workload->itself->plural,
                 owned->plural);
-    const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->code;
+    const char *code = diag_info(DIAG_CHILDREN_NOT_LOCKED)->name;
     if (part->selects->kind == FORMULA_TRUE) {
         struct text all;
         text_init(&all, checking->arena);
         for (size_t i = 0; i < workload->owned_count; i++)
             text_printf(&all, "%s%s", i ? ", " : "", workload->owned[i]->plural);
-        diag_help(checking->diags, "lock all %s there as well, or accept this: allow %s", text_string(&all), code);
+        diag_help(checking->diags, "lock all %s there as well, or write: accept %s", text_string(&all), code);
     } else if (!formula_is_by_labels(part->selects)) {
-        diag_help(checking->diags, "lock what they own by its labels in another lock, and accept this: allow %s", code);
+        diag_help(checking->diags, "lock what they own by its labels in another lock, or write: accept %s", code);
     } else {
         const bool cascades = !lock->part_count && !lock->path_count && !lock->requires &&
                               !has_wildcard_for(&part->scope, workload->itself);
-        diag_help(checking->diags, "%s, or accept this: allow %s",
+        diag_help(checking->diags, "%s, or write: accept %s",
                   cascades ? "add 'cascade'" : "lock what they own by the same labels", code);
     }
 }
@@ -191,8 +191,7 @@ void check_definitions(struct checking *checking, const struct lock *lock) {
     if (!open) return;
     diag_report(checking->diags, DIAG_DEFINITION_NOT_GUARDED, lock->span,
                 "the objects of lock '%s' are deleted with the %s", lock->name, open);
-    diag_help(checking->diags, "add 'guard crd', or accept this: allow %s",
-              diag_info(DIAG_DEFINITION_NOT_GUARDED)->code);
+    diag_help(checking->diags, "add 'guard crd', or write: accept %s", diag_info(DIAG_DEFINITION_NOT_GUARDED)->name);
 }
 
 // The namespace of the part that nobody keeps; "" for others than named ones, NULL where all are kept.
@@ -223,8 +222,8 @@ void check_namespaces(struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_NAMESPACE_NOT_GUARDED, lock->span,
                 "the objects of lock '%s' are deleted with the namespace%s", lock->name, which);
     diag_help(checking->diags,
-              any ? "lock all namespaces, or accept this: allow %s" : "add 'guard namespace', or accept this: allow %s",
-              diag_info(DIAG_NAMESPACE_NOT_GUARDED)->code);
+              any ? "lock all namespaces, or write: accept %s" : "add 'guard namespace', or write: accept %s",
+              diag_info(DIAG_NAMESPACE_NOT_GUARDED)->name);
 }
 
 void check_deputies(struct checking *checking, const struct lock *lock) {
@@ -245,8 +244,8 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
     diag_report(checking->diags, DIAG_SCALED_BY_DEPUTY, lock->span,
                 "anyone who can create a HorizontalPodAutoscaler can scale objects of lock '%s'", lock->name);
     diag_help(checking->diags,
-              "lock create and update of all horizontalpodautoscalers there as well, or accept this: allow %s",
-              diag_info(DIAG_SCALED_BY_DEPUTY)->code);
+              "lock create and update of all horizontalpodautoscalers there as well, or write: accept %s",
+              diag_info(DIAG_SCALED_BY_DEPUTY)->name);
 }
 
 // ---- labels of namespaces ----
@@ -287,7 +286,7 @@ void check_namespace_labels(struct checking *checking, const struct lock *lock) 
                 lock->name, open->key);
     diag_help(checking->diags,
               lock->scope.where == IN_ANY_NAMESPACE
-                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or accept this: allow %s"
-                  : "add 'guard namespace', or accept this: allow %s",
-              diag_info(DIAG_CONDITION_NOT_GUARDED)->code);
+                  ? "select the namespaces by it, with 'guard namespace': namespace labeled …; or write: accept %s"
+                  : "add 'guard namespace', or write: accept %s",
+              diag_info(DIAG_CONDITION_NOT_GUARDED)->name);
 }

@@ -21,6 +21,7 @@ void check_subresources(struct checking *checking, const struct lock *lock) {
             // What a wildcard has beside pods cannot be looked up.
             const bool covered = cover == COVER_BY_NAME ||
                                  (cover == COVER_BY_PARAMS && (target->resource || act->shape == SHAPE_EVICTIONS));
+            if (!target->resource && check_has_derived(checking, lock, ORIGIN_REACHED)) continue;
             if (denied && has && !covered)
                 text_printf(&open, "%s%s/%s", open.len ? ", " : "", target->resource ? target->name : "*",
                             act->subresource);
@@ -28,8 +29,7 @@ void check_subresources(struct checking *checking, const struct lock *lock) {
     if (!open.len) return;
     diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span, "lock '%s' does not see requests for %s",
                 lock->name, text_string(&open));
-    diag_help(checking->diags, "withhold them with RBAC, and accept this: allow %s",
-              diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+    diag_help(checking->diags, "withhold them with RBAC, or write: accept %s", diag_info(DIAG_SUBRESOURCES_OPEN)->name);
 }
 
 // ---- /scale of custom resources, which writes the field that their definition names ----
@@ -72,8 +72,8 @@ void check_scale_of_custom(struct checking *checking, const struct lock *lock) {
                 "lock '%s' does not see requests for %s/scale, which may write a field other than spec.replicas",
                 lock->name, resource->plural);
             diag_help(checking->diags,
-                      "deny scale as well, in a separate lock; or, if its definition names spec.replicas: allow %s",
-                      diag_info(DIAG_SUBRESOURCES_OPEN)->code);
+                      "deny scale as well, in a separate lock; or, if its definition names spec.replicas: accept %s",
+                      diag_info(DIAG_SUBRESOURCES_OPEN)->name);
             return;
         }
     }
@@ -95,9 +95,8 @@ void check_status(struct checking *checking, const struct lock *lock) {
             diag_report(checking->diags, DIAG_STATUS_NOT_LOCKED, lock->span,
                         "lock '%s' does not cover the status of %s, which holds %s", lock->name, resource->plural,
                         says);
-            diag_help(checking->diags,
-                      "add %s/status to the resources, with 'exempt controllers', or accept this: allow %s",
-                      catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->code);
+            diag_help(checking->diags, "add %s/status to the resources, with 'exempt controllers', or write: accept %s",
+                      catalog_name(checking->arena, resource), diag_info(DIAG_STATUS_NOT_LOCKED)->name);
             return;
         }
     }

@@ -324,13 +324,13 @@ static void report(const struct checking *checking, const struct lock *lock, con
     diag_report(checking->diags, DIAG_STARVES_CONTROLLER, check_place_of(checking, lock, starved->part, ABOUT_REQUIRED),
                 "lock '%s' refuses new %s that lack what it requires, including those made by controllers (%s): %s",
                 lock->name, starved->plural, text_string(&names), missed ? missed : "they would be missing");
-    const char *code = diag_info(DIAG_STARVES_CONTROLLER)->code;
+    const char *code = diag_info(DIAG_STARVES_CONTROLLER)->name;
     if (starved->by_template)
         diag_help(checking->diags,
-                  "require the same of the pod templates in a lock on the workloads; or, if they have it: allow %s",
+                  "require the same of the pod templates in a lock on the workloads; or, if they have it: accept %s",
                   code);
     else
-        diag_help(checking->diags, "make sure that they are created with it, and accept this: allow %s", code);
+        diag_help(checking->diags, "make sure that they are created with it, or write: accept %s", code);
 }
 
 // Whether the author makes some of what the lock is about, and does not pass it.

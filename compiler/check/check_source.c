@@ -105,8 +105,8 @@ static void check_selector(const struct checking *checking, const struct ast_cla
     } else if (without) {
         diag_report(checking->diags, DIAG_NEGATIVE_SELECTOR, clause->keyword,
                     "this also matches objects without any %s", what);
-        diag_help(checking->diags, "also require that the key exists, or accept this: allow %s",
-                  diag_info(DIAG_NEGATIVE_SELECTOR)->code);
+        diag_help(checking->diags, "also require that the key exists, or write: accept %s",
+                  diag_info(DIAG_NEGATIVE_SELECTOR)->name);
     }
 }
 
@@ -124,8 +124,8 @@ static void check_namespace_clause(const struct checking *checking, const struct
         if (!is_system(word.text)) continue;
         diag_report(checking->diags, DIAG_SYSTEM_NAMESPACE, word.span, "'%s' belongs to the control plane", word.text);
         diag_help(checking->diags,
-                  "its controllers and add-ons write there all the time; if that is intended: allow %s",
-                  diag_info(DIAG_SYSTEM_NAMESPACE)->code);
+                  "its controllers and add-ons write there all the time; if that is intended: accept %s",
+                  diag_info(DIAG_SYSTEM_NAMESPACE)->name);
     }
 }
 
@@ -133,8 +133,8 @@ static void check_cel(const struct checking *checking, const struct ast_expr *ex
     if (expr->kind == AST_EXPR_CEL) {
         diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
                     "the label guard cannot follow a selection written in CEL");
-        diag_help(checking->diags, "select by label, field or name, or accept this: allow %s",
-                  diag_info(DIAG_CEL_SELECTOR)->code);
+        diag_help(checking->diags, "select by label, field or name, or write: accept %s",
+                  diag_info(DIAG_CEL_SELECTOR)->name);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel(checking, expr->operands[i]);
 }
@@ -145,8 +145,8 @@ static void check_cel_condition(const struct checking *checking, const struct as
         diag_report(checking->diags, DIAG_CEL_SELECTOR, expr->span,
                     "the label guard cannot follow a condition written in CEL");
         diag_help(checking->diags,
-                  "use label, annotation or field; use 'unless' for what others may change; or accept this: allow %s",
-                  diag_info(DIAG_CEL_SELECTOR)->code);
+                  "use label, annotation or field; use 'unless' for what others may change; or write: accept %s",
+                  diag_info(DIAG_CEL_SELECTOR)->name);
     }
     for (size_t i = 0; i < expr->operand_count; i++) check_cel_condition(checking, expr->operands[i]);
 }
@@ -181,26 +181,26 @@ static void check_subject(const struct checking *checking, const struct ast_subj
     const struct kube_shared *shared = subject->name.text ? find_shared(subject) : NULL;
     if (!shared) return;
     diag_report(checking->diags, DIAG_DEFAULT_SUBJECT, subject->span, "'%s' is a shared identity", subject->name.text);
-    diag_help(checking->diags, "%s; use a dedicated identity, or accept this here: allow %s", shared->who,
-              diag_info(DIAG_DEFAULT_SUBJECT)->code);
+    diag_help(checking->diags, "%s; use a dedicated identity, or write: accept %s", shared->who,
+              diag_info(DIAG_DEFAULT_SUBJECT)->name);
 }
 
 static void check_subjects(const struct checking *checking, const struct ast_subjects *subjects) {
     for (size_t i = 0; i < subjects->count; i++) check_subject(checking, subjects->items[i]);
 }
 
-static void check_sealing(const struct checking *checking, const struct ast_item *item) {
-    if (!item->as.actor.sealed) return;
+static void check_sealing(const struct checking *checking, const char *policy, const struct ast_item *item) {
+    if (!item->as.actor.sealed || !policies_are_against_insiders(checking->policies, policy)) return;
     diag_report(checking->diags, DIAG_SEAL_LEAVES_OPEN, item->as.actor.sealed_at,
                 "admission cannot see every way to become '%s'", item->name.text);
     diag_help(checking->diags,
               "withhold impersonate, csr and csr/approval, signers, nodes/proxy and reading secrets with RBAC, then "
-              "accept this: allow %s",
-              diag_info(DIAG_SEAL_LEAVES_OPEN)->code);
+              "write: accept %s",
+              diag_info(DIAG_SEAL_LEAVES_OPEN)->name);
 }
 
-void check_item(const struct checking *checking, const struct ast_item *item) {
-    if (item->kind == AST_ITEM_ACTOR) check_sealing(checking, item);
+void check_item(const struct checking *checking, const char *policy, const struct ast_item *item) {
+    if (item->kind == AST_ITEM_ACTOR) check_sealing(checking, policy, item);
     if (item->kind == AST_ITEM_ACTOR) check_subjects(checking, &item->as.actor.subjects);
     if (item->kind != AST_ITEM_OBJECT && item->kind != AST_ITEM_LOCK && item->kind != AST_ITEM_GRANT) return;
     check_subjects(checking, &item->as.block.to);

@@ -102,6 +102,6 @@ void check_starvation(struct checking *checking, const struct lock *lock) {
     if (count > 3) text_printf(&names, " and %zu more", count - 3);
     diag_report(checking->diags, DIAG_STARVES_CONTROLLER, lock->span,
                 "lock '%s' stops controllers that work on its objects: %s", lock->name, text_string(&names));
-    diag_help(checking->diags, "add 'exempt controllers', or accept this: allow %s",
-              diag_info(DIAG_STARVES_CONTROLLER)->code);
+    diag_help(checking->diags, "add 'exempt controllers', or write: accept %s",
+              diag_info(DIAG_STARVES_CONTROLLER)->name);
 }

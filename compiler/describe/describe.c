@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "describe/describe_internal.h"
+#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "report/diag.h"
 #include "report/source.h"
@@ -67,6 +68,15 @@ static bool is_outside(const struct family *family, const struct lock *lock) {
     return false;
 }
 
+// What a wildcard reaches depends on what is denied.
+static const char *way_of(enum origin origin, const struct lock *const *locks, size_t count) {
+    unsigned acts = 0;
+    for (size_t i = 0; i < count; i++) acts |= locks[i]->acts;
+    if (origin != ORIGIN_REACHED) return origin_way(origin);
+    if (!(acts & ACTS_CONNECT)) return "scaling the objects";
+    return acts & ACT_SCALE ? "scaling the objects, and connecting to them" : "connecting to the objects";
+}
+
 // What the locks of that origin refuse, on the objects of the written locks or outside of them.
 static void collect_origin(struct arena *arena, const struct family *family, enum origin origin, bool outside,
                            struct phrases *phrases) {
@@ -78,7 +88,7 @@ static void collect_origin(struct arena *arena, const struct family *family, enu
             locks[count++] = family->locks[i];
     if (!count) return;
     text_init(&text, arena);
-    text_add_string(&text, origin_way(origin));
+    text_add_string(&text, way_of(origin, locks, count));
     if (outside) {
         text_add_string(&text, ": ");
         describe_reach(&text, locks, count);
@@ -87,9 +97,10 @@ static void collect_origin(struct arena *arena, const struct family *family, enu
 }
 
 static void collect_own_ways(struct arena *arena, const struct lock *lock, struct phrases *closed) {
-    const bool selected = !formula_is_immutable(lock->selects);
-    if (lock->guard_labels && selected)
-        push(arena, closed, "changing what the lock selects by, so that it no longer holds an object");
+    if (lock->guard_labels && !formula_is_immutable(lock->selects))
+        push(arena, closed,
+             formula_is_by_labels(lock->selects) ? "relabelling an object, so that the lock no longer selects it"
+                                                 : "changing an object, so that the lock no longer selects it");
     if (lock->guard_labels && lock_guards_condition(lock))
         push(arena, closed, "changing what the condition of the lock reads");
     if (lock->guard_label_in) push(arena, closed, "bringing other people's objects under the lock");
@@ -109,9 +120,22 @@ static void collect_ways(struct arena *arena, const struct family *family, struc
 
 // ---- who of the control plane passes ----
 
+// Whether the exemption is about objects themselves, and not only about some subresource.
+static bool is_of_objects(const struct kube_exemption *exemption) {
+    return strcmp(exemption->subresources, "*") == 0 || !*exemption->subresources || *exemption->subresources == ' ';
+}
+
+// What the garbage collector may not where owners are guarded, and what nobody is granted.
+static unsigned operations_of(const struct kube_exemption *exemption, const struct lock *lock) {
+    const bool collector = strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;
+    if (collector && lock->guard_owners) return 0;
+    if (exemption->limit == ONLY_TERMINATING && lock->scope.where == IN_CLUSTER) return 0;
+    return exemption->operations & lock->denies;
+}
+
 static bool is_about(const struct kube_exemption *exemption, const struct lock *lock) {
     if (exemption->namespace && !scope_may_be_in(&lock->scope, exemption->namespace)) return false;
-    if (!(exemption->operations & lock->denies)) return false;
+    if (!is_of_objects(exemption) || !operations_of(exemption, lock)) return false;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct target *target = &lock->scope.targets[i];
         if (!exemption->resource || !target->resource) return true;
@@ -122,35 +146,89 @@ static bool is_about(const struct kube_exemption *exemption, const struct lock *
     return false;
 }
 
-static const char *identity_text(const struct kube_exemption *exemption) {
+static const char *identity_text(struct arena *arena, const struct kube_exemption *exemption) {
     const size_t prefix = strlen(KUBE_CONTROLLERS);
-    if (strcmp(exemption->user, "system:node:") == 0) return "kubelets";
-    if (strncmp(exemption->user, KUBE_CONTROLLERS, prefix) == 0) return exemption->user + prefix;
-    return exemption->user;
+    const char *name = exemption->user;
+    if (strcmp(name, "system:node:") == 0) return "kubelets";
+    if (strncmp(name, KUBE_CONTROLLERS, prefix) == 0) name += prefix;
+    return exemption->limit == ONLY_TERMINATING ? arena_printf(arena, "%s (in a namespace that is being deleted)", name)
+                                                : name;
 }
 
 static void collect_passing(struct arena *arena, const struct lock *lock, struct phrases *passing) {
     for (size_t i = 0; i < kube_exemption_count; i++) {
         const struct kube_exemption *exemption = &kube_exemptions[i];
         if (exemption->level == EXEMPT_ALWAYS || exemption->level > lock->exemption) continue;
-        if (is_about(exemption, lock)) push(arena, passing, identity_text(exemption));
+        if (is_about(exemption, lock)) push(arena, passing, identity_text(arena, exemption));
     }
 }
 
 // ---- what stays open ----
 
-static void collect_accepted(const struct describing *describing, struct span lock, struct phrases *accepted) {
+static bool is_about_resource(const struct lock *lock, const char *group, const char *plural) {
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
+        const struct target *target = &lock->scope.targets[i];
+        if ((!target->group || strcmp(target->group, group) == 0) &&
+            (!target->name || strcmp(target->name, plural) == 0))
+            return !target->subresource;
+    }
+    return false;
+}
+
+static bool lets_accounts(const struct lock *lock) {
+    for (size_t i = 0; i < lock->passes.user_count; i++)
+        if (account_is_user(lock->passes.users[i])) return true;
+    return false;
+}
+
+static bool has_passers(const struct lock *lock) {
+    return lock->passes.label_count || lock->exclusive.label_count || lock->break_glass.label_count;
+}
+
+// Pods and jobs go with the workload that owns them, unless that is locked as well.
+static bool goes_with_workload(const struct lock *lock) {
+    const bool owned = is_about_resource(lock, "", "pods") || is_about_resource(lock, "batch", "jobs");
+    return owned && (lock->denies & OP_DELETE) && lock->scope.where != IN_CLUSTER &&
+           !is_about_resource(lock, "apps", "deployments");
+}
+
+// What no lock could close, and what a policy against accidents does not mean to.
+static void collect_open(struct arena *arena, const struct lock *lock, struct phrases *open) {
+    if (lock->scope.where != IN_CLUSTER && is_about_resource(lock, "", "secrets"))
+        push(arena, open, "reading the Secrets: admission never sees reads");
+    if (scope_has_wildcard(&lock->scope))
+        push(arena, open, "leases, events, bindings, tokens and the status of built-in kinds, unless they are named");
+    if (lock->insiders && has_passers(lock))
+        push(arena, open, "acting as somebody who passes, for those who may impersonate them already");
+    if (lock->insiders) return;
+    if (goes_with_workload(lock)) push(arena, open, "changing and deleting the workloads that own the objects");
+    if (lets_accounts(lock))
+        push(arena, open, "acting as a service account that passes, by its token or a pod that runs as it");
+}
+
+static bool is_in_block(struct span span, struct span block) {
+    return span.file == block.file && block.begin <= span.begin && span.end <= block.end;
+}
+
+// The warnings about the lock: those that somebody accepted, and why, and those that nobody did.
+static void collect_warnings(const struct describing *describing, struct span block, struct phrases *open) {
     const struct diags *diags = describing->diags;
     for (size_t i = 0; i < diags->accepted_count; i++) {
         const struct acceptance *acceptance = &diags->accepted[i];
-        const bool of_lock = acceptance->block.file == lock.file && acceptance->block.begin <= lock.begin &&
-                             lock.end <= acceptance->block.end;
-        if (!of_lock) continue;
+        if (!is_in_block(acceptance->span, block)) continue;
         const struct diag_info *info = diag_info(acceptance->code);
-        push(describing->arena, accepted,
+        push(describing->arena, open,
              arena_printf(describing->arena, "%s [%s %s]%s%s", acceptance->message, info->code, info->name,
                           acceptance->reason ? ": accepted, " : ": accepted",
                           acceptance->reason ? acceptance->reason : ""));
+    }
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diagnostic *diagnostic = &diags->items[i];
+        const struct diag_info *info = diag_info(diagnostic->code);
+        if (info->severity != SEVERITY_WARNING || !is_in_block(diagnostic->span, block)) continue;
+        push(describing->arena, open,
+             arena_printf(describing->arena, "%s [%s %s]: a warning that nobody accepted", diagnostic->message,
+                          info->code, info->name));
     }
 }
 
@@ -180,14 +258,22 @@ static struct lock_description describe_family(const struct describing *describi
         describe_lock(&sentence, lock);
         if (!lock->implied) push(arena, &description.sentences, text_string(&sentence));
         collect_passing(arena, lock, &description.passing);
+        collect_open(arena, lock, &description.open);
     }
     collect_ways(arena, family, &description);
-    collect_accepted(describing, family->locks[0]->span, &description.accepted);
+    collect_warnings(describing, family->locks[0]->block, &description.open);
     return description;
 }
 
 static bool is_of_family(const struct lock *first, const struct lock *lock) {
     return first->seals_actor == lock->seals_actor && strcmp(first->name, lock->name) == 0;
+}
+
+// As they are written.
+static int compare_places(const void *left, const void *right) {
+    const struct lock_description *a = left, *b = right;
+    const int files = strcmp(a->file ? a->file : "", b->file ? b->file : "");
+    return files ? files : (a->line > b->line) - (a->line < b->line);
 }
 
 static void collect_locks(const struct describing *describing, struct policy_description *policy) {
@@ -204,6 +290,7 @@ static void collect_locks(const struct describing *describing, struct policy_des
         }
         i += family.count;
     }
+    if (policy->lock_count) qsort(policy->locks, policy->lock_count, sizeof *policy->locks, compare_places);
 }
 
 static void collect_grants(const struct describing *describing, struct policy_description *policy) {

@@ -25,7 +25,7 @@ struct lock_description {
     struct phrases closed;    // ways around it that it closes on its own objects
     struct phrases outside;   // what it refuses besides: "delete namespaces named shop: the objects would go with it"
     struct phrases passing;   // control-plane identities that it lets through
-    struct phrases accepted;  // "K0218 namespace-unguarded (…): why"
+    struct phrases open;      // "… [K0218 namespace-not-guarded]: accepted, why"
 };
 
 struct policy_description {

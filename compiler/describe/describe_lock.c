@@ -138,6 +138,20 @@ static void join_scopes(struct arena *arena, struct object_scope *all, const str
     }
 }
 
+// What all of them select by, if that is short enough to be read.
+static void add_common_selection(struct text *text, const struct lock *const *locks, size_t count) {
+    enum { READABLE = 120 };
+    struct text first, other;
+    text_init(&first, text->arena);
+    add_selection(&first, locks[0]->selects);
+    for (size_t i = 1; i < count; i++) {
+        text_init(&other, text->arena);
+        add_selection(&other, locks[i]->selects);
+        if (strcmp(text_string(&first), text_string(&other)) != 0) return;
+    }
+    if (first.len <= READABLE) text_add_string(text, text_string(&first));
+}
+
 void describe_reach(struct text *text, const struct lock *const *locks, size_t count) {
     struct object_scope all = {.where = IN_CLUSTER};
     struct phrases names = {0};
@@ -151,7 +165,7 @@ void describe_reach(struct text *text, const struct lock *const *locks, size_t c
         join_scopes(text->arena, &all, &locks[i]->scope);
     }
     describe_list(text, names.items, names.count, "and", 0);
-    if (count == 1 && is_names(locks[0]->selects)) add_selection(text, locks[0]->selects);
+    add_common_selection(text, locks, count);
     add_namespaces(text, &all);
 }
 
@@ -239,16 +253,12 @@ static struct phrases passers_of(struct arena *arena, const struct lock *lock) {
 
 static void add_who_may(struct text *text, const struct lock *lock, const struct phrases *passers) {
     const struct subjects *glass = &lock->break_glass;
-    if (passers->count) {
-        text_add_string(text, "Only ");
-        describe_list(text, passers->items, passers->count, "and", SHOWN_SUBJECTS);
-    } else {
-        text_add_string(text, "Nobody");
-    }
+    text_add_string(text, passers->count || glass->label_count ? "Only " : "Nobody");
+    describe_list(text, passers->items, passers->count, "and", SHOWN_SUBJECTS);
     if (glass->label_count) {
-        text_add_string(text, passers->count ? ", and in an emergency " : " but, in an emergency, ");
+        text_add_string(text, passers->count ? ", and in an emergency " : "");
         describe_list(text, glass->labels, glass->label_count, "and", SHOWN_SUBJECTS);
-        text_add_string(text, passers->count ? "," : "");
+        text_add_string(text, passers->count ? "," : ", and only in an emergency,");
     }
     text_add_string(text, " may ");
 }
@@ -277,7 +287,7 @@ static void add_requirement(struct text *text, const struct lock *lock, const st
     const size_t begin = text->len;
     add_objects_of(text, lock);
     if (text->len > begin && text->data[begin] >= 'a' && text->data[begin] <= 'z') text->data[begin] -= 'a' - 'A';
-    text_add_string(text, " must satisfy: ");
+    text_add_string(text, " must satisfy, when they are created or an update changes what this reads: ");
     describe_formula(text, lock->requires);
     if (passers->count) {
         text_add_string(text, " (not required of ");

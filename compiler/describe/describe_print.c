@@ -21,7 +21,7 @@ static void sections_of(const struct lock_description *lock, struct section ret_
         {"also refuses", "outside", &lock->outside, false},
         {"closes", "closed", &lock->closed, false},
         {"lets through", "passing", &lock->passing, true},
-        {"stays open", "open", &lock->accepted, false},
+        {"stays open", "open", &lock->open, false},
     };
     memcpy(ret_sections, sections, sizeof sections);
 }
@@ -57,9 +57,10 @@ static void add_wrapped(struct text *text, size_t indentation, const char *mark,
 }
 
 static const char *on_one_line(struct arena *arena, const struct phrases *phrases) {
+    enum { SHOWN = 10 };
     struct text text;
     text_init(&text, arena);
-    describe_list(&text, phrases->items, phrases->count, "and", 0);
+    describe_list(&text, phrases->items, phrases->count, "and", SHOWN);
     return text_string(&text);
 }
 

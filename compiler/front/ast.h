@@ -137,8 +137,9 @@ struct ast_clause {
     struct span span;    // the whole clause
     struct span keyword; // its first word or words
     struct words words;
-    struct word mode;   // of AST_CLAUSE_COVER: "name", "params" or "never"
-    struct word reason; // of AST_CLAUSE_ACCEPT; text NULL if none
+    struct words removed; // of AST_CLAUSE_GUARD: those behind `no`
+    struct word mode;     // of AST_CLAUSE_COVER: "name", "params" or "never"
+    struct word reason;   // of AST_CLAUSE_ACCEPT; text NULL if none
     struct ast_expr *expr;
     struct ast_subjects subjects;
     struct ast_paths paths;
@@ -147,6 +148,11 @@ struct ast_clause {
 struct ast_clauses {
     struct ast_clause **items;
     size_t count;
+};
+
+// What stands behind `guard`.
+struct ast_guards {
+    struct words words, removed;
 };
 
 // ---- test steps ----
@@ -213,6 +219,7 @@ enum ast_item_kind {
     AST_ITEM_GRANT,
     AST_ITEM_DEPLOYER, // to
     AST_ITEM_WEBHOOK,  // the body is not read yet, and later stages refuse it
+    AST_ITEM_ACCEPT,
     AST_ITEM_TEST,
 };
 
@@ -223,6 +230,10 @@ struct ast_item {
     struct word name;
     struct ast_item *next;
     union {
+        struct {
+            struct word against; // text NULL if none
+        } policy;
+        struct ast_clause *accept;
         struct {
             struct word version; // of `resource x.y /v1`; text NULL if none
             bool namespaced;
@@ -236,7 +247,6 @@ struct ast_item {
             bool sealed;
             struct span sealed_at;
             struct ast_subjects sealed_by;
-            struct ast_clauses accepts; // behind `sealed`
         } actor;
         struct {
             struct words objects;   // `on OBJECT, …` of locks and grants

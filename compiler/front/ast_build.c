@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "front/clauses.h"
 #include "front/keywords.h"
 #include "report/diag.h"
@@ -83,23 +84,32 @@ static const char *block_name(enum ast_item_kind kind) {
     }
 }
 
-// `allow K0203, K0206 "reason"` accepts each of them; with verbs it is a clause of grants.
-static void add_allowed(struct parser *p, enum ast_item_kind kind, struct ast_clauses *list, struct ast_clause *allow) {
+// Warnings were accepted by `allow` once.
+void build_old_acceptance(struct parser *p, struct span keyword, struct words words) {
+    struct text names;
+    text_init(&names, p->arena);
+    for (size_t i = 0; i < words.count; i++) {
+        const struct diag_info *info = diag_find(words.items[i].text);
+        text_printf(&names, "%s%s", i ? ", " : "", info ? info->name : words.items[i].text);
+    }
+    diag_report(p->diags, DIAG_SYNTAX, keyword, "'allow' grants verbs; warnings are accepted by 'accept'");
+    diag_help(p->diags, "write: accept %s \"reason\"", text_string(&names));
+}
+
+// Whether the grant, or what may have been meant for one, takes the verbs.
+static bool takes_allowed(struct parser *p, enum ast_item_kind kind, const struct ast_clause *allow) {
     if (all_codes(allow->words, kind != AST_ITEM_GRANT)) {
-        for (size_t i = 0; i < allow->words.count; i++)
-            *list =
-                make_clauses(p->arena, *list,
-                             make_accept(p->arena, allow->span, allow->keyword, allow->words.items[i], allow->reason));
+        build_old_acceptance(p, allow->keyword, allow->words);
     } else if (clause_in(AST_CLAUSE_ALLOW, kind) == CLAUSE_NO) {
-        diag_report(p->diags, DIAG_SYNTAX, allow->words.items[0].span,
-                    "unexpected '%s', expected the code of a warning, such as K0203", allow->words.items[0].text);
-        diag_help(p->diags, "`allow` in %s accepts a warning; verbs are allowed by a grant", block_name(kind));
+        diag_report(p->diags, DIAG_SYNTAX, allow->keyword, "'allow' grants verbs, and this is %s", block_name(kind));
+        diag_help(p->diags, "verbs are allowed by a grant, and warnings accepted by 'accept'");
     } else if (allow->reason.text) {
         diag_report(p->diags, DIAG_SYNTAX, allow->reason.span,
                     "unexpected string: only an accepted warning takes a reason");
     } else {
-        *list = make_clauses(p->arena, *list, allow);
+        return true;
     }
+    return false;
 }
 
 // The clauses that the block takes; says which it does not take.
@@ -108,7 +118,7 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
     for (size_t i = 0; i < clauses.count; i++) {
         struct ast_clause *clause = clauses.items[i];
         if (clause->kind == AST_CLAUSE_ALLOW) {
-            add_allowed(p, kind, &fitting, clause);
+            if (takes_allowed(p, kind, clause)) fitting = make_clauses(p->arena, fitting, clause);
         } else if (clause_in(clause->kind, kind) == CLAUSE_NO) {
             diag_report(p->diags, DIAG_SYNTAX, clause->keyword, "'%s' is a clause of locks, and this is %s",
                         written(p, clause->keyword), block_name(kind));
@@ -117,12 +127,6 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
         }
     }
     return fitting;
-}
-
-struct ast_item *build_actor(struct parser *p, struct span span, struct span keyword, struct word name,
-                             struct word create, struct ast_subjects subjects, struct ast_sealing sealing) {
-    sealing.accepts = fitting_clauses(p, AST_ITEM_ACTOR, sealing.accepts);
-    return make_actor(p->arena, span, keyword, name, create, subjects, sealing);
 }
 
 struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct span span, struct span keyword,

@@ -16,9 +16,9 @@ struct ast_item *build_nothing(struct parser *p);
 // `x.y/v1` is one word, and the name has the version in it.
 struct ast_item *build_resource(struct parser *p, struct span span, struct span keyword, struct word name,
                                 struct word version, bool namespaced, struct word kind, struct words subresources);
+// Reports `allow` where a warning was to be accepted.
+void build_old_acceptance(struct parser *p, struct span keyword, struct words words);
 // Reports the clauses that the block does not take, and leaves them out.
-struct ast_item *build_actor(struct parser *p, struct span span, struct span keyword, struct word name,
-                             struct word create, struct ast_subjects subjects, struct ast_sealing sealing);
 struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct span span, struct span keyword,
                              struct word name, struct ast_subjects to, struct words objects,
                              struct ast_clauses clauses);

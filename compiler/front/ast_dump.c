@@ -164,18 +164,17 @@ static void dump_subjects(struct text *text, struct ast_subjects subjects, unsig
 
 // ---- clauses ----
 
-// Two clauses begin with `allow`.
-static const char *clause_name(enum ast_clause_kind kind) {
-    return kind == AST_CLAUSE_ACCEPT ? "accept" : clause_info(kind)->keyword;
-}
-
 static void dump_clause(struct text *text, const struct ast_clause *clause, unsigned level) {
     indent(text, level);
-    text_add_string(text, clause_name(clause->kind));
+    text_add_string(text, clause_info(clause->kind)->keyword);
     add_words(text, clause->words);
     if (clause->kind == AST_CLAUSE_ACCEPT) {
         text_add_string(text, ", ");
         add_word(text, clause->reason);
+    }
+    if (clause->removed.count) {
+        text_add_string(text, " without");
+        add_words(text, clause->removed);
     }
     if (clause->mode.text) {
         text_add_string(text, " by ");
@@ -300,7 +299,6 @@ static void dump_actor(struct text *text, const struct ast_item *item) {
     if (!item->as.actor.sealed) return;
     text_add_string(text, "  sealed\n");
     dump_subjects(text, item->as.actor.sealed_by, 2);
-    for (size_t i = 0; i < item->as.actor.accepts.count; i++) dump_clause(text, item->as.actor.accepts.items[i], 2);
 }
 
 static void dump_block(struct text *text, const struct ast_item *item) {
@@ -320,6 +318,14 @@ void ast_dump(struct text *text, const struct ast_file *file) {
         if (item->name.text) add_word(text, item->name);
         switch (item->kind) {
         case AST_ITEM_POLICY:
+            if (item->as.policy.against.text) text_add_string(text, " against ");
+            if (item->as.policy.against.text) add_word(text, item->as.policy.against);
+            text_add_char(text, '\n');
+            break;
+        case AST_ITEM_ACCEPT:
+            text_add_char(text, '\n');
+            dump_clause(text, item->as.accept, 1);
+            break;
         case AST_ITEM_INCLUDE:
         case AST_ITEM_WEBHOOK: text_add_char(text, '\n'); break;
         case AST_ITEM_RESOURCE: add_resource(text, item); break;

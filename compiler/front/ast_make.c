@@ -51,6 +51,13 @@ struct ast_item *make_item(struct arena *arena, enum ast_item_kind kind, struct 
     return item;
 }
 
+struct ast_item *make_policy(struct arena *arena, struct span span, struct span keyword, struct word name,
+                             struct word against) {
+    struct ast_item *item = make_item(arena, AST_ITEM_POLICY, span, keyword, name);
+    item->as.policy.against = against;
+    return item;
+}
+
 struct ast_item *make_resource(struct arena *arena, struct span span, struct span keyword, struct word name,
                                struct word version, bool namespaced, struct word kind, struct words subresources) {
     struct ast_item *item = make_item(arena, AST_ITEM_RESOURCE, span, keyword, name);
@@ -70,12 +77,11 @@ struct ast_item *make_actor(struct arena *arena, struct span span, struct span k
     item->as.actor.sealed = sealing.sealed;
     item->as.actor.sealed_at = sealing.at;
     item->as.actor.sealed_by = sealing.by;
-    item->as.actor.accepts = sealing.accepts;
     return item;
 }
 
-struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by, struct ast_clauses accepts) {
-    return (struct ast_sealing){.sealed = sealed, .at = sealed ? at : span_none(), .by = by, .accepts = accepts};
+struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by) {
+    return (struct ast_sealing){.sealed = sealed, .at = sealed ? at : span_none(), .by = by};
 }
 
 struct ast_item *make_deployer(struct arena *arena, struct span span, struct span keyword,
@@ -246,10 +252,33 @@ struct ast_clause *make_allow(struct arena *arena, struct span span, struct span
     return clause;
 }
 
-struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct word code,
+struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct words words,
                                struct word reason) {
-    struct ast_clause *clause = make_clause_word(arena, AST_CLAUSE_ACCEPT, span, keyword, code);
+    struct ast_clause *clause = make_clause(arena, AST_CLAUSE_ACCEPT, span, keyword, words);
     clause->reason = reason;
+    return clause;
+}
+
+struct ast_item *make_accept_item(struct arena *arena, struct span span, struct span keyword, struct words words,
+                                  struct word reason) {
+    struct ast_item *item = make_item(arena, AST_ITEM_ACCEPT, span, keyword, make_no_word());
+    item->as.accept = make_accept(arena, span, keyword, words, reason);
+    return item;
+}
+
+struct ast_guards make_guards(struct arena *arena, struct ast_guards list, struct word word) {
+    list.words = make_words(arena, list.words, word);
+    return list;
+}
+
+struct ast_guards make_guards_without(struct arena *arena, struct ast_guards list, struct word word) {
+    list.removed = make_words(arena, list.removed, word);
+    return list;
+}
+
+struct ast_clause *make_guard(struct arena *arena, struct span span, struct span keyword, struct ast_guards guards) {
+    struct ast_clause *clause = make_clause(arena, AST_CLAUSE_GUARD, span, keyword, guards.words);
+    clause->removed = guards.removed;
     return clause;
 }
 

@@ -33,7 +33,6 @@ struct ast_sealing {
     bool sealed;
     struct span at;
     struct ast_subjects by;
-    struct ast_clauses accepts;
 };
 
 // A word of that text, which has to live as long as the tree; unquoted, it may be a number, a boolean or a wildcard.
@@ -48,15 +47,20 @@ struct words make_words(struct arena *arena, struct words list, struct word word
 struct ast_file *make_file(struct arena *arena, uint32_t source);
 // Appends the item.
 void make_file_item(struct ast_file *file, struct ast_item *item);
-// An item without further parts: a policy or an include.
+// An item without further parts: an include.
 struct ast_item *make_item(struct arena *arena, enum ast_item_kind kind, struct span span, struct span keyword,
                            struct word name);
+// `against` may be no word.
+struct ast_item *make_policy(struct arena *arena, struct span span, struct span keyword, struct word name,
+                             struct word against);
+struct ast_item *make_accept_item(struct arena *arena, struct span span, struct span keyword, struct words words,
+                                  struct word reason);
 struct ast_item *make_resource(struct arena *arena, struct span span, struct span keyword, struct word name,
                                struct word version, bool namespaced, struct word kind, struct words subresources);
-// `create` is the word `new`, or no word; of the clauses of an actor there is only ACCEPT.
+// `create` is the word `new`, or no word.
 struct ast_item *make_actor(struct arena *arena, struct span span, struct span keyword, struct word name,
                             struct word create, struct ast_subjects subjects, struct ast_sealing sealing);
-struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by, struct ast_clauses accepts);
+struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by);
 struct ast_item *make_deployer(struct arena *arena, struct span span, struct span keyword,
                                struct ast_subjects subjects);
 // Object, lock or grant.
@@ -94,11 +98,16 @@ struct ast_clause *make_cover(struct arena *arena, struct span span, struct span
                               struct word mode);
 struct ast_clause *make_active(struct arena *arena, struct span span, struct span keyword, struct word from,
                                struct word until);
-// Verbs of a grant; the reason is for the parser, which learns only from the block whether this accepts a warning.
+// Verbs of a grant; the reason is for the parser, which says how a warning is accepted instead.
 struct ast_clause *make_allow(struct arena *arena, struct span span, struct span keyword, struct words words,
                               struct word reason);
-struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct word code,
+// Names or codes of warnings; the reason may be no word.
+struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct words words,
                                struct word reason);
+struct ast_guards make_guards(struct arena *arena, struct ast_guards list, struct word word);
+// The word is one behind `no`.
+struct ast_guards make_guards_without(struct arena *arena, struct ast_guards list, struct word word);
+struct ast_clause *make_guard(struct arena *arena, struct span span, struct span keyword, struct ast_guards guards);
 
 // An empty path. It begins with a key, and this one has none of . / : [ ] quotes and blanks.
 struct ast_path make_path(struct span span);

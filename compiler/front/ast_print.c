@@ -451,19 +451,27 @@ static void add_cover_pieces(struct printer *p, struct pieces *pieces, const str
     if (clause->mode.text) add_name_piece(p, pieces, never || !clause->words.count ? "" : "by ", clause->mode);
 }
 
-// `count` clauses that were written as one accept as many codes.
-static void add_accept_pieces(struct printer *p, struct pieces *pieces, struct ast_clause *const *clauses,
-                              size_t count) {
-    for (size_t i = 0; i < count; i++) add_words_pieces(p, pieces, clauses[i]->words, false, i + 1 < count);
-    if (clauses[0]->reason.text) {
+static void add_accept_pieces(struct printer *p, struct pieces *pieces, const struct ast_clause *clause) {
+    add_words_pieces(p, pieces, clause->words, false, false);
+    if (clause->reason.text) {
         struct text *around = begin_piece(p);
-        add_string(p, clauses[0]->reason.text);
+        add_string(p, clause->reason.text);
         end_piece(p, pieces, around);
     }
 }
 
-static struct pieces clause_pieces(struct printer *p, struct ast_clause *const *clauses, size_t count) {
-    const struct ast_clause *clause = clauses[0];
+static void add_guard_pieces(struct printer *p, struct pieces *pieces, const struct ast_clause *clause) {
+    add_words_pieces(p, pieces, clause->words, false, clause->removed.count > 0);
+    for (size_t i = 0; i < clause->removed.count; i++) {
+        struct text *around = begin_piece(p);
+        add(p, "no ");
+        add_name(p, clause->removed.items[i]);
+        if (i + 1 < clause->removed.count) add(p, ",");
+        end_piece(p, pieces, around);
+    }
+}
+
+static struct pieces clause_pieces(struct printer *p, const struct ast_clause *clause) {
     struct pieces pieces = {0};
     switch (clause_info(clause->kind)->holds) {
     case CLAUSE_HOLDS_NOTHING: break;
@@ -483,23 +491,10 @@ static struct pieces clause_pieces(struct printer *p, struct ast_clause *const *
         if (clause->words.items[0].text) add_name_piece(p, &pieces, "from ", clause->words.items[0]);
         if (clause->words.items[1].text) add_name_piece(p, &pieces, "until ", clause->words.items[1]);
         break;
-    case CLAUSE_HOLDS_ACCEPTED: add_accept_pieces(p, &pieces, clauses, count); break;
+    case CLAUSE_HOLDS_GUARDS: add_guard_pieces(p, &pieces, clause); break;
+    case CLAUSE_HOLDS_ACCEPTED: add_accept_pieces(p, &pieces, clause); break;
     }
     return pieces;
-}
-
-// The clauses from here on that one `allow` was.
-static size_t written_together(struct ast_clauses clauses, size_t from) {
-    const struct ast_clause *first = clauses.items[from];
-    size_t end = from + 1;
-    if (first->kind != AST_CLAUSE_ACCEPT) return 1;
-    for (; end < clauses.count && clauses.items[end]->kind == AST_CLAUSE_ACCEPT; end++) {
-        const struct ast_clause *clause = clauses.items[end];
-        const char *reason = clause->reason.text, *first_reason = first->reason.text;
-        if (!span_same(clause->keyword, first->keyword) || !reason != !first_reason) break;
-        if (reason && strcmp(reason, first_reason) != 0) break;
-    }
-    return end - from;
 }
 
 // The keyword as it stands in its column: `labeled` belongs to what is behind it.
@@ -536,11 +531,10 @@ static void add_pieces(struct printer *p, struct pieces pieces, size_t column, b
     }
 }
 
-static void print_clause(struct printer *p, struct ast_clause *const *clauses, size_t count, size_t width, bool last) {
-    const struct ast_clause *clause = clauses[0];
+static void print_clause(struct printer *p, const struct ast_clause *clause, size_t width, bool last) {
     const enum clause_holds holds = clause_info(clause->kind)->holds;
     const char *keyword = keyword_of_clause(clause);
-    struct pieces pieces = clause_pieces(p, clauses, count);
+    struct pieces pieces = clause_pieces(p, clause);
     const size_t len = strlen(keyword);
     add_blanks(p, INDENT);
     add(p, keyword);
@@ -557,10 +551,7 @@ static void print_clause(struct printer *p, struct ast_clause *const *clauses, s
 
 static void print_clauses(struct printer *p, struct ast_clauses clauses) {
     const size_t width = keyword_width(clauses);
-    for (size_t i = 0, count; i < clauses.count; i += count) {
-        count = written_together(clauses, i);
-        print_clause(p, clauses.items + i, count, width, i + count == clauses.count);
-    }
+    for (size_t i = 0; i < clauses.count; i++) print_clause(p, clauses.items[i], width, i + 1 == clauses.count);
 }
 
 // ---- tests ----
@@ -681,18 +672,22 @@ static void add_resource(struct printer *p, const struct ast_item *item) {
 }
 
 static void add_actor(struct printer *p, const struct ast_item *item) {
-    const struct ast_clauses accepts = item->as.actor.accepts;
     add(p, item->as.actor.create ? " = new " : " = ");
     add_subjects(p, item->as.actor.subjects);
     if (item->as.actor.sealed) add(p, " sealed");
     if (item->as.actor.sealed_by.count) add(p, " by ");
     add_subjects(p, item->as.actor.sealed_by);
-    for (size_t i = 0, count; i < accepts.count; i += count) {
-        count = written_together(accepts, i);
-        const struct pieces pieces = clause_pieces(p, accepts.items + i, count);
-        add(p, "\n  allow ");
-        for (size_t j = 0; j < pieces.count; j++) text_printf(p->text, "%s%s", j ? " " : "", pieces.items[j]);
-    }
+}
+
+static void add_policy(struct printer *p, const struct ast_item *item) {
+    if (!item->as.policy.against.text) return;
+    add(p, " against ");
+    add_name(p, item->as.policy.against);
+}
+
+static void add_acceptance(struct printer *p, const struct ast_item *item) {
+    const struct pieces pieces = clause_pieces(p, item->as.accept);
+    for (size_t i = 0; i < pieces.count; i++) text_printf(p->text, "%s%s", i ? " " : "", pieces.items[i]);
 }
 
 static void add_block(struct printer *p, const struct ast_item *item) {
@@ -716,13 +711,14 @@ static void print_item(struct printer *p, const struct ast_item *item) {
         [AST_ITEM_POLICY] = "policy ", [AST_ITEM_INCLUDE] = "include ",   [AST_ITEM_RESOURCE] = "resource ",
         [AST_ITEM_ACTOR] = "actor ",   [AST_ITEM_OBJECT] = "object ",     [AST_ITEM_LOCK] = "lock ",
         [AST_ITEM_GRANT] = "grant ",   [AST_ITEM_DEPLOYER] = "deployer ", [AST_ITEM_WEBHOOK] = "webhook ",
-        [AST_ITEM_TEST] = "test ",
+        [AST_ITEM_ACCEPT] = "accept ", [AST_ITEM_TEST] = "test ",
     };
     add(p, keywords[item->kind]);
-    if (item->kind != AST_ITEM_DEPLOYER && item->kind != AST_ITEM_RESOURCE) add_name(p, item->name);
+    if (item->name.text && item->kind != AST_ITEM_RESOURCE) add_name(p, item->name);
     switch (item->kind) {
-    case AST_ITEM_POLICY:
+    case AST_ITEM_POLICY: add_policy(p, item); break;
     case AST_ITEM_INCLUDE: break;
+    case AST_ITEM_ACCEPT: add_acceptance(p, item); break;
     case AST_ITEM_RESOURCE: add_resource(p, item); break;
     case AST_ITEM_ACTOR: add_actor(p, item); break;
     case AST_ITEM_OBJECT:
@@ -738,7 +734,7 @@ static void print_item(struct printer *p, const struct ast_item *item) {
 // Lines of one kind stand together.
 static bool stand_together(const struct ast_item *item, const struct ast_item *next) {
     return item->kind == next->kind && (item->kind == AST_ITEM_INCLUDE || item->kind == AST_ITEM_RESOURCE ||
-                                        (item->kind == AST_ITEM_ACTOR && !item->as.actor.accepts.count));
+                                        item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_ACCEPT);
 }
 
 void ast_print(struct text *text, const struct ast_file *file) {

@@ -25,6 +25,7 @@ enum clause_place clause_in(enum ast_clause_kind kind, enum ast_item_kind block)
     case AST_ITEM_RESOURCE:
     case AST_ITEM_DEPLOYER:
     case AST_ITEM_WEBHOOK:
+    case AST_ITEM_ACCEPT:
     case AST_ITEM_TEST: break;
     }
     return CLAUSE_NO;

@@ -26,7 +26,8 @@ enum clause_holds {
     CLAUSE_HOLDS_PATHS,      // paths
     CLAUSE_HOLDS_COVERED,    // words: what is covered; mode: "name", "params" or "never"
     CLAUSE_HOLDS_DAYS,       // words[0] from, words[1] until; either text may be NULL
-    CLAUSE_HOLDS_ACCEPTED,   // words: one code; reason
+    CLAUSE_HOLDS_GUARDS,     // words, removed
+    CLAUSE_HOLDS_ACCEPTED,   // words: warnings; reason
 };
 
 struct clause_info {

@@ -52,6 +52,7 @@ struct parser {
     struct span block_begin;
     unsigned parentheses;   // open
     unsigned negations;     // in a row
+    bool in_guards;         // in what stands behind `guard`
     struct words variables; // of the any/all that enclose the current expression
 
     struct token last;             // delivered to the grammar

@@ -227,6 +227,6 @@ static const struct ast_item *item_at(const struct loader *loader, struct span s
 const char *load_origin(const struct loader *loader, struct span span) {
     const struct ast_item *item = item_at(loader, span);
     const char *file = loader->sources->items[span.file].name, *slash = strrchr(file, '/');
-    const char *name = item && item->kind != AST_ITEM_DEPLOYER ? item->name.text : "deployer";
+    const char *name = item && item->name.text ? item->name.text : "deployer";
     return arena_printf(loader->arena, "%s#%s", slash ? slash + 1 : file, name);
 }

@@ -193,6 +193,10 @@ static bool is_not_behind_namespace(const struct parser *p) {
     return p->last.kind != TOK_NAMESPACE;
 }
 
+static bool is_not_in_guards(const struct parser *p) {
+    return !p->in_guards || p->last.kind == TOK_NO;
+}
+
 static bool goes_on_behind_key(int next) {
     return is_operator(next) || next == TOK_COMMA || next == TOK_CLOSE || next == TOK_CLOSE_BRACE;
 }
@@ -214,6 +218,7 @@ static const struct rule {
     {TOK_LABELED, ends_list_or_block, NULL, TOK_WORD},
     {TOK_NEW, begins_account, is_behind_actor, TOK_NEW_ACTOR},
     {TOK_NOT, goes_on_behind_key, NULL, TOK_WORD},
+    {TOK_NO, NULL, is_not_in_guards, TOK_WORD},
 };
 
 static struct token disambiguate(const struct parser *p, struct token token) {
@@ -287,6 +292,15 @@ static struct token recover(struct parser *p) {
     }
 }
 
+// Whether the next word may be `no`: behind the keyword, and behind commas of its list.
+static bool goes_on_in_guards(const struct parser *p, int kind) {
+    if (!p->in_block) return false;
+    const bool expects =
+        p->in_guards && (p->last.kind == TOK_GUARD || p->last.kind == TOK_COMMA || p->last.kind == TOK_NO);
+    if (kind == TOK_GUARD && !expects) return !is_open_ended(p->last.kind);
+    return p->in_guards && (kind == TOK_COMMA || (expects && is_name(kind)));
+}
+
 // Nothing may nest so deep that the grammar's stack or a recursive pass could run out.
 static bool nests_too_deep(struct parser *p, int kind) {
     const bool negation = kind == TOK_NOT || kind == TOK_BANG;
@@ -312,6 +326,7 @@ static struct token next_token(struct parser *p) {
             token.kind = TOK_KLOCK_YYerror;
         }
     }
+    p->in_guards = goes_on_in_guards(p, token.kind);
     switch (token.kind) {
     case TOK_KLOCK_YYerror: p->recovering = true; break;
     case TOK_OPEN_BRACE:

@@ -156,10 +156,39 @@ static void lower_deployer(struct lowering *lowering, struct unit *unit, const s
     map_set(&lowering->deployers, unit->policy, deployer);
 }
 
+// `policy NAME against insiders` in one of the files says it for all files of the policy.
+static void lower_policy(struct lowering *lowering, const struct unit *unit) {
+    for (const struct ast_item *item = unit->file->first; item; item = item->next) {
+        if (item->kind != AST_ITEM_POLICY || !item->as.policy.against.text) continue;
+        const struct word against = item->as.policy.against;
+        if (strcmp(against.text, "insiders") == 0) {
+            ARENA_PUSH(lowering->arena, lowering->policies->insiders, lowering->policies->insider_count, unit->policy);
+        } else if (strcmp(against.text, "accidents") != 0) {
+            diag_report(lowering->diags, DIAG_BAD_VALUE, against.span, "unexpected '%s'", against.text);
+            diag_help(lowering->diags, "a policy is against accidents, which is the default, or against insiders");
+        }
+    }
+}
+
+// What another file of the policy says is not overruled in silence.
+static void check_against(struct lowering *lowering, const struct unit *unit) {
+    if (!policies_are_against_insiders(lowering->policies, unit->policy)) return;
+    for (const struct ast_item *item = unit->file->first; item; item = item->next) {
+        if (item->kind != AST_ITEM_POLICY || !item->as.policy.against.text ||
+            strcmp(item->as.policy.against.text, "accidents") != 0)
+            continue;
+        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.policy.against.span,
+                    "another file says that policy '%s' is against insiders", unit->policy);
+        diag_help(lowering->diags,
+                  "say it in one of the files; a policy against insiders is against accidents as well");
+    }
+}
+
 static void lower_whole_item(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     switch (item->kind) {
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
+    case AST_ITEM_ACCEPT:
     case AST_ITEM_RESOURCE: break;
     case AST_ITEM_ACTOR: lower_actor(lowering, unit, item); break;
     case AST_ITEM_OBJECT: (void)lower_object(lowering, unit, item->name); break;
@@ -240,6 +269,8 @@ static void sort(struct policies *policies) {
 }
 
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
+    for (size_t i = 0; i < unit_count; i++) lower_policy(lowering, units[i]);
+    for (size_t i = 0; i < unit_count; i++) check_against(lowering, units[i]);
     map_init(&lowering->deployers, lowering->arena);
     map_init(&lowering->roles, lowering->arena);
     map_init(&lowering->outputs, lowering->arena);

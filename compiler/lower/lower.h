@@ -20,6 +20,7 @@ struct guarded {
     size_t part_count;
     struct lock **locks; // what became of it
     size_t lock_count;
+    bool none; // it says `guard none`
 };
 
 struct lowering {
@@ -114,7 +115,9 @@ struct object_meaning {
     const char **names; // of `name`, for grants
     size_t name_count;
     const struct ast_clause *name_clause, *labels_clause;
-    bool failed; // something was reported; the rest may be missing
+    bool failed;                 // something was reported; the rest may be missing
+    bool of_namespaces;          // it is the Namespace objects of a block that is about what is in them as well
+    struct object_meaning *next; // of the same block: the objects of another scope; NULL if there are none
 };
 void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                           struct object_meaning *ret_meaning);
@@ -143,6 +146,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
 // Reports words that are no operations.
 void lower_check_operations(struct lowering *lowering, const struct ast_clause *deny);
 // Adds what is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
+// Without a clause, which is NULL, that is update and delete.
 void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct object_scope *scope,
                 struct lock *lock);
 // The acts that requests for these resources can be.

@@ -112,7 +112,7 @@ static void guard_surplus(struct lowering *lowering, const struct guarded *guard
     static const struct {
         const char *group, *plural;
     } owned[] = {{"", "pods"}, {"apps", "replicasets"}, {"batch", "jobs"}};
-    if (!from->guard_owners || from->exemption != EXEMPT_CONTROLLERS) return;
+    if (!(from->full & GUARD_OWNERS) || from->exemption != EXEMPT_CONTROLLERS) return;
     struct lock *lock = derive_lock(lowering, from, ORIGIN_SURPLUS, number);
     lock->scope = from->scope;
     lock->scope.targets = NULL;
@@ -131,7 +131,7 @@ static void guard_surplus(struct lowering *lowering, const struct guarded *guard
 
 void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                    const char *number) {
-    if (from->scope.subresource || !(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
+    if (from->scope.subresource || !(from->denies & OP_DELETE) || guarded->none) return;
     guard_counters(lowering, guarded, from, false, number);
     guard_counters(lowering, guarded, from, true, number);
     guard_surplus(lowering, guarded, from, number);
@@ -180,7 +180,8 @@ static struct lock *derive_volume_lock(struct lowering *lowering, const struct l
     return lock;
 }
 
-void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+void derive_volumes(struct lowering *lowering, const struct guarded *guarded) {
+    const struct word *word = derive_find_guard(guarded->item, "volumes");
     struct arena *arena = lowering->arena;
     bool any = false;
     for (size_t i = 0; i < guarded->lock_count; i++) {

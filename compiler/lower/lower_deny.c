@@ -161,9 +161,25 @@ void lower_check_operations(struct lowering *lowering, const struct ast_clause *
         if (operation_index(deny->words.items[i]) == OPERATION_COUNT) unknown_operation(lowering, deny->words.items[i]);
 }
 
+// Changing and deleting; of a subresource, what requests for it are.
+static void deny_by_default(const struct object_scope *scope, struct lock *lock) {
+    for (size_t i = 0; i < scope->target_count; i++) {
+        const char *subresource = scope->targets[i].subresource;
+        const struct kube_act *act = subresource ? kube_act_of(subresource) : NULL;
+        lock->denies |= act ? 0 : subresource ? OP_UPDATE : OPS_STORED;
+        lock->acts |= act           ? (unsigned)act->act
+                      : subresource ? 0u
+                                    : acts_of(&scope->targets[i]) & (ACT_SCALE | ACT_EVICT);
+    }
+}
+
 // What is denied on the resources of one part of the lock, which are all of them objects or all one subresource.
 void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const struct object_scope *scope,
                 struct lock *lock) {
+    if (!deny) {
+        deny_by_default(scope, lock);
+        return;
+    }
     for (size_t i = 0; i < scope->target_count; i++)
         if (scope->targets[i].subresource) deny_on_subresource(lowering, deny, &scope->targets[i], lock);
     if (scope->target_count && scope->targets[0].subresource) return;

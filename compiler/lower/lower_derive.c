@@ -80,6 +80,36 @@ static bool is_about_request(const struct formula *expr) {
     return formula_needs_name_only(expr) && !formula_any(expr, names_object);
 }
 
+// What says nothing of another object: where that has no such thing, the absence of something holds, and so does what
+// is asked of all elements of a list.
+static bool is_of_the_object(const struct formula *part) {
+    return part->kind == FORMULA_NAME || part->kind == FORMULA_NAMESPACE || part->kind == FORMULA_CEL ||
+           part->kind == FORMULA_NOT || part->kind == FORMULA_ALL || part->state != STATE_SELF;
+}
+
+static bool reads_namespace(const struct formula *part) {
+    return part->kind == FORMULA_NAMESPACE_LABEL;
+}
+
+// What `unless` asks is asked of the object that the guard looks at: consent that is given there counts.
+static bool is_consent(const struct formula *part) {
+    return part->kind == FORMULA_NOT && !formula_any(part->operands[0], is_of_the_object);
+}
+
+struct formula *derive_condition(struct lowering *lowering, const struct formula *condition, bool of_namespace) {
+    struct arena *arena = lowering->arena;
+    struct formula *kept = formula_new(arena, FORMULA_TRUE);
+    const bool chain = condition->kind == FORMULA_AND;
+    for (size_t i = 0; i < (chain ? condition->operand_count : 1); i++) {
+        const struct formula *part = chain ? condition->operands[i] : condition;
+        if (is_about_request(part))
+            kept = formula_and(arena, kept, formula_copy(arena, part));
+        else if (is_consent(part) && (of_namespace || !formula_any(part, reads_namespace)))
+            kept = formula_and(arena, kept, formula_of_namespace(arena, part));
+    }
+    return kept;
+}
+
 // "cascade status 2": what is made from a lock that was made itself says so.
 static const char *part_name(struct arena *arena, const struct lock *from, enum origin origin, const char *detail) {
     const char *before = from->origin == ORIGIN_CASCADE ? origin_text(ORIGIN_CASCADE) : "", *text = origin_text(origin);
@@ -131,11 +161,13 @@ struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enu
         .seals_actor = from->seals_actor,
         .id = lower_id(lowering->arena, from->name, part_name(lowering->arena, from, origin, detail)),
         .span = from->span,
+        .block = from->block,
         .scope = {.where = IN_CLUSTER},
         .selects = formula_new(lowering->arena, FORMULA_TRUE),
         .condition = is_about_request(from->condition) ? from->condition : formula_new(lowering->arena, FORMULA_TRUE),
         .exemption = from->exemption,
         .mode = from->mode,
+        .insiders = from->insiders,
     };
     add_actors(lowering, from, relation_of(origin), lock);
     return lock;

@@ -9,6 +9,10 @@
 // its condition that does not mention the object. It never fails open, because the requester may have made what it
 // looks at. The detail, which may be NULL or empty, tells it from other locks of that name and origin.
 struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enum origin origin, const char *detail);
+// Of a condition what can be asked of any request, and what `unless` reads, asked of the object that the guard looks
+// at: a namespace that is labelled as its objects would have to be may be deleted. Labels of the namespace are those of
+// the object itself where the guard is of namespaces.
+struct formula *derive_condition(struct lowering *lowering, const struct formula *condition, bool of_namespace);
 // Adds a resource that the API server is known to have.
 void derive_target(struct lowering *lowering, struct lock *lock, const char *group, const char *plural);
 // Where the lock holds: these namespaces, which are sorted here; none: every namespace, those of the system too.
@@ -20,7 +24,7 @@ void derive_changing(struct arena *arena, struct lock *lock, const char *keys);
 
 // The word behind `guard` in the block; NULL where it is not there.
 const struct word *derive_find_guard(const struct ast_item *item, const char *name);
-// Reports a guard on a lock that has nothing of the kind.
+// Reports a guard on a lock that has nothing of the kind; the word is NULL where nobody asked for it.
 void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help);
 // Whether objects of the resource are in the scope.
 bool derive_takes_in(const struct object_scope *scope, const char *group, const char *plural);
@@ -33,7 +37,7 @@ struct lock *derive_lock_in(struct lowering *lowering, const struct lock *from, 
 void derive_around(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                    const char *number);
 // lower_around.c: `guard volumes`.
-void derive_volumes(struct lowering *lowering, const struct guarded *guarded, const struct word *word);
+void derive_volumes(struct lowering *lowering, const struct guarded *guarded);
 // lower_around.c: has the locks look at what makes a controller write the fields that they keep. After all others.
 void derive_orders(struct lowering *lowering);
 
@@ -54,6 +58,8 @@ struct formula *derive_any(struct arena *arena, const char *keys, struct formula
 void derive_rbac(struct lowering *lowering, const struct ast_item *item, const struct lock *from, bool controllers);
 // lower_seal.c: keeps everybody from becoming a controller that locks let through, except by such RBAC.
 void derive_controllers(struct lowering *lowering, const struct ast_item *item, const struct lock *from);
+// lower_seal.c: `guard accounts`: keeps everybody from becoming a service account that a lock lets through.
+void derive_accounts(struct lowering *lowering);
 // lower_seal.c: keeps others from having certificates signed, and from making bootstrap tokens, which could carry any
 // name.
 void derive_certificates(struct lowering *lowering, const struct ast_item *item, const struct lock *from);

@@ -181,13 +181,12 @@ static void check_pattern(struct lowering *lowering, const struct formula *atom,
         diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span, "this pattern can never match");
         diag_help(lowering->diags,
                   "'^' and '$' stand for the ends of the text, names are in lower case, and labels contain no blanks; "
-                  "or accept this: allow %s",
-                  diag_info(DIAG_NEVER_HOLDS)->code);
+                  "or write: accept %s",
+                  diag_info(DIAG_NEVER_HOLDS)->name);
     } else if (glob && !strpbrk(word.text, "*?")) {
         diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "without '*' or '?', 'like' compares the whole text");
-        diag_help(lowering->diags,
-                  "use '=' if that is meant, or add a wildcard: like \"%s*\"; or accept this: allow %s", word.text,
-                  diag_info(DIAG_WHOLE_TEXT)->code);
+        diag_help(lowering->diags, "use '=' if that is meant, or add a wildcard: like \"%s*\"; or write: accept %s",
+                  word.text, diag_info(DIAG_WHOLE_TEXT)->name);
     }
 }
 
@@ -197,8 +196,8 @@ static void check_whole(struct lowering *lowering, struct word word) {
     if (len < 2 || strpbrk(word.text, " \t\n") || (word.text[0] != '*' && word.text[len - 1] != '*')) return;
     diag_report(lowering->diags, DIAG_WHOLE_TEXT, word.span, "'%.80s' is compared literally, including the '*'",
                 word.text);
-    diag_help(lowering->diags, "use 'like' for a pattern: like \"%.80s\"; or accept this: allow %s", word.text,
-              diag_info(DIAG_WHOLE_TEXT)->code);
+    diag_help(lowering->diags, "use 'like' for a pattern: like \"%.80s\"; or write: accept %s", word.text,
+              diag_info(DIAG_WHOLE_TEXT)->name);
 }
 
 static void set_pattern(struct lowering *lowering, struct formula *atom, struct word word, bool glob) {
@@ -284,8 +283,8 @@ static void check_data(struct lowering *lowering, const struct formula *atom, st
     if (!is_data(atom)) return;
     diag_report(lowering->diags, DIAG_NEVER_HOLDS, word.span,
                 "data of a ConfigMap or Secret is text, which never equals the value %s", word.text);
-    diag_help(lowering->diags, "quote it: \"%s\"; or, if other objects hold such values in 'data': allow %s", word.text,
-              diag_info(DIAG_NEVER_HOLDS)->code);
+    diag_help(lowering->diags, "quote it: \"%s\"; or, if other objects hold such values in 'data': accept %s",
+              word.text, diag_info(DIAG_NEVER_HOLDS)->name);
 }
 
 // Whether the field is one of those in which Kubernetes keeps quantities, which are text as a rule: cpu: "2".
@@ -309,8 +308,8 @@ static void check_text_order(struct lowering *lowering, const struct formula *at
     if (atom->kind != FORMULA_FIELD || !(is_worth_something(word.text) || holds_quantity(&atom->path))) return;
     diag_report(lowering->diags, DIAG_TEXT_ORDER, word.span,
                 "texts are ordered letter by letter: \"1000Gi\" stands before \"9Gi\"");
-    diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or accept this: allow %s",
-              diag_info(DIAG_TEXT_ORDER)->code);
+    diag_help(lowering->diags, "write quantities without quotes, such as 10Gi or 500m, or write: accept %s",
+              diag_info(DIAG_TEXT_ORDER)->name);
 }
 
 // Completes the atom with the only constant of its comparison.

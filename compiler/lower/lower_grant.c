@@ -166,6 +166,11 @@ static const struct object_meaning *granted_object(struct lowering *lowering, st
     for (size_t i = 0; i < item->as.block.objects.count; i++) {
         const struct object_meaning *object = lower_object(lowering, unit, item->as.block.objects.items[i]);
         if (!object) continue;
+        if (object->next) {
+            diag_report(lowering->diags, DIAG_MIXED_SCOPE, item->as.block.objects.items[i].span,
+                        "object '%s' is in namespaces and in the cluster", item->as.block.objects.items[i].text);
+            diag_help(lowering->diags, "write a grant for each scope, without 'on'");
+        }
         if (meaning) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, item->as.block.objects.items[i].span,
                         "a grant covers one object");

@@ -18,6 +18,7 @@ const struct word *derive_find_guard(const struct ast_item *item, const char *na
 }
 
 void derive_nothing_to_guard(struct lowering *lowering, const struct word *word, const char *what, const char *help) {
+    if (!word) return; // which nobody asked for
     diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word->span, "'guard %s' on a lock that %s", word->text, what);
     diag_help(lowering->diags, "%s", help);
 }
@@ -69,7 +70,8 @@ static void guard_namespace_labels(struct lowering *lowering, const struct guard
     derive_add(lowering, guarded->item, lock);
 }
 
-static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+static void guard_namespaces(struct lowering *lowering, const struct guarded *guarded) {
+    const struct word *word = derive_find_guard(guarded->item, "namespace");
     struct texts names = {0};
     struct formula *selector = NULL;
     for (size_t i = 0; i < guarded->part_count; i++) {
@@ -80,7 +82,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
             struct formula *labels = formula_of_namespace(lowering->arena, scope->namespace_selector);
             selector = selector ? formula_or(lowering->arena, selector, labels) : labels;
         }
-        if (scope->where == IN_ANY_NAMESPACE) {
+        if (scope->where == IN_ANY_NAMESPACE && word) {
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, word->span,
                         "'guard namespace' with 'namespace *', which names no namespace");
             diag_help(lowering->diags, "lock the namespaces themselves: resources namespaces, deny delete");
@@ -95,6 +97,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
     struct formula *selects = names.count ? derive_in(lowering->arena, FORMULA_NAME, NULL, &names) : NULL;
     if (selector) selects = selects ? formula_or(lowering->arena, selects, selector) : selector;
     struct lock *lock = derive_lock(lowering, guarded->locks[0], ORIGIN_GUARD_NAMESPACE, NULL);
+    lock->condition = derive_condition(lowering, guarded->locks[0]->condition, true);
     derive_target(lowering, lock, "", "namespaces");
     lock->selects = selects;
     lock->denies = OP_DELETE;
@@ -114,13 +117,16 @@ static bool is_custom(const struct target *target) {
 static struct lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded, enum origin origin,
                                            const char *detail) {
     struct lock *lock = derive_lock(lowering, guarded->locks[0], origin, detail);
+    lock->condition = derive_condition(lowering, guarded->locks[0]->condition, false);
     if (lock->exemption == EXEMPT_NONE) lock->exemption = EXEMPT_LIFECYCLE;
     return lock;
 }
 
-static void guard_definitions(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+static void guard_definitions(struct lowering *lowering, const struct guarded *guarded) {
+    const struct word *word = derive_find_guard(guarded->item, "crd");
     struct texts names = {0}, groups = {0}, wild = {0}, scopes = {0};
     struct arena *arena = lowering->arena;
+    const bool full = guarded->locks[0]->full & GUARD_CRD;
     for (size_t i = 0; i < guarded->part_count; i++)
         for (size_t j = 0; j < guarded->parts[i]->scope.target_count; j++) {
             const struct target *target = &guarded->parts[i]->scope.targets[j];
@@ -130,7 +136,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
             } else if (!target->resource && target->group && *target->group) {
                 texts_add(arena, &wild, target->group);
                 texts_add(arena, &groups, target->group);
-            } else if (!target->resource && !target->group) {
+            } else if (!target->resource && !target->group && word) {
                 texts_add(arena, &scopes, guarded->parts[i]->scope.where == IN_CLUSTER ? "Cluster" : "Namespaced");
             }
         }
@@ -152,10 +158,11 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     struct lock *lock = derive_definition_lock(lowering, guarded, ORIGIN_GUARD_CRD, NULL);
     derive_target(lowering, lock, group, definitions);
     lock->selects = selects;
-    lock->denies = OPS_STORED;
+    lock->denies = full ? OPS_STORED : OP_DELETE;
     lock->guard_owners = true;
-    derive_changing(arena, lock, "spec");
+    if (full) derive_changing(arena, lock, "spec");
     derive_add(lowering, guarded->item, lock);
+    if (!full) return;
 
     lock = derive_definition_lock(lowering, guarded, ORIGIN_GUARD_CRD, "status");
     derive_target(lowering, lock, group, definitions);
@@ -255,7 +262,7 @@ static void guard_bindings(struct lowering *lowering, const struct guarded *guar
     if (from->guard_labels) add_carried(arena, selects, &known, carried);
     if (from->names_actors) add_carried(arena, from->names_actors, &known, carried);
     // Nor may they bring about what lets the requester pass, or what the lock requires not to be.
-    if (!derive_find_guard(guarded->item, "none")) add_carried(arena, from->condition, &known, carried);
+    if (!guarded->none) add_carried(arena, from->condition, &known, carried);
     if (from->requires) add_carried(arena, from->requires, &known, carried);
     if (!carried->operand_count || !derive_takes_in(scope, "", "pods")) return;
     struct lock *lock = derive_lock_in(lowering, from, scope, "", "pods", ORIGIN_BINDINGS, number);
@@ -311,7 +318,7 @@ static void guard_states(struct lowering *lowering, const struct guarded *guarde
     const struct texts ends_pod = {phases, sizeof phases / sizeof *phases},
                        ends_job = {conditions, sizeof conditions / sizeof *conditions};
     struct arena *arena = lowering->arena;
-    if (!(from->denies & OP_DELETE) || derive_find_guard(guarded->item, "none")) return;
+    if (!(from->denies & OP_DELETE) || guarded->none) return;
     if (derive_takes_in(scope, "", "pods")) {
         struct lock *lock = derive_lock_in(lowering, from, scope, "", "pods", ORIGIN_POD_STATUS, number);
         struct formula *phase = derive_field_in(arena, -1, "status phase", &ends_pod);
@@ -466,6 +473,8 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
                      (denies_all && locks_resource(lock, "pods") ? (unsigned)ACTS_CONNECT : 0u);
         lock->guard_labels = from->guard_labels;
         lock->guard_owners = from->guard_owners;
+        lock->guards = from->guards;
+        lock->full = from->full;
         lock->exemption = EXEMPT_CONTROLLERS;
         derive_add(lowering, guarded->item, lock);
         guard_bindings(lowering, guarded, lock, &lock->scope, lock->selects, "");
@@ -509,6 +518,54 @@ static void guard_autoscalers(struct lowering *lowering, const struct guarded *g
     }
 }
 
+// ---- wildcards: what a list of the built-in kinds would reach ----
+
+// The acts on objects of the wildcard that cannot be looked up, because it has no kind.
+static unsigned unreached(const struct lock *lock) {
+    unsigned acts = 0;
+    for (size_t i = 0; i < kube_act_count; i++)
+        if (lock->covers[kube_acts[i].shape] == COVER_NONE) acts |= lock->acts & kube_acts[i].act;
+    return acts & (ACT_SCALE | ACTS_CONNECT);
+}
+
+static bool has_act(const struct resource *resource, unsigned acts) {
+    for (size_t i = 0; i < kube_act_count; i++)
+        if ((acts & kube_acts[i].act) && text_has_word(resource->subresources, kube_acts[i].subresource)) return true;
+    return false;
+}
+
+static bool is_in_wildcard(const struct object_scope *scope, const struct resource *resource) {
+    bool in = false;
+    for (size_t i = 0; i < scope->except_count; i++)
+        if (is_target(&scope->excepts[i], resource->group, resource->plural)) return false;
+    for (size_t i = 0; i < scope->target_count; i++)
+        in |= !scope->targets[i].resource && is_target(&scope->targets[i], resource->group, resource->plural);
+    return in && resource->namespaced == (scope->where != IN_CLUSTER);
+}
+
+static void reach_wildcard(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
+                           const char *number) {
+    const unsigned acts = unreached(from);
+    size_t count = 0;
+    const struct resource *resources = catalog_built_in(&count);
+    if (!acts || from->scope.subresource || !scope_has_wildcard(&from->scope) || lowering->is_static) return;
+    struct lock *lock = derive_lock(lowering, from, ORIGIN_REACHED, number);
+    const struct object_scope nothing = lock->scope;
+    lock->scope = from->scope;
+    lock->scope.targets = nothing.targets;
+    lock->scope.target_count = nothing.target_count;
+    lock->scope.excepts = NULL;
+    lock->scope.except_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (has_act(&resources[i], acts) && is_in_wildcard(&from->scope, &resources[i]))
+            derive_target(lowering, lock, resources[i].group, resources[i].plural);
+    if (!lock->scope.target_count) return;
+    lock->selects = from->selects;
+    lock->condition = from->condition;
+    lock->acts = acts & lower_acts_in(&lock->scope);
+    derive_add(lowering, guarded->item, lock);
+}
+
 // ---- guard rbac: what klock writes of RBAC, and ways to become the actors ----
 
 static void index_outputs(struct lowering *lowering) {
@@ -546,7 +603,8 @@ static void guard_output(struct lowering *lowering, const struct guarded *guarde
     derive_add(lowering, guarded->item, lock);
 }
 
-static void guard_rbac(struct lowering *lowering, const struct guarded *guarded, const struct word *word) {
+static void guard_rbac(struct lowering *lowering, const struct guarded *guarded) {
+    const struct word *word = derive_find_guard(guarded->item, "rbac");
     const struct lock *from = guarded->locks[0];
     const bool output = map_get(&lowering->outputs, from->policy) != NULL;
     const bool passed = from->passes.label_count || from->exclusive.label_count || from->break_glass.label_count;
@@ -559,7 +617,7 @@ static void guard_rbac(struct lowering *lowering, const struct guarded *guarded,
         guard_output(lowering, guarded, false);
         guard_output(lowering, guarded, true);
     }
-    if (passed) derive_rbac(lowering, guarded->item, from, derive_find_guard(guarded->item, "controllers") != NULL);
+    if (passed) derive_rbac(lowering, guarded->item, from, (from->guards & GUARD_CONTROLLERS) != 0);
 }
 
 // ---- guard controllers: who becomes one passes every lock that lets it through ----
@@ -574,7 +632,7 @@ static void guard_controllers(struct lowering *lowering) {
     for (size_t i = 0; i < lowering->guarded_count; i++) {
         const struct guarded *guarded = lowering->guarded[i], **first;
         const struct lock *lock = guarded->locks[0];
-        if (!derive_find_guard(guarded->item, "controllers")) continue;
+        if (!(lock->guards & GUARD_CONTROLLERS)) continue;
         const char *key = arena_printf(arena, "%s %u", lock->policy, lock->mode);
         if (!(first = map_get(&known, key))) {
             ARENA_PUSH(arena, firsts, count, guarded);
@@ -622,19 +680,20 @@ static const char *number_of(struct arena *arena, size_t index) {
 }
 
 static void lower_guarded(struct lowering *lowering, const struct guarded *guarded) {
-    const struct word *word = NULL;
     const struct ast_clause *clause = lower_find_clause(guarded->item, AST_CLAUSE_CASCADE);
-    if ((word = derive_find_guard(guarded->item, "namespace"))) guard_namespaces(lowering, guarded, word);
-    if ((word = derive_find_guard(guarded->item, "crd"))) guard_definitions(lowering, guarded, word);
-    if (derive_find_guard(guarded->item, "owners")) guard_owners(lowering, guarded);
-    if ((word = derive_find_guard(guarded->item, "rbac"))) guard_rbac(lowering, guarded, word);
-    if (derive_find_guard(guarded->item, "certificates"))
-        derive_certificates(lowering, guarded->item, guarded->locks[0]);
+    const unsigned guards = guarded->locks[0]->guards, full = guarded->locks[0]->full;
+    if (guards & GUARD_NAMESPACE) guard_namespaces(lowering, guarded);
+    if (guards & GUARD_CRD) guard_definitions(lowering, guarded);
+    if (full & GUARD_OWNERS) guard_owners(lowering, guarded);
+    if (guards & GUARD_RBAC) guard_rbac(lowering, guarded);
+    if (guards & GUARD_CERTIFICATES) derive_certificates(lowering, guarded->item, guarded->locks[0]);
     if (clause) cascade(lowering, guarded, clause);
     guard_autoscalers(lowering, guarded);
-    for (size_t i = 0; i < guarded->lock_count; i++)
+    for (size_t i = 0; i < guarded->lock_count; i++) {
         derive_around(lowering, guarded, guarded->locks[i], number_of(lowering->arena, i));
-    if ((word = derive_find_guard(guarded->item, "volumes"))) derive_volumes(lowering, guarded, word);
+        reach_wildcard(lowering, guarded, guarded->locks[i], number_of(lowering->arena, i));
+    }
+    if (guards & GUARD_VOLUMES) derive_volumes(lowering, guarded);
     for (size_t i = 0; i < guarded->part_count; i++) {
         const struct object_meaning *part = guarded->parts[i];
         const char *number = number_of(lowering->arena, i);
@@ -656,6 +715,7 @@ void lower_guards(struct lowering *lowering, struct unit **units, size_t unit_co
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_ACTOR && item->as.actor.sealed && !lower_is_damaged(lowering, item))
                 lower_seal(lowering, units[i], item);
+    derive_accounts(lowering);
     derive_orders(lowering);
     if (!lowering->is_static) return;
     // The place of one of its locks stands for the policy: of the one whose name comes first.

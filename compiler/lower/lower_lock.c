@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "cel/cel.h"
@@ -41,71 +42,83 @@ static void lower_mode(struct lowering *lowering, const struct ast_clause *claus
     }
 }
 
-static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, struct lock *lock) {
-    lock->guard_labels = (lock->denies & ~(unsigned)OP_CREATE) || lock->acts;
-    bool none = false, others = false;
+static unsigned find_guard(struct lowering *lowering, struct word word) {
+    const unsigned guard = guard_find(word.text);
+    if (guard) return guard;
+    struct text list;
+    text_init(&list, lowering->arena);
+    for (size_t i = 0; i < GUARD_COUNT; i++) text_printf(&list, "%s, ", guard_info(i)->word);
+    bad_word(lowering, word, arena_printf(lowering->arena, "guards are %sor none", text_string(&list)));
+    return 0;
+}
+
+// What `guard` asks for, takes away, or leaves at what a lock like this has by itself.
+static void lower_guard_words(struct lowering *lowering, const struct ast_clause *clause, unsigned by_default,
+                              struct lock *lock) {
+    unsigned asked = 0, removed = 0;
+    bool none = false;
     for (size_t i = 0; clause && i < clause->words.count; i++) {
-        const struct word word = clause->words.items[i];
-        if (strcmp(word.text, "labels") == 0)
-            lock->guard_labels = others = true;
-        else if (strcmp(word.text, "label-in") == 0)
-            lock->guard_label_in = others = true;
-        else if (strcmp(word.text, "none") == 0)
+        if (strcmp(clause->words.items[i].text, "none") == 0)
             none = true;
-        else if (strcmp(word.text, "owners") == 0)
-            lock->guard_owners = others = true;
-        else if (text_has_word("namespace crd volumes rbac controllers certificates", word.text))
-            others = true; // locks of their own
         else
-            bad_word(
-                lowering, word,
-                "guards are labels, label-in, namespace, crd, owners, volumes, rbac, controllers, certificates, or "
-                "none");
+            asked |= find_guard(lowering, clause->words.items[i]);
     }
-    if (none && others) {
+    for (size_t i = 0; clause && i < clause->removed.count; i++) {
+        const unsigned guard = find_guard(lowering, clause->removed.items[i]);
+        if (guard & asked) {
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->removed.items[i].span,
+                        "'guard %s' together with 'guard no %s'", clause->removed.items[i].text,
+                        clause->removed.items[i].text);
+            diag_help(lowering->diags, "keep one of them");
+        }
+        removed |= guard;
+    }
+    if (none && (clause->words.count > 1 || clause->removed.count)) {
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
                     "'guard none' together with another guard");
         diag_help(lowering->diags, "keep one of them");
     }
-    if (none) lock->guard_labels = false;
+    lock->guards = none ? 0 : (by_default & ~removed) | asked;
+    lock->full = lock->insiders ? lock->guards : asked;
+    lock->guard_labels = lock->guards & GUARD_LABELS;
+    lock->guard_label_in = lock->guards & GUARD_LABEL_IN;
+    lock->guard_owners = lock->guards & GUARD_OWNERS;
 }
 
-// Whether the word is no actor, but nearly a level of exemption; reports it then.
-static bool report_level(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
+// Whoever passes stands behind `exclusive`; what is exempt is the work of the control plane.
+static void report_exempt_subject(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
     static const char *const levels[] = {"lifecycle", "controllers", "none"};
-    if (subject->kind != AST_SUBJECT_ACTOR || scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, subject->name.text))
-        return false;
-    const char *near = suggest_nearest(subject->name.text, levels, sizeof levels / sizeof *levels);
-    if (!near) return false;
-    diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
-    diag_help(lowering->diags, "did you mean '%s'?", near);
-    diag_fix(lowering->diags, subject->span, near);
-    return true;
+    const bool actor = subject->kind == AST_SUBJECT_ACTOR;
+    const char *near = actor && !scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, subject->name.text)
+                           ? suggest_nearest(subject->name.text, levels, sizeof levels / sizeof *levels)
+                           : NULL;
+    if (near) {
+        diag_report(lowering->diags, DIAG_UNKNOWN_NAME, subject->span, "unknown exemption '%s'", subject->name.text);
+        diag_help(lowering->diags, "did you mean '%s'?", near);
+        diag_fix(lowering->diags, subject->span, near);
+        return;
+    }
+    const struct span span = subject->span;
+    const char *written = lowering->sources->items[span.file].text;
+    diag_report(lowering->diags, DIAG_BAD_VALUE, span, "'exempt' takes lifecycle, controllers or none");
+    diag_help(lowering->diags, "list those who may after 'exclusive': exclusive %.*s", (int)(span.end - span.begin),
+              written + span.begin);
 }
 
-static void lower_exemptions(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
-                             struct lock *lock) {
-    lock->exemption = EXEMPT_LIFECYCLE;
+static void lower_exemption(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
+                            struct lock *lock) {
+    lock->exemption = EXEMPT_CONTROLLERS;
     if (!clause) return;
-    bool none = false;
-    for (size_t i = 0; i < clause->words.count; i++) {
-        const struct word word = clause->words.items[i];
-        if (strcmp(word.text, "controllers") == 0)
-            lock->exemption = EXEMPT_CONTROLLERS;
-        else if (strcmp(word.text, "none") == 0)
-            none = true;
-    }
-    if (none && clause->words.count > 1) {
-        diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span,
-                    "'exempt none' together with another exemption");
-        diag_help(lowering->diags, "keep one of them");
-    }
-    if (none) lock->exemption = EXEMPT_NONE;
-    struct ast_subjects subjects = {0};
     for (size_t i = 0; i < clause->subjects.count; i++)
-        if (!report_level(lowering, unit, clause->subjects.items[i]))
-            ARENA_PUSH(lowering->arena, subjects.items, subjects.count, clause->subjects.items[i]);
-    lower_subjects(lowering, unit, &subjects, &lock->passes);
+        report_exempt_subject(lowering, unit, clause->subjects.items[i]);
+    if (!clause->words.count) return;
+    const char *level = clause->words.items[0].text;
+    lock->exemption = strcmp(level, "none") == 0        ? EXEMPT_NONE
+                      : strcmp(level, "lifecycle") == 0 ? EXEMPT_LIFECYCLE
+                                                        : EXEMPT_CONTROLLERS;
+    if (clause->words.count == 1) return;
+    diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "'exempt' with more than one level");
+    diag_help(lowering->diags, "keep one: each includes those before it: none, lifecycle, controllers");
 }
 
 // metadata holds what the server keeps for itself as well; only these four are anybody's to change.
@@ -388,6 +401,7 @@ struct share {
     const struct object_meaning **parts;
     size_t count;
     bool cluster;
+    bool of_namespaces; // the Namespace objects of a block that is about what is in them as well
     const char *subresource;
     unsigned denies, acts;
 };
@@ -421,10 +435,12 @@ static void add_to_shares(struct arena *arena, struct share **shares, size_t *co
         struct share *share = NULL;
         const bool cluster = part->scope.where == IN_CLUSTER;
         for (size_t j = 0; j < *count && !share; j++)
-            if ((*shares)[j].cluster == cluster && is_same((*shares)[j].subresource, subresource))
+            if ((*shares)[j].cluster == cluster && (*shares)[j].of_namespaces == part->of_namespaces &&
+                is_same((*shares)[j].subresource, subresource))
                 share = &(*shares)[j];
         if (!share) {
-            const struct share added = {.cluster = cluster, .subresource = subresource};
+            const struct share added = {
+                .cluster = cluster, .of_namespaces = part->of_namespaces, .subresource = subresource};
             ARENA_PUSH(arena, *shares, *count, added);
             share = &(*shares)[*count - 1];
         }
@@ -442,8 +458,10 @@ static bool has_word(const struct ast_clause *clause, const char *list) {
 // rest. So denying update means it as well, where nothing says which fields are meant.
 static const struct object_meaning *with_status(struct arena *arena, const struct ast_item *item,
                                                 const struct object_meaning *part) {
-    if (!has_word(lower_find_clause(item, AST_CLAUSE_DENY), "update write all") ||
-        lower_find_clause(item, AST_CLAUSE_CHANGING) || lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
+    const struct ast_clause *deny = lower_find_clause(item, AST_CLAUSE_DENY);
+    const bool denies_update = deny ? has_word(deny, "update write all") : !lower_find_clause(item, AST_CLAUSE_REQUIRE);
+    if (!denies_update || lower_find_clause(item, AST_CLAUSE_CHANGING) ||
+        lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
         return part;
     struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
     *whole = *part;
@@ -496,6 +514,24 @@ static const struct object_meaning *with_both_groups(struct lowering *lowering, 
     return whole;
 }
 
+static size_t count_parts(const struct formula *formula) {
+    size_t count = formula ? 1 : 0;
+    for (size_t i = 0; formula && i < formula->operand_count; i++) count += count_parts(formula->operands[i]);
+    return count;
+}
+
+// What no expression could hold is told before anything is made of it. Whether it fits.
+static bool check_size(struct lowering *lowering, const struct ast_item *item, const struct lock *lock) {
+    const size_t count = count_parts(lock->condition) + count_parts(lock->requires);
+    size_t selects = count_parts(lock->selects);
+    if (count + selects <= LIMIT_FORMULA_PARTS) return true;
+    diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
+                "lock '%s' has conditions of %zu parts, more than %d", lock->name, count + selects, LIMIT_FORMULA_PARTS);
+    diag_help(lowering->diags, "use 'in (…)' for alternatives, or split the lock");
+    return false;
+}
+
+// NULL after reporting.
 static struct lock *add_lock(struct lowering *lowering, const struct ast_item *item, const struct share *share,
                              struct formula *narrowing, const struct lock *common) {
     struct lock *lock = ARENA_NEW(lowering->arena, struct lock);
@@ -504,19 +540,22 @@ static struct lock *add_lock(struct lowering *lowering, const struct ast_item *i
     lock->acts = share->acts;
     for (size_t i = 0; i < share->count; i++) lock->implied |= share->parts[i]->scope.targets[0].implied;
     // A subresource may be called what a guard is called.
-    lock->id =
-        lower_id(lowering->arena, lock->name,
-                 share->subresource ? arena_printf(lowering->arena, "subresource %s", share->subresource) : NULL);
+    lock->id = lower_id(lowering->arena, lock->name,
+                        share->subresource     ? arena_printf(lowering->arena, "subresource %s", share->subresource)
+                        : share->of_namespaces ? "namespaces"
+                                               : NULL);
     if (share->count == 1) {
         lock->scope = share->parts[0]->scope;
         lock->selects = share->parts[0]->selects;
     } else {
-        join_objects(lowering, share->parts, share->count, item->as.block.objects.items[0].span, lock);
+        join_objects(lowering, share->parts, share->count,
+                     item->as.block.objects.count ? item->as.block.objects.items[0].span : item->name.span, lock);
     }
     if (narrowing) lock->selects = formula_and(lowering->arena, lock->selects, narrowing);
     for (size_t i = 0; i < lock->part_count && narrowing; i++)
         lock->parts[i].selects = formula_and(lowering->arena, lock->parts[i].selects, narrowing);
 
+    if (!check_size(lowering, item, lock)) return NULL;
     const bool movable = !formula_is_immutable(lock->selects);
     const struct word *guard = asked_guard(item);
     if (guard && !movable && !lower_names_actors(lowering->arena, lock)) {
@@ -537,7 +576,7 @@ static void check_narrowed(struct lowering *lowering, const struct ast_item *ite
     static const enum ast_clause_kind narrowing[] = {AST_CLAUSE_WHEN, AST_CLAUSE_UNLESS, AST_CLAUSE_REQUIRE,
                                                      AST_CLAUSE_CHANGING, AST_CLAUSE_EXCEPT_CHANGING};
     for (size_t i = 0; i < count && own->all_clause; i++) {
-        if (parts[i] == own || !parts[i]->narrowed) continue;
+        if (parts[i] == own || !parts[i]->narrowed || parts[i]->all_clause == own->all_clause) continue;
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, own->all_clause->keyword,
                     "'all objects' on an object that selects some");
         diag_relate(lowering->diags, item->as.block.objects.items[0].span, "the object");
@@ -561,7 +600,7 @@ static void refuse_unsupported(struct lowering *lowering, const struct ast_item 
         const struct ast_clause *clause = item->as.block.clauses.items[i];
         if (clause->kind == AST_CLAUSE_ALLOW) {
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword, "'allow' with verbs belongs to grants");
-            diag_help(lowering->diags, "a lock never grants; in a lock, 'allow K0205' accepts a warning");
+            diag_help(lowering->diags, "a lock never grants: write a grant");
         }
         // With `on`, the lock's own clauses narrow the objects; where they are is said by the objects.
         if (item->as.block.objects.count && clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_PLACE) {
@@ -661,11 +700,13 @@ static void read_objects(struct draft *draft) {
     for (size_t i = 0; i < item->as.block.objects.count; i++) {
         const struct object_meaning *object =
             lower_object(draft->lowering, draft->unit, item->as.block.objects.items[i]);
-        if (object && !object->failed) ARENA_PUSH(arena, draft->objects, draft->object_count, object);
+        for (; object && !object->failed; object = object->next)
+            ARENA_PUSH(arena, draft->objects, draft->object_count, object);
     }
     if (item->as.block.objects.count || own->failed) return;
     if (own->has_scope) {
-        ARENA_PUSH(arena, draft->objects, draft->object_count, (const struct object_meaning *)own);
+        for (const struct object_meaning *part = own; part; part = part->next)
+            ARENA_PUSH(arena, draft->objects, draft->object_count, part);
         return;
     }
     diag_report(draft->lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "lock '%s' names no resources",
@@ -677,16 +718,12 @@ static void read_objects(struct draft *draft) {
 static void read_denied(struct draft *draft) {
     struct lowering *lowering = draft->lowering;
     const struct ast_clause *deny = clause_of(draft, AST_CLAUSE_DENY);
-    if (!deny && !clause_of(draft, AST_CLAUSE_REQUIRE)) {
-        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, draft->item->name.span, "lock '%s' denies nothing",
-                    draft->item->name.text);
-        diag_help(lowering->diags, "add a clause such as: deny update, delete; or: require EXPR");
-    }
     for (size_t i = 0; i < draft->object_count; i++)
         add_to_shares(lowering->arena, &draft->shares, &draft->share_count,
                       with_status(lowering->arena, draft->item, with_both_groups(lowering, draft->objects[i])));
     if (deny) lower_check_operations(lowering, deny);
-    for (size_t i = 0; deny && i < draft->share_count; i++) {
+    if (!deny && clause_of(draft, AST_CLAUSE_REQUIRE)) return;
+    for (size_t i = 0; i < draft->share_count; i++) {
         struct share *share = &draft->shares[i];
         struct lock denied = {0};
         for (size_t j = 0; j < share->count; j++) lower_deny(lowering, deny, &share->parts[j]->scope, &denied);
@@ -735,7 +772,7 @@ static void read_actors(struct draft *draft) {
     struct lock *lock = &draft->common;
     const struct ast_clause *exclusive = clause_of(draft, AST_CLAUSE_EXCLUSIVE),
                             *glass = clause_of(draft, AST_CLAUSE_BREAK_GLASS);
-    lower_exemptions(lowering, draft->unit, clause_of(draft, AST_CLAUSE_EXEMPT), lock);
+    lower_exemption(lowering, draft->unit, clause_of(draft, AST_CLAUSE_EXEMPT), lock);
     if (exclusive) {
         lower_subjects(lowering, draft->unit, &exclusive->subjects, &lock->exclusive);
         lower_add_subjects(lowering->arena, &lock->passes, &lock->exclusive);
@@ -743,9 +780,44 @@ static void read_actors(struct draft *draft) {
     if (glass) lower_subjects(lowering, draft->unit, &glass->subjects, &lock->break_glass);
 }
 
+static bool is_custom(const struct target *target) {
+    return target->resource && target->resource->declared.file != SPAN_NOWHERE;
+}
+
+// What there is around the objects that could be guarded: namespaces that are told, definitions of custom resources.
+static unsigned guardable(const struct draft *draft) {
+    unsigned guards = GUARD_OWNERS;
+    bool told = true, any = false;
+    for (size_t i = 0; i < draft->object_count; i++) {
+        const struct object_scope *scope = &draft->objects[i]->scope;
+        if (scope->where == IN_CLUSTER) continue;
+        told &= scope->where != IN_ANY_NAMESPACE;
+        any = true;
+    }
+    for (size_t i = 0; i < draft->object_count; i++)
+        for (size_t j = 0; j < draft->objects[i]->scope.target_count; j++)
+            if (is_custom(&draft->objects[i]->scope.targets[j])) guards |= GUARD_CRD;
+    return guards | (told && any ? GUARD_NAMESPACE : 0u);
+}
+
+static unsigned guards_by_default(const struct draft *draft) {
+    const struct lock *lock = &draft->common;
+    unsigned guards = 0;
+    for (size_t i = 0; i < GUARD_COUNT; i++) {
+        const unsigned guard = 1u << i;
+        switch (guard_info(i)->when) {
+        case GUARDED_ALWAYS: guards |= (lock->denies & ~(unsigned)OP_CREATE) || lock->acts ? guard : 0; break;
+        case GUARDED_KEEPING: guards |= lock->denies & OP_DELETE ? guard & guardable(draft) : 0; break;
+        case GUARDED_INSIDERS: guards |= lock->insiders ? guard : 0; break;
+        case GUARDED_ASKED: break;
+        }
+    }
+    return guards;
+}
+
 static void read_manner(struct draft *draft) {
     const struct ast_clause *on_error = clause_of(draft, AST_CLAUSE_ON_ERROR);
-    lower_guard_words(draft->lowering, clause_of(draft, AST_CLAUSE_GUARD), &draft->common);
+    lower_guard_words(draft->lowering, clause_of(draft, AST_CLAUSE_GUARD), guards_by_default(draft), &draft->common);
     lower_mode(draft->lowering, clause_of(draft, AST_CLAUSE_MODE), &draft->common);
     if (!on_error) return;
     const struct word word = on_error->words.items[0];
@@ -762,8 +834,11 @@ static void add_locks(const struct draft *draft) {
     struct guarded *guarded = ARENA_NEW(arena, struct guarded);
     *guarded = (struct guarded){
         .unit = draft->unit, .item = draft->item, .parts = draft->objects, .part_count = draft->object_count};
+    const struct ast_clause *guards = clause_of(draft, AST_CLAUSE_GUARD);
+    guarded->none = guards && !draft->common.guards && !guards->removed.count;
     for (size_t i = 0; i < draft->share_count; i++) {
         struct lock *lock = add_lock(draft->lowering, draft->item, &draft->shares[i], narrowing, &draft->common);
+        if (!lock) return;
         ARENA_PUSH(arena, guarded->locks, guarded->lock_count, lock);
     }
     if (draft->share_count) ARENA_PUSH(arena, draft->lowering->guarded, draft->lowering->guarded_count, guarded);
@@ -774,7 +849,11 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
         .lowering = lowering,
         .unit = unit,
         .item = item,
-        .common = {.policy = unit->policy, .name = item->name.text, .span = item->name.span},
+        .common = {.policy = unit->policy,
+                   .name = item->name.text,
+                   .span = item->name.span,
+                   .block = item->span,
+                   .insiders = policies_are_against_insiders(lowering->policies, unit->policy)},
     };
     lower_check_repeated(lowering, item);
     refuse_unsupported(lowering, item);

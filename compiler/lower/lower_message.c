@@ -105,8 +105,42 @@ static void collect_requirements(struct arena *arena, const struct formula *expr
         ARENA_PUSH(arena, *list, *count, added);
         return;
     }
+    // Of alternatives none is required.
+    const bool all = expr->kind == FORMULA_AND && !negated;
+    const bool none = expr->kind == FORMULA_OR && negated;
+    if (!all && !none && expr->kind != FORMULA_NOT) return;
     for (size_t i = 0; i < expr->operand_count; i++)
         collect_requirements(arena, expr->operands[i], negated != (expr->kind == FORMULA_NOT), list, count);
+}
+
+static const char *formula_text(struct arena *arena, const struct formula *formula) {
+    struct text text;
+    text_init(&text, arena);
+    formula_print(&text, formula, FORMULA_WHOLE);
+    return text_string(&text);
+}
+
+// What each object of the lock is selected by; NULL where that differs.
+static const struct formula *common_selection(struct arena *arena, const struct lock *lock) {
+    if (!lock->part_count) return lock->selects;
+    const struct formula *first = lock->parts[0].selects;
+    for (size_t i = 1; i < lock->part_count; i++)
+        if (strcmp(formula_text(arena, first), formula_text(arena, lock->parts[i].selects)) != 0) return NULL;
+    return first;
+}
+
+// "map[aura:red tier:db]", as Klock had it; nothing where no label is required.
+static void add_map(struct arena *arena, struct text *text, const struct lock *lock) {
+    struct requirement *requirements = NULL;
+    size_t count = 0;
+    const struct formula *selection = common_selection(arena, lock);
+    if (selection) collect_requirements(arena, selection, false, &requirements, &count);
+    if (!count) return;
+    qsort(requirements, count, sizeof *requirements, by_key_as_written);
+    text_add_string(text, ": map[");
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
+    text_add_char(text, ']');
 }
 
 struct labels {
@@ -180,20 +214,10 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
     struct text text;
     text_init(&text, lowering->arena);
-    text_add_string(&text, "denied, there is a lock: ");
-
-    struct requirement *requirements = NULL;
-    size_t count = 0;
-    collect_requirements(lowering->arena, lock->selects, false, &requirements, &count);
-    if (count) {
-        qsort(requirements, count, sizeof *requirements, by_key_as_written);
-        text_add_string(&text, "map[");
-        for (size_t i = 0; i < count; i++)
-            text_printf(&text, "%s%s:%s", i ? " " : "", requirements[i].key, requirements[i].value);
-        text_add_string(&text, "]: ");
-    }
-    if (message) text_printf(&text, "%s ", message);
-    text_printf(&text, "(%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
+    text_add_string(&text, "denied, there is a lock");
+    add_map(lowering->arena, &text, lock);
+    if (message) text_printf(&text, ": %s", message);
+    text_printf(&text, " (%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
                 lock->policy);
     if (require && !lock->denies && !lock->acts) {
         add_required(lowering->arena, &text, lock, written(lowering, require));

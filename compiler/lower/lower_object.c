@@ -257,6 +257,11 @@ struct whereabouts {
     const struct target *namespaced, *global, *wildcard;
 };
 
+// A Namespace is in the namespace that it is.
+static bool is_namespaces(const struct target *target) {
+    return target->resource && !target->subresource && !*target->group && strcmp(target->name, "namespaces") == 0;
+}
+
 static struct whereabouts whereabouts_of(const struct ast_item *item, const struct object_meaning *meaning) {
     struct whereabouts at = {
         .resources = lower_find_clause(item, AST_CLAUSE_RESOURCES),
@@ -269,7 +274,7 @@ static struct whereabouts whereabouts_of(const struct ast_item *item, const stru
         const struct target *target = &meaning->scope.targets[i];
         if (!target->resource)
             at.wildcard = target;
-        else if (target->resource->namespaced)
+        else if (target->resource->namespaced || (at.where && item->kind != AST_ITEM_GRANT && is_namespaces(target)))
             at.namespaced = target;
         else
             at.global = target;
@@ -277,22 +282,42 @@ static struct whereabouts whereabouts_of(const struct ast_item *item, const stru
     return at;
 }
 
-// Every resource has one scope, and the block must say the same. Whether it does; the first that does not is reported.
-static bool check_whereabouts(struct lowering *lowering, const struct whereabouts *at) {
+static void report_mixed(struct lowering *lowering, const struct ast_item *item, const struct whereabouts *at) {
+    diag_report(lowering->diags, DIAG_MIXED_SCOPE, at->global->span, "'%s' is cluster-scoped and '%s' is namespaced",
+                at->global->name, at->namespaced ? at->namespaced->name : "*");
+    if (at->namespaced) diag_relate(lowering->diags, at->namespaced->span, "namespaced");
+    if (item->kind == AST_ITEM_GRANT)
+        diag_help(lowering->diags, "write a grant for each scope");
+    else if (at->where)
+        diag_help(lowering->diags, "add a line to lock both: cluster");
+    else
+        diag_help(lowering->diags, "add a namespace clause for '%s', and 'cluster' for '%s'",
+                  at->namespaced ? at->namespaced->name : "*", at->global->name);
+}
+
+// What a block with clauses about namespaces and `cluster` has to have.
+static bool has_both(struct lowering *lowering, const struct ast_item *item, const struct whereabouts *at) {
+    if ((at->namespaced || at->wildcard) && (at->global || at->wildcard) && item->kind != AST_ITEM_GRANT) return true;
+    diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'cluster' together with 'namespace'");
+    diag_relate(lowering->diags, at->where->keyword, "the namespace is here");
+    diag_help(lowering->diags, "%s",
+              item->kind == AST_ITEM_GRANT ? "write a grant for each scope"
+              : at->global                 ? "remove the namespace: nothing here is in one"
+                                           : "remove 'cluster': everything here is in a namespace");
+    return false;
+}
+
+// Every resource has a scope, and the block must say the same. Whether it does; the first that does not is reported.
+static bool check_whereabouts(struct lowering *lowering, const struct ast_item *item, const struct whereabouts *at) {
     struct diags *diags = lowering->diags;
     if (at->namespace && at->labeled) {
         diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->labeled->keyword, "two clauses say where the objects are");
         diag_relate(diags, at->namespace->keyword, "the other is here");
         diag_help(diags, "keep one; the other can be a condition: where namespace in (…)");
     } else if (at->cluster && at->where) {
-        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->cluster->keyword, "'cluster' together with 'namespace'");
-        diag_relate(diags, at->where->keyword, "the namespace is here");
-        diag_help(diags, "split the block: a namespaced lock never touches cluster-scoped objects");
-    } else if (at->namespaced && at->global) {
-        diag_report(diags, DIAG_MIXED_SCOPE, at->global->span, "'%s' is cluster-scoped and '%s' is namespaced",
-                    at->global->name, at->namespaced->name);
-        diag_relate(diags, at->namespaced->span, "namespaced");
-        diag_help(diags, "split the block in two, one for each scope");
+        return has_both(lowering, item, at);
+    } else if (at->global && (at->namespaced || (at->wildcard && at->where))) {
+        report_mixed(lowering, item, at);
     } else if (at->where && at->global) {
         diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->where->keyword, "'%s' is cluster-scoped and has no namespace",
                     at->global->name);
@@ -313,14 +338,69 @@ static bool check_whereabouts(struct lowering *lowering, const struct whereabout
     return false;
 }
 
+// ---- one block, several scopes ----
+
+enum half { IN_A_NAMESPACE, OF_THE_CLUSTER, A_NAMESPACE };
+
+static bool is_in_half(const struct target *target, enum half half, bool both) {
+    if (!target->resource) return half == IN_A_NAMESPACE || (half == OF_THE_CLUSTER && both);
+    if (target->resource->namespaced) return half == IN_A_NAMESPACE;
+    return half == (is_namespaces(target) ? A_NAMESPACE : OF_THE_CLUSTER);
+}
+
+// Namespaces that are told by name, by their labels, or all but those of the system.
+static struct formula *select_namespaces(struct arena *arena, const struct object_scope *scope) {
+    if (scope->where == IN_LABELED_NAMESPACES) return formula_of_namespace(arena, scope->namespace_selector);
+    struct formula *named = formula_new(arena, FORMULA_FALSE);
+    for (size_t i = 0; i < scope->namespace_count; i++)
+        named = formula_or(arena, named, formula_is(arena, FORMULA_NAME, NULL, scope->namespaces[i]));
+    if (scope->where == IN_NAMESPACES) return named;
+    struct formula *system = formula_new(arena, FORMULA_FALSE);
+    for (size_t i = 0; i < kube_system_namespace_count; i++)
+        system = formula_or(arena, system, formula_is(arena, FORMULA_NAME, NULL, kube_system_namespaces[i]));
+    return formula_or(arena, formula_not(arena, system), named);
+}
+
+// The part of the meaning that is about one of the halves; NULL where nothing is.
+static struct object_meaning *half_of(struct arena *arena, const struct object_meaning *whole, enum half half,
+                                      bool both) {
+    struct object_meaning *part = ARENA_NEW(arena, struct object_meaning);
+    *part = *whole;
+    part->scope.targets = NULL;
+    part->scope.target_count = 0;
+    for (size_t i = 0; i < whole->scope.target_count; i++)
+        if (is_in_half(&whole->scope.targets[i], half, both))
+            ARENA_PUSH(arena, part->scope.targets, part->scope.target_count, whole->scope.targets[i]);
+    if (!part->scope.target_count) return NULL;
+    if (half == IN_A_NAMESPACE) return part;
+    if (half == A_NAMESPACE) part->selects = formula_and(arena, part->selects, select_namespaces(arena, &whole->scope));
+    part->of_namespaces = half == A_NAMESPACE;
+    part->narrowed |= part->of_namespaces;
+    part->scope.where = IN_CLUSTER;
+    part->scope.namespaces = NULL;
+    part->scope.namespace_count = 0;
+    part->scope.namespace_selector = NULL;
+    return part;
+}
+
+// Becomes its first half; the others stand behind it.
+static void split_scopes(struct arena *arena, struct object_meaning *meaning, bool both) {
+    const struct object_meaning whole = *meaning;
+    struct object_meaning *first = NULL, **last = &first;
+    for (enum half half = IN_A_NAMESPACE; half <= A_NAMESPACE; half++)
+        if ((*last = half_of(arena, &whole, half, both))) last = &(*last)->next;
+    *meaning = *first;
+}
+
 static void find_scope(struct lowering *lowering, const struct ast_item *item, struct object_meaning *meaning) {
     const struct whereabouts at = whereabouts_of(item, meaning);
-    meaning->failed = !check_whereabouts(lowering, &at);
+    meaning->failed = !check_whereabouts(lowering, item, &at);
     if (meaning->failed) return;
     if (at.namespace)
         add_namespaces(lowering, at.namespace, meaning);
     else if (!at.labeled)
         meaning->scope.where = IN_CLUSTER;
+    if (at.where && item->kind != AST_ITEM_GRANT) split_scopes(lowering->arena, meaning, at.cluster != NULL);
 }
 
 void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,

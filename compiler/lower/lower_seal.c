@@ -558,13 +558,87 @@ void derive_controllers(struct lowering *lowering, const struct ast_item *item, 
                                 .span = from->span,
                                 .condition = formula_new(lowering->arena, FORMULA_TRUE),
                                 .exemption = EXEMPT_CONTROLLERS,
-                                .mode = from->mode};
+                                .mode = from->mode,
+                                .insiders = from->insiders};
     struct identities who = {0};
     add_controllers(lowering->arena, &who);
     for (size_t i = 0; i < kube_exemption_count; i++)
         ARENA_PUSH(lowering->arena, lowering->policies->sealed, lowering->policies->sealed_count,
                    kube_exemptions[i].user);
     seal_accounts(lowering, item, &nobody, &who, "guard controllers");
+}
+
+// ---- guard accounts: the service accounts that locks let through, each once for those who pass with it ----
+
+static int compare_guarded(const void *left, const void *right) {
+    const struct lock *a = (*(const struct guarded *const *)left)->locks[0],
+                      *b = (*(const struct guarded *const *)right)->locks[0];
+    const int policies = strcmp(a->policy, b->policy);
+    return policies ? policies : strcmp(a->name, b->name);
+}
+
+// Whom the guard of the lock lets through, and how it refuses the others. Who passes one lock need not pass another, so
+// an account is guarded again where others pass with it.
+static const char *manner_of(struct arena *arena, const struct lock *lock) {
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "%s %u", lock->policy, lock->mode);
+    for (size_t i = 0; i < lock->passes.user_count; i++) text_printf(&text, "\nuser %s", lock->passes.users[i]);
+    for (size_t i = 0; i < lock->passes.group_count; i++) text_printf(&text, "\ngroup %s", lock->passes.groups[i]);
+    for (size_t i = 0; i < lock->passes.other_count; i++) {
+        text_add_char(&text, '\n');
+        formula_print(&text, lock->passes.others[i], FORMULA_WHOLE);
+    }
+    return text_string(&text);
+}
+
+static struct subjects accounts_of(struct lowering *lowering, const struct lock *lock, const struct set *sealed,
+                                   struct set *known) {
+    struct policies *policies = lowering->policies;
+    const char *manner = manner_of(lowering->arena, lock);
+    struct subjects accounts = {0};
+    for (size_t i = 0; i < lock->passes.user_count; i++) {
+        const char *user = lock->passes.users[i];
+        if (!account_is_user(user) || set_has(sealed, user)) continue;
+        if (!set_add(known, arena_printf(lowering->arena, "%s\nof %s", user, manner))) continue;
+        ARENA_PUSH(lowering->arena, accounts.users, accounts.user_count, user);
+        if (lock->mode & MODE_DENY) ARENA_PUSH(lowering->arena, policies->sealed, policies->sealed_count, user);
+    }
+    return accounts;
+}
+
+// Whoever passes the lock may act as the account: for them it is no way around.
+static void guard_accounts(struct lowering *lowering, const struct guarded *guarded, const struct subjects *accounts) {
+    const struct lock *lock = guarded->locks[0];
+    struct lock from = {.policy = lock->policy,
+                        .name = lock->name,
+                        .span = lock->span,
+                        .condition = formula_new(lowering->arena, FORMULA_TRUE),
+                        .exemption = EXEMPT_CONTROLLERS,
+                        .mode = lock->mode,
+                        .insiders = lock->insiders};
+    lower_add_subjects(lowering->arena, &from.exclusive, &lock->exclusive);
+    lower_add_subjects(lowering->arena, &from.passes, &lock->passes);
+    derive_exempt_deployer(lowering, &from);
+    struct identities who = {0};
+    gather(lowering->arena, accounts, &who);
+    seal_accounts(lowering, guarded->item, &from, &who, "guard accounts");
+}
+
+void derive_accounts(struct lowering *lowering) {
+    const size_t count = lowering->guarded_count;
+    const struct guarded **sorted = ARENA_ARRAY(lowering->arena, const struct guarded *, count);
+    struct set sealed, known; // accounts of sealed actors, which are kept already, and those that are guarded so far
+    set_init(&sealed, lowering->arena);
+    set_init(&known, lowering->arena);
+    for (size_t i = 0; i < count; i++) sorted[i] = lowering->guarded[i];
+    if (count) qsort(sorted, count, sizeof *sorted, compare_guarded);
+    for (size_t i = 0; i < lowering->policies->sealed_count; i++) set_add(&sealed, lowering->policies->sealed[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!(sorted[i]->locks[0]->guards & GUARD_ACCOUNTS)) continue;
+        const struct subjects accounts = accounts_of(lowering, sorted[i]->locks[0], &sealed, &known);
+        if (accounts.user_count) guard_accounts(lowering, sorted[i], &accounts);
+    }
 }
 
 // ---- certificates, which say who their holder is where admission cannot read it ----
@@ -616,9 +690,11 @@ void lower_seal(struct lowering *lowering, struct unit *unit, const struct ast_i
     struct lock from = {.policy = unit->policy,
                         .name = item->name.text,
                         .span = item->name.span,
+                        .block = item->span,
                         .condition = formula_new(lowering->arena, FORMULA_TRUE),
                         .exemption = EXEMPT_CONTROLLERS,
                         .mode = MODE_DENY,
+                        .insiders = policies_are_against_insiders(lowering->policies, unit->policy),
                         .seals_actor = true};
     struct subjects self = {0}, by = {0};
     lower_subjects(lowering, unit, &item->as.actor.subjects, &self);

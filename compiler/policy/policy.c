@@ -26,6 +26,28 @@ const char *origin_way(enum origin origin) {
     return origins[origin].way;
 }
 
+static const struct guard_info guards[] = {
+#define GUARD(name, word, when, what) {word, GUARDED_##when, what},
+#include "policy/guards.def"
+#undef GUARD
+};
+
+const struct guard_info *guard_info(size_t index) {
+    return &guards[index];
+}
+
+unsigned guard_find(const char *word) {
+    for (size_t i = 0; i < GUARD_COUNT; i++)
+        if (strcmp(guards[i].word, word) == 0) return 1u << i;
+    return 0;
+}
+
+bool policies_are_against_insiders(const struct policies *policies, const char *policy) {
+    for (size_t i = 0; i < policies->insider_count; i++)
+        if (strcmp(policies->insiders[i], policy) == 0) return true;
+    return false;
+}
+
 bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {
     bool named = false, system = false;
     for (size_t i = 0; i < scope->namespace_count && !named; i++) named = strcmp(scope->namespaces[i], namespace) == 0;

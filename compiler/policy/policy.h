@@ -76,6 +76,26 @@ const char *origin_refusal(enum origin origin);
 // The way around the written lock that it closes: "deleting the namespace"; NULL for ORIGIN_WRITTEN.
 const char *origin_way(enum origin origin);
 
+// What `guard` closes, as a set; see guards.def.
+enum guard {
+#define GUARD(name, word, when, what) GUARD_##name##_BIT,
+#include "policy/guards.def"
+#undef GUARD
+    GUARD_COUNT,
+#define GUARD(name, word, when, what) GUARD_##name = 1 << GUARD_##name##_BIT,
+#include "policy/guards.def"
+#undef GUARD
+};
+struct guard_info {
+    const char *word;
+    enum { GUARDED_ALWAYS, GUARDED_KEEPING, GUARDED_INSIDERS, GUARDED_ASKED } when;
+    const char *what;
+};
+// By its place in guards.def.
+const struct guard_info *guard_info(size_t index);
+// The guard of that word; 0 where there is none.
+unsigned guard_find(const char *word);
+
 // One of the objects that a lock is on.
 struct lock_object {
     struct object_scope scope;
@@ -90,6 +110,7 @@ struct lock {
     bool implied;     // on the status of custom resources, which the policy locks without naming it
     const char *id;   // unique among the locks of a policy and scope: the name, and for what guards add, which guard
     struct span span;
+    struct span block; // the whole item
     struct object_scope scope;
     unsigned denies;           // operations on the object; 0 with a bare `require`
     unsigned acts;             // what is denied through subresources that carry nothing of it
@@ -106,12 +127,15 @@ struct lock {
     struct subjects passes;      // exclusive and exempt actors
     struct subjects break_glass; // break-glass actors
     enum exemption exemption;
-    struct formula *names_actors;   // that what gives actors their names stays as it is stored, which the label guard
-                                    // asks of the new object; NULL where nothing of the object does
-    bool guard_labels;              // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
-                                    // nor may that of an exempt one, but by what it is there to write
-    bool guard_label_in;            // nor put somebody else's object into it
-    bool guard_owners;              // nor change its owners; and the garbage collector may not delete it
+    struct formula *names_actors; // that what gives actors their names stays as it is stored, which the label guard
+                                  // asks of the new object; NULL where nothing of the object does
+    bool insiders;                // of a policy against insiders
+    unsigned guards;              // that it has, of guards.def; 0 with `guard none`
+    unsigned full;       // of these the ones that were asked for, or are against insiders: they close all that they can
+    bool guard_labels;   // a non-actor's UPDATE may not take an object out of the selection, or of `when`;
+                         // nor may that of an exempt one, but by what it is there to write
+    bool guard_label_in; // nor put somebody else's object into it
+    bool guard_owners;   // nor change its owners; and the garbage collector may not delete it
     enum cover covers[SHAPE_COUNT]; // how each shape is reached; the objects themselves always are
     unsigned mode;
     bool fail_open;
@@ -161,9 +185,14 @@ struct policies {
     size_t lock_count, grant_count, account_count, test_count;
     struct deployer **deployers; // by policy
     size_t deployer_count;
+    const char **insiders; // the policies that are against insiders
+    size_t insider_count;
     const char **sealed; // users that nobody else can become, and groups of accounts
     size_t sealed_count;
 };
+
+// Whether the policy of that name is against insiders, not only against accidents.
+bool policies_are_against_insiders(const struct policies *policies, const char *policy);
 
 // Whether some target is a family of resources.
 bool scope_has_wildcard(const struct object_scope *scope);

@@ -44,11 +44,11 @@ struct diagnostic {
     const char *fix_text;
 };
 
-// A warning that a block accepts, and is not among the diagnostics any more.
+// A warning that somebody accepts, and is not among the diagnostics any more.
 struct acceptance {
     enum diag_code code;
     const char *message;
-    struct span block;
+    struct span span;
     const char *reason; // NULL if none was given
 };
 

@@ -12,7 +12,10 @@ static void explain(struct text *text, const struct diag_info *info) {
     if (*info->explanation) text_printf(text, "\n%s\n", info->explanation);
     if (*info->example) text_printf(text, "\nExample:\n  %s\n", info->example);
     if (info->severity == SEVERITY_WARNING)
-        text_printf(text, "\nTo accept it, write inside the block:\n  allow %s \"the reason\"\n", info->code);
+        text_printf(
+            text,
+            "\nTo accept it, write in the block, or in the file for the whole policy:\n  accept %s \"the reason\"\n",
+            info->name);
 }
 
 static void list(struct text *text) {

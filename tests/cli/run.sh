@@ -47,7 +47,8 @@ lock keep {
   namespace  default
   name       settings
   deny       delete
-  allow      K0215, K0224 "nobody is against it"
+  guard      no owners
+  accept     K0215 "nobody is against it"
 }
 test "nobody deletes it" {
   as user alice
@@ -70,6 +71,7 @@ lock secret {
   namespace  default
   labels     a=b
   deny       delete
+  guard      no owners
 }
 POLICY
 
@@ -448,7 +450,7 @@ unset NO_COLOR CLICOLOR_FORCE
 # ---- test ----
 try 0 test good.klock && prints '^2 passed, 0 failed$'
 try 1 test failing.klock && prints '^1 passed, 1 failed$'
-prints 'failing.klock:17: failed: good: others go (step 1)'
+prints 'failing.klock:18: failed: good: others go (step 1)'
 prints "^  lock '.*' "
 try 1 test failing.klock -v && prints '^failing.klock:.*: passed: good: nobody'
 try 0 test good.klock --verbose && prints ': passed: good: '

@@ -19,6 +19,7 @@ lock kept {
   namespace  default
   labels     tier=kept
   deny       scale
+  exempt     lifecycle
 }
 `
 

@@ -42,13 +42,16 @@ lock deployments {
   labels     settings=locked
   deny       update, delete
   exclusive  group platform
-  allow      K0205, K0207, K0215, K0216, K0218, K0222, K0224 "to be left out again"
+  accept     starves-controller, controller-not-locked, namespace-not-guarded "to be left out again"
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 lock doors {
   resources  pods
   namespace  default
   labels     settings=locked
   deny       exec, evict
+  exempt     lifecycle
 }
 grant readers to group readers {
   resources  configmaps

@@ -68,10 +68,10 @@ func quantityRequest(a, b string) *cases.Request {
 func TestQuantities(t *testing.T) {
 	t.Parallel()
 	const policy = "policy p\n" +
-		"lock lt {\n resources configmaps\n namespace default\n where label a < annotation b\n deny delete\n}\n" +
-		"lock le {\n resources configmaps\n namespace default\n where label a <= annotation b\n deny delete\n}\n" +
-		"lock gt {\n resources configmaps\n namespace default\n where field data.a > annotation b\n deny delete\n}\n" +
-		"lock ge {\n resources configmaps\n namespace default\n where field data.a >= field data.b\n deny delete\n}\n"
+		"lock lt {\n resources configmaps\n namespace default\n where label a < annotation b\n deny delete\n exempt lifecycle guard no owners, no namespace }\n" +
+		"lock le {\n resources configmaps\n namespace default\n where label a <= annotation b\n deny delete\n exempt lifecycle guard no owners, no namespace }\n" +
+		"lock gt {\n resources configmaps\n namespace default\n where field data.a > annotation b\n deny delete\n exempt lifecycle guard no owners, no namespace }\n" +
+		"lock ge {\n resources configmaps\n namespace default\n where field data.a >= field data.b\n deny delete\n exempt lifecycle guard no owners, no namespace }\n"
 	o, err := differential.Start(oracle(t))
 	if err != nil {
 		t.Fatal(err)

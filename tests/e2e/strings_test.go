@@ -396,20 +396,20 @@ func nearFile(policy string) string {
 	for i, group := range nearGroups {
 		fmt.Fprintf(&b, "resource widgets.%s/v1 namespaced kind Widget subresources scale, status\n", group)
 		for j, rest := range []string{"name n\n deny update, delete", "labels tier=a\n deny scale", "labels o=a\n deny scale", "labels tier\n deny scale\n mode warn", "name m\n deny delete\n mode warn\n on error allow"} {
-			fmt.Fprintf(&b, "lock g-%d-%d {\n resources widgets.%s\n namespace default\n %s\n}\n", i, j, group, rest)
+			fmt.Fprintf(&b, "lock g-%d-%d {\n resources widgets.%s\n namespace default\n %s\n exempt lifecycle }\n", i, j, group, rest)
 		}
-		fmt.Fprintf(&b, "lock every-%d {\n resources *.%s\n namespace default\n name n\n deny scale\n}\n", i, group)
+		fmt.Fprintf(&b, "lock every-%d {\n resources *.%s\n namespace default\n name n\n deny scale\n exempt lifecycle }\n", i, group)
 	}
 	for i, label := range nearLabels {
 		for j, exempt := range []string{"lifecycle", "controllers"} {
 			for _, value := range []string{"x", "y"} {
-				fmt.Fprintf(&b, "lock l-%d-%d-%s {\n resources pods\n namespace default\n labels %q = %s\n deny delete, exec\n exclusive user u\n exempt %s\n break-glass group g\n}\n", i, j, value, label, value, exempt)
+				fmt.Fprintf(&b, "lock l-%d-%d-%s {\n resources pods\n namespace default\n labels %q = %s\n deny delete, exec\n exclusive %s, user u\n exempt lifecycle\n break-glass group g\n guard no owners, no namespace, no crd }\n", i, j, value, label, value, exempt)
 			}
 		}
 	}
 	for i, lock := range nearLocks {
-		fmt.Fprintf(&b, "lock %q {\n resources pods, pods/status\n namespace default\n annotations k%d\n deny update, delete\n guard labels, namespace, owners\n exclusive user u%d, may pass-%d\n}\n", lock, i, i, i%2)
-		fmt.Fprintf(&b, "lock %q {\n resources secrets\n namespace default\n annotations k%d\n deny update\n break-glass group g\n}\n", "glass "+lock, i)
+		fmt.Fprintf(&b, "lock %q {\n resources pods, pods/status\n namespace default\n annotations k%d\n deny update, delete\n guard labels, namespace, owners, no crd\n exclusive user u%d, may pass-%d\n exempt lifecycle }\n", lock, i, i, i%2)
+		fmt.Fprintf(&b, "lock %q {\n resources secrets\n namespace default\n annotations k%d\n deny update\n break-glass group g\n exempt lifecycle }\n", "glass "+lock, i)
 		if !strings.Contains(lock, " ") {
 			fmt.Fprintf(&b, "grant %q to user u {\n resources pods\n namespace default\n allow get\n}\n", lock)
 		}

@@ -103,8 +103,8 @@ done
 "$KLOCKC" anchors >"$work/out"
 compare deploy/anchors.yaml "$work/out"
 unique "$work/out" "anchors"
-"$KLOCKC" anchors examples/operator.klock >"$work/out" 2>/dev/null
-"$KLOCKC" compile examples/operator.klock 2>/dev/null | grep '^  paramKind: {' | sort -u >"$work/one"
+"$KLOCKC" anchors examples/database.klock >"$work/out" 2>/dev/null
+"$KLOCKC" compile examples/database.klock 2>/dev/null | grep '^  paramKind: {' | sort -u >"$work/one"
 grep '^  paramKind: {' "$work/out" | sort -u >"$work/two"
 if [ -s "$work/one" ] && cmp -s "$work/one" "$work/two"; then pass; else fail "anchors of a policy are for other kinds" "$(diff "$work/one" "$work/two" || :)"; fi
 if grep -q 'klock.dev/policy\|managed-by' deploy/anchors.yaml; then fail "anchors have the labels by which policies are pruned"; else pass; fi

@@ -102,6 +102,7 @@ lock l {
   name       settings
   deny       delete
   exclusive  jonny
+  guard      no owners, no namespace
 }
 test "others may not" {
   as user alice

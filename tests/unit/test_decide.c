@@ -20,7 +20,8 @@ static void a_lock_holds_in_its_scope(void **state) {
 
 static void any_namespace_leaves_out_those_of_the_system(void **state) {
     assert_judged(state,
-                  "lock l {\n  resources configmaps\n  namespace *, kube-public\n  all objects\n  deny delete\n}\n",
+                  "lock l {\n  resources configmaps\n  namespace *, kube-public\n  all objects\n  deny delete\n exempt "
+                  "lifecycle guard no owners }\n",
                   "as user u\n"
                   "delete cm a/n" DENIED "delete cm kube-system/n" ALLOWED "delete cm kube-node-lease/n" ALLOWED
                   "delete cm kube-public/n" DENIED);
@@ -28,19 +29,20 @@ static void any_namespace_leaves_out_those_of_the_system(void **state) {
 
 static void labeled_namespaces_are_those_with_the_labels(void **state) {
     assert_judged(state,
-                  "lock l {\n  resources configmaps\n  namespace labeled env=prod\n  all objects\n  deny delete\n}\n",
+                  "lock l {\n  resources configmaps\n  namespace labeled env=prod\n  all objects\n  deny delete\n "
+                  "guard no owners, no namespace\n}\n",
                   "as user u\n"
                   "delete cm a/n" ALLOWED "in namespace labels env=prod\ndelete cm a/n" DENIED
                   "in namespace labels env=test\ndelete cm a/n" ALLOWED);
 }
 
 static void a_namespaced_wildcard_never_touches_the_cluster(void **state) {
-    assert_judged(
-        state,
-        "lock l {\n  resources *\n  except resources secrets\n  namespace default\n  all objects\n  deny delete\n}\n",
-        "as user u\n"
-        "delete cm default/n" DENIED "delete nodes n" ALLOWED "delete leases default/n" ALLOWED
-        "delete secrets default/n" ALLOWED "delete deploy default/n" DENIED);
+    assert_judged(state,
+                  "lock l {\n  resources *\n  except resources secrets\n  namespace default\n  all objects\n  deny "
+                  "delete\n guard no owners, no namespace\n}\n",
+                  "as user u\n"
+                  "delete cm default/n" DENIED "delete nodes n" ALLOWED "delete leases default/n" ALLOWED
+                  "delete secrets default/n" ALLOWED "delete deploy default/n" DENIED);
 }
 
 static void selection_is_by_the_stored_object_except_for_create(void **state) {
@@ -150,7 +152,7 @@ static void require_reads_the_new_object(void **state) {
 }
 
 static void lifecycle_is_let_through(void **state) {
-    assert_judged(state, LOCK("all objects\ndeny update, delete"),
+    assert_judged(state, LOCK("all objects\ndeny update, delete\nexempt lifecycle"),
                   "as user u\n"
                   "delete cm default/n terminating" ALLOWED
                   "update cm default/n object \"\"\"{metadata: {finalizers: [a/b, c/d]}}\"\"\" terminating -> object "
@@ -164,7 +166,7 @@ static void lifecycle_is_let_through(void **state) {
                   "as sa kube-system/other\ndelete cm default/n" DENIED);
     assert_judged(state, LOCK("all objects\ndeny update, delete\nexempt none"),
                   "as user u\ndelete cm default/n terminating" DENIED);
-    assert_judged(state, POD_LOCK("all objects\ndeny delete"),
+    assert_judged(state, POD_LOCK("all objects\ndeny delete\nexempt lifecycle\nguard no owners"),
                   "as user \"system:node:a\", group \"system:nodes\"\ndelete pods default/n" ALLOWED
                   "as user \"system:node:a\"\ndelete pods default/n" DENIED
                   "as user x, group \"system:nodes\"\ndelete pods default/n" DENIED
@@ -172,6 +174,21 @@ static void lifecycle_is_let_through(void **state) {
                   "as sa kube-system/replicaset-controller\ndelete pods default/n" DENIED);
     assert_judged(state, POD_LOCK("all objects\ndeny delete\nexempt controllers"),
                   "as sa kube-system/replicaset-controller\ndelete pods default/n" ALLOWED);
+}
+
+// Controllers do their work; what an owner takes along is no work of theirs.
+static void controllers_are_let_through_and_owners_take_nothing_along(void **state) {
+    static const char collected[] = "as sa kube-system/generic-garbage-collector\ndelete pods default/n";
+    struct arena *arena = arena_of(state);
+    assert_judged(state, POD_LOCK("all objects"),
+                  "as sa kube-system/replicaset-controller\ndelete pods default/n" ALLOWED
+                  "as sa default/replicaset-controller\ndelete pods default/n" DENIED "as user u\n"
+                  "delete pods default/n" DENIED "update pods default/n -> labels a=b" DENIED
+                  "evict pods default/n" DENIED "create pods default/n" ALLOWED);
+    assert_judged(state, POD_LOCK("all objects"), arena_printf(arena, "%s%s", collected, DENIED));
+    assert_judged(state, POD_LOCK("all objects\nguard no owners"), arena_printf(arena, "%s%s", collected, ALLOWED));
+    assert_judged(state, POD_LOCK("all objects\nexempt none\nguard no owners"),
+                  arena_printf(arena, "%s%s", collected, DENIED));
 }
 
 static void acts_are_denied_through_their_subresources(void **state) {
@@ -225,7 +242,8 @@ static void every_lock_must_be_satisfied(void **state) {
     assert_judged(
         state,
         LOCK("labels a\ndeny delete\nexclusive user u") "lock m {\n  resources configmaps\n  namespace default\n  "
-                                                        "labels b\n  deny delete\n  exclusive user v\n}\n",
+                                                        "labels b\n  deny delete\n  exclusive user v\n guard no "
+                                                        "owners, no namespace\n}\n",
         "as user u\ndelete cm default/n labels a=1" ALLOWED "delete cm default/n labels a=1, b=1\nexpect denied by m\n"
         "as user v\ndelete cm default/n labels a=1, b=1" DENIED);
 }
@@ -406,6 +424,7 @@ int main(void) {
         SENTENCE(changing_narrows_updates),
         SENTENCE(require_reads_the_new_object),
         SENTENCE(lifecycle_is_let_through),
+        SENTENCE(controllers_are_let_through_and_owners_take_nothing_along),
         SENTENCE(acts_are_denied_through_their_subresources),
         SENTENCE(rights_are_what_the_authorizer_grants),
         SENTENCE(guards_refuse_in_the_name_of_their_lock),

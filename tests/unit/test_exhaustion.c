@@ -37,24 +37,24 @@ void *__wrap_realloc(void *old, size_t size) {
     return fails() ? NULL : __real_realloc(old, size);
 }
 
-static const char policy[] = "policy p\n"
-                             "actor jonny = new serviceaccount default/jonny\n"
-                             "object app {\n"
-                             "  resources pods, configmaps\n"
-                             "  namespace default\n"
-                             "  labels aura=red, tier in (db, cache)\n"
-                             "}\n"
-                             "lock red on app {\n"
-                             "  deny update, delete\n"
-                             "  exclusive jonny\n"
-                             "  when name matches \"^a.*\" and cel \"\"\"object != null\"\"\"\n"
-                             "}\n"
-                             "grant op to jonny on app { allow get, list }\n"
-                             "test \"denied\" {\n"
-                             "  as user alice\n"
-                             "  delete pods default/abc labels aura=red, tier=db\n"
-                             "  expect denied by red\n"
-                             "}\n";
+static const char policy[] =
+    "policy p\n"
+    "actor jonny = new serviceaccount default/jonny\n"
+    "object app {\n"
+    "  resources pods, configmaps\n"
+    "  namespace default\n"
+    "  labels aura=red, tier in (db, cache)\n"
+    "}\n"
+    "lock red on app {\n"
+    "  deny update, delete\n"
+    "  exclusive jonny\n"
+    "  when name matches \"^a.*\" and cel \"\"\"object != null\"\"\"\n guard no owners, no namespace\n}\n"
+    "grant op to jonny on app { allow get, list }\n"
+    "test \"denied\" {\n"
+    "  as user alice\n"
+    "  delete pods default/abc labels aura=red, tier=db\n"
+    "  expect denied by red\n"
+    "}\n";
 static const char mistakes[] = "policy p\nlock a { resources podz deny delte }\nactor b = c\n";
 
 // Everything a program asks of the library. Says whether memory lasted.

@@ -4,7 +4,7 @@
 #include "klock/klock.h"
 
 static const char lock[] =
-    "policy p\nlock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
+    "policy p\nlock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  guard no owners, no namespace\n}\n"
     "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
     "default/m\n  expect denied\n}\n";
 
@@ -134,7 +134,7 @@ static void a_file_that_is_not_there_is_an_input_error(void **state) {
 static void warnings_can_be_errors(void **state) {
     (void)state;
     static const char warned[] =
-        "policy p\nlock l {\n  resources secrets\n  namespace default\n  name n\n  deny delete\n}\n";
+        "policy p\nlock l {\n  resources secrets\n  namespace default\n  name n\n  deny delete\n  guard no owners\n}\n";
     struct klock_compiler *compiler = compiler_of(warned, NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     assert_false(diagnostic_of(compiler, 0).is_error);
@@ -194,7 +194,7 @@ static void tests_are_judged_and_requests_decided(void **state) {
     const struct klock_test failed = test_of(compiler, 1);
     assert_false(failed.passed);
     assert_int_equal(failed.step, 2);
-    assert_int_equal(failed.line, 13);
+    assert_int_equal(failed.line, 14);
     assert_string_equal(failed.title, "t");
     assert_string_equal(failed.expected, "denied");
     assert_string_equal(failed.actual, "allowed");

@@ -128,6 +128,28 @@ static void two_policies_are_apart(void **state) {
     object_named(compilation, "ValidatingAdmissionPolicy", "", "b-objects--configmaps");
 }
 
+// One of the files says it for all of the policy, and for no other.
+static void a_policy_is_against_insiders_as_a_whole(void **state) {
+    static const char lock[] = "lock l {\n  resources cm\n  namespace a\n  name n\n  deny update\n}\n";
+    struct arena *arena = arena_of(state);
+    const struct file said = {"a.klock", "policy p against insiders\n"},
+                      silent = {"b.klock", arena_printf(arena, "policy p\n%s", lock)},
+                      other = {"c.klock", arena_printf(arena, "policy q\n%s", lock)},
+                      denied = {"d.klock", "policy p against accidents\n"},
+                      unknown = {"e.klock", "policy p against everybody\n"};
+    const struct compilation *compilation = COMPILE_FILES(state, silent, said, other);
+    assert_no_errors(compilation);
+    for (size_t i = 0; i < compilation->policies.lock_count; i++) {
+        const struct lock *one = compilation->policies.locks[i];
+        assert_int_equal(one->insiders, strcmp(one->policy, "p") == 0);
+    }
+    assert_false(lock_named(COMPILE_FILES(state, silent, denied), "l")->insiders);
+    assert_false(lock_named(COMPILE_FILES(state, silent), "l")->insiders);
+    assert_reports_only(COMPILE_FILES(state, silent, said, denied), "K0403", "accidents");
+    assert_reports_only(COMPILE_FILES(state, denied, silent, said), "K0403", "accidents");
+    assert_reports_only(COMPILE_FILES(state, silent, unknown), "K0408", "everybody");
+}
+
 static void the_order_of_files_and_items_does_not_matter(void **state) {
     static const struct file one = {"one.klock",
                                     "policy p\nactor jonny = user jonny\n" LOCK("b") LOCK_OF("a", "jonny")};
@@ -148,8 +170,8 @@ static void the_order_of_files_and_items_does_not_matter(void **state) {
 static void declared_resources_mean_the_same_in_any_order(void **state) {
     static const struct file a = {"a.klock", "resource widgets.a.example.com namespaced\n"};
     static const struct file b = {"b.klock", "resource gadgets.b.example.com namespaced\n"};
-    static const struct file use = {
-        "c.klock", "lock l {\n  resources widgets, gadgets\n  namespace default\n  all objects\n  deny update\n}\n"};
+    static const struct file use = {"c.klock", "lock l {\n  resources widgets, gadgets\n  namespace default\n  all "
+                                               "objects\n  deny update\n}\n"};
     const char *expected = output_text(state, COMPILE_FILES(state, a, b, use));
     assert_string_equal(output_text(state, COMPILE_FILES(state, b, a, use)), expected);
     assert_string_equal(output_text(state, COMPILE_FILES(state, use, b, a)), expected);
@@ -165,10 +187,9 @@ static void a_plural_of_two_groups_is_written_with_its_group(void **state) {
                          "lock l {\n  resources %s\n  namespace default\n  all objects\n  deny update\n}\n", words[i]);
         assert_reports_only(COMPILE_FILES(state, a, b, {"c.klock", text}), "K0103", words[i]);
     }
-    assert_no_errors(COMPILE_FILES(
-        state, a, b,
-        {"c.klock",
-         "lock l {\n  resources widgets.b.example.com\n  namespace default\n  all objects\n  deny update\n}\n"}));
+    assert_no_errors(COMPILE_FILES(state, a, b,
+                                   {"c.klock", "lock l {\n  resources widgets.b.example.com\n  namespace default\n  "
+                                               "all objects\n  deny update\n}\n"}));
     // What is built in keeps its words: the core group has no other.
     assert_no_errors(compile(state,
                              "resource pods.metrics.example.com/v1 namespaced kind PodMetrics\nlock l {\n  resources "
@@ -229,6 +250,7 @@ int main(void) {
         SENTENCE(chains_of_includes_have_an_end),
         SENTENCE(files_of_one_policy_see_each_other),
         SENTENCE(two_policies_are_apart),
+        SENTENCE(a_policy_is_against_insiders_as_a_whole),
         SENTENCE(the_order_of_files_and_items_does_not_matter),
         SENTENCE(declared_resources_mean_the_same_in_any_order),
         SENTENCE(a_plural_of_two_groups_is_written_with_its_group),

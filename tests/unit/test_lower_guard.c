@@ -4,6 +4,9 @@
 #include "base/limits.h"
 
 #define LOCK(clauses) "lock l {\n" clauses "\n}\n"
+// What a lock of objects that may not be deleted has without a word, taken away where a test is about something else.
+#define ALONE "no owners, no namespace"
+#define UNGUARDED "\nguard " ALONE
 #define PODS LOCK("resources pods\nnamespace b, a\nlabels k=v\ndeny delete\nexclusive user u\n%s")
 
 // Who fills the default roles.
@@ -23,19 +26,156 @@ static const char *pods_with(void **state, const char *clauses) {
     return arena_printf(arena_of(state), PODS, clauses);
 }
 
-static void nothing_is_guarded_that_is_not_asked_for(void **state) {
-    assert_string_equal(derived_ids(state, compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny all"))),
-                        "");
+// The guards as words, in the order of guards.def; those that close all that they can with a mark.
+static const char *guards_of(void **state, const struct lock *lock) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (size_t i = 0; i < GUARD_COUNT; i++)
+        if (lock->guards & (1u << i))
+            text_printf(&text, "%s%s%s", text.len ? " " : "", guard_info(i)->word, lock->full & (1u << i) ? "!" : "");
+    return text_string(&text);
+}
+
+static const struct lock *written_lock(const struct compilation *compilation) {
+    for (size_t i = 0; i < compilation->policies.lock_count; i++)
+        if (!compilation->policies.locks[i]->origin) return compilation->policies.locks[i];
+    fail();
+    return NULL;
+}
+
+#define WIDGETS "resource widgets.example.com/v1 namespaced kind Widget\n"
+
+// By policies against accidents and against insiders.
+static void some_guards_are_there_without_a_word(void **state) {
+    static const struct {
+        const char *clauses, *accidents, *insiders;
+    } rows[] = {
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete", "labels namespace owners",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v", "labels namespace owners",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace labeled x=y\nlabels k=v\ndeny write", "labels namespace owners",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace *\nlabels k=v\ndeny delete", "labels owners",
+         "labels! owners! rbac! accounts! controllers!"},
+        {"resources nodes\nlabels k=v\ndeny delete", "labels owners", "labels! owners! rbac! accounts! controllers!"},
+        {"resources widgets\nnamespace a\nlabels k=v\ndeny delete", "labels namespace crd owners",
+         "labels! namespace! crd! owners! rbac! accounts! controllers!"},
+        {"resources widgets, cm\nnamespace *\nlabels k=v\ndeny delete", "labels crd owners",
+         "labels! crd! owners! rbac! accounts! controllers!"},
+        {"resources *.example.com\nnamespace a\nlabels k=v\ndeny delete", "labels namespace owners",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources widgets\nnamespace a\nlabels k=v\ndeny update", "labels", "labels! rbac! accounts! controllers!"},
+        {"resources deployments\nnamespace a\nlabels k=v\ndeny scale", "labels",
+         "labels! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny create", "", "rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\nrequire label x", "", "rbac! accounts! controllers!"},
+        {"resources pods/exec\nnamespace a\nlabels k=v\ndeny exec", "labels", "labels! rbac! accounts! controllers!"},
+        // What is said adds, and asks for all that the guard can close.
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard owners", "labels namespace owners!",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard label-in, namespace",
+         "labels label-in! namespace! owners", "labels! label-in! namespace! owners! rbac! accounts! controllers!"},
+        {"resources pvc\nnamespace a\nlabels k=v\ndeny delete\nguard volumes, certificates",
+         "labels namespace owners volumes! certificates!",
+         "labels! namespace! owners! volumes! rbac! accounts! controllers! certificates!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nexclusive user u\nguard rbac, accounts, controllers",
+         "labels namespace owners rbac! accounts! controllers!",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nname n\ndeny update\nguard namespace", "labels namespace!",
+         "labels! namespace! rbac! accounts! controllers!"},
+        // One at a time is taken away, or all.
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard no owners", "labels namespace",
+         "labels! namespace! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard no labels, no namespace, no owners", "",
+         "rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard label-in, no owners, no rbac",
+         "labels label-in! namespace", "labels! label-in! namespace! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard no rbac, no accounts, no controllers",
+         "labels namespace owners", "labels! namespace! owners!"},
+        {"resources widgets\nnamespace a\nlabels k=v\ndeny delete\nguard no crd", "labels namespace owners",
+         "labels! namespace! owners! rbac! accounts! controllers!"},
+        {"resources cm\nnamespace a\nlabels k=v\ndeny delete\nguard none", "", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int insiders = 0; insiders < 2; insiders++) {
+            const struct compilation *compilation =
+                compile(state, arena_printf(arena_of(state), "policy p%s\n" WIDGETS "lock l {\n%s\n}\n",
+                                            insiders ? " against insiders" : "", rows[i].clauses));
+            assert_no_errors(compilation);
+            const char *guards = guards_of(state, written_lock(compilation));
+            if (strcmp(guards, insiders ? rows[i].insiders : rows[i].accidents) != 0)
+                print_message("%s\n", rows[i].clauses);
+            assert_string_equal(guards, insiders ? rows[i].insiders : rows[i].accidents);
+        }
+}
+
+// Of several objects, the namespaces have to be known of all.
+static void a_namespace_is_guarded_where_all_objects_have_one(void **state) {
+    static const char lock[] = "object x {\nresources pods\nnamespace a\nall objects\n}\nobject y {\n%s\nall objects\n}"
+                               "\nlock l on x, y {\ndeny delete\n}\n";
+    static const struct {
+        const char *other, *guards;
+    } rows[] = {
+        {"resources cm\nnamespace b", "namespace owners"},
+        {"resources cm\nnamespace labeled k=v", "namespace owners"},
+        {"resources cm\nnamespace *", "owners"},
+        {"resources nodes", "namespace owners"}, // which are in none
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation = compile(state, arena_printf(arena_of(state), lock, rows[i].other));
+        assert_no_errors(compilation);
+        assert_non_null(strstr(guards_of(state, written_lock(compilation)), rows[i].guards));
+        assert_int_equal(strstr(derived_ids(state, compilation), "guard namespace") != NULL, i != 2);
+    }
+}
+
+static void what_guards_close_is_what_locks_are_made_for(void **state) {
+    const struct {
+        const char *clauses, *ids;
+    } rows[] = {
+        {"", "l (guard namespace)\n"}, {"\nguard none", ""},
+        {"\nguard no namespace", ""},  {"\nguard no owners", "l (adoption)\nl (guard namespace)\n"},
+        {UNGUARDED, "l (adoption)\n"}, {"\nguard no namespace, no labels", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(
+            derived_ids(state, compile(state, arena_printf(arena_of(state),
+                                                           LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete%s"),
+                                                           rows[i].clauses))),
+            rows[i].ids);
     assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard none"))), "");
     // The label guard of pods is about what their bindings carry as well.
-    assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard labels, label-in"))),
-                        "l (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
-    const struct compilation *compilation = compile(state, pods_with(state, ""));
+    const struct compilation *compilation = compile(state, pods_with(state, "guard " ALONE));
     assert_string_equal(derived_ids(state, compilation), "l (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     assert_string_equal(facts_of(state, lock_with_id(compilation, "l (bindings)")),
                         "pods in a b\ndenies, acts binding\n");
     assert_string_equal(formula_text(state, lock_with_id(compilation, "l (bindings)")->condition),
                         "(or (new-label k))");
+}
+
+// By default the garbage collector is refused; workloads, and definitions that change, only where it is asked for.
+static void guards_by_default_are_about_accidents(void **state) {
+    const struct compilation *compilation = compile(state, pods_with(state, ""));
+    assert_string_equal(derived_ids(state, compilation),
+                        "l (bindings)\nl (deadline)\nl (guard namespace)\nl (status)\n");
+    assert_string_equal(facts_of(state, lock_with_id(compilation, "l")),
+                        "pods in a b\ndenies delete, acts eviction\nselects (label k in v)\nguards labels owners\n");
+    static const char widgets[] = WIDGETS LOCK("resources widgets\nnamespace a\nlabels k=v\ndeny delete");
+    compilation = compile(state, widgets);
+    assert_string_equal(derived_ids(state, compilation), "l (guard crd)\nl (guard namespace)\n");
+    assert_string_equal(facts_of(state, lock_with_id(compilation, "l (guard crd)")),
+                        "customresourcedefinitions.apiextensions.k8s.io\ndenies delete\n"
+                        "selects (name in widgets.example.com)\nguards owners\n");
+    compilation = compile(state, arena_printf(arena_of(state), "policy test against insiders\n%s", widgets));
+    assert_non_null(strstr(derived_ids(state, compilation),
+                           "l (guard crd apiservices)\nl (guard crd status)\nl (guard crd)\nl (guard namespace)\n"));
+    assert_string_equal(facts_of(state, lock_with_id(compilation, "l (guard crd)")),
+                        "customresourcedefinitions.apiextensions.k8s.io\ndenies update delete\n"
+                        "selects (name in widgets.example.com)\nchanging spec\nguards owners\n");
+    compilation =
+        compile(state, arena_printf(arena_of(state), "policy test against insiders\n%s", pods_with(state, "")));
+    assert_non_null(strstr(derived_ids(state, compilation), "l (guard owners cronjobs)\nl (guard owners)\n"));
 }
 
 static void pods_are_not_said_to_have_ended(void **state) {
@@ -53,9 +193,9 @@ static void pods_are_not_said_to_have_ended(void **state) {
 // ---- owners that others give, deadlines, counters ----
 
 static void what_may_not_be_deleted_is_given_no_owner(void **state) {
-    static const char lock[] = LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nunless label free\n%s");
+    static const char lock[] = LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nunless label free%s");
     struct arena *arena = arena_of(state);
-    const struct compilation *compilation = compile(state, arena_printf(arena, lock, ""));
+    const struct compilation *compilation = compile(state, arena_printf(arena, lock, UNGUARDED));
     const struct lock *adoption = lock_with_id(compilation, "l (adoption)");
     assert_string_equal(facts_of(state, adoption), "configmaps in a\ndenies update\nselects (label k in v)\nchanging "
                                                    "metadata/ownerReferences/[*]/uid metadata/ownerReferences/[*]/kind "
@@ -63,32 +203,36 @@ static void what_may_not_be_deleted_is_given_no_owner(void **state) {
     // Of the same objects that may not be deleted.
     assert_non_null(strstr(formula_text(state, adoption->condition), "(not (label free"));
     assert_int_equal(adoption->exemption, EXEMPT_CONTROLLERS);
-    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "guard owners"))), "");
-    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "guard none"))), "");
-    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "exempt none"))), "");
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "\nguard no namespace"))), "");
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "\nguard none"))), "");
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "\nexempt none" UNGUARDED))), "");
     // What cannot be asked of an update is left out.
     compilation = compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nwhen operation in "
-                                      "(delete) and new field data.x"));
+                                      "(delete) and new field data.x" UNGUARDED));
     assert_string_equal(formula_text(state, lock_with_id(compilation, "l (adoption)")->condition), "(true)");
     compilation = compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny delete\nwhen operation in "
-                                      "(delete) and field data.x"));
+                                      "(delete) and field data.x" UNGUARDED));
     assert_string_equal(formula_text(state, lock_with_id(compilation, "l (adoption)")->condition),
                         "(and (true) (field /data/x))");
     // A whole update says it already, and part of one does not.
     assert_string_equal(
-        derived_ids(state, compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete"))), "");
-    assert_string_equal(
         derived_ids(state,
-                    compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete\nchanging data"))),
+                    compile(state, LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete" UNGUARDED))),
+        "");
+    assert_string_equal(
+        derived_ids(
+            state,
+            compile(state,
+                    LOCK("resources cm\nnamespace a\nlabels k=v\ndeny update, delete\nchanging data" UNGUARDED))),
         "l (adoption)\n");
 }
 
 static void jobs_do_not_end_before_their_time(void **state) {
-    static const char lock[] = LOCK("resources jobs\nnamespace a\nname n\ndeny delete\nguard owners\n%s");
+    static const char lock[] = LOCK("resources jobs\nnamespace a\nname n\ndeny delete\nguard owners, no namespace\n%s");
     struct arena *arena = arena_of(state);
-    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, ""))),
+    assert_string_equal(derived_ids(state, compile(state, arena_printf(arena, lock, "exempt lifecycle"))),
                         "l (clock)\nl (counters)\nl (status of jobs)\n");
-    const struct compilation *compilation = compile(state, arena_printf(arena, lock, "exempt controllers"));
+    const struct compilation *compilation = compile(state, arena_printf(arena, lock, ""));
     assert_string_equal(derived_ids(state, compilation),
                         "l (clock)\nl (counters)\nl (status of jobs)\nl (surplus)\nl (time to live)\n");
     assert_string_equal(facts_of(state, lock_with_id(compilation, "l (time to live)")),
@@ -108,17 +252,15 @@ static const char *changing_of(void **state, const char *clauses) {
 
 static void what_a_controller_is_told_to_write_counts_as_written(void **state) {
 #define ROLLBACK "metadata/annotations/deprecated.deployment.rollback.to"
-    assert_non_null(strstr(changing_of(state, "deny update\nchanging spec.template\nexempt controllers"), ROLLBACK));
-    assert_non_null(strstr(
-        changing_of(state, "deny update\nchanging spec.template.spec.containers\nexempt controllers"), ROLLBACK));
+    assert_non_null(strstr(changing_of(state, "deny update\nchanging spec.template"), ROLLBACK));
+    assert_non_null(strstr(changing_of(state, "deny update\nchanging spec.template.spec.containers"), ROLLBACK));
     // The controller is refused; its fields are others; or the annotation counts already.
-    assert_null(strstr(changing_of(state, "deny update\nchanging spec.template"), ROLLBACK));
-    assert_null(strstr(changing_of(state, "deny update\nchanging spec.replicas\nexempt controllers"), ROLLBACK));
-    assert_null(
-        strstr(changing_of(state, "deny update\nchanging spec, metadata.annotations\nexempt controllers"), ROLLBACK));
+    assert_null(strstr(changing_of(state, "deny update\nchanging spec.template\nexempt lifecycle"), ROLLBACK));
+    assert_null(strstr(changing_of(state, "deny update\nchanging spec.replicas"), ROLLBACK));
+    assert_null(strstr(changing_of(state, "deny update\nchanging spec, metadata.annotations"), ROLLBACK));
     const struct compilation *compilation =
         compile(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update\nexcept changing "
-                            "metadata.annotations\nexempt controllers"));
+                            "metadata.annotations"));
     assert_string_equal(derived_ids(state, compilation),
                         "l (order metadata annotations deprecated.deployment.rollback.to of deployments)\n");
 }
@@ -163,19 +305,18 @@ static void a_lock_of_several_parts_guards_once(void **state) {
     assert_string_equal(derived_ids(state, compile(state, LOCK("resources pods, pods/status, pods/exec\nnamespace "
                                                                "a\nlabels k=v\ndeny all\nguard namespace"))),
                         "l (bindings)\nl (guard namespace)\nl (status)\n");
-    assert_string_equal(derived_ids(state, compile(state, "object x {\nresources nodes\nname n\n}\n"
-                                                          "object y {\nresources cm\nnamespace a\nname n\n}\n"
-                                                          "lock l on x, y {\ndeny delete\nguard namespace\n}\n")),
-                        "l (adoption 2)\nl (adoption)\nl (guard namespace)\n");
+    assert_string_equal(
+        derived_ids(state, compile(state, "object x {\nresources nodes\nname n\n}\n"
+                                          "object y {\nresources cm\nnamespace a\nname n\n}\n"
+                                          "lock l on x, y {\ndeny delete\nguard namespace, no owners\n}\n")),
+        "l (adoption 2)\nl (adoption)\nl (guard namespace)\n");
 }
 
 // ---- crd ----
 
-#define WIDGETS "resource widgets.example.com/v1 namespaced kind Widget\n"
-
 static void definitions_and_api_services_are_kept(void **state) {
-    static const char policy[] =
-        WIDGETS LOCK("resources widgets, pods\nnamespace a\nlabels k=v\ndeny delete\nguard crd");
+    static const char policy[] = WIDGETS LOCK(
+        "resources widgets, pods\nnamespace a\nlabels k=v\ndeny delete\nguard crd, no owners, no namespace");
     assert_string_equal(derived_ids(state, compile(state, policy)),
                         "l (adoption)\nl (bindings)\nl (deadline)\nl (guard crd apiservices)\nl (guard crd status)\nl "
                         "(guard crd)\nl (status)\n");
@@ -213,7 +354,7 @@ static void the_api_server_passes_the_guard_of_definitions(void **state) {
 // ---- owners ----
 
 static void workloads_whose_pods_are_locked_are_kept(void **state) {
-    const char *policy = pods_with(state, "guard owners");
+    const char *policy = pods_with(state, "exempt lifecycle\nguard owners, no namespace");
     assert_string_equal(derived_ids(state, compile(state, policy)),
                         "l (bindings)\nl (deadline)\nl (guard owners cronjobs)\nl (guard owners)\nl (status)\n");
     ASSERT_FACTS(state, policy, "l (guard owners)",
@@ -268,7 +409,7 @@ static void workloads_are_kept_only_where_labels_tell_them(void **state) {
 // ---- cascade ----
 
 static void what_a_workload_owns_is_locked_with_it(void **state) {
-    ASSERT_FACTS(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update, delete\ncascade"),
+    ASSERT_FACTS(state, LOCK("resources deployments\nnamespace a\nlabels k=v\ndeny update, delete\ncascade" UNGUARDED),
                  "l (cascade)",
                  "replicasets.apps pods in a\ndenies update delete, acts eviction scale\nselects (label k in v)\n"
                  "guards labels\n");
@@ -280,7 +421,8 @@ static void what_a_workload_owns_is_locked_with_it(void **state) {
                  LOCK("resources statefulsets, pods, deployments\nnamespace a\nlabels k=v\ndeny create\ncascade"),
                  "l (cascade)", "replicasets.apps in a\ndenies create\nselects (label k in v)\n");
     // Who is kept from everything is kept from getting into the pods.
-    ASSERT_FACTS(state, LOCK("resources daemonsets\nnamespace a\nlabels k=v\ndeny all\ncascade"), "l (cascade)",
+    ASSERT_FACTS(state, LOCK("resources daemonsets\nnamespace a\nlabels k=v\ndeny all\ncascade" UNGUARDED),
+                 "l (cascade)",
                  "pods in a\ndenies create update delete, acts eviction exec attach portforward proxy\n"
                  "selects (label k in v)\nguards labels\n");
     assert_int_equal(
@@ -307,7 +449,7 @@ static void a_cascade_is_made_of_the_workloads_once(void **state) {
 #define GRANT "grant g to user u {\nresources cm\nnamespace a\nallow get\n}\n"
 
 static void what_is_written_for_the_policy_is_kept(void **state) {
-    const char *policy = arena_printf(arena_of(state), "policy p\n%s" GRANT, pods_with(state, "guard rbac"));
+    const char *policy = arena_printf(arena_of(state), "policy p\n%s" GRANT, pods_with(state, "guard rbac, " ALONE));
     static const char written[] =
         "denies update delete\nselects (and (label app.kubernetes.io/managed-by in klockc) (label klock.dev/policy in "
         "p))\nguards labels\n";
@@ -323,16 +465,16 @@ static void what_is_written_for_the_policy_is_kept(void **state) {
                               written));
     // Accounts are output as well; without either there is nothing of the policy to keep.
     assert_non_null(strstr(derived_ids(state, compile(state, arena_printf(arena_of(state), "%sactor x = new sa a/x\n",
-                                                                          pods_with(state, "guard rbac")))),
+                                                                          pods_with(state, "guard rbac, " ALONE)))),
                            "l (guard rbac of the cluster)\n"));
-    assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard rbac"))),
+    assert_string_equal(derived_ids(state, compile(state, pods_with(state, "guard rbac, " ALONE))),
                         "l (adoption)\nl (bindings)\nl (deadline)\nl (guard rbac clusterrolebindings)\n"
                         "l (guard rbac clusterroles)\nl (status)\n");
 }
 
 // Grants of another policy are not this one's output.
 static void each_policy_keeps_its_own(void **state) {
-    const char *lock = arena_printf(arena_of(state), "policy one\n%s", pods_with(state, "guard rbac"));
+    const char *lock = arena_printf(arena_of(state), "policy one\n%s", pods_with(state, "guard rbac, " ALONE));
     const struct compilation *compilation =
         COMPILE_FILES(state, {"one.klock", lock}, {"two.klock", "policy two\n" GRANT});
     assert_string_equal(derived_ids(state, compilation),
@@ -359,7 +501,7 @@ static void long_policy_names_are_known_by_their_label(void **state) {
 static void derived_locks_are_like_the_lock(void **state) {
     const struct compilation *compilation =
         compile(state, "lock l {\nresources pods\nnamespace a\nlabels k=v\ndeny delete\nexclusive user u, group g, uid "
-                       "x\nexempt controllers, user e\nbreak-glass user b\nmode deny, audit\non error allow\nguard "
+                       "x\nexempt controllers\nbreak-glass user b\nmode deny, audit\non error allow\nguard "
                        "namespace, owners, rbac\nmessage \"of pods\"\nowner o\nticket t\n}\n" GRANT);
     assert_no_errors(compilation);
     size_t count = 0;
@@ -372,8 +514,7 @@ static void derived_locks_are_like_the_lock(void **state) {
         assert_string_equal(subjects_text(state, &lock->exclusive), "user u, group g, (uid in x)");
         const bool aggregated = strcmp(lock->id, "l (guard rbac clusterroles)") == 0;
         assert_string_equal(subjects_text(state, &lock->passes),
-                            aggregated ? "user e, user u, group g, (uid in x), " AGGREGATION
-                                       : "user e, user u, group g, (uid in x)");
+                            aggregated ? "user u, group g, (uid in x), " AGGREGATION : "user u, group g, (uid in x)");
         assert_string_equal(subjects_text(state, &lock->break_glass), "user b");
         assert_int_equal(lock->mode, MODE_DENY | MODE_AUDIT);
         // What keeps the lock fails closed, whatever the lock does.
@@ -389,27 +530,50 @@ static void derived_locks_are_like_the_lock(void **state) {
     assert_int_equal(count, 12);
 }
 
-// A condition is kept when it can be asked of any request, and left out when it is about the object: then the derived
-// lock always holds.
-static void conditions_about_the_request_are_kept(void **state) {
+// What can be asked of any request is kept, and what `unless` asks is asked of the object that the guard looks at: who
+// may delete the objects of a namespace that is labelled may delete the namespace. Where another object could satisfy
+// it by having nothing of the kind, it is left out, and the guard always holds.
+static void conditions_are_read_on_what_is_guarded(void **state) {
     static const struct {
-        const char *condition, *kept;
+        const char *condition, *of_namespace, *of_definition;
     } rows[] = {
-        {"when user = x or group y", "(or (user in x) (group in y))"},
-        {"unless operation in (create)", "(not (operation 1))"},
-        {"when label a", "(true)"},
-        {"when user = x and field data.y", "(true)"},
-        {"unless name = n", "(true)"},
-        {"when namespace = a", "(true)"},
-        {"when namespace label a = b", "(true)"},
-        {"unless cel \"object.metadata.name == 'x'\"", "(true)"},
+        {"when user = x or group y", "(or (user in x) (group in y))", "(or (user in x) (group in y))"},
+        {"unless operation in (create)", "(not (operation 1))", "(not (operation 1))"},
+        {"when label a", "(true)", "(true)"},
+        {"when user = x and field data.y", "(user in x)", "(user in x)"},
+        {"when label a or user = x", "(true)", "(true)"},
+        {"when namespace = a", "(true)", "(true)"},
+        {"when namespace label a = b", "(true)", "(true)"},
+        {"unless label a", "(not (label a frozen))", "(not (label a frozen))"},
+        {"unless annotation a = user", "(not (annotation a = (user) frozen))", "(not (annotation a = (user) frozen))"},
+        {"when user = x\nunless label a", "(and (user in x) (not (label a frozen)))",
+         "(and (user in x) (not (label a frozen)))"},
+        {"unless namespace label a = b", "(not (label a in b frozen))", "(true)"},
+        {"unless label a and namespace label b", "(not (and (label a frozen) (label b frozen)))", "(true)"},
+        {"unless label a or user = x", "(not (or (label a frozen) (user in x)))",
+         "(not (or (label a frozen) (user in x)))"},
+        // Another object has no such label, no such list and another name.
+        {"unless not label a", "(true)", "(true)"},
+        {"unless label a notin (b)", "(true)", "(true)"},
+        {"unless label a or not label b", "(true)", "(true)"},
+        {"unless all spec.containers as c ( c.image like \"a*\" )", "(true)", "(true)"},
+        {"unless name = n", "(true)", "(true)"},
+        {"unless label a = name", "(true)", "(true)"},
+        {"unless new field spec.a", "(true)", "(true)"},
+        {"unless cel \"object.metadata.name == 'x'\"", "(true)", "(true)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *clauses = arena_printf(arena_of(state), "guard namespace\n%s", rows[i].condition);
-        const struct compilation *compilation = compile(state, pods_with(state, clauses));
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state),
+                                        WIDGETS LOCK("resources widgets\nnamespace a\nlabels k=v\ndeny delete\n%s"),
+                                        rows[i].condition));
         assert_no_errors(compilation);
-        assert_string_equal(formula_text(state, lock_with_id(compilation, "l (guard namespace)")->condition),
-                            rows[i].kept);
+        const struct lock *of_namespace = lock_with_id(compilation, "l (guard namespace)"),
+                          *of_definition = lock_with_id(compilation, "l (guard crd)");
+        if (strcmp(formula_text(state, of_namespace->condition), rows[i].of_namespace) != 0)
+            print_message("%s\n", rows[i].condition);
+        assert_string_equal(formula_text(state, of_namespace->condition), rows[i].of_namespace);
+        assert_string_equal(formula_text(state, of_definition->condition), rows[i].of_definition);
         assert_int_not_equal(lock_with_id(compilation, "l")->condition->kind, FORMULA_TRUE);
     }
 }
@@ -417,7 +581,7 @@ static void conditions_about_the_request_are_kept(void **state) {
 // ---- static manifests ----
 
 static void static_manifests_keep_the_policies_of_the_api(void **state) {
-    const char *policy = pods_with(state, "");
+    const char *policy = pods_with(state, "guard " ALONE);
     assert_string_equal(derived_ids(state, compile_static(state, policy)),
                         "admission-configuration (static)\nl (adoption)\nl (bindings)\nl (deadline)\nl (status)\n");
     const struct compilation *compilation =
@@ -506,7 +670,7 @@ static void rights_become_roles_that_nobody_holds(void **state) {
     const struct compilation *compilation =
         compile(state, "lock l {\nresources cm\nnamespace a\nname n\ndeny delete\nexclusive may unlock\nunless actor "
                        "x\n}\nactor x = user u and may bypass\nlock m {\nresources cm\nnamespace a\nname m\nrequire "
-                       "label k or actor y\nexempt may unlock\n}\nactor y = may label\n");
+                       "label k or actor y\nexclusive may unlock\n}\nactor y = may label\n");
     assert_no_errors(compilation);
     static const char *const roles[] = {"l-bypass", "l-unlock", "m-label", "m-unlock"};
     assert_int_equal(compilation->policies.grant_count, sizeof roles / sizeof *roles);
@@ -583,7 +747,10 @@ static void every_refusal_has_its_code_and_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(nothing_is_guarded_that_is_not_asked_for),
+        SENTENCE(some_guards_are_there_without_a_word),
+        SENTENCE(a_namespace_is_guarded_where_all_objects_have_one),
+        SENTENCE(what_guards_close_is_what_locks_are_made_for),
+        SENTENCE(guards_by_default_are_about_accidents),
         SENTENCE(pods_are_not_said_to_have_ended),
         SENTENCE(what_may_not_be_deleted_is_given_no_owner),
         SENTENCE(jobs_do_not_end_before_their_time),
@@ -603,7 +770,7 @@ int main(void) {
         SENTENCE(each_policy_keeps_its_own),
         SENTENCE(long_policy_names_are_known_by_their_label),
         SENTENCE(derived_locks_are_like_the_lock),
-        SENTENCE(conditions_about_the_request_are_kept),
+        SENTENCE(conditions_are_read_on_what_is_guarded),
         SENTENCE(static_manifests_keep_the_policies_of_the_api),
         SENTENCE(every_policy_of_static_manifests_has_one),
         SENTENCE(the_deployer_passes_what_guards_the_output),

@@ -15,7 +15,6 @@ static const struct lock *lock_with(void **state, const char *clauses) {
 
 static void every_refusal_has_its_code_and_place(void **state) {
     static const struct row rows[] = {
-        {"name n", "K0401", "l"},
         {"name n\ndeny updat", "K0108", "updat"},
         {"name n\ndeny get", "K0108", "get"},
         {"name n\ndeny connect", "K0407", "connect"},
@@ -35,7 +34,19 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"name n\ndeny update\nbreak-glass may a", "K0403", "break-glass"},
         {"name n\ndeny update\nguard label-in", "K0414", "label-in"},
         {"name n\ndeny update\nexempt none, controllers", "K0403", "exempt none, controllers"},
-        {"name n\ndeny update\nexempt nobody", "K0101", "nobody"},
+        {"name n\ndeny update\nexempt controllers, lifecycle", "K0403", "exempt controllers, lifecycle"},
+        {"name n\ndeny update\nexempt controllers, controllers", "K0403", "exempt controllers, controllers"},
+        {"name n\ndeny update\nexempt controller", "K0101", "controller"},
+        {"name n\ndeny update\nexempt nobody", "K0408", "nobody"},
+        {"name n\ndeny update\nexempt lifecycle, user u", "K0408", "user u"},
+        {"name n\ndeny update\nexempt group g and user u", "K0408", "group g and user u"},
+        {"name n\ndeny update\nexempt may unlock", "K0408", "may unlock"},
+        {"labels a\ndeny delete\nguard none, no owners", "K0403", "guard none, no owners"},
+        {"labels a\ndeny delete\nguard owners, no owners", "K0403", "owners"},
+        {"labels a\ndeny delete\nguard no rbac, labels, rbac", "K0403", "rbac"},
+        {"labels a\ndeny delete\nguard no dog", "K0408", "dog"},
+        {"labels a\ndeny delete\nguard no none", "K0408", "none"},
+        {"labels a\ndeny delete\nguard no owners\nguard no namespace", "K0402", "guard"},
         {"name n\ndeny update\ncover connect by name", "K0414", "connect"},
         {"name n\ndeny update\ncover evictions never", "K0414", "evictions"},
         {"name n\ndeny update\nchanging data\nexcept changing binaryData", "K0403", "except changing"},
@@ -50,9 +61,11 @@ static void every_refusal_has_its_code_and_place(void **state) {
         {"name n\ndeny update\nactive from tomorrow", "K0408", "tomorrow"},
         {"name n\ndeny update\nactive from 2026-13-01", "K0408", "2026-13-01"},
         {"name n\ndeny update\nactive from 2026-01-01", "K0411", "active from 2026-01-01"},
-        {"name n\ndeny update\nallow get", "K0003", "get"},
-        {"name n\ndeny update\nallow K9999", "K0107", "K9999"},
-        {"name n\ndeny update\nallow K0101", "K0107", "K0101"},
+        {"name n\ndeny update\nallow get", "K0003", "allow"},
+        {"name n\ndeny update\nallow K0203", "K0003", "allow"},
+        {"name n\ndeny update\nallow K0203, full-selector \"why\"", "K0003", "allow"},
+        {"name n\ndeny update\naccept K9999", "K0107", "K9999"},
+        {"name n\ndeny update\naccept unknown-name", "K0107", "unknown-name"},
         {"name n\ndeny update\nexclusive nobody", "K0101", "nobody"},
         {"name n\ndeny update\nbreak-glass nobody", "K0101", "nobody"},
         {"name n\ndeny update\nwhen actor nobody", "K0101", "nobody"},
@@ -107,10 +120,12 @@ static void subresources_are_locked_apart_from_their_objects(void **state) {
         {"services", "connect", "l", "services in a\ndenies, acts proxy\nselects (label k in v)\nguards labels\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct compilation *compilation =
-            compile(state, arena_printf(arena_of(state),
-                                        "lock l {\n  resources %s\n  namespace a\n  labels k=v\n  deny %s\n}\n",
-                                        rows[i].resources, rows[i].deny));
+        const struct compilation *compilation = compile(
+            state,
+            arena_printf(
+                arena_of(state),
+                "lock l {\n  resources %s\n  namespace a\n  labels k=v\n  deny %s\n guard no owners, no namespace\n}\n",
+                rows[i].resources, rows[i].deny));
         assert_no_errors(compilation);
         assert_string_equal(facts_of(state, lock_with_id(compilation, rows[i].id)), rows[i].facts);
     }
@@ -182,10 +197,10 @@ static void dates_decide_on_the_day_of_the_compilation(void **state) {
         {"from 2026-02-01 until 2026-02-01", "2026-02-01", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *text =
-            arena_printf(arena_of(state),
-                         "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  active %s\n}\n",
-                         rows[i].active);
+        const char *text = arena_printf(arena_of(state),
+                                        "lock l {\n  resources configmaps\n  namespace a\n  name n\n  deny update\n  "
+                                        "active %s\n}\n",
+                                        rows[i].active);
         const struct compilation *compilation = compile_at(state, text, rows[i].date);
         assert_no_errors(compilation);
         assert_int_equal(compilation->policies.lock_count, rows[i].in);
@@ -270,15 +285,52 @@ static void the_label_guard_is_on_where_it_has_something_to_guard(void **state) 
     assert_false(lock_with(state, "labels a\ndeny delete")->guard_label_in);
 }
 
-static void exemptions_have_levels_and_actors(void **state) {
-    assert_int_equal(lock_with(state, "name n\ndeny delete")->exemption, EXEMPT_LIFECYCLE);
+static void without_a_word_update_and_delete_are_denied(void **state) {
+    assert_int_equal(lock_with(state, "name n")->denies, OPS_STORED);
+    assert_int_equal(lock_with(state, "name n\nexclusive jonny")->denies, OPS_STORED);
+    // A requirement says what it refuses.
+    assert_int_equal(lock_with(state, "name n\nrequire label a")->denies, 0);
+    assert_int_equal(lock_with(state, "name n\nrequire label a\ndeny delete")->denies, OP_DELETE);
+    assert_int_equal(lock_with(state, "name n\nchanging data")->path_count, 1);
+    static const struct {
+        const char *resources, *id, *facts;
+    } rows[] = {
+        {"pods", "l", "pods in a\ndenies update delete, acts eviction\nselects (label k in v)\nguards labels\n"},
+        {"deployments", "l",
+         "deployments.apps in a\ndenies update delete, acts scale\nselects (label k in v)\nguards labels\n"},
+        {"services", "l", "services in a\ndenies update delete\nselects (label k in v)\nguards labels\n"},
+        {"services, services/status", "l (subresource status)",
+         "services /status in a\ndenies update\nselects (label k in v)\nguards labels\n"},
+        {"pods/exec", "l (subresource exec)", "pods in a\ndenies, acts exec\nselects (label k in v)\nguards labels\n"},
+        {"deployments/scale", "l (subresource scale)",
+         "deployments.apps in a\ndenies, acts scale\nselects (label k in v)\nguards labels\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct compilation *compilation =
+            compile(state, arena_printf(arena_of(state),
+                                        "lock l {\n  resources %s\n  namespace a\n  labels k=v\n  guard no owners, no "
+                                        "namespace\n}\n",
+                                        rows[i].resources));
+        assert_no_errors(compilation);
+        assert_string_equal(facts_of(state, lock_with_id(compilation, rows[i].id)), rows[i].facts);
+    }
+}
+
+static void controllers_are_exempt_where_nothing_else_is_said(void **state) {
+    assert_int_equal(lock_with(state, "name n\ndeny delete")->exemption, EXEMPT_CONTROLLERS);
+    assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt controllers")->exemption, EXEMPT_CONTROLLERS);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt lifecycle")->exemption, EXEMPT_LIFECYCLE);
     assert_int_equal(lock_with(state, "name n\ndeny delete\nexempt none")->exemption, EXEMPT_NONE);
-    const struct lock *lock = lock_with(state, "name n\ndeny delete\nexempt controllers, jonny\nexclusive user berta");
-    assert_int_equal(lock->exemption, EXEMPT_CONTROLLERS);
-    assert_int_equal(lock->passes.user_count, 2);
-    assert_int_equal(lock->exclusive.user_count, 1);
-    assert_string_equal(lock->exclusive.users[0], "berta");
+}
+
+static void everybody_who_passes_is_exclusive(void **state) {
+    const struct lock *lock = lock_with(state, "name n\ndeny delete\nexclusive jonny, user berta");
+    assert_string_equal(subjects_text(state, &lock->passes), "user berta, user jonny");
+    assert_string_equal(subjects_text(state, &lock->exclusive), "user berta, user jonny");
+    // Who is said to be exempt is told where to stand.
+    const struct compilation *compilation = compile_lock(state, "name n\nexempt controllers, user u", "");
+    assert_reports(compilation, "K0408", "user u");
+    assert_string_equal(compilation->diags.items[0].help, "list those who may after 'exclusive': exclusive user u");
 }
 
 static void modes_and_failures(void **state) {
@@ -347,7 +399,9 @@ int main(void) {
         SENTENCE(when_and_unless_are_one_condition),
         SENTENCE(a_condition_narrows_enough),
         SENTENCE(the_label_guard_is_on_where_it_has_something_to_guard),
-        SENTENCE(exemptions_have_levels_and_actors),
+        SENTENCE(without_a_word_update_and_delete_are_denied),
+        SENTENCE(controllers_are_exempt_where_nothing_else_is_said),
+        SENTENCE(everybody_who_passes_is_exclusive),
         SENTENCE(modes_and_failures),
         SENTENCE(changing_metadata_is_changing_its_parts),
         SENTENCE(messages_name_lock_labels_actors_and_the_way_out),

@@ -1,7 +1,9 @@
 // Test blocks → requests.
 #include "compile_support.h"
 
-#define LOCK "lock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n}\n"
+#define LOCK                                                                                                           \
+    "lock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n exempt lifecycle guard no "      \
+    "owners, no namespace }\n"
 
 static struct compilation *compile_steps(void **state, const char *steps) {
     return compile(state,

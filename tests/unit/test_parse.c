@@ -136,19 +136,92 @@ static void strings_are_never_wildcards_or_levels(void **state) {
     assert_int_equal(exempt->words.count, 1);
 }
 
-static void allow_accepts_warnings_or_grants_verbs(void **state) {
+static void warnings_are_accepted_and_verbs_allowed(void **state) {
     struct fixture *fixture = *state;
-    const struct ast_item *lock = accept(fixture, "lock a { allow K0203, k0206 \"why\" allow full-selector }\n"
-                                                  "grant g to a { allow get, K0203 allow K0203 allow * }");
-    assert_int_equal(lock->as.block.clauses.count, 3);
-    for (size_t i = 0; i < 3; i++) {
-        const struct ast_clause *accepted = lock->as.block.clauses.items[i];
-        assert_int_equal(accepted->kind, AST_CLAUSE_ACCEPT);
-        assert_int_equal(accepted->words.count, 1);
-        assert_int_equal(accepted->reason.text != NULL, i < 2);
-    }
+    const struct ast_item *lock = accept(fixture, "lock a { accept K0203, k0206 \"why\" accept full-selector }\n"
+                                                  "grant g to a { allow get, K0203 accept K0203 allow * }\n"
+                                                  "accept commanded, K0203 \"x\"\naccept accept");
+    const struct ast_clauses clauses = lock->as.block.clauses;
+    assert_int_equal(clauses.count, 2);
+    assert_int_equal(clauses.items[0]->kind, AST_CLAUSE_ACCEPT);
+    assert_int_equal(clauses.items[0]->words.count, 2);
+    assert_string_equal(clauses.items[0]->reason.text, "why");
+    assert_null(clauses.items[1]->reason.text);
+    const struct ast_item *grant = lock->next, *item = grant->next;
     static const enum ast_clause_kind kinds[] = {AST_CLAUSE_ALLOW, AST_CLAUSE_ACCEPT, AST_CLAUSE_ALLOW};
-    for (size_t i = 0; i < 3; i++) assert_int_equal(lock->next->as.block.clauses.items[i]->kind, kinds[i]);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(grant->as.block.clauses.items[i]->kind, kinds[i]);
+    assert_int_equal(item->kind, AST_ITEM_ACCEPT);
+    assert_null(item->name.text);
+    assert_int_equal(item->as.accept->words.count, 2);
+    assert_string_equal(item->as.accept->words.items[1].text, "K0203");
+    assert_string_equal(item->as.accept->reason.text, "x");
+    assert_string_equal(item->next->as.accept->words.items[0].text, "accept");
+}
+
+// The form that accepted warnings once is an error that shows the new one.
+static void allow_accepts_nothing_any_more(void **state) {
+    static const struct {
+        const char *text, *help;
+    } rows[] = {
+        {"lock l { allow K0203 }", "write: accept full-selector \"reason\""},
+        {"lock l { allow full-selector, K0205 \"why\" }",
+         "write: accept full-selector, actor-without-grant \"reason\""},
+        {"grant g to a { allow K0302 }", "write: accept dangerous-grant \"reason\""},
+        {"object o { allow K0203 }", "write: accept full-selector \"reason\""},
+        {"actor a = user u allow K0303", "write: accept default-subject \"reason\""},
+        {"actor a = user u sealed by user v allow K0220, K0303 \"why\"",
+         "write: accept seal-leaves-open, default-subject \"reason\""},
+        {"actor a = user u sealed allow K9999", "write: accept K9999 \"reason\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture *fixture = *state;
+        fixture->diags.count = fixture->diags.errors = 0;
+        support_parse(fixture, rows[i].text);
+        assert_int_equal(fixture->diags.count, 1);
+        assert_int_equal(fixture->diags.items[0].code, DIAG_SYNTAX);
+        assert_string_equal(fixture->diags.items[0].help, rows[i].help);
+    }
+}
+
+static void a_policy_says_whom_it_is_against(void **state) {
+    struct fixture *fixture = *state;
+    const struct ast_item *policy =
+        accept(fixture, "policy p against insiders\npolicy against\npolicy a against against");
+    assert_string_equal(policy->name.text, "p");
+    assert_string_equal(policy->as.policy.against.text, "insiders");
+    assert_string_equal(policy->next->name.text, "against");
+    assert_null(policy->next->as.policy.against.text);
+    assert_string_equal(policy->next->next->as.policy.against.text, "against");
+}
+
+static void guards_are_added_and_taken_away(void **state) {
+    struct fixture *fixture = *state;
+    const struct ast_item *lock = accept(
+        fixture,
+        "lock a { guard owners, no namespace, crd, no no guard no owners guard \"no\", yes guard guard, no guard }");
+    static const struct {
+        const char *words, *removed;
+    } rows[] = {{"owners crd", "namespace no"}, {"", "owners"}, {"no yes", ""}, {"guard", "guard"}};
+    assert_int_equal(lock->as.block.clauses.count, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct ast_clause *clause = lock->as.block.clauses.items[i];
+        const struct words *lists[] = {&clause->words, &clause->removed};
+        const char *expected[] = {rows[i].words, rows[i].removed};
+        for (size_t j = 0; j < 2; j++) {
+            struct text text;
+            text_init(&text, &fixture->arena);
+            for (size_t k = 0; k < lists[j]->count; k++)
+                text_printf(&text, "%s%s", k ? " " : "", lists[j]->items[k].text);
+            assert_string_equal(text_string(&text), expected[j]);
+        }
+    }
+}
+
+// `no` is a name everywhere else.
+static void no_is_a_name_outside_of_guards(void **state) {
+    accept(*state,
+           "actor no = user no\nlock no { resources no, no namespace no labels no, no=no exclusive no, user no\n"
+           "unless label no and label accept = no message no }\naccept no, no");
 }
 
 static void comma_and_and_bind_alike(void **state) {
@@ -321,7 +394,7 @@ static void clauses_of_locks_are_refused_elsewhere(void **state) {
 }
 
 static void refuses_verbs_in_a_lock(void **state) {
-    refuse(*state, "lock l { allow get }", DIAG_SYNTAX, "get");
+    refuse(*state, "lock l { allow get }", DIAG_SYNTAX, "allow");
 }
 
 static void refuses_paths_that_are_none(void **state) {
@@ -416,7 +489,11 @@ int main(void) {
         TEST(new_creates_only_before_a_subject),
         TEST(a_version_may_be_joined_or_not),
         TEST(strings_are_never_wildcards_or_levels),
-        TEST(allow_accepts_warnings_or_grants_verbs),
+        TEST(warnings_are_accepted_and_verbs_allowed),
+        TEST(allow_accepts_nothing_any_more),
+        TEST(a_policy_says_whom_it_is_against),
+        TEST(guards_are_added_and_taken_away),
+        TEST(no_is_a_name_outside_of_guards),
         TEST(comma_and_and_bind_alike),
         TEST(not_binds_tightest),
         TEST(annotation_selectors_are_about_annotations),

@@ -40,8 +40,10 @@ static void by_message(struct text *text, int i) {
 }
 static void by_operations(struct text *text, int i) {
     static const char *const operations[] = {"update", "create, update", "update, delete", "write"};
-    text_printf(text, "lock l%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny %s\n}\n", i, i,
-                operations[i % 4]);
+    text_printf(
+        text,
+        "lock l%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny %s\n guard no owners, no namespace\n}\n",
+        i, i, operations[i % 4]);
 }
 static void by_resources(struct text *text, int i) {
     static const char *const resources[] = {"configmaps", "secrets", "services, configmaps", "limitranges"};
@@ -182,11 +184,13 @@ static void names_stay_when_a_lock_is_added(void **state) {
     text_init(&text, arena_of(state));
     for (int i = 0; i < 20; i++) by_label(&text, i);
     for (int i = 20; i < 40; i++) by_name(&text, i);
-    text_add_string(&text, "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n}\nlock b "
-                           "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n}\n");
+    text_add_string(&text, "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n guard no "
+                           "owners, no namespace\n}\nlock b "
+                           "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n guard no owners, no "
+                           "namespace\n}\n");
     const struct plan *before = plan_text(state, text_string(&text));
-    text_add_string(&text,
-                    "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny write\n}\n");
+    text_add_string(&text, "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny write\n "
+                           "guard no owners, no namespace\n}\n");
     by_label(&text, 99);
     const struct plan *after = plan_text(state, text_string(&text));
     assert_int_equal(after->count, before->count);
@@ -207,10 +211,10 @@ static void tables_never_share_a_name(void **state) {
     text_init(&text, arena_of(state));
     for (int i = 0; i < 400; i++)
         for (int j = 0; j < 2; j++)
-            text_printf(
-                &text,
-                "lock l%dx%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny update\n when label x%d\n}\n",
-                i, j, j, i);
+            text_printf(&text,
+                        "lock l%dx%d {\n resources configmaps\n namespace a\n labels k=v%d\n deny update\n when label "
+                        "x%d\n}\n",
+                        i, j, j, i);
     const struct plan *plan = plan_text(state, text_string(&text));
     for (size_t p = 0; p < plan->count; p++)
         for (size_t i = 0; i < plan->policies[p].table_count; i++)
@@ -263,10 +267,12 @@ static const char *rules_text(void **state, const struct plan_policy *policy) {
 
 static void rules_are_the_union_of_what_locks_need(void **state) {
     const struct plan *plan =
-        plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n}\nlock b {\n resources "
-                         "nodes\n name n\n deny delete\n}\n"
+        plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n guard no owners, no "
+                         "namespace\n}\nlock b {\n resources "
+                         "nodes\n name n\n deny delete\n guard no owners\n}\n"
                          "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n"
-                         "lock d {\n resources configmaps, secrets\n namespace a\n name n\n deny delete\n}\n");
+                         "lock d {\n resources configmaps, secrets\n namespace a\n name n\n deny delete\n guard no owners, no "
+                         "namespace\n}\n");
     assert_string_equal(rules_text(state, policy_named(plan, "test-objects--pods")),
                         "6 namespaced: pods;2 namespaced: pods/ephemeralcontainers pods/resize pods/status;");
     assert_string_equal(rules_text(state, policy_named(plan, "test-objects--nodes")),
@@ -279,10 +285,13 @@ static void rules_are_the_union_of_what_locks_need(void **state) {
 // The API server refuses a rule with `*` beside other resources, or `*/status` beside `pods/status`.
 static void a_wildcard_stands_alone_in_its_rule(void **state) {
     static const char *const ways[] = {
-        "lock a {\n resources *.apps, deployments\n namespace a\n labels k=v\n deny write\n}\n",
-        "lock a {\n resources *.apps\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments\n "
+        "lock a {\n resources *.apps, deployments\n namespace a\n labels k=v\n deny write\n guard no owners, no "
+        "namespace\n}\n",
+        "lock a {\n resources *.apps\n namespace a\n labels k=v\n deny write\n guard no owners, no namespace\n}\nlock "
+        "b {\n resources deployments\n "
         "namespace a\n labels k=v\n deny write\n}\n",
-        "lock a {\n resources *\n namespace a\n labels k=v\n deny write\n}\nlock b {\n resources deployments, leases\n "
+        "lock a {\n resources *\n namespace a\n labels k=v\n deny write\n guard no owners, no namespace\n}\nlock b {\n "
+        "resources deployments, leases\n "
         "namespace a\n labels k=v\n deny write\n}\n",
     };
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
@@ -301,11 +310,13 @@ static void a_wildcard_stands_alone_in_its_rule(void **state) {
 
 static void wildcards_leave_out_what_is_never_locked(void **state) {
     const struct plan *plan = plan_text(state, "lock a {\n resources *\n namespace a\n labels k=v\n deny update\n}\n");
-    assert_true(plan->policies[plan->count - 1].excluded_count > 0);
+    const struct plan_policy *policy = plan->policies;
+    while (policy < plan->policies + plan->count && policy->shape != SHAPE_OBJECTS) policy++;
+    assert_true(policy < plan->policies + plan->count && policy->excluded_count > 0);
     bool leases = false;
-    for (size_t i = 0; i < plan->policies[plan->count - 1].excluded_count; i++)
-        for (size_t j = 0; j < plan->policies[plan->count - 1].excluded[i].resource_count; j++)
-            leases |= strcmp(plan->policies[plan->count - 1].excluded[i].resources[j], "leases") == 0;
+    for (size_t i = 0; i < policy->excluded_count; i++)
+        for (size_t j = 0; j < policy->excluded[i].resource_count; j++)
+            leases |= strcmp(policy->excluded[i].resources[j], "leases") == 0;
     assert_true(leases);
 }
 
@@ -440,9 +451,9 @@ static void a_version_belongs_to_its_resource(void **state) {
         state,
         "policy p\n"
         "lock a {\n resources resourceclaims.resource.k8s.io/v1beta1, resourceclaimtemplates\n namespace a\n where "
-        "field spec.x = y\n deny delete\n}\n"
+        "field spec.x = y\n deny delete\n guard no owners, no namespace\n}\n"
         "lock b {\n resources resourceclaims, resourceclaimtemplates.resource.k8s.io/v1beta1\n namespace a\n where "
-        "field spec.x = y\n deny delete\n}\n");
+        "field spec.x = y\n deny delete\n guard no owners, no namespace\n}\n");
     for (size_t i = 0; i < 2; i++) {
         const struct plan_policy *policy = policy_named(plan, names[i]);
         assert_true(policy->rule_count >= 2);
@@ -474,10 +485,10 @@ static void families_never_share_a_name(void **state) {
         for (size_t j = 0; j < GROUPS; j++)
             text_printf(&text,
                         "resource w.%s/v1 namespaced kind W subresources scale\n"
-                        "lock n%zu {\n resources w.%s\n namespace a\n name n\n deny update, scale\n}\n"
+                        "lock n%zu {\n resources w.%s\n namespace a\n name n\n deny update, scale\n exempt lifecycle\n}\n"
                         "lock t%zu {\n resources w.%s\n namespace a\n labels tier=a\n deny scale\n mode warn\n}\n"
                         "lock o%zu {\n resources w.%s\n namespace a\n labels o=a\n deny scale\n mode warn\n}\n"
-                        "lock a%zu {\n resources *.%s\n namespace a\n name n\n deny scale\n on error allow\n}\n",
+                        "lock a%zu {\n resources *.%s\n namespace a\n name n\n deny scale\n exempt lifecycle\n on error allow\n}\n",
                         groups[j], j, groups[j], j, groups[j], j, groups[j], j, groups[j]);
         text_add_string(&text, "lock e {\n resources pods\n namespace a\n labels tier=a\n deny evict\n}\n"
                                "lock f {\n resources pods\n namespace a\n labels o=a\n deny evict\n}\n");

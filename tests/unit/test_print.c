@@ -107,7 +107,9 @@ static struct ast_item *lock_about(struct arena *arena, struct word word, const 
         arena, clauses,
         make_clause_paths(arena, AST_CLAUSE_CHANGING, none, none, make_paths(arena, (struct ast_paths){0}, path)));
     clauses = add_clause(arena, clauses, make_clause_word(arena, AST_CLAUSE_MESSAGE, none, none, word));
-    clauses = add_clause(arena, clauses, make_accept(arena, none, none, make_word("K0203"), make_string(text)));
+    clauses = add_clause(
+        arena, clauses,
+        make_accept(arena, none, none, make_words(arena, (struct words){0}, make_word("K0203")), make_string(text)));
     return make_block(arena, AST_ITEM_LOCK, none, none, word, (struct ast_subjects){0}, words_of(arena, word, word),
                       clauses);
 }
@@ -201,10 +203,22 @@ static void webhooks_keep_their_bodies(void **state) {
     expect_source(*state, "webhook w mutating { path \"}\" { a } # here\n}\n");
 }
 
-static void codes_that_were_accepted_together_stay_together(void **state) {
-    expect_source(*state, "lock l {\n"
-                          "  allow      K0203, K0204 \"why\"\n"
-                          "  allow      K0205\n"
+static void acceptances_and_guards_stay_as_they_are(void **state) {
+    expect_source(*state, "policy p against insiders\n"
+                          "\n"
+                          "accept K0203, commanded \"why\"\n"
+                          "accept \"no\"\n"
+                          "\n"
+                          "actor a = user u sealed by user v\n"
+                          "\n"
+                          "lock l {\n"
+                          "  guard      owners, no crd, no \"a b\"\n"
+                          "  accept     K0203, K0204 \"why\"\n"
+                          "  accept     K0205\n"
+                          "}\n"
+                          "\n"
+                          "lock m {\n"
+                          "  guard      no namespace\n"
                           "}\n");
 }
 
@@ -218,7 +232,7 @@ int main(void) {
         TEST(elements_are_named_by_their_variable),
         TEST(long_conditions_and_lists_are_broken),
         TEST(webhooks_keep_their_bodies),
-        TEST(codes_that_were_accepted_together_stay_together),
+        TEST(acceptances_and_guards_stay_as_they_are),
     };
     return cmocka_run_group_tests_name("print", tests, NULL, NULL);
 }

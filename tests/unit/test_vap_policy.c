@@ -137,8 +137,8 @@ static void expressions_are_well_formed_and_have_no_superfluous_parentheses(void
 
 static void shapes_and_guards_are_well_formed_as_well(void **state) {
     static const char *const policies[] = {
-        "lock l {\n resources pods\n namespace a\n labels k=v\n deny all\n exclusive user u\n guard namespace, owners, "
-        "rbac\n}\n",
+        "lock l {\n resources pods\n namespace a\n labels k=v\n deny all\n exclusive user u\n guard namespace, "
+        "owners, rbac\n}\n",
         "lock l {\n resources pods\n namespace labeled e=p\n where not (label k = v or label j in (w, x))\n deny all\n "
         "exclusive may unlock\n guard namespace, owners\n}\n",
         "lock l {\n resources deployments, cronjobs\n namespace a\n labels k=v\n deny all\n cascade\n guard "

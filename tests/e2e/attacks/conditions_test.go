@@ -47,6 +47,8 @@ lock guarded {
   deny       delete
   when       label aura = red
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 lock consent {
   resources  configmaps
@@ -54,6 +56,8 @@ lock consent {
   name       other
   deny       delete
   unless     label released
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(vault, `{apiVersion: v1, kind: ConfigMap, metadata: {name: other, namespace: NS}}`),
@@ -138,7 +142,7 @@ lock guarded {
   all objects
   deny       delete
   exempt     controllers
-  guard      namespace, crd
+  guard      namespace, crd, no owners
   exclusive  sa NS/keeper
 }
 `,
@@ -163,7 +167,8 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      labels, controllers
+  guard      labels, controllers, no owners, no namespace, no crd
+  exempt     lifecycle
 }
 `,
 		unguarded: "K0224",
@@ -187,8 +192,9 @@ lock guarded {
   labels     aura=red
   deny       delete
   when       namespace label way = NS
-  guard      namespace
+  guard      namespace, no owners, no crd
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		unguarded: "K0243",
@@ -209,6 +215,7 @@ lock guarded {
   labels     aura=red
   deny       update
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -289,12 +296,16 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 lock namespaces {
   resources  namespaces
   name       NS
   deny       delete
   exclusive  user mallory
+  exempt     lifecycle
+  guard      no owners, no crd
 }
 `,
 		warns: "K0218",

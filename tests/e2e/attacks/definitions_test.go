@@ -20,8 +20,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      crd
+  guard      crd, no owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `
 	definition = "customresourcedefinitions.apiextensions.k8s.io widgets.NS.example.com"
@@ -168,6 +169,8 @@ lock guarded {
   all objects
   deny       write
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no crd
 }
 `,
 		setup: makes(vault),
@@ -247,6 +250,8 @@ lock guarded {
   name       vault
   deny       write
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: func(w *world) {

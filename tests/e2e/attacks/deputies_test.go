@@ -59,6 +59,7 @@ lock guarded {
   labels     aura=red
   deny       scale
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 lock scalers {
   resources  horizontalpodautoscalers
@@ -66,6 +67,8 @@ lock scalers {
   where      field spec.scaleTargetRef.name = web
   deny       write
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -114,7 +117,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -124,6 +127,8 @@ lock scalers {
   where      field spec.scaleTargetRef.name = web
   deny       write
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -141,8 +146,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      namespace
+  guard      namespace, no owners
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		unguarded: "K0218",
@@ -162,8 +168,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) { w.dependent("vault", "aura: red"); w.dependent("twin", "") },
@@ -182,8 +189,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) { w.dependent("vault", "aura: red"); w.dependent("twin", "") },
@@ -236,6 +244,7 @@ lock guarded {
   cascade
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		unguarded: "K0216",
@@ -266,8 +275,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) { makes(vault, stage.Deployment("NS", "aura: red", ""))(w) },
@@ -288,6 +298,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 lock lasting {
   resources  jobs
@@ -369,6 +381,7 @@ lock guarded {
   deny       delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners
 }
 `,
 		setup: func(w *world) { w.machine.join(w.Stage, w.ns) },
@@ -383,6 +396,7 @@ lock priorities {
   all objects
   deny       create
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -442,6 +456,7 @@ lock guarded {
   deny       delete
   exempt     none
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		setup: runningApp,
@@ -462,8 +477,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		unguarded: "K0215",
@@ -500,6 +516,7 @@ lock volumes {
   deny       update, delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners
 }
 lock guarded {
   resources  persistentvolumeclaims
@@ -507,6 +524,8 @@ lock guarded {
   name       data
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -546,7 +565,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       update, delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -589,7 +608,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }

@@ -30,6 +30,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `
 	// keeperMay gives the keeper what RBAC has to give: a lock only lets it pass.
@@ -400,6 +402,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `,
 		acts: []act{
@@ -493,8 +497,9 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      rbac
+  guard      rbac, no owners, no namespace
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 grant keep to sa NS/keeper {
   resources  configmaps

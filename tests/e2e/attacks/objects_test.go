@@ -19,6 +19,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `
 	unlabel = `{"metadata":{"labels":{"aura":null}}}`
@@ -48,6 +50,8 @@ lock noted {
   annotations keep=yes
   deny        delete
   exclusive   sa NS/keeper
+  exempt      lifecycle
+  guard       no owners, no namespace, no crd
 }
 `,
 		setup: func(w *world) {
@@ -127,6 +131,8 @@ lock guarded {
   name       vault
   deny       write
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(vault),
@@ -159,6 +165,7 @@ lock guarded {
   where      name like "vault-?????"
   deny       create
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		acts: []act{creates("one with a generated name", `{apiVersion: v1, kind: ConfigMap, metadata: {generateName: vault-, namespace: NS, labels: {a: b}}}`)},
@@ -173,6 +180,8 @@ lock guarded {
   name       web
   deny       update, delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(hpa("web", 1)),
@@ -198,6 +207,8 @@ lock guarded {
   where      cel """oldObject.data.owner == 'red'"""
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 lock loose {
   resources  configmaps
@@ -207,6 +218,8 @@ lock loose {
   deny       delete
   on error   allow
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(
@@ -227,12 +240,14 @@ lock guarded {
   resources  pods
   namespace  NS
   require    all spec.containers as c ( c.image like "registry.example/*" and all c.env as e ( e.value != secret ) )
+  exempt     lifecycle
 }
 lock long-values {
   resources  configmaps
   namespace  NS
   where      field data.text matches "^(a|b|ab)*gold$"
   deny       create
+  exempt     lifecycle
 }
 `,
 		acts: []act{
@@ -255,6 +270,8 @@ lock guarded {
   labels     aura in (red, crimson), !off
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(app),
@@ -274,6 +291,8 @@ lock guarded {
   labels     !unlocked
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(vault),
@@ -289,6 +308,8 @@ lock guarded {
   name       vault
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(vault),
@@ -308,6 +329,7 @@ lock guarded {
   deny       update, delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: func(w *world) {
@@ -334,6 +356,8 @@ lock guarded {
   where      field spec.gold = 1
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: func(w *world) { w.define("status"); w.make(widget) },
@@ -352,6 +376,7 @@ lock guarded {
   deny       update, delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(`
@@ -383,6 +408,8 @@ lock guarded {
   all objects
   deny       all
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `,
 		setup: makes(`{apiVersion: v1, kind: Secret, metadata: {name: vault, namespace: NS}, stringData: {gold: "1"}}`),

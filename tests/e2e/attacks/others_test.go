@@ -86,6 +86,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  sa NS/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 lock machines {
   resources  nodes
@@ -93,6 +95,7 @@ lock machines {
   deny       delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners
 }
 `,
 		warns: "K0215",
@@ -115,7 +118,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -138,7 +141,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       update, delete
-  guard      owners, volumes
+  guard      owners, volumes, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -246,6 +249,7 @@ lock guarded {
   deny       delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -272,6 +276,7 @@ lock guarded {
   deny       delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -300,7 +305,7 @@ lock guarded {
   namespace  NS
   labels     aura=red
   deny       delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -384,7 +389,7 @@ lock guarded {
   namespace  NS
   labels     kubernetes.io/service-name=web
   deny       update, delete
-  guard      owners
+  guard      owners, no namespace
   exempt     controllers
   exclusive  sa NS/keeper
 }
@@ -395,6 +400,7 @@ lock services {
   deny       update, delete
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		warns: "K0237",
@@ -423,6 +429,7 @@ lock guarded {
   cascade
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		setup: func(w *world) {
@@ -449,6 +456,7 @@ lock guarded {
   cascade
   exempt     controllers
   exclusive  sa NS/keeper
+  guard      no owners, no namespace
 }
 `,
 		warns: "K0238",

@@ -105,6 +105,8 @@ lock guarded {
   labels     aura=red
   deny       delete
   exclusive  sa default/keeper
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `
 	file := filepath.Join(t.TempDir(), "static-attacks.klock")

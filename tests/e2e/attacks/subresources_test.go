@@ -23,6 +23,7 @@ lock guarded {
   labels     aura=red
   deny       %s
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `
 	mergePatch = types.MergePatchType
@@ -118,6 +119,7 @@ lock named {
   name       other
   deny       scale
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -151,6 +153,7 @@ lock guarded {
   labels     aura=red
   deny       scale
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		early: func(w *world) { w.define("status", "scale") },
@@ -175,6 +178,7 @@ lock named {
   name       other
   deny       evict
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -218,6 +222,7 @@ lock service {
   labels     aura=red
   deny       proxy
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 lock named {
   resources  pods
@@ -225,6 +230,7 @@ lock named {
   name       other
   deny       exec
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -270,6 +276,7 @@ lock guarded {
   name       NS
   deny       connect
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) { w.machine.join(w.Stage, w.ns) },
@@ -315,6 +322,7 @@ lock guarded {
   name       NS
   deny       update
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		setup: func(w *world) {
@@ -348,8 +356,9 @@ lock guarded {
   namespace  labeled way=NS
   labels     aura=red
   deny       delete
-  guard      namespace
+  guard      namespace, no owners, no crd
   exclusive  sa NS/keeper
+  exempt     lifecycle
 }
 `,
 		unguarded: "K0218",

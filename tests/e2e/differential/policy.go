@@ -10,7 +10,8 @@ import (
 
 // Policy is a policy that can be taken apart.
 type Policy struct {
-	Blocks []*Block
+	Against string // "accidents" or "insiders"; empty where it is not said
+	Blocks  []*Block
 }
 
 // Block is a declaration with its clauses; without clauses, one line.
@@ -25,7 +26,11 @@ type Block struct {
 // String is the policy as klock source.
 func (p *Policy) String() string {
 	var b strings.Builder
-	b.WriteString("policy p\n")
+	b.WriteString("policy p")
+	if p.Against != "" {
+		b.WriteString(" against " + p.Against)
+	}
+	b.WriteByte('\n')
 	for _, block := range p.Blocks {
 		b.WriteString("\n" + block.Head)
 		if block.Clauses != nil {
@@ -170,6 +175,10 @@ func (m *maker) lock(name string) *Block {
 	narrowed := len(which) > 0 || objects
 
 	denies := m.operations()
+	silent := chance(m.s, 12) // without `deny`, which means these
+	if silent && m.denies == "" {
+		denies = []string{"update", "delete"}
+	}
 	updates := false
 	for _, operation := range denies {
 		updates = updates || operation == "update" || operation == "write" || operation == "all"
@@ -185,7 +194,7 @@ func (m *maker) lock(name string) *Block {
 	if changing := m.s.IntN(10); changing < 3 && (m.denies == "" || m.denies == "update") {
 		create := changing < 2 && m.denies == "" && chance(m.s, 50) // alone, or beside updates
 		if create {
-			denies = append(denies, "create")
+			denies, silent = append(denies, "create"), false
 			m.aim.operations = append(m.aim.operations, "CREATE", "CREATE", "CREATE")
 		}
 		if !require && !(create && chance(m.s, 40)) {
@@ -202,7 +211,10 @@ func (m *maker) lock(name string) *Block {
 		}
 		narrowed, updates = true, true
 	}
-	if !require || chance(m.s, 50) {
+	switch {
+	case require && chance(m.s, 50):
+		denies = nil
+	case require || !silent:
 		block.Clauses = append(block.Clauses, "deny "+strings.Join(denies, ", "))
 	}
 	if chance(m.s, 12) {
@@ -225,14 +237,16 @@ func (m *maker) lock(name string) *Block {
 	switch m.s.IntN(12) {
 	case 0, 1:
 		block.Clauses = append(block.Clauses, "exempt none")
-	case 2, 3:
+	case 2:
 		block.Clauses = append(block.Clauses, "exempt controllers")
-	case 4:
-		block.Clauses = append(block.Clauses, "exempt lifecycle, "+m.subject())
-	case 5:
-		block.Clauses = append(block.Clauses, "exempt controllers, "+m.subject())
+	case 3, 4, 5:
+		block.Clauses = append(block.Clauses, "exempt lifecycle")
 	}
-	block.Clauses = append(block.Clauses, m.guards(block, movable, !movable || len(which) > 1)...)
+	keeps := slices.ContainsFunc(denies, func(operation string) bool { return slices.Contains(operationsOf[operation], "DELETE") })
+	block.Clauses = append(block.Clauses, m.guards(block, movable, keeps, !movable || len(which) > 1)...)
+	if chance(m.c, 5) {
+		block.Clauses = append(block.Clauses, acceptance(m.c))
+	}
 	if cover := m.cover(denies, require); cover != "" {
 		block.Clauses = append(block.Clauses, cover)
 	}
@@ -261,11 +275,25 @@ func (m *maker) lock(name string) *Block {
 	return block
 }
 
+// acceptance is a clause, or a line of the policy; nothing comes of it but warnings.
+func acceptance(c *rand.Rand) string {
+	names := []string{"K0215", "K0218", "starves-controller", "K0201", "namespace-not-guarded", "actor-not-sealed"}
+	text := "accept " + strings.Join(some(c, names, 2), ", ")
+	if chance(c, 70) {
+		text += " " + quote(sentence(c))
+	}
+	return text
+}
+
 func newRand(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
 
 // newPolicy makes a policy of the world's words.
 func newPolicy(r *rand.Rand, w *world) *Policy {
-	p := &Policy{}
+	p := &Policy{Against: pick(r, []string{"", "", "", "accidents", "insiders", "insiders"})}
+	w.insiders = p.Against == "insiders"
+	if chance(r, 10) {
+		p.Blocks = append(p.Blocks, &Block{Head: acceptance(r)})
+	}
 	for _, res := range w.resources {
 		if res.declaration != "" {
 			p.Blocks = append(p.Blocks, &Block{Head: res.declaration})

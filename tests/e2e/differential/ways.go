@@ -55,7 +55,8 @@ func sortOf(request *cases.Request, a *aim) string {
 
 // Sorts are all sorts of requests.
 func Sorts() []string {
-	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "guard certificates", "cascade",
+	sorts := []string{"objects", "guard namespace", "guard crd", "guard owners", "guard volumes", "guard rbac", "guard accounts", "guard controllers",
+		"guard certificates", "cascade",
 		"adoption", "surplus", "deadline", "order",
 		"sealed tokens", "sealed secrets", "sealed pods", "sealed templates", "sealed rbac",
 		"require CREATE", "require UPDATE", "changing CREATE", "changing UPDATE"}
@@ -160,8 +161,9 @@ func (m *maker) cover(denies []string, require bool) string {
 
 // ---- guards ----
 
-// guards writes the guards of a lock, with the ways that they close. What selects by labels only may cascade.
-func (m *maker) guards(block *Block, movable, more bool) []string {
+// guards writes the guards of a lock, or takes away those that it has without a word, with the ways that they close. What
+// selects by labels only may cascade.
+func (m *maker) guards(block *Block, movable, keeps, more bool) []string {
 	var words []string
 	way := func(name string, targets ...target) *aim {
 		a := newAim()
@@ -170,31 +172,43 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 		block.ways = append(block.ways, a)
 		return a
 	}
+	// says whether the way is tried: where the guard is asked for, half the time where it is there without that, and at
+	// times where it is taken away.
+	says := func(word string, fits, byDefault bool, percent int) bool {
+		switch {
+		case chance(m.s, 7):
+			words = append(words, "no "+word)
+			return fits && chance(m.s, 30)
+		case fits && chance(m.s, percent):
+			words = append(words, word)
+			return true
+		}
+		return fits && byDefault && chance(m.s, 50)
+	}
 	if movable && chance(m.s, 25) {
 		words = append(words, "label-in")
 	}
-	if movable && chance(m.s, 15) {
-		words = append(words, "labels")
-	}
+	says("labels", movable, true, 15)
 	resources := m.aim.resources
 	isNamespaced := len(resources) > 0 && resources[0].namespaced
-	if isNamespaced && (len(m.aim.namespaces) > 0 || len(m.aim.namespace) > 0) && chance(m.s, 25) {
-		words = append(words, "namespace")
+	if says("namespace", isNamespaced && (len(m.aim.namespaces) > 0 || len(m.aim.namespace) > 0), keeps, 20) {
 		namespaces := named("namespaces")
 		a := way("guard namespace", target{namespaces, "", "DELETE"}, target{namespaces, "", "DELETE"}, target{namespaces, "", "UPDATE"},
 			target{namespaces, "status", "UPDATE"}, target{namespaces, "finalize", "UPDATE"})
-		a.names, a.labels = m.aim.namespaces, m.aim.namespace
+		a.names = m.aim.namespaces
+		// What `unless` reads of the objects is read of the namespace.
+		if len(m.aim.namespace) > 0 || chance(m.s, 50) {
+			a.labels = m.aim.namespace
+		}
 	}
-	if slices.ContainsFunc(resources, func(r resource) bool { return r.declaration != "" }) && chance(m.s, 35) {
-		words = append(words, "crd")
+	if says("crd", slices.ContainsFunc(resources, func(r resource) bool { return r.declaration != "" }), keeps, 30) {
 		m.guardDefinitions(way)
 	}
 	if chance(m.s, 10) {
 		words = append(words, "certificates")
 		m.guardCertificates(way)
 	}
-	if chance(m.s, 18) {
-		words = append(words, "owners")
+	if says("owners", true, keeps, 15) {
 		m.guardOwners(way)
 	} else if chance(m.s, 30) {
 		m.giveOwners(way)
@@ -207,9 +221,14 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 		m.tell(way)
 	}
 	exclusive := slices.ContainsFunc(block.Clauses, func(clause string) bool { return strings.HasPrefix(clause, "exclusive ") })
-	if (exclusive || m.w.granted) && chance(m.s, 20) {
-		words = append(words, "rbac")
+	if says("rbac", exclusive || m.w.granted, m.w.insiders, 15) {
 		m.guardRBAC(way)
+	}
+	if says("accounts", exclusive, m.w.insiders, 12) {
+		m.guardAccounts(way)
+	}
+	if says("controllers", true, m.w.insiders, 6) {
+		m.guardControllers(way)
 	}
 	ownOnly := slices.ContainsFunc(block.Clauses, func(clause string) bool {
 		return strings.HasPrefix(clause, "changing ") || strings.HasPrefix(clause, "except changing ") || strings.HasPrefix(clause, "require ") ||
@@ -220,6 +239,7 @@ func (m *maker) guards(block *Block, movable, more bool) []string {
 		words = []string{"none"}
 	}
 	if len(words) > 0 {
+		m.s.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
 		clauses = append(clauses, "guard "+strings.Join(words, ", "))
 	}
 	return clauses
@@ -538,11 +558,17 @@ func (m *maker) sealed(name string) *Block {
 		block.ways = append(block.ways, a)
 		return a
 	}
-	accounts := []string{"operator", "jonny-op", "other"}
-	pods, serviceAccounts, secrets := named("pods"), named("serviceaccounts"), named("secrets")
-	way("sealed tokens", target{serviceAccounts, "token", "CREATE"}).names = accounts
+	m.accountWays(way, []string{"operator", "jonny-op", "other"}, func(what string) string { return "sealed " + what })
+	rbacWays(way, "sealed rbac", nil)
+	return block
+}
 
-	way("sealed secrets", target{secrets, "", "CREATE"}, target{secrets, "", "UPDATE"}).dress = func(r *rand.Rand, object map[string]any) {
+// accountWays are the ways to act as one of the accounts.
+func (m *maker) accountWays(way newWay, accounts []string, name func(what string) string) {
+	pods, serviceAccounts, secrets := named("pods"), named("serviceaccounts"), named("secrets")
+	way(name("tokens"), target{serviceAccounts, "token", "CREATE"}).names = accounts
+
+	way(name("secrets"), target{secrets, "", "CREATE"}, target{secrets, "", "UPDATE"}).dress = func(r *rand.Rand, object map[string]any) {
 		if !chance(r, 15) {
 			object["type"] = pick(r, []any{"kubernetes.io/service-account-token", "kubernetes.io/service-account-token", "Opaque"})
 		}
@@ -555,15 +581,41 @@ func (m *maker) sealed(name string) *Block {
 	for _, connection := range connections {
 		running = append(running, target{pods, connection, "CONNECT"})
 	}
-	way("sealed pods", running...).dress = func(r *rand.Rand, object map[string]any) { dressRunning(r, object, accounts) }
+	way(name("pods"), running...).dress = func(r *rand.Rand, object map[string]any) { dressRunning(r, object, accounts) }
 
 	var templates []target
 	for _, plural := range append(slices.Clone(workloads), "podtemplates") {
 		templates = append(templates, target{named(plural), "", "CREATE"}, target{named(plural), "", "UPDATE"})
 	}
-	way("sealed templates", templates...).dress = func(r *rand.Rand, object map[string]any) { dressRunning(r, object, accounts) }
-	rbacWays(way, "sealed rbac", nil)
-	return block
+	way(name("templates"), templates...).dress = func(r *rand.Rand, object map[string]any) { dressRunning(r, object, accounts) }
+}
+
+// guardAccounts tries to act as the service accounts that pass.
+func (m *maker) guardAccounts(way newWay) {
+	var namespaces, accounts []string
+	for _, user := range m.aim.users {
+		if rest, ok := strings.CutPrefix(user.Username, "system:serviceaccount:"); ok {
+			namespace, name, _ := strings.Cut(rest, ":")
+			namespaces, accounts = append(namespaces, namespace), append(accounts, name)
+		}
+	}
+	if len(accounts) == 0 {
+		return
+	}
+	m.accountWays(func(name string, targets ...target) *aim {
+		a := way(name, targets...)
+		a.namespaces, a.names, a.labels = namespaces, nil, map[string]string{}
+		return a
+	}, append(accounts, "other"), func(string) string { return "guard accounts" })
+}
+
+// guardControllers tries to act as controllers.
+func (m *maker) guardControllers(way newWay) {
+	m.accountWays(func(name string, targets ...target) *aim {
+		a := way(name, targets...)
+		a.namespaces, a.names, a.labels = []string{"kube-system"}, nil, map[string]string{}
+		return a
+	}, []string{"replicaset-controller", "generic-garbage-collector", "coredns"}, func(string) string { return "guard controllers" })
 }
 
 // dressRunning lets a pod or a template run as one of the accounts.

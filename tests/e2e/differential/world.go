@@ -226,6 +226,7 @@ type world struct {
 	mayActors      []string // those that ask the authorizer
 	computedActors []string // those whose names objects give
 	granted        bool     // the policy has a grant
+	insiders       bool     // the policy is against insiders
 	objects        []string
 	near           bool // its words nearly coincide
 }

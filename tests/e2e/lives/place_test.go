@@ -59,6 +59,7 @@ lock everywhere {
   deny       create, update, delete
   exclusive  group keepers, user "klock:admin"
   exempt     controllers
+  guard      no owners, no namespace, no crd
 }
 
 lock cluster {
@@ -68,6 +69,7 @@ lock cluster {
   deny       create, update, delete
   exclusive  group keepers, user "klock:admin"
   exempt     controllers
+  guard      no owners, no crd
 }
 `}
 
@@ -79,6 +81,8 @@ lock stays {
   all objects
   deny       delete
   exclusive  group keepers
+  exempt     lifecycle
+  guard      no owners, no namespace, no crd
 }
 `}
 
@@ -92,12 +96,14 @@ lock team {
   resources  pods, services, endpoints, endpointslices, persistentvolumeclaims, jobs, databases.NAME.example.com
   namespace  NAME
   require    label team
+  exempt     lifecycle
 }
 
 lock team-of-the-cluster {
   resources  nodes, persistentvolumes
   name       NAME-lost-node, NAME-claim
   require    label team
+  exempt     lifecycle
 }
 `, "NAME", name)}
 }

@@ -139,6 +139,8 @@ lock everywhere {
   all objects
   deny       create, update, delete
   exclusive  user "klock:admin"
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 
 lock cluster {
@@ -147,6 +149,8 @@ lock cluster {
   all objects
   deny       create, update, delete
   exclusive  user "klock:admin"
+  exempt     lifecycle
+  guard      no owners
 }
 `}
 	s.Apply(locked.manifest(t))

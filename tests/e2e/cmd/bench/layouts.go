@@ -24,6 +24,8 @@ lock service-%d {
   deny       update, delete
   exclusive  serviceaccount deployers/%[3]s
   message    "service-%[1]d is deployed by its pipeline"
+  exempt     lifecycle
+  guard      no owners, no namespace
 }
 `, i, namespace, actorOf(i))
 	}
