@@ -87,7 +87,7 @@ func (w *world) setField(r *rand.Rand, object map[string]any, f field) {
 }
 
 // typed are the fields that no server fills otherwise than their types say, in objects whose types it knows.
-var typed = []string{"spec", "status", "template", "containers"}
+var typed = []string{"spec", "status", "template", "containers", "*"}
 
 func isTyped(object map[string]any) bool {
 	group, _, grouped := strings.Cut(object["apiVersion"].(string), "/")
