@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
 	"slices"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
@@ -15,28 +18,45 @@ import (
 	"klock.dev/e2e/live"
 )
 
-// mutation is a mistake that a compiler could make.
+// mutation is a mistake that a compiler could make, in a manifest as blocks writes it.
 type mutation struct {
 	name string
 	from *regexp.Regexp
 	to   string
 }
 
+// blocks is a manifest with a line for each element of a list and each field, however klockc lays it out.
+func blocks(manifest []byte) ([]byte, error) {
+	objects, err := evaluator.Objects(manifest)
+	if err != nil {
+		return nil, err
+	}
+	var all bytes.Buffer
+	for _, object := range objects {
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&all, "---\n%s", text)
+	}
+	return all.Bytes(), nil
+}
+
 var mutations = []mutation{
-	{"no exemption", regexp.MustCompile(`\n *&& !variables\.(controllers|lifecycle)\b`), ""},
-	{"everybody is a controller", regexp.MustCompile(`&& !variables\.controllers\b`), "&& false"},
+	{"no exemption", regexp.MustCompile(`(?m)^ *&& !\((variables\.controlPlane\b|variables\.user == 'system:apiserver')[^\n]*$`), ""},
+	{"everybody is exempt", regexp.MustCompile(`&& !\((variables\.controlPlane\b|variables\.user == 'system:apiserver')[^\n]*`), "&& false"},
 	{"another label value", regexp.MustCompile(`== 'red'`), "== 'blue'"},
-	{"the actor is refused", regexp.MustCompile(`(?m)^ *&& !\(variables\.user == '[^']*'\)$`), ""},
-	{"another actor", regexp.MustCompile(`(!\(variables\.user == ')[^']*'`), "${1}nobody'"},
-	{"changes do not matter", regexp.MustCompile(`(?m)^  - name: changed\n    expression: .*$`), "  - name: changed\n    expression: \"request.operation == 'UPDATE'\""},
-	{"no label guard", regexp.MustCompile(`request\.operation == 'UPDATE' && !\('`), "false && !('"},
+	{"the actor is refused", regexp.MustCompile(`(?m)^ *&& variables\.user != '[^']*'$`), ""},
+	{"another actor", regexp.MustCompile(`(&& variables\.user != ')[^']*'`), "${1}nobody'"},
+	{"changes do not matter", regexp.MustCompile(`variables\.(contentChanged|metadataChanged|changedButFinalizers)\b`), "(request.operation == 'UPDATE')"},
+	{"no label guard", regexp.MustCompile(`request\.operation == 'UPDATE' && variables\.newLabels\b`), "false && variables.newLabels"},
 	{"deletes do not arrive", regexp.MustCompile(`(?m)^      - DELETE\n`), ""},
 	{"updates do not arrive", regexp.MustCompile(`(?m)^      - UPDATE\n(      - DELETE\n)`), "$1"},
-	{"subresources do not arrive", regexp.MustCompile(`(?m)^      - "?[a-z*]+/[a-z]+"?\n`), "      - nothing/nothing\n"},
-	{"the new object decides", regexp.MustCompile(`request\.operation == 'CREATE' \? variables\.new : variables\.old`), "object != null ? variables.new : variables.old"},
-	{"terminating objects are locked", regexp.MustCompile(`variables\.finishing \|\| `), ""},
+	{"subresources do not arrive", regexp.MustCompile(`(?m)^      - '?[a-z*]+/[a-z]+'?\n`), "      - nothing/nothing\n"},
+	{"the new object decides", regexp.MustCompile(`dyn\(oldObject\)(\.metadata\.\?labels)`), "dyn(object)$1"},
+	{"terminating objects are locked", regexp.MustCompile(`dyn\(oldObject\)\.metadata\.\?deletionTimestamp\.hasValue\(\)|has\(dyn\((oldObject|params)\)\.metadata\.deletionTimestamp\)`), "false"},
 	{"terminating namespaces are locked", regexp.MustCompile(`has\(namespaceObject\.metadata\.deletionTimestamp\)`), "false"},
-	{"any namespace", regexp.MustCompile(`&& variables\.namespaceName == '[^']*'`), ""},
+	{"any namespace", regexp.MustCompile(`request\.namespace == '[^']*'`), "true"},
 	{"another lock is named", regexp.MustCompile(`\(lock [a-z0-9-]+ of policy`), "(lock other of policy"},
 	{"a warning only", regexp.MustCompile(`(?m)^  - Deny$`), "  - Warn"},
 	{"evictions do not arrive", regexp.MustCompile(`(?m)^      - pods/eviction\n`), "      - nothing/nothing\n"},
@@ -51,9 +71,9 @@ var mutations = []mutation{
 	{"ephemeral containers do not arrive", regexp.MustCompile(`(?m)^      - pods/ephemeralcontainers\n`), "      - nothing/nothing\n"},
 	{"connections do not arrive", regexp.MustCompile(`(?m)^      - CONNECT\n`), "      - CREATE\n"},
 	{"a name with a port is another name", regexp.MustCompile(`request\.name\.split\(':'\)\.size\(\) == 3 \? request\.name\.split\(':'\)\[1\] : request\.name\.split\(':'\)\[0\]`), "request.name"},
-	{"the parameter of any name", regexp.MustCompile(`variables\.requestName == variables\.name`), "true"},
+	{"the parameter of any name", regexp.MustCompile(`request\.\?name\.orValue\(''\) == dyn\(params\)\.metadata\.\?name\.orValue\(''\)`), "true"},
 	{"parameters must be there", regexp.MustCompile(`parameterNotFoundAction: Allow`), "parameterNotFoundAction: Deny"},
-	{"parameters are others", regexp.MustCompile(`(?m)^(    selector:\n      matchExpressions:\n      - key: ).*$`), "${1}other"},
+	{"parameters are others", regexp.MustCompile(`(?m)^(    selector:\n      matchLabels:\n        ).*$`), "${1}other: other"},
 	{"the authorizer is not asked", regexp.MustCompile(`authorizer\.group\([^\n]*?\.allowed\(\)`), "false"},
 	{"everybody may", regexp.MustCompile(`authorizer\.group\([^\n]*?\.allowed\(\)`), "true"},
 	{"another verb is asked about", regexp.MustCompile(`\.check\('[^']*'\)`), ".check('other')"},
@@ -70,7 +90,7 @@ var mutations = []mutation{
 	{"tokens are another subresource", regexp.MustCompile(`'serviceaccounts/token'`), "'serviceaccounts/tokens'"},
 	{"cluster-admin is another role", regexp.MustCompile(`'cluster-admin'`), "'cluster-user'"},
 	{"another account", regexp.MustCompile(`(\.serviceAccountName (?:==|in) \[?)'[^']*'`), "${1}'other'"},
-	{"another label of templates", regexp.MustCompile(`(template\.metadata\.labels\.[a-z]+ == )'[^']*'`), "${1}'other'"},
+	{"another label of templates", regexp.MustCompile(`(template\.metadata\.labels\.[a-z]+\.orValue\(''\) [!=]= )'[^']*'`), "${1}'other'"},
 	{"another type of secret", regexp.MustCompile(`'kubernetes\.io/service-account-token'`), "'Opaque'"},
 	{"another actor is named", regexp.MustCompile(`\(actor [a-z0-9-]+ of policy`), "(actor other of policy"},
 	{"nothing is bound", regexp.MustCompile(`(?m)^  policyName: (.*)$`), "  policyName: other"},
@@ -88,8 +108,12 @@ func TestJudgesNotice(t *testing.T) {
 	}
 	defer asked.Close()
 	all := slices.DeleteFunc(rows(t), func(r *row) bool { return r.err != nil || r.byHand || r.manifest == nil })
+	written := map[*row][]byte{}
 	for _, r := range all {
-		if problem := judged(t, asked, r, r.manifest); problem != "" {
+		if written[r], err = blocks(r.manifest); err != nil {
+			t.Fatal(err)
+		}
+		if problem := judged(t, asked, r, written[r]); problem != "" {
 			t.Errorf("%s, as it is: %s", r.name, problem)
 		}
 	}
@@ -98,8 +122,8 @@ func TestJudgesNotice(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			var noticed, unnoticed []string
 			for _, r := range all {
-				broken := m.from.ReplaceAll(r.manifest, []byte(m.to))
-				if string(broken) == string(r.manifest) {
+				broken := m.from.ReplaceAll(written[r], []byte(m.to))
+				if string(broken) == string(written[r]) {
 					continue
 				}
 				problem := judged(t, asked, r, broken)
@@ -182,11 +206,15 @@ func TestLiveJudgeNotices(t *testing.T) {
 	judge.Patience, judge.Brief = 300*time.Millisecond, true
 	ctx := context.Background()
 	// The outcomes of the true manifest come first.
-	files := []*live.File{{Manifest: r.manifest, Cases: r.cases}}
+	manifest, err := blocks(r.manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []*live.File{{Manifest: manifest, Cases: r.cases}}
 	names := []string{""}
 	for _, m := range mutations {
-		broken := m.from.ReplaceAll(r.manifest, []byte(m.to))
-		if string(broken) != string(r.manifest) && notices(r, broken) {
+		broken := m.from.ReplaceAll(manifest, []byte(m.to))
+		if string(broken) != string(manifest) && notices(r, broken) {
 			files = append(files, &live.File{Manifest: broken, Cases: r.cases})
 			names = append(names, m.name)
 		}
