@@ -280,7 +280,6 @@ static struct reason why_required(const struct view *view, const struct lock *lo
 // Of a request that the lock refuses, whoever asks.
 static struct reason why_refused(const struct view *view, const struct lock *lock) {
     const struct request *request = view->request;
-    const bool update = request->operation == OP_UPDATE, act = kube_act_of(request->subresource) != NULL;
     const struct holding holding = holding_for(view, lock);
     const bool stored = decide_holds(view, lock->selects, view->stored) == YES;
     struct lock bare = *lock;
@@ -288,7 +287,7 @@ static struct reason why_refused(const struct view *view, const struct lock *loc
     if (holding.denies && is_denied(view, &bare, truth_of(stored)) == YES) return because(REASON_DENIED);
     if (lock->requires && holding.requires && is_required(view, lock, &holding, truth_of(stored)) == YES)
         return why_required(view, lock);
-    if (!update || act) return because(REASON_FAILED);
+    // What is left are updates that guards refuse.
     if (holding.denies && lock->guard_labels && stored && leaves(view, lock) == YES) return why_leaves(view, lock);
     if (holding.denies && lock->guard_owners && stored && decide_changes_owners(request)) return because(REASON_OWNERS);
     return because(holding.denies ? REASON_ENTERS : REASON_RELEASE);
