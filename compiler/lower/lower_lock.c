@@ -526,7 +526,8 @@ static bool check_size(struct lowering *lowering, const struct ast_item *item, c
     size_t selects = count_parts(lock->selects);
     if (count + selects <= LIMIT_FORMULA_PARTS) return true;
     diag_report(lowering->diags, DIAG_EXPRESSION_TOO_LARGE, item->name.span,
-                "lock '%s' has conditions of %zu parts, more than %d", lock->name, count + selects, LIMIT_FORMULA_PARTS);
+                "lock '%s' has conditions of %zu parts, more than %d", lock->name, count + selects,
+                LIMIT_FORMULA_PARTS);
     diag_help(lowering->diags, "use 'in (…)' for alternatives, or split the lock");
     return false;
 }

@@ -41,7 +41,8 @@ static const struct row rows[] = {
      LOCK("resources limitranges\nname n\ndeny create\nwhen cel \"\"\"request.operation == 'CREATE'\"\"\"")},
     {"K0243", "namespace label x", LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x"),
      LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x\nguard namespace")},
-    {"K0243", "namespace label x", LOCK("resources limitranges\nname n\ndeny delete\nwhen namespace label x\nguard no namespace"),
+    {"K0243", "namespace label x",
+     LOCK("resources limitranges\nname n\ndeny delete\nwhen namespace label x\nguard no namespace"),
      LOCK("resources limitranges\nname n\ndeny delete\nwhen namespace label x")},
     {"K0243", "namespace label x", LOCK("resources limitranges\nname n\ndeny create\nwhen not namespace label x"),
      LOCK("resources limitranges\nname n\ndeny create\nunless namespace label x")},
@@ -101,7 +102,8 @@ static const struct row rows[] = {
      LOCK("resources limitranges\nname n\ndeny create")},
     {"K0209", "status.phase", LOCK("resources services\nwhere field status.phase = x\ndeny create"),
      LOCK("resources services\nwhere field spec.phase = x\ndeny create")},
-    {"K0210", "resources", "lock l {\n  resources *.admissionregistration.k8s.io\n  cluster\n  all objects\n  deny create\n}\n",
+    {"K0210", "resources",
+     "lock l {\n  resources *.admissionregistration.k8s.io\n  cluster\n  all objects\n  deny create\n}\n",
      "lock l {\n  resources *.scheduling.k8s.io\n  cluster\n  all objects\n  deny create\n}\n"},
     {"K0211", "deny", LOCK("resources pods\nname n\ndeny delete\ncover evictions never"),
      LOCK("resources pods\nname n\ndeny delete")},
@@ -587,7 +589,8 @@ static void locks_of_one_actor_are_accepted_one_by_one(void **state) {
     assert_clean(compile_against(state, "insiders", arena_printf(arena, "%s%s", a, b)));
     const char *open_b = arena_printf(arena, lock, "b", "b", "  guard no rbac\n", ""),
                *open_c = arena_printf(arena, lock, "c", "c", "", grant);
-    assert_reports_only(compile_against(state, "insiders", arena_printf(arena, "%s%s", a, open_b)), "K0205", "exclusive");
+    assert_reports_only(compile_against(state, "insiders", arena_printf(arena, "%s%s", a, open_b)), "K0205",
+                        "exclusive");
     // One actor is said once, however many locks it has.
     const struct compilation *twice = compile_against(state, "insiders", arena_printf(arena, "%s%s", open_c, open_b));
     assert_int_equal(count_of(twice, "K0205"), 1);

@@ -3,10 +3,10 @@
 
 #include "klock/klock.h"
 
-static const char lock[] =
-    "policy p\nlock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n  guard no owners, no namespace\n}\n"
-    "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
-    "default/m\n  expect denied\n}\n";
+static const char lock[] = "policy p\nlock l {\n  resources configmaps\n  namespace default\n  name n\n  deny delete\n "
+                           " guard no owners, no namespace\n}\n"
+                           "test \"t\" {\n  as user u\n  delete cm default/n\n  expect denied by l\n  delete cm "
+                           "default/m\n  expect denied\n}\n";
 
 static struct klock_diagnostic diagnostic_of(const struct klock_compiler *compiler, size_t index) {
     struct klock_diagnostic diagnostic = {.size = sizeof diagnostic};

@@ -184,10 +184,11 @@ static void names_stay_when_a_lock_is_added(void **state) {
     text_init(&text, arena_of(state));
     for (int i = 0; i < 20; i++) by_label(&text, i);
     for (int i = 20; i < 40; i++) by_name(&text, i);
-    text_add_string(&text, "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n guard no "
-                           "owners, no namespace\n}\nlock b "
-                           "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n guard no owners, no "
-                           "namespace\n}\n");
+    text_add_string(&text,
+                    "lock a {\n resources configmaps\n namespace a\n labels k=v, !x\n deny delete\n guard no "
+                    "owners, no namespace\n}\nlock b "
+                    "{\n resources configmaps\n namespace a\n labels k=w, !x\n deny delete\n guard no owners, no "
+                    "namespace\n}\n");
     const struct plan *before = plan_text(state, text_string(&text));
     text_add_string(&text, "lock aaa {\n resources configmaps\n namespace a\n where field data.k = v\n deny write\n "
                            "guard no owners, no namespace\n}\n");
@@ -266,13 +267,13 @@ static const char *rules_text(void **state, const struct plan_policy *policy) {
 }
 
 static void rules_are_the_union_of_what_locks_need(void **state) {
-    const struct plan *plan =
-        plan_text(state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n guard no owners, no "
-                         "namespace\n}\nlock b {\n resources "
-                         "nodes\n name n\n deny delete\n guard no owners\n}\n"
-                         "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n"
-                         "lock d {\n resources configmaps, secrets\n namespace a\n name n\n deny delete\n guard no owners, no "
-                         "namespace\n}\n");
+    const struct plan *plan = plan_text(
+        state, "lock a {\n resources pods\n namespace a\n labels k=v\n deny delete\n guard no owners, no "
+               "namespace\n}\nlock b {\n resources "
+               "nodes\n name n\n deny delete\n guard no owners\n}\n"
+               "lock c {\n resources configmaps\n namespace a\n name n\n deny create\n}\n"
+               "lock d {\n resources configmaps, secrets\n namespace a\n name n\n deny delete\n guard no owners, no "
+               "namespace\n}\n");
     assert_string_equal(rules_text(state, policy_named(plan, "test-objects--pods")),
                         "6 namespaced: pods;2 namespaced: pods/ephemeralcontainers pods/resize pods/status;");
     assert_string_equal(rules_text(state, policy_named(plan, "test-objects--nodes")),
@@ -483,13 +484,15 @@ static void families_never_share_a_name(void **state) {
         text_init(&text, arena);
         text_printf(&text, "policy %s\n", policies[i]);
         for (size_t j = 0; j < GROUPS; j++)
-            text_printf(&text,
-                        "resource w.%s/v1 namespaced kind W subresources scale\n"
-                        "lock n%zu {\n resources w.%s\n namespace a\n name n\n deny update, scale\n exempt lifecycle\n}\n"
-                        "lock t%zu {\n resources w.%s\n namespace a\n labels tier=a\n deny scale\n mode warn\n}\n"
-                        "lock o%zu {\n resources w.%s\n namespace a\n labels o=a\n deny scale\n mode warn\n}\n"
-                        "lock a%zu {\n resources *.%s\n namespace a\n name n\n deny scale\n exempt lifecycle\n on error allow\n}\n",
-                        groups[j], j, groups[j], j, groups[j], j, groups[j], j, groups[j]);
+            text_printf(
+                &text,
+                "resource w.%s/v1 namespaced kind W subresources scale\n"
+                "lock n%zu {\n resources w.%s\n namespace a\n name n\n deny update, scale\n exempt lifecycle\n}\n"
+                "lock t%zu {\n resources w.%s\n namespace a\n labels tier=a\n deny scale\n mode warn\n}\n"
+                "lock o%zu {\n resources w.%s\n namespace a\n labels o=a\n deny scale\n mode warn\n}\n"
+                "lock a%zu {\n resources *.%s\n namespace a\n name n\n deny scale\n exempt lifecycle\n on error "
+                "allow\n}\n",
+                groups[j], j, groups[j], j, groups[j], j, groups[j], j, groups[j]);
         text_add_string(&text, "lock e {\n resources pods\n namespace a\n labels tier=a\n deny evict\n}\n"
                                "lock f {\n resources pods\n namespace a\n labels o=a\n deny evict\n}\n");
         files[i] = (struct file){arena_printf(arena, "%zu.klock", i), text_string(&text)};
