@@ -26,8 +26,8 @@ fi
 # Tests on servers wait for them most of the time, so that many run at once; what computes all the time fills the gaps, with
 # less of a right to the processors. The lives do not wait, and have the rest of the machine for themselves.
 computing='^Test(Differential|JudgesNotice|NearNames|Quantities|RowsEvaluator|Strings)$'
-# Each run sees policies and requests that none has seen before.
-seed=${KLOCK_SEED:-$(date +%s)}
+# What a change has to pass is the same each time; KLOCK_SEED=$(date +%s) sees policies that no run has seen before.
+seed=${KLOCK_SEED:-1}
 # Garbage costs more time than there is memory to save.
 GOGC=400
 export GOGC
