@@ -106,6 +106,16 @@ var victims = []victim{
 		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
 	},
 	{
+		example: "blog", lock: "red",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default, labels: {aura: red}}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default}, data: {gold: "1"}}`,
+	},
+	{
+		example: "nodes", lock: "machines",
+		text: `{apiVersion: v1, kind: Node, metadata: {name: NAME}}`,
+		free: `{apiVersion: v1, kind: Node, metadata: {name: NAME, labels: {decommissioned: "yes"}}}`,
+	},
+	{
 		example: "operator", lock: "shards-are-the-operators",
 		text: `{apiVersion: db.example.com/v1, kind: DatabaseShard, metadata: {name: NAME, namespace: team-a}}`,
 		free: `{apiVersion: db.example.com/v1, kind: DatabaseShard, metadata: {name: NAME, namespace: kube-public}}`,
@@ -116,12 +126,12 @@ var victims = []victim{
 		free: `{apiVersion: db.example.com/v1, kind: Database, metadata: {name: NAME, namespace: team-a, annotations: {db.example.com/allow-deletion: "yes"}}}`,
 	},
 	{
-		example: "delete-protection", lock: "pods-need-consent",
+		example: "delete-protection", lock: "need-consent",
 		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: default}, spec: {containers: [{name: c, image: i}]}}`,
 		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
 	},
 	{
-		example: "delete-protection", lock: "nodes-need-consent",
+		example: "delete-protection", lock: "need-consent",
 		text: `{apiVersion: v1, kind: Node, metadata: {name: NAME}}`,
 		free: `{apiVersion: v1, kind: Node, metadata: {name: NAME, labels: {allowed-for-deletion: "yes"}}}`,
 	},
@@ -131,7 +141,7 @@ var victims = []victim{
 		free: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: staging}}`,
 	},
 	{
-		example: "delete-protection", lock: "protected-cluster",
+		example: "delete-protection", lock: "protected",
 		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {protected-against-deletion: "yes"}}}`,
 		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
 	},
@@ -405,19 +415,26 @@ func (a *attacked) lost() bool {
 }
 
 var (
-	acceptance = regexp.MustCompile(`(?m)^ +allow +K[0-9].*$`)
+	acceptance = regexp.MustCompile(`(?m)^ *accept +.*$`)
+	head       = regexp.MustCompile(`(?m)^policy (\S+)( against insiders)?$`)
 	ofLock     = regexp.MustCompile(`lock '([^']+)'`)
 )
 
-// warnings are those about the locks of an example, "LOCK CODE", if nothing in it were accepted.
+// warnings are those about the locks of an example, "LOCK CODE", if nothing in it were accepted, and if it were against
+// insiders.
 func warnings(t *testing.T, file string) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	policy := acceptance.ReplaceAllString(string(text), "")
+	if found := head.FindStringSubmatch(policy); found[2] == "" {
+		// Against accidents, the guard of owners leaves workloads alone.
+		policy = "policy " + found[1] + " " + againstInsiders(strings.Replace(policy, found[0], "", 1), []string{"owners"})
+	}
 	bare := filepath.Join(t.TempDir(), filepath.Base(file))
-	if err := os.WriteFile(bare, acceptance.ReplaceAll(text, nil), 0o600); err != nil {
+	if err := os.WriteFile(bare, []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	diagnostics, err := cases.Diagnose(bare)

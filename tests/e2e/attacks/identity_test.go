@@ -300,7 +300,7 @@ rules: [{apiGroups: [NS.example.com], resources: [widgets], verbs: [get]}]
 	},
 	{
 		number: 51, name: "token-of-a-controller",
-		policy:    strings.Replace(sealedKeeper, "deny       delete\n", "deny       delete\n  guard      labels, controllers\n", 1),
+		policy:    strings.Replace(sealedKeeper, "guard      no owners", "guard      labels, controllers, no owners", 1),
 		unguarded: "K0219",
 		setup:     makes(vault),
 		acts: []act{{what: "mint a token of the garbage collector", by: guarded, do: func(w *world) error {
@@ -561,7 +561,7 @@ subjects: [{kind: ServiceAccount, name: dev, namespace: NS}]
 	},
 	{
 		number: 27, name: "certificate",
-		policy: strings.Replace(sealedKeeper, "deny       delete\n", "deny       delete\n  guard      labels, certificates\n", 1),
+		policy: strings.Replace(sealedKeeper, "guard      no owners", "guard      labels, certificates, no owners", 1),
 		warns:  "K0220",
 		setup:  makes(vault, keeperMay),
 		acts: []act{
