@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "cel/cel_build.h"
 #include "cel/cel_tree.h"
+#include "data/regex.h"
 
 typedef struct cel_node *rewrite(struct arena *arena, struct cel_node *node, void *context);
 
@@ -158,7 +159,28 @@ static struct cel_node *simpler_index(struct arena *arena, struct cel_node *node
     return copy;
 }
 
+// API servers work out what is asked of constants when they compile it, and refuse what fails then: int('') behind a
+// pattern that it does not match. So what is asked of two texts is answered here.
+static bool answer_of_texts(struct arena *arena, const struct cel_node *node, bool *ret_answer) {
+    const bool equal = is_operator(node, "_==_"), differ = is_operator(node, "_!=_");
+    if ((equal || differ) && is_text(node->args[0]) && is_text(node->args[1])) {
+        *ret_answer = cel_same(node->args[0], node->args[1]) == equal;
+        return true;
+    }
+    const bool matches = node->target && node->count == 1 && strcmp(node->name, "matches") == 0;
+    if (!matches || !is_text(node->target) || !is_text(node->args[0])) return false;
+    const struct cel_string text = node->target->literal.as.string, pattern = node->args[0]->literal.as.string;
+    const char *error = NULL;
+    size_t offset = 0;
+    const struct regex *regex = regex_compile(arena, arena_copy(arena, pattern.bytes, pattern.len), &error, &offset);
+    if (!regex) return false;
+    *ret_answer = regex_match(regex, text.bytes, text.len, arena);
+    return true;
+}
+
 static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node) {
+    bool answer = false;
+    if (answer_of_texts(arena, node, &answer)) return cel_boolean(arena, answer);
     if (is_operator(node, "_[?_]")) return simpler_index(arena, node);
     if (is_operator(node, "!_")) return simpler_not(arena, node);
     if (is_operator(node, "_?_:_")) return simpler_conditional(node);

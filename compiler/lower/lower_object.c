@@ -403,6 +403,21 @@ static void find_scope(struct lowering *lowering, const struct ast_item *item, s
     if (at.where && item->kind != AST_ITEM_GRANT) split_scopes(lowering->arena, meaning, at.cluster != NULL);
 }
 
+// What is named beside a wildcard is there, and cannot be taken away again.
+static void check_excepted(struct lowering *lowering, struct object_meaning *meaning) {
+    const struct object_scope *scope = &meaning->scope;
+    for (size_t i = 0; i < scope->except_count; i++)
+        for (size_t j = 0; j < scope->target_count; j++) {
+            const struct target *except = &scope->excepts[i], *target = &scope->targets[j];
+            if (!target->resource || except->resource != target->resource || except->subresource) continue;
+            diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, except->span, "'%s' is named, and excepted",
+                        except->name);
+            diag_relate(lowering->diags, target->span, "named here");
+            diag_help(lowering->diags, "remove one of them");
+            meaning->failed = true;
+        }
+}
+
 void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                           struct object_meaning *ret_meaning) {
     struct object_meaning *meaning = ret_meaning;
@@ -453,6 +468,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
                   "it excludes resources from '*' or '*.GROUP'; remove the resource from the list instead");
         meaning->failed = true;
     }
+    check_excepted(lowering, meaning);
     if (meaning->all_objects && meaning->narrowed) {
         const struct ast_clause *narrowing = meaning->name_clause ? meaning->name_clause : meaning->labels_clause;
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, meaning->all_clause->keyword,
