@@ -96,7 +96,7 @@ void check_operator(struct checking *checking, const struct lock *lock) {
                 "lock '%s' also covers the status of %s, and their operator cannot update it", lock->name,
                 lock->scope.targets[0].name);
     diag_help(checking->diags,
-              "name the operator: exempt serviceaccount NAMESPACE/NAME; or lock some fields only: changing spec; or "
+              "name the operator: exclusive serviceaccount NAMESPACE/NAME; or lock some fields only: changing spec; or "
               "write: accept %s",
               diag_info(DIAG_STATUS_WITHOUT_OPERATOR)->name);
 }

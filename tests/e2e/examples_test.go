@@ -22,6 +22,8 @@ import (
 // lives are the stories of the examples and of testdata/workloads.klock: what the controllers do to locked objects from their
 // making to their end, while an administrator of the cluster is refused what the policy says.
 var lives = map[string]func(s *stage.Stage, manifest []byte){
+	"blog":              liveWithBlog,
+	"nodes":             liveWithNodes,
 	"payments":          liveWithPayments,
 	"database":          liveWithDatabase,
 	"freeze":            liveWithFreeze,
@@ -185,6 +187,41 @@ func liveWithPayments(s *stage.Stage, manifest []byte) {
 }
 
 // Nobody deletes the StatefulSet, so its pods end with the namespace, which on-call deletes.
+// liveWithBlog has a Deployment whose pods are locked: its owner deploys it as ever, since against accidents the workload is its
+// own.
+func liveWithBlog(s *stage.Stage, manifest []byte) {
+	s.Apply(manifest)
+	jonny := s.Account("default", "jonny-op", cluster.Testers)
+	const web = stage.At("deployments.apps default/web")
+	s.Allowed("a Deployment of locked pods is made", func() error { return s.Admin.Create(stage.Deployment("default", "", "aura: red")) })
+	s.Until("the Deployment rolls out", s.RolledOut("default", 3))
+	pod := stage.At("pods default/" + s.Admin.First("pods default", "run=web"))
+	s.Refused("red", "relabel a pod", s.Admin.Patch(pod, `{"metadata":{"labels":{"aura":"blue"}}}`))
+	s.Refused("red", "delete a pod", s.Admin.Remove(pod))
+	s.Allowed("jonny deletes a pod", func() error { return jonny.Remove(pod) })
+	s.Until("the pod is replaced", s.Replaced(pod, "default", 3))
+	s.Allowed("a new image rolls out", func() error { return s.Admin.Patch(web, stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("default", 3))
+	s.Allowed("the Deployment is scaled down", func() error { return s.Admin.Patch(web, `{"spec":{"replicas":1}}`) })
+	s.Until("it is scaled down", s.RolledOut("default", 1))
+	s.Allowed("the Deployment is deleted", func() error { return s.Admin.Remove(web) })
+	s.Until("what it owned is collected", collected(s, "default"))
+	s.Refused("red", "delete the namespace", s.Admin.Remove("namespaces default"))
+}
+
+func liveWithNodes(s *stage.Stage, manifest []byte) {
+	s.Apply(manifest)
+	autoscaler := s.Account("kube-system", "cluster-autoscaler", cluster.Testers)
+	for _, name := range []string{"n3", "n4"} {
+		s.Allowed("a Node is made", func() error { return s.Admin.Create("{apiVersion: v1, kind: Node, metadata: {name: " + name + "}}") })
+	}
+	s.Refused("machines", "delete a Node", s.Admin.Remove("nodes n3"))
+	s.Allowed("the Node is cordoned", func() error { return s.Admin.Patch("nodes n3", `{"spec":{"unschedulable":true}}`) })
+	s.Allowed("the autoscaler deletes it", func() error { return autoscaler.Remove("nodes n3") })
+	s.Allowed("a Node is marked", func() error { return s.Admin.Patch("nodes n4", `{"metadata":{"labels":{"decommissioned":"yes"}}}`) })
+	s.Allowed("the Node is deleted", func() error { return s.Admin.Remove("nodes n4") })
+}
+
 func liveWithDatabase(s *stage.Stage, manifest []byte) {
 	const labels = "app.kubernetes.io/instance: orders-db"
 	s.Namespace("orders", "")
@@ -424,7 +461,7 @@ spec: {primary: true}
 	const databases, shards = stage.At("customresourcedefinitions.apiextensions.k8s.io databases.db.example.com"), stage.At("customresourcedefinitions.apiextensions.k8s.io databaseshards.db.example.com")
 	s.Refused("databases-need-consent", "delete the definition", s.Admin.Remove(databases))
 	s.Refused("shards-are-the-operators", "delete the definition of shards", s.Admin.Remove(shards))
-	s.Refused("shards-are-the-operators", "take the version off", s.Admin.Patch(shards, `{"spec":{"names":{"shortNames":["mine"]}}}`))
+	s.Allowed("the definition changes with its operator", func() error { return s.Admin.Patch(shards, `{"spec":{"names":{"shortNames":["mine"]}}}`) })
 	for _, definition := range []stage.At{databases, shards} {
 		s.Allowed("the definition goes", func() error { return s.Account("db-system", "database-operator", cluster.Testers).Remove(definition) })
 	}
@@ -440,7 +477,7 @@ func liveWithDeleteProtection(s *stage.Stage, manifest []byte) {
 	s.Allowed("a Deployment is made", func() error { return s.Admin.Create(stage.Deployment("default", "", "")) })
 	s.Until("the Deployment rolls out", s.RolledOut("default", 3))
 	pod := stage.At("pods default/" + s.Admin.First("pods default", "run=web"))
-	s.Refused("pods-need-consent", "delete a pod", s.Admin.Remove(pod))
+	s.Refused("need-consent", "delete a pod", s.Admin.Remove(pod))
 	s.Allowed("a pod is labelled", func() error { return s.Admin.Patch(pod, `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
 	s.Allowed("the pod is deleted", func() error { return s.Admin.Remove(pod) })
 	s.Until("the pod is replaced", s.Replaced(pod, "default", 3))
@@ -452,7 +489,7 @@ func liveWithDeleteProtection(s *stage.Stage, manifest []byte) {
 	s.Until("what it owned is collected", collected(s, "default"))
 
 	s.Allowed("a Node is made", func() error { return s.Admin.Create("{apiVersion: v1, kind: Node, metadata: {name: n2}}") })
-	s.Refused("nodes-need-consent", "delete a Node", s.Admin.Remove("nodes n2"))
+	s.Refused("need-consent", "delete a Node", s.Admin.Remove("nodes n2"))
 	s.Allowed("the Node is labelled", func() error { return s.Admin.Patch("nodes n2", `{"metadata":{"labels":{"allowed-for-deletion":""}}}`) })
 	s.Allowed("the Node is deleted", func() error { return s.Admin.Remove("nodes n2") })
 
@@ -486,8 +523,8 @@ func liveWithDeleteProtection(s *stage.Stage, manifest []byte) {
 		s.T.Errorf("%d of 3 protected pods are left", pods)
 	}
 
-	s.Refused("protected-cluster", "delete the namespace", s.Admin.Remove("namespaces team-a"))
-	s.Refused("protected-cluster", "take its label off", s.Admin.Patch("namespaces team-a", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
+	s.Refused("protected", "delete the namespace", s.Admin.Remove("namespaces team-a"))
+	s.Refused("protected", "take its label off", s.Admin.Patch("namespaces team-a", `{"metadata":{"labels":{"protected-against-deletion":null}}}`))
 	s.Allowed("on-call deletes the namespace", func() error { return oncall.Remove("namespaces team-a") })
 	s.Until("the namespace is gone, with everything that was protected in it", func() bool { return !s.Admin.Exists("namespaces team-a") })
 }

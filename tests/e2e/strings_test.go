@@ -412,7 +412,7 @@ func nearFile(policy string) string {
 	for i, label := range nearLabels {
 		for j, exempt := range []string{"lifecycle", "controllers"} {
 			for _, value := range []string{"x", "y"} {
-				fmt.Fprintf(&b, "lock l-%d-%d-%s {\n resources pods\n namespace default\n labels %q = %s\n deny delete, exec\n exclusive %s, user u\n exempt lifecycle\n break-glass group g\n guard no owners, no namespace, no crd }\n", i, j, value, label, value, exempt)
+				fmt.Fprintf(&b, "lock l-%d-%d-%s {\n resources pods\n namespace default\n labels %q = %s\n deny delete, exec\n exclusive user u\n exempt %s\n break-glass group g\n guard no owners, no namespace, no crd }\n", i, j, value, label, value, exempt)
 			}
 		}
 	}
