@@ -79,7 +79,7 @@ lock consent {
 	},
 	{
 		number: 65, name: "made-under-the-lock",
-		policy: fmt.Sprintf(strings.NewReplacer("exempt     lifecycle", "exempt     controllers", "guard      no owners", "guard      label-in, no owners").Replace(redPods), "delete"),
+		policy: fmt.Sprintf(strings.Replace(redPods, "exempt     lifecycle", "exempt     controllers\n  guard      label-in", 1), "delete"),
 		acts:   []act{creates("a pod that others cannot delete then", app)},
 		done:   func(w *world) bool { return !w.gone("pods NS/app") },
 		after: func(w *world) {
@@ -90,7 +90,7 @@ lock consent {
 	},
 	{
 		number: 66, name: "certificate-of-a-node",
-		policy: fmt.Sprintf(strings.Replace(redPods, "guard      no owners", "guard      labels, certificates, no owners", 1), "delete"),
+		policy: fmt.Sprintf(strings.Replace(redPods, "exempt     lifecycle", "exempt     lifecycle\n  guard      certificates", 1), "delete"),
 		setup: func(w *world) {
 			runningApp(w)
 			// What the authorizer of nodes grants, where there is one.
