@@ -65,6 +65,30 @@ func TestStaticRows(t *testing.T) {
 			}
 		}
 	}
+	// Objects are completed where no policy is in the way.
+	plain, err := live.New(cluster.ForTest(t, cluster.Options{Minor: cluster.StaticMinor}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	var all []*live.File
+	for _, f := range files {
+		all = append(all, f.File)
+	}
+	if err := plain.Prepare(ctx, all); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		for _, c := range f.Cases {
+			f.requests = append(f.requests, &c.Request)
+		}
+		completed, err := f.Completed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.requests = append(f.requests, completed...)
+	}
+
 	var servers [][]*static
 	together := 0
 	for _, f := range files {
@@ -78,21 +102,6 @@ func TestStaticRows(t *testing.T) {
 		}
 	}
 
-	// Objects are completed where no policy is in the way.
-	plain, err := live.New(cluster.ForTest(t, cluster.Options{Minor: cluster.StaticMinor}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := context.Background()
-	var all []*live.File
-	for _, group := range servers {
-		for _, f := range group {
-			all = append(all, f.File)
-		}
-	}
-	if err := plain.Prepare(ctx, all); err != nil {
-		t.Fatal(err)
-	}
 	for i, group := range servers {
 		t.Run(fmt.Sprintf("server%d", i), func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +150,8 @@ type static struct {
 	path, name string
 	names      []string // of its policies and bindings
 	evaluator  *evaluator.Evaluator
+	// requests are those of the cases, as written and about whole objects.
+	requests []*cases.Request
 }
 
 // compileStatic returns nothing for a file that has no static form: errors, options, parameters.
@@ -202,8 +213,8 @@ func isStatic(c comments) bool {
 // meets says whether the locks of one file have a say in the cases of the other, or go by the same names.
 func (s *static) meets(other *static) bool {
 	hit := func(a, b *static) bool {
-		return slices.ContainsFunc(b.Cases, func(c *cases.Case) bool {
-			verdict, err := a.evaluator.Judge(&c.Request)
+		return slices.ContainsFunc(b.requests, func(r *cases.Request) bool {
+			verdict, err := a.evaluator.Judge(r)
 			return err != nil || verdict.Verdict != cases.Allowed
 		})
 	}

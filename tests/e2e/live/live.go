@@ -141,6 +141,31 @@ func (j *Judge) Prepare(ctx context.Context, files []*File) error {
 	return j.store.reset(ctx)
 }
 
+// Completed are the requests of a file that was prepared, about whole objects, as a server is asked them. What the server fills in
+// of an object that is made is not in them.
+func (f *File) Completed() ([]*cases.Request, error) {
+	var completed []*cases.Request
+	for _, q := range f.questions {
+		r := q.Request
+		switch {
+		case q.stored != nil && r.OldObject != nil && r.Kind == resources.KindOf(&r).Kind:
+			r.OldObject = q.stored
+		case r.Operation == "CREATE" && r.Subresource == "":
+			namespace := ""
+			if r.Namespaced() {
+				namespace = r.Namespace
+			}
+			object, err := complete.Object(resources.KindOf(&r), namespace, r.Name, r.Object)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", q.Case, err)
+			}
+			r.Object = object
+		}
+		completed = append(completed, &r)
+	}
+	return completed, nil
+}
+
 // Admit is the part of Prepare that makes the server able to answer, under policies that no manifest of a file brings:
 // custom resources and rights. It is enough where another judge has prepared the files.
 func (j *Judge) Admit(ctx context.Context, files []*File) error {
