@@ -18,7 +18,7 @@ import (
 	"klock.dev/e2e/live"
 )
 
-// mutation is a mistake that a compiler could make, in a manifest as blocks writes it.
+// mutation is a mistake that a compiler could make, in a manifest as blocks writes it. In parentheses a constant stays a text.
 type mutation struct {
 	name string
 	from *regexp.Regexp
