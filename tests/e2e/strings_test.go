@@ -30,7 +30,7 @@ type place struct {
 }
 
 const (
-	lockHead  = "policy p\nlock l {\n resources configmaps\n namespace default\n deny update, delete\n "
+	lockHead  = "policy p\nlock l {\n resources configmaps\n namespace default\n deny update, delete\n guard none\n "
 	grantHead = "policy p\nactor a = user alice\n"
 )
 
@@ -73,7 +73,7 @@ var stringPlaces = []place{
 	{"lock name", "policy p\nlock %s {\n resources configmaps\n namespace default\n deny delete\n all objects\n}", inMessage},
 	{"policy name", "policy %s\nlock l {\n resources configmaps\n namespace default\n deny delete\n all objects\n}", inValue},
 	{"unless", lockHead + "all objects\n unless annotation k = %s\n}", inConstant},
-	{"table", lockHead + "annotations k = %[1]s\n message %[1]s\n}\nlock m {\n resources configmaps\n namespace default\n deny update, delete\n annotations k = v\n}\nlock n {\n resources configmaps\n namespace default\n deny update, delete\n annotations k = w\n}", func(o *output, text string) bool {
+	{"table", lockHead + "annotations k = %[1]s\n message %[1]s\n}\nlock m {\n resources configmaps\n namespace default\n deny update, delete\n annotations k = v\n guard none\n}\nlock n {\n resources configmaps\n namespace default\n deny update, delete\n annotations k = w\n guard none\n}", func(o *output, text string) bool {
 		inKey, inTable := false, false
 		for constant := range o.constants {
 			inKey = inKey || strings.HasPrefix(constant, "/default/") && strings.HasSuffix(constant, "/"+text)
