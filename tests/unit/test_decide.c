@@ -339,8 +339,8 @@ static void the_reason_names_the_part_that_is_broken(void **state) {
         LOCK("require label r and label s and label t") "test \"t\" {\nas user u\ncreate cm default/c "
                                                         "labels r=x, t=x" DENIED
                                                         "update cm default/c labels a=b, s=x -> labels s=x" ALLOWED
-                                                        "update cm default/c labels r=x, s=x, t=x -> labels r=x, "
-                                                        "t=x" DENIED "}\n");
+                                                        "update cm default/c labels s=x, t=x -> labels t=x" DENIED
+                                                        "}\n");
     assert_no_errors(compilation);
     const struct test_case *cases = compilation->policies.tests[0]->cases;
     const struct lock *lock = lock_with_id(compilation, "l");
