@@ -33,12 +33,13 @@ build() { # TREE TARGET...
 	make -s -C "$tree" "$@" >"$tree/log" 2>&1
 }
 
+# A mistake may never come to an end: what a process computes is bounded, however busy the machine is.
 judged() { # TREE
-	(cd "$1" && timeout 60 build/release/tests/differential/judge --brief tests/rows/*.klock examples/*.klock tests/e2e/testdata/*.klock) >/dev/null 2>&1
+	(cd "$1" && ulimit -t 30 && build/release/tests/differential/judge --brief tests/rows/*.klock examples/*.klock tests/e2e/testdata/*.klock) >/dev/null 2>&1
 }
 
 suites() { # TREE
-	(cd "$1" && timeout 300 tests/run golden && timeout 300 tests/run rows) >/dev/null 2>&1
+	(cd "$1" && ulimit -t 60 && tests/run golden && tests/run rows) >/dev/null 2>&1
 }
 
 unit=build/release/tests/unit/test_decide
