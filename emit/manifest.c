@@ -44,7 +44,7 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
         value_set(arena, metadata, "annotations", annotations);
     }
     value_set(arena, object, "metadata", metadata);
-    const struct manifest_object added = {kind, policy, namespace, name, object, span};
+    const struct manifest_object added = {kind, policy, namespace, name, object, span, 0};
     ARENA_PUSH(arena, manifest->objects, manifest->count, added);
     return object;
 }
@@ -66,8 +66,8 @@ static size_t bytes_of(const struct value *value) {
     return bytes;
 }
 
-static void check_size(struct manifest *manifest, const struct manifest_object *object) {
-    const size_t bytes = bytes_of(object->value);
+static void check_size(struct manifest *manifest, struct manifest_object *object) {
+    const size_t bytes = object->bytes = bytes_of(object->value);
     if (bytes <= LIMIT_OBJECT_BYTES) return;
     diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, object->span,
                 "%s '%s' would have %zu bytes; the API server stores about %d", manifest_kind_name(object->kind),
@@ -91,7 +91,7 @@ static void report_repeated(struct manifest *manifest, const struct manifest_obj
 
 static void verify_keys(struct manifest *manifest, const struct manifest_object *object, const struct value *value) {
     struct set keys;
-    set_init(&keys, manifest->arena);
+    set_init(&keys, arena_scratch(manifest->arena));
     for (size_t i = 0; value->kind == VALUE_MAP && i < value->count; i++) {
         const struct value_entry *entry = &value->as.entries[i];
         if (!set_add(&keys, entry->key)) report_repeated(manifest, object, "the key", entry->key);
@@ -106,7 +106,7 @@ static void verify_list(struct manifest *manifest, const struct manifest_object 
                         const char *key, const char *what) {
     const struct value *list = value_dig(object->value, "spec", field, NULL);
     struct set known;
-    set_init(&known, manifest->arena);
+    set_init(&known, arena_scratch(manifest->arena));
     for (size_t i = 0; list && i < list->count; i++) {
         const char *name = value_get_string(list->as.items[i], key);
         if (!set_add(&known, name)) report_repeated(manifest, object, what, name);
@@ -128,4 +128,5 @@ void manifest_verify(struct manifest *manifest) {
         verify_list(manifest, object, "matchConditions", "name", "the match condition");
         verify_list(manifest, object, "auditAnnotations", "key", "the audit annotation");
     }
+    arena_clear(arena_scratch(manifest->arena));
 }

@@ -33,6 +33,7 @@ struct manifest_object {
     const char *namespace, *name; // namespace is "" for cluster-scoped objects
     struct value *value;
     struct span span; // where the object comes from, for problems with it
+    size_t bytes;     // of its texts; manifest_sort knows
 };
 
 struct manifest {

@@ -7,7 +7,11 @@
 #include "data/yamlio.h"
 #include "emit/manifest.h"
 
+// Room that is not written to costs nothing, a text that has to move does.
 static void print_yaml(struct text *text, const struct manifest *manifest) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < manifest->count; i++) bytes += manifest->objects[i].bytes;
+    text_reserve(text, 2 * bytes);
     for (size_t i = 0; i < manifest->count; i++) yaml_print(text, manifest->objects[i].value);
 }
 

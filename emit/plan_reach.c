@@ -85,7 +85,12 @@ enum concern plan_concern(const struct reaches *reaches, const struct lock *lock
 
 // Policy, concern, mode and what happens on errors; locks that differ in one share nothing.
 static void add_manner(const struct reaches *reaches, struct text *text, const struct lock *lock) {
-    text_printf(text, "%s\n%d %u %d", lock->policy, (int)plan_concern(reaches, lock), lock->mode, lock->fail_open);
+    const unsigned marks[] = {plan_concern(reaches, lock), lock->mode, lock->fail_open};
+    text_add_string(text, lock->policy);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        text_add_char(text, i ? ' ' : '\n');
+        text_add_number(text, marks[i]);
+    }
 }
 
 static void add_versions(struct arena *arena, struct text *text, const struct lock *lock) {
@@ -119,7 +124,8 @@ static const char *structure_key(const struct reaches *reaches, const struct loc
     text_init(&key, reaches->arena);
     add_manner(reaches, &key, lock);
     add_versions(reaches->arena, &key, lock);
-    text_printf(&key, "\n\n%s", structure);
+    text_add_string(&key, "\n\n");
+    text_add_string(&key, structure);
     return text_string(&key);
 }
 

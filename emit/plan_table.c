@@ -24,10 +24,21 @@ static void add_targets(struct text *text, const struct target *targets, size_t 
 const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
     struct text text;
     text_init(&text, arena);
-    text_printf(&text, "%d %d %d %d %d %d %d %d %d %d|", lock->origin != ORIGIN_WRITTEN, (int)lock->scope.where,
-                lock->denies != 0, (lock->acts & ACT_SCALE) != 0, lock->requires ? 1 + lock->ratchets : 0,
-                lock->all_but_paths, (int)lock->exemption, lock->guard_labels, lock->guard_label_in,
-                lock->guard_owners);
+    const unsigned marks[] = {lock->origin != ORIGIN_WRITTEN,
+                              lock->scope.where,
+                              lock->denies != 0,
+                              (lock->acts & ACT_SCALE) != 0,
+                              lock->requires ? 1U + lock->ratchets : 0,
+                              lock->all_but_paths,
+                              lock->exemption,
+                              lock->guard_labels,
+                              lock->guard_label_in,
+                              lock->guard_owners};
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (i) text_add_char(&text, ' ');
+        text_add_number(&text, marks[i]);
+    }
+    text_add_char(&text, '|');
     if (lock->scope.subresource) text_printf(&text, "%s|", lock->scope.subresource);
     if (scope_has_wildcard(&lock->scope)) add_targets(&text, lock->scope.targets, lock->scope.target_count);
     text_add_char(&text, '|');
@@ -47,8 +58,8 @@ const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
     text_add_char(&text, '|');
     for (size_t i = 0; i < lock->passes.other_count; i++)
         formula_print(&text, lock->passes.others[i], FORMULA_SKELETON);
-    text_printf(&text, "|%d",
-                lock->break_glass.user_count + lock->break_glass.group_count + lock->break_glass.other_count > 0);
+    const bool glass = lock->break_glass.user_count || lock->break_glass.group_count || lock->break_glass.other_count;
+    text_add_string(&text, glass ? "|1" : "|0");
     for (size_t i = 0; i < lock->break_glass.other_count; i++)
         formula_print(&text, lock->break_glass.others[i], FORMULA_SKELETON);
     return text_string(&text);

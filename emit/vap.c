@@ -97,16 +97,22 @@ static void check_expression(struct manifest *manifest, const struct plan_policy
 static struct value *expression_text(struct manifest *manifest, const struct plan_policy *policy,
                                      const struct cel_node *expression) {
     struct text text;
-    text_init(&text, manifest->arena);
+    text_init(&text, arena_scratch(manifest->arena));
     const size_t nesting = cel_print(&text, expression);
     check_expression(manifest, policy, &text, nesting);
-    return value_string(manifest->arena, text_string(&text));
+    return value_string(manifest->arena, arena_copy(manifest->arena, text_string(&text), text.len));
+}
+
+// A text that is as short-lived as the trees.
+static void set_copy(struct arena *arena, struct value *map, const char *key, const char *text) {
+    value_set_string(arena, map, key, arena_copy(arena, text, strlen(text)));
 }
 
 static void add_policy(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
     struct arena *arena = manifest->arena;
     struct vap_policy made;
-    vap_make_policy(arena, policy, &made);
+    // Of the trees, which are many times as large as their text, nothing stays.
+    vap_make_policy(arena_scratch(arena), policy, &made);
     if (made.repeated) {
         diag_report(manifest->diags, DIAG_INTERNAL, policy->tables[0].locks[0]->span,
                     "the expressions of policy '%s' have the name '%s' twice", name, made.repeated);
@@ -125,7 +131,7 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     }
     for (size_t i = 0; i < made.variable_count; i++) {
         struct value *variable = value_map(arena);
-        value_set_string(arena, variable, "name", made.variables[i].name);
+        set_copy(arena, variable, "name", made.variables[i].name);
         value_set(arena, variable, "expression", expression_text(manifest, policy, made.variables[i].expression));
         value_append(arena, variables, variable);
     }
@@ -133,7 +139,7 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     for (size_t i = 0; i < made.validation_count; i++) {
         struct value *validation = value_map(arena);
         value_set(arena, validation, "expression", expression_text(manifest, policy, made.validations[i].expression));
-        value_set_string(arena, validation, "message", made.validations[i].message);
+        set_copy(arena, validation, "message", made.validations[i].message);
         if (made.validations[i].message_expression)
             value_set(arena, validation, "messageExpression",
                       expression_text(manifest, policy, made.validations[i].message_expression));
@@ -148,6 +154,7 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
         value_append(arena, annotations, annotation);
         value_set(arena, spec, "auditAnnotations", annotations);
     }
+    arena_clear(arena_scratch(arena));
 }
 
 // The objects of the request's namespace that can be meant.

@@ -76,58 +76,63 @@ static struct cel_node *cell(struct arena *arena, const struct plan_column *colu
     return list ? cel_list(arena, items, column->counts[row]) : items[0];
 }
 
+// The same as text.
+static void print_cell(struct builder *builder, struct text *text, const struct plan_column *column, size_t row,
+                       bool mixed) {
+    const struct value *const *values = column->values[row];
+    if (column->type != PLAN_STRINGS || mixed) {
+        cel_print(text, cell(builder->arena, column, row, mixed));
+        return;
+    }
+    const char *few[8], **strings = few;
+    if (column->counts[row] > sizeof few / sizeof *few)
+        strings = ARENA_ARRAY(builder->arena, const char *, column->counts[row]);
+    for (size_t i = 0; i < column->counts[row]; i++) strings[i] = values[i]->as.string;
+    cel_print_strings(text, strings, column->counts[row]);
+}
+
 // Of so many, a list is written once however often it is used.
 enum { MANY = 8 };
 
 // Room is left for one entry that is larger than most.
 enum { MAP_BYTES = LIMIT_CEL_CODE_POINTS * 9 / 10 };
 
+static void begin_part(struct vap_map *map) {
+    text_init(&map->part, map->builder->arena);
+    map->count = 0;
+}
+
 void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name) {
     *map = (struct vap_map){.builder = builder, .name = name, .parts = ARENA_NEW(builder->arena, struct vap_parts)};
     map->parts->is_sorted = true;
     map_set(&builder->maps, name, map->parts);
     set_init(&map->keys, builder->arena);
-    text_init(&map->text, builder->arena);
+    begin_part(map);
 }
 
 void vap_map_end(struct vap_map *map) {
     struct arena *arena = map->builder->arena;
-    struct cel_node *part = cel_on_lines(arena, cel_map(arena, map->entries, map->entry_count / 2));
     struct vap_policy *made = map->builder->made;
-    const char *first = map->entry_count ? map->entries[0]->literal.as.string.bytes : "";
-    ARENA_PUSH(arena, map->parts->first, map->parts->count, first);
-    vap_add_variable(map->builder, part_name(arena, map->name, map->parts->count), part);
+    if (!map->parts->count) ARENA_PUSH(arena, map->parts->first, map->parts->count, "");
+    vap_add_variable(map->builder, part_name(arena, map->name, map->parts->count), cel_printed_map(&map->part));
     made->variables[made->variable_count - 1].is_table = true;
-    map->entries = NULL;
-    map->entry_count = map->bytes = 0;
-}
-
-static size_t printed_size(struct vap_map *map, const struct cel_node *node) {
-    map->text.len = 0;
-    cel_print(&map->text, node);
-    return map->text.len;
+    begin_part(map);
 }
 
 // A part ends where the key says so by itself, so that one more entry moves no others.
 static bool begins_part(const struct vap_map *map, const char *key) {
     enum { LEAST = 32, MOST = 192, ONE_OF = 64 };
-    const size_t count = map->entry_count / 2;
-    if (!map->builder->policy->is_planned_anew || count < LEAST) return false;
-    return count >= MOST || text_hash(key) % ONE_OF == 0;
+    if (!map->builder->policy->is_planned_anew || map->count < LEAST) return false;
+    return map->count >= MOST || text_hash(key) % ONE_OF == 0;
 }
 
-void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value) {
-    enum { AROUND = sizeof "{\n  : " - 1 }; // what is printed of an entry besides
-    struct arena *arena = map->builder->arena;
-    struct cel_node *key_node = cel_string(arena, key);
-    const size_t size = printed_size(map, value);
+void vap_map_add(struct vap_map *map, const char *key, const struct text *value) {
     if (!set_add(&map->keys, key)) map->builder->made->repeated = key;
-    if (map->bytes > MAP_BYTES - strlen(key) - size || begins_part(map, key)) vap_map_end(map);
+    if (map->part.len > MAP_BYTES - strlen(key) - value->len || begins_part(map, key)) vap_map_end(map);
+    if (!map->count++) ARENA_PUSH(map->builder->arena, map->parts->first, map->parts->count, key);
     map->parts->is_sorted = map->parts->is_sorted && (!map->parts->last || strcmp(map->parts->last, key) < 0);
     map->parts->last = key;
-    map->bytes += AROUND + size + printed_size(map, key_node);
-    ARENA_PUSH(arena, map->entries, map->entry_count, key_node);
-    ARENA_PUSH(arena, map->entries, map->entry_count, value);
+    cel_print_entry(&map->part, key, value);
 }
 
 struct lookup {
@@ -172,9 +177,14 @@ struct cel_node *vap_constant_of(struct builder *builder, const struct plan_colu
     const char *name = vap_table_variable(builder->arena, column->shared ? table->shared : table, column->name);
     if (!map_get(&builder->maps, name)) {
         struct vap_map map;
+        struct text value;
         vap_map_begin(&map, builder, name);
-        for (size_t row = 0; row < table->row_count; row++)
-            vap_map_add(&map, table->rows[row], cell(builder->arena, column, row, mixed));
+        text_init(&value, builder->arena);
+        for (size_t row = 0; row < table->row_count; row++) {
+            value.len = 0;
+            print_cell(builder, &value, column, row, mixed);
+            vap_map_add(&map, table->rows[row], &value);
+        }
         vap_map_end(&map);
     }
     return vap_lookup(builder, name, row_name, NULL);

@@ -86,10 +86,8 @@ struct cel_node *vap_add_once(struct builder *builder, const char *name, struct 
 struct vap_map {
     struct builder *builder;
     const char *name;
-    struct cel_node **entries; // of the part that is made, keys and values in turn
-    size_t entry_count;
-    size_t bytes;     // of that part, printed
-    struct text text; // of one value
+    struct text part; // the one that is made
+    size_t count;     // of its entries
     struct set keys;
     struct vap_parts {
         const char **first; // key of each part
@@ -99,7 +97,8 @@ struct vap_map {
     } * parts;
 };
 void vap_map_begin(struct vap_map *map, struct builder *builder, const char *name);
-void vap_map_add(struct vap_map *map, const char *key, struct cel_node *value);
+// The value is CEL.
+void vap_map_add(struct vap_map *map, const char *key, const struct text *value);
 void vap_map_end(struct vap_map *map);
 // Looks the key up in the part that has it; `missing` is what it gives when none has it, NULL if one always has.
 struct cel_node *vap_lookup(struct builder *builder, const char *name, struct cel_node *key, struct cel_node *missing);

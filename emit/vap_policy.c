@@ -495,11 +495,15 @@ static void make_index_map(struct builder *builder) {
     struct arena *arena = builder->arena;
     const struct plan_table *table = builder->table;
     struct vap_map map;
+    struct text value;
+    text_init(&value, arena);
     vap_map_begin(&map, builder, named(builder, "Index"));
     for (size_t i = 0; i < table->key_value_count; i++) {
         const char **names = ARENA_ARRAY(arena, const char *, table->key_row_counts[i]);
         for (size_t j = 0; j < table->key_row_counts[i]; j++) names[j] = table->rows[table->key_rows[i][j]];
-        vap_map_add(&map, table->keys[i], cel_strings(arena, names, table->key_row_counts[i]));
+        value.len = 0;
+        cel_print_strings(&value, names, table->key_row_counts[i]);
+        vap_map_add(&map, table->keys[i], &value);
     }
     vap_map_end(&map);
 }
@@ -575,10 +579,15 @@ static struct cel_node *own_message(struct builder *builder, struct cel_node *ro
     const struct plan_table *table = builder->table;
     const char *name = named(builder, "Messages");
     struct vap_map map;
+    struct text value;
+    text_init(&value, builder->arena);
     vap_map_begin(&map, builder, name);
-    for (size_t i = 0; i < table->row_count; i++)
-        if (!table->composed[i])
-            vap_map_add(&map, table->rows[i], cel_string(builder->arena, table->locks[i]->message));
+    for (size_t i = 0; i < table->row_count; i++) {
+        if (table->composed[i]) continue;
+        value.len = 0;
+        cel_print_string(&value, table->locks[i]->message, strlen(table->locks[i]->message));
+        vap_map_add(&map, table->rows[i], &value);
+    }
     vap_map_end(&map);
     return vap_lookup(builder, name, row, composed);
 }

@@ -3,9 +3,10 @@
 
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/format.h"
 
 enum { BLOCK_SIZE = 64 * 1024, LARGE = BLOCK_SIZE / 4 };
 // Where an arena has grown to this, its blocks are so large that the system hands them out zeroed.
@@ -18,15 +19,42 @@ struct arena_block {
 };
 
 void arena_init(struct arena *arena, jmp_buf *exhausted) {
-    arena->blocks = NULL;
-    arena->size = 0;
-    arena->exhausted = exhausted;
+    *arena = (struct arena){.exhausted = exhausted};
+}
+
+static void free_blocks(struct arena_block *block) {
+    for (struct arena_block *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
 }
 
 void arena_release(struct arena *arena) {
+    if (arena->scratch) arena_release(arena->scratch);
+    free_blocks(arena->blocks);
+    free_blocks(arena->spare);
+    arena_init(arena, arena->exhausted);
+}
+
+struct arena *arena_scratch(struct arena *arena) {
+    if (!arena->scratch) {
+        struct arena *scratch = ARENA_NEW(arena, struct arena);
+        arena->scratch = scratch;
+    }
+    arena->scratch->exhausted = arena->exhausted;
+    return arena->scratch;
+}
+
+// Blocks of their own are of no size that anybody else asks for.
+void arena_clear(struct arena *arena) {
     for (struct arena_block *block = arena->blocks, *next; block; block = next) {
         next = block->next;
-        free(block);
+        if (block->size == BLOCK_SIZE || block->size == WIDE_BLOCK_SIZE) {
+            block->next = arena->spare;
+            arena->spare = block;
+        } else {
+            free(block);
+        }
     }
     arena->blocks = NULL;
     arena->size = 0;
@@ -41,6 +69,17 @@ static struct arena_block *new_block(struct arena *arena, size_t size) {
     if (!block) return NULL;
     block->size = size;
     arena->size += size;
+    return block;
+}
+
+// One that was used before, if there is any; what was written to it is zeroed anew.
+static struct arena_block *next_block(struct arena *arena) {
+    struct arena_block *block = arena->spare;
+    if (!block) return new_block(arena, arena->size < WIDE_SINCE ? BLOCK_SIZE : WIDE_BLOCK_SIZE);
+    arena->spare = block->next;
+    arena->size += block->size;
+    memset(block->data, 0, block->used);
+    block->used = 0;
     return block;
 }
 
@@ -68,7 +107,7 @@ void *arena_try_alloc(struct arena *arena, size_t size) {
         return own->data;
     }
     if (!block || block->size - block->used < size) {
-        block = new_block(arena, arena->size < WIDE_SINCE ? BLOCK_SIZE : WIDE_BLOCK_SIZE);
+        block = next_block(arena);
         if (!block) return NULL;
         block->next = arena->blocks;
         arena->blocks = block;
@@ -105,13 +144,13 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
     char few[512];
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(few, sizeof few, format, args);
+    const int len = format_print(few, sizeof few, format, args);
     va_end(args);
     if (len < 0) arena_exhausted(arena);
     if ((size_t)len < sizeof few) return arena_copy(arena, few, (size_t)len);
     char *text = arena_alloc(arena, (size_t)len + 1);
     va_start(args, format);
-    vsnprintf(text, (size_t)len + 1, format, args);
+    format_print(text, (size_t)len + 1, format, args);
     va_end(args);
     return text;
 }

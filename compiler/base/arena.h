@@ -10,12 +10,20 @@ struct arena_block;
 
 struct arena {
     struct arena_block *blocks; // newest first
-    size_t size;                // of all of them
+    struct arena_block *spare;  // those that arena_clear has emptied
+    struct arena *scratch;      // NULL until it is asked for
+    size_t size;                // of all blocks in use
     jmp_buf *exhausted;         // where arena_alloc goes when memory runs out; never NULL while allocating
 };
 
 void arena_init(struct arena *arena, jmp_buf *exhausted);
 void arena_release(struct arena *arena);
+
+// A second arena, for what is needed only while something is worked out. There is one: whoever takes it calls nobody
+// who takes it as well, and clears it in the end. It is released with the first.
+struct arena *arena_scratch(struct arena *arena) __attribute__((returns_nonnull));
+// Forgets everything that was allocated; the memory serves what is allocated next.
+void arena_clear(struct arena *arena);
 
 // Zeroed memory, aligned for any type; size 0 gives a valid unique pointer. Does not return when memory runs
 // out: it jumps to arena->exhausted, so whoever calls must own nothing outside the arena.

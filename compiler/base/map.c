@@ -1,19 +1,39 @@
 // Open addressing with linear probing; see map.h.
 #include "base/map.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/text.h"
 
 void map_init(struct map *map, struct arena *arena) {
     *map = (struct map){.arena = arena};
 }
 
+static uint64_t mixed(uint64_t hash, uint64_t word) {
+    hash ^= word;
+    hash ^= hash >> 32; // or the last of the eight bytes would not reach the bits that choose the slot
+    hash *= 0x9e3779b97f4a7c15U;
+    return hash ^ hash >> 32;
+}
+
+// Not text_hash, which is a part of names: eight bytes at a time, as maps of long texts are asked often.
+static size_t hash_of(const char *name) {
+    size_t len = strlen(name);
+    uint64_t hash = len, word;
+    for (; len >= sizeof word; name += sizeof word, len -= sizeof word) {
+        memcpy(&word, name, sizeof word);
+        hash = mixed(hash, word);
+    }
+    word = 0;
+    memcpy(&word, name, len);
+    return (size_t)mixed(hash, word);
+}
+
 // The slot that holds the name or would take it; capacity is a power of two with room left.
 static struct map_slot *slot_of(const struct map *map, const char *name) {
     const size_t mask = map->capacity - 1;
-    for (size_t i = (size_t)text_hash(name) & mask;; i = (i + 1) & mask) {
+    for (size_t i = hash_of(name) & mask;; i = (i + 1) & mask) {
         struct map_slot *slot = &map->slots[i];
         if (!slot->name || strcmp(slot->name, name) == 0) return slot;
     }
@@ -25,7 +45,7 @@ void *map_get(const struct map *map, const char *name) {
 
 static void grow(struct map *map) {
     const struct map old = *map;
-    map->capacity = old.capacity ? old.capacity * 2 : 16;
+    map->capacity = old.capacity ? old.capacity * 2 : 4;
     map->slots = ARENA_ARRAY(map->arena, struct map_slot, map->capacity);
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].name) *slot_of(map, old.slots[i].name) = old.slots[i];
@@ -34,8 +54,11 @@ static void grow(struct map *map) {
 void map_set(struct map *map, const char *name, void *value) {
     if (map->count * 4 >= map->capacity * 3) grow(map);
     struct map_slot *slot = slot_of(map, name);
-    if (!slot->name) map->count++;
-    *slot = (struct map_slot){name, value};
+    if (!slot->name) {
+        map->count++;
+        slot->name = name;
+    }
+    slot->value = value;
 }
 
 void set_init(struct set *set, struct arena *arena) {
@@ -47,7 +70,7 @@ bool set_has(const struct set *set, const char *name) {
 }
 
 bool set_add(struct set *set, const char *name) {
-    if (set_has(set, name)) return false;
+    const size_t count = set->map.count;
     map_set(&set->map, name, set);
-    return true;
+    return set->map.count > count;
 }

@@ -2,10 +2,10 @@
 #include "base/text.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/format.h"
 
 void text_init(struct text *text, struct arena *arena) {
     *text = (struct text){.arena = arena};
@@ -23,6 +23,10 @@ static bool make_room(struct text *text, size_t len) {
     }
     text->capacity = capacity;
     return true;
+}
+
+void text_reserve(struct text *text, size_t len) {
+    if (len >= SIZE_MAX / 4 - text->len || !make_room(text, len)) arena_exhausted(text->arena);
 }
 
 bool text_try_add(struct text *text, const char *bytes, size_t len) {
@@ -60,21 +64,20 @@ void text_add_number(struct text *text, uint64_t number) {
 }
 
 void text_printf(struct text *text, const char *format, ...) {
-    char few[512];
+    const size_t room = text->capacity - text->len;
     va_list args;
     va_start(args, format);
-    const int len = vsnprintf(few, sizeof few, format, args);
+    int len = format_print(room ? text->data + text->len : NULL, room, format, args);
     va_end(args);
     if (len < 0) arena_exhausted(text->arena);
-    if ((size_t)len < sizeof few) {
-        text_add(text, few, (size_t)len);
-        return;
+    if ((size_t)len >= room) {
+        if ((size_t)len >= SIZE_MAX / 2 - text->len || !make_room(text, (size_t)len)) arena_exhausted(text->arena);
+        va_start(args, format);
+        len = format_print(text->data + text->len, text->capacity - text->len, format, args);
+        va_end(args);
+        if (len < 0) arena_exhausted(text->arena);
     }
-    char *bytes = arena_alloc(text->arena, (size_t)len + 1);
-    va_start(args, format);
-    vsnprintf(bytes, (size_t)len + 1, format, args);
-    va_end(args);
-    text_add(text, bytes, (size_t)len);
+    text->len += (size_t)len;
 }
 
 const char *text_string(const struct text *text) {
@@ -157,11 +160,12 @@ int compare_strings(const void *a, const void *b) {
 }
 
 bool text_has_word(const char *list, const char *word) {
-    const size_t len = strlen(word);
     for (const char *at = list; *at;) {
-        const size_t item = strcspn(at, " ");
-        if (item == len && strncmp(at, word, len) == 0) return true;
-        at += item + (at[item] == ' ');
+        const char *letter = word;
+        while (*letter && *at == *letter) at++, letter++;
+        if (!*letter && (*at == ' ' || !*at)) return true;
+        while (*at && *at != ' ') at++;
+        at += *at == ' ';
     }
     return false;
 }

@@ -15,6 +15,8 @@ struct text {
 };
 
 void text_init(struct text *text, struct arena *arena);
+// Makes room for so many bytes more, where it is known beforehand that they come.
+void text_reserve(struct text *text, size_t len);
 void text_add(struct text *text, const char *bytes, size_t len);
 void text_add_string(struct text *text, const char *string);
 void text_add_char(struct text *text, char c);

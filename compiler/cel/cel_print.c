@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 #include "cel/cel_tree.h"
 
@@ -292,4 +293,30 @@ size_t cel_print(struct text *text, const struct cel_node *node) {
     struct printer printer = {.text = text};
     print(&printer, node, LEVEL_CONDITIONAL);
     return printer.deepest;
+}
+
+// ---- what is printed while it is made ----
+
+void cel_print_strings(struct text *text, const char *const *strings, size_t count) {
+    text_add_char(text, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i) text_add_string(text, ", ");
+        cel_print_string(text, strings[i], strlen(strings[i]));
+    }
+    text_add_char(text, ']');
+}
+
+void cel_print_entry(struct text *map, const char *key, const struct text *value) {
+    text_add_string(map, map->len ? ",\n  " : "{\n  ");
+    cel_print_string(map, key, strlen(key));
+    text_add_string(map, ": ");
+    text_add(map, text_string(value), value->len);
+}
+
+struct cel_node *cel_printed_map(struct text *map) {
+    struct cel_node *node = ARENA_NEW(map->arena, struct cel_node);
+    text_add_string(map, map->len ? ",\n}" : "{}");
+    node->kind = CEL_NODE_MAP;
+    node->spelling = text_string(map);
+    return node;
 }

@@ -25,6 +25,13 @@ size_t cel_print(struct text *text, const struct cel_node *node);
 // substitute variables in manifests would take for theirs. The string is valid UTF-8.
 void cel_print_string(struct text *text, const char *bytes, size_t len);
 
+// A list of such literals.
+void cel_print_strings(struct text *text, const char *const *strings, size_t count);
+// One more entry of a map on lines; the first one begins it. The value is CEL.
+void cel_print_entry(struct text *map, const char *key, const struct text *value);
+// That map as an expression: the trees of thousands of constants would be many times as large as their text.
+struct cel_node *cel_printed_map(struct text *map);
+
 // Whether it can be negated, asked for a field or called upon as it is.
 bool cel_binds_tightly(const struct cel_node *node);
 

@@ -136,8 +136,10 @@ static void settle(struct arena *arena, const struct accepting *accepting) {
 
 void check(struct arena *arena, struct diags *diags, const struct policies *policies, struct unit *const *units,
            size_t unit_count, bool is_static, unsigned minor) {
+    // Reports have an arena of their own: what they were found with is needed no more.
+    struct arena *scratch = arena_scratch(arena);
     struct checking checking = {
-        .arena = arena, .diags = diags, .policies = policies, .is_static = is_static, .minor = minor};
+        .arena = scratch, .diags = diags, .policies = policies, .is_static = is_static, .minor = minor};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             check_item(&checking, units[i]->policy, item);
@@ -145,10 +147,11 @@ void check(struct arena *arena, struct diags *diags, const struct policies *poli
     check_locks(&checking);
     check_grants(&checking);
     diags_order(diags);
-    const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(arena, bool, diags->count)};
+    const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(scratch, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (!drop_of_broken(&accepting, item))
                 apply_acceptances(&accepting, &(struct reach){units, unit_count, units[i], item});
-    settle(arena, &accepting);
+    settle(scratch, &accepting);
+    arena_clear(scratch);
 }

@@ -144,11 +144,14 @@ enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // bes
 struct holders {
     struct holder {
         const struct lock *lock;
+        const char *passer;   // the rarest one
         enum exemption level; // up to which it lets controllers do it
     } * items;
     size_t count;
-    struct map by_passer; // struct holders *
+    struct map by_passer; // struct holders *, once they are more than LOOKED_AT
 };
+
+enum { LOOKED_AT = 32 }; // of those who have a passer in common
 
 // Valid until the next one is asked for.
 static const char *entry(const struct checking *checking, const struct resource *resource, unsigned operation,
@@ -170,8 +173,6 @@ struct asking {
     const struct lock *lock;
     enum exemption level;
 };
-
-enum { LOOKED_AT = 32 }; // of those who have a passer in common
 
 static bool some_holds(const struct holders *holders, const struct asking *asking) {
     for (size_t i = 0; holders && i < holders->count && i < LOOKED_AT; i++)
@@ -260,6 +261,18 @@ static struct holders *holders_in(struct arena *arena, struct map *map, const ch
     return holders;
 }
 
+static void add_by_passer(struct arena *arena, struct holders *holders, const struct holder *holder) {
+    struct holders *known = holders_in(arena, &holders->by_passer, holder->passer);
+    ARENA_PUSH(arena, known->items, known->count, *holder);
+}
+
+static void add_holder(struct arena *arena, struct holders *holders, const struct holder *holder) {
+    ARENA_PUSH(arena, holders->items, holders->count, *holder);
+    if (holders->count <= LOOKED_AT) return;
+    const size_t first = holders->count == LOOKED_AT + 1 ? 0 : holders->count - 1;
+    for (size_t i = first; i < holders->count; i++) add_by_passer(arena, holders, &holders->items[i]);
+}
+
 // Up to which level the lock lets controllers do it: what a level adds for others is nothing here.
 static enum exemption level_of(const struct lock *lock, const struct resource *resource, unsigned operation) {
     enum exemption level = EXEMPT_NONE;
@@ -300,15 +313,13 @@ static void add_entries(struct checking *checking, const struct indexed *indexed
         unsigned char *known = noted ? &noted->levels[i][lock->exemption][lock->guard_owners] : NULL;
         const enum exemption level = known && *known ? *known - 1U : level_of(lock, resource, single[i]);
         if (known) *known = (unsigned char)(level + 1);
-        const struct holder holder = {lock, level};
+        const struct holder holder = {lock, indexed->passer, level};
         for (size_t j = 0; j < places->count; j++)
             for (size_t k = 0; k < selections->count; k++) {
                 struct holders *holders = holders_in(
                     checking->arena, &checking->held,
                     entry(checking, resource, single[i], places->items[j], selections->items[k], indexed->condition));
-                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
-                holders = holders_in(checking->arena, &holders->by_passer, indexed->passer);
-                ARENA_PUSH(checking->arena, holders->items, holders->count, holder);
+                add_holder(checking->arena, holders, &holder);
             }
     }
 }

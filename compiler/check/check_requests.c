@@ -16,13 +16,14 @@ void check_subresources(struct checking *checking, const struct lock *lock) {
             const struct kube_act *act = &kube_acts[j];
             const bool denied = (lock->acts & act->act) || (act->act == ACT_SCALE && lock_requires_replicas(lock) &&
                                                             lock->scope.where != IN_CLUSTER);
-            const bool has = !target->resource || text_has_word(target->resource->subresources, act->subresource);
             const enum cover cover = lock->covers[act->shape];
             // What a wildcard has beside pods cannot be looked up.
             const bool covered = cover == COVER_BY_NAME ||
                                  (cover == COVER_BY_PARAMS && (target->resource || act->shape == SHAPE_EVICTIONS));
-            if (!target->resource && check_has_derived(checking, lock, ORIGIN_REACHED)) continue;
-            if (denied && has && !covered)
+            if (!denied || covered) continue;
+            const bool has = target->resource ? text_has_word(target->resource->subresources, act->subresource)
+                                              : !check_has_derived(checking, lock, ORIGIN_REACHED);
+            if (has)
                 text_printf(&open, "%s%s/%s", open.len ? ", " : "", target->resource ? target->name : "*",
                             act->subresource);
         }

@@ -160,7 +160,10 @@ static struct labels passers_of(struct arena *arena, const struct lock *lock) {
 
 static void add_labels(struct text *text, const char *const *labels, size_t count) {
     enum { SHOWN = 8 };
-    for (size_t i = 0; i < count && i < SHOWN; i++) text_printf(text, "%s%s", i ? ", " : "", labels[i]);
+    for (size_t i = 0; i < count && i < SHOWN; i++) {
+        if (i) text_add_string(text, ", ");
+        text_add_string(text, labels[i]);
+    }
     if (count > SHOWN) text_printf(text, " and %zu more", count - SHOWN);
 }
 
@@ -230,8 +233,8 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     if (ticket) text_printf(&text, "; ticket: %s", ticket);
     text_add_char(&text, ')');
     // Names and conditions may hold line breaks, and the API server refuses a message that does.
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) text.data[i] = ' ';
+    for (char *c = text.data; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
     lock->message = text_string(&text);
     if (text.len > LIMIT_MESSAGE_BYTES) {
         const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;

@@ -48,15 +48,18 @@ bool policies_are_against_insiders(const struct policies *policies, const char *
     return false;
 }
 
+static bool has_text(const char *const *texts, size_t count, const char *text) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(texts[i], text) == 0) return true;
+    return false;
+}
+
 bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {
-    bool named = false, system = false;
-    for (size_t i = 0; i < scope->namespace_count && !named; i++) named = strcmp(scope->namespaces[i], namespace) == 0;
-    for (size_t i = 0; i < kube_system_namespace_count; i++)
-        system |= strcmp(kube_system_namespaces[i], namespace) == 0;
+    const bool named = has_text(scope->namespaces, scope->namespace_count, namespace);
     switch (scope->where) {
     case IN_CLUSTER: return false;
     case IN_NAMESPACES: return named;
-    case IN_ANY_NAMESPACE: return named || !system;
+    case IN_ANY_NAMESPACE: return named || !has_text(kube_system_namespaces, kube_system_namespace_count, namespace);
     case IN_LABELED_NAMESPACES: break;
     }
     return true;

@@ -165,7 +165,11 @@ static void expressions_of_the_examples_read_back_as_they_were_built(void **stat
         for (size_t i = 0; i < plan->count; i++) {
             struct vap_policy made = {0};
             vap_make_policy(arena_of(state), &plan->policies[i], &made);
-            for (size_t j = 0; j < made.variable_count; j++) check_built(state, made.variables[j].expression);
+            for (size_t j = 0; j < made.variable_count; j++)
+                if (made.variables[j].is_table) // which is made as text
+                    check_round_trip(state, printed(state, made.variables[j].expression));
+                else
+                    check_built(state, made.variables[j].expression);
             for (size_t j = 0; j < made.validation_count; j++) check_built(state, made.validations[j].expression);
         }
     }

@@ -1,9 +1,14 @@
 // The growable buffer and UTF-8.
 #include "support.h"
 
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 
+#include "base/format.h"
 #include "base/text.h"
 
 static void grows(void **state) {
@@ -57,10 +62,43 @@ static void finds_the_first_bad_byte(void **state) {
         assert_int_equal(utf8_valid_prefix(cases[i].bytes, strlen(cases[i].bytes)), cases[i].valid);
 }
 
+// The library's own formatting says what vsnprintf says, whatever there is room for.
+__attribute__((format(printf, 1, 2))) static void formats(const char *format, ...) {
+    char ours[64], theirs[64];
+    for (size_t size = 0; size <= sizeof ours; size++) {
+        va_list args;
+        memset(ours, '#', sizeof ours);
+        memset(theirs, '#', sizeof theirs);
+        va_start(args, format);
+        const int wanted = vsnprintf(theirs, size, format, args);
+        va_end(args);
+        va_start(args, format);
+        assert_int_equal(format_print(ours, size, format, args), wanted);
+        va_end(args);
+        assert_memory_equal(ours, theirs, sizeof ours);
+    }
+}
+
+static void formats_as_the_system_does(void **state) {
+    (void)state;
+    formats("plain");
+    formats("%s", "");
+    formats("%s and %s", "one", "another");
+    formats("%d %d %d", 0, -12345, INT_MAX);
+    formats("%d%u", INT_MIN, UINT_MAX);
+    formats("%zu|%c|%s", SIZE_MAX, 'c', "after");
+    formats("%s %02x %.*s %s", "left to", 10, 3, "the system", "from the start");
+    formats("%zd %s", (ssize_t)-5, "too");
+    formats("100 %% of %s", "it");
+    formats("%s is longer than all that is there: %s", "what is printed here",
+            "0123456789012345678901234567890123456789012345678901234567890123456789");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, support_setup, support_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(formats_as_the_system_does),
         TEST(grows),
         TEST(agrees_on_every_code_point),
         TEST(finds_the_first_bad_byte),
