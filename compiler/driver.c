@@ -57,6 +57,9 @@ static void resolve(struct compilation *compilation) {
         .minor = compilation->options.kubernetes_minor,
         .is_static = is_static(compilation),
         .read_yaml = yaml_read,
+        .read_definitions = yaml_read_stream,
+        .definitions = compilation->loader.definitions,
+        .definition_count = compilation->loader.definition_count,
     };
     scope_init(&lowering->scope, compilation->arena, &compilation->diags, compilation->units, compilation->unit_count);
 }

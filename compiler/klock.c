@@ -137,13 +137,28 @@ static const char *read_from_caller(void *context, struct arena *arena, const ch
     return text_string(&file.bytes);
 }
 
+// A directory is asked for by a path with a slash at its end, and given as lines.
+static bool list_from_caller(void *context, struct arena *arena, const char *path, struct names *names,
+                             const char **ret_reason) {
+    size_t len = 0;
+    const char *lines =
+        read_from_caller(context, arena, arena_printf(arena, "%s/", *path ? path : "."), true, &len, ret_reason);
+    for (const char *at = lines; at && *at;) {
+        const size_t line = strcspn(at, "\n");
+        ARENA_PUSH(arena, names->items, names->count, arena_copy(arena, at, line));
+        at += line + (at[line] == '\n');
+    }
+    return lines != NULL;
+}
+
 // ---- compiling ----
 
 static void init_compilation(struct klock_compiler *compiler, const struct klock_options *options) {
     struct compilation *compilation = &compiler->compilation;
     driver_init(compilation, &compiler->arena, options);
     if (!options->read) return;
-    compiler->reader = (struct load_reader){.read = read_from_caller, .context = &compilation->options};
+    compiler->reader =
+        (struct load_reader){.read = read_from_caller, .list = list_from_caller, .context = &compilation->options};
     compilation->loader.reader = &compiler->reader;
 }
 

@@ -647,7 +647,7 @@ static bool is_typed(const struct plan_table *table) {
     for (size_t row = 0; row < table->row_count; row++) {
         const struct object_scope *scope = &table->locks[row]->scope;
         for (size_t i = 0; i < scope->target_count; i++)
-            if (!scope->targets[i].resource || scope->targets[i].resource->declared.file != SPAN_NOWHERE) return false;
+            if (!scope->targets[i].resource || !scope->targets[i].resource->built_in) return false;
     }
     return true;
 }

@@ -45,7 +45,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %initial-action { @$ = (struct span){p->lexer.file, 0, 0}; }
 
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
-// after an error; it and IN_STEP and NEW_ACTOR are not spelt.
+// after an error; it and IN_STEP, NEW_ACTOR and RESOURCES_FROM are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
 %token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept"
 %token <struct word> AGAINST "against" NO "no" NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
@@ -63,7 +63,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> DELETE "delete" CONNECT "connect" EVICT "evict" SCALE "scale"
 %token <struct word> DELETE_COLLECTION "delete-collection" TERMINATING "terminating" GRANTS "grants" EXPECT "expect"
 %token <struct word> ALLOWED "allowed" DENIED "denied" WARNED "warned" VALIDATING "validating" MUTATING "mutating"
-%token <struct word> IN_STEP "in namespace" NEW_ACTOR "new subject"
+%token <struct word> IN_STEP "in namespace" NEW_ACTOR "new subject" RESOURCES_FROM "resources from"
 %token OPEN_BRACE "{" CLOSE_BRACE "}" OPEN "(" CLOSE ")" OPEN_BRACKET "[" CLOSE_BRACKET "]"
 %token COMMA "," DOT "." SLASH "/" EQUALS "=" EQUALS_EQUALS "==" NOT_EQUALS "!=" LESS "<" LESS_EQUAL "<="
 %token GREATER ">" GREATER_EQUAL ">=" BANG "!" ARROW "->"
@@ -77,7 +77,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %precedence "not" "!"
 
 %type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
-%type <struct span> deployer_head test_head accept_head
+%type <struct span> deployer_head test_head accept_head resources_head
 %type <struct ast_item *> item
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word against
@@ -131,6 +131,7 @@ webhook_head: "webhook"   { $$ = build_head(p, HEAD_WEBHOOK, @1); };
 deployer_head: "deployer" { $$ = build_head(p, HEAD_PLAIN, @1); };
 test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
 accept_head: "accept"     { $$ = build_head(p, HEAD_PLAIN, @1); };
+resources_head: "resources from" "from" { $$ = build_head(p, HEAD_PATHS, span_join(@1, @2)); };
 
 item:
     policy_head name against
@@ -139,6 +140,8 @@ item:
         { $$ = make_item(p->arena, AST_ITEM_INCLUDE, @$, $include_head, $name); }
   | resource_head name version scope kind subresources
         { $$ = build_resource(p, @$, $resource_head, $name, $version, $scope, $kind, $subresources); }
+  | resources_head names
+        { $$ = make_resources_from(p->arena, @$, $resources_head, $names); }
   | actor_head name "=" create subjects sealing
         { $$ = make_actor(p->arena, @$, $actor_head, $name, $create, $subjects, $sealing); }
   | accept_head names reason

@@ -56,9 +56,17 @@ export class Klock {
     }
 
     #read(path, file) {
-        const text = this.files[this.#text(path)];
+        const asked = this.#text(path);
+        const text = asked.endsWith("/") ? this.#list(asked === "./" ? "" : asked) : this.files[asked];
         if (text === undefined) return;
         this.#withTexts((pass) => this.exports.klock_file_give(file, pass(text), new TextEncoder().encode(text).length));
+    }
+
+    // The names in a directory, a line each; undefined where nothing is below it.
+    #list(directory) {
+        const below = Object.keys(this.files).filter((path) => path.startsWith(directory));
+        if (below.length === 0) return undefined;
+        return [...new Set(below.map((path) => `${path.slice(directory.length).split("/")[0]}\n`))].join("");
     }
 
     // Calls `work` with a function that passes a text, which is freed afterwards.

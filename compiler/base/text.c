@@ -170,6 +170,19 @@ bool text_has_word(const char *list, const char *word) {
     return false;
 }
 
+bool text_has_words(const char *list, const char *words) {
+    for (const char *at = words; *at;) {
+        const size_t len = strcspn(at, " ");
+        char word[256];
+        if (len >= sizeof word) return false;
+        memcpy(word, at, len);
+        word[len] = '\0';
+        if (!text_has_word(list, word)) return false;
+        at += len + (at[len] == ' ');
+    }
+    return true;
+}
+
 uint64_t text_hash(const char *text) {
     uint64_t hash = 14695981039346656037U;
     for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++) hash = (hash ^ *byte) * 1099511628211U;

@@ -41,6 +41,8 @@ size_t utf8_length(const char *bytes, size_t len);
 bool utf8_is_invisible(uint32_t code_point);
 // Whether the blank-separated list has the word.
 bool text_has_word(const char *list, const char *word);
+// Whether the list has every word of the other.
+bool text_has_words(const char *list, const char *words);
 // FNV-1a of the text: the same on every machine.
 uint64_t text_hash(const char *text);
 

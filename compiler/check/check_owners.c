@@ -174,7 +174,7 @@ static const char *open_definition(const struct checking *checking, const struct
         const char *scope = lock->scope.where == IN_CLUSTER ? "scope Cluster" : "scope Namespaced";
         return check_holds_object(checking, lock, definitions, scope) ? NULL : "definitions of custom resources";
     }
-    if (target->resource ? target->resource->declared.file == SPAN_NOWHERE : is_built_in(target->group)) return NULL;
+    if (target->resource ? target->resource->built_in : is_built_in(target->group)) return NULL;
     if (check_holds_object(checking, lock, definitions, arena_printf(arena, "group %s", target->group))) return NULL;
     if (!target->resource) return arena_printf(arena, "definitions of *.%s", target->group);
     const char *name = arena_printf(arena, "name %s", catalog_name(arena, target->resource));

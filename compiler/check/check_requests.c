@@ -1,6 +1,7 @@
 // Requests that a lock does not see: for subresources, and for the status of its objects.
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/text.h"
 #include "check/check_internal.h"
 #include "kubernetes/catalog.h"
@@ -39,42 +40,59 @@ static bool is_below_spec(const struct field_path *path) {
     return path->variable < 0 && path->count && path->segments[0].key && strcmp(path->segments[0].key, "spec") == 0;
 }
 
-static bool is_replicas(const struct field_path *path) {
-    return path->count == 2 && path->segments[1].key && strcmp(path->segments[1].key, "replicas") == 0;
+// Whether the field is the one that /scale writes, or above or below it; where no definition says which that is, any
+// below spec but spec.replicas, which locks see.
+static bool may_be_scaled(const struct field_path *path, const char *replicas) {
+    if (!is_below_spec(path) || path_is_replicas(path)) return false;
+    for (size_t i = 0; *replicas && i < path->count; i++) {
+        const char *key = path->segments[i].key;
+        const size_t len = strcspn(replicas, ".");
+        if (!key || strlen(key) != len || memcmp(key, replicas, len) != 0) return false;
+        replicas += len + (replicas[len] == '.');
+        if (!*replicas) return true;
+    }
+    return true;
 }
 
-static bool reads_spec(const struct formula *expr) {
-    bool reads = expr && is_below_spec(&expr->path) && !is_replicas(&expr->path);
-    for (size_t i = 0; expr && i < expr->operand_count && !reads; i++) reads = reads_spec(expr->operands[i]);
+static bool reads_scaled(const struct formula *expr, const char *replicas) {
+    bool reads = expr && may_be_scaled(&expr->path, replicas);
+    for (size_t i = 0; expr && i < expr->operand_count && !reads; i++)
+        reads = reads_scaled(expr->operands[i], replicas);
     return reads;
 }
 
 // Whether the lock is about a field that might be the one, and lets /scale be written all the same.
-static bool misses_scale(const struct lock *lock) {
+static bool misses_scale(const struct lock *lock, const char *replicas) {
     if (!(lock->mode & MODE_DENY) || lock->scope.subresource || (lock->acts & ACT_SCALE)) return false;
-    if (reads_spec(lock->requires)) return true;
+    if (strcmp(replicas, "spec.replicas") == 0) return false;
+    if (reads_scaled(lock->requires, replicas)) return true;
     bool names = false;
     for (size_t i = 0; i < lock->path_count && !lock->all_but_paths && !names; i++)
-        names = is_below_spec(&lock->paths[i]) && !is_replicas(&lock->paths[i]);
+        names = may_be_scaled(&lock->paths[i], replicas);
     return names && (lock->denies & OP_UPDATE);
 }
 
 void check_scale_of_custom(struct checking *checking, const struct lock *lock) {
-    if (!misses_scale(lock)) return;
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < part.scope.target_count; j++) {
             const struct resource *resource = part.scope.targets[j].resource;
-            if (!resource || resource->declared.file == SPAN_NOWHERE || part.scope.targets[j].subresource ||
-                !text_has_word(resource->subresources, "scale") || check_holds_scale(checking, lock, &part, resource))
+            if (!resource || resource->built_in || part.scope.targets[j].subresource ||
+                !text_has_word(resource->subresources, "scale") || !misses_scale(lock, resource->replicas) ||
+                check_holds_scale(checking, lock, &part, resource))
                 continue;
-            diag_report(
-                checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
-                "lock '%s' does not see requests for %s/scale, which may write a field other than spec.replicas",
-                lock->name, resource->plural);
-            diag_help(checking->diags,
-                      "deny scale as well, in a separate lock; or, if its definition names spec.replicas: accept %s",
-                      diag_info(DIAG_SUBRESOURCES_OPEN)->name);
+            const char *named = diag_info(DIAG_SUBRESOURCES_OPEN)->name;
+            diag_report(checking->diags, DIAG_SUBRESOURCES_OPEN, lock->span,
+                        "lock '%s' does not see requests for %s/scale, which %s", lock->name, resource->plural,
+                        *resource->replicas ? arena_printf(checking->arena, "write %s", resource->replicas)
+                                            : "may write a field other than spec.replicas");
+            if (*resource->replicas)
+                diag_help(checking->diags, "deny scale as well, in a separate lock, or write: accept %s", named);
+            else
+                diag_help(checking->diags,
+                          "deny scale as well, in a separate lock; or, if its definition names spec.replicas: "
+                          "accept %s",
+                          named);
             return;
         }
     }

@@ -22,6 +22,11 @@ struct reader {
     yaml_event_t event;
     bool has_event;
     const char *error;
+    // Of a stream:
+    const char *bytes;
+    size_t len, at, characters; // libyaml counts characters: as many are before the byte `at`
+    struct yaml_document *document;
+    uint32_t error_at;
 };
 
 static void drop_event(struct reader *reader) {
@@ -29,8 +34,34 @@ static void drop_event(struct reader *reader) {
     reader->has_event = false;
 }
 
+static bool continues_character(char byte) {
+    return ((unsigned char)byte & 0xc0U) == 0x80;
+}
+
+// The byte at which a character begins; places are asked for nearly in order.
+static uint32_t byte_of(struct reader *reader, size_t character) {
+    while (reader->characters < character && reader->at < reader->len) {
+        do reader->at++;
+        while (reader->at < reader->len && continues_character(reader->bytes[reader->at]));
+        reader->characters++;
+    }
+    while (reader->characters > character) {
+        do reader->at--;
+        while (continues_character(reader->bytes[reader->at]));
+        reader->characters--;
+    }
+    return (uint32_t)reader->at;
+}
+
 static bool fail(struct reader *reader, const char *error) {
-    if (!reader->error) reader->error = error;
+    if (reader->error) return false;
+    reader->error = error;
+    if (!reader->bytes) return false;
+    const yaml_parser_t *parser = &reader->parser;
+    if (parser->error == YAML_READER_ERROR)
+        reader->error_at = (uint32_t)parser->problem_offset;
+    else
+        reader->error_at = byte_of(reader, parser->error ? parser->problem_mark.index : reader->event.start_mark.index);
     return false;
 }
 
@@ -38,6 +69,7 @@ static bool next(struct reader *reader) {
     drop_event(reader);
     if (!yaml_parser_parse(&reader->parser, &reader->event)) {
         const char *problem = reader->parser.problem ? reader->parser.problem : "bad YAML";
+        if (reader->bytes) return fail(reader, arena_copy(reader->arena, problem, strlen(problem)));
         return fail(reader, arena_printf(reader->arena, "line %zu: %s", reader->parser.problem_mark.line + 1, problem));
     }
     reader->has_event = true;
@@ -84,8 +116,37 @@ static struct value *read_scalar(struct reader *reader) {
     return value_string(arena, text);
 }
 
-// The value that begins with the current event; NULL after an error.
-static struct value *read_value(struct reader *reader, size_t depth) {
+static void note_place(struct reader *reader, const struct value *value, const yaml_event_t *event) {
+    struct yaml_document *document = reader->document;
+    if (!document || !value) return;
+    const struct yaml_place place = {value, byte_of(reader, event->start_mark.index),
+                                     byte_of(reader, event->end_mark.index)};
+    ARENA_PUSH(reader->arena, document->places, document->place_count, place);
+}
+
+// Whatever it is, and however deep it nests.
+static bool skip_value(struct reader *reader) {
+    for (size_t depth = 0;;) {
+        switch (reader->event.type) {
+        case YAML_SEQUENCE_START_EVENT:
+        case YAML_MAPPING_START_EVENT: depth++; break;
+        case YAML_SEQUENCE_END_EVENT:
+        case YAML_MAPPING_END_EVENT: depth--; break;
+        default: break;
+        }
+        if (!depth) return true;
+        if (!next(reader)) return false;
+    }
+}
+
+static const struct yaml_keys *find_key(const struct yaml_keys *keys, const char *key) {
+    while (keys->key && strcmp(keys->key, key) != 0) keys++;
+    return keys;
+}
+
+// The value that begins with the current event, and of its maps the keys that are asked for, or all; NULL after an
+// error.
+static struct value *read_value(struct reader *reader, const struct yaml_keys *keys, size_t depth) {
     struct arena *arena = reader->arena;
     if (depth > MAX_DEPTH) {
         fail(reader, "nested too deeply");
@@ -94,12 +155,17 @@ static struct value *read_value(struct reader *reader, size_t depth) {
     switch (reader->event.type) {
     case YAML_SCALAR_EVENT:
         if (reader->event.data.scalar.anchor || reader->event.data.scalar.tag) break;
-        return read_scalar(reader);
+        {
+            struct value *scalar = read_scalar(reader);
+            note_place(reader, scalar, &reader->event);
+            return scalar;
+        }
     case YAML_SEQUENCE_START_EVENT: {
         if (reader->event.data.sequence_start.anchor || reader->event.data.sequence_start.tag) break;
         struct value *list = value_list(arena);
+        note_place(reader, list, &reader->event);
         while (next(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
-            struct value *item = read_value(reader, depth + 1);
+            struct value *item = read_value(reader, keys, depth + 1);
             if (!item) return NULL;
             value_append(arena, list, item);
         }
@@ -108,6 +174,7 @@ static struct value *read_value(struct reader *reader, size_t depth) {
     case YAML_MAPPING_START_EVENT: {
         if (reader->event.data.mapping_start.anchor || reader->event.data.mapping_start.tag) break;
         struct value *map = value_map(arena);
+        bool placed = false;
         while (next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
             const struct value *key = reader->event.type == YAML_SCALAR_EVENT ? read_scalar(reader) : NULL;
             const char *text = key && key->kind == VALUE_STRING ? key->as.string : NULL;
@@ -118,15 +185,26 @@ static struct value *read_value(struct reader *reader, size_t depth) {
                 fail(reader, "a key that is not a string");
                 return NULL;
             }
+            if (!placed) note_place(reader, map, &reader->event);
+            placed = true;
+            const struct yaml_keys *known = keys ? find_key(keys, text) : NULL;
+            if (known && !known->key) {
+                if (strcmp(text, "<<") == 0) break; // it would bring in what is asked for
+                if (!next(reader) || !skip_value(reader)) return NULL;
+                continue;
+            }
             if (value_get(map, text)) {
                 fail(reader, arena_printf(arena, "key '%s' appears twice", text));
                 return NULL;
             }
-            struct value *item = next(reader) ? read_value(reader, depth + 1) : NULL;
+            struct value *item = next(reader) ? read_value(reader, known ? known->below : NULL, depth + 1) : NULL;
             if (!item) return NULL;
             value_set(arena, map, text, item);
         }
-        return reader->error ? NULL : map;
+        if (reader->error) return NULL;
+        if (reader->event.type != YAML_MAPPING_END_EVENT) break;
+        if (!placed) note_place(reader, map, &reader->event);
+        return map;
     }
     default: break;
     }
@@ -150,34 +228,72 @@ static struct value *read_document(struct reader *reader) {
             }
             break;
         default:
-            value = read_value(reader, 0);
+            value = read_value(reader, NULL, 0);
             if (!value) return NULL;
         }
     }
     return NULL;
 }
 
-struct value *yaml_read(struct arena *arena, const char *bytes, size_t len, const char **ret_error) {
-    struct reader *reader = ARENA_NEW(arena, struct reader);
-    reader->arena = arena;
+static void read_documents(struct reader *reader, const struct yaml_keys *keys, struct yaml_stream *stream) {
+    while (next(reader)) {
+        switch (reader->event.type) {
+        case YAML_STREAM_START_EVENT:
+        case YAML_DOCUMENT_START_EVENT:
+        case YAML_DOCUMENT_END_EVENT: break;
+        case YAML_STREAM_END_EVENT: return;
+        default: {
+            struct yaml_document document = {0};
+            reader->document = &document;
+            document.value = read_value(reader, keys, 0);
+            reader->document = NULL;
+            if (!document.value) return;
+            ARENA_PUSH(reader->arena, stream->documents, stream->count, document);
+        }
+        }
+    }
+}
+
+// Reads one document, or all of them into a stream. libyaml's memory is given back even when ours runs out halfway.
+static struct value *read_bytes(struct reader *reader, const char *bytes, size_t len, const struct yaml_keys *keys,
+                                struct yaml_stream *stream) {
+    struct arena *arena = reader->arena;
     if (!yaml_parser_initialize(&reader->parser)) arena_exhausted(arena);
     yaml_parser_set_input_string(&reader->parser, (const unsigned char *)bytes, len);
-
-    // libyaml's memory is given back even when ours runs out halfway.
     jmp_buf *outer = arena->exhausted, here;
     struct value *volatile value = NULL;
     volatile bool exhausted = true;
     arena->exhausted = &here;
     if (!setjmp(here)) {
-        value = read_document(reader);
+        if (stream)
+            read_documents(reader, keys, stream);
+        else
+            value = read_document(reader);
         exhausted = reader->parser.error == YAML_MEMORY_ERROR;
     }
     arena->exhausted = outer;
     drop_event(reader);
     yaml_parser_delete(&reader->parser);
     if (exhausted) arena_exhausted(arena);
+    return value;
+}
+
+struct value *yaml_read(struct arena *arena, const char *bytes, size_t len, const char **ret_error) {
+    struct reader *reader = ARENA_NEW(arena, struct reader);
+    reader->arena = arena;
+    struct value *value = read_bytes(reader, bytes, len, NULL, NULL);
     *ret_error = reader->error;
     return value;
+}
+
+void yaml_read_stream(struct arena *arena, const char *bytes, size_t len, const struct yaml_keys *keys,
+                      struct yaml_stream *ret_stream) {
+    struct reader *reader = ARENA_NEW(arena, struct reader);
+    *ret_stream = (struct yaml_stream){0};
+    *reader = (struct reader){.arena = arena, .bytes = bytes, .len = len};
+    read_bytes(reader, bytes, len, keys, ret_stream);
+    ret_stream->error = reader->error;
+    ret_stream->error_at = reader->error_at;
 }
 
 // ---- writing ----

@@ -24,7 +24,7 @@ void describe_list(struct text *text, const char *const *items, size_t count, co
 static const char *target_text(struct arena *arena, const struct target *target) {
     const char *name = "every resource";
     if (target->resource)
-        name = target->resource->declared.file == SPAN_NOWHERE ? target->name : catalog_name(arena, target->resource);
+        name = target->resource->built_in ? target->name : catalog_name(arena, target->resource);
     else if (target->name)
         name = target->name;
     else if (target->group)

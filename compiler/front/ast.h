@@ -213,6 +213,7 @@ enum ast_item_kind {
     AST_ITEM_POLICY,
     AST_ITEM_INCLUDE, // name is the path
     AST_ITEM_RESOURCE,
+    AST_ITEM_RESOURCES_FROM, // paths
     AST_ITEM_ACTOR,
     AST_ITEM_OBJECT,
     AST_ITEM_LOCK,
@@ -240,6 +241,7 @@ struct ast_item {
             struct word kind;
             struct words subresources;
         } resource;
+        struct words paths; // of definitions, with `*` and `?`
         struct {
             bool create;           // `new`
             struct span create_at; // the word `new`

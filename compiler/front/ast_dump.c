@@ -329,6 +329,10 @@ void ast_dump(struct text *text, const struct ast_file *file) {
         case AST_ITEM_INCLUDE:
         case AST_ITEM_WEBHOOK: text_add_char(text, '\n'); break;
         case AST_ITEM_RESOURCE: add_resource(text, item); break;
+        case AST_ITEM_RESOURCES_FROM:
+            add_words(text, item->as.paths);
+            text_add_char(text, '\n');
+            break;
         case AST_ITEM_ACTOR: dump_actor(text, item); break;
         case AST_ITEM_OBJECT:
         case AST_ITEM_LOCK:

@@ -68,6 +68,12 @@ struct ast_item *make_resource(struct arena *arena, struct span span, struct spa
     return item;
 }
 
+struct ast_item *make_resources_from(struct arena *arena, struct span span, struct span keyword, struct words paths) {
+    struct ast_item *item = make_item(arena, AST_ITEM_RESOURCES_FROM, span, keyword, make_no_word());
+    item->as.paths = paths;
+    return item;
+}
+
 struct ast_item *make_actor(struct arena *arena, struct span span, struct span keyword, struct word name,
                             struct word create, struct ast_subjects subjects, struct ast_sealing sealing) {
     struct ast_item *item = make_item(arena, AST_ITEM_ACTOR, span, keyword, name);

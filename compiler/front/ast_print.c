@@ -711,7 +711,7 @@ static void print_item(struct printer *p, const struct ast_item *item) {
         [AST_ITEM_POLICY] = "policy ", [AST_ITEM_INCLUDE] = "include ",   [AST_ITEM_RESOURCE] = "resource ",
         [AST_ITEM_ACTOR] = "actor ",   [AST_ITEM_OBJECT] = "object ",     [AST_ITEM_LOCK] = "lock ",
         [AST_ITEM_GRANT] = "grant ",   [AST_ITEM_DEPLOYER] = "deployer ", [AST_ITEM_WEBHOOK] = "webhook ",
-        [AST_ITEM_ACCEPT] = "accept ", [AST_ITEM_TEST] = "test ",
+        [AST_ITEM_ACCEPT] = "accept ", [AST_ITEM_TEST] = "test ",         [AST_ITEM_RESOURCES_FROM] = "resources from ",
     };
     add(p, keywords[item->kind]);
     if (item->name.text && item->kind != AST_ITEM_RESOURCE) add_name(p, item->name);
@@ -720,6 +720,7 @@ static void print_item(struct printer *p, const struct ast_item *item) {
     case AST_ITEM_INCLUDE: break;
     case AST_ITEM_ACCEPT: add_acceptance(p, item); break;
     case AST_ITEM_RESOURCE: add_resource(p, item); break;
+    case AST_ITEM_RESOURCES_FROM: add_names(p, item->as.paths); break;
     case AST_ITEM_ACTOR: add_actor(p, item); break;
     case AST_ITEM_OBJECT:
     case AST_ITEM_LOCK:
@@ -733,8 +734,9 @@ static void print_item(struct printer *p, const struct ast_item *item) {
 
 // Lines of one kind stand together.
 static bool stand_together(const struct ast_item *item, const struct ast_item *next) {
-    return item->kind == next->kind && (item->kind == AST_ITEM_INCLUDE || item->kind == AST_ITEM_RESOURCE ||
-                                        item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_ACCEPT);
+    return item->kind == next->kind &&
+           (item->kind == AST_ITEM_INCLUDE || item->kind == AST_ITEM_RESOURCE ||
+            item->kind == AST_ITEM_RESOURCES_FROM || item->kind == AST_ITEM_ACTOR || item->kind == AST_ITEM_ACCEPT);
 }
 
 void ast_print(struct text *text, const struct ast_file *file) {

@@ -23,6 +23,7 @@ enum clause_place clause_in(enum ast_clause_kind kind, enum ast_item_kind block)
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
     case AST_ITEM_RESOURCE:
+    case AST_ITEM_RESOURCES_FROM:
     case AST_ITEM_DEPLOYER:
     case AST_ITEM_WEBHOOK:
     case AST_ITEM_ACCEPT:

@@ -72,6 +72,7 @@ const char *keyword_of_item(enum ast_item_kind kind) {
     case AST_ITEM_POLICY: return "policy";
     case AST_ITEM_INCLUDE: return "include";
     case AST_ITEM_RESOURCE: return "resource";
+    case AST_ITEM_RESOURCES_FROM: return "resources from";
     case AST_ITEM_ACTOR: return "actor";
     case AST_ITEM_OBJECT: return "object";
     case AST_ITEM_LOCK: return "lock";

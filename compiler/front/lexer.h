@@ -34,6 +34,7 @@ struct token lexer_next(struct lexer *lexer);
 enum item_head {
     HEAD_NONE,
     HEAD_PLAIN, // an item without a block
+    HEAD_PATHS, // another, which names files
     HEAD_CLAUSES,
     HEAD_STEPS,
     HEAD_WEBHOOK,

@@ -6,65 +6,12 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "front/load_internal.h"
 #include "front/parse.h"
+#include "front/paths.h"
 #include "kubernetes/kube.h"
 #include "report/diag.h"
 #include "report/source.h"
-
-enum progress { WAITING, IN_PROGRESS, DONE };
-
-struct loaded {
-    const char *name; // as it is shown
-    const char *path; // normalized: what tells files apart
-    const char *root; // normalized directory that its includes may not leave
-    uint32_t source;
-    struct unit unit;
-    enum progress progress;
-    struct loaded *included_by;
-};
-
-// ---- paths: worked on as text, so that nothing depends on the machine ----
-
-// Without "." and "..", as far as the text tells; "" is the current directory.
-static const char *normalize(struct arena *arena, const char *path) {
-    const char **parts = NULL;
-    size_t count = 0;
-    const bool absolute = *path == '/';
-    for (const char *at = path; *at;) {
-        const size_t len = strcspn(at, "/");
-        const char *part = arena_copy(arena, at, len);
-        at += len + (at[len] == '/');
-        if (!*part || strcmp(part, ".") == 0) continue;
-        const bool up = strcmp(part, "..") == 0;
-        if (up && count && strcmp(parts[count - 1], "..") != 0)
-            count--;
-        else if (!up || !absolute)
-            ARENA_PUSH(arena, parts, count, part);
-    }
-    struct text text;
-    text_init(&text, arena);
-    if (absolute) text_add_char(&text, '/');
-    for (size_t i = 0; i < count; i++) text_printf(&text, "%s%s", i ? "/" : "", parts[i]);
-    return text_string(&text);
-}
-
-static const char *directory(struct arena *arena, const char *path) {
-    const char *slash = strrchr(path, '/');
-    if (!slash) return "";
-    return arena_copy(arena, path, slash == path ? 1 : (size_t)(slash - path));
-}
-
-bool load_is_below(const char *root, const char *path) {
-    if (strcmp(path, "..") == 0 || strncmp(path, "../", 3) == 0) {
-        // The root must go up at least as far.
-        const size_t len = strlen(root);
-        return len && strncmp(path, root, len) == 0 && path[len] == '/' && strncmp(path + len + 1, "..", 2) != 0;
-    }
-    if (!*root) return *path != '/';
-    if (strcmp(root, "/") == 0) return *path == '/';
-    const size_t len = strlen(root);
-    return strncmp(path, root, len) == 0 && path[len] == '/';
-}
 
 // ---- texts ----
 
@@ -77,34 +24,39 @@ static struct loaded *find(const struct loader *loader, const char *path) {
 static struct loaded *add(struct loader *loader, const char *name, const char *root, const char *bytes, size_t len) {
     struct loaded *file = ARENA_NEW(loader->arena, struct loaded);
     file->name = arena_copy(loader->arena, name, strlen(name));
-    file->path = normalize(loader->arena, name);
-    file->root = root ? root : directory(loader->arena, file->path);
+    file->path = path_normalize(loader->arena, name);
+    file->root = root ? root : path_directory(loader->arena, file->path);
     file->source = source_add(loader->sources, loader->diags, file->name, bytes, len);
     ARENA_PUSH(loader->arena, loader->files, loader->file_count, file);
     return file;
 }
 
 static const char *given_root(struct loader *loader) {
-    return loader->root ? normalize(loader->arena, loader->root) : NULL;
+    return loader->root ? path_normalize(loader->arena, loader->root) : NULL;
 }
 
 void load_add_buffer(struct loader *loader, const char *name, const char *bytes, size_t len) {
     add(loader, name, given_root(loader), bytes, len);
 }
 
-static struct loaded *read_and_add(struct loader *loader, const char *path, const char *root, struct span span) {
-    size_t len = 0;
+const char *load_bytes(struct loader *loader, const char *path, struct span span, size_t *ret_len) {
     const char *reason = NULL;
     const bool included = span.file != SPAN_NOWHERE;
-    const char *bytes = loader->reader->read(loader->reader->context, loader->arena, path, included, &len, &reason);
-    if (bytes) return add(loader, path, root, bytes, len);
+    const char *bytes = loader->reader->read(loader->reader->context, loader->arena, path, included, ret_len, &reason);
+    if (bytes) return bytes;
     loader->failed = true;
     diag_report(loader->diags, DIAG_INPUT, span, "cannot read '%s': %s", path, reason);
     return NULL;
 }
 
+static struct loaded *read_and_add(struct loader *loader, const char *path, const char *root, struct span span) {
+    size_t len = 0;
+    const char *bytes = load_bytes(loader, path, span, &len);
+    return bytes ? add(loader, path, root, bytes, len) : NULL;
+}
+
 void load_add_file(struct loader *loader, const char *path) {
-    if (!find(loader, normalize(loader->arena, path))) read_and_add(loader, path, given_root(loader), span_none());
+    if (!find(loader, path_normalize(loader->arena, path))) read_and_add(loader, path, given_root(loader), span_none());
 }
 
 // ---- policies and includes ----
@@ -136,9 +88,31 @@ static void name_policy(struct loader *loader, struct loaded *file) {
     diag_help(loader->diags, "use at most 253 lower-case letters, digits, '-' and '.'");
 }
 
-static void refuse_include(struct loader *loader, struct word path, const char *reason, const char *help) {
-    diag_report(loader->diags, DIAG_INCLUDE, path.span, "include \"%s\" %s", path.text, reason);
+static void refuse_path(struct loader *loader, const char *form, struct word path, const char *reason,
+                        const char *help) {
+    diag_report(loader->diags, DIAG_INCLUDE, path.span, "%s \"%s\" %s", form, path.text, reason);
     diag_help(loader->diags, "%s", help);
+}
+
+const char *load_path(struct loader *loader, const struct loaded *file, const char *form, struct word path) {
+    struct arena *arena = loader->arena;
+    if (*path.text == '/' || strstr(path.text, "://")) {
+        refuse_path(loader, form, path, "is not a relative path", "name a file below the root, relative to this file");
+        return NULL;
+    }
+    const char *target = path_normalize(arena, path_join(arena, path_directory(arena, file->path), path.text));
+    if (path_is_below(file->root, target)) return target;
+    refuse_path(loader, form, path, "leaves the root", "compile the directory above, or use --root DIR");
+    return NULL;
+}
+
+bool load_stays(struct loader *loader, const struct loaded *file, const char *form, struct word named,
+                const char *path) {
+    if (!loader->reader->leads_out || !loader->reader->leads_out(loader->arena, file->root, path)) return true;
+    named.text = path;
+    refuse_path(loader, form, named, "is a link that leaves the root",
+                "copy the file into the root, or use --root DIR with a directory that holds both");
+    return false;
 }
 
 // The chain of includes that leads back to where it began.
@@ -153,32 +127,19 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth);
 
 static void include(struct loader *loader, struct loaded *file, struct word path, unsigned depth) {
     struct arena *arena = loader->arena;
-    if (*path.text == '/' || strstr(path.text, "://")) {
-        refuse_include(loader, path, "is not a relative path",
-                       "includes are files below the root, named relative to this file");
-        return;
-    }
-    const char *base = directory(arena, file->path);
-    const char *target = normalize(arena, *base ? arena_printf(arena, "%s/%s", base, path.text) : path.text);
-    if (!load_is_below(file->root, target)) {
-        refuse_include(loader, path, "leaves the root", "compile the directory above, or use --root DIR");
-        return;
-    }
-    if (loader->reader->leads_out && loader->reader->leads_out(arena, file->root, target)) {
-        refuse_include(loader, path, "is a link that leaves the root",
-                       "copy the file into the root, or use --root DIR with a directory that holds both");
-        return;
-    }
+    const char *target = load_path(loader, file, "include", path);
+    if (!target || !load_stays(loader, file, "include", path, target)) return;
     if (depth >= LIMIT_INCLUDE_DEPTH) {
-        refuse_include(loader, path, "is nested too deeply", "flatten the chain of includes");
+        refuse_path(loader, "include", path, "is nested too deeply", "flatten the chain of includes");
         return;
     }
     struct loaded *included = find(loader, target);
     if (!included) included = read_and_add(loader, target, file->root, path.span);
     if (!included) return;
     if (included->progress == IN_PROGRESS) {
-        refuse_include(loader, path, arena_printf(arena, "forms a cycle: %s", cycle_text(loader, file, included)),
-                       "move what both need into a third file");
+        refuse_path(loader, "include", path,
+                    arena_printf(arena, "forms a cycle: %s", cycle_text(loader, file, included)),
+                    "move what both need into a third file");
         return;
     }
     struct unit *unit = &included->unit;
@@ -197,6 +158,7 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth) {
     for (struct ast_item *item = file->unit.file->first; item; item = item->next) {
         empty = false;
         if (item->kind == AST_ITEM_INCLUDE && item->name.text) include(loader, file, item->name, depth);
+        if (item->kind == AST_ITEM_RESOURCES_FROM) load_definitions(loader, file, item->as.paths);
     }
     if (empty && loader->sources->items[file->source].usable && !loader->diags->errors) {
         const struct span start = {file->source, 0, 0};

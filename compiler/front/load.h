@@ -11,12 +11,27 @@ struct arena;
 struct diags;
 struct sources;
 
+struct names {
+    const char **items;
+    size_t count;
+};
+
+// Files of CustomResourceDefinitions: what one path of `resources from` names.
+struct definitions {
+    struct word from;
+    uint32_t *sources;
+    size_t source_count;
+};
+
 // Where the bytes of files come from.
 struct load_reader {
     // The bytes, in the arena, and their number; NULL and the reason when there are none. A file that is included has
     // to be a regular one.
     const char *(*read)(void *context, struct arena *arena, const char *path, bool included, size_t *ret_len,
                         const char **ret_reason);
+    // Adds the names of what is in a directory, "" for the current one, in any order; false and the reason when it
+    // cannot be listed.
+    bool (*list)(void *context, struct arena *arena, const char *path, struct names *names, const char **ret_reason);
     // Whether a path that is below the root by its name is elsewhere by way of a link; NULL where there are no links.
     bool (*leads_out)(struct arena *arena, const char *root, const char *path);
     void *context;
@@ -31,7 +46,10 @@ struct loader {
     const char *root; // NULL: the directory of each text that was added
     struct loaded **files;
     size_t file_count;
-    bool failed; // something could not be read
+    struct definitions *definitions;
+    size_t definition_count;
+    struct map definition_sources; // path → uint32_t *
+    bool failed;                   // something could not be read
 };
 
 // Registers a text; it is parsed by load_units.
@@ -41,8 +59,6 @@ void load_add_file(struct loader *loader, const char *path);
 // Parses all files and follows their includes; gives one unit for each file that could be read.
 void load_units(struct loader *loader, struct unit ***ret_units, size_t *ret_count);
 
-// Whether the path, which is normalized as the root is, lies below it.
-bool load_is_below(const char *root, const char *path);
 // "payments.klock#lockred": the file and the item that a place of some unit lies in. The file's name stands alone,
 // because the directory is the business of one machine, and without a line, because a comment that is written above
 // changes nothing of what is below.

@@ -1,6 +1,7 @@
 // Files of the system; see load.h.
 #define _XOPEN_SOURCE 700 // realpath
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "front/load.h"
+#include "front/paths.h"
 
 // Why the file is not opened; NULL when it may be. To open a pipe that nobody writes to would never end; those of the
 // system (/dev/stdin, the /dev/fd/63 of a shell's process substitution) are open already.
@@ -51,6 +53,36 @@ static const char *read_file(void *context, struct arena *arena, const char *pat
     return text_string(&text);
 }
 
+// A stream that is open may not be left behind when memory runs out: the names are allocated without leaving.
+static bool list_directory(void *context, struct arena *arena, const char *path, struct names *names,
+                           const char **ret_reason) {
+    (void)context;
+    DIR *stream = opendir(*path ? path : ".");
+    if (!stream) {
+        *ret_reason = strerror(errno);
+        return false;
+    }
+    struct text text;
+    text_init(&text, arena);
+    bool enough = true;
+    int error = 0;
+    while (enough) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry) {
+            error = errno;
+            break;
+        }
+        enough = text_try_add(&text, entry->d_name, strlen(entry->d_name) + 1);
+    }
+    closedir(stream);
+    if (!enough) arena_exhausted(arena);
+    if (error) *ret_reason = strerror(error);
+    for (size_t at = 0; !error && at < text.len; at += strlen(text.data + at) + 1)
+        ARENA_PUSH(arena, names->items, names->count, text.data + at);
+    return !error;
+}
+
 // ---- links: where a path really leads ----
 
 // Absolute and without links, in the arena; NULL when there is no such file.
@@ -68,7 +100,7 @@ static const char *resolve(struct arena *arena, const char *path) {
 // Whether the file, which is below the root by its name, is elsewhere by way of a link.
 static bool leads_out(struct arena *arena, const char *root, const char *path) {
     const char *real_root = resolve(arena, root), *real = resolve(arena, path);
-    return real_root && real && !load_is_below(real_root, real);
+    return real_root && real && !path_is_below(real_root, real);
 }
 
-const struct load_reader load_from_disk = {.read = read_file, .leads_out = leads_out};
+const struct load_reader load_from_disk = {.read = read_file, .list = list_directory, .leads_out = leads_out};

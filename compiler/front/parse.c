@@ -49,6 +49,10 @@ static bool is_step_keyword(int kind) {
     return keyword_begins(kind, KEYWORD_STEP) || kind == TOK_IN_STEP;
 }
 
+static bool begins_item(int kind) {
+    return keyword_begins(kind, KEYWORD_ITEM) || kind == TOK_RESOURCES_FROM;
+}
+
 static bool is_name(int kind) {
     return kind == TOK_WORD || kind == TOK_STRING || keyword_of(kind);
 }
@@ -116,8 +120,10 @@ static bool begins_item_in_block(const struct parser *p, struct token token) {
         {TOK_GRANT, TOK_TO},          {TOK_ACTOR, TOK_EQUALS},    {TOK_WEBHOOK, TOK_VALIDATING},
         {TOK_WEBHOOK, TOK_MUTATING},  {TOK_TEST, TOK_OPEN_BRACE},
     };
-    if (!token.first_on_line || !keyword_begins(token.kind, KEYWORD_ITEM)) return false;
+    if (!token.first_on_line) return false;
     const struct token name = peek(p, 0);
+    if (token.kind == TOK_RESOURCES) return name.kind == TOK_FROM && peek(p, 1).kind == TOK_STRING;
+    if (!keyword_begins(token.kind, KEYWORD_ITEM)) return false;
     if (!is_name(name.kind) || name.first_on_line || (token.kind == TOK_TEST && name.kind != TOK_STRING)) return false;
     const int next = peek(p, 1).kind;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
@@ -201,6 +207,14 @@ static bool goes_on_behind_key(int next) {
     return is_operator(next) || next == TOK_COMMA || next == TOK_CLOSE || next == TOK_CLOSE_BRACE;
 }
 
+static bool is_from(int next) {
+    return next == TOK_FROM;
+}
+
+static bool is_between_items(const struct parser *p) {
+    return !p->in_block;
+}
+
 static bool is_namespace(int next) {
     return next == TOK_NAMESPACE;
 }
@@ -214,6 +228,7 @@ static const struct rule {
     int becomes;
 } rules[] = {
     {TOK_IN, is_namespace, describes_namespace, TOK_IN_STEP},
+    {TOK_RESOURCES, is_from, is_between_items, TOK_RESOURCES_FROM},
     {TOK_LABELED, NULL, is_not_behind_namespace, TOK_WORD},
     {TOK_LABELED, ends_list_or_block, NULL, TOK_WORD},
     {TOK_NEW, begins_account, is_behind_actor, TOK_NEW_ACTOR},
@@ -233,7 +248,7 @@ static struct token disambiguate(const struct parser *p, struct token token) {
 }
 
 static bool has_block(enum item_head head) {
-    return head != HEAD_NONE && head != HEAD_PLAIN;
+    return head != HEAD_NONE && head != HEAD_PLAIN && head != HEAD_PATHS;
 }
 
 static bool can_begin_in_block(const struct parser *p, int kind) {
@@ -247,7 +262,7 @@ static bool can_resume_in_block(const struct parser *p, struct token token, int 
 
 static bool can_resume_between_items(const struct parser *p, struct token token, int before) {
     if (is_open_ended(before) || !(token.first_on_line || before == TOK_CLOSE_BRACE)) return false;
-    if (keyword_begins(token.kind, KEYWORD_ITEM)) return true;
+    if (begins_item(token.kind)) return true;
     return token.kind == TOK_WORD && !has_block(p->head); // the head of a block goes on up to its brace
 }
 
@@ -403,7 +418,7 @@ static void list_expected(struct parser *p, const struct parse_expected *expecte
         const int kind = expected->kinds[i];
         if (comparison && is_comparison(kind)) continue;
         if ((clause && keyword_begins(kind, KEYWORD_CLAUSE)) || (step && is_step_keyword(kind)) ||
-            (item && keyword_begins(kind, KEYWORD_ITEM)))
+            (item && begins_item(kind)))
             continue;
         if (kind == TOK_CLOSE_BRACE || kind == TOK_END || kind == TOK_RESUME) continue;
         if (kind == TOK_STRING) {
@@ -483,6 +498,13 @@ static const char *operation_help(struct parser *p, const struct parse_expected 
     return NULL;
 }
 
+// `resources from crds/*.yaml`: a path with a pattern is no word.
+static const char *path_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    const bool here = p->head == HEAD_PATHS && !p->last.first_on_line && p->last.kind != TOK_STRING;
+    return here ? "a path with a pattern stands in quotes: resources from \"crds/*.yaml\"" : NULL;
+}
+
 // A list that ends without need, or goes on without a comma.
 static const char *list_help(struct parser *p, const struct parse_expected *expected) {
     const int kind = p->last.kind;
@@ -500,7 +522,7 @@ static const char *list_help(struct parser *p, const struct parse_expected *expe
 // What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
 static const char *syntax_help(struct parser *p, const struct parse_expected *expected) {
     static const char *(*const helps[])(struct parser * p, const struct parse_expected *expected) = {
-        comparison_help, reading_help, every_operation_help, operation_help, list_help,
+        comparison_help, reading_help, every_operation_help, operation_help, path_help, list_help,
     };
     const char *help = NULL;
     for (size_t i = 0; i < sizeof helps / sizeof *helps && !help; i++) help = helps[i](p, expected);
@@ -547,8 +569,8 @@ void parse_error_unexpected(struct parser *p, const struct parse_expected *expec
         break;
     default:
         p->recovering = true;
-        p->retry_last = p->in_block ? can_begin_in_block(p, p->last.kind)
-                                    : keyword_begins(p->last.kind, KEYWORD_ITEM) && p->last.first_on_line;
+        p->retry_last =
+            p->in_block ? can_begin_in_block(p, p->last.kind) : begins_item(p->last.kind) && p->last.first_on_line;
     }
 }
 

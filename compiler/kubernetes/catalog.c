@@ -11,7 +11,21 @@
 #define NAMESPACED true
 #define CLUSTER false
 #define RESOURCE(plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources)                 \
-    {plural, singular, kind, group, version, versions, scope, shorts, verbs, subresources, {SPAN_NOWHERE, 0, 0}, false},
+    {plural,                                                                                                           \
+     singular,                                                                                                         \
+     kind,                                                                                                             \
+     group,                                                                                                            \
+     version,                                                                                                          \
+     versions,                                                                                                         \
+     scope,                                                                                                            \
+     shorts,                                                                                                           \
+     verbs,                                                                                                            \
+     subresources,                                                                                                     \
+     {SPAN_NOWHERE, 0, 0},                                                                                             \
+     false,                                                                                                            \
+     true,                                                                                                             \
+     false,                                                                                                            \
+     "spec.replicas"},
 #define SUBRESOURCE(parent, group, name, kind, kind_group, kind_version, verbs)
 static const struct resource built_in[] = {
 #include "kubernetes/resources.def"
@@ -40,7 +54,7 @@ static void add_word(struct catalog *catalog, const char *word, const struct res
         entry = ARENA_NEW(catalog->arena, struct resources);
         map_set(&catalog->words, word, entry);
         ARENA_PUSH(catalog->arena, catalog->known, catalog->known_count, word);
-    } else if (entry->items[0]->declared.file == SPAN_NOWHERE) {
+    } else if (entry->items[0]->built_in) {
         return;
     }
     for (size_t i = 0; i < entry->count; i++)
@@ -126,7 +140,7 @@ enum name_rule catalog_name_rule(const struct resource *resource) {
     // Addresses, signers, groups and the names of RBAC hold colons and more; reviews have no name.
     static const char *const other_groups[] = {"rbac.authorization.k8s.io", "authorization.k8s.io",
                                                "authentication.k8s.io", "apiregistration.k8s.io"};
-    if (resource->declared.file != SPAN_NOWHERE) return NAMES_ARE_SEGMENTS;
+    if (!resource->built_in) return NAMES_ARE_SEGMENTS;
     for (size_t i = 0; i < sizeof other_groups / sizeof *other_groups; i++)
         if (strcmp(resource->group, other_groups[i]) == 0) return NAMES_ARE_SEGMENTS;
     if (text_has_word("clustertrustbundles ipaddresses componentstatuses", resource->plural)) return NAMES_ARE_SEGMENTS;
@@ -145,7 +159,7 @@ static const struct since {
 };
 
 static const struct since *since_of(const struct resource *resource) {
-    if (resource->declared.file != SPAN_NOWHERE) return NULL;
+    if (!resource->built_in) return NULL;
     for (size_t i = 0; i < sizeof served_since / sizeof *served_since; i++)
         if (strcmp(served_since[i].plural, resource->plural) == 0 &&
             strcmp(served_since[i].group, resource->group) == 0)

@@ -17,8 +17,11 @@ struct resource {
     const char *versions; // all that are served; none where a declaration says none
     bool namespaced;
     const char *short_names, *verbs, *subresources;
-    struct span declared; // SPAN_NOWHERE for built-in ones
+    struct span declared; // SPAN_NOWHERE for those that are known
     bool kind_unsaid;     // declared without a kind; `kind` is the plural then
+    bool built_in;        // the API server's own
+    bool defined;         // by a CustomResourceDefinition: all that is said of it is said
+    const char *replicas; // where /scale writes their number, "spec.replicas"; "" where nobody says
 };
 
 // What the API server takes for the name of an object.

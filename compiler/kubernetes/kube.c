@@ -2,6 +2,7 @@
 #include "kubernetes/kube.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -78,6 +79,35 @@ bool kube_is_version(const char *text) {
         return false;
     digits = strspn(text, "0123456789");
     return digits && !text[digits];
+}
+
+bool kube_is_dns_1035_label(const char *text) {
+    return kube_is_dns_label(text) && !(*text >= '0' && *text <= '9');
+}
+
+struct version {
+    unsigned long major, minor;
+    int stability; // alpha, beta, neither
+};
+
+static struct version parse_version(const char *text) {
+    struct version version = {.stability = 2};
+    char *end = NULL;
+    version.major = strtoul(text + 1, &end, 10);
+    if (!*end) return version;
+    version.stability = *end == 'b';
+    version.minor = strtoul(end + (*end == 'b' ? strlen("beta") : strlen("alpha")), NULL, 10);
+    return version;
+}
+
+// CompareKubeAwareVersionStrings of apimachinery, pkg/version/helpers.go, turned around.
+int kube_compare_versions(const char *a, const char *b) {
+    const bool a_is_one = kube_is_version(a), b_is_one = kube_is_version(b);
+    if (!a_is_one || !b_is_one) return a_is_one == b_is_one ? strcmp(a, b) : b_is_one - a_is_one;
+    const struct version x = parse_version(a), y = parse_version(b);
+    if (x.stability != y.stability) return y.stability - x.stability;
+    if (x.major != y.major) return x.major < y.major ? 1 : -1;
+    return (x.minor < y.minor) - (x.minor > y.minor);
 }
 
 bool kube_is_day(const char *text) {

@@ -16,6 +16,44 @@ void lower_not_supported(struct lowering *lowering, struct span span, const char
     diag_help(lowering->diags, "klockc refuses it rather than ignore it; remove it");
 }
 
+static bool have_same_words(const char *a, const char *b) {
+    return strlen(a) == strlen(b) && text_has_words(a, b);
+}
+
+// In what the two differ; NULL where they say the same. What a declaration leaves open, a definition may say.
+static const char *difference(const struct resource *known, const struct resource *resource) {
+    const bool defined = known->defined;
+    if (known->namespaced != resource->namespaced) return "scope";
+    if (strcmp(known->kind, resource->kind) != 0 && !(defined && resource->kind_unsaid)) return "kind";
+    if (strcmp(known->version, resource->version) != 0 && !(defined && !*resource->versions)) return "version";
+    if (!have_same_words(known->subresources, resource->subresources)) return "subresources";
+    if (!defined || !resource->defined) return NULL;
+    if (strcmp(known->versions, resource->versions) != 0) return "versions";
+    if (strcmp(known->replicas, resource->replicas) != 0) return "specReplicasPath";
+    if (strcmp(known->singular, resource->singular) != 0 || !have_same_words(known->short_names, resource->short_names))
+        return "names";
+    return NULL;
+}
+
+void lower_declare(struct lowering *lowering, const struct resource *resource) {
+    const struct resource *known = catalog_declare(lowering->catalog, resource);
+    if (!known) return;
+    const char *name = catalog_name(lowering->arena, resource);
+    if (known->built_in) {
+        diag_report(lowering->diags, DIAG_DUPLICATE, resource->declared, "resource '%s' is built in", name);
+        diag_help(lowering->diags, "every server has it: %s",
+                  resource->defined ? "leave its definition out" : "remove the declaration");
+        return;
+    }
+    // Files of one compilation may each declare what they use, as long as they say the same.
+    const char *what = difference(known, resource);
+    if (!what) return;
+    diag_report(lowering->diags, DIAG_DUPLICATE, resource->declared, "resource '%s' is declared twice, differently",
+                name);
+    diag_relate(lowering->diags, known->declared, "first declared here");
+    diag_help(lowering->diags, "the two differ in their %s: keep the one that the cluster has", what);
+}
+
 static void lower_custom_resource(struct lowering *lowering, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
     const struct word name = item->name;
@@ -58,18 +96,9 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
         .subresources = text_string(&subresources),
         .declared = name.span,
         .kind_unsaid = !item->as.resource.kind.text,
+        .replicas = "",
     };
-    const struct resource *known = catalog_declare(lowering->catalog, resource);
-    if (!known) return;
-    // Files of one compilation may each declare what they use, as long as they say the same.
-    if (known->declared.file != SPAN_NOWHERE && known->namespaced == resource->namespaced &&
-        strcmp(known->version, resource->version) == 0 && strcmp(known->kind, resource->kind) == 0 &&
-        text_has_word(known->subresources, "status") == text_has_word(resource->subresources, "status") &&
-        text_has_word(known->subresources, "scale") == text_has_word(resource->subresources, "scale"))
-        return;
-    diag_report(lowering->diags, DIAG_DUPLICATE, name.span, "resource '%s' is %s", name.text,
-                known->declared.file == SPAN_NOWHERE ? "built in" : "declared twice, differently");
-    if (known->declared.file != SPAN_NOWHERE) diag_relate(lowering->diags, known->declared, "first declared here");
+    lower_declare(lowering, resource);
 }
 
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item) {
@@ -113,7 +142,7 @@ static void check_parameters(struct lowering *lowering) {
         if (lock->covers[SHAPE_SCALE] != COVER_BY_PARAMS) continue;
         for (size_t j = 0; j < lock->scope.target_count; j++) {
             const struct resource *resource = lock->scope.targets[j].resource;
-            if (!resource || resource->declared.file == SPAN_NOWHERE) continue;
+            if (!resource || resource->built_in) continue;
             if (!text_has_word(resource->subresources, "scale")) continue;
             if (*resource->versions && !resource->kind_unsaid) continue;
             const char *name = catalog_name(lowering->arena, resource);
@@ -189,7 +218,8 @@ static void lower_whole_item(struct lowering *lowering, struct unit *unit, const
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
     case AST_ITEM_ACCEPT:
-    case AST_ITEM_RESOURCE: break;
+    case AST_ITEM_RESOURCE:
+    case AST_ITEM_RESOURCES_FROM: break;
     case AST_ITEM_ACTOR: lower_actor(lowering, unit, item); break;
     case AST_ITEM_OBJECT: (void)lower_object(lowering, unit, item->name); break;
     case AST_ITEM_LOCK: lower_lock(lowering, unit, item); break;
@@ -276,6 +306,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     map_init(&lowering->outputs, lowering->arena);
     map_init(&lowering->granted, lowering->arena);
     map_init(&lowering->rules, lowering->arena);
+    lower_definitions(lowering);
     lower_custom_resources(lowering, units, unit_count);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)

@@ -10,7 +10,11 @@
 struct arena;
 struct catalog;
 struct diags;
+struct definitions;
+struct resource;
 struct sources;
+struct yaml_keys;
+struct yaml_stream;
 
 // A lock whose guards become locks of their own once everything is known that they may refer to.
 struct guarded {
@@ -45,12 +49,24 @@ struct lowering {
     unsigned nested_actors; // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
+    // Reads the documents of a file of definitions.
+    void (*read_definitions)(struct arena *arena, const char *bytes, size_t len, const struct yaml_keys *keys,
+                             struct yaml_stream *ret_stream);
+    const struct definitions *definitions; // what `resources from` names
+    size_t definition_count;
 };
 
 // Fills lowering->policies, which is usable only when no error was reported.
 void lower(struct lowering *lowering, struct unit **units, size_t unit_count);
 
+// Declares a resource where nothing else is declared under its name; reports what is, and differs.
+void lower_declare(struct lowering *lowering, const struct resource *resource);
+
 // ---- the parts, one file each ----
+
+// lower_definition.c
+// Declares what the CustomResourceDefinitions in files define.
+void lower_definitions(struct lowering *lowering);
 
 // lower_expr.c
 struct expr_context {

@@ -112,7 +112,7 @@ static void check_verbs(struct lowering *lowering, struct word word, size_t oper
                          (asked == OP_UPDATE && text_has_word(verbs, "update")) ||
                          (asked == OP_DELETE && text_has_word(verbs, "delete")) || (!asked && (acts_of(target) & acts));
         if (has) continue;
-        const bool scale = acts == ACT_SCALE && target->resource->declared.file != SPAN_NOWHERE;
+        const bool scale = acts == ACT_SCALE && !target->resource->built_in;
         wrong_operation(
             lowering, word, target,
             scale ? arena_printf(lowering->arena,

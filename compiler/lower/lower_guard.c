@@ -110,7 +110,7 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
 // ---- guard crd: deleting the definition deletes every object, without any DELETE that admission sees ----
 
 static bool is_custom(const struct target *target) {
-    return target->resource && target->resource->declared.file != SPAN_NOWHERE;
+    return target->resource && !target->resource->built_in;
 }
 
 // The API server writes the state of definitions and the API services that they make.

@@ -471,7 +471,7 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
         ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
     for (size_t i = 0; i < part->scope.target_count; i++) {
         struct target target = part->scope.targets[i];
-        if (!target.resource || target.resource->declared.file == SPAN_NOWHERE || target.subresource ||
+        if (!target.resource || target.resource->built_in || target.subresource ||
             !text_has_word(target.resource->subresources, "status"))
             continue;
         bool named = false;
@@ -782,7 +782,7 @@ static void read_actors(struct draft *draft) {
 }
 
 static bool is_custom(const struct target *target) {
-    return target->resource && target->resource->declared.file != SPAN_NOWHERE;
+    return target->resource && !target->resource->built_in;
 }
 
 // What there is around the objects that could be guarded: namespaces that are told, definitions of custom resources.

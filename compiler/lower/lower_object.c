@@ -91,7 +91,7 @@ static void ambiguous_resource(struct lowering *lowering, struct word word, cons
 static void unknown_version(struct lowering *lowering, struct word word, const char *name,
                             const struct resource *resource, const char *version) {
     diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
-    if (resource->declared.file == SPAN_NOWHERE) {
+    if (resource->built_in) {
         diag_help(lowering->diags, "it is served as %s", resource->versions);
         return;
     }

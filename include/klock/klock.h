@@ -70,8 +70,9 @@ struct klock_options {
     /* Where the bytes of files come from, those of includes too; NULL for the file system. It is called with the path
      * of klock_add_file as it was given, or with an include's path, without "." and ".." and joined to that of the
      * including file. It calls klock_file_give or klock_file_refuse before it returns; without either there is no such
-     * file. It may not leave by longjmp or an exception. What it asks of the compiler that runs fails, and what it adds
-     * to it is a diagnostic. */
+     * file. Where `resources from` has a pattern, it is called with the path of the directory and a slash behind it
+     * ("crds/", "./"), and gives the names of the files there, each followed by a newline. It may not leave by longjmp
+     * or an exception. What it asks of the compiler that runs fails, and what it adds to it is a diagnostic. */
     void (*read)(void *context, const char *path, struct klock_file *file);
     void *context; /* for `read` */
 };

@@ -662,6 +662,59 @@ printf 'include "../good.klock"\npolicy inside\n%s' 'lock x { resources pods  na
 try 1 compile inner/inside.klock
 try 0 compile inner/inside.klock --root .
 
+# ---- definitions ----
+mkdir -p defined/crds outside && cp "$root/tests/rows/definitions/widgets.yaml" defined/crds/ && cp defined/crds/widgets.yaml outside/out.yaml
+printf 'policy defined\nresources from "crds/*.yaml"\nlock x { resources wg  namespace a  name b  deny delete }\n' >defined/p.klock
+try 0 compile defined/p.klock --output-file defined.yaml --depfile defined.d
+judge 'depfile: the definitions' grep -q '^  defined/crds/widgets.yaml' defined.d
+try 0 compile --print source defined/p.klock && prints '^resources from "crds/\*.yaml"'
+run compile defined/p.klock --output-file defined/crds/widgets.yaml
+judge 'definitions are not overwritten' grep -q 'would overwrite' err
+sed 's/$/\r/' outside/out.yaml >defined/crds/widgets.yaml
+run compile defined/p.klock
+judge 'the ends of lines do not count' cmp -s out defined.yaml
+# The same from standard input, and the order in which files are found does not count.
+run compile --root defined - <defined/p.klock
+cp outside/out.yaml defined/crds/another.yaml
+run compile defined/p.klock
+judge 'what two files define alike is defined once' cmp -s out defined.yaml
+rm defined/crds/*.yaml && ln -s ../../outside/out.yaml defined/crds/link.yaml
+try 1 check defined/p.klock && says 'is a link that leaves the root'
+try 0 check defined/p.klock --root .
+rm defined/crds/link.yaml && ln -s nowhere defined/crds/link.yaml
+try 2 check defined/p.klock && says "cannot read 'defined/crds/link.yaml'"
+rm defined/crds/link.yaml && mkfifo defined/crds/pipe.yaml
+status=0
+timeout 20 "$KLOCKC" check defined/p.klock >out 2>err || status=$?
+judge 'a pipe holds no definitions' test "$status" -eq 2
+says 'not a regular file'
+rm defined/crds/pipe.yaml && cp outside/out.yaml defined/crds/w.yaml
+if [ "$(id -u)" -ne 0 ]; then
+	chmod 0 defined/crds/w.yaml
+	try 2 check defined/p.klock && says "cannot read 'defined/crds/w.yaml'"
+	chmod 0 defined/crds
+	try 2 check defined/p.klock && says "cannot list 'defined/crds'"
+	chmod 755 defined/crds && chmod 644 defined/crds/w.yaml
+fi
+# Many of them: each takes as long as the first.
+definitions() { # COUNT
+	seq "$1" | sed 's|.*|---\n{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: w&.example.com}, spec: {group: example.com, scope: Namespaced, names: {plural: w&, kind: W&}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {}}}]}}|'
+}
+{
+	cat outside/out.yaml
+	definitions 20000
+} >defined/crds/w.yaml
+run check defined/p.klock
+judge 'many definitions' test "$status" -eq 0
+{
+	echo '{apiVersion: v1, kind: List, items: ['
+	definitions 20000 | sed '/^---$/d; s/}$/},/; s/name: w/name: -w/'
+	echo ']}'
+} >defined/crds/w.yaml
+status=0
+timeout 20 "$KLOCKC" check defined/p.klock >out 2>err || status=$?
+judge 'many wrong definitions' test "$status" -eq 1
+
 . "$root/tests/cli/failing.sh"
 . "$root/tests/cli/colliding.sh"
 finish

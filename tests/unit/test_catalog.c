@@ -63,10 +63,26 @@ static void knows_groups(void **state) {
     assert_false(catalog_knows_group(catalog, "app"));
 }
 
+static struct resource declared(const char *plural, const char *kind, const char *group) {
+    return (struct resource){
+        .plural = plural,
+        .singular = "",
+        .kind = kind,
+        .group = group,
+        .version = "v1",
+        .versions = "v1",
+        .namespaced = true,
+        .short_names = "",
+        .verbs = "get",
+        .subresources = "",
+        .declared = {0, 0, 1},
+        .replicas = "",
+    };
+}
+
 static void takes_declared_resources_once(void **state) {
     struct catalog *catalog = catalog_of(state);
-    const struct resource widgets = {"widgets", "",    "Widget", "example.com", "v1", "v1", true,
-                                     "",        "get", "",       {0, 0, 1},     false};
+    const struct resource widgets = declared("widgets", "Widget", "example.com");
     struct resource pods = widgets;
     assert_null(catalog_declare(catalog, &widgets));
     assert_finds(catalog, "widgets", "example.com", "widgets");
@@ -85,8 +101,7 @@ static void takes_declared_resources_once(void **state) {
 
 static void a_word_of_several_declared_resources_is_none_of_theirs(void **state) {
     struct catalog *catalog = catalog_of(state);
-    const struct resource one = {"clusters", "",    "Cluster", "one.example.com", "v1", "v1", true,
-                                 "",         "get", "",        {0, 0, 1},         false};
+    const struct resource one = declared("clusters", "Cluster", "one.example.com");
     struct resource two = one, other = one;
     two.group = "two.example.com";
     assert_null(catalog_declare(catalog, &one));

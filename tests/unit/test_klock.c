@@ -395,6 +395,42 @@ static void files_and_includes_can_come_from_memory(void **state) {
     klock_free(compiler);
 }
 
+#define DEFINITION(plural)                                                                                             \
+    "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: " plural                   \
+    ".example.com}, spec: {group: example.com, scope: Namespaced, names: {plural: " plural                             \
+    ", kind: Widget}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {}}}]}}"
+
+static void definitions_can_come_from_memory(void **state) {
+    (void)state;
+    static const struct file files[] = {
+        {"a/main.klock",
+         "policy p\nresources from \"../crds/*/*.yaml\"\nlock l {\n  resources widgets, gadgets\n  namespace default\n"
+         "  name n\n  deny delete\n}\n"},
+        {"crds/", "one\ntwo\n.three\n../crds\nempty"},
+        {"crds/one/", "w.yaml\nREADME\n"},
+        {"crds/two/", "g.yaml"},
+        {"crds/one/w.yaml", DEFINITION("widgets")},
+        {"crds/two/g.yaml", DEFINITION("gadgets")}};
+    struct memory memory = {.files = files, .count = sizeof files / sizeof *files};
+    const struct klock_options options = {.size = sizeof options, .read = read_memory, .context = &memory, .root = "."};
+    struct klock_compiler *compiler = klock_new(&options);
+    klock_add_file(compiler, "a/main.klock");
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_source_count(compiler), 3);
+    assert_string_equal(klock_source_at(compiler, 1), "crds/one/w.yaml");
+    assert_string_equal(klock_source_at(compiler, 2), "crds/two/g.yaml");
+    assert_null(klock_source_text(compiler, 1));
+    klock_free(compiler);
+
+    // A reader that knows no directories.
+    memory.count = 1;
+    compiler = klock_new(&options);
+    klock_add_file(compiler, "a/main.klock");
+    assert_int_equal(klock_compile(compiler), KLOCK_INPUT);
+    assert_string_equal(diagnostic_of(compiler, 0).message, "cannot list 'crds': there is no such file");
+    klock_free(compiler);
+}
+
 static void what_memory_does_not_have_is_an_input_error(void **state) {
     (void)state;
     static const struct {
@@ -501,6 +537,7 @@ int main(void) {
         SENTENCE(structures_have_the_size_that_the_caller_knows),
         SENTENCE(options_that_cannot_be_followed_give_no_compiler),
         SENTENCE(files_and_includes_can_come_from_memory),
+        SENTENCE(definitions_can_come_from_memory),
         SENTENCE(what_memory_does_not_have_is_an_input_error),
         SENTENCE(the_reader_gets_nothing_out_of_a_compiler_that_runs),
         SENTENCE(requests_are_decided_only_when_nothing_has_to_be_guessed),

@@ -64,11 +64,27 @@ static void versions_are_those_of_apis(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(kube_is_version(bad[i]));
 }
 
+// The example of the documentation on versions of custom resources.
+static void the_first_of_versions_is_the_preferred_one(void **state) {
+    static const char *const versions[] = {"v10",       "v2",        "v1",   "v11beta2", "v10beta3", "v3beta1",
+                                           "v12alpha1", "v11alpha2", "foo1", "foo10",    "v"};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
+        for (size_t j = 0; j < sizeof versions / sizeof *versions; j++) {
+            const int order = kube_compare_versions(versions[i], versions[j]);
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SENTENCE(namespaces_are_dns_labels),    SENTENCE(most_names_are_dns_subdomains),
-        SENTENCE(every_name_is_a_path_segment), SENTENCE(label_keys_may_have_a_prefix),
-        SENTENCE(label_values_may_be_empty),    SENTENCE(versions_are_those_of_apis),
+        SENTENCE(namespaces_are_dns_labels),
+        SENTENCE(most_names_are_dns_subdomains),
+        SENTENCE(every_name_is_a_path_segment),
+        SENTENCE(label_keys_may_have_a_prefix),
+        SENTENCE(label_values_may_be_empty),
+        SENTENCE(versions_are_those_of_apis),
+        SENTENCE(the_first_of_versions_is_the_preferred_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 // Files, includes and policies, all from memory.
 #include "compile_support.h"
 
+#include "front/paths.h"
+
 #define LOCK(name) "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny update\n}\n"
 #define LOCK_OF(name, actor)                                                                                           \
     "lock " name " {\n  resources configmaps\n  namespace default\n  name " name "\n  deny update\n  exclusive " actor \
@@ -235,8 +237,41 @@ static void a_file_that_declares_nothing_is_an_error(void **state) {
     assert_reports_only(compile(state, "# nothing\n"), "K0005", "");
 }
 
+static void patterns_are_of_names(void **state) {
+    static const struct {
+        const char *pattern, *name;
+        bool matches;
+    } rows[] = {
+        {"*", "a", true},
+        {"*", "", true},
+        {"*", ".a", false},
+        {".*", ".a", true},
+        {"*.yaml", "a.yaml", true},
+        {"*.yaml", "a.yaml.bak", false},
+        {"*.yaml", "a.yaml.yaml", true},
+        {"a?c", "abc", true},
+        {"a?c",
+         "a\xc3\xa4"
+         "c",
+         true},
+        {"a?c", "ac", false},
+        {"*a*b*c", "xaxbxbxc", true},
+        {"*a*b*c", "xaxbxbxcx", false},
+        {"**", "abc", true},
+        {"[a]", "a", false},
+        {"[a]", "[a]", true},
+        {"", "a", false},
+        {"*a*a*a*a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (path_matches(rows[i].pattern, rows[i].name) != rows[i].matches)
+            fail_msg("'%s' and '%s'", rows[i].pattern, rows[i].name);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SENTENCE(patterns_are_of_names),
         SENTENCE(what_becomes_an_object_belongs_to_a_policy_with_a_name),
         SENTENCE(a_policy_has_a_name_that_kubernetes_takes),
         SENTENCE(includes_are_found_beside_the_including_file),

@@ -130,8 +130,66 @@ static void what_is_no_plain_data_is_refused_with_a_reason(void **state) {
     assert_null(yaml_read(arena_of(state), deep, 100000, &error));
 }
 
+static struct yaml_stream read_stream(void **state, const char *text) {
+    static const struct yaml_keys in_a[] = {{"b", NULL}, {NULL, NULL}},
+                                  keys[] = {{"a", in_a}, {"c", NULL}, {NULL, NULL}};
+    struct yaml_stream stream;
+    yaml_read_stream(arena_of(state), text, strlen(text), keys, &stream);
+    return stream;
+}
+
+static void of_a_stream_only_the_keys_are_read_that_are_asked_for(void **state) {
+    const struct yaml_stream stream = read_stream(
+        state, "a: {b: 1, d: [&x {}, *x, !t y]}\nz: {z: 1, z: 2}\n---\n---\nc: {d: e}\na: [{b: f, g: h}]\n");
+    assert_null(stream.error);
+    assert_int_equal(stream.count, 3);
+    assert_int_equal(stream.documents[0].value->count, 1);
+    assert_int_equal(value_dig(stream.documents[0].value, "a", "b", NULL)->as.integer, 1);
+    assert_int_equal(value_get(stream.documents[0].value, "a")->count, 1);
+    assert_int_equal(stream.documents[1].value->kind, VALUE_NULL);
+    assert_string_equal(value_get_string(value_get(stream.documents[2].value, "c"), "d"), "e");
+    assert_int_equal(value_get(stream.documents[2].value, "a")->as.items[0]->count, 1);
+}
+
+static void places_are_bytes_whatever_the_characters_and_lines(void **state) {
+    static const char *const texts[] = {"# \xc3\xa4\r\na: {b: \xc3\xbc, d: \xf0\x9f\x98\x80}\r\nc: here\r\n",
+                                        "d: \"\xe2\x80\xa8\xc2\x85\"\nc: here\n",
+                                        "{\"d\":\t\"\\u00e4\",\n\t\"c\": here}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct yaml_stream stream = read_stream(state, texts[i]);
+        const struct value *here = value_get(stream.documents[0].value, "c");
+        const struct yaml_place *place = &stream.documents[0].places[stream.documents[0].place_count - 1];
+        assert_null(stream.error);
+        assert_ptr_equal(place->value, here);
+        assert_memory_equal(texts[i] + place->begin, "here", 4);
+        assert_int_equal(place->end - place->begin, 4);
+    }
+}
+
+static void an_error_of_a_stream_has_its_place(void **state) {
+    static const struct {
+        const char *text, *at;
+        size_t count;
+    } rows[] = {{"c: 1\n---\nc: \xc3\xa4 *x\nc: 2\n", "c: 2", 1},
+                {"c: *x\n", "*x", 0},
+                {"c: 1\n<<: {c: 2}\n", "<<", 0},
+                {"c: [}\n", "}", 0},
+                {"c: \x07\n", "\x07", 0},
+                {"a: {? [x] : y}\n", "[x]", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct yaml_stream stream = read_stream(state, rows[i].text);
+        assert_non_null(stream.error);
+        assert_int_equal(stream.count, rows[i].count);
+        if (strncmp(rows[i].text + stream.error_at, rows[i].at, strlen(rows[i].at)) != 0)
+            fail_msg("%zu: '%s' at '%s'", i, stream.error, rows[i].text + stream.error_at);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SENTENCE(of_a_stream_only_the_keys_are_read_that_are_asked_for),
+        SENTENCE(places_are_bytes_whatever_the_characters_and_lines),
+        SENTENCE(an_error_of_a_stream_has_its_place),
         SENTENCE(only_what_every_reader_takes_for_text_is_plain),
         SENTENCE(keys_are_quoted_as_values_are),
         SENTENCE(awkward_strings_come_back_as_they_were),
