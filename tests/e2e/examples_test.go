@@ -206,7 +206,6 @@ func liveWithBlog(s *stage.Stage, manifest []byte) {
 	s.Until("it is scaled down", s.RolledOut("default", 1))
 	s.Allowed("the Deployment is deleted", func() error { return s.Admin.Remove(web) })
 	s.Until("what it owned is collected", collected(s, "default"))
-	s.Refused("red", "delete the namespace", s.Admin.Remove("namespaces default"))
 }
 
 func liveWithNodes(s *stage.Stage, manifest []byte) {

@@ -150,6 +150,18 @@ spec:
     spec:
       containers: [{name: ledger, image: "registry.example/ledger:1", ports: [{containerPort: 8080}]}]
 `, `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: archive, namespace: payments}
+spec:
+  replicas: 0
+  serviceName: archive
+  selector: {matchLabels: {app: archive}}
+  template:
+    metadata: {labels: {app: archive, aura: red}}
+    spec:
+      containers: [{name: archive, image: "registry.example/archive:1"}]
+`, `
 apiVersion: v1
 kind: Pod
 metadata: {name: scratch, namespace: payments}
