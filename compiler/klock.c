@@ -446,6 +446,7 @@ const char *klock_description(struct klock_compiler *compiler, const char *forma
 }
 
 size_t klock_test_count(const struct klock_compiler *compiler) {
+    if (compiler->cases && is_compiled(compiler)) return compiler->case_count;
     return is_compiled(compiler) ? cases_count(&compiler->compilation.policies) : 0;
 }
 

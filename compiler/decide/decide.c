@@ -203,9 +203,10 @@ static void decide_one(struct arena *arena, const struct policies *policies, con
     struct request room;
     const struct request *request = about_parent(arena, original, &room);
     const struct view view = view_of(arena, request);
+    const bool act = kube_act_of(request->subresource) != NULL;
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
-        if (!decide_cover_of(lock, request)) continue;
+        if (act && !decide_cover_of(lock, request)) continue;
         const enum truth held = refuses(&view, lock);
         if (held == NO) continue;
         const enum truth open = truth_and(held, truth_not(is_one_of(&view, &lock->passes)));

@@ -18,6 +18,7 @@ const struct kube_act kube_acts[] = {
 const size_t kube_act_count = sizeof kube_acts / sizeof *kube_acts;
 
 const struct kube_act *kube_act_of(const char *subresource) {
+    if (!*subresource) return NULL; // most requests are about the objects themselves
     for (size_t i = 0; i < kube_act_count; i++)
         if (strcmp(kube_acts[i].subresource, subresource) == 0) return &kube_acts[i];
     return NULL;
