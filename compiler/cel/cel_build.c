@@ -370,3 +370,39 @@ bool cel_same(const struct cel_node *a, const struct cel_node *b) {
         if (!cel_same(a->args[i], b->args[i])) return false;
     return true;
 }
+
+static size_t mixed(size_t hash, size_t word) {
+    return (hash ^ word) * 1099511628211U;
+}
+
+static size_t hash_of_name(size_t hash, const char *name) {
+    return name ? mixed(hash, (size_t)text_hash(name)) : mixed(hash, 1);
+}
+
+static size_t hash_of_literal(size_t hash, const struct cel_value *literal) {
+    hash = mixed(hash, literal->kind);
+    switch (literal->kind) {
+    case CEL_KIND_BOOL: return mixed(hash, literal->as.boolean);
+    case CEL_KIND_INT: return mixed(hash, (size_t)literal->as.integer);
+    case CEL_KIND_STRING:
+    case CEL_KIND_BYTES:
+        for (size_t i = 0; i < literal->as.string.len; i++)
+            hash = mixed(hash, (unsigned char)literal->as.string.bytes[i]);
+        return hash;
+    default: return hash;
+    }
+}
+
+static size_t hash_of_node(size_t hash, const struct cel_node *node) {
+    if (!node) return mixed(hash, 0);
+    hash = hash_of_name(mixed(mixed(hash, node->kind), node->count), node->name);
+    if (node->kind == CEL_NODE_LITERAL) return hash_of_literal(hash, &node->literal);
+    hash = hash_of_node(hash, node->target);
+    for (size_t i = 0; i < node->count; i++) hash = hash_of_node(hash, node->args[i]);
+    return hash;
+}
+
+size_t cel_hash(const struct cel_node *node) {
+    const size_t hash = hash_of_node(0, node);
+    return hash ^ hash >> (sizeof hash * 4); // for whoever looks at the last bits alone
+}

@@ -96,5 +96,7 @@ struct cel_node *cel_lay_out(struct arena *arena, struct cel_node *node);
 bool cel_is_bool(const struct cel_node *node, bool boolean);
 // Whether both are the same tree, however they were written.
 bool cel_same(const struct cel_node *a, const struct cel_node *b);
+// One number for trees that are the same, and as a rule another for others.
+size_t cel_hash(const struct cel_node *node);
 
 #endif

@@ -40,12 +40,80 @@ static bool is_operator(const struct cel_node *node, const char *name) {
 
 static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context);
 
+// A chain that is made, of what may be thousands of operands: where they are many, they are found by their hashes, and
+// one more does not copy the others.
+struct making {
+    struct arena *arena;
+    enum cel_node_kind kind;
+    const struct cel_node *own; // the chain that nobody else has yet, whose operands are an array to push to
+    struct said {
+        size_t hash, operand; // from 1; 0 for a free slot
+    } * slots;
+    size_t capacity, known; // so many operands stand there
+};
+
+enum { FEW = 8 };
+
+static struct said *slot_of(struct said *slots, size_t capacity, size_t hash) {
+    size_t i = hash & (capacity - 1);
+    while (slots[i].operand && slots[i].hash != hash) i = (i + 1) & (capacity - 1);
+    return &slots[i];
+}
+
+// Of two operands with one hash, the earlier one is not found any more: what repeats it stays.
+static void note_operand(struct making *making, const struct cel_node *chain) {
+    if (2 * making->known >= making->capacity) {
+        const size_t capacity = making->capacity ? 2 * making->capacity : 64;
+        struct said *slots = ARENA_ARRAY(making->arena, struct said, capacity);
+        for (size_t i = 0; i < making->capacity; i++)
+            if (making->slots[i].operand) *slot_of(slots, capacity, making->slots[i].hash) = making->slots[i];
+        making->slots = slots;
+        making->capacity = capacity;
+    }
+    const size_t hash = cel_hash(chain->args[making->known]);
+    struct said *slot = slot_of(making->slots, making->capacity, hash);
+    *slot = (struct said){hash, ++making->known};
+}
+
+static bool is_noted(struct making *making, const struct cel_node *chain, const struct cel_node *operand) {
+    while (making->known < chain->count) note_operand(making, chain);
+    const size_t found = slot_of(making->slots, making->capacity, cel_hash(operand))->operand;
+    return found && cel_same(chain->args[found - 1], operand);
+}
+
 // Whether the operand is said already, in a chain of the kind or alone.
-static bool is_said(const struct cel_node *result, enum cel_node_kind kind, const struct cel_node *operand) {
-    if (result->kind != kind) return cel_same(result, operand);
+static bool is_said(struct making *making, const struct cel_node *result, const struct cel_node *operand) {
+    if (result->kind != making->kind) return cel_same(result, operand);
+    if (result->count > FEW) return is_noted(making, result, operand);
     for (size_t i = 0; i < result->count; i++)
         if (cel_same(result->args[i], operand)) return true;
     return false;
+}
+
+static bool is_bare_chain(const struct cel_node *node, enum cel_node_kind kind) {
+    return node->kind == kind && !node->spelling && !node->in_parentheses && !node->on_lines;
+}
+
+// The chain as one that nobody else has.
+static struct cel_node *owned(struct making *making, struct cel_node *chain) {
+    if (making->own == chain) return chain;
+    struct cel_node *copy = ARENA_NEW(making->arena, struct cel_node);
+    *copy = *chain;
+    copy->args = NULL;
+    copy->count = 0;
+    for (size_t i = 0; i < chain->count; i++) ARENA_PUSH(making->arena, copy->args, copy->count, chain->args[i]);
+    making->own = copy;
+    return copy;
+}
+
+static struct cel_node *with_one_more(struct making *making, struct cel_node *result, struct cel_node *operand) {
+    const bool is_many = is_bare_chain(result, making->kind) && result->count > FEW;
+    if (!is_many || operand->kind == making->kind || operand->kind == CEL_NODE_LITERAL)
+        return making->kind == CEL_NODE_AND ? cel_and(making->arena, result, operand)
+                                            : cel_or(making->arena, result, operand);
+    result = owned(making, result);
+    ARENA_PUSH(making->arena, result->args, result->count, operand);
+    return result;
 }
 
 static bool is_chain(const struct cel_node *node) {
@@ -54,14 +122,14 @@ static bool is_chain(const struct cel_node *node) {
 
 // The operand where those before it are known not to decide: what it repeats of them, within chains, is what leaves the
 // decision open. It stands there as it is, not negated, so that an error is one in both places.
-static struct cel_node *without_said(struct arena *arena, struct cel_node *operand, const struct cel_node *result,
-                                     enum cel_node_kind kind) {
-    if (is_said(result, kind, operand)) return cel_boolean(arena, kind == CEL_NODE_AND);
+static struct cel_node *without_said(struct making *making, struct cel_node *operand, const struct cel_node *result) {
+    struct arena *arena = making->arena;
+    if (is_said(making, result, operand)) return cel_boolean(arena, making->kind == CEL_NODE_AND);
     if (!is_chain(operand)) return operand;
     const bool is_and = operand->kind == CEL_NODE_AND;
     struct cel_node *made = cel_boolean(arena, is_and);
     for (size_t i = 0; i < operand->count; i++) {
-        struct cel_node *part = without_said(arena, operand->args[i], result, kind);
+        struct cel_node *part = without_said(making, operand->args[i], result);
         made = is_and ? cel_and(arena, made, part) : cel_or(arena, made, part);
     }
     return made;
@@ -103,30 +171,34 @@ static struct cel_node *either_text(struct arena *arena, const struct cel_node *
 }
 
 // The disjunction with one more operand, which the last one may take in.
-static struct cel_node *with_operand(struct arena *arena, struct cel_node *result, struct cel_node *operand) {
+static struct cel_node *with_operand(struct making *making, struct cel_node *result, struct cel_node *operand) {
     const bool is_chain_of_or = result->kind == CEL_NODE_OR && !result->spelling;
-    struct cel_node *merged = either_text(arena, is_chain_of_or ? result->args[result->count - 1] : result, operand);
-    if (!merged) return cel_or(arena, result, operand);
+    struct cel_node *merged =
+        either_text(making->arena, is_chain_of_or ? result->args[result->count - 1] : result, operand);
+    if (!merged) return with_one_more(making, result, operand);
     if (!is_chain_of_or) return merged;
-    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
-    *copy = *result;
-    copy->args = ARENA_ARRAY(arena, struct cel_node *, result->count);
-    memcpy(copy->args, result->args, result->count * sizeof *copy->args);
-    copy->args[copy->count - 1] = merged;
-    return copy;
+    result = owned(making, result);
+    result->args[result->count - 1] = merged;
+    if (making->known == result->count) making->known--; // it is another one now
+    return result;
 }
 
 // The operands of a chain within the chain are its own.
-static struct cel_node *simpler_chain(struct arena *arena, struct cel_node *result, const struct cel_node *node,
-                                      enum cel_node_kind kind) {
+static struct cel_node *add_simpler(struct making *making, struct cel_node *result, const struct cel_node *node) {
     for (size_t i = 0; i < node->count; i++) {
-        struct cel_node *operand = without_said(arena, simpler(arena, node->args[i], NULL), result, kind);
-        if (operand->kind == kind && !operand->spelling)
-            result = simpler_chain(arena, result, operand, kind);
-        else if (!is_said(result, kind, operand))
-            result = kind == CEL_NODE_AND ? cel_and(arena, result, operand) : with_operand(arena, result, operand);
+        struct cel_node *operand = without_said(making, simpler(making->arena, node->args[i], NULL), result);
+        if (operand->kind == making->kind && !operand->spelling)
+            result = add_simpler(making, result, operand);
+        else if (!is_said(making, result, operand))
+            result = making->kind == CEL_NODE_AND ? with_one_more(making, result, operand)
+                                                  : with_operand(making, result, operand);
     }
     return result;
+}
+
+static struct cel_node *simpler_chain(struct arena *arena, const struct cel_node *node) {
+    struct making making = {.arena = arena, .kind = node->kind};
+    return add_simpler(&making, cel_boolean(arena, node->kind == CEL_NODE_AND), node);
 }
 
 static struct cel_node *simpler_not(struct arena *arena, struct cel_node *node) {
@@ -200,8 +272,7 @@ static struct cel_node *without_layout(struct arena *arena, struct cel_node *nod
 
 static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context) {
     if (node->spelling) return node;
-    if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR)
-        return simpler_chain(arena, cel_boolean(arena, node->kind == CEL_NODE_AND), node, node->kind);
+    if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) return simpler_chain(arena, node);
     struct cel_node *plain = without_layout(arena, with_children(arena, node, simpler, context));
     if (plain->optional_item || plain->kind != CEL_NODE_CALL) return plain;
     return simpler_call(arena, plain);
