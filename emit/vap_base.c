@@ -344,6 +344,27 @@ static struct cel_node *lifecycle(struct builder *builder, bool of_owned) {
                   passes(builder, EXEMPT_LIFECYCLE, of_owned));
 }
 
+// Whether the object is of the resource, and the kind is that of what it was made beside.
+static struct cel_node *is_derived(struct builder *builder, struct cel_node *kind) {
+    struct arena *arena = builder->arena;
+    struct cel_node *result = builder->never;
+    for (size_t i = 0, same; i < kube_derived_count; i += same) {
+        const struct kube_derived *derived = &kube_derived[i];
+        const char **kinds = ARENA_ARRAY(arena, const char *, kube_derived_count);
+        for (same = 0; i + same < kube_derived_count && strcmp(kube_derived[i + same].plural, derived->plural) == 0 &&
+                       strcmp(kube_derived[i + same].group, derived->group) == 0;
+             same++)
+            kinds[same] =
+                arena_printf(arena, "%s %s", kube_derived[i + same].owner_version, kube_derived[i + same].owner_kind);
+        if (!rules_have(builder->policy, derived->group, derived->plural)) continue;
+        const char *name = arena_printf(arena, "%s.%s", derived->plural, derived->group);
+        struct cel_node *is_resource = cel_is_string(arena, USE(resource), name);
+        result =
+            cel_or(arena, result, cel_and(arena, is_resource, cel_in(arena, kind, cel_strings(arena, kinds, same))));
+    }
+    return result;
+}
+
 static struct cel_node *controlled(struct builder *builder) {
     struct arena *arena = builder->arena;
     const char **kinds = ARENA_ARRAY(arena, const char *, kube_workload_count);
@@ -351,11 +372,14 @@ static struct cel_node *controlled(struct builder *builder) {
     for (size_t i = 0; i < kube_workload_count; i++)
         if (!i || strcmp(kube_workloads[i].kind, kube_workloads[i - 1].kind) != 0)
             kinds[count++] = arena_printf(arena, "%s %s", kube_workloads[i].api_version, kube_workloads[i].kind);
+    struct cel_node *kind = cel_quote(arena, "o.apiVersion + ' ' + o.kind");
     struct cel_node *is_controller = cel_quote(arena, "has(o.controller) && o.controller == true && has(o.kind)"
                                                       " && has(o.apiVersion)");
-    struct cel_node *is_workload =
-        cel_in(arena, cel_quote(arena, "o.apiVersion + ' ' + o.kind"), cel_strings(arena, kinds, count));
-    struct cel_node *result = cel_macro(arena, USE(owners), "exists", "o", cel_and(arena, is_controller, is_workload));
+    struct cel_node *goes = cel_and(arena, is_controller, cel_in(arena, kind, cel_strings(arena, kinds, count)));
+    struct cel_node *derived = is_derived(builder, kind);
+    if (!cel_is_bool(derived, false))
+        goes = cel_or(arena, goes, cel_and(arena, cel_quote(arena, "has(o.kind) && has(o.apiVersion)"), derived));
+    struct cel_node *result = cel_macro(arena, USE(owners), "exists", "o", goes);
     if (!rules_have(builder->policy, "", "persistentvolumeclaims")) return result;
     return cel_and(arena, cel_ne(arena, USE(resource), cel_string(arena, "persistentvolumeclaims")), result);
 }

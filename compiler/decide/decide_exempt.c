@@ -60,12 +60,26 @@ static bool is_claim(const struct request *request) {
     return !*request->group && strcmp(request->resource, "persistentvolumeclaims") == 0;
 }
 
-// Whether a workload made the object and looks after it. A claim that is there can be given to one.
+// Whether a controller made the object beside its owner, such as the EndpointSlices of a Service.
+static bool is_derived_from(const struct request *request, const struct value *owner) {
+    const char *version = value_get_string(owner, "apiVersion"), *kind = value_get_string(owner, "kind");
+    for (size_t i = 0; version && kind && i < kube_derived_count; i++) {
+        const struct kube_derived *derived = &kube_derived[i];
+        if (strcmp(derived->plural, request->resource) == 0 && strcmp(derived->group, request->group) == 0 &&
+            strcmp(derived->owner_version, version) == 0 && strcmp(derived->owner_kind, kind) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Whether a workload made the object and looks after it, or a controller beside what owns it. A claim that is there can
+// be given to a workload.
 static bool is_controlled(const struct request *request) {
     const struct value *owners = decide_metadata_field(request->old_object, "ownerReferences");
     if (is_claim(request)) return false;
     for (size_t i = 0; owners && owners->kind == VALUE_LIST && i < owners->count; i++) {
         const struct value *owner = owners->as.items[i], *controller = value_get(owner, "controller");
+        if (is_derived_from(request, owner)) return true;
         if (controller && controller->kind == VALUE_BOOL && controller->as.boolean && is_workload(owner)) return true;
     }
     return false;
@@ -92,7 +106,8 @@ static bool is_adopted(const struct request *request) {
 }
 
 // What the identity may do under this lock. Where owners are guarded, an object outlives its owner, unless that is a
-// workload: then the guard keeps the workload, or the lock lets its controller delete the object as it is.
+// workload, or what a controller made the object beside: then the guard keeps the workload, or the lock lets the
+// controller delete the object as it is.
 static unsigned exempt_operations(const struct kube_exemption *exemption, const struct request *request,
                                   const struct lock *lock) {
     const bool collector = strcmp(exemption->user, KUBE_GARBAGE_COLLECTOR) == 0;

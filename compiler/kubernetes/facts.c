@@ -100,6 +100,13 @@ const struct kube_workload kube_workloads[] = {
 };
 const size_t kube_workload_count = sizeof kube_workloads / sizeof *kube_workloads;
 
+const struct kube_derived kube_derived[] = {
+#define DERIVED(group, plural, owner_version, owner_kind) {group, plural, owner_version, owner_kind},
+#include "kubernetes/derived.def"
+#undef DERIVED
+};
+const size_t kube_derived_count = sizeof kube_derived / sizeof *kube_derived;
+
 const struct kube_order kube_orders[] = {
 #define ORDER(exemption, group, plural, told_by, writes) {EXEMPT_##exemption, group, plural, told_by, writes},
 #include "kubernetes/orders.def"

@@ -62,6 +62,13 @@ struct kube_workload {
 };
 extern const struct kube_workload kube_workloads[];
 extern const size_t kube_workload_count;
+// One line of derived.def: what goes with an owner that is no workload.
+struct kube_derived {
+    const char *group, *plural;
+    const char *owner_version, *owner_kind;
+};
+extern const struct kube_derived kube_derived[];
+extern const size_t kube_derived_count;
 // One line of orders.def: what makes a controller write fields of an object.
 struct kube_order {
     enum exemption exemption; // that lets the controller through
