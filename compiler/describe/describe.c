@@ -245,6 +245,7 @@ static void locate(const struct describing *describing, struct span span, struct
 static struct lock_description describe_family(const struct describing *describing, const struct family *family) {
     struct arena *arena = describing->arena;
     struct lock_description description = {.name = family->locks[0]->name, .of_actor = family->locks[0]->seals_actor};
+    const struct lock *first = NULL;
     locate(describing, family->locks[0]->span, &description);
     for (size_t i = 0; i < family->count; i++) {
         const struct lock *lock = family->locks[i];
@@ -255,8 +256,11 @@ static struct lock_description describe_family(const struct describing *describi
             push(arena, &description.sentences, text_string(&sentence));
         }
         if (!is_written(lock)) continue;
-        describe_lock(&sentence, lock);
-        if (!lock->implied) push(arena, &description.sentences, text_string(&sentence));
+        if (!lock->implied) {
+            if (!first || !describe_same(&sentence, lock, first)) describe_lock(&sentence, lock);
+            if (!first) first = lock;
+            push(arena, &description.sentences, text_string(&sentence));
+        }
         collect_passing(arena, lock, &description.passing);
         collect_open(arena, lock, &description.open);
     }

@@ -52,6 +52,9 @@ void describe_list(struct text *text, const char *const *items, size_t count, co
 void describe_reach(struct text *text, const struct lock *const *locks, size_t count);
 // "pods and configmaps in namespace shop"
 void describe_objects(struct text *text, const struct object_scope *scope, const struct formula *selects);
+// "The same holds for nodes.": what is said of the lock, where it says what another does, of other objects. False, and
+// nothing is added, otherwise.
+bool describe_same(struct text *text, const struct lock *lock, const struct lock *before);
 // The sentence of a lock that seals an actor.
 void describe_sealed(struct text *text, const struct lock *lock);
 // The sentence of a grant.

@@ -21,22 +21,23 @@ void describe_list(struct text *text, const char *const *items, size_t count, co
 
 // ---- what it is about ----
 
-static const char *target_text(struct arena *arena, const struct target *target) {
-    const char *name = "every resource";
+static const char *target_text(struct arena *arena, const struct target *target, bool in_cluster) {
+    const char *all = in_cluster ? "every cluster-scoped resource" : "every resource";
+    const char *name = all;
     if (target->resource)
         name = target->resource->built_in ? target->name : catalog_name(arena, target->resource);
     else if (target->name)
         name = target->name;
     else if (target->group)
-        name = arena_printf(arena, "every resource of %s", *target->group ? target->group : "the core group");
+        name = arena_printf(arena, "%s of %s", all, *target->group ? target->group : "the core group");
     return target->subresource ? arena_printf(arena, "%s/%s", name, target->subresource) : name;
 }
 
-static void add_targets(struct text *text, const struct target *targets, size_t count) {
+static void add_targets(struct text *text, const struct target *targets, size_t count, bool in_cluster) {
     struct phrases names = {0};
     for (size_t i = 0; i < count; i++) {
         if (targets[i].implied) continue;
-        const char *name = target_text(text->arena, &targets[i]);
+        const char *name = target_text(text->arena, &targets[i], in_cluster);
         ARENA_PUSH(text->arena, names.items, names.count, name);
     }
     describe_list(text, names.items, names.count, "and", SHOWN_RESOURCES);
@@ -104,12 +105,17 @@ static void add_selection(struct text *text, const struct formula *selects) {
     }
 }
 
-void describe_objects(struct text *text, const struct object_scope *scope, const struct formula *selects) {
-    add_targets(text, scope->targets, scope->target_count);
+static void add_resources(struct text *text, const struct object_scope *scope) {
+    const bool in_cluster = scope->where == IN_CLUSTER;
+    add_targets(text, scope->targets, scope->target_count, in_cluster);
     if (scope->except_count) {
         text_add_string(text, " except ");
-        add_targets(text, scope->excepts, scope->except_count);
+        add_targets(text, scope->excepts, scope->except_count, in_cluster);
     }
+}
+
+void describe_objects(struct text *text, const struct object_scope *scope, const struct formula *selects) {
+    add_resources(text, scope);
     add_selection(text, selects);
     add_namespaces(text, scope);
 }
@@ -157,7 +163,8 @@ void describe_reach(struct text *text, const struct lock *const *locks, size_t c
     struct phrases names = {0};
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < locks[i]->scope.target_count; j++) {
-            const char *name = target_text(text->arena, &locks[i]->scope.targets[j]);
+            const char *name =
+                target_text(text->arena, &locks[i]->scope.targets[j], locks[i]->scope.where == IN_CLUSTER);
             bool known = false;
             for (size_t k = 0; k < names.count && !known; k++) known = strcmp(names.items[k], name) == 0;
             if (!known) ARENA_PUSH(text->arena, names.items, names.count, name);
@@ -171,12 +178,11 @@ void describe_reach(struct text *text, const struct lock *const *locks, size_t c
 
 // ---- what is done to it ----
 
-// Adding fields to the object counts as changing them.
-static const char *change_text(struct arena *arena, const struct lock *lock) {
+// "change spec.replicas or spec.paused of", after the verb.
+static const char *change_text(struct arena *arena, const struct lock *lock, const char *verb) {
     struct text text;
-    if (!lock->path_count) return "update";
     text_init(&text, arena);
-    text_add_string(&text, lock->all_but_paths ? "change anything but " : "change ");
+    text_add_string(&text, verb);
     const char **paths = ARENA_ARRAY(arena, const char *, lock->path_count);
     for (size_t i = 0; i < lock->path_count; i++) {
         struct text path;
@@ -212,16 +218,22 @@ static void push_acts(struct arena *arena, const struct lock *lock, struct phras
     }
 }
 
-// What restricts updates to fields stands last, since it goes on with "of".
+// What the lock is narrowed to stands last, since it goes on with "of": a create that has one of the fields sets it,
+// and an update that adds it changes it.
 static struct phrases verbs_of(struct arena *arena, const struct lock *lock) {
     struct phrases verbs = {0};
-    const bool narrowed = lock->path_count > 0;
-    if (lock->denies & OP_CREATE) ARENA_PUSH(arena, verbs.items, verbs.count, "create");
-    if ((lock->denies & OP_UPDATE) && !narrowed) ARENA_PUSH(arena, verbs.items, verbs.count, "update");
+    const bool narrowed = lock->path_count > 0, sets = narrowed && !lock->all_but_paths && (lock->denies & OP_CREATE);
+    const bool changes = narrowed && (lock->denies & OP_UPDATE);
+    if ((lock->denies & OP_CREATE) && !sets) ARENA_PUSH(arena, verbs.items, verbs.count, "create");
+    if ((lock->denies & OP_UPDATE) && !changes) ARENA_PUSH(arena, verbs.items, verbs.count, "update");
     if (lock->denies & OP_DELETE) ARENA_PUSH(arena, verbs.items, verbs.count, "delete");
     push_acts(arena, lock, &verbs);
-    if ((lock->denies & OP_UPDATE) && narrowed) {
-        const char *change = change_text(arena, lock);
+    if (sets) {
+        const char *set = changes ? "set" : change_text(arena, lock, "set ");
+        ARENA_PUSH(arena, verbs.items, verbs.count, set);
+    }
+    if (changes) {
+        const char *change = change_text(arena, lock, lock->all_but_paths ? "change anything but " : "change ");
         ARENA_PUSH(arena, verbs.items, verbs.count, change);
     }
     return verbs;
@@ -323,6 +335,25 @@ void describe_lock(struct text *text, const struct lock *lock) {
         end_sentence(text, lock);
     }
     join_lines(text, begin);
+}
+
+bool describe_same(struct text *text, const struct lock *lock, const struct lock *before) {
+    struct lock moved = *lock;
+    struct text said, moved_said;
+    text_init(&said, text->arena);
+    text_init(&moved_said, text->arena);
+    if (lock->part_count || before->part_count) return false;
+    moved.scope = before->scope;
+    describe_lock(&said, before);
+    describe_lock(&moved_said, &moved);
+    if (strcmp(text_string(&said), text_string(&moved_said)) != 0) return false;
+    const size_t begin = text->len;
+    text_add_string(text, "The same holds for ");
+    add_resources(text, &lock->scope);
+    add_namespaces(text, &lock->scope);
+    text_add_char(text, '.');
+    join_lines(text, begin);
+    return true;
 }
 
 // Whoever is listed behind `by` passes the locks that seal the actor.
