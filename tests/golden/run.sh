@@ -4,7 +4,9 @@
 #   tests/golden/run.sh [--update]
 #
 # errors/NAME.klock has its diagnostics in NAME.txt; syntax/NAME.klock its tree in NAME.ast, or what is wrong in NAME.txt;
-# examples/NAME.klock has its objects in NAME.yaml, and what they do in NAME.md.
+# drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
+# compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock has its objects in NAME.yaml, and what they do in
+# NAME.md.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
@@ -41,6 +43,22 @@ for policy in tests/golden/errors/*.klock; do
 	"$KLOCKC" compile "$policy" >"$work/out" 2>"$work/err" || status=$?
 	if { [ "$status" -eq 1 ] || [ "$status" -eq 2 ]; } && [ ! -s "$work/out" ]; then pass; else fail "$policy: compiles, or writes something"; fi
 done
+
+drafts=0
+for policy in tests/golden/drafts/*.klock; do
+	name=$(basename "$policy" .klock) status=0
+	(cd tests/golden/drafts && "$KLOCKC" check "$name.klock") >"$work/out" 2>&1 || status=$?
+	warned=$(grep -c ': warning: ' "$work/out" || :)
+	if [ "$status" -ne 0 ] || [ "$warned" -gt 1 ]; then
+		fail "$policy: status $status, $warned warnings" "$(cat "$work/out")"
+	elif grep -q '^ *\(guard\|accept\|exempt\|cover\) ' "$policy"; then
+		fail "$policy says more than a draft does"
+	else
+		compare "${policy%.klock}.txt" "$work/out"
+	fi
+	drafts=$((drafts + 1))
+done
+if [ "$drafts" -ge 9 ]; then pass; else fail "only $drafts drafts"; fi
 
 for policy in tests/golden/syntax/*.klock; do
 	name=$(basename "$policy" .klock) status=0
