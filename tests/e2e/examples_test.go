@@ -10,13 +10,10 @@ import (
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
-	"klock.dev/e2e/complete"
 	"klock.dev/e2e/live"
 	"klock.dev/e2e/stage"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 )
 
 // lives are the stories of the examples and of testdata/workloads.klock: what the controllers do to locked objects from their
@@ -28,6 +25,10 @@ var lives = map[string]func(s *stage.Stage, manifest []byte){
 	"database":          liveWithDatabase,
 	"freeze":            liveWithFreeze,
 	"operator":          liveWithOperator,
+	"flux":              liveWithFlux,
+	"argocd":            liveWithArgoCD,
+	"teams":             liveWithTeams,
+	"external-secrets":  liveWithExternalSecrets,
 	"delete-protection": liveWithDeleteProtection,
 	"workloads":         liveWithWorkloads,
 }
@@ -396,19 +397,7 @@ spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPoli
 // The locked kinds are custom resources: nothing rolls out, but there are owners, finalizers and a namespace to delete.
 func liveWithOperator(s *stage.Stage, manifest []byte) {
 	for _, kind := range []string{"Database", "DatabaseShard"} {
-		gvk := schema.GroupVersionKind{Group: "db.example.com", Version: "v1", Kind: kind}
-		text, err := yaml.Marshal(complete.Definition(gvk, strings.ToLower(kind)+"s", true, "status"))
-		if err != nil {
-			s.T.Fatal(err)
-		}
-		if err := s.Admin.Create(string(text)); err != nil {
-			s.T.Fatal(err)
-		}
-		s.Until("the custom resource is served", func() bool {
-			client, _, _ := s.Admin.Find(stage.At(strings.ToLower(kind) + "s.db.example.com team-a"))
-			_, err := client.List(context.Background(), metav1.ListOptions{})
-			return err == nil
-		})
+		s.Define(schema.GroupVersionKind{Group: "db.example.com", Version: "v1", Kind: kind}, strings.ToLower(kind)+"s", "status")
 	}
 	s.Namespace("db-system", "")
 	s.Namespace("team-a", "")

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
@@ -33,8 +34,9 @@ type victim struct {
 // twin shows that the way leads to its end, and how long it takes.
 type assault struct {
 	name string
-	// on are the resources that it applies to, under the examples; none means all.
-	on, under []string
+	// on are the resources that it applies to, under the examples; none means all. Under those of but it is none: what it prepares
+	// is not locked there.
+	on, under, but []string
 	// code is what klockc says about a lock that leaves the way open.
 	code string
 	// since is the oldest minor that has what it takes.
@@ -145,6 +147,77 @@ var victims = []victim{
 		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {protected-against-deletion: "yes"}}}`,
 		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
 	},
+	{
+		example: "flux", lock: "from-git",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging, labels: {kustomize.toolkit.fluxcd.io/name: shop}}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}, data: {gold: "1"}}`,
+	},
+	{
+		example: "flux", lock: "from-git",
+		text: fmt.Sprintf(unscheduled, "Deployment", "staging", "{helm.toolkit.fluxcd.io/name: web}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "flux", lock: "from-git",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {kustomize.toolkit.fluxcd.io/name: cluster}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "flux", lock: "from-git",
+		text: `{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: NAME, namespace: staging, labels: {kustomize.toolkit.fluxcd.io/name: root}}}`,
+		free: `{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: NAME, namespace: staging}}`,
+	},
+	{
+		example: "argocd", lock: "from-git",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging, annotations: {argocd.argoproj.io/tracking-id: shop}}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}, data: {gold: "1"}}`,
+	},
+	{
+		example: "argocd", lock: "from-git",
+		text: strings.Replace(fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"), "labels: {}", "annotations: {argocd.argoproj.io/tracking-id: shop}", 1),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "argocd", lock: "from-git",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, annotations: {argocd.argoproj.io/tracking-id: cluster}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "argocd", lock: "applications",
+		text: `{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: NAME, namespace: argocd}}`,
+		free: `{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: NAME, namespace: staging}}`,
+	},
+	{
+		example: "teams", lock: "of-a-team",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: pay}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}, data: {gold: "1"}}`,
+	},
+	{
+		example: "teams", lock: "of-a-team",
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: pay}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "teams", lock: "of-a-team",
+		text: fmt.Sprintf(unscheduled, "Deployment", "pay", "{}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "teams", lock: "of-a-team",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {team: pay}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "external-secrets", lock: "fetched",
+		text: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: staging, labels: {reconcile.external-secrets.io/managed: "true"}}}`,
+		free: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: staging}}`,
+	},
+	{
+		example: "external-secrets", lock: "sources",
+		text: `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME, namespace: staging}}`,
+		// In the namespaces of the control plane nothing is locked.
+		free: `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME, namespace: kube-public}}`,
+	},
 }
 
 const unscheduled = `
@@ -188,15 +261,16 @@ func TestExamplesAttacked(t *testing.T) {
 			t.Parallel()
 			s := stage.New(t, cluster.ForTest(t, cluster.Options{
 				Minor: minor, ControllerManager: true,
-				ControllerManagerFlags: []string{"--pvclaimbinder-sync-period=1s"},
+				ControllerManagerFlags: []string{"--pvclaimbinder-sync-period=1s", "--horizontal-pod-autoscaler-sync-period=1s"},
 			}))
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			startMachine(t).join(s, "n1")
 			s.StartNodes(ctx)
-			for _, name := range []string{"default", "orders", "shop", "staging", "team-a"} {
+			for _, name := range []string{"default", "orders", "shop", "staging", "team-a", "argocd"} {
 				s.Namespace(name, "")
 			}
+			s.Namespace("pay", "team: pay")
 			define(s)
 			for _, example := range exampleNames(t) {
 				t.Run(example, func(t *testing.T) { attack(s.In(t), example) })
@@ -222,34 +296,15 @@ func exampleNames(t *testing.T) []string {
 	return names
 }
 
-// define makes the custom resources of examples/operator.klock.
+// define makes the custom resources of the examples.
 func define(s *stage.Stage) {
 	s.T.Helper()
 	for _, kind := range []string{"Database", "DatabaseShard"} {
-		plural := strings.ToLower(kind) + "s"
-		s.Allowed("a definition is made", func() error {
-			return s.Admin.Create(fmt.Sprintf(`
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: %s.db.example.com}
-spec:
-  group: db.example.com
-  scope: Namespaced
-  names: {kind: %s, plural: %[1]s, singular: %[3]s, listKind: %[2]sList}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-`, plural, kind, strings.ToLower(kind)))
-		})
-		s.Until("it is served", func() bool {
-			client, _, _ := s.Admin.Find(stage.At(plural + ".db.example.com team-a"))
-			_, err := client.Get(context.Background(), "none", metav1.GetOptions{})
-			return apierrors.IsNotFound(err) && !strings.Contains(err.Error(), "could not find the requested resource")
-		})
+		s.Define(schema.GroupVersionKind{Group: "db.example.com", Version: "v1", Kind: kind}, strings.ToLower(kind)+"s", "status")
 	}
+	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations", "status")
+	s.Define(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, "applications")
+	s.Define(schema.GroupVersionKind{Group: "external-secrets.io", Version: "v1", Kind: "ExternalSecret"}, "externalsecrets", "status")
 }
 
 // pair is one assault on one victim.
@@ -279,6 +334,7 @@ func attack(s *stage.Stage, example string) {
 			for _, a := range []*attacked{p.locked, p.twin} {
 				a.Admin.Remove(a.place)
 				a.Admin.Remove(stage.At("pods " + a.namespace + "/mine-" + a.name))
+				a.Admin.Remove(stage.At("horizontalpodautoscalers.autoscaling " + a.namespace + "/" + a.name))
 			}
 		}
 	}()
@@ -324,7 +380,8 @@ func pairsOf(s *stage.Stage, example string) []*pair {
 		}
 		for _, a := range assaults {
 			resource := resourceOf(s.T, v.text)
-			if (len(a.on) > 0 && !slices.Contains(a.on, resource)) || (len(a.under) > 0 && !slices.Contains(a.under, example)) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
+			applies := (len(a.on) == 0 || slices.Contains(a.on, resource)) && (len(a.under) == 0 || slices.Contains(a.under, example))
+			if !applies || slices.Contains(a.but, example) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
 				continue
 			}
 			p := &pair{assault: a, victim: v, name: fmt.Sprintf("%s of %s under %s", a.name, resource, v.lock)}
@@ -521,7 +578,70 @@ var assaults = []assault{
 		done: func(a *attacked) bool { return !a.Admin.Exists(stage.At("pods " + a.namespace + "/" + a.pod)) },
 	},
 	{
-		name: "owner-deleted", code: "K0215",
+		// Everything by which the object may be selected is taken off.
+		name: "relabel", on: []string{"configmaps", "secrets", "pods", "deployments.apps", "namespaces", "kustomizations.kustomize.toolkit.fluxcd.io"},
+		under: []string{"flux", "argocd", "external-secrets", "teams"},
+		act: func(a *attacked) error {
+			object := a.Admin.Get(a.place)
+			labels, annotations := []string{`"taken":"yes"`}, []string{}
+			for key := range object.GetLabels() {
+				// The server puts this one on again.
+				if key != "kubernetes.io/metadata.name" {
+					labels = append(labels, fmt.Sprintf("%q:null", key))
+				}
+			}
+			for key := range object.GetAnnotations() {
+				annotations = append(annotations, fmt.Sprintf("%q:null", key))
+			}
+			return a.mallory.Patch(a.place, fmt.Sprintf(`{"metadata":{"labels":{%s},"annotations":{%s}}}`, strings.Join(labels, ","), strings.Join(annotations, ",")))
+		},
+		done: func(a *attacked) bool { return a.field("metadata", "labels", "taken") != nil },
+	},
+	{
+		name: "deleted",
+		act:  func(a *attacked) error { return a.mallory.Remove(a.place) },
+		done: (*attacked).lost,
+	},
+	{
+		name: "collection", on: []string{
+			"configmaps", "secrets", "pods", "nodes", "deployments.apps", "statefulsets.apps", "databases.db.example.com", "databaseshards.db.example.com",
+			"kustomizations.kustomize.toolkit.fluxcd.io", "applications.argoproj.io", "externalsecrets.external-secrets.io",
+		},
+		act: func(a *attacked) error {
+			client, name, _ := a.mallory.Find(a.place)
+			if a.namespace != "" {
+				client, _, _ = a.mallory.Find(stage.At(a.resource + " " + a.namespace))
+			}
+			return client.DeleteCollection(context.Background(), metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+		},
+		done: (*attacked).lost,
+	},
+	{
+		name: "rollback", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams"},
+		setup: func(a *attacked) {
+			a.T.Helper()
+			a.Until("there is a ReplicaSet", func() bool { return a.Admin.Count(stage.At("replicasets.apps "+a.namespace), "run="+a.name) == 1 })
+			a.Allowed("another image", func() error { return a.Admin.Patch(a.place, stage.NewImage) })
+			a.Until("there is another ReplicaSet", func() bool { return a.Admin.Count(stage.At("replicasets.apps "+a.namespace), "run="+a.name) == 2 })
+		},
+		act: func(a *attacked) error {
+			return a.mallory.Patch(a.place, `{"metadata":{"annotations":{"deprecated.deployment.rollback.to":"1"}}}`)
+		},
+		done: func(a *attacked) bool {
+			return !strings.Contains(fmt.Sprint(a.field("spec", "template", "spec", "containers")), "image:2")
+		},
+	},
+	{
+		name: "autoscaler", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams"}, code: "K0222",
+		setup: func(a *attacked) { a.scaleUp() },
+		act: func(a *attacked) error {
+			return a.mallory.Create(strings.Replace(hpa(a.name, 2), "namespace: NS", "namespace: "+a.namespace, 1))
+		},
+		done: func(a *attacked) bool { return a.field("spec", "replicas") == int64(2) },
+	},
+	{
+		// What has an owner is not locked where the lock is about what has none.
+		name: "owner-deleted", code: "K0215", but: []string{"flux", "argocd"},
 		setup: func(a *attacked) {
 			a.T.Helper()
 			owner := "owner-" + a.name

@@ -37,6 +37,8 @@ type Stage struct {
 	Admin *Actor
 	// Shared says that all controllers are one user.
 	Shared bool
+
+	defined *defined
 }
 
 func New(t *testing.T, c *cluster.Cluster) *Stage {
@@ -48,14 +50,16 @@ func New(t *testing.T, c *cluster.Cluster) *Stage {
 	if err := judge.Anchor(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	s := &Stage{T: t, Cluster: c, Judge: judge}
+	s := &Stage{T: t, Cluster: c, Judge: judge, defined: &defined{
+		kinds: map[schema.GroupKind]schema.GroupVersionResource{}, plurals: map[schema.GroupResource]schema.GroupVersionResource{},
+	}}
 	s.Admin = s.User("kubernetes-admin", "system:masters")
 	return s
 }
 
 // In is the stage for a subtest.
 func (s *Stage) In(t *testing.T) *Stage {
-	inner := &Stage{T: t, Cluster: s.Cluster, Judge: s.Judge, Shared: s.Shared}
+	inner := &Stage{T: t, Cluster: s.Cluster, Judge: s.Judge, Shared: s.Shared, defined: s.defined}
 	inner.Admin = inner.User("kubernetes-admin", "system:masters")
 	return inner
 }
@@ -121,6 +125,9 @@ func (a *Actor) Find(place At) (dynamic.ResourceInterface, string, []string) {
 		gvr.Version = versions[0]
 	}
 	namespaced := strings.HasSuffix(gvr.Group, ".example.com")
+	if custom, ok := a.s.defined.plurals[gvr.GroupResource()]; ok {
+		gvr, namespaced = custom, true
+	}
 	for _, r := range resources.All() {
 		if r.Plural == resource && r.Group == group {
 			namespaced = r.Namespaced
@@ -143,16 +150,7 @@ func (a *Actor) Create(text string) error {
 		return err
 	}
 	for _, object := range objects {
-		kind := object.GroupVersionKind()
-		plural := resources.Plural(kind.GroupKind())
-		if plural == "" {
-			plural = strings.ToLower(kind.Kind) + "s"
-		}
-		var client dynamic.ResourceInterface = a.Dynamic.Resource(kind.GroupVersion().WithResource(plural))
-		if object.GetNamespace() != "" {
-			client = a.Dynamic.Resource(kind.GroupVersion().WithResource(plural)).Namespace(object.GetNamespace())
-		}
-		if _, err := client.Create(context.Background(), object, metav1.CreateOptions{}); err != nil {
+		if _, err := a.clientOf(object).Create(context.Background(), object, metav1.CreateOptions{}); err != nil {
 			return err
 		}
 	}
