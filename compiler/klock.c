@@ -334,8 +334,13 @@ const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *
 }
 
 static bool print_explanation(struct klock_compiler *compiler, struct text *text, const char *code) {
-    static const char preset[] = "preset";
-    (void)compiler;
+    static const char preset[] = "preset", resource[] = "resource";
+    if (code && strncmp(code, resource, sizeof resource - 1) == 0) {
+        const char *word = code + sizeof resource - 1;
+        struct catalog catalog;
+        catalog_init(&catalog, &compiler->arena);
+        return catalog_explain(&catalog, text, *word == ' ' ? word + 1 : NULL);
+    }
     if (!code || strncmp(code, preset, sizeof preset - 1) != 0) return diag_explain(text, code);
     const char *name = code + sizeof preset - 1;
     return kube_explain_preset(text, *name == ' ' ? name + 1 : NULL);

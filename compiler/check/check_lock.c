@@ -72,16 +72,41 @@ static void check_left_out(struct checking *checking, const struct lock *lock) {
     }
 }
 
+static void report_unserved(struct checking *checking, const struct lock *lock, const struct target *target,
+                            unsigned since) {
+    diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
+                "lock '%s' does not see %s/%s on servers before 1.%u", lock->name,
+                catalog_name(checking->arena, target->resource), target->resource->version, since);
+    diag_help(checking->diags, "name a version that they serve, or compile with --kubernetes 1.%u", since);
+}
+
+// Which release of a project a cluster has is not known here: whoever writes the version has looked.
+static void report_unsaid(struct checking *checking, const struct lock *lock, const struct target *target) {
+    const struct resource *resource = target->resource;
+    const char *name =
+        arena_printf(checking->arena, "%s/%s", catalog_name(checking->arena, resource), resource->version);
+    const bool reads = lock_reads_fields(lock);
+    diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
+                reads ? "lock '%s' reads fields of %s, and sees nothing where the cluster does not serve that version"
+                      : "lock '%s' looks up %s, and nothing is scaled where the cluster does not serve that version",
+                lock->name, name);
+    diag_help(checking->diags, "write %s, or the version that 'kubectl api-resources' shows; %s has %s", name,
+              resource->source, resource->versions);
+    if (!target->subresource && !target->implied) diag_fix(checking->diags, target->span, name);
+}
+
 static void check_versions(struct checking *checking, const struct lock *lock) {
-    for (size_t i = 0; i < lock->scope.target_count && lock_reads_fields(lock); i++) {
+    const bool reads = lock_reads_fields(lock), looks_up = lock->covers[SHAPE_SCALE] == COVER_BY_PARAMS;
+    for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct target *target = &lock->scope.targets[i];
-        const unsigned since = target->resource ? catalog_served_since(target->resource) : 0;
-        if (since <= checking->minor || (target->version && strcmp(target->version, target->resource->version) != 0))
-            continue;
-        diag_report(checking->diags, DIAG_VERSION_NOT_SERVED, target->span,
-                    "lock '%s' does not see %s/%s on servers before 1.%u", lock->name,
-                    catalog_name(checking->arena, target->resource), target->resource->version, since);
-        diag_help(checking->diags, "name a version that they serve, or compile with --kubernetes 1.%u", since);
+        const struct resource *resource = target->resource;
+        const unsigned since = resource ? catalog_served_since(resource) : 0;
+        if (!resource || target->implied) continue;
+        if (reads && since > checking->minor && (!target->version || strcmp(target->version, resource->version) == 0))
+            report_unserved(checking, lock, target, since);
+        if (resource->project && !target->version &&
+            (reads || (looks_up && text_has_word(resource->subresources, "scale"))))
+            report_unsaid(checking, lock, target);
     }
 }
 

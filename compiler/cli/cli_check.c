@@ -46,19 +46,23 @@ int cli_anchors(const struct cli *cli) {
 int cli_explain(const struct cli *cli) {
     struct klock_compiler *compiler = klock_new(NULL);
     if (compiler == NULL) cli_out_of_memory();
-    const bool preset = cli->argument_count > 0 && strcmp(cli->arguments[0], "preset") == 0;
-    if (cli->argument_count > (preset ? 2 : 1)) {
-        cli_complain("explain takes one code, or: preset NAME");
+    const char *const first = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    const bool preset = first != NULL && strcmp(first, "preset") == 0;
+    const bool resource = first != NULL && strcmp(first, "resource") == 0;
+    if (cli->argument_count > (preset || resource ? 2 : 1)) {
+        cli_complain("explain takes one code, or: preset NAME, or: resource NAME");
         klock_free(compiler);
         return CLI_USAGE;
     }
-    char *named = preset && cli->argument_count == 2 ? cli_format("preset %s", cli->arguments[1]) : NULL;
-    const char *code = named != NULL ? named : cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    char *named = cli->argument_count == 2 ? cli_format("%s %s", first, cli->arguments[1]) : NULL;
+    const char *code = named != NULL ? named : first;
     const char *text = klock_explain(compiler, code);
     int status = CLI_USAGE;
     if (text == NULL && code != NULL)
-        cli_complain(preset ? "there is no '%s'; 'klockc explain preset' lists presets"
-                            : "there is no diagnostic '%s'; 'klockc explain' lists them",
+        cli_complain(preset     ? "there is no '%s'; 'klockc explain preset' lists presets"
+                     : resource ? "there is no '%s'; 'klockc explain resource' lists those of projects, 'kubectl "
+                                  "api-resources' those of a cluster"
+                                : "there is no diagnostic '%s'; 'klockc explain' lists them",
                      code);
     else if (policy_print(text))
         status = CLI_FINE;

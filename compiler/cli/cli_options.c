@@ -50,13 +50,17 @@ const struct cli_verb cli_verbs[] = {
      "klockc anchors | kubectl apply -f -\n\n"
      "# Only what policies look up, including custom resources\n"
      "klockc anchors policies/ | kubectl apply -f -\n"},
-    {'e', "explain", cli_explain, "[CODE | preset [NAME]]...", NULL, "explain an error, a warning or an actor preset",
+    {'e', "explain", cli_explain, "[CODE | preset [NAME] | resource [NAME]]...", NULL,
+     "explain an error, a warning, an actor preset or a resource",
      "Explains a diagnostic and what to do about it, by its code or its name. Without an argument, lists all of them.\n"
-     "'preset NAME' shows whom a word such as flux stands for and what they write.",
+     "'preset NAME' shows whom a word such as flux stands for and what they write, 'resource NAME' what is known of a\n"
+     "resource, and from which release of which project.",
      "# What is K0203?\n"
      "klockc explain K0203\n\n"
      "# Who is 'flux' in a policy?\n"
-     "klockc explain preset flux\n"},
+     "klockc explain preset flux\n\n"
+     "# Which 'certificates' need no declaration?\n"
+     "klockc explain resource certificates\n"},
     {'s', "completion", cli_completion, "bash|zsh|fish", "bash|zsh|fish", "print a completion script for a shell",
      "Prints a script that completes verbs, options and files in a shell.",
      "# Completion in this bash\n"

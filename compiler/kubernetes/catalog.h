@@ -1,4 +1,5 @@
-// What resources there are: those of the API server (resources.def) and those a policy declares.
+// What resources there are: those of the API server (resources.def), those a policy declares, and those of projects
+// that many clusters run (known.def).
 #ifndef KLOCK_CATALOG_H
 #define KLOCK_CATALOG_H
 
@@ -9,6 +10,7 @@
 #include "base/span.h"
 
 struct arena;
+struct text;
 
 // All texts are never NULL; lists are separated by blanks.
 struct resource {
@@ -22,6 +24,8 @@ struct resource {
     bool built_in;        // the API server's own
     bool defined;         // by a CustomResourceDefinition: all that is said of it is said
     const char *replicas; // where /scale writes their number, "spec.replicas"; "" where nobody says
+    const char *project;  // whose kind it is known to be, a preset if there is one for it; NULL for others
+    const char *source;   // the release that it is known from
 };
 
 // What the API server takes for the name of an object.
@@ -42,6 +46,7 @@ struct catalog {
     struct map words;   // plural, plural.group, singular, kind in lower case, short names → struct resources *
     const char **known; // for suggestions
     size_t known_count;
+    struct map *found; // the same of what projects have, for words that were asked for
 };
 
 void catalog_init(struct catalog *catalog, struct arena *arena);
@@ -49,12 +54,12 @@ void catalog_init(struct catalog *catalog, struct arena *arena);
 const struct resource *catalog_declare(struct catalog *catalog, const struct resource *resource);
 // By plural, singular, kind, short name (in any case), plural.group or kind.group. NULL when unknown. Where several
 // have the word, a built-in one wins, of these the one of the core group, then that of the group that comes first, as
-// the API server's discovery orders them. Among declared ones nobody can tell: there may be more than the first that is
-// given.
+// the API server's discovery orders them. Among others nobody can tell: there may be more than the first that is given.
+// What projects have is asked for last, and is what is declared in its place.
 const struct resource *catalog_find(const struct catalog *catalog, const char *word);
 // Others that have the word as much as what catalog_find gives; NULL where that is the only one.
 const struct resources *catalog_others(const struct catalog *catalog, const char *word);
-// By exact group and plural.
+// By exact group and plural, of those that are built in or declared.
 const struct resource *catalog_get(const struct catalog *catalog, const char *group, const char *plural);
 // The API server's own resources.
 const struct resource *catalog_built_in(size_t *ret_count);
@@ -65,6 +70,10 @@ unsigned catalog_served_since(const struct resource *resource);
 // Whether some server has the resource in that version.
 bool catalog_has_version(const struct resource *resource, const char *version);
 enum name_rule catalog_name_rule(const struct resource *resource);
+// The word that was probably meant; NULL when none is near.
+const char *catalog_nearest(const struct catalog *catalog, const char *word);
+// What is known of the resources that have the word; all that projects have for NULL. False where there is none.
+bool catalog_explain(const struct catalog *catalog, struct text *text, const char *word);
 // plural.group, or plural for the core group.
 const char *catalog_name(struct arena *arena, const struct resource *resource);
 

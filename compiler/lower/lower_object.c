@@ -40,18 +40,21 @@ static const char *declaration_of(struct arena *arena, const char *name) {
                         dot ? dot + 1 : "GROUP", kind ? first : "KIND");
 }
 
+// What GROUP/PLURAL and GROUP/VERSION/PLURAL, as manifests have it, mean; NULL for others.
+static const struct resource *turned_of(const struct lowering *lowering, struct word word, const char *name) {
+    const char *last = strrchr(word.text, '/');
+    if (!last || text_has_word("status scale", last + 1)) return NULL;
+    return catalog_find(lowering->catalog,
+                        strchr(name, '.') ? arena_printf(lowering->arena, "%s.%s", last + 1, name) : last + 1);
+}
+
 static void unknown_resource(struct lowering *lowering, struct word word, const char *name) {
     const struct catalog *catalog = lowering->catalog;
     struct arena *arena = lowering->arena;
     diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "unknown resource '%s'", name);
-    const char *near = suggest_nearest(name, catalog->known, catalog->known_count);
+    const char *near = catalog_nearest(catalog, name);
     const char *dot = strchr(name, '.');
-    // GROUP/PLURAL, GROUP/VERSION/PLURAL, as manifests have it.
-    const char *last = strrchr(word.text, '/');
-    const struct resource *turned =
-        last && !text_has_word("status scale", last + 1)
-            ? catalog_find(catalog, dot ? arena_printf(arena, "%s.%s", last + 1, name) : last + 1)
-            : NULL;
+    const struct resource *turned = turned_of(lowering, word, name);
     const struct resource *other = dot ? catalog_find(catalog, arena_copy(arena, name, (size_t)(dot - name))) : NULL;
     if (turned) {
         near = catalog_name(arena, turned);
@@ -84,7 +87,8 @@ static void ambiguous_resource(struct lowering *lowering, struct word word, cons
                     catalog_name(lowering->arena, resources->items[i]));
     diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' may be any of %zu resources", name,
                 resources->count);
-    diag_relate(lowering->diags, resources->items[0]->declared, "one is declared here");
+    if (!resources->items[0]->project)
+        diag_relate(lowering->diags, resources->items[0]->declared, "one is declared here");
     diag_help(lowering->diags, "choose one: %s", text_string(&list));
 }
 
@@ -93,6 +97,13 @@ static void unknown_version(struct lowering *lowering, struct word word, const c
     diag_report(lowering->diags, DIAG_UNKNOWN_RESOURCE, word.span, "'%s' has no version '%s'", name, version);
     if (resource->built_in) {
         diag_help(lowering->diags, "it is served as %s", resource->versions);
+        return;
+    }
+    if (resource->project) {
+        diag_help(lowering->diags,
+                  "%s has %s; if the cluster has another release, declare it: resource %s/%s %s kind %s",
+                  resource->source, resource->versions, catalog_name(lowering->arena, resource), version,
+                  resource->namespaced ? "namespaced" : "cluster", resource->kind);
         return;
     }
     diag_relate(lowering->diags, resource->declared, "declared here");
@@ -140,6 +151,12 @@ const struct resource *lower_resource_part(struct lowering *lowering, struct wor
     const char *before = strchr(parent.text, '/');
     const char *name = before ? arena_copy(lowering->arena, parent.text, (size_t)(before - parent.text)) : parent.text;
     if (!catalog_find(lowering->catalog, name)) {
+        unknown_resource(lowering, word, name);
+        return NULL;
+    }
+    // The short name of a project's kind may be a group, as in apps/deployments.
+    const struct resource *turned = turned_of(lowering, word, name);
+    if (turned && strcmp(turned->group, name) == 0) {
         unknown_resource(lowering, word, name);
         return NULL;
     }

@@ -157,7 +157,8 @@ KLOCK_API bool klock_fix_at(const struct klock_compiler *compiler, size_t diagno
 KLOCK_API const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color);
 
 /* What a code or name means; several lines; NULL when there is no such code or when memory runs out. With NULL the list
- * of all codes. "preset NAME" says whom an actor preset stands for, "preset" lists them. */
+ * of all codes. "preset NAME" says whom an actor preset stands for, "preset" lists them;
+ * "resource NAME" says what is known of a resource and from where, "resource" lists those of other projects. */
 KLOCK_API const char *klock_explain(struct klock_compiler *compiler, const char *code);
 
 /* ---- output: none before klock_compile says KLOCK_OK ---- */

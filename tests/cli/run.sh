@@ -147,6 +147,12 @@ refuses 'K9999' explain K9999
 try 0 explain preset && prints '^flux '
 try 0 explain preset flux && prints '^serviceaccount flux-system/kustomize-controller$'
 refuses 'preset nothing' explain preset nothing
+try 0 explain resource && prints '^cert-manager '
+try 0 explain resource cert && prints '^certificates.cert-manager.io$'
+test "$("$KLOCKC" explain resource backups | grep -c '^backups[.]')" = 3 || fail 'explain resource backups shows all three'
+test "$("$KLOCKC" explain resource backups.velero.io | grep -c '^backups[.]')" = 1 || fail 'a name with its group is one resource'
+refuses 'resource nothing' explain resource nothing
+refuses 'one code' explain resource pods nodes
 refuses 'one code' explain K0203 K0204
 
 # The man page names what the help names, and nothing else.

@@ -80,6 +80,43 @@ static struct resource declared(const char *plural, const char *kind, const char
     };
 }
 
+static void knows_what_projects_define(void **state) {
+    struct catalog *catalog = catalog_of(state);
+    static const char *const words[] = {"helmreleases",
+                                        "helmrelease",
+                                        "HelmRelease",
+                                        "HR",
+                                        "hr",
+                                        "helmreleases.helm.toolkit.fluxcd.io",
+                                        "HelmRelease.helm.toolkit.fluxcd.io"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        assert_finds(catalog, words[i], "helm.toolkit.fluxcd.io", "helmreleases");
+    const struct resource *machines = catalog_find(catalog, "machinedeployments");
+    assert_string_equal(machines->project, "cluster-api");
+    assert_string_equal(machines->subresources, "scale status");
+    assert_string_equal(machines->replicas, "spec.replicas");
+    assert_true(machines->namespaced && machines->defined && !machines->built_in);
+    assert_false(catalog_find(catalog, "clusterissuers")->namespaced);
+    assert_true(catalog_knows_group(catalog, "cert-manager.io"));
+    assert_string_equal(catalog_nearest(catalog, "helmrelase"), "helmrelease");
+
+    assert_int_equal(catalog_others(catalog, "backups")->count, 3);
+    assert_null(catalog_others(catalog, "backups.velero.io"));
+    assert_null(catalog_others(catalog, "nodes")); // Longhorn has some as well
+}
+
+static void what_is_declared_goes_before_what_projects_define(void **state) {
+    struct catalog *catalog = catalog_of(state);
+    const struct resource other = declared("backups", "Backup", "example.com");
+    const struct resource same = declared("certificates", "Certificate", "cert-manager.io");
+    assert_null(catalog_declare(catalog, &other));
+    assert_null(catalog_declare(catalog, &same));
+    assert_ptr_equal(catalog_find(catalog, "Backup"), &other);
+    assert_null(catalog_others(catalog, "backups"));
+    assert_ptr_equal(catalog_find(catalog, "certificates"), &same);
+    assert_ptr_equal(catalog_find(catalog, "cert"), &same); // by the short name that the project gives it
+}
+
 static void takes_declared_resources_once(void **state) {
     struct catalog *catalog = catalog_of(state);
     const struct resource widgets = declared("widgets", "Widget", "example.com");
@@ -154,6 +191,8 @@ int main(void) {
         SENTENCE(the_core_group_wins_where_several_have_the_word),
         SENTENCE(knows_scope_and_subresources),
         SENTENCE(knows_groups),
+        SENTENCE(knows_what_projects_define),
+        SENTENCE(what_is_declared_goes_before_what_projects_define),
         SENTENCE(takes_declared_resources_once),
         SENTENCE(a_word_of_several_declared_resources_is_none_of_theirs),
         SENTENCE(names_are_what_the_api_server_takes),

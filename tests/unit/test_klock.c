@@ -212,6 +212,10 @@ static void codes_are_explained(void **state) {
     assert_string_equal(klock_explain(compiler, "full-selector"), klock_explain(compiler, "K0203"));
     assert_null(klock_explain(compiler, "K9999"));
     assert_null(klock_explain(compiler, ""));
+    assert_non_null(strstr(klock_explain(compiler, "resource hr"), "helmreleases.helm.toolkit.fluxcd.io"));
+    assert_non_null(strstr(klock_explain(compiler, "resource pods"), "every API server"));
+    assert_non_null(strstr(klock_explain(compiler, "resource"), "certificates.cert-manager.io"));
+    assert_null(klock_explain(compiler, "resource nothing"));
     assert_non_null(strstr(klock_explain(compiler, NULL), "K0901"));
     klock_free(compiler);
 }
