@@ -126,8 +126,20 @@ static void set_row(struct plan_column *column, size_t row, const struct value *
     column->counts[row] = count;
 }
 
+static bool is_cell_of(const struct plan_column *column, size_t row, const char *const *texts, size_t count) {
+    if (column->counts[row] != count) return false;
+    for (size_t i = 0; i < count; i++)
+        if (column->values[row][i]->kind != VALUE_STRING || strcmp(column->values[row][i]->as.string, texts[i]) != 0)
+            return false;
+    return true;
+}
+
 static void set_texts(struct arena *arena, struct plan_column *column, size_t row, const char *const *texts,
                       size_t count) {
+    if (row && is_cell_of(column, row - 1, texts, count)) { // as in most columns
+        set_row(column, row, column->values[row - 1], count);
+        return;
+    }
     const struct value **values = ARENA_ARRAY(arena, const struct value *, count);
     for (size_t i = 0; i < count; i++) values[i] = value_string(arena, texts[i]);
     set_row(column, row, values, count);
@@ -135,6 +147,7 @@ static void set_texts(struct arena *arena, struct plan_column *column, size_t ro
 
 static bool same_cell(const struct plan_column *column, size_t row, const struct plan_column *other, size_t other_row) {
     if (column->counts[row] != other->counts[other_row]) return false;
+    if (column->values[row] == other->values[other_row]) return true;
     for (size_t i = 0; i < column->counts[row]; i++)
         if (column->values[row][i]->kind != other->values[other_row][i]->kind ||
             !value_equal(column->values[row][i], other->values[other_row][i]))

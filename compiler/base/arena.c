@@ -84,7 +84,7 @@ static struct arena_block *next_block(struct arena *arena) {
 }
 
 static size_t aligned(size_t size) {
-    const size_t align = sizeof(max_align_t);
+    const size_t align = _Alignof(max_align_t);
     return size ? (size + align - 1) / align * align : align;
 }
 

@@ -31,16 +31,23 @@ static size_t hash_of(const char *name) {
 }
 
 // The slot that holds the name or would take it; capacity is a power of two with room left.
-static struct map_slot *slot_of(const struct map *map, const char *name) {
+static struct map_slot *slot_of(const struct map *map, const char *name, size_t hash) {
     const size_t mask = map->capacity - 1;
-    for (size_t i = hash_of(name) & mask;; i = (i + 1) & mask) {
+    for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct map_slot *slot = &map->slots[i];
-        if (!slot->name || strcmp(slot->name, name) == 0) return slot;
+        if (!slot->name || (slot->hash == hash && strcmp(slot->name, name) == 0)) return slot;
     }
 }
 
 void *map_get(const struct map *map, const char *name) {
-    return map->count ? slot_of(map, name)->value : NULL;
+    return map->count ? slot_of(map, name, hash_of(name))->value : NULL;
+}
+
+static struct map_slot *free_slot(const struct map *map, size_t hash) {
+    const size_t mask = map->capacity - 1;
+    size_t i = hash & mask;
+    while (map->slots[i].name) i = (i + 1) & mask;
+    return &map->slots[i];
 }
 
 static void grow(struct map *map) {
@@ -48,15 +55,17 @@ static void grow(struct map *map) {
     map->capacity = old.capacity ? old.capacity * 2 : 4;
     map->slots = ARENA_ARRAY(map->arena, struct map_slot, map->capacity);
     for (size_t i = 0; i < old.capacity; i++)
-        if (old.slots[i].name) *slot_of(map, old.slots[i].name) = old.slots[i];
+        if (old.slots[i].name) *free_slot(map, old.slots[i].hash) = old.slots[i];
 }
 
 void map_set(struct map *map, const char *name, void *value) {
     if (map->count * 4 >= map->capacity * 3) grow(map);
-    struct map_slot *slot = slot_of(map, name);
+    const size_t hash = hash_of(name);
+    struct map_slot *slot = slot_of(map, name, hash);
     if (!slot->name) {
         map->count++;
         slot->name = name;
+        slot->hash = hash;
     }
     slot->value = value;
 }

@@ -13,6 +13,7 @@ struct map {
     struct map_slot {
         const char *name;
         void *value;
+        size_t hash; // of the name, which is looked at only where it is the same
     } * slots;
     size_t count, capacity;
 };

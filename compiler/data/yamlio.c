@@ -355,6 +355,37 @@ static bool is_on_line(const struct value *value, size_t depth) {
     return depth > 1 && width_of(value) <= LINE;
 }
 
+// Whether the text is so long that no flow holds it, and such that libyaml puts it on lines as they are.
+static bool is_lines(const char *text, size_t len) {
+    if (len <= LINE || *text == ' ' || *text == '\n' || text[len - 1] == ' ' || text[len - 1] == '\n') return false;
+    for (size_t i = 0; i < len; i++)
+        if ((text[i] < ' ' && text[i] != '\n') || text[i] > '~') return false;
+    return strchr(text, '\n') != NULL;
+}
+
+// Most of what is printed is CEL, and libyaml looks at each character of it many times. It is given two short lines in
+// the place of the text, which tell how its lines begin.
+static bool emit_lines(yaml_emitter_t *emitter, const char *text, size_t len) {
+    struct text *out = emitter->write_handler_data;
+    if (!emit_scalar(emitter, "x\nx", YAML_LITERAL_SCALAR_STYLE) || !yaml_emitter_flush(emitter)) return false;
+    const char *last = out->data + out->len - 1, *begin = last;
+    while (begin[-1] == ' ') begin--;
+    char blanks[100];
+    const size_t indent = (size_t)(last - begin);
+    if (indent > sizeof blanks) return false;
+    memset(blanks, ' ', indent);
+    out->len -= 2 * indent + strlen("x\nx");
+    bool fine = true;
+    for (const char *line = text, *end = text + len; fine && line < end;) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        next = next ? next + 1 : end;
+        if (*line != '\n') fine = text_try_add(out, blanks, indent);
+        fine = fine && text_try_add(out, line, (size_t)(next - line));
+        line = next;
+    }
+    return fine;
+}
+
 static bool emit_value(yaml_emitter_t *emitter, const struct value *value, size_t depth) {
     yaml_event_t event;
     bool fine = true;
@@ -371,7 +402,14 @@ static bool emit_value(yaml_emitter_t *emitter, const struct value *value, size_
             snprintf(digits, sizeof digits, "%.17g", value->as.number);
         return emit_scalar(emitter, digits, YAML_PLAIN_SCALAR_STYLE);
     }
-    case VALUE_STRING: return emit_scalar(emitter, value->as.string, style_of(value->as.string));
+    case VALUE_STRING: {
+        const char *text = value->as.string;
+        const size_t len = strlen(text);
+        // What waits until more is known of its collection would be printed before the text is there.
+        const bool waits = emitter->events.head != emitter->events.tail;
+        if (!waits && is_lines(text, len)) return emit_lines(emitter, text, len);
+        return emit_scalar(emitter, text, style_of(text));
+    }
     case VALUE_LIST:
         fine = emit(emitter, &event,
                     yaml_sequence_start_event_initialize(

@@ -36,6 +36,8 @@ static const char *read_file(void *context, struct arena *arena, const char *pat
     struct stat status;
     *ret_reason = stat(path, &status) != 0 ? strerror(errno) : refuse_kind(path, status.st_mode, included);
     if (*ret_reason) return NULL;
+    if (S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= LIMIT_SOURCE_BYTES)
+        text_reserve(&text, (size_t)status.st_size);
     FILE *file = fopen(path, "rb");
     if (!file) {
         *ret_reason = strerror(errno);

@@ -34,6 +34,7 @@ enum { OPERATION_COUNT = sizeof operations / sizeof *operations };
 // The acts that requests for the target can be; a wildcard of the core group takes in pods.
 static unsigned acts_of(const struct target *target) {
     unsigned acts = 0;
+    if (target->resource && !*target->resource->subresources) return acts;
     for (size_t i = 0; i < kube_act_count; i++) {
         const bool core = !target->group || !*target->group;
         const bool has = target->resource ? text_has_word(target->resource->subresources, kube_acts[i].subresource)
@@ -183,11 +184,12 @@ void lower_deny(struct lowering *lowering, const struct ast_clause *deny, const 
     for (size_t i = 0; i < scope->target_count; i++)
         if (scope->targets[i].subresource) deny_on_subresource(lowering, deny, &scope->targets[i], lock);
     if (scope->target_count && scope->targets[0].subresource) return;
+    const unsigned acts = lower_acts_in(scope);
     for (size_t i = 0; i < deny->words.count; i++) {
         const size_t operation = operation_index(deny->words.items[i]);
         if (operation == OPERATION_COUNT) continue;
         check_verbs(lowering, deny->words.items[i], operation, scope);
         lock->denies |= operations[operation].operations;
-        lock->acts |= operations[operation].acts & lower_acts_in(scope) & ~(unsigned)(ACT_BIND | ACT_TOKEN);
+        lock->acts |= operations[operation].acts & acts & ~(unsigned)(ACT_BIND | ACT_TOKEN);
     }
 }

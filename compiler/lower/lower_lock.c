@@ -413,6 +413,9 @@ static bool is_same(const char *a, const char *b) {
 // The part of the object that is about this subresource.
 static const struct object_meaning *of_subresource(struct arena *arena, const struct object_meaning *part,
                                                    const char *subresource) {
+    bool whole = !subresource;
+    for (size_t i = 0; i < part->scope.target_count && whole; i++) whole = !part->scope.targets[i].subresource;
+    if (whole) return part;
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
     *own = *part;
     own->scope.targets = NULL;
@@ -463,6 +466,10 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     if (!denies_update || lower_find_clause(item, AST_CLAUSE_CHANGING) ||
         lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
         return part;
+    bool built_in = true;
+    for (size_t i = 0; i < part->scope.target_count && built_in; i++)
+        built_in = !part->scope.targets[i].resource || part->scope.targets[i].resource->built_in;
+    if (built_in) return part;
     struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
     *whole = *part;
     whole->scope.targets = NULL;
@@ -496,6 +503,10 @@ static const struct resource *in_other_group(const struct catalog *catalog, cons
 }
 
 static const struct object_meaning *with_both_groups(struct lowering *lowering, const struct object_meaning *part) {
+    bool one_group = true;
+    for (size_t i = 0; i < part->scope.target_count && one_group; i++)
+        one_group = !in_other_group(lowering->catalog, part->scope.targets[i].resource);
+    if (one_group) return part;
     struct object_meaning *whole = ARENA_NEW(lowering->arena, struct object_meaning);
     *whole = *part;
     whole->scope.targets = NULL;

@@ -402,6 +402,11 @@ static struct object_meaning *half_of(struct arena *arena, const struct object_m
 
 // Becomes its first half; the others stand behind it.
 static void split_scopes(struct arena *arena, struct object_meaning *meaning, bool both) {
+    bool is_first = true;
+    for (size_t i = 0; i < meaning->scope.target_count && is_first; i++)
+        is_first = is_in_half(&meaning->scope.targets[i], IN_A_NAMESPACE, both) &&
+                   !is_in_half(&meaning->scope.targets[i], OF_THE_CLUSTER, both);
+    if (is_first && meaning->scope.target_count) return;
     const struct object_meaning whole = *meaning;
     struct object_meaning *first = NULL, **last = &first;
     for (enum half half = IN_A_NAMESPACE; half <= A_NAMESPACE; half++)

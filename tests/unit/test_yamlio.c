@@ -85,6 +85,53 @@ static void awkward_strings_come_back_as_they_were(void **state) {
     }
 }
 
+// Long texts do not go through libyaml, but where something waits or it would quote them.
+static void long_texts_come_back_as_they_were(void **state) {
+    struct arena *arena = arena_of(state);
+    static const char *const forms[] = {"%s\n%s",
+                                        "a\n%s\n\n\n  %s\nb",
+                                        "%s\n---\n...\n# %s\n- c",
+                                        "%s\nx\nx\n%s",
+                                        " %s\n%s",
+                                        "\n%s\n%s",
+                                        "%s\n%s\n",
+                                        "%s\n%s ",
+                                        "%s\n\xc3\xa4%s",
+                                        "%s\n\t%s",
+                                        "%s\r\n%s",
+                                        "%s %s"};
+    char word[200];
+    memset(word, 'w', sizeof word);
+    word[sizeof word - 1] = '\0';
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct text filled;
+        text_init(&filled, arena);
+        for (const char *c = forms[i]; *c; c++)
+            if (*c == '%')
+                text_add_string(&filled, word), c++;
+            else
+                text_add_char(&filled, *c);
+        const char *text = text_string(&filled);
+        struct value *map = value_map(arena), *first = value_map(arena), *second = value_map(arena),
+                     *list = value_list(arena), *maps = value_list(arena);
+        value_set_string(arena, first, "text", text);
+        value_set_string(arena, second, "name", "n");
+        value_set_string(arena, second, "text", text);
+        value_set_string(arena, second, "more", text);
+        value_set_string(arena, second, "end", "e");
+        value_append(arena, list, value_string(arena, text));
+        value_append(arena, list, value_string(arena, text));
+        value_append(arena, maps, first);
+        value_append(arena, maps, second);
+        value_append(arena, maps, first);
+        value_set(arena, map, "list", list);
+        value_set(arena, map, "maps", maps);
+        value_set_string(arena, map, "value", text);
+        const char *output = printed(state, map);
+        if (!value_equal(read_back(state, output), map)) fail_msg("came back as something else:\n%s", output);
+    }
+}
+
 static void scalars_come_back_with_their_types(void **state) {
     struct arena *arena = arena_of(state);
     struct value *list = value_list(arena);
@@ -193,6 +240,7 @@ int main(void) {
         SENTENCE(only_what_every_reader_takes_for_text_is_plain),
         SENTENCE(keys_are_quoted_as_values_are),
         SENTENCE(awkward_strings_come_back_as_they_were),
+        SENTENCE(long_texts_come_back_as_they_were),
         SENTENCE(scalars_come_back_with_their_types),
         SENTENCE(plain_scalars_are_read_as_kubernetes_reads_them),
         SENTENCE(what_is_no_plain_data_is_refused_with_a_reason),
