@@ -110,6 +110,22 @@ static void check_versions(struct checking *checking, const struct lock *lock) {
     }
 }
 
+// What a webhook converts, it can make look like anything.
+static void check_conversion(struct checking *checking, const struct lock *lock) {
+    for (size_t i = 0; i < lock->scope.target_count && lock_reads_fields(lock); i++) {
+        const struct target *target = &lock->scope.targets[i];
+        if (!target->resource || !target->resource->converter || target->implied) continue;
+        diag_report(checking->diags, DIAG_CONVERTED, target->span,
+                    "lock '%s' reads fields of %s as %s converts them from other versions", lock->name,
+                    target->resource->plural, target->resource->converter);
+        diag_relate(checking->diags, target->resource->declared, "defined here");
+        diag_help(checking->diags,
+                  "keep what runs the webhook from the same people, and say how: accept %s \"…\"; or have one version "
+                  "only",
+                  diag_info(DIAG_CONVERTED)->name);
+    }
+}
+
 // ---- locks against each other ----
 
 static bool share_name(const char **a, size_t a_count, const char **b, size_t b_count) {
@@ -210,6 +226,7 @@ static const struct {
     {check_policies, WRITTEN_LOCKS, INSIDERS, DIAG_POLICIES_NOT_LOCKED, ABOUT_RESOURCES},
     {check_left_out, WRITTEN_LOCKS, INSIDERS, DIAG_WILDCARD_LEAVES_OUT, ABOUT_RESOURCES},
     {check_versions, WRITTEN_LOCKS, ACCIDENTS, DIAG_VERSION_NOT_SERVED, ABOUT_RESOURCES},
+    {check_conversion, WRITTEN_LOCKS, INSIDERS, DIAG_CONVERTED, ABOUT_RESOURCES},
     {check_approval, WRITTEN_LOCKS, INSIDERS, DIAG_APPROVES_ITSELF, ABOUT_DENIED},
     {check_rights, DENYING_LOCKS, INSIDERS, DIAG_ADMINISTRATORS_PASS, ABOUT_ACTORS},
     {check_status, DENYING_LOCKS, INSIDERS, DIAG_STATUS_NOT_LOCKED, ABOUT_RESOURCES},

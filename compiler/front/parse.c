@@ -505,6 +505,14 @@ static const char *path_help(struct parser *p, const struct parse_expected *expe
     return here ? "a path with a pattern stands in quotes: resources from \"crds/*.yaml\"" : NULL;
 }
 
+// `policy x against accidents, insiders`.
+static const char *against_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    return !p->in_block && p->previous[1] == TOK_AGAINST
+               ? "a policy is against accidents or against insiders, who make the same mistakes and more"
+               : NULL;
+}
+
 // A list that ends without need, or goes on without a comma.
 static const char *list_help(struct parser *p, const struct parse_expected *expected) {
     const int kind = p->last.kind;
@@ -522,7 +530,7 @@ static const char *list_help(struct parser *p, const struct parse_expected *expe
 // What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
 static const char *syntax_help(struct parser *p, const struct parse_expected *expected) {
     static const char *(*const helps[])(struct parser * p, const struct parse_expected *expected) = {
-        comparison_help, reading_help, every_operation_help, operation_help, path_help, list_help,
+        comparison_help, reading_help, every_operation_help, operation_help, path_help, against_help, list_help,
     };
     const char *help = NULL;
     for (size_t i = 0; i < sizeof helps / sizeof *helps && !help; i++) help = helps[i](p, expected);

@@ -19,13 +19,14 @@ struct resource {
     const char *versions; // all that are served; none where a declaration says none
     bool namespaced;
     const char *short_names, *verbs, *subresources;
-    struct span declared; // SPAN_NOWHERE for those that are known
-    bool kind_unsaid;     // declared without a kind; `kind` is the plural then
-    bool built_in;        // the API server's own
-    bool defined;         // by a CustomResourceDefinition: all that is said of it is said
-    const char *replicas; // where /scale writes their number, "spec.replicas"; "" where nobody says
-    const char *project;  // whose kind it is known to be, a preset if there is one for it; NULL for others
-    const char *source;   // the release that it is known from
+    struct span declared;  // SPAN_NOWHERE for those that are known
+    bool kind_unsaid;      // declared without a kind; `kind` is the plural then
+    bool built_in;         // the API server's own
+    bool defined;          // by a CustomResourceDefinition: all that is said of it is said
+    const char *replicas;  // where /scale writes their number, "spec.replicas"; "" where nobody says
+    const char *converter; // the webhook that converts between versions, as a message names it; NULL where none does
+    const char *project;   // whose kind it is known to be, a preset if there is one for it; NULL for others
+    const char *source;    // the release that it is known from
 };
 
 // What the API server takes for the name of an object.

@@ -30,6 +30,9 @@ static const char *difference(const struct resource *known, const struct resourc
     if (!defined || !resource->defined) return NULL;
     if (strcmp(known->versions, resource->versions) != 0) return "versions";
     if (strcmp(known->replicas, resource->replicas) != 0) return "specReplicasPath";
+    if (!known->converter != !resource->converter ||
+        (known->converter && strcmp(known->converter, resource->converter) != 0))
+        return "conversion";
     if (strcmp(known->singular, resource->singular) != 0 || !have_same_words(known->short_names, resource->short_names))
         return "names";
     return NULL;

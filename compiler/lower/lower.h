@@ -69,6 +69,7 @@ void lower_declare(struct lowering *lowering, const struct resource *resource);
 void lower_definitions(struct lowering *lowering);
 
 // lower_expr.c
+extern const char lower_label_key_rule[];
 struct expr_context {
     struct unit *unit;
     bool namespace_labels; // `labels` are those of the namespace

@@ -53,6 +53,7 @@ static struct formula *lower_placeholder(struct lowering *lowering, struct word 
         if (readings[i].has_key && !kube_is_label_key(key)) {
             diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%.80s' is not a valid label or annotation key",
                         key);
+            diag_help(lowering->diags, "%s", lower_label_key_rule);
             return NULL;
         }
         struct formula *reading = formula_new(lowering->arena, readings[i].kind);
@@ -64,7 +65,7 @@ static struct formula *lower_placeholder(struct lowering *lowering, struct word 
 
 static struct formula *unclosed(struct lowering *lowering, struct word word) {
     diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "a '{' that no '}' closes");
-    diag_help(lowering->diags, "write '{{' for a brace");
+    diag_help(lowering->diags, "close it with '}', or write '{{' for a brace");
     return NULL;
 }
 

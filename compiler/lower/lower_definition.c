@@ -27,8 +27,14 @@ static const struct yaml_keys in_schema[] = {{"openAPIV3Schema", nothing}, {NULL
 static const struct yaml_keys in_version[] = {
     {"name", NULL}, {"served", NULL}, {"storage", NULL}, {"schema", in_schema}, {"subresources", in_subresources},
     {NULL, NULL}};
+static const struct yaml_keys in_service[] = {{"namespace", NULL}, {"name", NULL}, {NULL, NULL}};
+static const struct yaml_keys in_client[] = {{"url", NULL}, {"service", in_service}, {NULL, NULL}};
+static const struct yaml_keys in_webhook[] = {
+    {"clientConfig", in_client}, {"conversionReviewVersions", NULL}, {NULL, NULL}};
+static const struct yaml_keys in_conversion[] = {{"strategy", NULL}, {"webhook", in_webhook}, {NULL, NULL}};
 static const struct yaml_keys in_spec[] = {
-    {"group", NULL}, {"scope", NULL}, {"names", in_names}, {"versions", in_version}, {NULL, NULL}};
+    {"group", NULL}, {"scope", NULL}, {"names", in_names}, {"versions", in_version}, {"conversion", in_conversion},
+    {NULL, NULL}};
 static const struct yaml_keys in_metadata[] = {{"name", NULL}, {NULL, NULL}};
 // Lists of objects are objects that hold some.
 static const struct yaml_keys in_object[6] = {{"apiVersion", NULL}, {"kind", NULL},       {"metadata", in_metadata},
@@ -240,6 +246,52 @@ static const char *lower_case(struct arena *arena, const char *text) {
     return copy;
 }
 
+static bool lists_text(const struct value *list, const char *text) {
+    for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->count; i++) {
+        const struct value *item = list->as.items[i];
+        if (item->kind == VALUE_STRING && strcmp(item->as.string, text) == 0) return true;
+    }
+    return false;
+}
+
+// Who converts objects from one version to another; false after reporting.
+static bool read_conversion(struct reading *reading, const struct value *spec, struct resource *resource) {
+    struct arena *arena = reading->lowering->arena;
+    const struct value *conversion = value_get(spec, "conversion"), *versions = value_get(spec, "versions");
+    if (!conversion || conversion->kind == VALUE_NULL) return true;
+    const char *strategy = text_under(reading, conversion, "spec.conversion.", "strategy");
+    if (!strategy) return false;
+    const struct value *webhook = value_get(conversion, "webhook");
+    if (webhook && webhook->kind == VALUE_NULL) webhook = NULL;
+    if (strcmp(strategy, "None") == 0) {
+        if (!webhook) return true;
+        return refuse(reading, webhook, "a webhook is named, but the conversion is None",
+                      "write strategy: Webhook, or take the webhook out");
+    }
+    if (strcmp(strategy, "Webhook") != 0)
+        return refuse(reading, value_get(conversion, "strategy"),
+                      arena_printf(arena, "'%s' is not a conversion", shown(reading, strategy)),
+                      "a conversion is None or Webhook");
+    const struct value *client = value_get(webhook, "clientConfig"), *service = value_get(client, "service");
+    const char *url = value_get_string(client, "url"), *name = value_get_string(service, "name");
+    const char *namespace = value_get_string(service, "namespace");
+    if (!*url == !*name || !*name != !*namespace)
+        return refuse(reading, client ? client : value_get(conversion, "strategy"),
+                      "the conversion does not say which webhook it is",
+                      "write webhook.clientConfig with a url, or with the namespace and name of a service");
+    const struct value *reviews = value_get(webhook, "conversionReviewVersions");
+    if (!lists_text(reviews, "v1") && !lists_text(reviews, "v1beta1"))
+        return refuse(reading, reviews ? reviews : webhook,
+                      "the webhook takes no version of ConversionReview that the API server sends",
+                      "write: conversionReviewVersions: [v1]");
+    // Without another version, nothing is converted.
+    if (versions->count > 1)
+        resource->converter = *url ? arena_printf(arena, "the webhook '%s'", shown(reading, url))
+                                   : arena_printf(arena, "the webhook of service '%s/%s'", shown(reading, namespace),
+                                                  shown(reading, name));
+    return true;
+}
+
 static void read_definition(struct reading *reading) {
     struct arena *arena = reading->lowering->arena;
     const struct value *spec = value_get(reading->about, "spec"), *names = value_get(spec, "names");
@@ -279,7 +331,7 @@ static void read_definition(struct reading *reading) {
                "a scope is Namespaced or Cluster");
         return;
     }
-    if (!read_versions(reading, spec, &resource)) return;
+    if (!read_versions(reading, spec, &resource) || !read_conversion(reading, spec, &resource)) return;
     resource.declared = place_of(reading, value_get(metadata, "name"));
     struct definition *definition = ARENA_NEW(arena, struct definition);
     *definition = (struct definition){resource, reading->lowering->sources->items[reading->source].name};

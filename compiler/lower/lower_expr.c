@@ -18,9 +18,9 @@
 #include "report/diag.h"
 
 static const char label_value_rule[] =
-    "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
-                  label_key_rule[] =
-                      "a key is [PREFIX/]NAME: a DNS name, a slash, and at most 63 letters, digits, '-', '_' and '.'";
+    "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
+const char lower_label_key_rule[] =
+    "a key is [PREFIX/]NAME: a DNS name, a slash, and at most 63 letters, digits, '-', '_' and '.'";
 
 // Whether all of the text is a decimal number as JSON has it; *ret_integral tells integers from the rest.
 static bool is_number(const char *text, bool *ret_integral) {
@@ -65,7 +65,7 @@ static void check_path_key(struct lowering *lowering, const struct ast_path *pat
     if (of_metadata && !wild) {
         diag_report(lowering->diags, DIAG_BAD_NAME, segment->span, "'%.80s' is not a valid label or annotation key",
                     segment->key);
-        diag_help(lowering->diags, "%s", label_key_rule);
+        diag_help(lowering->diags, "%s", lower_label_key_rule);
     } else if (of_metadata) {
         diag_report(lowering->diags, DIAG_KEY_PATTERN, segment->span, "a field has one key, but '%.80s' is a pattern",
                     segment->key);
@@ -125,7 +125,7 @@ static void bad_value(struct lowering *lowering, struct word word, enum diag_cod
 }
 
 static void check_key(struct lowering *lowering, struct word key, const char *what) {
-    if (!kube_is_label_key(key.text)) bad_value(lowering, key, DIAG_BAD_NAME, what, label_key_rule);
+    if (!kube_is_label_key(key.text)) bad_value(lowering, key, DIAG_BAD_NAME, what, lower_label_key_rule);
 }
 
 // What the equality tests of an atom may be compared with.

@@ -109,6 +109,7 @@ static struct meaning mean_accounts(struct lowering *lowering, const struct ast_
     if (!kube_is_dns_label(namespace)) {
         diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is not a valid namespace name",
                     namespace);
+        diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
         return (struct meaning){0};
     }
     return (struct meaning){formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, namespace)),
@@ -168,6 +169,7 @@ static struct meaning mean_preset(struct lowering *lowering, const struct ast_su
     } else if (!kube_is_dns_label(namespace.text)) {
         diag_report(lowering->diags, DIAG_BAD_NAME, namespace.span, "'%s' is not a valid namespace name",
                     namespace.text);
+        diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
     } else {
         const struct actor_meaning *preset = preset_meaning(lowering, subject->name.text, namespace.text);
         return (struct meaning){preset->formula,
