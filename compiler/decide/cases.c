@@ -56,9 +56,9 @@ size_t cases_count(const struct policies *policies) {
     return count;
 }
 
-static bool may_reach(const struct lock *lock, const char *resource) {
+static bool is_about_resource(const struct lock *lock, const struct request *request) {
     // A binding that is an object of its own stands for one of a pod.
-    const char *other = strcmp(resource, "bindings") == 0 ? "pods" : resource;
+    const char *resource = request->resource, *other = strcmp(resource, "bindings") == 0 ? "pods" : resource;
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const char *name = lock->scope.targets[i].name;
         if (!name || strcmp(name, resource) == 0 || strcmp(name, other) == 0) return true;
@@ -66,19 +66,41 @@ static bool may_reach(const struct lock *lock, const char *resource) {
     return false;
 }
 
-// The policies with no locks but those that requests for the resource may reach: of a thousand cases, each is decided
-// by some of the locks.
-static const struct policies *about(struct arena *arena, const struct policies *policies, struct map *known,
-                                    const char *resource) {
-    struct policies *few = map_get(known, resource);
-    if (few) return few;
-    few = ARENA_NEW(arena, struct policies);
+static bool is_about_namespace(const struct lock *lock, const struct request *request) {
+    const struct object_scope *scope = &lock->scope;
+    if (scope->where != IN_NAMESPACES) return true;
+    for (size_t i = 0; i < scope->namespace_count && request->namespaced; i++)
+        if (strcmp(scope->namespaces[i], request->namespace) == 0) return true;
+    return false;
+}
+
+static struct policies *with_locks(struct arena *arena, const struct policies *policies, const struct request *request,
+                                   bool (*may_reach)(const struct lock *lock, const struct request *request)) {
+    struct policies *few = ARENA_NEW(arena, struct policies);
     *few = *policies;
     few->locks = NULL;
     few->lock_count = 0;
     for (size_t i = 0; i < policies->lock_count; i++)
-        if (may_reach(policies->locks[i], resource)) ARENA_PUSH(arena, few->locks, few->lock_count, policies->locks[i]);
-    map_set(known, resource, few);
+        if (may_reach(policies->locks[i], request)) ARENA_PUSH(arena, few->locks, few->lock_count, policies->locks[i]);
+    return few;
+}
+
+// The policies with no locks but those that requests for the resource in the namespace may reach: of a thousand cases,
+// each is decided by some of the locks.
+static const struct policies *about(struct arena *arena, const struct policies *policies, struct map *known,
+                                    const struct request *request) {
+    const char *resource = request->resource;
+    const char *key = request->namespaced ? arena_printf(arena, "%s %s", resource, request->namespace) : resource;
+    struct policies *few = map_get(known, key);
+    if (few) return few;
+    const char *everywhere = arena_printf(arena, "%s *", resource);
+    struct policies *of_resource = map_get(known, everywhere);
+    if (!of_resource) {
+        of_resource = with_locks(arena, policies, request, is_about_resource);
+        map_set(known, everywhere, of_resource);
+    }
+    few = with_locks(arena, of_resource, request, is_about_namespace);
+    map_set(known, key, few);
     return few;
 }
 
@@ -95,7 +117,7 @@ void cases_judge(struct arena *arena, const struct policies *policies, struct ju
         for (size_t j = 0; j < tests[i]->case_count; j++) {
             struct judged_case judged = {.test = tests[i], .test_case = &tests[i]->cases[j]};
             const struct request *request = &judged.test_case->request;
-            decide(arena, about(arena, policies, &known, request->resource), request, &judged.decision);
+            decide(arena, about(arena, policies, &known, request), request, &judged.decision);
             judged.passed = is_as_expected(arena, judged.test_case, &judged.decision);
             ARENA_PUSH(arena, *ret_cases, *ret_count, judged);
         }

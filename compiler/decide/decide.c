@@ -195,7 +195,11 @@ static const struct request *as_binding_of_pod(struct arena *arena, const struct
 static struct view view_of(struct arena *arena, const struct request *request) {
     const bool creates = request->operation == OP_CREATE && !kube_act_of(request->subresource);
     const struct value *stored = creates ? request->object : request->old_object;
-    return (struct view){.arena = arena, .request = request, .self = stored, .stored = stored};
+    return (struct view){.arena = arena,
+                         .request = request,
+                         .self = stored,
+                         .stored = stored,
+                         .identity = ARENA_NEW(arena, struct identity)};
 }
 
 static void decide_one(struct arena *arena, const struct policies *policies, const struct request *original,

@@ -147,11 +147,23 @@ static bool lets_go(const struct view *view, const struct lock *lock) {
     return request->operation == OP_DELETE || (request->operation == OP_UPDATE && only_removes_finalizers(view));
 }
 
+static bool is_any_identity(const struct view *view) {
+    struct identity *identity = view->identity;
+    const char *last = NULL; // many that follow each other are of the same one
+    for (size_t i = 0; i < kube_exemption_count && !identity->is_known && !identity->is_exempt; i++) {
+        if (kube_exemptions[i].user == last && !kube_exemptions[i].group) continue;
+        identity->is_exempt = is_identity(&kube_exemptions[i], view->request);
+        last = kube_exemptions[i].group ? NULL : kube_exemptions[i].user;
+    }
+    identity->is_known = true;
+    return identity->is_exempt;
+}
+
 bool decide_is_exempt(const struct view *view, const struct lock *lock, enum exemption level) {
     // Nor do controllers take objects in, which they could then delete.
     if (level == EXEMPT_CONTROLLERS && lock->guard_owners && is_adopted(view->request)) level = EXEMPT_LIFECYCLE;
     if (level != EXEMPT_NONE && lets_go(view, lock)) return true;
-    for (size_t i = 0; i < kube_exemption_count; i++)
+    for (size_t i = 0; i < kube_exemption_count && is_any_identity(view); i++)
         if (applies(&kube_exemptions[i], view, lock, level)) return true;
     return false;
 }

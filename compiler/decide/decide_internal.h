@@ -22,12 +22,18 @@ struct binding {
     int index;
 };
 
+// Whether who asks is anybody that locks let past for what keeps the cluster alive, which is asked of many locks.
+struct identity {
+    bool is_known, is_exempt;
+};
+
 struct view {
     struct arena *arena;
     const struct request *request;
     const struct value *self, *stored; // `self` is what STATE_SELF reads; `stored` what decides membership
     const struct binding *binding;
     bool exempt; // what controllers write is read as it is stored
+    struct identity *identity;
 };
 
 enum truth decide_evaluate(const struct view *view, const struct formula *expr);
