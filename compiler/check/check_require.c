@@ -276,10 +276,27 @@ static bool makes_other_names(const struct lock *lock, const struct author *auth
 struct starved {
     const char *names[3], *plural;
     size_t count;
-    bool by_template;
+    struct template {
+        const char *path; // blank-separated
+        struct text workloads;
+    }
+    *templates; // that some is made by
+    size_t template_count;
     const struct formula *part; // of what is required
     struct text told;
 };
+
+static void add_template(struct arena *arena, struct starved *starved, const char *path, const char *workload) {
+    size_t at = 0;
+    while (at < starved->template_count && strcmp(starved->templates[at].path, path) != 0) at++;
+    if (at == starved->template_count) {
+        const struct template added = {.path = path};
+        ARENA_PUSH(arena, starved->templates, starved->template_count, added);
+        text_init(&starved->templates[at].workloads, arena);
+    }
+    struct text *workloads = &starved->templates[at].workloads;
+    text_printf(workloads, "%s%s", workloads->len ? ", " : "", workload);
+}
 
 static void add_starved(struct starved *starved, const struct author *author, const struct formula *part) {
     enum { SHOWN = 3 };
@@ -292,7 +309,10 @@ static void add_starved(struct starved *starved, const struct author *author, co
     if (starved->count < SHOWN) starved->names[starved->count] = author->name;
     starved->count++;
     const struct kube_made *made = made_by(author);
-    starved->by_template |= made && made->workload && *made->rest_from;
+    const char *path = !made || !made->workload      ? ""
+                       : part->kind == FORMULA_LABEL ? made->labels_from
+                                                     : made->rest_from;
+    if (*path) add_template(author->arena, starved, path, made->workload);
 }
 
 static struct author author_of(const struct checking *checking, const struct kube_exemption *exemption,
@@ -325,12 +345,21 @@ static void report(const struct checking *checking, const struct lock *lock, con
                 "lock '%s' refuses new %s that lack what it requires, including those made by controllers (%s): %s",
                 lock->name, starved->plural, text_string(&names), missed ? missed : "they would be missing");
     const char *code = diag_info(DIAG_STARVES_CONTROLLER)->name;
-    if (starved->by_template)
-        diag_help(checking->diags,
-                  "require the same of the pod templates in a lock on the workloads; or, if they have it: accept %s",
-                  code);
-    else
+    if (!starved->template_count) {
         diag_help(checking->diags, "make sure that they are created with it, or write: accept %s", code);
+        return;
+    }
+    struct text templates;
+    text_init(&templates, checking->arena);
+    for (size_t i = 0; i < starved->template_count; i++) {
+        char *path = arena_copy(checking->arena, starved->templates[i].path, strlen(starved->templates[i].path));
+        for (char *c = path; *c; c++)
+            if (*c == ' ') *c = '.';
+        text_printf(&templates, "%s%s of %s", i ? ", and of " : "", path,
+                    text_string(&starved->templates[i].workloads));
+    }
+    diag_help(checking->diags, "lock the workloads as well, and require the same of %s; or, if they have it: accept %s",
+              text_string(&templates), code);
 }
 
 // Whether the author makes some of what the lock is about, and does not pass it.

@@ -498,6 +498,19 @@ static const char *operation_help(struct parser *p, const struct parse_expected 
     return NULL;
 }
 
+// What a state of a test cannot hold in a field, and an object without its word.
+static const char *state_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    const int kind = p->last.kind;
+    if (!p->in_block || p->head != HEAD_STEPS) return NULL;
+    if (kind == TOK_STRING && is_name(p->before.kind) && !p->last.first_on_line)
+        return "an object stands behind a word: object \"\"\"YAML\"\"\"";
+    const bool opens = kind == TOK_OPEN_BRACKET || kind == TOK_OPEN || kind == TOK_OPEN_BRACE;
+    if ((opens && p->before.kind == TOK_EQUALS) || p->before.kind == TOK_OPEN_BRACKET)
+        return "lists and maps are written with the object: object \"\"\"{spec: {…}}\"\"\"";
+    return NULL;
+}
+
 // `resources from crds/*.yaml`: a path with a pattern is no word.
 static const char *path_help(struct parser *p, const struct parse_expected *expected) {
     (void)expected;
@@ -530,7 +543,8 @@ static const char *list_help(struct parser *p, const struct parse_expected *expe
 // What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
 static const char *syntax_help(struct parser *p, const struct parse_expected *expected) {
     static const char *(*const helps[])(struct parser * p, const struct parse_expected *expected) = {
-        comparison_help, reading_help, every_operation_help, operation_help, path_help, against_help, list_help,
+        comparison_help, reading_help, every_operation_help, operation_help,
+        state_help,      path_help,    against_help,         list_help,
     };
     const char *help = NULL;
     for (size_t i = 0; i < sizeof helps / sizeof *helps && !help; i++) help = helps[i](p, expected);

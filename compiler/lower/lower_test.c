@@ -131,20 +131,76 @@ static void set_field(struct lowering *lowering, struct value *object, const str
     }
 }
 
+static struct value *bad_object(struct lowering *lowering, const struct ast_object_state *state, const char *problem,
+                                const char *help) {
+    diag_report(lowering->diags, DIAG_BAD_TEST, state->object.span, "%s", problem);
+    diag_help(lowering->diags, "%s", help);
+    return NULL;
+}
+
+// What 'kubectl get -o yaml' prints of several objects, as a List or as its items.
+static const struct value *items_of(const struct value *object) {
+    if (object->kind == VALUE_LIST) return object;
+    const char *kind = value_get_string(object, "kind");
+    const size_t len = strlen(kind), end = strlen("List");
+    const struct value *items = value_get(object, "items");
+    return len >= end && strcmp(kind + len - end, "List") == 0 && items && items->kind == VALUE_LIST ? items : NULL;
+}
+
+static bool is_text(const struct value *map, const char *key, const char *text) {
+    const char *said = value_get_string(map, key);
+    return !*said || strcmp(said, text) == 0;
+}
+
+// Whether the object may be the one that the step names: what it does not say, the step says.
+static bool is_meant(const struct value *object, const struct resource *resource, const char *namespace,
+                     const char *name) {
+    const struct value *metadata = value_get(object, "metadata");
+    return object->kind == VALUE_MAP && (resource->kind_unsaid || is_text(object, "kind", resource->kind)) &&
+           is_text(metadata, "name", name) && (!resource->namespaced || is_text(metadata, "namespace", namespace));
+}
+
+// The object as it is written; NULL after reporting.
+static struct value *read_object(struct lowering *lowering, const struct ast_object_state *state,
+                                 const struct resource *resource, const char *namespace, const char *name) {
+    struct arena *arena = lowering->arena;
+    const char *error = NULL;
+    const char *meant = arena_printf(arena, "%s %s%s%s", resource->plural, resource->namespaced ? namespace : "",
+                                     resource->namespaced ? "/" : "", name);
+    struct value *object = lowering->read_yaml(arena, state->object.text, strlen(state->object.text), &error);
+    if (!object)
+        return bad_object(lowering, state, arena_printf(arena, "the object is not a YAML mapping: %s", error),
+                          "write one object as 'kubectl get -o yaml' prints it, without anchors and tags");
+    const struct value *items = items_of(object);
+    if (items) {
+        size_t at = items->count, count = 0;
+        for (size_t i = 0; i < items->count; i++)
+            if (is_meant(items->as.items[i], resource, namespace, name)) at = i, count++;
+        if (count == 1) return value_copy(arena, items->as.items[at]);
+        return bad_object(
+            lowering, state,
+            arena_printf(arena, count ? "the list has %s more than once" : "there is no %s in the list", meant),
+            "a state is one object: the one that the step names");
+    }
+    if (object->kind != VALUE_MAP)
+        return bad_object(lowering, state, "the object is not a YAML mapping: a value of another kind",
+                          "write the object's fields: object \"\"\"{spec: {…}}\"\"\"");
+    if (is_meant(object, resource, namespace, name)) return object;
+    const struct value *metadata = value_get(object, "metadata");
+    const char *kind = value_get_string(object, "kind"), *in = value_get_string(metadata, "namespace");
+    const char *named = value_get_string(metadata, "name");
+    return bad_object(lowering, state,
+                      arena_printf(arena, "the step is about %s, but the object is %.80s%s%.80s%s%.80s", meant, kind,
+                                   *kind && *named ? " " : "", in, *in ? "/" : "", named),
+                      "its kind, name and namespace may be left out: the step says them");
+}
+
 static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state,
                                  const struct resource *resource, const char *namespace, const char *name,
                                  bool terminating) {
     struct arena *arena = lowering->arena;
     struct value *object = NULL;
-    if (state->object.text) {
-        const char *error = NULL;
-        object = lowering->read_yaml(arena, state->object.text, strlen(state->object.text), &error);
-        if (!object || object->kind != VALUE_MAP) {
-            diag_report(lowering->diags, DIAG_BAD_TEST, state->object.span, "the object is not a YAML mapping: %s",
-                        error ? error : "a value of another kind");
-            object = NULL;
-        }
-    }
+    if (state->object.text) object = read_object(lowering, state, resource, namespace, name);
     if (!object) object = value_map(arena);
     const char *version = strcmp(resource->version, "*") == 0 ? "v1" : resource->version;
     value_set_string(arena, object, "apiVersion",
