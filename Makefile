@@ -8,7 +8,8 @@
 #   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       formatting, direction of includes, warnings as errors, scripts
 #   make fuzz       libFuzzer on the whole compiler and on CEL expressions, each for FUZZ_SECONDS=60
-#   make bench      time, memory and size
+#   make bench      time, memory and size, beside others: bench-programs and bench-server are its halves (BENCH_MINORS=1.33,1.37
+#                   BENCH_LOCKS=1,1000,10000 BENCH_REQUESTS=200 BENCH_PROFILES=DIR); bench-deps builds Helm, gator and Kyverno first
 #   make bench-gate instructions that compiling takes, against tests/bench/instructions; bench-gate-update writes it
 #   make differential    decisions against the API server's evaluator, on random policies, without end; SEED=1
 #   make mutations  breaks the emitter and decide in small ways that a judge should notice; MUTANTS=200 or all, SEED=1
@@ -101,7 +102,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: mutations objects wasm bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: mutations objects wasm bench-programs bench-server bench-deps bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
@@ -261,6 +262,12 @@ $(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/unique.o $(LIBRARY)
 
 bench: all
 	@tests/bench/bench.sh
+bench-programs: all
+	@tests/bench/bench.sh programs
+bench-server: all
+	@tests/bench/bench.sh server
+bench-deps:
+	@tests/bench/deps.sh
 
 bench-gate: all
 	@tests/bench/gate.sh
@@ -316,7 +323,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock
 
 clean:
-	rm -rf $(filter-out build/servers,$(wildcard build/*))
+	rm -rf $(filter-out build/servers build/bench,$(wildcard build/*))
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile

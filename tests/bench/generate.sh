@@ -1,18 +1,30 @@
 #!/bin/sh
 # Prints a policy of COUNT locks, as many as people write by generator: of one form; each of another with `mixed`; on pods, with
-# the guards that come by default, with `pods`. Or of one lock with COUNT of what there may be many: `values` of a field, `users`
-# who pass, or operands of an `or`.
+# the guards that come by default, with `pods`. Of sealed actors with `sealed`. Or of one lock with COUNT of what there may be many:
+# `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names.
 #
-#   generate.sh COUNT [mixed|pods|values|users|or]
+#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown]
 awk -v count="${1:-100}" -v form="${2-}" '
 	function list(before, after,    i) { for (i = 0; i < count; i++) printf "%s%s%d%s", i ? between : "", before, i, after }
 	BEGIN {
 		print "policy bench"
 		between = ", "
-		if (form == "values" || form == "users" || form == "or") {
+		if (form == "sealed") {
+			for (i = 0; i < count; i++) printf "actor op%d = serviceaccount team-%d/operator sealed by user release\n", i, i
+			exit
+		}
+		if (form == "objects") {
+			for (i = 0; i < count; i++) printf "object o%d {\n  resources  configmaps\n  namespace  team-%d\n  labels     app=app-%d\n}\n", i, i, i
+			printf "lock keep on "
+			list("o", "")
+			print " {\n  deny       update, delete\n}"
+			exit
+		}
+		if (form == "values" || form == "users" || form == "or" || form == "unknown") {
 			printf "lock keep {\n  resources  configmaps\n  namespace  team\n  "
 			if (form == "values") { printf "where      field data.app in ("; list("app-", ""); print ")" }
 			if (form == "users") { printf "name       one\n  exclusive  "; list("user u", ""); print "" }
+			if (form == "unknown") { printf "name       one\n  exclusive  "; list("nobody-", ""); print "" }
 			if (form == "or") { between = " or "; printf "where      "; list("field data.f = \"", "\""); print "" }
 			printf "  deny       update, delete\n}\n"
 			exit
