@@ -1,6 +1,7 @@
 package attacks
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -9,6 +10,10 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 )
 
 const (
@@ -79,6 +84,81 @@ func (w *world) asked() {
 		})
 		return w.machine.saw("/webhook/" + w.ns)
 	})
+}
+
+// convert lets the machine make gold of one version little gold of the other.
+func (m *machine) convert(path string) {
+	m.answer(path, func(w http.ResponseWriter, r *http.Request) {
+		var review struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Request    struct {
+				UID               string           `json:"uid"`
+				DesiredAPIVersion string           `json:"desiredAPIVersion"`
+				Objects           []map[string]any `json:"objects"`
+			} `json:"request"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&review); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		for _, object := range review.Request.Objects {
+			object["apiVersion"] = review.Request.DesiredAPIVersion
+			if strings.HasSuffix(review.Request.DesiredAPIVersion, "/v1") {
+				object["spec"] = map[string]any{"gold": 1}
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(map[string]any{"apiVersion": review.APIVersion, "kind": review.Kind, "response": map[string]any{
+			"uid": review.Request.UID, "result": map[string]any{"status": "Success"}, "convertedObjects": review.Request.Objects,
+		}})
+	})
+}
+
+// converted defines widgets that are stored as v1beta1, and that the machine converts.
+func (w *world) converted() {
+	w.T.Helper()
+	certificate := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.machine.server.Certificate().Raw}))
+	path := "/convert/" + w.ns
+	w.machine.convert(path)
+	const version = `{name: %s, served: true, storage: %t, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`
+	w.make(fmt.Sprintf(`
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.NS.example.com}
+spec:
+  group: NS.example.com
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget}
+  versions: [`+version+", "+version+`]
+  conversion:
+    strategy: Webhook
+    webhook:
+      conversionReviewVersions: [v1]
+      clientConfig: {url: %q, caBundle: %s}
+`, "v1", false, "v1beta1", true, w.machine.text("https://ADDRESS:PORT"+path), certificate))
+	w.Until("widgets are served", func() bool {
+		return ask(w.Admin, http.MethodGet, w.text("/apis/NS.example.com/v1/namespaces/NS/widgets")) == nil
+	})
+}
+
+// gold is what a version shows of the widget.
+func (w *world) gold(version, name string) int64 {
+	w.T.Helper()
+	client, err := dynamic.NewForConfig(w.Admin.Config)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	widgets := client.Resource(schema.GroupVersionResource{Group: w.text("NS.example.com"), Version: version, Resource: "widgets"})
+	object, err := widgets.Namespace(w.ns).Get(context.Background(), name, metav1.GetOptions{})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	gold, _, err := unstructured.NestedInt64(object.Object, "spec", "gold")
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return gold
 }
 
 // ending removes an object, if it is still there.
@@ -298,5 +378,42 @@ spec: {group: NS.example.org, version: v1, groupPriorityMinimum: 100, versionPri
 		acts: []act{{what: "delete what a webhook lets go", do: func(w *world) error { return w.mallory.Remove(w.at("configmaps NS/vault")) }}},
 		done: gone("configmaps NS/vault"),
 		end:  ending(validating),
+	},
+	{
+		number: 73, name: "conversion",
+		policy: `
+resource widgets.NS.example.com/v1 namespaced
+kind Widget
+lock guarded {
+  resources  widgets.NS.example.com
+  namespace  NS
+  all objects
+  require    field spec.gold <= 1
+  exempt     lifecycle
+  guard      none
+}
+`,
+		setup: func(w *world) { w.converted() },
+		acts: []act{
+			{what: "make a widget with too much gold", do: func(w *world) error {
+				return w.mallory.Create(w.text(`{apiVersion: NS.example.com/v1, kind: Widget, metadata: {name: vault, namespace: NS}, spec: {gold: 9}}`))
+			}},
+			// The webhook is not one that the policy could tell from an honest one: this stays open.
+			{what: "make one that the webhook shows with little gold", by: nobody, do: func(w *world) error {
+				return w.mallory.Create(w.text(`{apiVersion: NS.example.com/v1beta1, kind: Widget, metadata: {name: hoard, namespace: NS}, spec: {gold: 9}}`))
+			}},
+		},
+		after: func(w *world) {
+			for version, gold := range map[string]int64{"v1": 1, "v1beta1": 9} {
+				if shown := w.gold(version, "hoard"); shown != gold {
+					w.T.Errorf("%s shows %d of the gold, not %d", version, shown, gold)
+				}
+			}
+		},
+		end: func(w *world) {
+			w.Allowed("nothing is converted", func() error {
+				return w.Admin.Patch(w.at(definition), `{"spec":{"conversion":{"strategy":"None","webhook":null}}}`)
+			})
+		},
 	},
 }
