@@ -214,6 +214,9 @@ static void make_policy(struct arena *arena, struct plan_policy *policy, const s
 // well.
 enum { PLANNED_ONCE_MINOR = 34 };
 
+// The first minor whose servers never end while a policy that has variables is changed: kubernetes#135757.
+enum { SAFE_VARIABLES_MINOR = 36 };
+
 void plan_make(struct arena *arena, const struct policies *policies, unsigned minor, struct plan *ret_plan) {
     const char **structures = ARENA_ARRAY(arena, const char *, policies->lock_count);
     struct reaches reaches;
@@ -242,6 +245,7 @@ void plan_make(struct arena *arena, const struct policies *policies, unsigned mi
     for (size_t i = 0; i < batches.count; i++) {
         make_policy(arena, &ret_plan->policies[i], batches.items[i]);
         ret_plan->policies[i].is_planned_anew = minor < PLANNED_ONCE_MINOR;
+        ret_plan->policies[i].avoids_variables = minor < SAFE_VARIABLES_MINOR;
     }
     if (batches.count) qsort(ret_plan->policies, batches.count, sizeof *ret_plan->policies, compare_policies);
 }

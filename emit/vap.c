@@ -98,7 +98,7 @@ static struct value *expression_text(struct manifest *manifest, const struct pla
                                      const struct cel_node *expression) {
     struct text text;
     text_init(&text, arena_scratch(manifest->arena));
-    const size_t nesting = cel_print(&text, expression);
+    const size_t nesting = cel_print_on_lines(&text, expression);
     check_expression(manifest, policy, &text, nesting);
     return value_string(manifest->arena, arena_copy(manifest->arena, text_string(&text), text.len));
 }
@@ -106,6 +106,16 @@ static struct value *expression_text(struct manifest *manifest, const struct pla
 // A text that is as short-lived as the trees.
 static void set_copy(struct arena *arena, struct value *map, const char *key, const char *text) {
     value_set_string(arena, map, key, arena_copy(arena, text, strlen(text)));
+}
+
+static struct value *match_conditions(struct manifest *manifest, const struct plan_policy *policy,
+                                      const struct cel_node *expression) {
+    struct arena *arena = manifest->arena;
+    struct value *condition = value_map(arena), *conditions = value_list(arena);
+    value_set_string(arena, condition, "name", "may-be-refused");
+    value_set(arena, condition, "expression", expression_text(manifest, policy, expression));
+    value_append(arena, conditions, condition);
+    return conditions;
 }
 
 static void add_policy(struct manifest *manifest, const struct plan_policy *policy, const char *name) {
@@ -123,6 +133,7 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     value_set(arena, object, "spec", spec);
     value_set_string(arena, spec, "failurePolicy", policy->fail_open ? "Ignore" : "Fail");
     value_set(arena, spec, "matchConstraints", constraints_of(arena, policy));
+    if (made.match) value_set(arena, spec, "matchConditions", match_conditions(manifest, policy, made.match));
     if (policy->by_params) {
         struct value *kind = value_map(arena);
         value_set_string(arena, kind, "apiVersion", policy->param_version);

@@ -27,7 +27,7 @@ static const char *covering_expression(const struct plan_policy *policy, enum ba
     case BASE_new:
         if (policy->shape == SHAPE_BINDINGS) return NULL; // the binding, whose metadata goes to the pod
         return policy->shape == SHAPE_SCALE ? "dyn(params)" : "dyn({})";
-    case BASE_name: return policy->by_params ? NULL : "variables.requestName";
+    case BASE_name: return policy->by_params ? "variables.stored.metadata.name" : "variables.requestName";
     // To a port or with a scheme, proxies are asked for as NAME:PORT and SCHEME:NAME:PORT.
     case BASE_requestName:
         return policy->shape == SHAPE_CONNECT
@@ -54,6 +54,10 @@ static const char *const base_expressions[] = {
 struct cel_node *vap_use(struct builder *builder, enum base base) {
     if (!builder->used[base]) builder->used[base] = cel_var(builder->arena, base_names[base]);
     return builder->used[base];
+}
+
+struct cel_node *vap_resource(struct arena *arena) {
+    return cel_quote(arena, base_expressions[BASE_resource]);
 }
 
 // ---- exemptions ----
@@ -373,12 +377,9 @@ static struct cel_node *controlled(struct builder *builder) {
         if (!i || strcmp(kube_workloads[i].kind, kube_workloads[i - 1].kind) != 0)
             kinds[count++] = arena_printf(arena, "%s %s", kube_workloads[i].api_version, kube_workloads[i].kind);
     struct cel_node *kind = cel_quote(arena, "o.apiVersion + ' ' + o.kind");
-    struct cel_node *is_controller = cel_quote(arena, "has(o.controller) && o.controller == true && has(o.kind)"
-                                                      " && has(o.apiVersion)");
-    struct cel_node *goes = cel_and(arena, is_controller, cel_in(arena, kind, cel_strings(arena, kinds, count)));
-    struct cel_node *derived = is_derived(builder, kind);
-    if (!cel_is_bool(derived, false))
-        goes = cel_or(arena, goes, cel_and(arena, cel_quote(arena, "has(o.kind) && has(o.apiVersion)"), derived));
+    struct cel_node *goes = cel_and(arena, cel_quote(arena, "o.?controller.orValue(false)"),
+                                    cel_in(arena, kind, cel_strings(arena, kinds, count)));
+    goes = cel_or(arena, goes, is_derived(builder, kind));
     struct cel_node *result = cel_macro(arena, USE(owners), "exists", "o", goes);
     if (!rules_have(builder->policy, "", "persistentvolumeclaims")) return result;
     return cel_and(arena, cel_ne(arena, USE(resource), cel_string(arena, "persistentvolumeclaims")), result);
@@ -474,21 +475,31 @@ static struct cel_node *working_by_lookup(struct builder *builder) {
     return cel_and(arena, cel_in(arena, action, map), cel_or(arena, is_manager, is_account));
 }
 
+// The user is one of the accounts, whose names are those in kube-system, or the controller manager.
+static struct cel_node *is_worker(struct builder *builder, const struct worker *worker) {
+    enum { FEW = 2 }; // of which the names stand there as they are
+    struct arena *arena = builder->arena;
+    const char **users = ARENA_ARRAY(arena, const char *, worker->count + 1);
+    const bool whole = worker->count <= FEW;
+    for (size_t i = 0; i < worker->count; i++)
+        users[i] = whole ? arena_printf(arena, KUBE_CONTROLLERS "%s", worker->accounts[i]) : worker->accounts[i];
+    users[worker->count] = KUBE_CONTROLLER_MANAGER;
+    return cel_in(arena, whole ? USE(user) : USE(account), cel_strings(arena, users, worker->count + 1));
+}
+
 // One action after the other, those together that the same accounts do.
 static struct cel_node *working_in_place(struct builder *builder, const struct work *work) {
     struct arena *arena = builder->arena;
-    struct cel_node *accounts = builder->never;
-    struct cel_node *is_manager = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER);
+    struct cel_node *result = builder->never;
     for (size_t i = 0; i < work->actions.count; i++) {
         struct actions same = {0};
         if (first_with(work, i) != i) continue;
         for (size_t j = i; j < work->actions.count; j++)
             if (first_with(work, j) == i) ARENA_PUSH(arena, same.items, same.count, work->actions.items[j]);
-        struct cel_node *who =
-            cel_in(arena, USE(account), cel_strings(arena, work->workers[i].accounts, work->workers[i].count));
-        accounts = cel_or(arena, accounts, cel_and(arena, is_action(builder, &same), who));
+        result =
+            cel_or(arena, result, cel_and(arena, is_action(builder, &same), is_worker(builder, &work->workers[i])));
     }
-    return cel_or(arena, cel_and(arena, is_manager, is_action(builder, &work->actions)), accounts);
+    return result;
 }
 
 static struct cel_node *working(struct builder *builder) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cel/cel_build.h"
 #include "cel/cel_print.h"
+#include "cel/cel_tree.h"
 #include "emit/plan.h"
 
 struct vap_policy;
@@ -60,6 +61,8 @@ static inline bool vap_reads_new(const struct builder *builder) {
 // The variable as an expression; it is written because it was asked for.
 struct cel_node *vap_use(struct builder *builder, enum base base);
 #define USE(name) vap_use(builder, BASE_##name)
+// The expression of the variable `resource` where objects themselves are asked about.
+struct cel_node *vap_resource(struct arena *arena);
 // Whether some request that the policy sees may be about the resource.
 bool vap_sees(const struct builder *builder, const char *group, const char *resource);
 // What even a lock that lets nothing through is not for.
@@ -71,6 +74,39 @@ void vap_add_base_variables(struct builder *builder, struct vap_variable **varia
 
 void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy);
 
+// ---- vap_shorten.c ----
+
+// The same for requests that reach the policy. What a user wrote stays as it was written.
+struct cel_node *vap_shorten(struct arena *arena, const struct plan_policy *plan, struct cel_node *node);
+
+// ---- vap_assume.c ----
+
+// The same, without what it asks again.
+struct cel_node *vap_assume(struct arena *arena, struct cel_node *node);
+
+// ---- vap_match.c ----
+
+// A validation refuses what is everything of `all` and nothing of `none`.
+struct vap_refusal {
+    struct cel_nodes all, none;
+};
+struct vap_refusal vap_refusal_of(struct arena *arena, struct cel_node *validation);
+struct cel_node *vap_refused(struct arena *arena, const struct vap_refusal *refusal);
+// What all of them have, and is taken from them.
+struct vap_refusal vap_common(struct arena *arena, struct vap_refusal *refusals, size_t count);
+
+// Makes a match condition of what all validations ask for; it may still read variables.
+void vap_match(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy);
+
+// ---- vap_bind.c ----
+
+// Whether it has constants of tables, which are read in parts, or CEL of a user, which may cost as much as a variable
+// may.
+bool vap_needs_variables(const struct vap_policy *policy);
+// The condition without variables, which must not be of these, for requests of these operations. Part of it becomes a
+// value whose type the API server does not know; as a whole it stays one that it does.
+struct cel_node *vap_bind_all(struct arena *arena, struct cel_node *node, unsigned operations,
+                              const struct vap_policy *policy);
 // ---- vap_constant.c ----
 
 // The variable of a table that the suffix, which begins with a capital letter, says more of.

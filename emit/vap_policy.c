@@ -397,8 +397,7 @@ static struct cel_node *refusal(struct builder *builder, const struct refusal_pa
     struct cel_node *not_passes = cel_not(arena, parts->passes);
     struct cel_node *plain[] = {parts->circumstances, parts->condition, not_passes, trigger, not_glass, not_exempt};
     struct cel_node *asking[] = {parts->circumstances, trigger, not_glass, not_exempt, not_passes, parts->condition};
-    return cel_all_on_lines(arena, lock_asks_authorizer(builder->table->model) ? asking : plain,
-                            sizeof plain / sizeof *plain);
+    return cel_all(arena, lock_asks_authorizer(builder->table->model) ? asking : plain, sizeof plain / sizeof *plain);
 }
 
 // A lock of a structure of its own: its constants stand in place.
@@ -420,7 +419,7 @@ static void make_single(struct builder *builder) {
         add_broken(builder, broken_name);
         expression = cel_or(arena, cel_not(arena, held), parts.break_glass);
     } else {
-        expression = cel_on_lines(arena, cel_call(arena, "!_", refused));
+        expression = cel_not(arena, refused);
     }
     struct cel_node *dynamic = strstr(lock->message, "${") ? cel_string(arena, lock->message) : NULL;
     add_validation(builder, expression,
@@ -626,10 +625,7 @@ static void make_table(struct builder *builder) {
     struct cel_node *held = found_and(arena, locks, refusal(builder, &parts, parts.trigger, not_glass, exempt));
     if (model->guard_label_in && builder->policy->shape == SHAPE_OBJECTS) {
         struct cel_node *enters = refusal(builder, &parts, parts.enters, not_glass, exempt);
-        held = cel_on_lines(arena, cel_binary(arena, cel_on_lines(arena, held), "+",
-                                              cel_on_lines(arena, found_and(arena, entering, enters))));
-    } else {
-        held = cel_on_lines(arena, held);
+        held = cel_binary(arena, held, "+", found_and(arena, entering, enters));
     }
     vap_add_variable(builder, held_name, held);
     if (records) {
@@ -684,5 +680,5 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
     *ret_made = own;
     ret_made->variables = variables;
     ret_made->variable_count = count;
-    vap_reduce(arena, policy, ret_made);
+    if (!own.repeated) vap_reduce(arena, policy, ret_made);
 }

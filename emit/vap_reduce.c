@@ -1,5 +1,6 @@
 // Makes the expressions of a policy say no more than its requests can ask: what its rules fix is folded, and a variable
 // is left only where it says something that is used more than once.
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -39,6 +40,11 @@ static struct cel_node **make_subjects(struct arena *arena) {
     return subjects;
 }
 
+static const struct {
+    unsigned bit;
+    const char *name;
+} named_operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}, {OP_CONNECT, "CONNECT"}};
+
 static void add_case(struct arena *arena, struct cel_known *known, const struct plan_policy *policy,
                      const struct plan_rule *rule, const char *resource, const char *operation) {
     const char *slash = strchr(resource, '/'), *subresource = slash ? slash + 1 : "";
@@ -66,17 +72,13 @@ static void add_case(struct arena *arena, struct cel_known *known, const struct 
 }
 
 static struct cel_known known_of(struct arena *arena, const struct plan_policy *policy) {
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}, {OP_CONNECT, "CONNECT"}};
     struct cel_known known = {.subjects = make_subjects(arena), .subject_count = SUBJECT_COUNT};
     for (size_t i = 0; i < policy->rule_count; i++)
         for (size_t j = 0; j < policy->rules[i].resource_count; j++)
-            for (size_t k = 0; k < sizeof operations / sizeof *operations; k++)
-                if (policy->rules[i].operations & operations[k].bit)
+            for (size_t k = 0; k < sizeof named_operations / sizeof *named_operations; k++)
+                if (policy->rules[i].operations & named_operations[k].bit)
                     add_case(arena, &known, policy, &policy->rules[i], policy->rules[i].resources[j],
-                             operations[k].name);
+                             named_operations[k].name);
     return known;
 }
 
@@ -89,12 +91,14 @@ struct use {
 
 struct reduction {
     struct arena *arena;
+    const struct plan_policy *plan;
     struct cel_known known;
     struct vap_policy *policy;
     struct use *uses; // of the variables
     struct map index; // name → use
     struct cel_inlined *in_place;
     size_t in_place_count;
+    struct cel_nodes settled; // expressions that folding leaves as they are
 };
 
 static bool is_variable(const struct cel_node *node) {
@@ -130,6 +134,7 @@ static void each_expression(struct reduction *reduction,
         if (policy->validations[i].message_expression) visit(reduction, &policy->validations[i].message_expression);
     }
     if (policy->break_glass) visit(reduction, &policy->break_glass);
+    if (policy->match) visit(reduction, &policy->match);
 }
 
 static void count_in(struct reduction *reduction, struct cel_node **expression) {
@@ -169,8 +174,19 @@ static bool stands_in_place(const struct vap_variable *variable, const struct us
            (use->times == 1 && (!use->in_loop || is_constant_list(variable->expression)));
 }
 
+static bool is_settled(const struct reduction *reduction, const struct cel_node *expression) {
+    for (size_t i = 0; i < reduction->settled.count; i++)
+        if (reduction->settled.items[i] == expression) return true;
+    return false;
+}
+
 static void specialize(struct reduction *reduction, struct cel_node **expression) {
-    *expression = cel_simplify(reduction->arena, cel_specialize(reduction->arena, *expression, &reduction->known));
+    struct arena *arena = reduction->arena;
+    if (is_settled(reduction, *expression)) return;
+    struct cel_node *special = cel_simplify(arena, cel_specialize(arena, *expression, &reduction->known)),
+                    *result = cel_simplify(arena, vap_assume(arena, special));
+    if (cel_same(result, *expression)) ARENA_PUSH(arena, reduction->settled.items, reduction->settled.count, result);
+    *expression = result;
 }
 
 static void put_in_place(struct reduction *reduction, struct cel_node **expression) {
@@ -217,22 +233,161 @@ static void drop_repeated(struct vap_policy *policy) {
     policy->validation_count = kept;
 }
 
-// ---- layout ----
+// ---- how it is said ----
 
-static void lay_out(struct reduction *reduction, struct cel_node **expression) {
-    *expression = cel_lay_out(reduction->arena, *expression);
+static void shorten(struct reduction *reduction, struct cel_node **expression) {
+    *expression = cel_simplify(reduction->arena, vap_shorten(reduction->arena, reduction->plan, *expression));
+}
+
+// ---- the parts together ----
+
+static void put_in_place_what_may(struct reduction *reduction) {
+    do {
+        while (drop_unused(reduction)) continue;
+    } while (!put_all_in_place(reduction));
+    while (drop_unused(reduction)) continue;
+}
+
+static void reduce(struct reduction *reduction) {
+    enum { ROUNDS = 20 }; // each puts something in place
+    bool done = false;
+    for (size_t i = 0; i < ROUNDS && !done; i++) {
+        each_expression(reduction, specialize);
+        while (drop_unused(reduction)) continue;
+        done = put_all_in_place(reduction);
+    }
+    while (drop_unused(reduction)) continue;
+}
+
+// What is known is folded by now: how it is said does not tell any more what it is about.
+static void say(struct reduction *reduction) {
+    each_expression(reduction, shorten);
+    put_in_place_what_may(reduction);
+}
+
+static unsigned operations_known(const struct reduction *reduction) {
+    unsigned known = 0;
+    for (size_t i = 0; i < reduction->known.case_count; i++)
+        for (size_t j = 0; j < sizeof named_operations / sizeof *named_operations; j++)
+            if (cel_is_quoted(reduction->known.cases[i][SUBJECT_OPERATION], named_operations[j].name))
+                known |= named_operations[j].bit;
+    return known;
+}
+
+// The validation without variables, for requests of one operation; NULL: for all.
+static struct cel_node *made_alone(const struct reduction *all, const struct vap_validation *validation,
+                                   struct cel_node *operation) {
+    struct arena *arena = all->arena;
+    struct vap_policy part = *all->policy;
+    struct vap_validation only = *validation;
+    struct reduction reduction = {.arena = arena, .plan = all->plan, .known = all->known, .policy = &part};
+    if (!operation) reduction.settled = all->settled;
+    part.variables = ARENA_ARRAY(arena, struct vap_variable, part.variable_count + 1);
+    memcpy(part.variables, all->policy->variables, part.variable_count * sizeof *part.variables);
+    part.validations = &only;
+    part.validation_count = 1;
+    reduction.known.cases = ARENA_ARRAY(arena, struct cel_node **, all->known.case_count + 1);
+    reduction.known.case_count = 0;
+    for (size_t i = 0; i < all->known.case_count; i++)
+        if (!operation || cel_same(all->known.cases[i][SUBJECT_OPERATION], operation))
+            reduction.known.cases[reduction.known.case_count++] = all->known.cases[i];
+    reduce(&reduction);
+    say(&reduction);
+    return cel_simplify(arena, vap_bind_all(arena, only.expression, operations_known(&reduction), &part));
+}
+
+static size_t length_of(struct arena *arena, const struct cel_node *node) {
+    struct text text;
+    text_init(&text, arena);
+    cel_print(&text, node);
+    return text.len;
+}
+
+// What requests of each operation are refused for, those together that are refused for the same.
+struct cases {
+    struct cel_node *operations[4]; // the last one of each
+    struct cel_node *refused[4];
+    size_t count;
+};
+
+// The operations that the rules know, unless there are requests of any other.
+static size_t operations_of(const struct reduction *reduction, struct cel_node **operations) {
+    size_t count = 0;
+    for (size_t i = 0; i < reduction->known.case_count; i++) {
+        struct cel_node *operation = reduction->known.cases[i][SUBJECT_OPERATION];
+        bool is_known = false;
+        for (size_t j = 0; j < count && !is_known; j++) is_known = cel_same(operations[j], operation);
+        if (!is_known) operations[count++] = operation;
+    }
+    return count;
+}
+
+static struct cel_node *chosen(struct arena *arena, struct cel_node *test, struct cel_node *yes, struct cel_node *no) {
+    if (cel_is_bool(yes, true)) return cel_or(arena, test, no);
+    if (cel_is_bool(yes, false)) return cel_and(arena, cel_not(arena, test), no);
+    if (cel_is_bool(no, false)) return cel_and(arena, test, yes);
+    if (cel_is_bool(no, true)) return cel_or(arena, cel_not(arena, test), yes);
+    return cel_parenthesized(arena, cel_if(arena, test, yes, no));
+}
+
+// The validation as one for each operation: an update has parts that a delete has not.
+static struct cel_node *by_operation(const struct reduction *reduction, const struct vap_validation *validation) {
+    struct arena *arena = reduction->arena;
+    struct cel_node *operations[4];
+    const size_t count = operations_of(reduction, operations);
+    struct vap_refusal refusals[4];
+    if (count < 2) return NULL;
+    for (size_t i = 0; i < count; i++)
+        refusals[i] = vap_refusal_of(arena, made_alone(reduction, validation, operations[i]));
+    struct vap_refusal common = vap_common(arena, refusals, count);
+    struct cel_node *result = vap_refused(arena, &refusals[count - 1]);
+    for (size_t i = count - 1; i-- > 0;) {
+        struct cel_node *test = cel_eq(arena, cel_quote(arena, "request.operation"), operations[i]);
+        result = chosen(arena, test, vap_refused(arena, &refusals[i]), result);
+    }
+    struct vap_refusal shared = {.all = common.all}, exempt = {.none = common.none};
+    return cel_not(arena,
+                   cel_and(arena, vap_refused(arena, &shared), cel_and(arena, result, vap_refused(arena, &exempt))));
+}
+
+// As one, or by operations where that is not much longer.
+static void leave_no_variables(struct reduction *reduction) {
+    struct arena *arena = reduction->arena;
+    struct vap_policy *policy = reduction->policy;
+    for (size_t i = 0; i < policy->validation_count; i++) {
+        struct vap_validation *validation = &policy->validations[i];
+        struct cel_node *whole = made_alone(reduction, validation, NULL), *split = by_operation(reduction, validation);
+        const size_t length = length_of(arena, whole);
+        validation->expression = split && length_of(arena, split) < length + length / 5 ? split : whole;
+    }
+    policy->variable_count = 0;
+}
+
+static void make_match(struct reduction *reduction) {
+    struct vap_policy *policy = reduction->policy;
+    vap_match(reduction->arena, reduction->plan, policy);
+    if (!policy->match) return;
+    struct vap_policy part = {.variables =
+                                  ARENA_ARRAY(reduction->arena, struct vap_variable, policy->variable_count + 1),
+                              .variable_count = policy->variable_count,
+                              .match = policy->match};
+    struct reduction own = {
+        .arena = reduction->arena, .plan = reduction->plan, .known = reduction->known, .policy = &part};
+    memcpy(part.variables, policy->variables, part.variable_count * sizeof *part.variables);
+    say(&own);
+    policy->match =
+        cel_simplify(reduction->arena, vap_bind_all(reduction->arena, part.match, operations_known(&own), &part));
+    reduce(reduction);
 }
 
 void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
-    enum { ROUNDS = 20 }; // each puts something in place
-    struct reduction reduction = {.arena = arena, .known = known_of(arena, plan), .policy = policy};
-    bool done = false;
-    for (size_t i = 0; i < ROUNDS && !done; i++) {
-        each_expression(&reduction, specialize);
-        while (drop_unused(&reduction)) continue;
-        done = put_all_in_place(&reduction);
-    }
+    struct reduction reduction = {.arena = arena, .plan = plan, .known = known_of(arena, plan), .policy = policy};
+    reduce(&reduction);
     drop_repeated(policy);
-    while (drop_unused(&reduction)) continue;
-    each_expression(&reduction, lay_out);
+    reduce(&reduction);
+    make_match(&reduction);
+    if (plan->avoids_variables && !vap_needs_variables(policy))
+        leave_no_variables(&reduction);
+    else
+        say(&reduction);
 }

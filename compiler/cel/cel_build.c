@@ -60,6 +60,14 @@ struct cel_node *cel_strings(struct arena *arena, const char *const *strings, si
     return node;
 }
 
+struct cel_node *cel_copy(struct arena *arena, const struct cel_node *node) {
+    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
+    *copy = *node;
+    copy->subjects = NULL;
+    copy->is_simple = false;
+    return copy;
+}
+
 struct cel_node *cel_scalar(struct arena *arena, const struct value *value) {
     switch (value->kind) {
     case VALUE_BOOL: return cel_boolean(arena, value->as.boolean);
@@ -173,6 +181,12 @@ bool cel_is_bool(const struct cel_node *node, bool boolean) {
            node->literal.as.boolean == boolean && !node->in_parentheses;
 }
 
+bool cel_is_quoted(const struct cel_node *node, const char *string) {
+    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING &&
+           node->literal.as.string.len == strlen(string) &&
+           memcmp(node->literal.as.string.bytes, string, strlen(string)) == 0;
+}
+
 struct cel_node *cel_and(struct arena *arena, struct cel_node *left, struct cel_node *right) {
     if (cel_is_bool(left, true) || cel_is_bool(right, false)) return right;
     if (cel_is_bool(right, true) || cel_is_bool(left, false)) return left;
@@ -268,14 +282,8 @@ struct cel_node *cel_quote(struct arena *arena, const char *text) {
     return node;
 }
 
-static struct cel_node *copy_of(struct arena *arena, const struct cel_node *node) {
-    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
-    *copy = *node;
-    return copy;
-}
-
 struct cel_node *cel_written(struct arena *arena, const struct cel_expr *expr) {
-    struct cel_node *node = copy_of(arena, expr->root);
+    struct cel_node *node = cel_copy(arena, expr->root);
     node->spelling = expr->text;
     node->in_parentheses = true;
     return node;
@@ -284,57 +292,21 @@ struct cel_node *cel_written(struct arena *arena, const struct cel_expr *expr) {
 // ---- layout ----
 
 struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node) {
-    struct cel_node *copy = copy_of(arena, node);
+    struct cel_node *copy = cel_copy(arena, node);
     copy->in_parentheses = true;
     return copy;
 }
 
 struct cel_node *cel_on_lines(struct arena *arena, struct cel_node *node) {
-    struct cel_node *copy = copy_of(arena, node);
+    struct cel_node *copy = cel_copy(arena, node);
     copy->on_lines = true;
     return copy;
 }
 
-struct cel_node *cel_all_on_lines(struct arena *arena, struct cel_node *const *operands, size_t count) {
-    struct cel_node *node = new_node(arena, CEL_NODE_AND);
-    for (size_t i = 0; i < count; i++)
-        if (!cel_is_bool(operands[i], true)) ARENA_PUSH(arena, node->args, node->count, operands[i]);
-    node->on_lines = true;
-    if (!node->count) return cel_boolean(arena, true);
-    if (node->count > 1) return node;
-    struct cel_node *only = node->args[0];
-    return only->kind == CEL_NODE_OR ? cel_parenthesized(arena, only) : only;
-}
-
-static bool is_called(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && strcmp(node->name, name) == 0;
-}
-
-static bool is_long(struct arena *arena, const struct cel_node *node) {
-    enum { LINE = 100 };
-    struct text text;
-    text_init(&text, arena);
-    cel_print(&text, node);
-    return text.len > LINE;
-}
-
-static bool is_chain(const struct cel_node *node) {
-    return node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR;
-}
-
-struct cel_node *cel_lay_out(struct arena *arena, struct cel_node *node) {
-    if (node->spelling || node->on_lines) return node;
-    if (node->kind == CEL_NODE_MAP && node->count) return cel_on_lines(arena, node);
-    const bool negates = is_called(node, "!_"), filters = node->target && is_called(node, "filter");
-    if (!(is_chain(node) || negates || filters) || !is_long(arena, node)) return node;
-    struct cel_node *copy = cel_on_lines(arena, node);
-    if (is_chain(node)) return copy;
-    const size_t inner = node->count - 1;
-    if (negates && !is_chain(node->args[inner])) return node;
-    copy->args = ARENA_ARRAY(arena, struct cel_node *, node->count);
-    memcpy(copy->args, node->args, node->count * sizeof *copy->args);
-    if (is_chain(node->args[inner])) copy->args[inner] = cel_on_lines(arena, node->args[inner]);
-    return copy;
+struct cel_node *cel_all(struct arena *arena, struct cel_node *const *operands, size_t count) {
+    struct cel_node *node = cel_boolean(arena, true);
+    for (size_t i = 0; i < count; i++) node = cel_and(arena, node, operands[i]);
+    return node;
 }
 
 // ---- questions ----

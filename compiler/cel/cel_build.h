@@ -50,6 +50,8 @@ struct cel_node *cel_and(struct arena *arena, struct cel_node *left, struct cel_
 struct cel_node *cel_or(struct arena *arena, struct cel_node *left, struct cel_node *right);
 // Of what is negated already, what it was: in parentheses, if it would need them to be negated.
 struct cel_node *cel_not(struct arena *arena, struct cel_node *operand);
+// All of them.
+struct cel_node *cel_all(struct arena *arena, struct cel_node *const *operands, size_t count);
 // A binary operator such as "<" or "in".
 struct cel_node *cel_binary(struct arena *arena, struct cel_node *left, const char *operator, struct cel_node * right);
 struct cel_node *cel_eq(struct arena *arena, struct cel_node *left, struct cel_node *right);
@@ -80,20 +82,19 @@ struct cel_node *cel_quote(struct arena *arena, const char *text);
 // An expression of the user, printed in parentheses as it was written.
 struct cel_node *cel_written(struct arena *arena, const struct cel_expr *expr);
 
+// A node like this one, for the caller to change.
+struct cel_node *cel_copy(struct arena *arena, const struct cel_node *node);
+
 // ---- layout ----
 
 struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node);
-// With the layout of the node's kind, see cel_print.h.
+// A map, with a line for each entry.
 struct cel_node *cel_on_lines(struct arena *arena, struct cel_node *node);
-// The operands that are not always true, each on a line of its own; true if there is none.
-struct cel_node *cel_all_on_lines(struct arena *arena, struct cel_node *const *operands, size_t count);
-
-// With its outermost chain on lines, and that of what it negates or filters, where it is long.
-struct cel_node *cel_lay_out(struct arena *arena, struct cel_node *node);
 
 // ---- questions ----
 
 bool cel_is_bool(const struct cel_node *node, bool boolean);
+bool cel_is_quoted(const struct cel_node *node, const char *string);
 // Whether both are the same tree, however they were written.
 bool cel_same(const struct cel_node *a, const struct cel_node *b);
 // One number for trees that are the same, and as a rule another for others.

@@ -23,9 +23,14 @@ enum level {
 struct printer {
     struct text *text;
     size_t depth, deepest; // of brackets
+    size_t width;          // of lines; 0: everything is one line
+    size_t indent;         // of the next line
+    bool is_first;         // nothing is on this line
+    struct text *measured;
 };
 
 static void print(struct printer *printer, const struct cel_node *node, enum level level);
+static void print_bare(struct printer *printer, const struct cel_node *node);
 
 static void open(struct printer *printer, const char *bracket) {
     text_add_string(printer->text, bracket);
@@ -35,6 +40,56 @@ static void open(struct printer *printer, const char *bracket) {
 static void close(struct printer *printer, const char *bracket) {
     text_add_string(printer->text, bracket);
     printer->depth--;
+}
+
+// ---- lines ----
+
+enum { INDENT = 2 };
+
+static bool is_call(const struct cel_node *node, const char *name) {
+    return node->kind == CEL_NODE_CALL && strcmp(node->name, name) == 0;
+}
+
+// Whether the node can be on several lines.
+static bool is_breakable(const struct cel_node *node) {
+    if (node->spelling || !node->count) return false;
+    if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR || node->kind == CEL_NODE_MACRO) return true;
+    if (is_call(node, "_?_:_") || is_call(node, "_+_")) return true;
+    if (is_call(node, "!_")) return is_breakable(node->args[0]) || node->args[0]->count;
+    return node->kind == CEL_NODE_CALL && node->target && is_breakable(node->args[node->count - 1]);
+}
+
+// Whether the node is longer than a line; what nests is measured once for each level that is.
+static bool is_long(struct printer *printer, const struct cel_node *node) {
+    if (!printer->width || !is_breakable(node)) return false;
+    struct printer flat = {.text = printer->measured};
+    flat.text->len = 0;
+    print_bare(&flat, node);
+    return printer->indent + flat.text->len > printer->width;
+}
+
+static void new_line(struct printer *printer) {
+    text_add_char(printer->text, '\n');
+    for (size_t i = 0; i < printer->indent; i++) text_add_char(printer->text, ' ');
+}
+
+static void indent(struct printer *printer) {
+    printer->indent += INDENT;
+}
+
+static void outdent(struct printer *printer) {
+    printer->indent -= INDENT;
+}
+
+// Between brackets, on lines of its own.
+static void print_within(struct printer *printer, const struct cel_node *node) {
+    indent(printer);
+    new_line(printer);
+    printer->is_first = true;
+    print(printer, node, LEVEL_CONDITIONAL);
+    printer->is_first = false;
+    outdent(printer);
+    new_line(printer);
 }
 
 // ---- literals ----
@@ -136,25 +191,39 @@ bool cel_binds_tightly(const struct cel_node *node) {
 }
 
 static void print_conditional(struct printer *printer, const struct cel_node *node) {
-    print(printer, node->args[0], LEVEL_OR);
-    text_add_string(printer->text, " ? ");
-    print(printer, node->args[1], LEVEL_OR);
-    text_add_string(printer->text, " : ");
-    print(printer, node->args[2], LEVEL_CONDITIONAL);
+    const bool on_lines = is_long(printer, node);
+    if (on_lines) indent(printer);
+    for (size_t i = 0; i < node->count; i++) {
+        if (i && on_lines) new_line(printer);
+        if (i && !on_lines) text_add_char(printer->text, ' ');
+        if (i) text_add_string(printer->text, i == 1 ? "? " : ": ");
+        print(printer, node->args[i], i == 2 ? LEVEL_CONDITIONAL : LEVEL_OR);
+    }
+    if (on_lines) outdent(printer);
 }
 
+// What begins a line stands above what follows, elsewhere that is further in.
 static void print_chain(struct printer *printer, const struct cel_node *node, enum level level) {
+    const bool on_lines = is_long(printer, node), is_inner = on_lines && !printer->is_first;
+    printer->is_first = false;
+    if (is_inner) indent(printer);
     for (size_t i = 0; i < node->count; i++) {
-        if (i && node->on_lines) text_add_string(printer->text, "\n ");
-        if (i) text_add_string(printer->text, level == LEVEL_AND ? " && " : " || ");
+        if (i && on_lines) new_line(printer);
+        if (i && !on_lines) text_add_char(printer->text, ' ');
+        if (i) text_add_string(printer->text, level == LEVEL_AND ? "&& " : "|| ");
         print(printer, node->args[i], level);
     }
+    if (is_inner) outdent(printer);
 }
 
 // A comparison needs parentheses on both sides, other operators on their right alone: a - (b - c).
 static void print_binary(struct printer *printer, const struct cel_node *node, enum level level) {
+    const bool on_lines = is_long(printer, node);
     print(printer, node->args[0], level == LEVEL_RELATION ? LEVEL_SUM : level);
-    text_add_string(printer->text, node->on_lines ? "\n" : " ");
+    if (on_lines)
+        new_line(printer);
+    else
+        text_add_char(printer->text, ' ');
     text_add(printer->text, node->name + 1, strlen(node->name) - 2);
     text_add_char(printer->text, ' ');
     print(printer, node->args[1], level + 1);
@@ -162,13 +231,7 @@ static void print_binary(struct printer *printer, const struct cel_node *node, e
 
 static void print_unary(struct printer *printer, const struct cel_node *node) {
     text_add(printer->text, node->name, 1);
-    if (!node->on_lines) {
-        print(printer, node->args[0], LEVEL_MEMBER);
-        return;
-    }
-    open(printer, "(\n  ");
-    print(printer, node->args[0], LEVEL_CONDITIONAL);
-    close(printer, "\n)");
+    print(printer, node->args[0], LEVEL_MEMBER);
 }
 
 // ---- members ----
@@ -182,8 +245,7 @@ static void print_index(struct printer *printer, const struct cel_node *node) {
 
 static void print_items(struct printer *printer, const struct cel_node *node) {
     for (size_t i = 0; i < node->count; i++) {
-        const bool is_last_on_line = node->on_lines && i + 1 == node->count;
-        if (i) text_add_string(printer->text, is_last_on_line ? ",\n  " : ", ");
+        if (i) text_add_string(printer->text, ", ");
         if (node->args[i]->optional_item) text_add_char(printer->text, '?');
         print(printer, node->args[i], LEVEL_CONDITIONAL);
     }
@@ -211,8 +273,19 @@ static void print_select(struct printer *printer, const struct cel_node *node) {
     text_add_string(printer->text, node->name);
 }
 
+// The body of a macro, behind its variables.
+static void print_last_on_line(struct printer *printer, const struct cel_node *node) {
+    for (size_t i = 0; i + 1 < node->count; i++) {
+        print(printer, node->args[i], LEVEL_CONDITIONAL);
+        text_add_char(printer->text, ',');
+        if (i + 2 < node->count) text_add_char(printer->text, ' ');
+    }
+    print_within(printer, node->args[node->count - 1]);
+}
+
 // A function, or a macro that the checker has taken the variables out of.
 static void print_function(struct printer *printer, const struct cel_node *node) {
+    const bool on_lines = is_long(printer, node) && is_breakable(node->args[node->count - 1]);
     if (node->target) {
         print(printer, node->target, LEVEL_MEMBER);
         text_add_char(printer->text, '.');
@@ -221,7 +294,10 @@ static void print_function(struct printer *printer, const struct cel_node *node)
     open(printer, "(");
     if (node->variable) text_printf(printer->text, "%s, ", node->variable);
     if (node->second_variable) text_printf(printer->text, "%s, ", node->second_variable);
-    print_items(printer, node);
+    if (on_lines)
+        print_last_on_line(printer, node);
+    else
+        print_items(printer, node);
     close(printer, ")");
 }
 
@@ -255,6 +331,7 @@ static void print_spelling(struct printer *printer, const struct cel_node *node)
 }
 
 static void print_bare(struct printer *printer, const struct cel_node *node) {
+    if (node->kind != CEL_NODE_AND && node->kind != CEL_NODE_OR) printer->is_first = false;
     if (node->spelling) {
         print_spelling(printer, node);
         return;
@@ -273,7 +350,10 @@ static void print_bare(struct printer *printer, const struct cel_node *node) {
     case CEL_NODE_OR: print_chain(printer, node, LEVEL_OR); break;
     case CEL_NODE_LIST:
         open(printer, "[");
-        print_items(printer, node);
+        if (node->count == 1 && is_long(printer, node->args[0]))
+            print_within(printer, node->args[0]);
+        else
+            print_items(printer, node);
         close(printer, "]");
         break;
     case CEL_NODE_MAP: print_entries(printer, node); break;
@@ -284,15 +364,40 @@ static void print_bare(struct printer *printer, const struct cel_node *node) {
 // In parentheses if it binds less tightly than its place asks for.
 static void print(struct printer *printer, const struct cel_node *node, enum level level) {
     const bool in_parentheses = node->in_parentheses || level_of(node) < level;
-    if (in_parentheses) open(printer, "(");
-    print_bare(printer, node);
-    if (in_parentheses) close(printer, ")");
+    if (!in_parentheses) {
+        print_bare(printer, node);
+        return;
+    }
+    open(printer, "(");
+    if (is_long(printer, node)) {
+        indent(printer);
+        new_line(printer);
+        printer->is_first = true;
+        print_bare(printer, node);
+        printer->is_first = false;
+        outdent(printer);
+        new_line(printer);
+    } else {
+        print_bare(printer, node);
+    }
+    close(printer, ")");
+}
+
+static size_t print_as_wide(struct text *text, const struct cel_node *node, size_t width) {
+    struct text measured;
+    text_init(&measured, text->arena);
+    struct printer printer = {.text = text, .width = width, .measured = &measured};
+    print(&printer, node, LEVEL_CONDITIONAL);
+    return printer.deepest;
 }
 
 size_t cel_print(struct text *text, const struct cel_node *node) {
-    struct printer printer = {.text = text};
-    print(&printer, node, LEVEL_CONDITIONAL);
-    return printer.deepest;
+    return print_as_wide(text, node, 0);
+}
+
+size_t cel_print_on_lines(struct text *text, const struct cel_node *node) {
+    enum { WIDTH = 150 };
+    return print_as_wide(text, node, WIDTH);
 }
 
 // ---- what is printed while it is made ----

@@ -1,14 +1,12 @@
 // Trees of CEL as text: the only place that writes parentheses and line breaks.
 //
 // Parentheses stand where the tree needs them, around a comparison within a comparison, and where a node says that it
-// was written with them. A node on lines is laid out by its kind:
+// was written with them. A map on lines has a line for each entry. On lines, what is longer than one is broken:
 //
-//     !(            a            {            a.filter(e,      a.filter(..)
-//       a             && b         'k': v,      b)             + b.filter(..)
-//     )               && c         'l': w,
-//                                }
-//
-// A chain may hold a chain of the same operator, which stays on one line of it.
+//     !(            a            [a].exists(x,      a               {
+//       a             && b         b                  ? b             'k': v,
+//       && b          && c       )                    : c             'l': w,
+//     )                                                             }
 #ifndef KLOCK_CEL_PRINT_H
 #define KLOCK_CEL_PRINT_H
 
@@ -20,6 +18,7 @@ struct text;
 
 // Gives how deep brackets and parentheses nest in what is printed. Of checked trees as well.
 size_t cel_print(struct text *text, const struct cel_node *node);
+size_t cel_print_on_lines(struct text *text, const struct cel_node *node);
 
 // A single-quoted literal: everything that is not printable ASCII is escaped, and so is "${", which tools that
 // substitute variables in manifests would take for theirs. The string is valid UTF-8.

@@ -9,10 +9,7 @@
 #include "cel/cel_tree.h"
 #include "data/regex.h"
 
-typedef struct cel_node *rewrite(struct arena *arena, struct cel_node *node, void *context);
-
-// The node with each child rewritten; the node itself if none of them changes.
-static struct cel_node *with_children(struct arena *arena, struct cel_node *node, rewrite *change, void *context) {
+struct cel_node *cel_change_children(struct arena *arena, struct cel_node *node, cel_change *change, void *context) {
     struct cel_node *target = node->target ? change(arena, node->target, context) : NULL, **args = NULL;
     for (size_t i = 0; i < node->count; i++) {
         struct cel_node *arg = change(arena, node->args[i], context);
@@ -24,8 +21,7 @@ static struct cel_node *with_children(struct arena *arena, struct cel_node *node
         args[i] = arg;
     }
     if (!args && target == node->target) return node;
-    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
-    *copy = *node;
+    struct cel_node *copy = cel_copy(arena, node);
     copy->target = target;
     if (args) copy->args = args;
     copy->spelling = NULL;
@@ -97,8 +93,7 @@ static bool is_bare_chain(const struct cel_node *node, enum cel_node_kind kind) 
 // The chain as one that nobody else has.
 static struct cel_node *owned(struct making *making, struct cel_node *chain) {
     if (making->own == chain) return chain;
-    struct cel_node *copy = ARENA_NEW(making->arena, struct cel_node);
-    *copy = *chain;
+    struct cel_node *copy = cel_copy(making->arena, chain);
     copy->args = NULL;
     copy->count = 0;
     for (size_t i = 0; i < chain->count; i++) ARENA_PUSH(making->arena, copy->args, copy->count, chain->args[i]);
@@ -223,8 +218,7 @@ static struct cel_node *simpler_index(struct arena *arena, struct cel_node *node
     const bool is_or_empty = map->kind == CEL_NODE_CALL && map->target && strcmp(map->name, "orValue") == 0 &&
                              map->args[0]->kind == CEL_NODE_MAP && !map->args[0]->count && !map->spelling;
     if (!is_or_empty) return node;
-    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
-    *copy = *node;
+    struct cel_node *copy = cel_copy(arena, node);
     copy->args = ARENA_ARRAY(arena, struct cel_node *, 2);
     copy->args[0] = map->target;
     copy->args[1] = node->args[1];
@@ -264,18 +258,23 @@ static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node)
 
 static struct cel_node *without_layout(struct arena *arena, struct cel_node *node) {
     if (!node->in_parentheses && !node->on_lines) return node;
-    struct cel_node *copy = ARENA_NEW(arena, struct cel_node);
-    *copy = *node;
+    struct cel_node *copy = cel_copy(arena, node);
     copy->in_parentheses = copy->on_lines = false;
     return copy;
 }
 
-static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context) {
-    if (node->spelling) return node;
+static struct cel_node *made_simpler(struct arena *arena, struct cel_node *node, void *context) {
     if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) return simpler_chain(arena, node);
-    struct cel_node *plain = without_layout(arena, with_children(arena, node, simpler, context));
+    struct cel_node *plain = without_layout(arena, cel_change_children(arena, node, simpler, context));
     if (plain->optional_item || plain->kind != CEL_NODE_CALL) return plain;
     return simpler_call(arena, plain);
+}
+
+static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context) {
+    if (node->spelling || node->is_simple) return node;
+    struct cel_node *result = made_simpler(arena, node, context);
+    result->is_simple = true;
+    return result;
 }
 
 struct cel_node *cel_simplify(struct arena *arena, struct cel_node *node) {
@@ -326,7 +325,7 @@ static struct cel_node *inlined(struct arena *arena, struct cel_node *node, void
     const struct map *known = context;
     if (asks_for_variable(node, known)) return cel_boolean(arena, true);
     struct cel_node *value = value_of(node, known);
-    if (!value) return with_children(arena, node, inlined, context);
+    if (!value) return cel_change_children(arena, node, inlined, context);
     if (!node->optional_item) return value;
     struct cel_node *item = ARENA_NEW(arena, struct cel_node);
     *item = *value;

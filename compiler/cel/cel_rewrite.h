@@ -7,6 +7,11 @@
 struct arena;
 struct cel_node;
 
+typedef struct cel_node *cel_change(struct arena *arena, struct cel_node *node, void *context);
+
+// The node with each child as `change` makes it; the node itself if it leaves all as they are.
+struct cel_node *cel_change_children(struct arena *arena, struct cel_node *node, cel_change *change, void *context);
+
 // The same value, said shorter: true and false fold away, what an operand of && and || repeats is dropped, not equal is
 // one operator, a conditional between true and false is its condition, being in a list of one is being equal. Layout
 // and parentheses that a tree does not need are lost; what a user wrote stays as it was written. A bool may become a

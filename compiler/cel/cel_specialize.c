@@ -24,10 +24,33 @@ static struct cel_node *truth(const struct scope *scope, bool boolean) {
 }
 
 // Most nodes are not even of its kind.
-static bool is_subject(const struct scope *scope, const struct cel_node *node, size_t j) {
-    const struct cel_node *subject = scope->known->subjects[j];
+static bool is_same(const struct cel_node *node, const struct cel_node *subject) {
     return node->kind == subject->kind && node->count == subject->count && strcmp(node->name, subject->name) == 0 &&
            cel_same(node, subject);
+}
+
+// Notes which subject the node is, and whether something of it may be known: most of a tree is about other things, and
+// is left alone at once.
+static void look_at(const struct scope *scope, struct cel_node *node) {
+    if (node->subjects == scope->known->subjects) return;
+    node->subjects = scope->known->subjects;
+    node->subject = 0;
+    node->reads_subject = false;
+    if (node->kind == CEL_NODE_LITERAL || node->kind == CEL_NODE_IDENT || node->spelling) return;
+    for (size_t j = 0; j < scope->known->subject_count && !node->subject; j++)
+        if (is_same(node, scope->known->subjects[j])) node->subject = j + 1;
+    node->reads_subject = node->subject > 0;
+    for (size_t i = 0; i < node->count + 1; i++) {
+        struct cel_node *part = i < node->count ? node->args[i] : node->target;
+        if (!part) continue;
+        look_at(scope, part);
+        node->reads_subject = node->reads_subject || part->reads_subject;
+    }
+}
+
+static bool reads_subject(const struct scope *scope, struct cel_node *node) {
+    look_at(scope, node);
+    return node->reads_subject;
 }
 
 // ---- what a node is in one case ----
@@ -86,8 +109,8 @@ static struct cel_node *call_in(const struct scope *scope, const struct cel_node
 static struct cel_node *value_in(const struct scope *scope, struct cel_node *node, size_t i) {
     if (node->spelling) return NULL; // what the checker has made of it is not for us
     if (node->kind == CEL_NODE_LITERAL) return node;
-    for (size_t j = 0; j < scope->known->subject_count; j++)
-        if (scope->known->cases[i][j] && is_subject(scope, node, j)) return scope->known->cases[i][j];
+    if (!reads_subject(scope, node)) return NULL;
+    if (node->subject && scope->known->cases[i][node->subject - 1]) return scope->known->cases[i][node->subject - 1];
     switch (node->kind) {
     case CEL_NODE_AND: return chain_in(scope, node, i, false);
     case CEL_NODE_OR: return chain_in(scope, node, i, true);
@@ -97,17 +120,6 @@ static struct cel_node *value_in(const struct scope *scope, struct cel_node *nod
 }
 
 // ---- what it is in all that are left ----
-
-// Whether something of it may be known. Most of a tree is about other things, and is left alone at once.
-static bool reads_subject(const struct scope *scope, const struct cel_node *node) {
-    if (node->kind == CEL_NODE_LITERAL || node->kind == CEL_NODE_IDENT || node->spelling) return false;
-    for (size_t j = 0; j < scope->known->subject_count; j++)
-        if (is_subject(scope, node, j)) return true;
-    if (node->target && reads_subject(scope, node->target)) return true;
-    for (size_t i = 0; i < node->count; i++)
-        if (reads_subject(scope, node->args[i])) return true;
-    return false;
-}
 
 static struct cel_node *value_of(const struct scope *scope, struct cel_node *node) {
     struct cel_node *value = NULL;
@@ -214,8 +226,7 @@ static struct cel_node *with_children(const struct scope *scope, struct cel_node
         args[i] = arg;
     }
     if (!args && target == node->target) return node;
-    struct cel_node *copy = ARENA_NEW(scope->arena, struct cel_node);
-    *copy = *node;
+    struct cel_node *copy = cel_copy(scope->arena, node);
     copy->target = target;
     if (args) copy->args = args;
     return copy;

@@ -206,6 +206,13 @@ struct cel_node {
     enum cel_variable global;      // IDENT without a binder and without literal type
     bool is_type;                  // IDENT: the name of a type, held in literal
     size_t definition;             // SELECT, HAS: number, from 1, of the definition that is read; 0: none
+
+    bool is_simple; // nothing is left for cel_simplify
+
+    // The specialiser's findings.
+    struct cel_node *const *subjects; // that it was asked about last; NULL: never
+    size_t subject;                   // which of them it is, from 1; 0: none
+    bool reads_subject;
 };
 
 struct cel_nodes {

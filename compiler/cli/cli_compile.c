@@ -11,8 +11,9 @@
 #include "cli/cli_files.h"
 #include "cli/cli_policy.h"
 
-// The line by which klockc knows its own files again: a label of every object.
+// What klockc knows its own files by again, on a line of its own or first of the labels of an object.
 #define OURS "app.kubernetes.io/managed-by: klockc"
+#define LABELS "labels: {"
 
 // A file as it is to be.
 struct wanted {
@@ -57,15 +58,23 @@ static bool is_wanted(const struct wanted_files *files, const char *path) {
     return false;
 }
 
+static bool begins_with(const char *line, size_t len, const char *prefix) {
+    return len >= strlen(prefix) && strncmp(line, prefix, strlen(prefix)) == 0;
+}
+
+static bool names_us(const char *line, size_t len) {
+    if (begins_with(line, len, LABELS OURS)) return line[strlen(LABELS OURS)] == ',';
+    return len == strlen(OURS) && begins_with(line, len, OURS);
+}
+
 // Whether the text is one object that klockc printed, or a kustomization that it wrote.
 static bool is_ours(const struct buffer *bytes) {
     bool labelled = false, first = true;
     for (const char *line = bytes->data; *line != '\0';) {
         size_t len = strcspn(line, "\n");
         if (!first && len == 3 && strncmp(line, "---", 3) == 0) return false;
-        size_t blanks = strspn(line, " #");
-        if (len - (blanks < len ? blanks : len) == strlen(OURS) && strncmp(line + blanks, OURS, strlen(OURS)) == 0)
-            labelled = true;
+        const size_t blanks = strspn(line, " #");
+        if (blanks < len && names_us(line + blanks, len - blanks)) labelled = true;
         first = false;
         line += len + (line[len] == '\n');
     }

@@ -334,23 +334,24 @@ static yaml_scalar_style_t style_of(const char *text) {
 }
 
 // About how wide the value is on one line; more than a line where it has to be on several.
-enum { LINE = 110, WORD = 63, QUOTED = 8, ROOM = 4 };
+enum { LINE = 140, WORD = 63, QUOTED = 40, ROOM = 2 };
 
 static size_t width_of(const struct value *value) {
     size_t width = ROOM;
     if (value->kind == VALUE_STRING) {
         const size_t len = strlen(value->as.string);
-        return len <= (is_plain(value->as.string) ? WORD : QUOTED) ? len + ROOM : LINE + 1;
+        const bool plain = is_plain(value->as.string);
+        return len <= (plain ? WORD : QUOTED) ? len + ROOM + (plain ? 0 : ROOM) : LINE + 1;
     }
     if (value->kind != VALUE_LIST && value->kind != VALUE_MAP) return WORD / 2;
     for (size_t i = 0; i < value->count && width <= LINE; i++)
-        width += value->kind == VALUE_LIST ? width_of(value->as.items[i])
-                                           : strlen(value->as.entries[i].key) + width_of(value->as.entries[i].value);
+        width += value->kind == VALUE_LIST
+                     ? width_of(value->as.items[i])
+                     : strlen(value->as.entries[i].key) + ROOM + width_of(value->as.entries[i].value);
     return width;
 }
 
-// What is short stands on one line: lists of words, and maps below those that every object has. The metadata is for
-// tools that look for lines.
+// What is short stands on one line: lists of words, and maps below those that every object has.
 static bool is_on_line(const struct value *value, size_t depth) {
     return depth > 1 && width_of(value) <= LINE;
 }
@@ -422,8 +423,7 @@ static bool emit_value(yaml_emitter_t *emitter, const struct value *value, size_
                                                         on_line ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE));
         for (size_t i = 0; fine && i < value->count; i++)
             fine = emit_scalar(emitter, value->as.entries[i].key, style_of(value->as.entries[i].key)) &&
-                   emit_value(emitter, value->as.entries[i].value,
-                              strcmp(value->as.entries[i].key, "metadata") == 0 ? 0 : depth + 1);
+                   emit_value(emitter, value->as.entries[i].value, depth + 1);
         return fine && emit(emitter, &event, yaml_mapping_end_event_initialize(&event));
     }
     return false;

@@ -3,8 +3,8 @@
 //
 //   judge [--brief] [--cost] [--bare] FILE...
 //
-// --brief ends with the first case that is different. --bare takes the selectors and match conditions of policies away
-// first: they only spare evaluations, so that the answers are the same. --cost prints, for each file, the request whose
+// --brief ends with the first case that is different. --bare takes the selectors of policies away first:
+// they only spare evaluations, so that the answers are the same. --cost prints, for each file, the request whose
 // expressions come nearest to one of the API server's limits of cost. No request may come near one, unless the file
 // says that it is about that: "# expect-cost: 40", in percent of the limit. Options stand in the file's comments: "#
 // expect-options:
@@ -118,14 +118,13 @@ static void judge_by_hand(struct arena *arena, struct totals *totals, const char
     totals->cases += count;
 }
 
-static void take_matching_away(struct arena *arena, struct manifest *manifest) {
+static void take_selectors_away(struct arena *arena, struct manifest *manifest) {
     for (size_t i = 0; i < manifest->count; i++) {
         struct value *spec = value_get(manifest->objects[i].value, "spec");
         struct value *constraints = spec ? value_get(spec, "matchConstraints") : NULL;
         if (!constraints) continue;
         value_set(arena, constraints, "namespaceSelector", value_map(arena));
         value_set(arena, constraints, "objectSelector", value_map(arena));
-        if (value_get(spec, "matchConditions")) value_set(arena, spec, "matchConditions", value_list(arena));
     }
 }
 
@@ -150,7 +149,7 @@ static void judge(struct arena *arena, struct totals *totals, const char *path) 
         complain(totals, path, "the policy", "has errors");
         return;
     }
-    if (totals->bare) take_matching_away(arena, &compilation.manifest);
+    if (totals->bare) take_selectors_away(arena, &compilation.manifest);
     const char *error = NULL;
     const struct admission *admission = agreement_read(arena, &compilation, &error);
     if (!admission) {

@@ -69,19 +69,47 @@ static void keys_are_names_where_they_can_be(void **state) {
     PRINTS(cel_has_child(arena, a, "1"), "'1' in a");
 }
 
-static void layouts_are_those_of_their_kinds(void **state) {
+static void maps_may_have_a_line_for_each_entry(void **state) {
     struct arena *arena = arena_of(state);
-    struct cel_node *a = NAME(a), *b = NAME(b), *c = NAME(c), *yes = cel_boolean(arena, true);
-    struct cel_node *lines = cel_all_on_lines(arena, (struct cel_node *[]){a, yes, cel_and(arena, b, c)}, 3);
-    PRINTS(cel_on_lines(arena, cel_call(arena, "!_", lines)), "!(\n  a\n  && b && c\n)");
-    PRINTS(cel_all_on_lines(arena, &yes, 1), "true");
-    struct cel_node *either = cel_or(arena, a, b);
-    PRINTS(cel_all_on_lines(arena, &either, 1), "(a || b)");
-    struct cel_node *filter = cel_on_lines(arena, cel_macro(arena, a, "filter", "e", b));
-    PRINTS(cel_on_lines(arena, cel_binary(arena, filter, "+", c)), "a.filter(e,\n  b)\n+ c");
-    struct cel_node *entries[] = {cel_string(arena, "k"), a, cel_string(arena, "l"), b};
+    struct cel_node *entries[] = {cel_string(arena, "k"), NAME(a), cel_string(arena, "l"), NAME(b)};
     PRINTS(cel_map(arena, entries, 2), "{'k': a, 'l': b}");
     PRINTS(cel_on_lines(arena, cel_map(arena, entries, 2)), "{\n  'k': a,\n  'l': b,\n}");
+}
+
+#define A20 "aaaaaaaaaaaaaaaaaaaa"
+#define A60 A20 A20 A20
+#define A80 A60 A20
+
+// What fits is one line, what does not is broken from the outside in, and is the same.
+static void what_is_long_is_broken(void **state) {
+    static const struct {
+        const char *text, *broken;
+    } cases[] = {
+        {"!(a && b)", "!(a && b)"},
+        {"!(" A80 " && (" A80 " || b))", "!(\n  " A80 "\n  && (" A80 " || b)\n)"},
+        {A80 " && b || " A80, A80 " && b\n  || " A80},
+        {"a || " A80 " && " A80, "a\n  || " A80 "\n    && " A80},
+        {"a && (" A80 " ? " A80 " : b)", "a\n  && (\n    " A80 "\n      ? " A80 "\n      : b\n  )"},
+        {"[" A80 " + " A80 "].exists(x, x || " A80 A80 ")",
+         "[\n  " A80 "\n  + " A80 "\n].exists(x,\n  x\n  || " A80 A80 "\n)"},
+        {"f(" A80 ", " A80 ")", "f(" A80 ", " A80 ")"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text text;
+        text_init(&text, arena_of(state));
+        struct cel_node *node = read_back(state, cases[i].text);
+        cel_print_on_lines(&text, node);
+        assert_string_equal(text_string(&text), cases[i].broken);
+        assert_true(cel_same(node, read_back(state, text_string(&text))));
+    }
+}
+
+static void all_is_a_chain(void **state) {
+    struct arena *arena = arena_of(state);
+    struct cel_node *yes = cel_boolean(arena, true), *either = cel_or(arena, NAME(a), NAME(b));
+    PRINTS(cel_all(arena, (struct cel_node *[]){NAME(a), yes, either}, 3), "a && (a || b)");
+    PRINTS(cel_all(arena, &yes, 1), "true");
+    PRINTS(cel_all(arena, NULL, 0), "true");
 }
 
 static void nesting_is_counted_in_what_is_printed(void **state) {
@@ -120,6 +148,10 @@ static void check_round_trip(void **state, const char *text) {
     struct cel_node *again = read_back(state, once);
     if (!cel_same(tree, again)) fail_msg("%s\nis printed as\n%s", text, once);
     assert_string_equal(printed(state, again), once);
+    struct text lines;
+    text_init(&lines, arena_of(state));
+    cel_print_on_lines(&lines, tree);
+    assert_true(cel_same(tree, read_back(state, text_string(&lines))));
 }
 
 static void what_is_printed_reads_back_as_the_same_tree(void **state) {
@@ -317,7 +349,9 @@ int main(void) {
         SENTENCE(true_and_false_fold),
         SENTENCE(parentheses_stand_where_the_tree_needs_them),
         SENTENCE(keys_are_names_where_they_can_be),
-        SENTENCE(layouts_are_those_of_their_kinds),
+        SENTENCE(maps_may_have_a_line_for_each_entry),
+        SENTENCE(what_is_long_is_broken),
+        SENTENCE(all_is_a_chain),
         SENTENCE(nesting_is_counted_in_what_is_printed),
         SENTENCE(what_is_printed_reads_back_as_the_same_tree),
         SENTENCE(trees_that_differ_are_not_the_same),
