@@ -767,7 +767,10 @@ static void read_condition(struct draft *draft) {
         struct formula *unlocks = freeze(lower_expr(draft->lowering, &context, unless->expr));
         lock->condition = formula_and(arena, lock->condition, formula_not(arena, unlocks));
     }
-    lower_changing(draft->lowering, draft->item, lock);
+    // Of a resource that is not known nothing is denied, whatever the lock says.
+    const struct ast_clause *deny = clause_of(draft, AST_CLAUSE_DENY);
+    if (draft->share_count || (deny && !has_word(deny, "create update write all")))
+        lower_changing(draft->lowering, draft->item, lock);
 }
 
 // What the lock could be asked about through subresources that carry nothing of the object.
