@@ -423,6 +423,7 @@ static struct work work_of(struct builder *builder) {
         for (size_t j = 0; j < actions.count; j++)
             add_worker(arena, &work, &actions.items[j], exemption->user + sizeof KUBE_CONTROLLERS - 1);
     }
+    if (!work.actions.count) return work;
     sorted.actions.count = work.actions.count;
     sorted.actions.items = ARENA_ARRAY(arena, struct action, work.actions.count);
     sorted.workers = ARENA_ARRAY(arena, struct worker, work.actions.count);

@@ -83,8 +83,15 @@ static struct arena_block *next_block(struct arena *arena) {
     return block;
 }
 
+// What there is no object of, long double and vectors, would take twice as much.
+union widest {
+    void *pointer;
+    int64_t integer;
+    double number;
+};
+
 static size_t aligned(size_t size) {
-    const size_t align = _Alignof(max_align_t);
+    const size_t align = _Alignof(union widest);
     return size ? (size + align - 1) / align * align : align;
 }
 
