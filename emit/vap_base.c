@@ -80,8 +80,7 @@ static bool may_be_scoped(const char *group, const char *resource, bool namespac
     return true;
 }
 
-// Whether a wildcard of the policy takes the resource in where it is not named.
-static bool is_excluded(const struct plan_policy *policy, const char *group, const char *resource) {
+bool vap_is_excluded(const struct plan_policy *policy, const char *group, const char *resource) {
     for (size_t i = 0; i < policy->excluded_count; i++)
         for (size_t j = 0; j < policy->excluded[i].resource_count; j++)
             if (strcmp(policy->excluded[i].group, group) == 0 &&
@@ -93,7 +92,7 @@ static bool is_excluded(const struct plan_policy *policy, const char *group, con
 // Whether requests for it reach the policy. Where rules name nothing, only what is in their scope does.
 static bool reaches(const struct plan_policy *policy, const char *group, const char *resource, const char *subresource,
                     unsigned operations) {
-    if (is_excluded(policy, group, resource)) return false;
+    if (vap_is_excluded(policy, group, resource)) return false;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct plan_rule *rule = &policy->rules[i];
         if (!(rule->operations & operations)) continue;
@@ -465,7 +464,7 @@ static struct cel_node *work_map(struct builder *builder) {
         entries[2 * i] = cel_string(arena, work.actions.items[i].text);
         entries[2 * i + 1] = cel_strings(arena, work.workers[i].accounts, work.workers[i].count);
     }
-    return cel_on_lines(arena, cel_map(arena, entries, work.actions.count));
+    return cel_map(arena, entries, work.actions.count);
 }
 
 static struct cel_node *working_by_lookup(struct builder *builder) {

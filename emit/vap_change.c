@@ -126,8 +126,12 @@ static struct cel_node *path_changes(struct builder *builder, const struct field
 static struct cel_node *differs_aside(struct builder *builder, const struct field_path *const *paths, size_t count,
                                       size_t depth, struct cel_node *old, struct cel_node *new);
 
-static struct cel_node *map_or_empty(struct arena *arena, struct cel_node *has, struct cel_node *map) {
-    return cel_parenthesized(arena, cel_if(arena, has, map, cel_map(arena, NULL, 0)));
+// What is under the key is called by the name within the test; an empty map where nothing is.
+static struct cel_node *with_child(struct arena *arena, struct cel_node *map, const char *key, const char *name,
+                                   struct cel_node *test) {
+    struct cel_node **child = ARENA_NEW(arena, struct cel_node *);
+    *child = cel_if(arena, cel_has_child(arena, map, key), cel_child(arena, map, key), cel_map(arena, NULL, 0));
+    return cel_macro(arena, cel_list(arena, child, 1), "exists", name, test);
 }
 
 static struct cel_node *key_differs_aside(struct builder *builder, const struct field_path *const *paths, size_t count,
@@ -141,15 +145,12 @@ static struct cel_node *key_differs_aside(struct builder *builder, const struct 
             ARENA_PUSH(arena, below, below_count, paths[i]);
         }
     // Missing counts as an empty map, anything but a map is compared whole.
-    struct cel_node *old_child = cel_child(arena, old, key), *new_child = cel_child(arena, new, key);
-    struct cel_node *old_has = cel_has_child(arena, old, key), *new_has = cel_has_child(arena, new, key);
-    struct cel_node *old_map = map_or_empty(arena, old_has, old_child),
-                    *new_map = map_or_empty(arena, new_has, new_child);
-    struct cel_node *maps = cel_and(arena, cel_is_type(arena, old_map, "map"), cel_is_type(arena, new_map, "map"));
-    struct cel_node *inner = differs_aside(builder, below, below_count, depth + 1, old_map, new_map);
-    struct cel_node *whole =
-        cel_or(arena, cel_ne(arena, old_has, new_has), cel_and(arena, old_has, cel_ne(arena, old_child, new_child)));
-    return cel_parenthesized(arena, cel_if(arena, maps, inner, whole));
+    const char *was = arena_printf(arena, "was%zu", depth), *is = arena_printf(arena, "is%zu", depth);
+    struct cel_node *old_child = cel_name(arena, was), *new_child = cel_name(arena, is);
+    struct cel_node *maps = cel_and(arena, cel_is_type(arena, old_child, "map"), cel_is_type(arena, new_child, "map"));
+    struct cel_node *inner = differs_aside(builder, below, below_count, depth + 1, old_child, new_child);
+    struct cel_node *differs = cel_if(arena, maps, inner, cel_ne(arena, old_child, new_child));
+    return with_child(arena, old, key, was, with_child(arena, new, key, is, differs));
 }
 
 static struct cel_node *differs_aside(struct builder *builder, const struct field_path *const *paths, size_t count,

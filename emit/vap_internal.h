@@ -63,6 +63,8 @@ struct cel_node *vap_use(struct builder *builder, enum base base);
 #define USE(name) vap_use(builder, BASE_##name)
 // The expression of the variable `resource` where objects themselves are asked about.
 struct cel_node *vap_resource(struct arena *arena);
+// Whether the rules leave the resource out of what wildcards take in.
+bool vap_is_excluded(const struct plan_policy *policy, const char *group, const char *resource);
 // Whether some request that the policy sees may be about the resource.
 bool vap_sees(const struct builder *builder, const char *group, const char *resource);
 // What even a lock that lets nothing through is not for.

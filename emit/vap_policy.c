@@ -92,7 +92,8 @@ static struct cel_node *in_resources(struct builder *builder) {
     const char **names = ARENA_ARRAY(arena, const char *, kube_never_locked_count);
     size_t count = 0;
     for (size_t i = 0; i < kube_never_locked_count; i++) {
-        bool named = false;
+        // The rules are about the resources alone: those of policies have a status, which no policy is asked about.
+        bool named = vap_is_excluded(builder->policy, kube_never_locked[i].group, kube_never_locked[i].name);
         for (size_t j = 0; j < scope->target_count; j++)
             named |= scope->targets[j].resource && strcmp(scope->targets[j].name, kube_never_locked[i].name) == 0 &&
                      strcmp(scope->targets[j].group, kube_never_locked[i].group) == 0;
@@ -101,7 +102,8 @@ static struct cel_node *in_resources(struct builder *builder) {
                                  ? arena_printf(arena, "%s.%s", kube_never_locked[i].name, kube_never_locked[i].group)
                                  : kube_never_locked[i].name;
     }
-    result = cel_and(arena, result, cel_not(arena, cel_in(arena, USE(resource), cel_strings(arena, names, count))));
+    if (count)
+        result = cel_and(arena, result, cel_not(arena, cel_in(arena, USE(resource), cel_strings(arena, names, count))));
     if (scope->except_count)
         result = cel_and(arena, result, cel_not(arena, in_targets(builder, scope->excepts, scope->except_count)));
     return cel_and(

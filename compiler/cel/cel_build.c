@@ -156,7 +156,7 @@ struct cel_node *cel_optional_child(struct arena *arena, struct cel_node *target
 // ---- operators ----
 
 static size_t operand_count(const struct cel_node *node, enum cel_node_kind kind) {
-    return node->kind == kind && !node->in_parentheses && !node->on_lines ? node->count : 1;
+    return node->kind == kind && !node->in_parentheses ? node->count : 1;
 }
 
 static void add_operands(struct cel_node *chain, struct cel_node *node) {
@@ -294,12 +294,6 @@ struct cel_node *cel_written(struct arena *arena, const struct cel_expr *expr) {
 struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node) {
     struct cel_node *copy = cel_copy(arena, node);
     copy->in_parentheses = true;
-    return copy;
-}
-
-struct cel_node *cel_on_lines(struct arena *arena, struct cel_node *node) {
-    struct cel_node *copy = cel_copy(arena, node);
-    copy->on_lines = true;
     return copy;
 }
 

@@ -88,8 +88,6 @@ struct cel_node *cel_copy(struct arena *arena, const struct cel_node *node);
 // ---- layout ----
 
 struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node);
-// A map, with a line for each entry.
-struct cel_node *cel_on_lines(struct arena *arena, struct cel_node *node);
 
 // ---- questions ----
 

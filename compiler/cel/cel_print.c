@@ -54,6 +54,7 @@ static bool is_call(const struct cel_node *node, const char *name) {
 static bool is_breakable(const struct cel_node *node) {
     if (node->spelling || !node->count) return false;
     if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR || node->kind == CEL_NODE_MACRO) return true;
+    if (node->kind == CEL_NODE_MAP) return true;
     if (is_call(node, "_?_:_") || is_call(node, "_+_")) return true;
     if (is_call(node, "!_")) return is_breakable(node->args[0]) || node->args[0]->count;
     return node->kind == CEL_NODE_CALL && node->target && is_breakable(node->args[node->count - 1]);
@@ -252,11 +253,13 @@ static void print_items(struct printer *printer, const struct cel_node *node) {
 }
 
 static void print_entries(struct printer *printer, const struct cel_node *node) {
+    const bool on_lines = is_long(printer, node);
     open(printer, "{");
+    if (on_lines) indent(printer);
     for (size_t i = 0; i + 1 < node->count; i += 2) {
         if (i) text_add_char(printer->text, ',');
-        if (node->on_lines)
-            text_add_string(printer->text, "\n  ");
+        if (on_lines)
+            new_line(printer);
         else if (i)
             text_add_char(printer->text, ' ');
         if (node->args[i + 1]->optional_item) text_add_char(printer->text, '?');
@@ -264,7 +267,12 @@ static void print_entries(struct printer *printer, const struct cel_node *node) 
         text_add_string(printer->text, ": ");
         print(printer, node->args[i + 1], LEVEL_CONDITIONAL);
     }
-    close(printer, node->on_lines ? ",\n}" : "}"); // the comma, so that one more entry changes no other line
+    if (on_lines) {
+        text_add_char(printer->text, ','); // so that one more entry changes no other line
+        outdent(printer);
+        new_line(printer);
+    }
+    close(printer, "}");
 }
 
 static void print_select(struct printer *printer, const struct cel_node *node) {

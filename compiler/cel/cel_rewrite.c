@@ -87,7 +87,7 @@ static bool is_said(struct making *making, const struct cel_node *result, const 
 }
 
 static bool is_bare_chain(const struct cel_node *node, enum cel_node_kind kind) {
-    return node->kind == kind && !node->spelling && !node->in_parentheses && !node->on_lines;
+    return node->kind == kind && !node->spelling && !node->in_parentheses;
 }
 
 // The chain as one that nobody else has.
@@ -256,16 +256,16 @@ static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node)
     return cel_eq(arena, node->args[0], list->args[0]);
 }
 
-static struct cel_node *without_layout(struct arena *arena, struct cel_node *node) {
-    if (!node->in_parentheses && !node->on_lines) return node;
+static struct cel_node *without_parentheses(struct arena *arena, struct cel_node *node) {
+    if (!node->in_parentheses) return node;
     struct cel_node *copy = cel_copy(arena, node);
-    copy->in_parentheses = copy->on_lines = false;
+    copy->in_parentheses = false;
     return copy;
 }
 
 static struct cel_node *made_simpler(struct arena *arena, struct cel_node *node, void *context) {
     if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) return simpler_chain(arena, node);
-    struct cel_node *plain = without_layout(arena, cel_change_children(arena, node, simpler, context));
+    struct cel_node *plain = without_parentheses(arena, cel_change_children(arena, node, simpler, context));
     if (plain->optional_item || plain->kind != CEL_NODE_CALL) return plain;
     return simpler_call(arena, plain);
 }

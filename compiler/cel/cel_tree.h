@@ -181,7 +181,6 @@ struct cel_node {
     struct span span;
     unsigned depth;
     bool in_parentheses; // as written, or as asked for: what is printed has them as well
-    bool on_lines;       // a layout of cel_print, see there
     bool beyond_int;     // the literal 9223372036854775808, which needs its minus sign
     bool optional_field; // SELECT with a question mark
     bool optional_item;  // behind a question mark in a list or, as a value, in a map
