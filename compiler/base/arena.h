@@ -25,8 +25,8 @@ struct arena *arena_scratch(struct arena *arena) __attribute__((returns_nonnull)
 // Forgets everything that was allocated; the memory serves what is allocated next.
 void arena_clear(struct arena *arena);
 
-// Zeroed memory, aligned for pointers, integers and doubles; size 0 gives a valid unique pointer. Does not return when memory runs
-// out: it jumps to arena->exhausted, so whoever calls must own nothing outside the arena.
+// Zeroed memory, aligned for pointers, integers and doubles; size 0 gives a valid unique pointer. Does not return when
+// memory runs out: it jumps to arena->exhausted, so whoever calls must own nothing outside the arena.
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull));
 // The same, but NULL instead of the jump: for code that runs inside a library of others.
 void *arena_try_alloc(struct arena *arena, size_t size);
