@@ -106,7 +106,7 @@ struct batches {
 // About what a structure adds, which all locks that have it share: its text, several times over, and what is always
 // there.
 static size_t skeleton_weight(const char *structure) {
-    enum { TIMES = 16, ALWAYS = 1500 };
+    enum { TIMES = 24, ALWAYS = 1500 };
     return TIMES * strlen(structure) + ALWAYS;
 }
 

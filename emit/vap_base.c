@@ -166,8 +166,14 @@ static bool may_be_in(const struct plan_policy *policy, const char *namespace) {
     return false;
 }
 
-static bool is_met(const struct plan_policy *policy, const struct kube_exemption *exemption) {
-    return !exemption->namespace || may_be_in(policy, exemption->namespace);
+// Most exemptions are in one and the same.
+static bool is_met(struct builder *builder, const struct kube_exemption *exemption) {
+    if (!exemption->namespace) return true;
+    if (!builder->met.namespace || strcmp(builder->met.namespace, exemption->namespace) != 0) {
+        builder->met.namespace = exemption->namespace;
+        builder->met.is_met = may_be_in(builder->policy, exemption->namespace);
+    }
+    return builder->met.is_met;
 }
 
 struct actions {
@@ -188,7 +194,7 @@ static void add_actions(struct builder *builder, const struct kube_exemption *ex
     struct arena *arena = builder->arena;
     const char *group = exemption->resource_group, *resource = exemption->resource, *at = exemption->subresources;
     const char *name = *group ? arena_printf(arena, "%s.%s", resource, group) : resource;
-    if (!is_met(builder->policy, exemption)) return;
+    if (!is_met(builder, exemption)) return;
     do {
         // A leading blank stands for the object itself.
         const size_t len = strcspn(at, " ");
@@ -313,7 +319,7 @@ static struct cel_node *passes(struct builder *builder, enum exemption level, bo
         const struct kube_exemption *exemption = &kube_exemptions[i];
         if (exemption->level != level || is_looked_up(policy, exemption)) continue;
         if (policy->shape != SHAPE_OBJECTS) {
-            if (is_met(policy, exemption) && reaches_shape(policy, exemption))
+            if (is_met(builder, exemption) && reaches_shape(policy, exemption))
                 result = cel_or(arena, result, pass(builder, exemption));
             continue;
         }

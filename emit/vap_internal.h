@@ -42,6 +42,10 @@ struct builder {
     bool exempt;                       // of the new object, what controllers write is read as it is stored
     int depth;                         // of any / all and [*]
     bool is_map[VAP_DEPTH];            // of the elements that any / all have bound
+    struct {
+        const char *namespace;
+        bool is_met; // whether some lock may hold something there
+    } met;
 };
 
 static inline void vap_read_stored(struct builder *builder) {

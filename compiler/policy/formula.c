@@ -139,11 +139,12 @@ static void print_constant(struct text *text, const struct value *value) {
 }
 
 void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail) {
-    const unsigned marks[] = {expr->kind, expr->state, expr->compare, expr->reads_stored, expr->operations};
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        text_add_char(text, i ? ' ' : '(');
-        text_add_number(text, marks[i]);
-    }
+    // One number for all that is one of a few: this is printed of every lock, many times.
+    enum { KINDS = 64, STATES = 4, COMPARISONS = 16 };
+    const unsigned reads = expr->operations * 2U + expr->reads_stored;
+    text_add_char(text, '(');
+    text_add_number(text,
+                    ((uint64_t)(reads * COMPARISONS + expr->compare) * STATES + expr->state) * KINDS + expr->kind);
     if (expr->quantity) text_add_string(text, " quantity");
     if (expr->is_text) text_add_string(text, " text");
     if (expr->not_system) text_add_string(text, " named");
