@@ -38,15 +38,18 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
     value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
     value_set_string(arena, labels, "klock.dev/policy", names_of_label(arena, policy));
     value_set(arena, metadata, "labels", labels);
-    if (span.file != SPAN_NOWHERE) {
-        struct value *annotations = value_map(arena);
-        value_set_string(arena, annotations, "klock.dev/source", manifest->locate(manifest->context, span));
-        value_set(arena, metadata, "annotations", annotations);
-    }
     value_set(arena, object, "metadata", metadata);
+    if (span.file != SPAN_NOWHERE)
+        manifest_annotate(arena, object, "klock.dev/source", manifest->locate(manifest->context, span));
     const struct manifest_object added = {kind, policy, namespace, name, object, span, 0};
     ARENA_PUSH(arena, manifest->objects, manifest->count, added);
     return object;
+}
+
+void manifest_annotate(struct arena *arena, struct value *object, const char *key, const char *text) {
+    struct value *metadata = value_get(object, "metadata"), *annotations = value_get(metadata, "annotations");
+    if (!annotations) value_set(arena, metadata, "annotations", annotations = value_map(arena));
+    value_set_string(arena, annotations, key, text);
 }
 
 static int compare_objects(const void *a, const void *b) {

@@ -51,6 +51,8 @@ const char *manifest_kind_name(enum manifest_kind kind);
 // several places stand behind the object.
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
                            const char *namespace, const char *name, struct span span);
+// The text is not copied.
+void manifest_annotate(struct arena *arena, struct value *object, const char *key, const char *text);
 // Sorts by kind, namespace and name; reports objects that the API server could not store.
 void manifest_sort(struct manifest *manifest);
 // Reports what is there twice where an API server, or a reader of YAML, would go on with one of them: objects, keys of

@@ -9,6 +9,7 @@
 #include "data/value.h"
 #include "emit/manifest.h"
 #include "emit/plan.h"
+#include "emit/vap_internal.h"
 #include "emit/vap_policy.h"
 #include "report/diag.h"
 
@@ -130,6 +131,7 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
     }
     struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
     struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);
+    manifest_annotate(arena, object, "klock.dev/summary", vap_summary(arena, policy));
     value_set(arena, object, "spec", spec);
     value_set_string(arena, spec, "failurePolicy", policy->fail_open ? "Ignore" : "Fail");
     value_set(arena, spec, "matchConstraints", constraints_of(arena, policy));

@@ -90,6 +90,11 @@ struct cel_node *vap_shorten(struct arena *arena, const struct plan_policy *plan
 // The same, without what it asks again.
 struct cel_node *vap_assume(struct arena *arena, struct cel_node *node);
 
+// ---- vap_summary.c ----
+
+// A line for each lock of the policy, in English; where they are many, how many.
+const char *vap_summary(struct arena *arena, const struct plan_policy *policy);
+
 // ---- vap_match.c ----
 
 // A validation refuses what is everything of `all` and nothing of `none`.

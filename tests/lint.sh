@@ -29,7 +29,7 @@ check       base data report kubernetes cel policy front
 decide      base data report kubernetes cel policy
 describe    base data report kubernetes cel policy
 admission   base data kubernetes cel policy
-emit        base data report kubernetes cel policy
+emit        base data report kubernetes cel policy describe
 grammar     base report front cel
 cli         base
 end
