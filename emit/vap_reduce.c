@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "cel/cel_rewrite.h"
 #include "cel/cel_specialize.h"
@@ -350,17 +351,33 @@ static struct cel_node *by_operation(const struct reduction *reduction, const st
                    cel_and(arena, vap_refused(arena, &shared), cel_and(arena, result, vap_refused(arena, &exempt))));
 }
 
-// As one, or by operations where that is not much longer.
-static void leave_no_variables(struct reduction *reduction) {
+// Whether the API server takes the expression as it is printed; what is on lines is hardly twice as long.
+static bool fits(struct arena *arena, const struct cel_node *node, size_t length) {
+    struct text text;
+    if (length < LIMIT_CEL_CODE_POINTS / 2) return true;
+    text_init(&text, arena);
+    cel_print_on_lines(&text, node);
+    return text.len <= LIMIT_CEL_CODE_POINTS;
+}
+
+// As one, or by operations where that is not much longer; false, and nothing is changed, where an expression would be
+// so long without variables that the API server refuses it.
+static bool leave_no_variables(struct reduction *reduction) {
     struct arena *arena = reduction->arena;
     struct vap_policy *policy = reduction->policy;
+    struct cel_node **alone = ARENA_ARRAY(arena, struct cel_node *, policy->validation_count);
     for (size_t i = 0; i < policy->validation_count; i++) {
-        struct vap_validation *validation = &policy->validations[i];
+        const struct vap_validation *validation = &policy->validations[i];
         struct cel_node *whole = made_alone(reduction, validation, NULL), *split = by_operation(reduction, validation);
         const size_t length = length_of(arena, whole);
-        validation->expression = split && length_of(arena, split) < length + length / 5 ? split : whole;
+        const size_t split_length = split ? length_of(arena, split) : SIZE_MAX;
+        const bool is_split = split_length < length + length / 5;
+        alone[i] = is_split ? split : whole;
+        if (!fits(arena, alone[i], is_split ? split_length : length)) return false;
     }
+    for (size_t i = 0; i < policy->validation_count; i++) policy->validations[i].expression = alone[i];
     policy->variable_count = 0;
+    return true;
 }
 
 static void make_match(struct reduction *reduction) {
@@ -386,8 +403,6 @@ void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_
     drop_repeated(policy);
     reduce(&reduction);
     make_match(&reduction);
-    if (plan->avoids_variables && !vap_needs_variables(policy))
-        leave_no_variables(&reduction);
-    else
-        say(&reduction);
+    const bool may_leave = plan->avoids_variables && !vap_needs_variables(policy);
+    if (!may_leave || !leave_no_variables(&reduction)) say(&reduction);
 }

@@ -102,10 +102,13 @@ static struct cel_node *owned(struct making *making, struct cel_node *chain) {
 }
 
 static struct cel_node *with_one_more(struct making *making, struct cel_node *result, struct cel_node *operand) {
-    const bool is_many = is_bare_chain(result, making->kind) && result->count > FEW;
-    if (!is_many || operand->kind == making->kind || operand->kind == CEL_NODE_LITERAL)
-        return making->kind == CEL_NODE_AND ? cel_and(making->arena, result, operand)
-                                            : cel_or(making->arena, result, operand);
+    const bool folds = operand->kind == making->kind || operand->kind == CEL_NODE_LITERAL;
+    if (folds || !is_bare_chain(result, making->kind)) {
+        struct cel_node *made = making->kind == CEL_NODE_AND ? cel_and(making->arena, result, operand)
+                                                             : cel_or(making->arena, result, operand);
+        if (made != result && made != operand && made->count == 2) making->own = made; // room for two is an array
+        return made;
+    }
     result = owned(making, result);
     ARENA_PUSH(making->arena, result->args, result->count, operand);
     return result;
@@ -115,19 +118,30 @@ static bool is_chain(const struct cel_node *node) {
     return (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) && !node->spelling;
 }
 
+// The chain of so many operands that are the first ones of the chain.
+static struct cel_node *first_of(struct arena *arena, struct cel_node *chain, size_t count) {
+    if (count < 2) return count ? chain->args[0] : cel_boolean(arena, chain->kind == CEL_NODE_AND);
+    struct cel_node *first = cel_copy(arena, chain);
+    first->in_parentheses = false;
+    first->count = count;
+    return first;
+}
+
 // The operand where those before it are known not to decide: what it repeats of them, within chains, is what leaves the
 // decision open. It stands there as it is, not negated, so that an error is one in both places.
 static struct cel_node *without_said(struct making *making, struct cel_node *operand, const struct cel_node *result) {
     struct arena *arena = making->arena;
     if (is_said(making, result, operand)) return cel_boolean(arena, making->kind == CEL_NODE_AND);
     if (!is_chain(operand)) return operand;
-    const bool is_and = operand->kind == CEL_NODE_AND;
-    struct cel_node *made = cel_boolean(arena, is_and);
+    struct making shorter = {.arena = arena, .kind = operand->kind};
+    struct cel_node *made = NULL;
     for (size_t i = 0; i < operand->count; i++) {
         struct cel_node *part = without_said(making, operand->args[i], result);
-        made = is_and ? cel_and(arena, made, part) : cel_or(arena, made, part);
+        if (!made && part == operand->args[i]) continue; // as most do
+        if (!made) made = first_of(arena, operand, i);
+        made = with_one_more(&shorter, made, part);
     }
-    return made;
+    return made ? made : operand;
 }
 
 static bool is_text(const struct cel_node *node) {

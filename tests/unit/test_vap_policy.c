@@ -175,6 +175,19 @@ static void expressions_that_cannot_be_split_are_refused(void **state) {
     assert_reports(compile(state, text_string(&text)), "K0501", "l");
 }
 
+// Without them it would be longer than the API server takes.
+static void what_is_too_long_in_place_has_variables(void **state) {
+    struct text text;
+    text_init(&text, arena_of(state));
+    for (int i = 0; i < 300; i++)
+        text_printf(&text, "object o%d {\n resources configmaps\n namespace team-%d\n labels app=app-%d\n}\n", i, i, i);
+    text_add_string(&text, "lock l on o0");
+    for (int i = 1; i < 300; i++) text_printf(&text, ", o%d", i);
+    text_add_string(&text, " {\n deny update, delete\n}\n");
+    visit(state, text_string(&text), is_well_formed);
+    assert_non_null(strstr(output_text(state, compile(state, text_string(&text))), "variables:"));
+}
+
 static void deep_nesting_is_refused_and_not_emitted(void **state) {
     struct text text;
     text_init(&text, arena_of(state));
@@ -210,6 +223,7 @@ int main(void) {
         SENTENCE(shapes_and_guards_are_well_formed_as_well),
         SENTENCE(maps_are_split_below_the_limit),
         SENTENCE(expressions_that_cannot_be_split_are_refused),
+        SENTENCE(what_is_too_long_in_place_has_variables),
         SENTENCE(deep_nesting_is_refused_and_not_emitted),
         SENTENCE(lists_are_gone_through_once_for_all_rows),
     };
