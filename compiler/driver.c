@@ -44,6 +44,12 @@ static void load(struct compilation *compilation) {
     load_units(&compilation->loader, &compilation->units, &compilation->unit_count);
 }
 
+static enum kube_controllers controllers_of(enum klock_controllers option) {
+    return option == KLOCK_CONTROLLERS_SEPARATE ? CONTROLLERS_SEPARATE
+           : option == KLOCK_CONTROLLERS_SHARED ? CONTROLLERS_SHARED
+                                                : CONTROLLERS_BOTH;
+}
+
 static void resolve(struct compilation *compilation) {
     catalog_init(&compilation->catalog, compilation->arena);
     struct lowering *lowering = &compilation->lowering;
@@ -55,6 +61,7 @@ static void resolve(struct compilation *compilation) {
         .policies = &compilation->policies,
         .date = compilation->options.date,
         .minor = compilation->options.kubernetes_minor,
+        .controllers = controllers_of(compilation->options.controllers),
         .is_static = is_static(compilation),
         .read_yaml = yaml_read,
         .read_definitions = yaml_read_stream,

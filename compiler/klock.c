@@ -93,7 +93,8 @@ static bool read_options(const struct klock_options *given, struct klock_options
     for (size_t i = sizeof *given; i < given->size; i++)
         if (((const char *)given)[i]) return false;
     memcpy(ret_options, given, given->size < sizeof *given ? given->size : sizeof *given);
-    return given->target == KLOCK_TARGET_API || given->target == KLOCK_TARGET_STATIC;
+    const bool has_target = given->target == KLOCK_TARGET_API || given->target == KLOCK_TARGET_STATIC;
+    return has_target && (unsigned)ret_options->controllers <= KLOCK_CONTROLLERS_SHARED;
 }
 
 // ---- files of the caller ----

@@ -244,6 +244,7 @@ void plan_make(struct arena *arena, const struct policies *policies, unsigned mi
     ret_plan->policies = ARENA_ARRAY(arena, struct plan_policy, batches.count);
     for (size_t i = 0; i < batches.count; i++) {
         make_policy(arena, &ret_plan->policies[i], batches.items[i]);
+        ret_plan->policies[i].controllers = ret_plan->policies[i].tables[0].locks[0]->controllers;
         ret_plan->policies[i].is_planned_anew = minor < PLANNED_ONCE_MINOR;
         ret_plan->policies[i].avoids_variables = minor < SAFE_VARIABLES_MINOR;
     }

@@ -102,10 +102,11 @@ struct plan_policy {
     bool fail_open;
     struct plan_rule *rules, *excluded;
     size_t rule_count, excluded_count;
-    bool is_planned_anew;      // some servers plan an expression at each evaluation, so that it costs by its length
-    bool avoids_variables;     // some servers may end while a policy that has variables is changed
-    bool has_subresources;     // the rules take in subresources, so that validations must tell them apart
-    struct plan_table *tables; // sorted by name
+    bool is_planned_anew;  // some servers plan an expression at each evaluation, so that it costs by its length
+    bool avoids_variables; // some servers may end while a policy that has variables is changed
+    enum kube_controllers controllers; // of the cluster
+    bool has_subresources;             // the rules take in subresources, so that validations must tell them apart
+    struct plan_table *tables;         // sorted by name
     size_t table_count;
     struct span source; // the lock, when there is one only
     size_t lock_count;

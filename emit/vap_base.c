@@ -129,10 +129,30 @@ static bool is_prefix(const char *user) {
     return user[strlen(user) - 1] == ':';
 }
 
+static bool has_accounts(const struct builder *builder) {
+    return builder->policy->controllers != CONTROLLERS_SHARED;
+}
+
+static bool has_manager(const struct builder *builder) {
+    return builder->policy->controllers != CONTROLLERS_SEPARATE;
+}
+
+static struct cel_node *account(struct builder *builder) {
+    return cel_quote(builder->arena, has_manager(builder) ? "variables.user.startsWith('" KUBE_CONTROLLERS "')"
+                                                            " ? variables.user.substring(34)"
+                                                            " : variables.user == '" KUBE_CONTROLLER_MANAGER
+                                                            "' ? variables.user : ''"
+                                                          : "variables.user.startsWith('" KUBE_CONTROLLERS "')"
+                                                            " ? variables.user.substring(34) : ''");
+}
+
 // The user is the account, or the controller manager that may do its work.
 static struct cel_node *is_account_or_manager(struct builder *builder, const char *account) {
-    const char *const users[] = {account, KUBE_CONTROLLER_MANAGER};
-    return cel_in(builder->arena, USE(user), cel_strings(builder->arena, users, 2));
+    const char *users[2];
+    size_t count = 0;
+    if (has_accounts(builder)) users[count++] = account;
+    if (has_manager(builder)) users[count++] = KUBE_CONTROLLER_MANAGER;
+    return cel_in(builder->arena, USE(user), cel_strings(builder->arena, users, count));
 }
 
 // Who the line is about. Where controllers have no accounts of their own, they are all the controller manager.
@@ -476,21 +496,24 @@ static struct cel_node *work_map(struct builder *builder) {
 static struct cel_node *working_by_lookup(struct builder *builder) {
     struct arena *arena = builder->arena;
     struct cel_node *map = USE(work), *action = USE(action);
-    struct cel_node *is_manager = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER),
-                    *is_account = cel_in(arena, USE(account), cel_at(arena, map, action));
-    return cel_and(arena, cel_in(arena, action, map), cel_or(arena, is_manager, is_account));
+    struct cel_node *worker = builder->never;
+    if (has_manager(builder)) worker = cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER);
+    if (has_accounts(builder)) worker = cel_or(arena, worker, cel_in(arena, USE(account), cel_at(arena, map, action)));
+    return cel_and(arena, cel_in(arena, action, map), worker);
 }
 
 // The user is one of the accounts, whose names are those in kube-system, or the controller manager.
 static struct cel_node *is_worker(struct builder *builder, const struct worker *worker) {
     enum { FEW = 2 }; // of which the names stand there as they are
     struct arena *arena = builder->arena;
+    if (!has_accounts(builder)) return cel_is_string(arena, USE(user), KUBE_CONTROLLER_MANAGER);
     const char **users = ARENA_ARRAY(arena, const char *, worker->count + 1);
     const bool whole = worker->count <= FEW;
     for (size_t i = 0; i < worker->count; i++)
         users[i] = whole ? arena_printf(arena, KUBE_CONTROLLERS "%s", worker->accounts[i]) : worker->accounts[i];
     users[worker->count] = KUBE_CONTROLLER_MANAGER;
-    return cel_in(arena, whole ? USE(user) : USE(account), cel_strings(arena, users, worker->count + 1));
+    return cel_in(arena, whole ? USE(user) : USE(account),
+                  cel_strings(arena, users, worker->count + has_manager(builder)));
 }
 
 // One action after the other, those together that the same accounts do.
@@ -544,6 +567,7 @@ static struct cel_node *expression_of(struct builder *builder, enum base base) {
     case BASE_lifecycle: return lifecycle(builder, false);
     case BASE_lifecycleOfOwned: return lifecycle(builder, true);
     case BASE_controlPlane: return control_plane(builder);
+    case BASE_account: return account(builder);
     default: break;
     }
     const bool covering = builder->policy->shape != SHAPE_OBJECTS;

@@ -14,11 +14,12 @@ static void read_from_host(void *context, const char *path, struct klock_file *f
 }
 
 KLOCK_API struct klock_compiler *klock_wasm_new(unsigned kubernetes_minor, enum klock_target target, const char *date,
-                                                const char *root, bool warnings_as_errors);
+                                                const char *root, bool warnings_as_errors,
+                                                enum klock_controllers controllers);
 
 // klock_new with the fields of klock_options as arguments; 0 for what is not said.
 struct klock_compiler *klock_wasm_new(unsigned kubernetes_minor, enum klock_target target, const char *date,
-                                      const char *root, bool warnings_as_errors) {
+                                      const char *root, bool warnings_as_errors, enum klock_controllers controllers) {
     const struct klock_options options = {
         .size = sizeof options,
         .kubernetes_minor = kubernetes_minor,
@@ -27,6 +28,7 @@ struct klock_compiler *klock_wasm_new(unsigned kubernetes_minor, enum klock_targ
         .root = root,
         .warnings_as_errors = warnings_as_errors,
         .read = read_from_host,
+        .controllers = controllers,
     };
     return klock_new(&options);
 }

@@ -40,11 +40,11 @@ export class Klock {
 
     // Compiles the files that `add` names; includes are looked for in `files` too. Diagnostics are in `format`; output
     // is null unless the status is "ok".
-    compile({files, add, minor = 0, isStatic = false, date = null, format = "human"}) {
+    compile({files, add, minor = 0, isStatic = false, date = null, format = "human", controllers = 0}) {
         this.files = files;
         return this.#withTexts((pass) => {
             const {exports} = this;
-            const compiler = exports.klock_wasm_new(minor, isStatic ? 1 : 0, pass(date), 0, 0);
+            const compiler = exports.klock_wasm_new(minor, isStatic ? 1 : 0, pass(date), 0, 0, controllers);
             if (!compiler) return {status: "memory", diagnostics: null, output: null};
             for (const path of add) exports.klock_add_file(compiler, pass(path));
             const status = STATUSES[exports.klock_compile(compiler)];

@@ -25,7 +25,7 @@ struct cli {
 
     const char *output; // -o; NULL if not given
     const char *output_file, *output_dir, *depfile, *print;
-    const char *kubernetes, *target, *at, *root;
+    const char *kubernetes, *target, *controllers, *at, *root;
     const char *run, *color;
     bool check, warnings_as_errors, require_tests, print_cases, verbose, help;
 

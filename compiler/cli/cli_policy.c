@@ -39,11 +39,18 @@ static bool add_arguments(const struct cli *cli, struct klock_compiler *compiler
     return true;
 }
 
+static enum klock_controllers controllers_of(const struct cli *cli) {
+    if (cli->controllers != NULL && strcmp(cli->controllers, "separate") == 0) return KLOCK_CONTROLLERS_SEPARATE;
+    if (cli->controllers != NULL && strcmp(cli->controllers, "shared") == 0) return KLOCK_CONTROLLERS_SHARED;
+    return KLOCK_CONTROLLERS_BOTH;
+}
+
 struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     struct klock_options options = {
         .size = sizeof options,
         .kubernetes_minor = cli->kubernetes_minor,
         .target = cli->target != NULL && strcmp(cli->target, "static") == 0 ? KLOCK_TARGET_STATIC : KLOCK_TARGET_API,
+        .controllers = controllers_of(cli),
         .date = cli->at,
         .root = cli->root,
         .warnings_as_errors = cli->warnings_as_errors,

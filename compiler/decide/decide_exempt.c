@@ -21,18 +21,13 @@ static bool covers_subresource(const char *subresources, const char *subresource
     return text_has_word(subresources, subresource);
 }
 
-static bool is_user(const struct kube_exemption *exemption, const char *user) {
-    const size_t len = strlen(exemption->user);
-    if (exemption->user[len - 1] == ':') return strncmp(user, exemption->user, len) == 0;
-    return strcmp(user, exemption->user) == 0 ||
-           (strcmp(user, KUBE_CONTROLLER_MANAGER) == 0 && kube_exemption_is_shared(exemption));
-}
-
 // Most requesters are told apart from all of them by their first letter.
-static bool is_identity(const struct kube_exemption *exemption, const struct request *request) {
+static bool is_identity(const struct kube_exemption *exemption, const struct request *request,
+                        enum kube_controllers controllers) {
     const char *user = request->user;
     if (*user != *exemption->user && *user != *KUBE_CONTROLLER_MANAGER) return false;
-    return is_user(exemption, user) && (!exemption->group || decide_in_group(request, exemption->group));
+    return kube_exempts(exemption, controllers, user) &&
+           (!exemption->group || decide_in_group(request, exemption->group));
 }
 
 static bool is_work(const struct kube_exemption *exemption, const struct request *request) {
@@ -132,7 +127,7 @@ static unsigned operation_of(const struct request *request) {
 static bool applies(const struct kube_exemption *exemption, const struct view *view, const struct lock *lock,
                     enum exemption level) {
     const struct request *request = view->request;
-    if (exemption->level > level || !is_identity(exemption, request)) return false;
+    if (exemption->level > level || !is_identity(exemption, request, lock->controllers)) return false;
     if (!(exempt_operations(exemption, request, lock) & operation_of(request))) return false;
     if (!is_work(exemption, request)) return false;
     if (exemption->limit == ONLY_TERMINATING) return is_namespace_terminating(request);
@@ -147,12 +142,12 @@ static bool lets_go(const struct view *view, const struct lock *lock) {
     return request->operation == OP_DELETE || (request->operation == OP_UPDATE && only_removes_finalizers(view));
 }
 
-static bool is_any_identity(const struct view *view) {
+static bool is_any_identity(const struct view *view, enum kube_controllers controllers) {
     struct identity *identity = view->identity;
     const char *last = NULL; // many that follow each other are of the same one
     for (size_t i = 0; i < kube_exemption_count && !identity->is_known && !identity->is_exempt; i++) {
         if (kube_exemptions[i].user == last && !kube_exemptions[i].group) continue;
-        identity->is_exempt = is_identity(&kube_exemptions[i], view->request);
+        identity->is_exempt = is_identity(&kube_exemptions[i], view->request, controllers);
         last = kube_exemptions[i].group ? NULL : kube_exemptions[i].user;
     }
     identity->is_known = true;
@@ -163,7 +158,7 @@ bool decide_is_exempt(const struct view *view, const struct lock *lock, enum exe
     // Nor do controllers take objects in, which they could then delete.
     if (level == EXEMPT_CONTROLLERS && lock->guard_owners && is_adopted(view->request)) level = EXEMPT_LIFECYCLE;
     if (level != EXEMPT_NONE && lets_go(view, lock)) return true;
-    for (size_t i = 0; i < kube_exemption_count && is_any_identity(view); i++)
+    for (size_t i = 0; i < kube_exemption_count && is_any_identity(view, lock->controllers); i++)
         if (applies(&kube_exemptions[i], view, lock, level)) return true;
     return false;
 }

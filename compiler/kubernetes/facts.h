@@ -51,6 +51,11 @@ extern const size_t kube_exemption_count;
 // Whether the identity is a service account, which may have the controller manager's name instead of its own.
 bool kube_exempts_account(const struct kube_exemption *exemption);
 bool kube_exemption_is_shared(const struct kube_exemption *exemption);
+
+// Who the controllers of a cluster are: each an account of its own, all the controller manager, or nobody knows which.
+enum kube_controllers { CONTROLLERS_BOTH, CONTROLLERS_SEPARATE, CONTROLLERS_SHARED };
+// Whether the name is what the exemption is for in such a cluster. Of ONLY_AS_ITSELF it is never the manager.
+bool kube_exempts(const struct kube_exemption *exemption, enum kube_controllers controllers, const char *user);
 // Clusters whose controllers run without credentials of their own know them all by this name.
 #define KUBE_CONTROLLER_MANAGER "system:kube-controller-manager"
 #define KUBE_CONTROLLERS "system:serviceaccount:kube-system:"

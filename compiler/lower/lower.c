@@ -320,5 +320,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             if (item->kind == AST_ITEM_TEST && !lower_is_damaged(lowering, item)) lower_test(lowering, units[i], item);
+    for (size_t i = 0; i < lowering->policies->lock_count; i++)
+        lowering->policies->locks[i]->controllers = lowering->controllers;
     sort(lowering->policies);
 }

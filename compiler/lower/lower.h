@@ -36,7 +36,8 @@ struct lowering {
     struct policies *policies;
     const char *date; // of --at; NULL if none
     unsigned minor;   // the oldest server, 30 for 1.30
-    bool is_static;   // no parameters: what needs them stays open, with a warning
+    enum kube_controllers controllers;
+    bool is_static; // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;
     struct map rules;       // of lower_seal.c: formulas about rules of roles

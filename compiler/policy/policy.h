@@ -136,7 +136,8 @@ struct lock {
                          // nor may that of an exempt one, but by what it is there to write
     bool guard_label_in; // nor put somebody else's object into it
     bool guard_owners;   // nor change its owners; and the garbage collector may not delete it
-    enum cover covers[SHAPE_COUNT]; // how each shape is reached; the objects themselves always are
+    enum cover covers[SHAPE_COUNT];    // how each shape is reached; the objects themselves always are
+    enum kube_controllers controllers; // of the cluster, the same for all
     unsigned mode;
     bool fail_open;
     const char *message; // what a refused requester reads, one line

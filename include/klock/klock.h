@@ -59,6 +59,12 @@ enum klock_target {
     KLOCK_TARGET_STATIC, /* files for staticManifestsDir of the API server, from 1.36 */
 };
 
+enum klock_controllers {
+    KLOCK_CONTROLLERS_BOTH,     /* one of the two others, nobody knows which */
+    KLOCK_CONTROLLERS_SEPARATE, /* kube-controller-manager --use-service-account-credentials: an account for each */
+    KLOCK_CONTROLLERS_SHARED,   /* each is system:kube-controller-manager */
+};
+
 struct klock_options {
     size_t size;               /* sizeof(struct klock_options) */
     unsigned kubernetes_minor; /* the oldest server the output must run on, 30 for 1.30; 0 for the target's oldest */
@@ -75,6 +81,8 @@ struct klock_options {
      * or an exception. What it asks of the compiler that runs fails, and what it adds to it is a diagnostic. */
     void (*read)(void *context, const char *path, struct klock_file *file);
     void *context; /* for `read` */
+
+    enum klock_controllers controllers; /* who the controllers of the cluster are, which locks let do their work */
 };
 
 /* A compiler, which the caller gives back to klock_free. The options are copied; NULL stands for all zero. NULL when

@@ -56,6 +56,9 @@ static struct klock_options options_of(const char *text) {
     const size_t len = strcspn(line, "\n");
     const char *minor = strstr(line, "--kubernetes 1."), *is_static = strstr(line, "--target static");
     if (minor && minor < line + len) options.kubernetes_minor = (unsigned)strtoul(minor + 15, NULL, 10);
+    const char *separate = strstr(line, "--controllers separate"), *shared = strstr(line, "--controllers shared");
+    if (separate && separate < line + len) options.controllers = KLOCK_CONTROLLERS_SEPARATE;
+    if (shared && shared < line + len) options.controllers = KLOCK_CONTROLLERS_SHARED;
     if (is_static && is_static < line + len) options.target = KLOCK_TARGET_STATIC;
     return options;
 }

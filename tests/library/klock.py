@@ -22,6 +22,7 @@ class Options(ctypes.Structure):
         ("warnings_as_errors", c_bool),
         ("read", READ),
         ("context", c_void_p),
+        ("controllers", c_int),
     ]
 
 

@@ -339,11 +339,13 @@ static void options_that_cannot_be_followed_give_no_compiler(void **state) {
     klock_free(compiler);
     newer.later = 1;
     assert_null(klock_new(&newer.known));
-    const struct klock_options none = {0}, small = {.size = sizeof small - 1},
-                               target = {.size = sizeof target, .target = (enum klock_target)2};
+    const struct klock_options none = {0}, small = {.size = offsetof(struct klock_options, context)},
+                               target = {.size = sizeof target, .target = (enum klock_target)2},
+                               controllers = {.size = sizeof controllers, .controllers = (enum klock_controllers)3};
     assert_null(klock_new(&none));
     assert_null(klock_new(&small));
     assert_null(klock_new(&target));
+    assert_null(klock_new(&controllers));
 }
 
 // ---- files from memory ----
