@@ -136,3 +136,20 @@ void driver_anchors(struct compilation *compilation, struct manifest *ret_anchor
     *ret_anchors = (struct manifest){.arena = compilation->arena, .diags = &compilation->diags};
     if (is_fine(compilation)) anchors_emit(ret_anchors, compilation->sources.count ? &compilation->plan : NULL);
 }
+
+void driver_verify(struct compilation *compilation, bool of_cluster) {
+    struct manifest anchors;
+    driver_anchors(compilation, &anchors);
+    diags_init(&compilation->diags, compilation->arena);
+    const struct verification verification = {
+        .arena = compilation->arena,
+        .diags = &compilation->diags,
+        .sources = &compilation->sources,
+        .minor = compilation->options.kubernetes_minor,
+        .of_cluster = of_cluster,
+        .inputs = compilation->renderings,
+        .input_count = compilation->rendering_count,
+    };
+    verify(&verification, &compilation->manifest, of_cluster ? &anchors : NULL);
+    close_report(compilation);
+}

@@ -13,6 +13,7 @@
 #include "policy/policy.h"
 #include "report/diag.h"
 #include "report/source.h"
+#include "verify/verify.h"
 
 struct compilation {
     struct arena *arena;
@@ -27,7 +28,9 @@ struct compilation {
     struct lowering lowering;
     struct policies policies;
     struct plan plan;
-    struct manifest manifest; // empty after errors
+    struct manifest manifest;        // empty after errors
+    struct verify_input *renderings; // what was made of the manifest elsewhere, for driver_verify
+    size_t rendering_count;
 };
 
 // Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.
@@ -39,5 +42,8 @@ void driver_parse(struct compilation *compilation);
 void driver_compile(struct compilation *compilation);
 // The permanent policies beside what was compiled; of every built-in kind if there were no sources. Empty after errors.
 void driver_anchors(struct compilation *compilation, struct manifest *ret_anchors);
+// Holds the renderings, or what a cluster has, against the manifest, and there against the anchors as well. What is
+// reported takes the place of what compiling reported.
+void driver_verify(struct compilation *compilation, bool of_cluster);
 
 #endif

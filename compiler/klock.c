@@ -440,6 +440,25 @@ const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
     return result;
 }
 
+// ---- verifying ----
+
+static void add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    struct compilation *compilation = &compiler->compilation;
+    struct arena *arena = &compiler->arena;
+    const struct verify_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
+    ARENA_PUSH(arena, compilation->renderings, compilation->rendering_count, input);
+}
+
+void klock_add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    GUARDED(compiler, add_rendered(compiler, name, bytes, len));
+}
+
+enum klock_status klock_verify(struct klock_compiler *compiler, enum klock_place_of_objects where) {
+    if (compiler->running || !compiler->compiled) return KLOCK_BUSY;
+    if (is_compiled(compiler)) GUARDED(compiler, driver_verify(&compiler->compilation, where == KLOCK_CLUSTER));
+    return status_of(compiler);
+}
+
 // ---- meaning ----
 
 static bool print_description(struct klock_compiler *compiler, struct text *text, const char *format) {

@@ -30,6 +30,7 @@ decide      base data report kubernetes cel policy
 describe    base data report kubernetes cel policy
 admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy describe
+verify      base data report admission emit
 grammar     base report front cel
 cli         base
 end

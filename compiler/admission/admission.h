@@ -64,4 +64,26 @@ struct admission_answer {
 void admission_review(struct arena *arena, const struct admission *admission, const struct admission_question *question,
                       struct admission_answer *ret_answer);
 
+// What an object means where it is not what another means. Of a change that an API server would not notice, such as
+// the order of rules, a default that is written out, or CEL in other words of the same tree, there is none.
+enum admission_effect {
+    ADMISSION_OTHER,    // something else
+    ADMISSION_SOFTER,   // a refusal became less
+    ADMISSION_NARROWER, // less is refused
+};
+struct admission_difference {
+    enum admission_effect effect;
+    const char *field; // "spec.validationActions"
+    const char *text;  // "is [Audit], not [Deny]"
+};
+struct admission_differences {
+    struct admission_difference *items;
+    size_t count;
+};
+
+// How a policy or a binding differs from one that is wanted, but for the names of both and the policy that a binding
+// names. False with *ret_error when an API server would not take the object.
+bool admission_compare(struct arena *arena, const struct value *wanted, const struct value *found, unsigned minor,
+                       struct admission_differences *ret_differences, const char **ret_error);
+
 #endif

@@ -31,6 +31,7 @@ struct admission_validation {
     struct admission_expression condition;
     const struct cel_expr *message_expression; // NULL if none
     const char *message;                       // "" if none
+    const char *reason;
 };
 
 struct admission_policy {
@@ -75,6 +76,12 @@ struct admission {
     struct admission_version *versions;
     size_t version_count;
 };
+
+// ---- admission_read.c ----
+
+// One object, which is not held against others: a binding may come without its policy.
+struct admission *admission_read_alone(struct arena *arena, const struct value *object, unsigned minor,
+                                       const char **ret_error);
 
 // ---- admission_attributes.c: a request as the API server hands it to its plugins ----
 

@@ -107,6 +107,10 @@ static const struct value *read_selector(struct reader *r, const struct value *m
     const struct value *selector = value_get(map, key);
     check_fields(r, selector, key, "matchLabels matchExpressions");
     const struct value *labels = value_get(selector, "matchLabels"), *list = get_list(r, selector, "matchExpressions");
+    if (labels && labels->kind != VALUE_MAP) refuse(r, "matchLabels is not a map");
+    for (size_t i = 0; labels && i < labels->count; i++)
+        if (labels->as.entries[i].value->kind != VALUE_STRING)
+            refuse(r, "matchLabels holds something that is not a string");
     for (size_t i = 0; list && i < list->count; i++) check_requirement(r, list->as.items[i]);
     return (labels && labels->count) || (list && list->count) ? selector : NULL;
 }
@@ -153,7 +157,7 @@ static struct admission_expression compile(struct reader *r, const struct cel_de
     if (name_field) made.key = require_string(r, map, name_field);
     struct cel_problem problem = {0};
     made.expr = cel_parse_declared(r->arena, made.text, r->minor, declarations, output, &problem);
-    if (!made.expr) refuse(r, "%s %s: %s", field, made.key ? made.key : "", problem.text);
+    if (!made.expr) refuse(r, "%s%s%s: %s", field, made.key ? " " : "", made.key ? made.key : "", problem.text);
     return made;
 }
 
@@ -207,8 +211,8 @@ static struct admission_validation read_validation(struct reader *r, const struc
     *of_messages = *declarations;
     of_messages->authorizer = false;
     check_fields(r, value, "a validation", "expression message messageExpression reason");
-    (void)get_word(r, value, "reason", "Unauthorized Forbidden Invalid RequestEntityTooLarge", "");
     struct admission_validation made = {
+        .reason = get_word(r, value, "reason", "Unauthorized Forbidden Invalid RequestEntityTooLarge", "Invalid"),
         .condition = compile(r, declarations, CEL_OUTPUT_BOOL, value, NULL, "expression"),
         .message = value_get_string(value, "message"),
     };
@@ -368,6 +372,14 @@ static void read_object(struct reader *r, const struct value *object) {
     ARENA_PUSH(r->arena, r->admission->others, r->admission->other_count, object);
 }
 
+static struct reader *reader_of(struct arena *arena, unsigned minor) {
+    struct reader *r = ARENA_NEW(arena, struct reader);
+    r->arena = arena;
+    r->minor = minor;
+    r->admission = ARENA_NEW(arena, struct admission);
+    return r;
+}
+
 static void read_objects(struct reader *r, const struct value *const *objects, size_t count) {
     for (size_t i = 0; i < count; i++) read_object(r, objects[i]);
     join(r);
@@ -375,14 +387,22 @@ static void read_objects(struct reader *r, const struct value *const *objects, s
 
 struct admission *admission_read(struct arena *arena, const struct value *const *objects, size_t count, unsigned minor,
                                  const char **ret_error) {
-    struct reader *r = ARENA_NEW(arena, struct reader);
-    r->arena = arena;
-    r->minor = minor;
-    r->admission = ARENA_NEW(arena, struct admission);
+    struct reader *r = reader_of(arena, minor);
     if (setjmp(r->failed)) {
         *ret_error = r->error;
         return NULL;
     }
     read_objects(r, objects, count);
+    return r->admission;
+}
+
+struct admission *admission_read_alone(struct arena *arena, const struct value *object, unsigned minor,
+                                       const char **ret_error) {
+    struct reader *r = reader_of(arena, minor);
+    if (setjmp(r->failed)) {
+        *ret_error = r->error;
+        return NULL;
+    }
+    read_object(r, object);
     return r->admission;
 }

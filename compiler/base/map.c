@@ -2,9 +2,11 @@
 #include "base/map.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 
 void map_init(struct map *map, struct arena *arena) {
     *map = (struct map){.arena = arena};
@@ -82,4 +84,15 @@ bool set_add(struct set *set, const char *name) {
     const size_t count = set->map.count;
     map_set(&set->map, name, set);
     return set->map.count > count;
+}
+
+const char **set_beyond(struct arena *arena, const struct set *set, const struct set *others, size_t *ret_count) {
+    const char **names = NULL;
+    *ret_count = 0;
+    for (size_t i = 0; i < set->map.capacity; i++) {
+        const char *name = set->map.slots[i].name;
+        if (name && !set_has(others, name)) ARENA_PUSH(arena, names, *ret_count, name);
+    }
+    if (*ret_count) qsort(names, *ret_count, sizeof *names, compare_strings);
+    return names;
 }

@@ -32,5 +32,7 @@ void set_init(struct set *set, struct arena *arena);
 bool set_has(const struct set *set, const char *name);
 // Adds the name, which is not copied, and tells whether it is new.
 bool set_add(struct set *set, const char *name);
+// The names that are only in the first, sorted by their bytes.
+const char **set_beyond(struct arena *arena, const struct set *set, const struct set *others, size_t *ret_count);
 
 #endif

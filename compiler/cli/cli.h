@@ -10,7 +10,7 @@
 // Exit statuses.
 enum {
     CLI_FINE = 0,
-    CLI_FAILED = 1,   // the policy has errors, a test failed, or --check found a difference
+    CLI_FAILED = 1,   // the policy has errors, a test failed, or --check or verify found a difference
     CLI_USAGE = 2,    // usage or input/output
     CLI_INTERNAL = 3, // a bug, or memory ran out
 };
@@ -27,6 +27,8 @@ struct cli {
     const char *output_file, *output_dir, *depfile, *print;
     const char *kubernetes, *target, *controllers, *at, *root;
     const char *run, *color;
+    const char *against, *kubectl, *context;
+    bool cluster;
     bool check, warnings_as_errors, require_tests, print_cases, verbose, help;
 
     unsigned kubernetes_minor; // from `kubernetes`; 0 if not given
@@ -36,6 +38,7 @@ int cli_compile(const struct cli *cli);
 int cli_check(const struct cli *cli);
 int cli_test(const struct cli *cli);
 int cli_describe(const struct cli *cli);
+int cli_verify(const struct cli *cli);
 int cli_anchors(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_completion(const struct cli *cli);

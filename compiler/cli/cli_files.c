@@ -57,6 +57,7 @@ static bool is_really_below(const char *directory, const char *path) {
 // The directory that is searched, and where its links may lead beside it.
 struct search {
     const char *top, *root;
+    enum files_kind kind;
     struct strings *files;
 };
 
@@ -69,13 +70,18 @@ static bool check_link(const struct search *search, const char *path) {
     return false;
 }
 
+static bool is_of_kind(const char *path, enum files_kind kind) {
+    if (kind == FILES_POLICIES) return has_suffix(path, ".klock");
+    return has_suffix(path, ".yaml") || has_suffix(path, ".yml") || has_suffix(path, ".json");
+}
+
 static bool walk(const struct search *search, const char *directory);
 
 static bool walk_entry(const struct search *search, const char *path) {
     struct stat status;
     if (lstat(path, &status) != 0) return true; // gone since
     if (S_ISDIR(status.st_mode)) return walk(search, path);
-    if (!has_suffix(path, ".klock")) return true;
+    if (!is_of_kind(path, search->kind)) return true;
     const bool exists = stat(path, &status) == 0;
     // Nobody meant a pipe or a device that lies there; a link to nothing is added, and said to be unreadable.
     if (exists && !S_ISREG(status.st_mode)) return true;
@@ -110,16 +116,17 @@ static bool walk(const struct search *search, const char *directory) {
     return fine;
 }
 
-bool files_find(const char *path, const char *root, struct strings *ret_files) {
+bool files_find(const char *path, enum files_kind kind, const char *root, struct strings *ret_files) {
     if (!files_is_directory(path)) {
         strings_add(ret_files, path);
         return true;
     }
     size_t from = ret_files->count;
-    const struct search search = {path, root, ret_files};
+    const struct search search = {path, root, kind, ret_files};
     if (!walk(&search, path)) return false;
     if (ret_files->count == from) {
-        cli_complain("%s: this directory contains no .klock file", path);
+        cli_complain("%s: this directory contains no %s file", path,
+                     kind == FILES_POLICIES ? ".klock" : ".yaml or .json");
         return false;
     }
     strings_sort(ret_files, from);

@@ -11,10 +11,16 @@
 // called first.
 void files_guard_standard_descriptors(void);
 
-// Adds the policy files that PATH stands for: itself, or every *.klock below it, sorted. Hidden entries are left out
+// What is looked for in a directory.
+enum files_kind {
+    FILES_POLICIES, // *.klock
+    FILES_OBJECTS,  // *.yaml, *.yml and *.json
+};
+
+// Adds the files that PATH stands for: itself, or every one of that kind below it, sorted. Hidden entries are left out
 // and links to directories are not followed; a link to a file that lies neither below PATH nor below the root, which
 // may be NULL, fails. A file that does not exist is added: reading it is what fails.
-bool files_find(const char *path, const char *root, struct strings *ret_files);
+bool files_find(const char *path, enum files_kind kind, const char *root, struct strings *ret_files);
 bool files_is_directory(const char *path);
 // Whether both paths lead to one file.
 bool files_are_same(const char *a, const char *b);

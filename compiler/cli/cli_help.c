@@ -67,7 +67,7 @@ static void overview(struct buffer *out) {
     buffer_puts(out, "\nUsage:\n  klockc VERB [options] PATH...\n"
                      "\nExit status:\n"
                      "  0  success\n"
-                     "  1  the policy has errors, a test failed, or --check found a difference\n"
+                     "  1  the policy has errors, a test failed, or --check or verify found a difference\n"
                      "  2  the command line is wrong, or something could not be read or written\n"
                      "  3  klockc itself failed, or memory ran out\n"
                      "\n'klockc help VERB' shows the options of a verb.\n");

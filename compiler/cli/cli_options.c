@@ -40,6 +40,18 @@ const struct cli_verb cli_verbs[] = {
      "klockc describe payments.klock\n\n"
      "# Keep the description next to the policy\n"
      "klockc describe policies/ -o markdown > LOCKS.md\n"},
+    {'y', "verify", cli_verify, POLICY_ARGUMENTS, NULL, "hold rendered objects, or a cluster, against policies",
+     "Looks whether everything that 'klockc compile' prints is in what other tools made of it, or in a cluster, and "
+     "still\n"
+     "means the same there: nothing missing, softened, narrowed, cut off from what it refers to, or left over. What "
+     "tools\n"
+     "and API servers add does not count. Give either --against or --cluster.",
+     "# What will be applied, before it is\n"
+     "kustomize build overlays/production | klockc verify policies/ --against -\n\n"
+     "# The same for files, with annotations in a pull request\n"
+     "klockc verify policies/ --against rendered/ -o github\n\n"
+     "# What is in force, and the anchors\n"
+     "klockc verify policies/ --cluster --context production\n"},
     {'a', "anchors", cli_anchors, "[PATH...]", NULL, "print policies that keep API servers from forgetting parameters",
      "Prints permanent policies that do nothing: one for each built-in kind that locks on scale, evictions, exec and "
      "the\n"

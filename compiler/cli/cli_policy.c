@@ -30,7 +30,7 @@ static bool add_arguments(const struct cli *cli, struct klock_compiler *compiler
             buffer_free(&bytes);
         } else {
             struct strings files = {0};
-            fine = files_find(path, cli->root, &files);
+            fine = files_find(path, FILES_POLICIES, cli->root, &files);
             for (size_t j = 0; j < files.count && fine; j++) klock_add_file(compiler, files.items[j]);
             strings_free(&files);
         }

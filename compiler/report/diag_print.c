@@ -119,7 +119,8 @@ static void add_place(struct text *text, const struct sources *sources, struct s
     }
 }
 
-// Warnings that say the same of several locks. From the third on they are folded into the first of them.
+// Warnings that say the same of several locks, and findings that say it of several objects. From the third on they are
+// folded into the first of them.
 struct alike {
     size_t *items; // indices, in order
     size_t count;
@@ -150,7 +151,13 @@ static const char *wording_of(struct arena *arena, const struct diagnostic *diag
     return text_string(&text);
 }
 
+// A transformer does the same to all objects.
+static bool is_finding(const struct diagnostic *diagnostic) {
+    return diagnostic->code >= DIAG_MISSING_OBJECT && diagnostic->code <= DIAG_MISSING_ANCHOR;
+}
+
 static bool can_be_folded(const struct sources *sources, const struct diagnostic *diagnostic) {
+    if (is_finding(diagnostic)) return is_somewhere(sources, diagnostic->span);
     return diag_info(diagnostic->code)->severity == SEVERITY_WARNING && is_somewhere(sources, diagnostic->span) &&
            !is_somewhere(sources, diagnostic->related);
 }

@@ -201,6 +201,22 @@ KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, siz
  * when memory runs out. */
 KLOCK_API const char *klock_source_text(struct klock_compiler *compiler, size_t index);
 
+/* ---- verifying: what became of the objects elsewhere, held against the policies ---- */
+
+enum klock_place_of_objects {
+    KLOCK_RENDERED, /* what kustomize, Helm, Flux and the like made of the output */
+    KLOCK_CLUSTER,  /* what a cluster has, as kubectl prints it: the anchors belong there as well */
+};
+
+/* Adds a stream of YAML or JSON under the name that messages show, for klock_verify. The bytes need no NUL, and may be
+ * NULL if there are none. */
+KLOCK_API void klock_add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+/* After klock_compile said KLOCK_OK: whether everything that klock_output_text gives is among what was added, and means
+ * what it means there. What is not, and what policies have left over, becomes diagnostics, which take the place of
+ * those before; the status is KLOCK_ERRORS then, and there is no output any more. To be called once; before KLOCK_OK
+ * nothing is done, and the status is that of klock_compile, or KLOCK_BUSY when that was not called. */
+KLOCK_API enum klock_status klock_verify(struct klock_compiler *compiler, enum klock_place_of_objects where);
+
 /* ---- what the policy means: nothing before klock_compile says KLOCK_OK ---- */
 
 /* What the policies do, in sentences for those who review them: who may do what to which objects, which ways around a

@@ -85,7 +85,7 @@ try 0 -h
 try 2
 says 'klockc help'
 silent nothing
-verbs='compile check test describe anchors explain completion version help'
+verbs='compile check test describe verify anchors explain completion version help'
 for verb in $verbs; do
 	judge "help names $verb" grep -q "^  $verb " help
 	try 0 help $verb && prints 'Usage:'
@@ -132,6 +132,8 @@ test "$(ask compile -o '')" = "yaml json" || exit 3
 test "$(ask compile -o = j)" = json || exit 4
 test "$(ask check --color a)" = "auto always" || exit 5
 test "$(ask compile goo)" = good.klock || exit 6
+test "$(ask verify goo)" = good.klock || exit 8
+test "$(ask verify --against goo | tr ' ' '\n' | grep -c '^good')" -ge 1 || exit 9
 test "$(ask explain K000)" != "" || exit 7
 SCRIPT
 	judge 'completion in bash' env PATH="$(dirname "$KLOCKC"):$PATH" bash complete.sh
@@ -452,6 +454,9 @@ NO_COLOR=1 && export NO_COLOR
 try 1 check bad.klock
 judge 'NO_COLOR is stronger' sh -c "! grep -q '$escape' err"
 unset NO_COLOR CLICOLOR_FORCE
+
+# ---- verify ----
+. "$root/tests/cli/verify.sh"
 
 # ---- test ----
 try 0 test good.klock && prints '^2 passed, 0 failed$'

@@ -92,15 +92,26 @@ func TestOperations(t *testing.T) {
 			}
 			write(filepath.Join(dir, "deploy", "anchors.yaml"), string(anchors))
 			write(shop, policy)
-			run := func(script string) string {
-				t.Helper()
+			command := func(script string) *exec.Cmd {
 				cmd := exec.Command("sh", "-eu", "-c", script)
 				cmd.Dir = dir
 				cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(dir, "cache"),
 					"PATH="+filepath.Dir(path)+":"+filepath.Dir(cases.Klockc())+":"+os.Getenv("PATH"))
-				out, err := cmd.CombinedOutput()
+				return cmd
+			}
+			run := func(script string) string {
+				t.Helper()
+				out, err := command(script).CombinedOutput()
 				if err != nil {
 					t.Fatalf("%s\n%v\n%s", script, err, out)
+				}
+				return string(out)
+			}
+			fails := func(script string) string {
+				t.Helper()
+				out, err := command(script).CombinedOutput()
+				if err == nil {
+					t.Errorf("%s\nsucceeds\n%s", script, out)
 				}
 				return string(out)
 			}
@@ -163,8 +174,16 @@ func TestOperations(t *testing.T) {
 			if out := run("kubectl get roles,rolebindings --all-namespaces -l klock.dev/policy=shop -o name"); strings.Count(out, "shop:readers") != 2 {
 				t.Errorf("kubectl prunes roles as well, and docs/operations.md says that it does not: %s", out)
 			}
+			// They are leftovers, and klockc verify says so.
+			verify := block("klockc verify shop.klock --cluster")
+			if out := fails(verify); strings.Count(out, "K0706") != 2 {
+				t.Errorf("klockc verify of two leftovers says\n%s", out)
+			}
 			run("kubectl delete roles,rolebindings --all-namespaces -l klock.dev/policy=shop")
 			same("shop", shop)
+			run(verify)
+			write(filepath.Join(dir, "kustomization.yaml"), "resources: [shop.yaml]\n")
+			run(block("kubectl kustomize"))
 
 			run(block("store.klock"))
 			same("shop", "")

@@ -147,6 +147,33 @@ static void warnings_can_be_errors(void **state) {
     klock_free(compiler);
 }
 
+static void what_became_of_the_objects_is_verified(void **state) {
+    (void)state;
+    struct klock_compiler *compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_verify(compiler, KLOCK_RENDERED), KLOCK_BUSY);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const char *text = klock_output_text(compiler, "yaml");
+    klock_add_rendered(compiler, "out.yaml", text, strlen(text));
+    assert_int_equal(klock_verify(compiler, KLOCK_RENDERED), KLOCK_OK);
+    assert_int_equal(klock_diagnostic_count(compiler), 0);
+    klock_free(compiler);
+
+    compiler = compiler_of(lock, NULL);
+    klock_add_rendered(compiler, "out.yaml", NULL, 0);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_verify(compiler, KLOCK_RENDERED), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0712");
+    assert_null(klock_output_text(compiler, "yaml"));
+    klock_free(compiler);
+
+    compiler = compiler_of("lock l {", NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    const size_t count = klock_diagnostic_count(compiler);
+    assert_int_equal(klock_verify(compiler, KLOCK_CLUSTER), KLOCK_ERRORS);
+    assert_int_equal(klock_diagnostic_count(compiler), count);
+    klock_free(compiler);
+}
+
 static void servers_that_are_too_old_and_days_that_are_none_are_refused(void **state) {
     (void)state;
     enum { OPTIONS = sizeof(struct klock_options) };
@@ -532,6 +559,7 @@ int main(void) {
         SENTENCE(errors_have_places_and_leave_no_output),
         SENTENCE(a_file_that_is_not_there_is_an_input_error),
         SENTENCE(warnings_can_be_errors),
+        SENTENCE(what_became_of_the_objects_is_verified),
         SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
         SENTENCE(tests_are_judged_and_requests_decided),

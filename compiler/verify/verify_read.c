@@ -1,0 +1,175 @@
+// Streams of YAML → objects with their places. Lists, as kubectl prints them, are taken apart.
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "data/value.h"
+#include "data/yamlio.h"
+#include "report/diag.h"
+#include "report/source.h"
+#include "verify/verify_internal.h"
+
+struct reading {
+    const struct verification *verification;
+    struct findings *findings;
+    const struct verify_input *input;
+    const struct yaml_document *document;
+    uint32_t file; // SPAN_NOWHERE of a cluster
+};
+
+bool verify_is_namespaced(enum manifest_kind kind) {
+    return kind == MANIFEST_SERVICE_ACCOUNT || kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING;
+}
+
+// A namespace on what has none means nothing to an API server.
+const char *verify_identity(struct arena *arena, enum manifest_kind kind, const char *namespace, const char *name) {
+    return arena_printf(arena, "%s/%s/%s", manifest_kind_name(kind), verify_is_namespaced(kind) ? namespace : "", name);
+}
+
+static struct span place_of(const struct reading *r, const struct value *value) {
+    for (size_t i = 0; value && r->file != SPAN_NOWHERE && i < r->document->place_count; i++)
+        if (r->document->places[i].value == value)
+            return (struct span){r->file, r->document->places[i].begin, r->document->places[i].end};
+    return span_none();
+}
+
+static void refuse(const struct reading *r, struct span span, const char *problem) {
+    struct diags *diags = r->verification->diags;
+    diag_report(diags, DIAG_NOT_RENDERED, span, "%s: %s", r->input->name, problem);
+    diag_help(diags, "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else");
+}
+
+// The kind in the API group that klockc writes it for, whatever the version.
+static bool find_kind(const char *api_version, const char *kind, enum manifest_kind *ret_kind) {
+    static const char *const groups[] = {
+        [MANIFEST_SERVICE_ACCOUNT] = "",
+        [MANIFEST_CLUSTER_ROLE] = "rbac.authorization.k8s.io",
+        [MANIFEST_CLUSTER_ROLE_BINDING] = "rbac.authorization.k8s.io",
+        [MANIFEST_ROLE] = "rbac.authorization.k8s.io",
+        [MANIFEST_ROLE_BINDING] = "rbac.authorization.k8s.io",
+        [MANIFEST_POLICY] = "admissionregistration.k8s.io",
+        [MANIFEST_BINDING] = "admissionregistration.k8s.io",
+    };
+    const char *slash = strchr(api_version, '/');
+    const size_t len = slash ? (size_t)(slash - api_version) : 0;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        if (strcmp(manifest_kind_name((enum manifest_kind)i), kind) != 0) continue;
+        *ret_kind = (enum manifest_kind)i;
+        return strlen(groups[i]) == len && strncmp(groups[i], api_version, len) == 0;
+    }
+    return false;
+}
+
+// A status is no part of what an object means.
+static const struct value *without_status(struct arena *arena, const struct value *object) {
+    struct value *map = value_map(arena);
+    for (size_t i = 0; i < object->count; i++)
+        if (strcmp(object->as.entries[i].key, "status") != 0)
+            value_set(arena, map, object->as.entries[i].key, object->as.entries[i].value);
+    return map;
+}
+
+// Of two that are the same in all but what servers and tools add, one is left out. kubectl applies one after the other.
+static void add_again(const struct reading *r, struct found *present, const struct found *found) {
+    struct diags *diags = r->verification->diags;
+    const bool is_same =
+        value_equal(value_get(present->value, "spec") ? value_get(present->value, "spec") : present->value,
+                    value_get(found->value, "spec") ? value_get(found->value, "spec") : found->value);
+    if (!is_same) {
+        diag_report(diags, DIAG_REPEATED_OBJECT, found->span, "there are two of %s '%s', and they differ",
+                    manifest_kind_name(found->kind), found->name);
+        diag_relate(diags, present->span, "the other one");
+        diag_help(diags, "leave one of them out: which of them acts depends on the order in which they are applied");
+    }
+    *present = *found; // the last one is what stays
+}
+
+static void add(const struct reading *r, const struct value *object, enum manifest_kind kind) {
+    struct arena *arena = r->verification->arena;
+    const struct value *metadata = value_get(object, "metadata");
+    const struct found found = {
+        .kind = kind,
+        .namespace = value_get_string(metadata, "namespace"),
+        .name = value_get_string(metadata, "name"),
+        .policy = value_get_string(value_get(metadata, "labels"), "klock.dev/policy"),
+        .value = without_status(arena, object),
+        .span = place_of(r, value_get(metadata, "name")),
+    };
+    const char *identity = verify_identity(arena, kind, found.namespace, found.name);
+    struct found *present = map_get(&r->findings->by_identity, identity);
+    if (present) {
+        add_again(r, present, &found);
+        return;
+    }
+    struct found *added = ARENA_NEW(arena, struct found);
+    *added = found;
+    map_set(&r->findings->by_identity, identity, added);
+    ARENA_PUSH(arena, r->findings->items, r->findings->count, added);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+// What an API server lists of one kind says that kind, and its version, only in the list.
+static void complete(struct arena *arena, const struct value *list, struct value *item) {
+    const char *kind = value_get_string(list, "kind");
+    if (item->kind != VALUE_MAP || value_get(item, "kind") || strcmp(kind, "List") == 0) return;
+    value_set_string(arena, item, "kind", arena_copy(arena, kind, strlen(kind) - strlen("List")));
+    value_set_string(arena, item, "apiVersion", value_get_string(list, "apiVersion"));
+}
+
+static void read_object(const struct reading *r, const struct value *object, size_t depth) {
+    const char *kind = value_get_string(object, "kind");
+    const struct value *items = value_get(object, "items");
+    enum manifest_kind known;
+    if (object->kind == VALUE_NULL) return;
+    if (!*kind || !*value_get_string(object, "apiVersion")) {
+        refuse(r, place_of(r, object), "this is no object: it needs apiVersion and kind");
+    } else if (ends_with(kind, "List") && items && items->kind == VALUE_LIST && depth < LIMIT_VALUE_DEPTH) {
+        for (size_t i = 0; i < items->count; i++) {
+            complete(r->verification->arena, object, items->as.items[i]);
+            read_object(r, items->as.items[i], depth + 1);
+        }
+    } else {
+        r->findings->object_count++;
+        if (find_kind(value_get_string(object, "apiVersion"), kind, &known)) add(r, object, known);
+    }
+}
+
+static void read_input(struct reading *r) {
+    const struct verification *v = r->verification;
+    const struct verify_input *input = r->input;
+    const char *bytes = input->bytes;
+    size_t len = input->len;
+    r->file = SPAN_NOWHERE;
+    if (!v->of_cluster) {
+        r->file = source_add(v->sources, v->diags, input->name, bytes, len);
+        if (!v->sources->items[r->file].usable) return;
+        bytes = v->sources->items[r->file].text;
+    } else if (utf8_valid_prefix(bytes, len) < len) {
+        refuse(r, span_none(), "this is not UTF-8");
+        return;
+    }
+    struct yaml_stream stream;
+    yaml_read_stream(v->arena, bytes, len, NULL, &stream);
+    for (size_t i = 0; i < stream.count; i++) {
+        r->document = &stream.documents[i];
+        read_object(r, stream.documents[i].value, 0);
+    }
+    if (stream.error)
+        refuse(r, r->file == SPAN_NOWHERE ? span_none() : (struct span){r->file, stream.error_at, stream.error_at + 1},
+               stream.error);
+}
+
+void verify_read(const struct verification *verification, struct findings *ret_findings) {
+    *ret_findings = (struct findings){0};
+    map_init(&ret_findings->by_identity, verification->arena);
+    struct reading r = {.verification = verification, .findings = ret_findings};
+    for (size_t i = 0; i < verification->input_count; i++) {
+        r.input = &verification->inputs[i];
+        read_input(&r);
+    }
+}
