@@ -156,6 +156,7 @@ static void count_all(struct reduction *reduction) {
 // Nothing to evaluate: a literal, or what is below a name.
 static bool is_short(const struct cel_node *node) {
     if (node->kind == CEL_NODE_LITERAL || node->kind == CEL_NODE_IDENT) return true;
+    if (node->kind == CEL_NODE_MAP) return !node->count;
     if (node->kind == CEL_NODE_SELECT) return !node->optional_field && is_short(node->target);
     const bool is_dyn = node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, "dyn") == 0;
     return is_dyn &&

@@ -226,6 +226,17 @@ static struct cel_node *simpler_conditional(struct cel_node *node) {
     return cel_is_bool(yes, true) && cel_is_bool(no, false) ? condition : node;
 }
 
+static bool is_empty(const struct cel_node *node) {
+    return (node->kind == CEL_NODE_MAP || node->kind == CEL_NODE_LIST) && !node->count && !node->spelling;
+}
+
+// {}[?key].orValue(other). What an empty map has is of every type, and the API server's checker takes the first that an
+// operator knows.
+static bool is_of_nothing(const struct cel_node *node) {
+    return node->target && strcmp(node->name, "orValue") == 0 && is_operator(node->target, "_[?_]") &&
+           is_empty(node->target->args[0]);
+}
+
 // What is under a key of a map that may not be there.
 static struct cel_node *simpler_index(struct arena *arena, struct cel_node *node) {
     struct cel_node *map = node->args[0];
@@ -264,8 +275,10 @@ static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node)
     if (is_operator(node, "_[?_]")) return simpler_index(arena, node);
     if (is_operator(node, "!_")) return simpler_not(arena, node);
     if (is_operator(node, "_?_:_")) return simpler_conditional(node);
+    if (is_of_nothing(node)) return node->args[0];
     if (!is_operator(node, "_in_")) return node;
     const struct cel_node *list = node->args[1];
+    if (is_empty(list) && node->args[0]->kind == CEL_NODE_LITERAL) return cel_boolean(arena, false);
     if (list->kind != CEL_NODE_LIST || list->count != 1 || list->args[0]->optional_item || list->spelling) return node;
     return cel_eq(arena, node->args[0], list->args[0]);
 }

@@ -1,5 +1,6 @@
 // Answers for the differential test. Every line of standard input is
-// {"policy": TEXT, "requests": [REQUEST, …], "manifest": BOOL}, with requests as klock_test_cases prints them; every
+// {"policy": TEXT, "minor": 30, "controllers": 0, "requests": [REQUEST, …], "manifest": BOOL}, with requests as
+// klock_test_cases prints them and the controllers of klock.h; every
 // line of standard output is
 // {"status": "ok|errors|input|memory", "diagnostics": TEXT, "decisions": […], "judged": […]},
 // where every request is decided by the policy, and judged as an API server would with the objects that are emitted:
@@ -51,9 +52,19 @@ static void decide_all(struct arena *arena, struct klock_compiler *compiler, con
         set_text(arena, answer, "error", error ? error : "memory ran out");
 }
 
+// Of "minor" and "controllers", a number of klock.h, what is there.
+static struct klock_options options_of(const struct value *question) {
+    const struct value *minor = value_get(question, "minor"), *controllers = value_get(question, "controllers");
+    return (struct klock_options){.size = sizeof(struct klock_options),
+                                  .kubernetes_minor = minor ? (unsigned)minor->as.integer : 0,
+                                  .controllers =
+                                      controllers ? (enum klock_controllers)controllers->as.integer : 0};
+}
+
 static void ask_library(struct arena *arena, const struct value *question, struct value *answer) {
     const char *policy = value_get_string(question, "policy");
-    struct klock_compiler *compiler = klock_new(NULL);
+    const struct klock_options options = options_of(question);
+    struct klock_compiler *compiler = klock_new(&options);
     enum klock_status status = KLOCK_MEMORY;
     if (compiler) {
         klock_add_buffer(compiler, "policy.klock", policy, strlen(policy));
@@ -132,7 +143,8 @@ static bool is_true(const struct value *question, const char *key) {
 static void judge(struct arena *arena, const struct value *question, struct value *answer) {
     const char *policy = value_get_string(question, "policy");
     struct compilation compilation;
-    driver_init(&compilation, arena, NULL);
+    const struct klock_options options = options_of(question);
+    driver_init(&compilation, arena, &options);
     load_add_buffer(&compilation.loader, "policy.klock", policy, strlen(policy));
     driver_compile(&compilation);
     if (!value_get(answer, "status"))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"klock.dev/e2e/cases"
+	"klock.dev/e2e/evaluator"
 )
 
 // Oracle is a running program of tests/differential/oracle.c.
@@ -81,9 +82,25 @@ func Start(path string) (*Oracle, error) {
 	return o, o.command.Start()
 }
 
+// Target is the cluster that a policy is compiled for.
+type Target struct {
+	// Minor is that of its oldest server, 33 for 1.33; 0 for the oldest of all.
+	Minor uint
+	// Controllers is a number of enum klock_controllers.
+	Controllers int
+}
+
+func (t Target) minor() uint { return max(t.Minor, evaluator.Oldest) }
+
 // Ask compiles a policy, and decides and judges requests. The manifest is for another judge.
 func (o *Oracle) Ask(policy string, requests []*cases.Request, manifest bool) (*Answer, error) {
-	return o.ask("policy", policy, requests, fmt.Sprintf(`"manifest":%t`, manifest))
+	return o.AskFor(Target{}, policy, requests, manifest)
+}
+
+// AskFor is Ask for a cluster.
+func (o *Oracle) AskFor(target Target, policy string, requests []*cases.Request, manifest bool) (*Answer, error) {
+	more := fmt.Sprintf(`"minor":%d,"controllers":%d,"manifest":%t`, target.Minor, target.Controllers, manifest)
+	return o.ask("policy", policy, requests, more)
 }
 
 // Read compiles a policy and reads the objects back. The manifest is for another reader.

@@ -13,6 +13,7 @@ import (
 type Policy struct {
 	Against string // "accidents" or "insiders"; empty where it is not said
 	Blocks  []*Block
+	Target  Target
 }
 
 // Block is a declaration with its clauses; without clauses, one line.
@@ -291,6 +292,7 @@ func newRand(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
 // newPolicy makes a policy of the world's words.
 func newPolicy(r *rand.Rand, w *world) *Policy {
 	p := &Policy{Against: pick(r, []string{"", "", "", "accidents", "insiders", "insiders"})}
+	p.Target = Target{Minor: pick(r, []uint{0, 0, 33, 36}), Controllers: pick(r, []int{0, 0, 1, 2})}
 	w.insiders = p.Against == "insiders"
 	if chance(r, 10) {
 		p.Blocks = append(p.Blocks, &Block{Head: acceptance(r)})

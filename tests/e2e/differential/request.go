@@ -83,11 +83,25 @@ func (w *world) setField(r *rand.Rand, object map[string]any, f field) {
 		set(r, object, path, runtime.DeepCopyJSONValue(pick(r, wrong)))
 		return
 	}
-	set(r, object, path, w.value(r, f))
+	value := w.value(r, f)
+	if isTyped(object) && !fits(path[len(path)-1], value) {
+		return
+	}
+	set(r, object, path, value)
 }
 
 // typed are the fields that no server fills otherwise than their types say, in objects whose types it knows.
 var typed = []string{"spec", "status", "template", "containers", "*"}
+
+// fits tells whether the field's type takes the value, where all kinds that have the field agree on it.
+func fits(key string, value any) bool {
+	if !slices.Contains(typed, key) {
+		return true
+	}
+	_, isMap := value.(map[string]any)
+	_, isList := value.([]any)
+	return key == "*" || key == "containers" && isList || key != "containers" && isMap
+}
 
 func isTyped(object map[string]any) bool {
 	group, _, grouped := strings.Cut(object["apiVersion"].(string), "/")
@@ -145,7 +159,8 @@ func (w *world) object(r *rand.Rand, a *aim, request *cases.Request) map[string]
 			}
 		}
 		for _, each := range a.fields {
-			if !chance(r, 12) {
+			last := each.path[len(each.path)-1]
+			if !chance(r, 12) && (!isTyped(object) || fits(last, each.value)) {
 				set(r, object, each.path, runtime.DeepCopyJSONValue(each.value))
 			}
 		}

@@ -141,7 +141,7 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 		requests, sorts = append(requests, request), append(sorts, sort)
 	}
 	evaluated := o.Every > 0 && number%o.Every == 0
-	answer, err := oracle.Ask(policy.String(), requests, evaluated)
+	answer, err := oracle.AskFor(policy.Target, policy.String(), requests, evaluated)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func one(o *Options, oracle *Oracle, number uint64, totals *Totals) (*Disagreeme
 	var judge *evaluator.Evaluator
 	problem := refusedBy(answer)
 	if evaluated && problem == "" {
-		if judge, err = evaluator.New([]byte(answer.Manifest)); err != nil {
+		if judge, err = evaluator.NewFor([]byte(answer.Manifest), policy.Target.minor()); err != nil {
 			problem = fmt.Sprintf("the manifest is refused: %v", err)
 		}
 	}
@@ -232,14 +232,14 @@ func again(oracle *Oracle, d *Disagreement, evaluated bool) bool {
 	if d.Request != nil {
 		requests = append(requests, d.Request)
 	}
-	answer, err := oracle.Ask(d.Policy.String(), requests, evaluated)
+	answer, err := oracle.AskFor(d.Policy.Target, d.Policy.String(), requests, evaluated)
 	if err != nil || answer.Status != "ok" {
 		return false
 	}
 	var judge *evaluator.Evaluator
 	refused := refusedBy(answer)
 	if evaluated && refused == "" {
-		if judge, err = evaluator.New([]byte(answer.Manifest)); err != nil {
+		if judge, err = evaluator.NewFor([]byte(answer.Manifest), d.Policy.Target.minor()); err != nil {
 			refused = fmt.Sprintf("the manifest is refused: %v", err)
 		}
 	}

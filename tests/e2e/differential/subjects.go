@@ -38,9 +38,9 @@ func (m *maker) computed() string {
 		behind = piece()
 	}
 	name, text = name+behind, text+strings.ReplaceAll(behind, "{", "{{")
-	// What an audit annotation begins and ends with, API servers trim.
+	// Every requester has a name. What an audit annotation begins and ends with, API servers trim.
 	named := func(name string) {
-		if name == strings.TrimSpace(name) {
+		if name != "" && name == strings.TrimSpace(name) {
 			m.aim.users = append(m.aim.users, cases.User{Username: name})
 		}
 	}
@@ -67,9 +67,6 @@ func (m *maker) subjectForm() string {
 	case n < 5:
 		user := pick(m.c, m.w.users)
 		m.aim.users = append(m.aim.users, user)
-		if user.Username == "" {
-			return "user ghost"
-		}
 		if rest, ok := strings.CutPrefix(user.Username, "system:serviceaccount:"); ok && chance(m.c, 70) {
 			namespace, name, _ := strings.Cut(rest, ":")
 			return pick(m.c, []string{"sa ", "serviceaccount "}) + namespace + "/" + name

@@ -277,10 +277,7 @@ func newWorld(r *rand.Rand) *world {
 }
 
 func randomUser(r *rand.Rand) cases.User {
-	u := cases.User{}
-	if !chance(r, 4) {
-		u.Username = pick(r, allUsers)
-	}
+	u := cases.User{Username: pick(r, allUsers)}
 	if chance(r, 30) {
 		u.UID = pick(r, allUIDs)
 	}
