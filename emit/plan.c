@@ -93,6 +93,7 @@ struct batch {
     size_t count, structure_count, bytes;
     struct set known; // structures
     size_t part;      // from 1; more only when one object cannot hold them all
+    bool is_part;     // there are more
 };
 
 // The batches of a compilation, and the last of each family by its key.
@@ -124,6 +125,7 @@ static struct batch *batch_for(struct batches *batches, const char *key, const s
     if (last && last->bytes + bytes <= ROOM + (belongs ? MORE : 0)) return last;
     struct batch *batch = ARENA_NEW(arena, struct batch);
     batch->part = last ? last->part + 1 : 1;
+    if (last) last->is_part = batch->is_part = true;
     set_init(&batch->known, arena);
     map_set(&batches->known, key, batch);
     ARENA_PUSH(arena, batches->items, batches->count, batch);
@@ -200,6 +202,7 @@ static void make_policy(struct arena *arena, struct plan_policy *policy, const s
         .mode = batch->locks[0]->mode,
         .fail_open = batch->locks[0]->fail_open,
         .lock_count = batch->count,
+        .is_part = batch->is_part,
         .source = source_of(batch),
     };
     if (policy->shape == SHAPE_OBJECTS)

@@ -105,6 +105,7 @@ struct plan_policy {
     bool is_planned_anew;  // some servers plan an expression at each evaluation, so that it costs by its length
     bool avoids_variables; // some servers may end while a policy that has variables is changed
     enum kube_controllers controllers; // of the cluster
+    bool is_part;                      // of what no object could hold: others have more locks of the same family
     bool has_subresources;             // the rules take in subresources, so that validations must tell them apart
     struct plan_table *tables;         // sorted by name
     size_t table_count;

@@ -98,7 +98,7 @@ struct vap_refusal vap_common(struct arena *arena, struct vap_refusal *refusals,
     return common;
 }
 
-void vap_match(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
+static void match_common(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
     // A single validation asks the same as soon, and a use of break-glass is recorded by what is matched.
     if (policy->validation_count < 2 || policy->break_glass || plan->shape != SHAPE_OBJECTS) return;
     struct vap_refusal common = {0}, *refusals = ARENA_ARRAY(arena, struct vap_refusal, policy->validation_count);
@@ -110,4 +110,10 @@ void vap_match(struct arena *arena, const struct plan_policy *plan, struct vap_p
     policy->match = vap_refused(arena, &common);
     for (size_t i = 0; i < policy->validation_count; i++)
         policy->validations[i].expression = cel_not(arena, vap_refused(arena, &refusals[i]));
+}
+
+void vap_match(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
+    match_common(arena, plan, policy);
+    if (!policy->within || reads_what_comes_later(policy, policy->within)) return;
+    policy->match = policy->match ? cel_and(arena, policy->match, policy->within) : policy->within;
 }

@@ -641,6 +641,39 @@ static void make_table(struct builder *builder) {
 
 // ---- the policy ----
 
+static struct cel_node *lies_between(struct builder *builder, const char *key, const char *first, const char *last) {
+    struct arena *arena = builder->arena;
+    struct cel_node *is_behind = cel_binary(arena, cel_string(arena, first), "<=", cel_var(arena, key)),
+                    *is_before = cel_binary(arena, cel_var(arena, key), "<=", cel_string(arena, last));
+    return cel_and(arena, is_behind, is_before);
+}
+
+// Whether the key of the request is one that the table may have, or the key of the new object is; NULL where the table
+// has none.
+static struct cel_node *may_be_found(struct builder *builder) {
+    const struct plan_table *table = builder->table;
+    if (!table->key_value_count) return NULL;
+    const char *keys[] = {lookup_named(builder, "Key"), lookup_named(builder, "NewKey")};
+    struct cel_node *result = builder->never;
+    for (size_t i = 0; i < 2; i++)
+        if (is_there(builder, keys[i]))
+            result = cel_or(builder->arena, result,
+                            lies_between(builder, keys[i], table->keys[0], table->keys[table->key_value_count - 1]));
+    return result;
+}
+
+// For parts of what is too large for one policy, most requests are about locks of the other parts.
+static void note_where_locks_lie(struct builder *builder) {
+    const struct plan_policy *policy = builder->policy;
+    struct cel_node *within = builder->never;
+    for (size_t i = 0; i < policy->table_count && within; i++) {
+        builder->table = &policy->tables[i];
+        struct cel_node *found = may_be_found(builder);
+        within = found ? cel_or(builder->arena, within, found) : NULL;
+    }
+    builder->made->within = within;
+}
+
 static bool is_typed(const struct plan_table *table) {
     for (size_t row = 0; row < table->row_count; row++) {
         const struct object_scope *scope = &table->locks[row]->scope;
@@ -675,6 +708,7 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
         own.break_glass = cel_quote(arena, "variables.broken.size() > 0 ? 'lock ' + variables.broken.join(', ') + ' "
                                            "broken by ' + variables.user : ''");
     }
+    if (policy->is_part) note_where_locks_lie(&builder);
     struct vap_variable *variables = NULL;
     size_t count = 0;
     vap_add_base_variables(&builder, &variables, &count);

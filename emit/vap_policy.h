@@ -22,6 +22,7 @@ struct vap_validation {
 };
 
 struct vap_policy {
+    struct cel_node *within;        // of a part: what its locks lie between, by their keys; NULL: nobody knows
     struct cel_node *match;         // what is asked before anything else, without variables; NULL: nothing
     struct vap_variable *variables; // each uses earlier ones only
     size_t variable_count;

@@ -361,11 +361,14 @@ static bool fits(struct arena *arena, const struct cel_node *node, size_t length
     return text.len <= LIMIT_CEL_CODE_POINTS;
 }
 
-// As one, or by operations where that is not much longer; false, and nothing is changed, where an expression would be
-// so long without variables that the API server refuses it.
+// As one, or by operations where that is not much longer; false, and nothing is changed, where validations are so many
+// that what they share is better said once, or an expression would be so long without variables that the API server
+// refuses it.
 static bool leave_no_variables(struct reduction *reduction) {
+    enum { MANY = 8 };
     struct arena *arena = reduction->arena;
     struct vap_policy *policy = reduction->policy;
+    if (policy->validation_count > MANY) return false;
     struct cel_node **alone = ARENA_ARRAY(arena, struct cel_node *, policy->validation_count);
     for (size_t i = 0; i < policy->validation_count; i++) {
         const struct vap_validation *validation = &policy->validations[i];

@@ -368,7 +368,6 @@ static void read_request(struct reader *reader, const struct value *json, struct
         .namespace_object = read_object(reader, json, "namespaceObject"),
         .collection = collection && collection->as.boolean,
     };
-    if (user && !*ret_request->user) fail(reader, "username", "is missing");
     ret_request->groups = read_strings(reader, user, "groups", &ret_request->group_count);
     ret_request->grants = read_strings(reader, json, "grants", &ret_request->grant_count);
 }

@@ -57,8 +57,7 @@ static struct klock_options options_of(const struct value *question) {
     const struct value *minor = value_get(question, "minor"), *controllers = value_get(question, "controllers");
     return (struct klock_options){.size = sizeof(struct klock_options),
                                   .kubernetes_minor = minor ? (unsigned)minor->as.integer : 0,
-                                  .controllers =
-                                      controllers ? (enum klock_controllers)controllers->as.integer : 0};
+                                  .controllers = controllers ? (enum klock_controllers)controllers->as.integer : 0};
 }
 
 static void ask_library(struct arena *arena, const struct value *question, struct value *answer) {
