@@ -88,10 +88,16 @@ static bool is_leaf(const struct cel_node *node) {
     return node->kind == CEL_NODE_LITERAL || node->kind == CEL_NODE_IDENT;
 }
 
+// The tree as it is written: the one that is checked has constants worked out, which print as nothing.
+static const struct cel_node *tree_of(struct arena *arena, const struct cel_expr *expr) {
+    struct cel_problem problem;
+    return cel_read(arena, cel_text(expr), &problem); // never NULL: it was read before
+}
+
 // Says where the trees of the two part, in the words around it.
 static void differ_in_expression(struct comparing *c, const char *field, const struct cel_expr *wanted,
                                  const struct cel_expr *found) {
-    const struct cel_node *of_wanted = wanted->root, *of_found = found->root;
+    const struct cel_node *of_wanted = tree_of(c->arena, wanted), *of_found = tree_of(c->arena, found);
     for (const struct cel_node *deeper, *other = NULL; (deeper = only_difference(of_wanted, of_found, &other));) {
         if (is_leaf(deeper) || is_leaf(other)) break;
         of_wanted = deeper;
@@ -101,8 +107,9 @@ static void differ_in_expression(struct comparing *c, const char *field, const s
            print_node(c->arena, of_wanted));
 }
 
-static bool is_same_expression(const struct cel_expr *a, const struct cel_expr *b) {
-    return a == b || (a && b && cel_same(a->root, b->root));
+static bool is_same_expression(const struct comparing *c, const struct cel_expr *a, const struct cel_expr *b) {
+    if (!a || !b) return a == b;
+    return strcmp(cel_text(a), cel_text(b)) == 0 || cel_same(tree_of(c->arena, a), tree_of(c->arena, b));
 }
 
 static const struct admission_expression *find_key(const struct admission_expression *items, size_t count,
@@ -121,13 +128,13 @@ static void compare_keyed(struct comparing *c, const char *field, const struct a
         const struct admission_expression *other = find_key(found, found_count, wanted[i].key);
         if (!other)
             differ(c, missing, of_one, "is gone");
-        else if (!is_same_expression(wanted[i].expr, other->expr))
+        else if (!is_same_expression(c, wanted[i].expr, other->expr))
             differ_in_expression(c, of_one, wanted[i].expr, other->expr);
     }
     for (size_t i = 0; i < found_count; i++)
         if (!find_key(wanted, wanted_count, found[i].key))
             differ(c, added, arena_printf(c->arena, "%s '%s'", field, found[i].key), "was added: `%s`",
-                   print_node(c->arena, found[i].expr->root));
+                   print_node(c->arena, tree_of(c->arena, found[i].expr)));
 }
 
 // One more that nobody reads means nothing, and one less that somebody reads does not compile.
@@ -136,24 +143,25 @@ static void compare_variables(struct comparing *c, const struct cel_declarations
     for (size_t i = 0; i < wanted->definition_count; i++)
         for (size_t j = 0; j < found->definition_count; j++) {
             const struct cel_definition *one = &wanted->definitions[i], *other = &found->definitions[j];
-            if (strcmp(one->name, other->name) == 0 && !is_same_expression(one->expr, other->expr))
+            if (strcmp(one->name, other->name) == 0 && !is_same_expression(c, one->expr, other->expr))
                 differ_in_expression(c, arena_printf(c->arena, "the variable '%s'", one->name), one->expr, other->expr);
         }
 }
 
 // ---- validations ----
 
-static bool has_same_answer(const struct admission_validation *a, const struct admission_validation *b) {
+static bool has_same_answer(const struct comparing *c, const struct admission_validation *a,
+                            const struct admission_validation *b) {
     return strcmp(a->message, b->message) == 0 && strcmp(a->reason, b->reason) == 0 &&
-           is_same_expression(a->message_expression, b->message_expression);
+           is_same_expression(c, a->message_expression, b->message_expression);
 }
 
-static const struct admission_validation *take(const struct admission_policy *policy, bool *taken,
-                                               const struct admission_validation *wanted, bool exactly) {
+static const struct admission_validation *take(const struct comparing *c, const struct admission_policy *policy,
+                                               bool *taken, const struct admission_validation *wanted, bool exactly) {
     for (size_t i = 0; i < policy->validation_count; i++) {
         const struct admission_validation *found = &policy->validations[i];
-        if (taken[i] || !is_same_expression(found->condition.expr, wanted->condition.expr)) continue;
-        if (exactly && !has_same_answer(found, wanted)) continue;
+        if (taken[i] || !is_same_expression(c, found->condition.expr, wanted->condition.expr)) continue;
+        if (exactly && !has_same_answer(c, found, wanted)) continue;
         taken[i] = true;
         return found;
     }
@@ -176,7 +184,7 @@ static void compare_answers(struct comparing *c, const char *field, const struct
                shortened(c->arena, found->message), shortened(c->arena, wanted->message));
     if (strcmp(wanted->reason, found->reason) != 0)
         differ(c, ADMISSION_OTHER, field, "has the reason %s, not %s", found->reason, wanted->reason);
-    if (is_same_expression(wanted->message_expression, found->message_expression)) return;
+    if (is_same_expression(c, wanted->message_expression, found->message_expression)) return;
     if (wanted->message_expression && found->message_expression)
         differ_in_expression(c, arena_printf(c->arena, "messageExpression of %s", field), wanted->message_expression,
                              found->message_expression);
@@ -193,7 +201,7 @@ static void compare_validations(struct comparing *c, const struct admission_poli
         ARENA_ARRAY(c->arena, const struct admission_validation *, wanted->validation_count);
     for (size_t exactly = 2; exactly-- > 0;)
         for (size_t i = 0; i < wanted->validation_count; i++)
-            if (!pairs[i]) pairs[i] = take(found, taken, &wanted->validations[i], exactly);
+            if (!pairs[i]) pairs[i] = take(c, found, taken, &wanted->validations[i], exactly);
     for (size_t i = 0; i < wanted->validation_count; i++) {
         const struct admission_validation *one = &wanted->validations[i];
         const char *field = arena_printf(c->arena, "validation %zu", i + 1);
@@ -205,11 +213,12 @@ static void compare_validations(struct comparing *c, const struct admission_poli
         if (other)
             differ_in_expression(c, field, one->condition.expr, other->condition.expr);
         else
-            differ(c, ADMISSION_NARROWER, field, "is gone: `%s`", print_node(c->arena, one->condition.expr->root));
+            differ(c, ADMISSION_NARROWER, field, "is gone: `%s`",
+                   print_node(c->arena, tree_of(c->arena, one->condition.expr)));
     }
     for (const struct admission_validation *more; (more = take_any(found, taken));)
         differ(c, ADMISSION_OTHER, "spec.validations", "has one more: `%s`",
-               print_node(c->arena, more->condition.expr->root));
+               print_node(c->arena, tree_of(c->arena, more->condition.expr)));
 }
 
 // ---- matching ----

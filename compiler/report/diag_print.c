@@ -142,18 +142,19 @@ static void add_wording(struct text *text, const char *message) {
     }
 }
 
+// Of what 'klockc verify' finds.
+static bool is_finding(const struct diagnostic *diagnostic) {
+    return diagnostic->code >= DIAG_MISSING_OBJECT && diagnostic->code <= DIAG_MISSING_ANCHOR;
+}
+
 static const char *wording_of(struct arena *arena, const struct diagnostic *diagnostic) {
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "%d %u %d ", (int)diagnostic->code, diagnostic->span.file, (int)diagnostic->severity);
-    add_wording(&text, diagnostic->message);
+    // A transformer does the same to objects of all kinds, which stand before their names.
+    add_wording(&text, diagnostic->message + (is_finding(diagnostic) ? strcspn(diagnostic->message, "'") : 0));
     text_printf(&text, "\n%s", diagnostic->help ? diagnostic->help : "");
     return text_string(&text);
-}
-
-// A transformer does the same to all objects.
-static bool is_finding(const struct diagnostic *diagnostic) {
-    return diagnostic->code >= DIAG_MISSING_OBJECT && diagnostic->code <= DIAG_MISSING_ANCHOR;
 }
 
 static bool can_be_folded(const struct sources *sources, const struct diagnostic *diagnostic) {

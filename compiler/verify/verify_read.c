@@ -36,7 +36,9 @@ static struct span place_of(const struct reading *r, const struct value *value) 
 
 static void refuse(const struct reading *r, struct span span, const char *problem) {
     struct diags *diags = r->verification->diags;
-    diag_report(diags, DIAG_NOT_RENDERED, span, "%s: %s", r->input->name, problem);
+    const bool is_placed = span.file != SPAN_NOWHERE;
+    diag_report(diags, DIAG_NOT_RENDERED, span, "%s%s%s", is_placed ? "" : r->input->name, is_placed ? "" : ": ",
+                problem);
     diag_help(diags, "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else");
 }
 

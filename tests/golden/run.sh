@@ -4,6 +4,8 @@
 #   tests/golden/run.sh [--update]
 #
 # errors/NAME.klock has its diagnostics in NAME.txt; syntax/NAME.klock its tree in NAME.ast, or what is wrong in NAME.txt;
+# verify/NAME.sed is what happens to the objects of verify/policy.klock between compile and apply, and NAME.txt what 'klockc verify'
+# says of the result;
 # drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
 # compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock has its objects in NAME.yaml, and what they do in
 # NAME.md.
@@ -42,6 +44,17 @@ for policy in tests/golden/errors/*.klock; do
 	status=0
 	"$KLOCKC" compile "$policy" >"$work/out" 2>"$work/err" || status=$?
 	if { [ "$status" -eq 1 ] || [ "$status" -eq 2 ]; } && [ ! -s "$work/out" ]; then pass; else fail "$policy: compiles, or writes something"; fi
+done
+
+"$KLOCKC" compile tests/golden/verify/policy.klock >"$work/compiled.yaml" 2>/dev/null
+for script in tests/golden/verify/*.sed; do
+	sed -f "$script" "$work/compiled.yaml" >"$work/rendered.yaml"
+	if cmp -s "$work/compiled.yaml" "$work/rendered.yaml"; then fail "$script changes nothing"; fi
+	status=0
+	(cd tests/golden/verify && "$KLOCKC" verify policy.klock --against - <"$work/rendered.yaml") >"$work/out" 2>&1 || status=$?
+	# A warning alone is for what does no harm.
+	if [ "$status" -ne 1 ] && { [ "$status" -ne 0 ] || grep -q ' error: ' "$work/out"; }; then fail "$script: status $status" "$(cat "$work/out")"; fi
+	compare "${script%.sed}.txt" "$work/out"
 done
 
 drafts=0

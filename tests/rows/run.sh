@@ -56,6 +56,8 @@ judge() { # FILE
 		# shellcheck disable=SC2086
 		"$KLOCKC" test $options "$file" >"$work/tests" 2>&1 || status=$?
 		[ "$status" -eq 0 ] || cat "$work/tests"
+		# shellcheck disable=SC2086
+		"$KLOCKC" verify $options "$file" --against "$work/yaml" >"$work/tests" 2>&1 || cat "$work/tests"
 	fi
 }
 

@@ -173,6 +173,35 @@ static void every_change_of_an_object_is_found(void **state) {
     }
 }
 
+// Of a policy with variables, messages that are computed, and a record of break-glass.
+static void every_expression_counts(void **state) {
+    static const char tables[] =
+        "policy tables\nactor sre = group sre\n"
+        "lock one { resources configmaps  namespace default  name a  deny delete  exclusive user x  break-glass sre  "
+        "guard no owners, no namespace }\n"
+        "lock two { resources configmaps  namespace default  name b  deny delete  exclusive user y  break-glass sre  "
+        "guard no owners, no namespace }\n"
+        "lock three { resources configmaps  namespace default  name c  deny delete  exclusive user z  break-glass sre  "
+        "guard no owners, no namespace }\n";
+    static const struct {
+        const char *from, *to, *codes;
+    } edits[] = {
+        {"'two': ['y'],", "'two': ['y', 'me'],", "K0702"},
+        {"'/default/b': ['two'],", "", "K0702"},
+        {"  auditAnnotations:\n", "  auditAnnotations:\n  - {key: more, valueExpression: \"'x'\"}\n", "K0702"},
+        {"- key: break-glass", "- key: other", "K0702 K0702"},
+        {"  variables:\n", "  variables:\n  - {name: unused, expression: \"1\"}\n", ""},
+        {"  variables:\n", "  matchConditions: [{name: never, expression: \"false\"}]\n  variables:\n", "K0704"},
+        {" of policy tables; only '", " of policy tables, only '", "K0702 K0702"},
+    };
+    const char *text = rendered(state, tables);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        print_message("%s\n", edits[i].to);
+        assert_string_equal(verified(state, tables, replaced(arena_of(state), text, edits[i].from, edits[i].to)),
+                            edits[i].codes);
+    }
+}
+
 static void every_missing_object_is_found(void **state) {
     const char *text = rendered(state, policy);
     struct arena *arena = arena_of(state);
@@ -362,6 +391,7 @@ int main(void) {
         SENTENCE(what_is_compiled_is_verified),
         SENTENCE(what_others_add_is_no_finding),
         SENTENCE(every_change_of_an_object_is_found),
+        SENTENCE(every_expression_counts),
         SENTENCE(every_missing_object_is_found),
         SENTENCE(a_stream_without_objects_names_what_is_missing),
         SENTENCE(what_is_no_stream_of_objects_is_an_error),

@@ -1,0 +1,1 @@
+s/ServiceAccount/\&account ServiceAccount/

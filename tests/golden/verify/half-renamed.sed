@@ -1,0 +1,1 @@
+/^  name: /s/good/p-good/

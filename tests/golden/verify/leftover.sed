@@ -1,0 +1,1 @@
+s/ame: good-objects/ame: good-gone/

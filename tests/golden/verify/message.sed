@@ -1,0 +1,3 @@
+1i\
+Error: there is no such chart
+d

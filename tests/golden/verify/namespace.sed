@@ -1,0 +1,3 @@
+s/^  namespace: default$/  namespace: elsewhere/
+/^kind: Validating/,/^metadata/s/^metadata:/&\
+  namespace: elsewhere/

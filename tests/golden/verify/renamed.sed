@@ -1,0 +1,2 @@
+s/ame: good-/ame: p-good-/
+s/ame: "good:/ame: "p-good:/

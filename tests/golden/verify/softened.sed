@@ -1,0 +1,2 @@
+s/\[Deny\]/[Warn, Audit]/
+s/failurePolicy: Fail/failurePolicy: Ignore/

@@ -1,0 +1,2 @@
+s/klock.dev\/policy: good/owner: shop/
+/klock.dev\/summary/d
