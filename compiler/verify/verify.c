@@ -100,7 +100,14 @@ static enum diag_code code_of(enum admission_effect effect) {
 static void check_meaning(struct verifying *v, const struct pair *pair) {
     struct arena *arena = v->verification->arena;
     struct admission_differences differences;
-    const char *error = NULL;
+    const char *error = NULL, *version = value_get_string(pair->found->value, "apiVersion");
+    if (strcmp(version, value_get_string(pair->wanted->value, "apiVersion")) != 0) {
+        report_pair(v, DIAG_CHANGED_OBJECT, pair,
+                    arena_printf(arena, "apiVersion is %s, not %s", version,
+                                 value_get_string(pair->wanted->value, "apiVersion")));
+        help_restore(v);
+        return;
+    }
     if (!verify_compare(v->verification, pair->wanted->value, pair->found, &differences, &error)) {
         const char *reason = strstr(error, ": "); // behind the object
         report_pair(v, DIAG_CHANGED_OBJECT, pair,
@@ -211,7 +218,6 @@ static void check_reference(struct verifying *v, const struct pair *pair, enum m
 
 static void check_binding(struct verifying *v, const struct pair *pair) {
     const struct value *wanted = pair->wanted->value, *found = pair->found->value;
-    const struct value *ref = value_get(found, "roleRef");
     switch (pair->wanted->kind) {
     case MANIFEST_BINDING:
         check_reference(v, pair, MANIFEST_POLICY, "spec.policyName",
@@ -219,20 +225,11 @@ static void check_binding(struct verifying *v, const struct pair *pair) {
                         value_get_string(value_get(found, "spec"), "policyName"), "it enforces nothing");
         break;
     case MANIFEST_ROLE_BINDING:
-    case MANIFEST_CLUSTER_ROLE_BINDING: {
-        const char *kind = value_get_string(value_get(wanted, "roleRef"), "kind");
-        if (strcmp(value_get_string(ref, "kind"), kind) == 0) {
-            check_reference(v, pair, strcmp(kind, "Role") == 0 ? MANIFEST_ROLE : MANIFEST_CLUSTER_ROLE, "roleRef.name",
-                            value_get_string(value_get(wanted, "roleRef"), "name"), value_get_string(ref, "name"),
-                            "it grants nothing");
-        } else {
-            report_pair(v, DIAG_CHANGED_OBJECT, pair,
-                        arena_printf(v->verification->arena, "roleRef.kind is '%s', not '%s'",
-                                     value_get_string(ref, "kind"), kind));
-            help_restore(v);
-        }
+    case MANIFEST_CLUSTER_ROLE_BINDING:
+        check_reference(v, pair, pair->wanted->kind == MANIFEST_ROLE_BINDING ? MANIFEST_ROLE : MANIFEST_CLUSTER_ROLE,
+                        "roleRef.name", value_get_string(value_get(wanted, "roleRef"), "name"),
+                        value_get_string(value_get(found, "roleRef"), "name"), "it grants nothing");
         break;
-    }
     default: break;
     }
 }

@@ -9,16 +9,25 @@
 
 enum { SHOWN = 3 };
 
-// The items of a list of texts, or one "" where there is none.
+#define RBAC_GROUP_NAME "rbac.authorization.k8s.io"
+
+// The items of a list of texts.
 struct words {
-    const struct value *list;
+    const struct value *list; // NULL if there are none
     size_t count;
 };
 
 static struct words words_of(const struct value *rule, const char *key) {
     const struct value *list = value_get(rule, key);
     const bool is_list = list && list->kind == VALUE_LIST && list->count;
-    return (struct words){is_list ? list : NULL, is_list ? list->count : 1};
+    return (struct words){is_list ? list : NULL, is_list ? list->count : 0};
+}
+
+// Without names a rule is about all of them: one "".
+static struct words names_of(const struct value *rule) {
+    struct words names = words_of(rule, "resourceNames");
+    if (!names.list) names.count = 1;
+    return names;
 }
 
 static const char *word_at(const struct words *words, size_t index) {
@@ -29,12 +38,12 @@ static const char *word_at(const struct words *words, size_t index) {
 // "delete deployments.apps x"
 static void add_rule(struct arena *arena, const struct value *rule, struct set *rights) {
     const struct words verbs = words_of(rule, "verbs"), groups = words_of(rule, "apiGroups"),
-                       resources = words_of(rule, "resources"), names = words_of(rule, "resourceNames"),
+                       resources = words_of(rule, "resources"), names = names_of(rule),
                        urls = words_of(rule, "nonResourceURLs");
     for (size_t v = 0; v < verbs.count; v++) {
-        for (size_t u = 0; urls.list && u < urls.count; u++)
+        for (size_t u = 0; u < urls.count; u++)
             set_add(rights, arena_printf(arena, "%s %s", word_at(&verbs, v), word_at(&urls, u)));
-        for (size_t r = 0; resources.list && r < resources.count; r++)
+        for (size_t r = 0; r < resources.count; r++)
             for (size_t g = 0; g < groups.count; g++)
                 for (size_t n = 0; n < names.count; n++) {
                     const char *group = word_at(&groups, g), *name = word_at(&names, n);
@@ -44,10 +53,13 @@ static void add_rule(struct arena *arena, const struct value *rule, struct set *
     }
 }
 
-// "ServiceAccount a/b"
+// "ServiceAccount a/b"; the API group of a subject is the one that it has by default, or one that means nothing.
 static void add_subject(struct arena *arena, const struct value *subject, struct set *subjects) {
-    const char *namespace = value_get_string(subject, "namespace");
-    set_add(subjects, arena_printf(arena, "%s %s%s%s", value_get_string(subject, "kind"), namespace,
+    const char *namespace = value_get_string(subject, "namespace"), *kind = value_get_string(subject, "kind");
+    const char *group = value_get_string(subject, "apiGroup");
+    const char *own = strcmp(kind, "ServiceAccount") == 0 ? "" : RBAC_GROUP_NAME;
+    const bool is_usual = !*group || strcmp(group, own) == 0;
+    set_add(subjects, arena_printf(arena, "%s%s%s %s%s%s", is_usual ? "" : group, is_usual ? "" : "/", kind, namespace,
                                    *namespace ? "/" : "", value_get_string(subject, "name")));
 }
 
@@ -104,9 +116,24 @@ static void compare_aggregation(struct arena *arena, const struct value *wanted,
     }
 }
 
+// What a binding binds, but for its name.
+static void compare_references(struct arena *arena, const struct value *wanted, const struct value *found,
+                               struct admission_differences *differences) {
+    const struct value *of_wanted = value_get(wanted, "roleRef"), *of_found = value_get(found, "roleRef");
+    const char *group = value_get_string(of_found, "apiGroup"), *kind = value_get_string(of_found, "kind");
+    if (!of_wanted) return;
+    if (*group && strcmp(group, RBAC_GROUP_NAME) != 0)
+        differ(arena, differences, "roleRef.apiGroup",
+               arena_printf(arena, "is '%s', not '" RBAC_GROUP_NAME "'", group));
+    if (strcmp(kind, value_get_string(of_wanted, "kind")) != 0)
+        differ(arena, differences, "roleRef.kind",
+               arena_printf(arena, "is '%s', not '%s'", kind, value_get_string(of_wanted, "kind")));
+}
+
 void verify_compare_roles(struct arena *arena, const struct value *wanted, const struct value *found,
                           struct admission_differences *differences) {
     compare_sets(arena, wanted, found, "rules", add_rule, "do not allow", "allow more:", differences);
     compare_sets(arena, wanted, found, "subjects", add_subject, "do not have", "have as well", differences);
     compare_aggregation(arena, wanted, found, differences);
+    compare_references(arena, wanted, found, differences);
 }

@@ -159,6 +159,15 @@ func TestVerify(t *testing.T) {
 			}
 			s.verify("at the end", verify, 0)
 			s.verify("with the name of a context", verify+" --kubectl kubectl --context $(kubectl config current-context)", 0)
+			// It takes no more than to list these, and less than that is said.
+			s.write("as-lister", "#!/bin/sh\nexec kubectl --as=lister \"$@\"\n")
+			s.must("chmod +x as-lister")
+			if out, status := s.run(verify + " --kubectl ./as-lister"); status != 2 || !strings.Contains(out, "forbidden") {
+				t.Errorf("somebody who may not list: status %d\n%s", status, out)
+			}
+			s.must("kubectl create clusterrole lister --verb=list --resource=validatingadmissionpolicies,validatingadmissionpolicybindings," +
+				"clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts && kubectl create clusterrolebinding lister --clusterrole=lister --user=lister")
+			s.verify("somebody who may list", verify+" --kubectl ./as-lister", 0)
 			if out, status := s.run(verify + " --context nowhere"); status != 2 || !strings.Contains(out, "nowhere") {
 				t.Errorf("a context that is not there: status %d\n%s", status, out)
 			}

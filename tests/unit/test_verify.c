@@ -3,6 +3,8 @@
 
 #include "data/yamlio.h"
 #include "report/diag.h"
+#include "report/source.h"
+#include "verify/verify.h"
 
 static const char policy[] = "policy good\n"
                              "actor bot = new sa default/bot\n"
@@ -15,6 +17,20 @@ static const char policy[] = "policy good\n"
                              "  deny exec\n  guard no owners, no labels, no namespace\n"
                              "}\n"
                              "grant read to bot { resources configmaps  namespace default  allow get, list }\n";
+
+// With variables, messages that are computed, and a record of break-glass.
+static const char tables[] =
+    "policy tables\nactor sre = group sre\n"
+    "lock one { resources configmaps  namespace default  name a  deny delete  exclusive user x  break-glass sre  "
+    "guard no owners, no namespace }\n"
+    "lock two { resources configmaps  namespace default  name b  deny delete  exclusive user y  break-glass sre  "
+    "guard no owners, no namespace }\n"
+    "lock three { resources configmaps  namespace default  name c  deny delete  exclusive user z  break-glass sre  "
+    "guard no owners, no namespace }\n";
+
+static const char deployed[] = "policy good\ndeployer group ops\n"
+                               "lock keep {\n  resources configmaps\n  namespace default\n  name settings\n"
+                               "  deny delete\n  guard no owners, no namespace\n}\n";
 
 // The text with every occurrence replaced, of which there is one at least.
 static const char *replaced(struct arena *arena, const char *text, const char *from, const char *to) {
@@ -173,16 +189,7 @@ static void every_change_of_an_object_is_found(void **state) {
     }
 }
 
-// Of a policy with variables, messages that are computed, and a record of break-glass.
 static void every_expression_counts(void **state) {
-    static const char tables[] =
-        "policy tables\nactor sre = group sre\n"
-        "lock one { resources configmaps  namespace default  name a  deny delete  exclusive user x  break-glass sre  "
-        "guard no owners, no namespace }\n"
-        "lock two { resources configmaps  namespace default  name b  deny delete  exclusive user y  break-glass sre  "
-        "guard no owners, no namespace }\n"
-        "lock three { resources configmaps  namespace default  name c  deny delete  exclusive user z  break-glass sre  "
-        "guard no owners, no namespace }\n";
     static const struct {
         const char *from, *to, *codes;
     } edits[] = {
@@ -319,9 +326,6 @@ static void names_may_change_together(void **state) {
 }
 
 static void roles_do_not_follow_new_names(void **state) {
-    static const char deployed[] = "policy good\ndeployer group ops\n"
-                                   "lock keep {\n  resources configmaps\n  namespace default\n  name settings\n"
-                                   "  deny delete\n  guard no owners, no namespace\n}\n";
     struct arena *arena = arena_of(state);
     const char *text = rendered(state, deployed);
     const char *renamed = replaced(arena, replaced(arena, text, "  name: good-", "  name: p-good-"),
@@ -369,6 +373,95 @@ static void a_cluster_needs_its_anchors(void **state) {
     assert_string_equal(codes_of(compilation), "K0710 K0710");
 }
 
+// ---- every change of every field ----
+
+struct trial {
+    struct arena *arena;
+    const struct manifest *wanted, *changed;
+    size_t count, unnoticed;
+};
+
+// What means the same where it is left out: defaults of API servers. The source is there for people.
+static bool may_change(const char *path, bool is_removed) {
+    static const char *const defaults[] = {".matchPolicy", ".namespaceSelector", ".objectSelector", ".failurePolicy",
+                                           ".apiGroup"};
+    if (strstr(path, "klock.dev/source")) return !is_removed;
+    const char *last = strrchr(path, '.');
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (is_removed && last && strcmp(last, defaults[i]) == 0) return true;
+    return false;
+}
+
+static void try_change(struct trial *trial, const char *path, bool is_removed) {
+    struct text text;
+    text_init(&text, trial->arena);
+    assert_true(manifest_print(&text, trial->changed, "yaml"));
+    const struct verify_input input = {"rendered.yaml", text_string(&text), text.len};
+    struct diags diags;
+    diags_init(&diags, trial->arena);
+    struct sources sources = {.arena = trial->arena};
+    const struct verification verification = {
+        .arena = trial->arena, .diags = &diags, .sources = &sources, .minor = 30, .inputs = &input, .input_count = 1};
+    verify(&verification, trial->wanted, NULL);
+    trial->count++;
+    if (diags.count || may_change(path, is_removed)) return;
+    print_message("unnoticed: %s is %s\n", path, is_removed ? "removed" : "changed");
+    trial->unnoticed++;
+}
+
+static void change_all(struct trial *trial, const char *path, struct value *value);
+
+// One of the keys or items after the other is left out, and what it holds is changed.
+static void change_children(struct trial *trial, const char *path, struct value *value) {
+    const size_t count = value->count;
+    for (size_t i = 0; i < count; i++) {
+        const bool is_map = value->kind == VALUE_MAP;
+        const char *below = is_map ? arena_printf(trial->arena, "%s.%s", path, value->as.entries[i].key)
+                                   : arena_printf(trial->arena, "%s[%zu]", path, i);
+        change_all(trial, below, is_map ? value->as.entries[i].value : value->as.items[i]);
+        const struct value whole = *value;
+        struct value *without = is_map ? value_map(trial->arena) : value_list(trial->arena);
+        for (size_t j = 0; j < count; j++) {
+            if (j == i) continue;
+            if (is_map)
+                value_set(trial->arena, without, whole.as.entries[j].key, whole.as.entries[j].value);
+            else
+                value_append(trial->arena, without, whole.as.items[j]);
+        }
+        *value = *without;
+        try_change(trial, below, true);
+        *value = whole;
+    }
+}
+
+static void change_all(struct trial *trial, const char *path, struct value *value) {
+    if (value->kind == VALUE_MAP || value->kind == VALUE_LIST) {
+        change_children(trial, path, value);
+        return;
+    }
+    assert_int_equal(value->kind, VALUE_STRING);
+    const char *text = value->as.string;
+    value->as.string = arena_printf(trial->arena, "%sx", text);
+    try_change(trial, path, false);
+    value->as.string = text;
+}
+
+static void no_change_of_a_field_goes_unnoticed(void **state) {
+    static const char *const sources[] = {policy, tables, deployed};
+    for (size_t s = 0; s < sizeof sources / sizeof *sources; s++) {
+        const struct compilation *wanted = compile(state, sources[s]), *changed = compile(state, sources[s]);
+        struct trial trial = {.arena = arena_of(state), .wanted = &wanted->manifest, .changed = &changed->manifest};
+        for (size_t i = 0; i < changed->manifest.count; i++) {
+            const struct manifest_object *object = &changed->manifest.objects[i];
+            change_all(&trial, arena_printf(trial.arena, "%s %s", manifest_kind_name(object->kind), object->name),
+                       object->value);
+        }
+        print_message("%zu changes\n", trial.count);
+        assert_true(trial.count > 90);
+        assert_int_equal(trial.unnoticed, 0);
+    }
+}
+
 // Of a cluster nobody has the text: a finding points at the policy.
 static void findings_in_a_cluster_are_at_the_policy(void **state) {
     struct compilation *compilation = compile(state, policy);
@@ -402,6 +495,7 @@ int main(void) {
         SENTENCE(roles_do_not_follow_new_names),
         SENTENCE(what_stands_twice_must_be_the_same),
         SENTENCE(a_cluster_needs_its_anchors),
+        SENTENCE(no_change_of_a_field_goes_unnoticed),
         SENTENCE(findings_in_a_cluster_are_at_the_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
