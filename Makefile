@@ -297,11 +297,19 @@ build/klock.pc: include/klock.pc.in include/klock/klock.h Makefile
 	@mkdir -p $(@D)
 	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|" $< >$@
 
+# What kustomize finds plugins by, below KUSTOMIZE_PLUGIN_HOME.
+KUSTOMIZE := $(DATADIR)/klock/kustomize
+PLUGIN := klock.dev/v1alpha1/klockpolicy
+
 install: all build/klock.pc $(OUT)/installed/libklock.a
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
+	ln -sf klockc $(DESTDIR)$(BINDIR)/klockc-fn
+	install -d $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)
+	install -m 644 deploy/kustomize/* $(DESTDIR)$(KUSTOMIZE)/
+	ln -sf $(abspath $(BINDIR))/klockc $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)/KlockPolicy
 	install -m 644 $(OUT)/installed/libklock.a $(DESTDIR)$(LIBDIR)/libklock.a
 ifneq ($(SHARED),)
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION)
@@ -316,11 +324,11 @@ endif
 	$(PROGRAM) completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
+	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(BINDIR)/klockc-fn $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
 		$(DESTDIR)$(LIBDIR)/libklock.so $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION) \
 		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(DATADIR)/bash-completion/completions/klockc \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(DATADIR)/klock
 
 clean:
 	rm -rf $(filter-out build/servers build/bench,$(wildcard build/*))

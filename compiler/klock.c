@@ -33,7 +33,9 @@ struct klock_compiler {
     struct document {
         const char *yaml; // NULL until somebody asks
         size_t len;
-    } * documents; // one for each object
+    } * documents;         // one for each object
+    const char **policies; // their names; NULL until somebody asks
+    size_t policy_count;
 };
 
 #define STRING_OF(x) #x
@@ -418,6 +420,29 @@ size_t klock_source_count(const struct klock_compiler *compiler) {
 const char *klock_source_at(const struct klock_compiler *compiler, size_t index) {
     const struct sources *sources = &compiler->compilation.sources;
     return index < sources->count ? sources->items[index].name : NULL;
+}
+
+static void name_policies(struct klock_compiler *compiler) {
+    const struct compilation *compilation = &compiler->compilation;
+    const char **names = ARENA_ARRAY(&compiler->arena, const char *, compilation->unit_count);
+    struct set known;
+    set_init(&known, &compiler->arena);
+    for (size_t i = 0; i < compilation->unit_count; i++) {
+        const struct unit *unit = compilation->units[i];
+        if (unit->policy_span.file == SPAN_NOWHERE || !set_add(&known, unit->policy)) continue;
+        names[compiler->policy_count++] = unit->policy;
+    }
+    if (compiler->policy_count) qsort(names, compiler->policy_count, sizeof *names, compare_strings);
+    compiler->policies = names;
+}
+
+size_t klock_policy_count(struct klock_compiler *compiler) {
+    if (is_compiled(compiler) && !compiler->policies) GUARDED(compiler, name_policies(compiler));
+    return is_compiled(compiler) ? compiler->policy_count : 0;
+}
+
+const char *klock_policy_at(struct klock_compiler *compiler, size_t index) {
+    return index < klock_policy_count(compiler) ? compiler->policies[index] : NULL;
 }
 
 static const char *print_source(struct klock_compiler *compiler, size_t index) {

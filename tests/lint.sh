@@ -32,7 +32,7 @@ admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy describe
 verify      base data report admission emit
 grammar     base report front cel
-cli         base
+cli         base data
 end
 # The driver and the library's interface join the rooms, and may use everything. klock.h is for all.
 grep -rn '^#include "' compiler emit grammar |

@@ -40,6 +40,7 @@ int cli_test(const struct cli *cli);
 int cli_describe(const struct cli *cli);
 int cli_verify(const struct cli *cli);
 int cli_anchors(const struct cli *cli);
+int cli_fn(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_completion(const struct cli *cli);
 int cli_version(const struct cli *cli);

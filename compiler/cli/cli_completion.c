@@ -63,6 +63,8 @@ static void bash_verb(struct buffer *out, const struct cli_verb *verb) {
         buffer_puts(out, "        *) COMPREPLY=($(compgen -W '");
         choices(out, verb->arguments_choices, " ");
         buffer_puts(out, "' -- \"$word\")) ;;\n");
+    } else if (verb->letter == 'f') {
+        buffer_puts(out, "        *) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\")) ;;\n");
     } else if (verb->letter == 'e') {
         buffer_puts(out, "        *) COMPREPLY=($(compgen -W \"$(klockc explain 2>/dev/null | awk '{ print $1 }')\" -- "
                          "\"$word\")) ;;\n");
@@ -146,6 +148,8 @@ static void zsh(struct buffer *out) {
             buffer_puts(out, "        '1:shell:(");
             choices(out, verb->arguments_choices, " ");
             buffer_puts(out, ")' ;;\n");
+        } else if (verb->letter == 'f') {
+            buffer_puts(out, "        '1:KlockPolicy:_files -g \"*.y(a|)ml(-.)\"' ;;\n");
         } else if (verb->letter == 'e') {
             buffer_puts(out, "        '1:code:($(klockc explain 2>/dev/null | awk \"{ print \\$1 }\"))' ;;\n");
         } else if (verb->letter == 'h') {
@@ -207,6 +211,9 @@ static void fish(struct buffer *out) {
             buffer_puts(out, " -a '");
             choices(out, verb->arguments_choices, " ");
             buffer_puts(out, "'\n");
+        } else if (verb->letter == 'f') {
+            fish_when(out, verb);
+            buffer_puts(out, " -F\n");
         } else if (verb->letter == 'e') {
             fish_when(out, verb);
             buffer_puts(out, " -a '(klockc explain 2>/dev/null | awk \"{ print \\\\$1 }\")'\n");

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +44,7 @@ bool files_are_same(const char *a, const char *b) {
     return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
-// Whether the path leads to something below the directory, behind all links.
-static bool is_really_below(const char *directory, const char *path) {
+bool files_lead_below(const char *directory, const char *path) {
     char *real_directory = realpath(directory, NULL), *real = realpath(path, NULL);
     size_t len = real_directory != NULL ? strlen(real_directory) : 0;
     bool below = real_directory != NULL && real != NULL && strncmp(real, real_directory, len) == 0 &&
@@ -63,7 +63,7 @@ struct search {
 
 // A link out of the directory would bring in what nobody reviewed there.
 static bool check_link(const struct search *search, const char *path) {
-    if (is_really_below(search->top, path) || (search->root != NULL && is_really_below(search->root, path)))
+    if (files_lead_below(search->top, path) || (search->root != NULL && files_lead_below(search->root, path)))
         return true;
     cli_complain("%s: this link leaves %s; copy the file, or use --root with a directory that holds both", path,
                  search->top);
@@ -134,9 +134,14 @@ bool files_find(const char *path, enum files_kind kind, const char *root, struct
 }
 
 bool files_read(int descriptor, const char *name, struct buffer *ret_bytes) {
+    return files_read_some(descriptor, name, SIZE_MAX, ret_bytes);
+}
+
+bool files_read_some(int descriptor, const char *name, size_t most, struct buffer *ret_bytes) {
     char chunk[65536];
     for (;;) {
-        ssize_t len = read(descriptor, chunk, sizeof chunk);
+        const size_t left = most - ret_bytes->len, wanted = left < sizeof chunk ? left : sizeof chunk;
+        ssize_t len = wanted > 0 ? read(descriptor, chunk, wanted) : 0;
         if (len == 0) {
             buffer_add(ret_bytes, "", 0);
             return true;

@@ -25,7 +25,12 @@ bool files_is_directory(const char *path);
 // Whether both paths lead to one file.
 bool files_are_same(const char *a, const char *b);
 
+// Whether the path leads to something below the directory, behind all links.
+bool files_lead_below(const char *directory, const char *path);
+
 bool files_read(int descriptor, const char *name, struct buffer *ret_bytes);
+// The same, up to so many bytes.
+bool files_read_some(int descriptor, const char *name, size_t most, struct buffer *ret_bytes);
 // What the file holds; *ret_exists says whether there is one.
 bool files_load(const char *path, struct buffer *ret_bytes, bool *ret_exists);
 bool files_print(int descriptor, const char *name, const char *bytes, size_t len);

@@ -62,6 +62,17 @@ const struct cli_verb cli_verbs[] = {
      "klockc anchors | kubectl apply -f -\n\n"
      "# Only what policies look up, including custom resources\n"
      "klockc anchors policies/ | kubectl apply -f -\n"},
+    {'f', "fn", cli_fn, "[CONFIG]", NULL, "be a function of kustomize or kpt",
+     "Reads a ResourceList on standard input and prints it with the objects of the policy that its functionConfig, a\n"
+     "KlockPolicy of klock.dev/v1alpha1, names or contains; what else is in it keeps its bytes. With a CONFIG, the "
+     "file\n"
+     "of a KlockPolicy, reads and prints a stream of YAML documents, as plugins of kustomize do. Errors are results, "
+     "on\n"
+     "standard error, and the exit status. A program that is called klockc-fn or KlockPolicy is this verb.",
+     "# As kustomize calls it: see docs/kustomize.md\n"
+     "kustomize build --enable-alpha-plugins --enable-exec deploy/\n\n"
+     "# By hand: the objects of a policy behind those of a file\n"
+     "klockc fn klockpolicy.yaml <objects.yaml\n"},
     {'e', "explain", cli_explain, "[CODE | preset [NAME] | resource [NAME]]...", NULL,
      "explain an error, a warning, an actor preset or a resource",
      "Explains a diagnostic and what to do about it, by its code or its name. Without an argument, lists all of them.\n"
@@ -253,20 +264,13 @@ static bool read_option(struct cli *cli, int count, char **words, int *at) {
     return set_value(cli, option, value);
 }
 
-// "1.30", also "v1.30" and "1.30.4" as kubectl shows them.
-static bool read_minor(struct cli *cli) {
-    const char *text = cli->kubernetes;
+unsigned cli_read_minor(const char *text) {
     if (*text == 'v') text++;
     char *end = NULL;
-    if (strncmp(text, "1.", 2) == 0 && isdigit((unsigned char)text[2])) {
-        unsigned long minor = strtoul(text + 2, &end, 10);
-        if (*end == '.' && isdigit((unsigned char)end[1])) (void)strtoul(end + 1, &end, 10);
-        if (*end == '\0' && minor > 0 && minor < 1000) {
-            cli->kubernetes_minor = (unsigned)minor;
-            return true;
-        }
-    }
-    return bad_value(cli, "--kubernetes", cli->kubernetes, "not a version such as 1.30");
+    if (strncmp(text, "1.", 2) != 0 || !isdigit((unsigned char)text[2])) return 0;
+    unsigned long minor = strtoul(text + 2, &end, 10);
+    if (*end == '.' && isdigit((unsigned char)end[1])) (void)strtoul(end + 1, &end, 10);
+    return *end == '\0' && minor < 1000 ? (unsigned)minor : 0;
 }
 
 static bool read_arguments(struct cli *cli) {
@@ -320,7 +324,8 @@ bool cli_read(struct cli *cli, int count, char **words) {
             return false;
     }
     if (cli->help) return true;
-    if (cli->kubernetes != NULL && !read_minor(cli)) return false;
+    if (cli->kubernetes != NULL && (cli->kubernetes_minor = cli_read_minor(cli->kubernetes)) == 0)
+        return bad_value(cli, "--kubernetes", cli->kubernetes, "not a version such as 1.30");
     if (cli->at != NULL && !klock_is_day(cli->at)) return bad_value(cli, "--at", cli->at, "not a date (YYYY-MM-DD)");
     return read_arguments(cli);
 }

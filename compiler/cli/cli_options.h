@@ -40,4 +40,7 @@ bool cli_takes(const struct cli_verb *verb, const struct cli_option *option);
 // Reads the command line behind the program's name. Gives false, and has said why, when it cannot be used.
 bool cli_read(struct cli *cli, int count, char **words);
 
+// The minor of "1.30", also of "v1.30" and "1.30.4" as kubectl shows them; 0 when it is none.
+unsigned cli_read_minor(const char *text);
+
 #endif

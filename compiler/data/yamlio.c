@@ -13,7 +13,8 @@
 
 // ---- reading ----
 
-enum { MAX_DEPTH = 100 };
+// What is skipped costs no stack, but libyaml takes the longer for each token the deeper it stands.
+enum { MAX_DEPTH = 100, MAX_SKIPPED_DEPTH = 10000 };
 
 // Lives in the arena, because it is used after a longjmp.
 struct reader {
@@ -116,15 +117,33 @@ static struct value *read_scalar(struct reader *reader) {
     return value_string(arena, text);
 }
 
-static void note_place(struct reader *reader, const struct value *value, const yaml_event_t *event) {
+// Gives the place's index.
+static size_t note_place(struct reader *reader, const struct value *value, const yaml_event_t *event) {
     struct yaml_document *document = reader->document;
-    if (!document || !value) return;
-    const struct yaml_place place = {value, byte_of(reader, event->start_mark.index),
-                                     byte_of(reader, event->end_mark.index)};
+    if (!document || !value) return 0;
+    const uint32_t begin = byte_of(reader, event->start_mark.index), end = byte_of(reader, event->end_mark.index);
+    const struct yaml_place place = {.value = value, .begin = begin, .end = end, .from = begin, .to = end};
     ARENA_PUSH(reader->arena, document->places, document->place_count, place);
+    return document->place_count - 1;
 }
 
-// Whatever it is, and however deep it nests.
+// The first key of a map is what messages show.
+static void move_place(struct reader *reader, size_t index) {
+    if (!reader->document) return;
+    struct yaml_place *place = &reader->document->places[index];
+    place->begin = byte_of(reader, reader->event.start_mark.index);
+    place->end = byte_of(reader, reader->event.end_mark.index);
+}
+
+// At the event that ends a list or map.
+static void end_place(struct reader *reader, size_t index, bool flow) {
+    if (!reader->document) return;
+    struct yaml_place *place = &reader->document->places[index];
+    place->flow = flow;
+    place->to = byte_of(reader, flow ? reader->event.end_mark.index : reader->event.start_mark.index);
+}
+
+// Whatever it is.
 static bool skip_value(struct reader *reader) {
     for (size_t depth = 0;;) {
         switch (reader->event.type) {
@@ -135,6 +154,7 @@ static bool skip_value(struct reader *reader) {
         default: break;
         }
         if (!depth) return true;
+        if (depth > MAX_SKIPPED_DEPTH) return fail(reader, "nested too deeply");
         if (!next(reader)) return false;
     }
 }
@@ -163,18 +183,23 @@ static struct value *read_value(struct reader *reader, const struct yaml_keys *k
     case YAML_SEQUENCE_START_EVENT: {
         if (reader->event.data.sequence_start.anchor || reader->event.data.sequence_start.tag) break;
         struct value *list = value_list(arena);
-        note_place(reader, list, &reader->event);
+        const bool flow = reader->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
+        const size_t place = note_place(reader, list, &reader->event);
         while (next(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
             struct value *item = read_value(reader, keys, depth + 1);
             if (!item) return NULL;
             value_append(arena, list, item);
         }
-        return reader->error ? NULL : list;
+        if (reader->error) return NULL;
+        end_place(reader, place, flow);
+        return list;
     }
     case YAML_MAPPING_START_EVENT: {
         if (reader->event.data.mapping_start.anchor || reader->event.data.mapping_start.tag) break;
         struct value *map = value_map(arena);
-        bool placed = false;
+        const bool flow = reader->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+        const size_t place = note_place(reader, map, &reader->event);
+        bool moved = false;
         while (next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
             const struct value *key = reader->event.type == YAML_SCALAR_EVENT ? read_scalar(reader) : NULL;
             const char *text = key && key->kind == VALUE_STRING ? key->as.string : NULL;
@@ -185,8 +210,8 @@ static struct value *read_value(struct reader *reader, const struct yaml_keys *k
                 fail(reader, "a key that is not a string");
                 return NULL;
             }
-            if (!placed) note_place(reader, map, &reader->event);
-            placed = true;
+            if (!moved) move_place(reader, place);
+            moved = true;
             const struct yaml_keys *known = keys ? find_key(keys, text) : NULL;
             if (known && !known->key) {
                 if (strcmp(text, "<<") == 0) break; // it would bring in what is asked for
@@ -203,7 +228,8 @@ static struct value *read_value(struct reader *reader, const struct yaml_keys *k
         }
         if (reader->error) return NULL;
         if (reader->event.type != YAML_MAPPING_END_EVENT) break;
-        if (!placed) note_place(reader, map, &reader->event);
+        if (!moved) move_place(reader, place);
+        end_place(reader, place, flow);
         return map;
     }
     default: break;
@@ -236,14 +262,15 @@ static struct value *read_document(struct reader *reader) {
 }
 
 static void read_documents(struct reader *reader, const struct yaml_keys *keys, struct yaml_stream *stream) {
+    uint32_t from = 0;
     while (next(reader)) {
         switch (reader->event.type) {
         case YAML_STREAM_START_EVENT:
-        case YAML_DOCUMENT_START_EVENT:
         case YAML_DOCUMENT_END_EVENT: break;
+        case YAML_DOCUMENT_START_EVENT: from = byte_of(reader, reader->event.start_mark.index); break;
         case YAML_STREAM_END_EVENT: return;
         default: {
-            struct yaml_document document = {0};
+            struct yaml_document document = {.from = from};
             reader->document = &document;
             document.value = read_value(reader, keys, 0);
             reader->document = NULL;
@@ -294,6 +321,16 @@ void yaml_read_stream(struct arena *arena, const char *bytes, size_t len, const 
     read_bytes(reader, bytes, len, keys, ret_stream);
     ret_stream->error = reader->error;
     ret_stream->error_at = reader->error_at;
+}
+
+const struct yaml_place *yaml_place_of(const struct yaml_document *document, const struct value *value, size_t *near) {
+    for (size_t i = 0; i < document->place_count; i++) {
+        const size_t at = (*near + i) % document->place_count;
+        if (document->places[at].value != value) continue;
+        *near = at;
+        return &document->places[at];
+    }
+    return NULL;
 }
 
 // ---- writing ----

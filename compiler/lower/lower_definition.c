@@ -59,15 +59,8 @@ struct reading {
 // ---- what is wrong ----
 
 static struct span place_of(struct reading *reading, const struct value *value) {
-    const struct yaml_document *document = reading->document;
-    for (size_t i = 0; value && i < document->place_count; i++) {
-        const size_t at = (reading->last_place + i) % document->place_count;
-        const struct yaml_place *place = &document->places[at];
-        if (place->value != value) continue;
-        reading->last_place = at;
-        return (struct span){reading->source, place->begin, place->end};
-    }
-    return (struct span){reading->source, 0, 0};
+    const struct yaml_place *place = value ? yaml_place_of(reading->document, value, &reading->last_place) : NULL;
+    return place ? (struct span){reading->source, place->begin, place->end} : (struct span){reading->source, 0, 0};
 }
 
 // The text as a message shows it.

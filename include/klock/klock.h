@@ -196,6 +196,11 @@ KLOCK_API const char *klock_anchors(struct klock_compiler *compiler, const char 
 KLOCK_API size_t klock_source_count(const struct klock_compiler *compiler);
 KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, size_t index);
 
+/* The names of the policies, sorted and each once, also of one of which nothing is emitted today. None before KLOCK_OK;
+ * NULL when there is no such index, and when memory runs out. */
+KLOCK_API size_t klock_policy_count(struct klock_compiler *compiler);
+KLOCK_API const char *klock_policy_at(struct klock_compiler *compiler, size_t index);
+
 /* The policy of that file as source again, in klock's own layout and without its comments; it means the same. NULL
  * before klock_parse or klock_compile, when any file has errors or could not be read, when there is no such index, and
  * when memory runs out. */

@@ -85,7 +85,7 @@ try 0 -h
 try 2
 says 'klockc help'
 silent nothing
-verbs='compile check test describe verify anchors explain completion version help'
+verbs='compile check test describe verify anchors fn explain completion version help'
 for verb in $verbs; do
 	judge "help names $verb" grep -q "^  $verb " help
 	try 0 help $verb && prints 'Usage:'
@@ -95,7 +95,7 @@ for verb in $verbs; do
 	try 0 $verb -h
 	sed -n 's/^  \(-., \)*--\([a-z-]*\).*/\2/p' verb-help | while read -r option; do echo "$verb $option"; done >>options
 done
-for verb in decide why who import fmt fn; do judge "help does not name $verb" sh -c "! grep -q '^  $verb ' help"; done
+for verb in decide why who import fmt; do judge "help does not name $verb" sh -c "! grep -q '^  $verb ' help"; done
 judge 'there are options' test "$(wc -l <options)" -gt 20
 refuses "did you mean 'compile'" compil
 refuses "did you mean 'check'" chekc x
@@ -726,6 +726,7 @@ status=0
 timeout 20 "$KLOCKC" check defined/p.klock >out 2>err || status=$?
 judge 'many wrong definitions' test "$status" -eq 1
 
+. "$root/tests/cli/fn.sh"
 . "$root/tests/cli/failing.sh"
 . "$root/tests/cli/colliding.sh"
 finish

@@ -42,6 +42,12 @@ else
 	PKG_CONFIG_PATH=$work/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root
 	export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 	if [ "$(pkg-config --modversion klock)" = "$("$KLOCKC" version | sed 's/klockc //')" ]; then pass; else fail 'klock.pc has the version'; fi
+	if [ "$(readlink "$work/root/usr/bin/klockc-fn")" = klockc ]; then pass; else fail 'klockc-fn is not installed'; fi
+	plugin=$work/root/usr/share/klock/kustomize/plugin/klock.dev/v1alpha1/klockpolicy/KlockPolicy
+	if [ "$(readlink "$plugin")" = /usr/bin/klockc ]; then pass; else fail 'the plugin of kustomize is not installed'; fi
+	for file in deploy/kustomize/*; do
+		if cmp -s "$file" "$work/root/usr/share/klock/kustomize/${file##*/}"; then pass; else fail "$file is not installed"; fi
+	done
 	for form in shared static; do
 		case $form in
 		shared) [ -e "$shared" ] || continue; libraries=$(pkg-config --libs klock) ;;

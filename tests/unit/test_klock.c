@@ -86,6 +86,26 @@ static void a_policy_is_printed_as_source(void **state) {
     klock_free(compiler);
 }
 
+static void policies_are_named_once_also_where_nothing_is_left_of_them(void **state) {
+    (void)state;
+    static const char there[] = "policy b lock l { resources secrets namespace a name n deny delete guard no owners }",
+                      over[] = "policy a lock m { resources secrets namespace a name n deny delete active until "
+                               "2020-01-01 }\n",
+                      more[] = "policy b actor x = user y";
+    const struct klock_options options = {.size = sizeof options, .date = "2021-01-01"};
+    struct klock_compiler *compiler = klock_new(&options);
+    klock_add_buffer(compiler, "one.klock", there, sizeof there - 1);
+    klock_add_buffer(compiler, "two.klock", over, sizeof over - 1);
+    klock_add_buffer(compiler, "three.klock", more, sizeof more - 1);
+    assert_int_equal(klock_policy_count(compiler), 0);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_policy_count(compiler), 2);
+    assert_string_equal(klock_policy_at(compiler, 0), "a");
+    assert_string_equal(klock_policy_at(compiler, 1), "b");
+    assert_null(klock_policy_at(compiler, 2));
+    klock_free(compiler);
+}
+
 static void nothing_of_a_broken_policy_is_printed_as_source(void **state) {
     (void)state;
     struct klock_compiler *compiler = klock_new(NULL);
@@ -555,6 +575,7 @@ int main(void) {
         SENTENCE(freeing_nothing_and_using_nothing_is_fine),
         SENTENCE(a_policy_becomes_objects),
         SENTENCE(a_policy_is_printed_as_source),
+        SENTENCE(policies_are_named_once_also_where_nothing_is_left_of_them),
         SENTENCE(nothing_of_a_broken_policy_is_printed_as_source),
         SENTENCE(errors_have_places_and_leave_no_output),
         SENTENCE(a_file_that_is_not_there_is_an_input_error),

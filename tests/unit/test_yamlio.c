@@ -232,8 +232,45 @@ static void an_error_of_a_stream_has_its_place(void **state) {
     }
 }
 
+static void what_is_asked_for_can_be_cut_out(void **state) {
+    static const struct {
+        const char *text, *cut;
+        bool flow;
+    } rows[] = {
+        {"a: [ {b: 1, \"c\" : \xc3\xa4} , {}]\n", "[ {b: 1, \"c\" : \xc3\xa4} , {}]", true},
+        {"z: \xc3\xa4\na:\n  - b: 1\n    z: |\n      x\n  # for z\n\nz: 2\n",
+         "- b: 1\n    z: |\n      x\n  # for z\n\n", false},
+        {"a:\n- b: 1\n- c: {d: e}\n# last\n", "- b: 1\n- c: {d: e}\n# last\n", false},
+        {"a: {b: {c: 1} }  # d\n", "{b: {c: 1} }", true},
+        {"a:\n  b: 1\n...\n", "b: 1\n", false},
+        {"a: \"b\" # c\n", "\"b\"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct yaml_stream stream = read_stream(state, rows[i].text);
+        size_t near = 0;
+        assert_null(stream.error);
+        const struct yaml_document *document = &stream.documents[0];
+        const struct yaml_place *place = yaml_place_of(document, value_get(document->value, "a"), &near);
+        assert_non_null(place);
+        assert_int_equal(place->flow, rows[i].flow);
+        assert_int_equal(place->to - place->from, strlen(rows[i].cut));
+        assert_memory_equal(rows[i].text + place->from, rows[i].cut, strlen(rows[i].cut));
+        assert_null(yaml_place_of(document, NULL, &near));
+    }
+}
+
+static void documents_begin_at_their_dashes(void **state) {
+    const struct yaml_stream stream = read_stream(state, "# x\na: 1\n--- # y\n# z\na: 2\n---\n");
+    assert_int_equal(stream.count, 3);
+    assert_int_equal(stream.documents[0].from, 4);
+    assert_int_equal(stream.documents[1].from, 9);
+    assert_int_equal(stream.documents[2].from, 26);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SENTENCE(what_is_asked_for_can_be_cut_out),
+        SENTENCE(documents_begin_at_their_dashes),
         SENTENCE(of_a_stream_only_the_keys_are_read_that_are_asked_for),
         SENTENCE(places_are_bytes_whatever_the_characters_and_lines),
         SENTENCE(an_error_of_a_stream_has_its_place),

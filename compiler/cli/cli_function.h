@@ -1,0 +1,71 @@
+// What the files of `klockc fn` share: what a KlockPolicy asks for, and the results that are said about it.
+#ifndef KLOCK_CLI_FUNCTION_H
+#define KLOCK_CLI_FUNCTION_H
+
+#include "cli/cli_buffer.h"
+#include "cli/cli_items.h"
+#include <klock/klock.h>
+
+#define KLOCK_POLICY_VERSION "klock.dev/v1alpha1"
+#define KLOCK_POLICY_KIND "KlockPolicy"
+
+enum function_role { AS_GENERATOR, AS_TRANSFORMER, AS_VALIDATOR };
+
+// The spec of a KlockPolicy.
+struct function_config {
+    const char *name;
+    const char *path; // the file it is in, if that is said; NULL otherwise
+    enum function_role role;
+    const char **files; // paths of files and directories
+    size_t file_count;
+    const char *source; // NULL where there are files
+    unsigned kubernetes_minor;
+    enum klock_target target;
+    enum klock_controllers controllers;
+    const char *date;
+    bool warnings_as_errors;
+};
+
+struct function {
+    struct arena *arena;
+    struct function_config config;
+    struct items items;
+    struct value *results;
+    size_t errors; // among the results
+    // The definitions among the items as a file of their own; empty if there are none.
+    struct buffer definitions;
+    struct defined {
+        const struct item *item;
+        unsigned line; // its first one in that file
+    } * defined;
+    size_t defined_count;
+};
+
+// One result. What is NULL or 0 is left out.
+struct result {
+    bool is_warning;
+    const char *message;
+    const char *field;       // of the KlockPolicy
+    const char *file;        // that it is about
+    const char *code;        // of a diagnostic
+    unsigned line, column;   // in the file
+    const struct item *item; // that it is about, in the place of the KlockPolicy
+};
+void function_add_result(struct function *function, const struct result *result);
+// A line on standard error.
+void function_say(struct function *function, const char *message);
+// An error about a field of the KlockPolicy, which is said on standard error as well. Gives false.
+bool function_refuse(struct function *function, const char *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// cli_function_config.c
+// Reads the KlockPolicy; false when it has errors, which are results then.
+bool function_read_config(struct function *function, const struct value *object);
+
+// cli_function_policy.c
+// Compiles what the KlockPolicy names, with the definitions among the items; the diagnostics become results. NULL when
+// there is nothing to compile.
+struct klock_compiler *function_compile(struct function *function, enum klock_status *ret_status);
+void function_test(struct function *function, struct klock_compiler *compiler);
+
+#endif
