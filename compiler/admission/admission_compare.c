@@ -94,17 +94,43 @@ static const struct cel_node *tree_of(struct arena *arena, const struct cel_expr
     return cel_read(arena, cel_text(expr), &problem); // never NULL: it was read before
 }
 
+static bool has_entry(const struct cel_node *map, const struct cel_node *key, const struct cel_node *value) {
+    for (size_t i = 0; i < map->count; i += 2)
+        if (cel_same(map->args[i], key) && cel_same(map->args[i + 1], value)) return true;
+    return false;
+}
+
+// The first entry that only the first of two maps has, and how many more: a table has one for each lock.
+static const char *print_entries(struct arena *arena, const struct cel_node *map, const struct cel_node *other) {
+    const char *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < map->count; i += 2) {
+        if (has_entry(other, map->args[i], map->args[i + 1])) continue;
+        if (!first)
+            first =
+                arena_printf(arena, "`%s: %s`", print_node(arena, map->args[i]), print_node(arena, map->args[i + 1]));
+        count++;
+    }
+    if (!first) return "nothing";
+    return count > 1 ? arena_printf(arena, "%s and %zu more entries", first, count - 1) : first;
+}
+
+static const char *print_difference(struct arena *arena, const struct cel_node *node, const struct cel_node *other) {
+    if (node->kind == CEL_NODE_MAP && other->kind == CEL_NODE_MAP) return print_entries(arena, node, other);
+    return arena_printf(arena, "`%s`", print_node(arena, node));
+}
+
 // Says where the trees of the two part, in the words around it.
 static void differ_in_expression(struct comparing *c, const char *field, const struct cel_expr *wanted,
                                  const struct cel_expr *found) {
     const struct cel_node *of_wanted = tree_of(c->arena, wanted), *of_found = tree_of(c->arena, found);
     for (const struct cel_node *deeper, *other = NULL; (deeper = only_difference(of_wanted, of_found, &other));) {
-        if (is_leaf(deeper) || is_leaf(other)) break;
+        if (is_leaf(deeper) || is_leaf(other) || of_wanted->kind == CEL_NODE_MAP) break;
         of_wanted = deeper;
         of_found = other;
     }
-    differ(c, ADMISSION_OTHER, field, "says `%s` where the policy says `%s`", print_node(c->arena, of_found),
-           print_node(c->arena, of_wanted));
+    differ(c, ADMISSION_OTHER, field, "says %s where the policy says %s",
+           print_difference(c->arena, of_found, of_wanted), print_difference(c->arena, of_wanted, of_found));
 }
 
 static bool is_same_expression(const struct comparing *c, const struct cel_expr *a, const struct cel_expr *b) {

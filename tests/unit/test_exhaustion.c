@@ -91,6 +91,13 @@ static bool use(const char *text) {
         }
         struct klock_test test = {.size = sizeof test};
         lasted = klock_test_count(compiler) == 1 && klock_test_at(compiler, 0, &test) && lasted;
+        // Half of what there is, so that something is found.
+        const char *objects = klock_output_text(compiler, "yaml"),
+                   *more = objects ? strstr(objects, "kind: Val") : NULL;
+        if (more) klock_add_rendered(compiler, "out.yaml", objects, (size_t)(strstr(more, "\n---") - objects));
+        const enum klock_status verified = klock_verify(compiler, KLOCK_RENDERED);
+        lasted = more && verified != KLOCK_MEMORY && lasted;
+        if (lasted) assert_int_equal(verified, KLOCK_ERRORS);
     }
     klock_free(compiler);
     return lasted;
