@@ -159,6 +159,8 @@ static struct cel_node *is_account_or_manager(struct builder *builder, const cha
 static struct cel_node *identity(struct builder *builder, const struct kube_exemption *exemption) {
     struct arena *arena = builder->arena;
     struct cel_node *user = USE(user), *result;
+    if (kube_exempts_account(exemption) && !has_accounts(builder) && !kube_exemption_is_shared(exemption))
+        return builder->never;
     if (kube_exemption_is_shared(exemption))
         result = is_account_or_manager(builder, exemption->user);
     else if (is_prefix(exemption->user))

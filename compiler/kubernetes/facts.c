@@ -133,9 +133,10 @@ bool kube_exemption_is_shared(const struct kube_exemption *exemption) {
 bool kube_exempts(const struct kube_exemption *exemption, enum kube_controllers controllers, const char *user) {
     const size_t len = strlen(exemption->user);
     if (exemption->user[len - 1] == ':') return strncmp(user, exemption->user, len) == 0;
-    const bool is_shared = kube_exemption_is_shared(exemption);
-    if (strcmp(user, exemption->user) == 0) return !is_shared || controllers != CONTROLLERS_SHARED;
-    return is_shared && controllers != CONTROLLERS_SEPARATE && strcmp(user, KUBE_CONTROLLER_MANAGER) == 0;
+    if (strcmp(user, exemption->user) == 0)
+        return !kube_exempts_account(exemption) || controllers != CONTROLLERS_SHARED;
+    return kube_exemption_is_shared(exemption) && controllers != CONTROLLERS_SEPARATE &&
+           strcmp(user, KUBE_CONTROLLER_MANAGER) == 0;
 }
 
 // By their domains, and those without one. From the code of the controllers, kubelets and the API server.

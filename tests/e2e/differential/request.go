@@ -320,7 +320,9 @@ func newRequest(r *rand.Rand, w *world, p *Policy) (*cases.Request, string) {
 		request.Version = pick(r, res.versions)
 	}
 	if a != nil && len(a.names) > 0 && !chance(r, 10) {
-		request.Name = pick(r, a.names)
+		if name := pick(r, a.names); name != "" { // what is stored has one
+			request.Name = name
+		}
 	}
 	if chance(r, 40) {
 		request.Grants = some(r, allVerbs, 2)
