@@ -199,20 +199,33 @@ static bool read_input(struct buffer *bytes, const char **ret_error) {
     return true;
 }
 
+// What is wrong is said of what was given.
+static struct value *take_back(struct function *function) {
+    for (size_t i = 0; i < function->items.count; i++) {
+        function->items.items[i].removed = false;
+        function->items.items[i].replacement = NULL;
+    }
+    return value_list(function->arena);
+}
+
+// The text of the items and what is added; what cannot be read back is taken back.
+static void print_items(struct function *function, const struct value *added, struct text *ret_text) {
+    if (function->errors > 0) added = take_back(function);
+    text_init(ret_text, function->arena);
+    items_print(ret_text, &function->items, added, function->results);
+    if (items_check(&function->items, added, text_string(ret_text), ret_text->len)) return;
+    function_refuse(function, NULL,
+                    "the objects cannot be put among what is on standard input without changing it; its lines have to "
+                    "end with a line feed");
+    text_init(ret_text, function->arena);
+    items_print(ret_text, &function->items, take_back(function), value_list(function->arena));
+}
+
 static int print(struct function *function, const struct value *added) {
     struct text text;
-    text_init(&text, function->arena);
-    if (function->errors > 0) {
-        // What is wrong is said of what was given.
-        for (size_t i = 0; i < function->items.count; i++) {
-            function->items.items[i].removed = false;
-            function->items.items[i].replacement = NULL;
-        }
-        added = value_list(function->arena);
-    }
-    items_print(&text, &function->items, added, function->results);
-    const char *bytes = text_string(&text);
-    if (!files_print(STDOUT_FILENO, "standard output", bytes, text.len)) return CLI_USAGE;
+    print_items(function, added, &text);
+    if (function->errors > 0 && function->items.is_stream) return CLI_FAILED; // kustomize would read what is printed
+    if (!files_print(STDOUT_FILENO, "standard output", text_string(&text), text.len)) return CLI_USAGE;
     return function->errors > 0 ? CLI_FAILED : CLI_FINE;
 }
 
@@ -254,9 +267,7 @@ static int run_on_stream(const struct cli *cli, struct function *function, const
         if (error != NULL) {
             cli_complain("standard input: %s", error);
         } else {
-            const struct value *added = run(cli, function);
-            // kustomize would read what is printed.
-            status = function->errors > 0 ? CLI_FAILED : print(function, added);
+            status = print(function, run(cli, function));
         }
     }
     buffer_free(&bytes);

@@ -403,3 +403,36 @@ void items_print(struct text *text, const struct items *items, const struct valu
     }
     text_add(text, items->bytes + at, items->len - at);
 }
+
+static bool is_item(const struct item *item, const char *version, const char *kind, const char *namespace,
+                    const char *name) {
+    return strcmp(item->api_version, version) == 0 && strcmp(item->kind, kind) == 0 &&
+           strcmp(item->namespace, namespace) == 0 && strcmp(item->name, name) == 0;
+}
+
+static bool is_object(const struct item *item, const struct value *object) {
+    const struct value *metadata = value_get(object, "metadata");
+    return is_item(item, value_get_string(object, "apiVersion"), value_get_string(object, "kind"),
+                   value_get_string(metadata, "namespace"), value_get_string(metadata, "name"));
+}
+
+bool items_check(const struct items *items, const struct value *added, const char *bytes, size_t len) {
+    struct items again;
+    const char *error = NULL;
+    if (!(items->is_stream ? items_read_stream : items_read_list)(&again, items->arena, bytes, len, &error))
+        return false;
+    size_t at = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        const struct item *item = &items->items[i];
+        if (item->removed) continue;
+        if (at == again.count) return false;
+        const struct item *now = &again.items[at++];
+        const bool same = item->replacement != NULL
+                              ? is_object(now, item->replacement)
+                              : is_item(now, item->api_version, item->kind, item->namespace, item->name);
+        if (!same) return false;
+    }
+    for (size_t i = 0; i < added->count; i++)
+        if (at == again.count || !is_object(&again.items[at++], added->as.items[i])) return false;
+    return at == again.count;
+}

@@ -51,4 +51,7 @@ void items_add_document(struct text *text, const struct items *items, const stru
 // The text with what was removed, replaced and added. `results` is a list, of which a stream has none.
 void items_print(struct text *text, const struct items *items, const struct value *added, const struct value *results);
 
+// Whether the text that was printed says what was meant: other tools read other line ends than they write.
+bool items_check(const struct items *items, const struct value *added, const char *bytes, size_t len);
+
 #endif

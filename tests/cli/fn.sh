@@ -374,6 +374,17 @@ judge 'fifty thousand items' test "$status" -eq 0
 keeps in 'fifty thousand items'
 rm in out
 
+# Line ends that only some readers know: what cannot be put in its place is not put anywhere.
+for end in '\r' '\302\205' '\342\200\250'; do
+	{ printf '%sitems:%b- kind: A%b' "$list" "$end" "$end"; config 'files: [good.klock]'; } >in
+	fn in
+	judge "items between line ends $end: they stay, or it is said why not" sh -c "test $status -eq 1 && cmp -s in out && grep -q 'line feed' err || test $status -eq 0"
+done
+{ printf '%s%s' "$list" "$items"; config 'files: [good.klock]'; } | sed 's/$/\r/' >in
+fn in
+judge 'lines that end as on Windows' test "$status" -eq 0
+keeps in 'lines that end as on Windows'
+
 # ---- as a plugin ----
 plugin() { # CONFIG INPUT
 	status=0
