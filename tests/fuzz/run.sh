@@ -1,6 +1,7 @@
 #!/bin/sh
-# Fuzzes build/fuzz/fuzz_compile, from the policies of the repository, and build/fuzz/fuzz_cel, from the expressions that
-# are compared with those of the API server, for some seconds each (60). What it finds stays in build/fuzz/found.
+# Fuzzes build/fuzz/fuzz_compile, from the policies of the repository, build/fuzz/fuzz_cel, from the expressions that
+# are compared with those of the API server, and build/fuzz/fuzz_verify, from what happens to objects in tests/golden/verify, for
+# some seconds each (60). What it finds stays in build/fuzz/found.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -29,3 +30,11 @@ grep -v '^#' tests/fuzz/cel_oracle/expressions.txt | awk 'NF { print (NR % 2 ? "
 } | sort -u >build/fuzz/cel.dict
 build/fuzz/fuzz_cel -max_total_time="${1:-60}" -max_len=512 -timeout=10 -rss_limit_mb=2048 \
 	-dict=build/fuzz/cel.dict -artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/cel-corpus build/fuzz/cel-seeds
+
+mkdir -p build/fuzz/verify-seeds build/fuzz/verify-corpus
+build/klockc compile tests/golden/verify/policy.klock >build/fuzz/compiled.yaml 2>/dev/null
+for script in tests/golden/verify/*.sed; do
+	for place in c ' '; do { printf %s "$place"; sed -f "$script" build/fuzz/compiled.yaml; } >"build/fuzz/verify-seeds/$(basename "$script" .sed)$place"; done
+done
+build/fuzz/fuzz_verify -max_total_time="${1:-60}" -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
+	-artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/verify-corpus build/fuzz/verify-seeds
