@@ -199,8 +199,10 @@ static struct cel_node *without(struct arena *arena, struct cel_node *node, unsi
 bool vap_needs_variables(const struct vap_policy *policy) {
     for (size_t i = 0; i < policy->variable_count; i++)
         if (policy->variables[i].is_table || policy->variables[i].expression->spelling) return true;
-    for (size_t i = 0; i < policy->validation_count; i++)
-        if (policy->validations[i].message_expression) return true;
+    for (size_t i = 0; i < policy->validation_count; i++) {
+        const struct cel_node *message = policy->validations[i].message_expression;
+        if (message && message->kind != CEL_NODE_LITERAL) return true;
+    }
     return policy->break_glass != NULL;
 }
 
