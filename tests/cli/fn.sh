@@ -109,7 +109,7 @@ judge 'a transformer' test "$status" -eq 0
 cp out made
 fn made
 judge 'a second time changes nothing' cmp -s made out
-sed 's/^\(    labels: {app.kubernetes.io\)/\1/; s/policyName: good-objects--configmaps/policyName: else/; s/^    annotations: {klock.dev\/source: "good.klock#keep"}/    annotations: {config.kubernetes.io\/path: x.yaml, klock.dev\/source: "other"}/; s/^- kind: ConfigMap/&\n- apiVersion: admissionregistration.k8s.io\/v1\n  kind: ValidatingAdmissionPolicy\n  metadata: {name: left-over, labels: {klock.dev\/policy: good}}\n# kept\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: not-ours, labels: {klock.dev\/policy: good}}\n- apiVersion: rbac.authorization.k8s.io\/v1\n  kind: Role\n  metadata: {name: of-another, labels: {klock.dev\/policy: better}}/' made >in
+sed 's/policyName: good-objects--configmaps/policyName: else/; s/^    annotations: {klock.dev\/source: "good.klock#keep"}/    annotations: {config.kubernetes.io\/path: x.yaml, klock.dev\/source: "other"}/; s/^- kind: ConfigMap/&\n- apiVersion: admissionregistration.k8s.io\/v1\n  kind: ValidatingAdmissionPolicy\n  metadata: {name: left-over, labels: {klock.dev\/policy: good}}\n# kept\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: not-ours, labels: {klock.dev\/policy: good}}\n- apiVersion: rbac.authorization.k8s.io\/v1\n  kind: Role\n  metadata: {name: of-another, labels: {klock.dev\/policy: better}}/' made >in
 fn in
 judge 'a transformer on what was changed' test "$status" -eq 0
 judge 'it puts it right' sh -c "! grep -q 'policyName: else' out"
