@@ -49,6 +49,10 @@ found K0703 1 's/failurePolicy: Fail/failurePolicy: Ignore/'
 found K0704 1 's/operations: \[UPDATE, DELETE\]/operations: [UPDATE]/'
 found K0705 1 's/policyName: good/policyName: p-good/'
 found K0707 0 's/ame: good-/ame: p-good-/'
+found K0707 0 "$binding s/  name: good-/  name: p-good-/"
+says "this is 'good-guards--namespaces' under another name, as is 1 other; they mean what they should"
+found K0707 0 "$binding s/  name: good-objects/  name: p-good-objects/"
+says "this is 'good-objects--configmaps' under another name; it means what it should" 'what is renamed alone'
 found K0709 0 "$binding s/  labels:/  namespace: newns\\n  labels:/"
 found K0710 1 's/klock.dev\/policy: good/klock.dev\/policy: better/'
 says 'help: ' 'a finding has a way out'
