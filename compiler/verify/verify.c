@@ -47,7 +47,7 @@ static void report_missing(struct verifying *v, const struct pair *pair) {
                 "%s '%s' is not there%s%s%s", kind_of(wanted), wanted->name, in_namespace ? " in namespace '" : "",
                 wanted->namespace, in_namespace ? "'" : "");
     if (pair->is_anchor)
-        diag_help(diags, "klockc anchors | kubectl apply -f -");
+        diag_help(diags, "klockc anchors … | kubectl apply -f -");
     else if (v->verification->of_cluster)
         diag_help(diags, "apply what 'klockc compile' prints; without its labels an object is not found");
     else

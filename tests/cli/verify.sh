@@ -157,6 +157,7 @@ POLICY
 printf '#!/bin/sh\ncase $* in *validating*) cat doors.yaml anchors.yaml ;; esac\n' >kubectl
 : >anchors.yaml
 try 1 verify doors.klock --cluster --kubectl ./kubectl && says K0714 && says "'klock-anchor--v1.pods'"
+says 'help: klockc anchors … | kubectl apply' 'whose anchors: those of custom resources are not printed without the policy'
 "$KLOCKC" anchors >anchors.yaml
 try 0 verify doors.klock --cluster --kubectl ./kubectl
 try 0 verify doors.klock --against doors.yaml
