@@ -15,7 +15,8 @@ struct reading {
     struct findings *findings;
     const struct verify_input *input;
     const struct yaml_document *document;
-    uint32_t file; // SPAN_NOWHERE of a cluster
+    size_t last_place; // near which the next one is
+    uint32_t file;     // SPAN_NOWHERE of a cluster
 };
 
 bool verify_is_namespaced(enum manifest_kind kind) {
@@ -27,11 +28,10 @@ const char *verify_identity(struct arena *arena, enum manifest_kind kind, const 
     return arena_printf(arena, "%s/%s/%s", manifest_kind_name(kind), verify_is_namespaced(kind) ? namespace : "", name);
 }
 
-static struct span place_of(const struct reading *r, const struct value *value) {
-    for (size_t i = 0; value && r->file != SPAN_NOWHERE && i < r->document->place_count; i++)
-        if (r->document->places[i].value == value)
-            return (struct span){r->file, r->document->places[i].begin, r->document->places[i].end};
-    return span_none();
+static struct span place_of(struct reading *r, const struct value *value) {
+    if (!value || r->file == SPAN_NOWHERE) return span_none();
+    const struct yaml_place *place = yaml_place_of(r->document, value, &r->last_place);
+    return place ? (struct span){r->file, place->begin, place->end} : span_none();
 }
 
 static void refuse(const struct reading *r, struct span span, const char *problem) {
@@ -87,7 +87,7 @@ static void add_again(const struct reading *r, struct found *present, const stru
     *present = *found; // the last one is what stays
 }
 
-static void add(const struct reading *r, const struct value *object, enum manifest_kind kind) {
+static void add(struct reading *r, const struct value *object, enum manifest_kind kind) {
     struct arena *arena = r->verification->arena;
     const struct value *metadata = value_get(object, "metadata");
     const struct found found = {
@@ -123,7 +123,7 @@ static void complete(struct arena *arena, const struct value *list, struct value
     value_set_string(arena, item, "apiVersion", value_get_string(list, "apiVersion"));
 }
 
-static void read_object(const struct reading *r, const struct value *object, size_t depth) {
+static void read_object(struct reading *r, const struct value *object, size_t depth) {
     const char *kind = value_get_string(object, "kind");
     const struct value *items = value_get(object, "items");
     enum manifest_kind known;
@@ -159,6 +159,7 @@ static void read_input(struct reading *r) {
     yaml_read_stream(v->arena, bytes, len, NULL, &stream);
     for (size_t i = 0; i < stream.count; i++) {
         r->document = &stream.documents[i];
+        r->last_place = 0;
         read_object(r, stream.documents[i].value, 0);
     }
     if (stream.error)

@@ -74,6 +74,16 @@ judge 'what cannot be read is one finding' test "$(grep -c ': error:' err)" -eq 
 head -c 65536 "$KLOCKC" >binary.yaml
 try 1 verify good.klock --against binary.yaml && says K0001
 
+{
+	printf 'apiVersion: v1\nkind: List\nitems:\n'
+	seq 1 100000 | sed 's/.*/- {apiVersion: rbac.authorization.k8s.io\/v1, kind: Role, metadata: {name: r&}}/'
+	sed '/^---$/d; s/^apiVersion/- &/; s/^[^-]/  &/' good.yaml
+} >many.yaml
+status=0
+timeout 20 "$KLOCKC" verify good.klock --against many.yaml >out 2>err || status=$?
+judge 'a List of a hundred thousand objects' test "$status" -eq 0
+rm many.yaml
+
 # warnings, also as errors
 try 0 check good.klock --warnings-as-errors
 sed 's/ame: good-/ame: p-good-/' good.yaml >changed.yaml
