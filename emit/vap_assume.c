@@ -7,10 +7,6 @@
 #include "cel/cel_tree.h"
 #include "emit/vap_internal.h"
 
-static bool is_call(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
-}
-
 // Whether nothing can fail of it, so that it is true or false in both places. Variables of ours never fail where they
 // are asked for.
 static bool is_plain(const struct cel_node *node) {
@@ -26,7 +22,7 @@ static bool is_plain(const struct cel_node *node) {
 }
 
 static bool is_comparison(const struct cel_node *node) {
-    return (is_call(node, "_==_") || is_call(node, "_!=_")) && !node->spelling && is_plain(node->args[0]) &&
+    return (cel_is_call(node, "_==_") || cel_is_call(node, "_!=_")) && !node->spelling && is_plain(node->args[0]) &&
            is_plain(node->args[1]);
 }
 

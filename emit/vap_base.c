@@ -130,11 +130,11 @@ static bool is_prefix(const char *user) {
 }
 
 static bool has_accounts(const struct builder *builder) {
-    return builder->policy->controllers != CONTROLLERS_SHARED;
+    return kube_has_accounts(builder->policy->controllers);
 }
 
 static bool has_manager(const struct builder *builder) {
-    return builder->policy->controllers != CONTROLLERS_SEPARATE;
+    return kube_has_manager(builder->policy->controllers);
 }
 
 static struct cel_node *account(struct builder *builder) {
@@ -578,15 +578,11 @@ static struct cel_node *expression_of(struct builder *builder, enum base base) {
     return text ? cel_quote(builder->arena, text) : controlled(builder);
 }
 
-static bool is_variables(const struct cel_node *node) {
-    return node->kind == CEL_NODE_IDENT && strcmp(node->name, "variables") == 0;
-}
-
 // Uses the variables that the expression reads.
 static void use_what_is_read(struct builder *builder, const struct cel_node *node) {
-    if (node->kind == CEL_NODE_SELECT && is_variables(node->target))
-        for (size_t i = 0; i < BASE_COUNT; i++)
-            if (strcmp(base_names[i], node->name) == 0) (void)vap_use(builder, (enum base)i);
+    const char *variable = cel_variable_of(node);
+    for (size_t i = 0; i < BASE_COUNT && variable; i++)
+        if (strcmp(base_names[i], variable) == 0) (void)vap_use(builder, (enum base)i);
     if (node->target) use_what_is_read(builder, node->target);
     for (size_t i = 0; i < node->count; i++) use_what_is_read(builder, node->args[i]);
 }

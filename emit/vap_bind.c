@@ -11,8 +11,8 @@
 // ---- how often a variable is used ----
 
 static bool is_use(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_SELECT && node->target->kind == CEL_NODE_IDENT &&
-           strcmp(node->target->name, "variables") == 0 && strcmp(node->name, name) == 0;
+    const char *variable = cel_variable_of(node);
+    return variable && strcmp(variable, name) == 0;
 }
 
 static size_t count_uses(const struct cel_node *node, const char *name) {
@@ -23,31 +23,22 @@ static size_t count_uses(const struct cel_node *node, const char *name) {
     return count;
 }
 
-static bool is_macro(const struct cel_node *node) {
-    return node->kind == CEL_NODE_CALL && node->target && node->count > 1 && node->args[0]->kind == CEL_NODE_IDENT &&
-           text_has_word("all exists exists_one filter map", node->name);
-}
-
 // What bind_here makes.
 static bool is_binding(const struct cel_node *node) {
-    return is_macro(node) && node->target->kind == CEL_NODE_LIST && node->target->count == 1 &&
+    return cel_is_macro(node) && node->target->kind == CEL_NODE_LIST && node->target->count == 1 &&
            strcmp(node->name, "exists") == 0;
 }
 
 static bool is_used_in_loop(const struct cel_node *node, const char *name) {
     if (node->kind == CEL_NODE_LITERAL) return false;
     if (node->target && is_used_in_loop(node->target, name)) return true;
-    const bool loops = is_macro(node) && !is_binding(node);
+    const bool loops = cel_is_macro(node) && !is_binding(node);
     for (size_t i = 0; i < node->count; i++)
         if (loops ? count_uses(node->args[i], name) > 0 : is_used_in_loop(node->args[i], name)) return true;
     return false;
 }
 
 // ---- where it can be read ----
-
-static bool is_operator(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
-}
 
 static unsigned operation_named(const struct cel_node *node) {
     return cel_is_quoted(node, "CREATE")   ? OP_CREATE
@@ -63,11 +54,11 @@ static bool is_operation(const struct cel_node *node) {
 
 // Of these operations, those of which the test may be true (or false); all of them if it does not tell.
 static unsigned left_by(const struct cel_node *test, unsigned operations, bool outcome) {
-    if (is_operator(test, "!_")) return left_by(test->args[0], operations, !outcome);
+    if (cel_is_call(test, "!_")) return left_by(test->args[0], operations, !outcome);
     const enum cel_node_kind decisive = outcome ? CEL_NODE_AND : CEL_NODE_OR;
     if (test->kind == decisive && !test->spelling)
         for (size_t i = 0; i < test->count; i++) operations = left_by(test->args[i], operations, outcome);
-    const bool is_equal = is_operator(test, "_==_"), is_different = is_operator(test, "_!=_");
+    const bool is_equal = cel_is_call(test, "_==_"), is_different = cel_is_call(test, "_!=_");
     if (!is_equal && !is_different) return operations;
     if (is_operation(test->args[0])) {
         const unsigned named = operation_named(test->args[1]);
@@ -93,7 +84,7 @@ static bool can_be_read(const struct cel_node *node, unsigned operations, const 
         if (!can_be_read(node->args[i], operations, policy)) return false;
         if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR)
             operations = left_by(node->args[i], operations, node->kind == CEL_NODE_AND);
-        if (is_operator(node, "_?_:_") && i == 0)
+        if (cel_is_call(node, "_?_:_") && i == 0)
             return can_be_read(node->args[1], left_by(node->args[0], operations, true), policy) &&
                    can_be_read(node->args[2], left_by(node->args[0], operations, false), policy);
     }

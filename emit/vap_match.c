@@ -8,7 +8,7 @@
 #include "emit/vap_policy.h"
 
 static bool is_not(const struct cel_node *node) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, "!_") == 0 && !node->spelling;
+    return cel_is_call(node, "!_") && !node->spelling;
 }
 
 static void add_each(struct arena *arena, struct cel_nodes *list, struct cel_node *node, enum cel_node_kind chain) {
@@ -55,11 +55,10 @@ static bool reads_what_comes_later(const struct vap_policy *policy, const struct
         return strcmp(node->name, "namespaceObject") == 0 || strcmp(node->name, "params") == 0 ||
                strcmp(node->name, "authorizer") == 0;
     if (node->spelling) return true;
-    if (node->kind == CEL_NODE_SELECT && node->target->kind == CEL_NODE_IDENT &&
-        strcmp(node->target->name, "variables") == 0)
-        for (size_t i = 0; i < policy->variable_count; i++)
-            if (strcmp(policy->variables[i].name, node->name) == 0)
-                return policy->variables[i].is_table || reads_what_comes_later(policy, policy->variables[i].expression);
+    const char *variable = cel_variable_of(node);
+    for (size_t i = 0; i < policy->variable_count && variable; i++)
+        if (strcmp(policy->variables[i].name, variable) == 0)
+            return policy->variables[i].is_table || reads_what_comes_later(policy, policy->variables[i].expression);
     if (node->target && reads_what_comes_later(policy, node->target)) return true;
     for (size_t i = 0; i < node->count; i++)
         if (reads_what_comes_later(policy, node->args[i])) return true;

@@ -102,25 +102,16 @@ struct reduction {
     struct cel_nodes settled; // expressions that folding leaves as they are
 };
 
-static bool is_variable(const struct cel_node *node) {
-    return node->kind == CEL_NODE_SELECT && node->target->kind == CEL_NODE_IDENT &&
-           strcmp(node->target->name, "variables") == 0;
-}
-
-static bool is_macro(const struct cel_node *node) {
-    return node->kind == CEL_NODE_CALL && node->target && node->count > 1 && node->args[0]->kind == CEL_NODE_IDENT &&
-           text_has_word("all exists exists_one filter map", node->name);
-}
-
 static void count_uses(struct reduction *reduction, const struct cel_node *node, bool in_loop) {
     if (node->kind == CEL_NODE_LITERAL) return;
-    if (is_variable(node)) {
-        struct use *use = map_get(&reduction->index, node->name);
+    const char *variable = cel_variable_of(node);
+    if (variable) {
+        struct use *use = map_get(&reduction->index, variable);
         if (use) *use = (struct use){use->times + 1, use->in_loop || in_loop};
         return;
     }
     if (node->target) count_uses(reduction, node->target, in_loop);
-    const bool loops = is_macro(node);
+    const bool loops = cel_is_macro(node);
     for (size_t i = 0; i < node->count; i++) count_uses(reduction, node->args[i], in_loop || loops);
 }
 

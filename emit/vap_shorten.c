@@ -6,14 +6,10 @@
 #include "cel/cel_tree.h"
 #include "emit/vap_internal.h"
 
-static bool is_call(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
-}
-
 // All kinds have the same metadata, which the API server's type checker knows.
 static bool is_metadata_of_any(const struct cel_node *node) {
     return node->kind == CEL_NODE_SELECT && !node->optional_field && strcmp(node->name, "metadata") == 0 &&
-           is_call(node->target, "dyn") && node->target->args[0]->kind == CEL_NODE_IDENT;
+           cel_is_call(node->target, "dyn") && node->target->args[0]->kind == CEL_NODE_IDENT;
 }
 
 static size_t plural_length(const char *resource) {
@@ -52,25 +48,20 @@ struct shortening {
 };
 
 static bool is_resource(const struct shortening *shortening, const struct cel_node *node) {
-    const bool is_variable = node->kind == CEL_NODE_SELECT && strcmp(node->name, "resource") == 0 &&
-                             node->target->kind == CEL_NODE_IDENT && strcmp(node->target->name, "variables") == 0;
-    return is_variable || cel_same(node, shortening->resource);
-}
-
-static bool is_text(const struct cel_node *node) {
-    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING;
+    const char *variable = cel_variable_of(node);
+    return (variable && strcmp(variable, "resource") == 0) || cel_same(node, shortening->resource);
 }
 
 static bool is_texts(const struct cel_node *node) {
-    if (node->kind != CEL_NODE_LIST) return is_text(node);
+    if (node->kind != CEL_NODE_LIST) return cel_is_text(node);
     for (size_t i = 0; i < node->count; i++)
-        if (!is_text(node->args[i])) return false;
+        if (!cel_is_text(node->args[i])) return false;
     return true;
 }
 
 static bool compares_resource(const struct shortening *shortening, const struct cel_node *node) {
-    return (is_call(node, "_==_") || is_call(node, "_!=_") || is_call(node, "_in_")) && is_texts(node->args[1]) &&
-           is_resource(shortening, node->args[0]);
+    return (cel_is_call(node, "_==_") || cel_is_call(node, "_!=_") || cel_is_call(node, "_in_")) &&
+           is_texts(node->args[1]) && is_resource(shortening, node->args[0]);
 }
 
 static struct cel_node *plural_of(struct arena *arena, const struct cel_node *name) {
@@ -81,9 +72,9 @@ static struct cel_node *plural_of(struct arena *arena, const struct cel_node *na
 static struct cel_node *by_plural(struct arena *arena, const struct cel_node *node) {
     const struct cel_node *texts = node->args[1];
     struct cel_node *plural = cel_quote(arena, "request.resource.resource");
-    if (is_text(texts))
-        return is_call(node, "_==_") ? cel_eq(arena, plural, plural_of(arena, texts))
-                                     : cel_ne(arena, plural, plural_of(arena, texts));
+    if (cel_is_text(texts))
+        return cel_is_call(node, "_==_") ? cel_eq(arena, plural, plural_of(arena, texts))
+                                         : cel_ne(arena, plural, plural_of(arena, texts));
     struct cel_node **plurals = ARENA_ARRAY(arena, struct cel_node *, texts->count + 1);
     for (size_t i = 0; i < texts->count; i++) plurals[i] = plural_of(arena, texts->args[i]);
     return cel_in(arena, plural, cel_list(arena, plurals, texts->count));
@@ -91,11 +82,11 @@ static struct cel_node *by_plural(struct arena *arena, const struct cel_node *no
 
 // request.?subResource.orValue('') compared with '': the API server leaves out what is empty.
 static bool asks_for_no_subresource(const struct cel_node *node) {
-    if (!is_call(node, "_==_") && !is_call(node, "_!=_")) return false;
+    if (!cel_is_call(node, "_==_") && !cel_is_call(node, "_!=_")) return false;
     const struct cel_node *value = node->args[0];
     return value->kind == CEL_NODE_CALL && value->target && strcmp(value->name, "orValue") == 0 &&
            value->target->kind == CEL_NODE_SELECT && value->target->optional_field &&
-           strcmp(value->target->name, "subResource") == 0 && is_text(node->args[1]) &&
+           strcmp(value->target->name, "subResource") == 0 && cel_is_text(node->args[1]) &&
            !node->args[1]->literal.as.string.len;
 }
 
@@ -106,7 +97,7 @@ static struct cel_node *shorter(struct arena *arena, struct cel_node *node, void
     if (shortening->by_plural && compares_resource(shortening, node)) return by_plural(arena, node);
     if (asks_for_no_subresource(node)) {
         struct cel_node *has = cel_quote(arena, "has(request.subResource)");
-        return is_call(node, "_==_") ? cel_not(arena, has) : has;
+        return cel_is_call(node, "_==_") ? cel_not(arena, has) : has;
     }
     return cel_change_children(arena, node, shorter, context);
 }

@@ -181,9 +181,22 @@ bool cel_is_bool(const struct cel_node *node, bool boolean) {
            node->literal.as.boolean == boolean && !node->in_parentheses;
 }
 
+bool cel_is_text(const struct cel_node *node) {
+    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING;
+}
+
+bool cel_is_macro(const struct cel_node *node) {
+    return node->kind == CEL_NODE_CALL && node->target && node->count > 1 && node->args[0]->kind == CEL_NODE_IDENT &&
+           text_has_word("all exists exists_one filter map", node->name);
+}
+
+const char *cel_variable_of(const struct cel_node *node) {
+    const bool is_below = node->kind == CEL_NODE_SELECT && node->target->kind == CEL_NODE_IDENT;
+    return is_below && strcmp(node->target->name, "variables") == 0 ? node->name : NULL;
+}
+
 bool cel_is_quoted(const struct cel_node *node, const char *string) {
-    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING &&
-           node->literal.as.string.len == strlen(string) &&
+    return cel_is_text(node) && node->literal.as.string.len == strlen(string) &&
            memcmp(node->literal.as.string.bytes, string, strlen(string)) == 0;
 }
 

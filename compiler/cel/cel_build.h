@@ -92,7 +92,12 @@ struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node);
 // ---- questions ----
 
 bool cel_is_bool(const struct cel_node *node, bool boolean);
+bool cel_is_text(const struct cel_node *node);
 bool cel_is_quoted(const struct cel_node *node, const char *string);
+// Whether it binds a name to each element of its target.
+bool cel_is_macro(const struct cel_node *node);
+// The variable of a policy that it reads; NULL if it is something else.
+const char *cel_variable_of(const struct cel_node *node);
 // Whether both are the same tree, however they were written.
 bool cel_same(const struct cel_node *a, const struct cel_node *b);
 // One number for trees that are the same, and as a rule another for others.

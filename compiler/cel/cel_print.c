@@ -46,17 +46,13 @@ static void close(struct printer *printer, const char *bracket) {
 
 enum { INDENT = 2 };
 
-static bool is_call(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && strcmp(node->name, name) == 0;
-}
-
 // Whether the node can be on several lines.
 static bool is_breakable(const struct cel_node *node) {
     if (node->spelling || !node->count) return false;
     if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR || node->kind == CEL_NODE_MACRO) return true;
     if (node->kind == CEL_NODE_MAP) return true;
-    if (is_call(node, "_?_:_") || is_call(node, "_+_")) return true;
-    if (is_call(node, "!_")) return is_breakable(node->args[0]) || node->args[0]->count;
+    if (cel_is_call(node, "_?_:_") || cel_is_call(node, "_+_")) return true;
+    if (cel_is_call(node, "!_")) return is_breakable(node->args[0]) || node->args[0]->count;
     return node->kind == CEL_NODE_CALL && node->target && is_breakable(node->args[node->count - 1]);
 }
 

@@ -28,10 +28,6 @@ struct cel_node *cel_change_children(struct arena *arena, struct cel_node *node,
     return copy;
 }
 
-static bool is_operator(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
-}
-
 // ---- simpler ----
 
 static struct cel_node *simpler(struct arena *arena, struct cel_node *node, void *context);
@@ -145,16 +141,16 @@ static struct cel_node *without_said(struct making *making, struct cel_node *ope
 }
 
 static bool is_text(const struct cel_node *node) {
-    return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_STRING && !node->optional_item;
+    return cel_is_text(node) && !node->optional_item;
 }
 
 // The texts one of which the operand says that its subject is; none if it says something else.
 static size_t texts_of(const struct cel_node *operand, struct cel_node *const **ret_texts) {
     if (operand->spelling) return 0;
-    const bool is_equal = is_operator(operand, "_==_") && is_text(operand->args[1]);
+    const bool is_equal = cel_is_call(operand, "_==_") && is_text(operand->args[1]);
     *ret_texts = is_equal ? &operand->args[1] : NULL;
     if (is_equal) return 1;
-    if (!is_operator(operand, "_in_") || operand->args[1]->kind != CEL_NODE_LIST || operand->args[1]->spelling)
+    if (!cel_is_call(operand, "_in_") || operand->args[1]->kind != CEL_NODE_LIST || operand->args[1]->spelling)
         return 0;
     const struct cel_node *list = operand->args[1];
     for (size_t i = 0; i < list->count; i++)
@@ -212,9 +208,9 @@ static struct cel_node *simpler_chain(struct arena *arena, const struct cel_node
 
 static struct cel_node *simpler_not(struct arena *arena, struct cel_node *node) {
     struct cel_node *operand = node->args[0];
-    if (is_operator(operand, "!_") && !operand->spelling) return operand->args[0];
-    if (is_operator(operand, "_==_") && !operand->spelling) return cel_ne(arena, operand->args[0], operand->args[1]);
-    if (is_operator(operand, "_!=_") && !operand->spelling) return cel_eq(arena, operand->args[0], operand->args[1]);
+    if (cel_is_call(operand, "!_") && !operand->spelling) return operand->args[0];
+    if (cel_is_call(operand, "_==_") && !operand->spelling) return cel_ne(arena, operand->args[0], operand->args[1]);
+    if (cel_is_call(operand, "_!=_") && !operand->spelling) return cel_eq(arena, operand->args[0], operand->args[1]);
     if (cel_is_bool(operand, true) || cel_is_bool(operand, false)) return cel_not(arena, operand);
     return node;
 }
@@ -233,7 +229,7 @@ static bool is_empty(const struct cel_node *node) {
 // {}[?key].orValue(other). What an empty map has is of every type, and the API server's checker takes the first that an
 // operator knows.
 static bool is_of_nothing(const struct cel_node *node) {
-    return node->target && strcmp(node->name, "orValue") == 0 && is_operator(node->target, "_[?_]") &&
+    return node->target && strcmp(node->name, "orValue") == 0 && cel_is_call(node->target, "_[?_]") &&
            is_empty(node->target->args[0]);
 }
 
@@ -253,7 +249,7 @@ static struct cel_node *simpler_index(struct arena *arena, struct cel_node *node
 // API servers work out what is asked of constants when they compile it, and refuse what fails then: int('') behind a
 // pattern that it does not match. So what is asked of two texts is answered here.
 static bool answer_of_texts(struct arena *arena, const struct cel_node *node, bool *ret_answer) {
-    const bool equal = is_operator(node, "_==_"), differ = is_operator(node, "_!=_");
+    const bool equal = cel_is_call(node, "_==_"), differ = cel_is_call(node, "_!=_");
     if ((equal || differ) && is_text(node->args[0]) && is_text(node->args[1])) {
         *ret_answer = cel_same(node->args[0], node->args[1]) == equal;
         return true;
@@ -272,11 +268,11 @@ static bool answer_of_texts(struct arena *arena, const struct cel_node *node, bo
 static struct cel_node *simpler_call(struct arena *arena, struct cel_node *node) {
     bool answer = false;
     if (answer_of_texts(arena, node, &answer)) return cel_boolean(arena, answer);
-    if (is_operator(node, "_[?_]")) return simpler_index(arena, node);
-    if (is_operator(node, "!_")) return simpler_not(arena, node);
-    if (is_operator(node, "_?_:_")) return simpler_conditional(node);
+    if (cel_is_call(node, "_[?_]")) return simpler_index(arena, node);
+    if (cel_is_call(node, "!_")) return simpler_not(arena, node);
+    if (cel_is_call(node, "_?_:_")) return simpler_conditional(node);
     if (is_of_nothing(node)) return node->args[0];
-    if (!is_operator(node, "_in_")) return node;
+    if (!cel_is_call(node, "_in_")) return node;
     const struct cel_node *list = node->args[1];
     if (is_empty(list) && node->args[0]->kind == CEL_NODE_LITERAL) return cel_boolean(arena, false);
     if (list->kind != CEL_NODE_LIST || list->count != 1 || list->args[0]->optional_item || list->spelling) return node;
@@ -345,7 +341,7 @@ static struct cel_node *value_of(const struct cel_node *node, const struct map *
 // A variable is always there.
 static bool asks_for_variable(const struct cel_node *node, const struct map *known) {
     if (node->kind == CEL_NODE_HAS) return value_of(node, known) != NULL;
-    return is_operator(node, "has") && node->count == 1 && value_of(node->args[0], known);
+    return cel_is_call(node, "has") && node->count == 1 && value_of(node->args[0], known);
 }
 
 static struct cel_node *inlined(struct arena *arena, struct cel_node *node, void *context) {

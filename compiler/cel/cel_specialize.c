@@ -15,10 +15,6 @@ struct scope {
     struct cel_node *yes, *no;
 };
 
-static bool is_operator(const struct cel_node *node, const char *name) {
-    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
-}
-
 static struct cel_node *truth(const struct scope *scope, bool boolean) {
     return boolean ? scope->yes : scope->no;
 }
@@ -92,16 +88,16 @@ static struct cel_node *chain_in(const struct scope *scope, const struct cel_nod
 }
 
 static struct cel_node *call_in(const struct scope *scope, const struct cel_node *node, size_t i) {
-    if (is_operator(node, "_in_")) return is_listed(scope, value_in(scope, node->args[0], i), node->args[1], i);
+    if (cel_is_call(node, "_in_")) return is_listed(scope, value_in(scope, node->args[0], i), node->args[1], i);
     struct cel_node *values[3] = {NULL, NULL, NULL};
     if (node->target || node->count > 3) return NULL;
-    const bool is_conditional = is_operator(node, "_?_:_");
+    const bool is_conditional = cel_is_call(node, "_?_:_");
     for (size_t k = 0; k < (is_conditional ? 1 : node->count); k++) values[k] = value_in(scope, node->args[k], i);
-    if (is_operator(node, "_==_")) return equals(scope, values[0], values[1], true);
-    if (is_operator(node, "_!=_")) return equals(scope, values[0], values[1], false);
-    if (is_operator(node, "_+_")) return joined(scope, values[0], values[1]);
+    if (cel_is_call(node, "_==_")) return equals(scope, values[0], values[1], true);
+    if (cel_is_call(node, "_!=_")) return equals(scope, values[0], values[1], false);
+    if (cel_is_call(node, "_+_")) return joined(scope, values[0], values[1]);
     if (!values[0] || values[0]->literal.kind != CEL_KIND_BOOL) return NULL;
-    if (is_operator(node, "!_")) return truth(scope, cel_is_bool(values[0], false));
+    if (cel_is_call(node, "!_")) return truth(scope, cel_is_bool(values[0], false));
     return is_conditional ? value_in(scope, node->args[cel_is_bool(values[0], true) ? 1 : 2], i) : NULL;
 }
 
@@ -237,8 +233,8 @@ static struct cel_node *specialized(const struct scope *scope, struct cel_node *
     struct cel_node *value = value_of(scope, node);
     if (value) return value;
     if (node->kind == CEL_NODE_AND || node->kind == CEL_NODE_OR) return chain_of(scope, node);
-    if (is_operator(node, "_?_:_")) return conditional_of(scope, node);
-    if (is_operator(node, "_in_") && node->args[1]->kind == CEL_NODE_LIST && value_in(scope, node->args[0], 0))
+    if (cel_is_call(node, "_?_:_")) return conditional_of(scope, node);
+    if (cel_is_call(node, "_in_") && node->args[1]->kind == CEL_NODE_LIST && value_in(scope, node->args[0], 0))
         return membership_of(scope, node);
     return with_children(scope, node);
 }

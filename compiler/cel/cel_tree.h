@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/span.h"
 #include "cel/cel.h"
@@ -213,6 +214,11 @@ struct cel_node {
     size_t subject;                   // which of them it is, from 1; 0: none
     bool reads_subject;
 };
+
+// Whether it is that operator ("_&&_" is none, see CEL_NODE_AND), or a function of that name without a target.
+static inline bool cel_is_call(const struct cel_node *node, const char *name) {
+    return node->kind == CEL_NODE_CALL && !node->target && strcmp(node->name, name) == 0;
+}
 
 struct cel_nodes {
     struct cel_node **items;

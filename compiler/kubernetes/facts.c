@@ -130,12 +130,19 @@ bool kube_exemption_is_shared(const struct kube_exemption *exemption) {
     return kube_exempts_account(exemption) && exemption->limit != ONLY_AS_ITSELF;
 }
 
+bool kube_has_accounts(enum kube_controllers controllers) {
+    return controllers != CONTROLLERS_SHARED;
+}
+
+bool kube_has_manager(enum kube_controllers controllers) {
+    return controllers != CONTROLLERS_SEPARATE;
+}
+
 bool kube_exempts(const struct kube_exemption *exemption, enum kube_controllers controllers, const char *user) {
     const size_t len = strlen(exemption->user);
     if (exemption->user[len - 1] == ':') return strncmp(user, exemption->user, len) == 0;
-    if (strcmp(user, exemption->user) == 0)
-        return !kube_exempts_account(exemption) || controllers != CONTROLLERS_SHARED;
-    return kube_exemption_is_shared(exemption) && controllers != CONTROLLERS_SEPARATE &&
+    if (strcmp(user, exemption->user) == 0) return !kube_exempts_account(exemption) || kube_has_accounts(controllers);
+    return kube_exemption_is_shared(exemption) && kube_has_manager(controllers) &&
            strcmp(user, KUBE_CONTROLLER_MANAGER) == 0;
 }
 

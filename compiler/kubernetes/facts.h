@@ -54,6 +54,9 @@ bool kube_exemption_is_shared(const struct kube_exemption *exemption);
 
 // Who the controllers of a cluster are: each an account of its own, all the controller manager, or nobody knows which.
 enum kube_controllers { CONTROLLERS_BOTH, CONTROLLERS_SEPARATE, CONTROLLERS_SHARED };
+// Whether a controller may come as its account, and as the manager.
+bool kube_has_accounts(enum kube_controllers controllers);
+bool kube_has_manager(enum kube_controllers controllers);
 // Whether the name is what the exemption is for in such a cluster. Of ONLY_AS_ITSELF it is never the manager.
 bool kube_exempts(const struct kube_exemption *exemption, enum kube_controllers controllers, const char *user);
 // Clusters whose controllers run without credentials of their own know them all by this name.

@@ -331,13 +331,13 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
 
 // The default roles that impersonate are filled by aggregation, and nobody else can give these out. Into no other role
 // the controller puts such rules, whoever asks for them by labels.
-#define AGGREGATOR "clusterrole-aggregation-controller"
 static void exempt_aggregator(struct lowering *lowering, struct lock *lock) {
     struct arena *arena = lowering->arena;
-    const struct texts controller = words(
-        arena, lowering->controllers == CONTROLLERS_SEPARATE ? KUBE_CONTROLLERS AGGREGATOR
-               : lowering->controllers == CONTROLLERS_SHARED ? KUBE_CONTROLLER_MANAGER
-                                                             : KUBE_CONTROLLERS AGGREGATOR " " KUBE_CONTROLLER_MANAGER);
+    struct texts controller = {0};
+    if (kube_has_accounts(lowering->controllers))
+        ARENA_PUSH(arena, controller.items, controller.count, KUBE_CONTROLLERS "clusterrole-aggregation-controller");
+    if (kube_has_manager(lowering->controllers))
+        ARENA_PUSH(arena, controller.items, controller.count, KUBE_CONTROLLER_MANAGER);
     const struct texts roles = words(arena, "admin edit");
     struct subjects aggregation = {0};
     struct formula *formula = formula_and(arena, derive_in(arena, FORMULA_USER, NULL, &controller),
