@@ -83,8 +83,8 @@ const (
 	restarted = `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"2026-08-01T12:00:00Z"}}}}}`
 )
 
-// liveFromGit is the life of an application that comes from Git, until what it is made of is to go. inherits is a label or annotation
-// that controllers copy.
+// liveFromGit is the life of an application that comes from Git, until what it is made of is to go. unmark is a patch that takes
+// the mark off.
 func liveFromGit(g *gitops, unmark string) {
 	s := g.Stage
 	s.T.Helper()
