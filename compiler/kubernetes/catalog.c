@@ -11,20 +11,12 @@
 
 #define NAMESPACED true
 #define CLUSTER false
-#define RESOURCE(plural_, singular_, kind_, group_, version_, versions_, scope, shorts, verbs_, subresources_)         \
-    {.plural = plural_,                                                                                                \
-     .singular = singular_,                                                                                            \
-     .kind = kind_,                                                                                                    \
-     .group = group_,                                                                                                  \
-     .version = version_,                                                                                              \
-     .versions = versions_,                                                                                            \
-     .namespaced = scope,                                                                                              \
-     .short_names = shorts,                                                                                            \
-     .verbs = verbs_,                                                                                                  \
-     .subresources = subresources_,                                                                                    \
-     .declared = {SPAN_NOWHERE, 0, 0},                                                                                 \
-     .built_in = true,                                                                                                 \
-     .replicas = "spec.replicas"},
+#define NAMED(plural_, singular_, kind_, group_, version_, versions_, scope, shorts)                                   \
+    .plural = plural_, .singular = singular_, .kind = kind_, .group = group_, .version = version_,                     \
+    .versions = versions_, .namespaced = scope, .short_names = shorts, .declared = {SPAN_NOWHERE, 0, 0}
+#define RESOURCE(plural, singular, kind, group, version, versions, scope, shorts, verbs_, subresources_)               \
+    {NAMED(plural, singular, kind, group, version, versions, scope, shorts), .verbs = verbs_,                          \
+     .subresources = subresources_, .built_in = true, .replicas = "spec.replicas"},
 #define SUBRESOURCE(parent, group, name, kind, kind_group, kind_version, verbs)
 static const struct resource built_in[] = {
 #include "kubernetes/resources.def"
@@ -32,19 +24,11 @@ static const struct resource built_in[] = {
 #undef RESOURCE
 #undef SUBRESOURCE
 
-#define KNOWN(project_, plural_, singular_, kind_, group_, version_, versions_, scope, shorts, subresources_,          \
-              replicas_, source_)                                                                                      \
-    {.plural = plural_,                                                                                                \
-     .singular = singular_,                                                                                            \
-     .kind = kind_,                                                                                                    \
-     .group = group_,                                                                                                  \
-     .version = version_,                                                                                              \
-     .versions = versions_,                                                                                            \
-     .namespaced = scope,                                                                                              \
-     .short_names = shorts,                                                                                            \
-     .verbs = "create delete deletecollection get list patch update watch",                                            \
+#define KNOWN(project_, plural, singular, kind, group, version, versions, scope, shorts, subresources_, replicas_,     \
+              source_)                                                                                                 \
+    {NAMED(plural, singular, kind, group, version, versions, scope, shorts),                                           \
+     .verbs = CATALOG_CUSTOM_VERBS,                                                                                    \
      .subresources = subresources_,                                                                                    \
-     .declared = {SPAN_NOWHERE, 0, 0},                                                                                 \
      .defined = true,                                                                                                  \
      .replicas = replicas_,                                                                                            \
      .project = project_,                                                                                              \
@@ -53,6 +37,7 @@ static const struct resource of_projects[] = {
 #include "kubernetes/known.def"
 };
 #undef KNOWN
+#undef NAMED
 #undef NAMESPACED
 #undef CLUSTER
 

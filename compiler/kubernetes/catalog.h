@@ -12,6 +12,9 @@
 struct arena;
 struct text;
 
+// The API server gives these to every custom resource.
+#define CATALOG_CUSTOM_VERBS "create delete deletecollection get list patch update watch"
+
 // All texts are never NULL; lists are separated by blanks.
 struct resource {
     const char *plural, *singular, *kind, *group;

@@ -95,7 +95,7 @@ static void lower_custom_resource(struct lowering *lowering, const struct ast_it
         .versions = version ? version : "",
         .namespaced = item->as.resource.namespaced,
         .short_names = "",
-        .verbs = "create delete deletecollection get list patch update watch",
+        .verbs = CATALOG_CUSTOM_VERBS,
         .subresources = text_string(&subresources),
         .declared = name.span,
         .kind_unsaid = !item->as.resource.kind.text,

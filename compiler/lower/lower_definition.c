@@ -290,7 +290,7 @@ static void read_definition(struct reading *reading) {
     const struct value *spec = value_get(reading->about, "spec"), *names = value_get(spec, "names");
     const struct value *metadata = value_get(reading->about, "metadata");
     struct resource resource = {
-        .verbs = "create delete deletecollection get list patch update watch",
+        .verbs = CATALOG_CUSTOM_VERBS,
         .subresources = "",
         .replicas = "",
         .defined = true,
