@@ -183,6 +183,13 @@ bool text_has_words(const char *list, const char *words) {
     return true;
 }
 
+const char *text_lower(struct arena *arena, const char *text) {
+    char *lower = arena_copy(arena, text, strlen(text));
+    for (char *c = lower; *c; c++)
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + ('a' - 'A'));
+    return lower;
+}
+
 uint64_t text_hash(const char *text) {
     uint64_t hash = 14695981039346656037U;
     for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++) hash = (hash ^ *byte) * 1099511628211U;

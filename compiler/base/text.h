@@ -43,6 +43,8 @@ bool utf8_is_invisible(uint32_t code_point);
 bool text_has_word(const char *list, const char *word);
 // Whether the list has every word of the other.
 bool text_has_words(const char *list, const char *words);
+// The text in the arena, its ASCII letters in lower case.
+const char *text_lower(struct arena *arena, const char *text);
 // FNV-1a of the text: the same on every machine.
 uint64_t text_hash(const char *text);
 

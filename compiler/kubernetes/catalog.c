@@ -43,12 +43,6 @@ static const struct resource of_projects[] = {
 
 enum { OF_PROJECTS = sizeof of_projects / sizeof *of_projects };
 
-static const char *to_lower_case(struct arena *arena, const char *word) {
-    char *copy = arena_copy(arena, word, strlen(word));
-    for (char *c = copy; *c; c++) *c = (char)tolower((unsigned char)*c);
-    return copy;
-}
-
 const char *catalog_name(struct arena *arena, const struct resource *resource) {
     return *resource->group ? arena_printf(arena, "%s.%s", resource->plural, resource->group) : resource->plural;
 }
@@ -78,7 +72,7 @@ static void add_qualified(struct catalog *catalog, const char *word, const struc
 static void add(struct catalog *catalog, const struct resource *resource) {
     add_qualified(catalog, resource->plural, resource);
     add_qualified(catalog, resource->singular, resource);
-    add_qualified(catalog, to_lower_case(catalog->arena, resource->kind), resource);
+    add_qualified(catalog, text_lower(catalog->arena, resource->kind), resource);
     for (const char *at = resource->short_names; *at;) {
         const size_t len = strcspn(at, " ");
         add_word(catalog, arena_copy(catalog->arena, at, len), resource);
@@ -148,12 +142,12 @@ static const struct resources *find_all(const struct catalog *catalog, const cha
 }
 
 const struct resource *catalog_find(const struct catalog *catalog, const char *word) {
-    const char *name = to_lower_case(catalog->arena, word);
+    const char *name = text_lower(catalog->arena, word);
     return choose(find_all(catalog, name), name);
 }
 
 const struct resources *catalog_others(const struct catalog *catalog, const char *word) {
-    const char *name = to_lower_case(catalog->arena, word);
+    const char *name = text_lower(catalog->arena, word);
     const struct resources *entry = find_all(catalog, name);
     return entry->count > 1 && !is_named(choose(entry, name), name) ? entry : NULL;
 }
@@ -183,7 +177,7 @@ static void explain(struct text *text, const struct resource *resource) {
 }
 
 bool catalog_explain(const struct catalog *catalog, struct text *text, const char *word) {
-    const char *name = word ? to_lower_case(catalog->arena, word) : NULL;
+    const char *name = word ? text_lower(catalog->arena, word) : NULL;
     const struct resources *entry = name ? find_all(catalog, name) : NULL;
     const bool exact = entry && entry->count && is_named(choose(entry, name), name);
     for (size_t i = 0; entry && i < entry->count; i++) {

@@ -113,15 +113,13 @@ static const char *label_under(struct reading *reading, const struct value *map,
     struct arena *arena = reading->lowering->arena;
     const char *text = text_under(reading, map, "spec.names.", key);
     if (!text) return NULL;
-    char *lower = arena_copy(arena, text, strlen(text));
-    for (char *c = lower; *c && strcmp(key, "kind") == 0; c++)
-        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + ('a' - 'A'));
-    if (kube_is_dns_1035_label(lower)) return text;
+    const bool kind = strcmp(key, "kind") == 0;
+    if (kube_is_dns_1035_label(kind ? text_lower(arena, text) : text)) return text;
     return refuse(
         reading, value_get(map, key),
         arena_printf(arena, "'%s' is not a name that the API server takes for a %s", shown(reading, text), key),
-        strcmp(key, "kind") == 0 ? "a kind is made of at most 63 letters, digits and '-'"
-                                 : "use at most 63 lower-case letters, digits and '-', a letter first");
+        kind ? "a kind is made of at most 63 letters, digits and '-'"
+             : "use at most 63 lower-case letters, digits and '-', a letter first");
 }
 
 // The names in lower case, separated by blanks; NULL after reporting.
@@ -232,13 +230,6 @@ static bool read_versions(struct reading *reading, const struct value *spec, str
     return true;
 }
 
-static const char *lower_case(struct arena *arena, const char *text) {
-    char *copy = arena_copy(arena, text, strlen(text));
-    for (char *c = copy; *c; c++)
-        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + ('a' - 'A'));
-    return copy;
-}
-
 static bool lists_text(const struct value *list, const char *text) {
     for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->count; i++) {
         const struct value *item = list->as.items[i];
@@ -314,7 +305,7 @@ static void read_definition(struct reading *reading) {
     }
     const struct value *singular = value_get(names, "singular");
     const bool named = singular && !(singular->kind == VALUE_STRING && !*singular->as.string);
-    resource.singular = named ? label_under(reading, names, "singular") : lower_case(arena, resource.kind);
+    resource.singular = named ? label_under(reading, names, "singular") : text_lower(arena, resource.kind);
     if (!resource.singular || !(resource.short_names = short_names(reading, names))) return;
     const char *scope = text_under(reading, spec, "spec.", "scope");
     if (!scope) return;

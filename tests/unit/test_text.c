@@ -25,6 +25,11 @@ static void grows(void **state) {
     assert_memory_equal(text.data + text.len - 5, "ab\0c!", 6);
 }
 
+static void lowers_ascii_alone(void **state) {
+    struct fixture *fixture = *state;
+    assert_string_equal(text_lower(&fixture->arena, "HelmRelease-1@[AZ] \xc3\x84"), "helmrelease-1@[az] \xc3\x84");
+}
+
 static void agrees_on_every_code_point(void **state) {
     (void)state;
     for (uint32_t c = 1; c <= 0x10ffff; c++) {
@@ -98,9 +103,7 @@ static void formats_as_the_system_does(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(formats_as_the_system_does),
-        TEST(grows),
-        TEST(agrees_on_every_code_point),
+        TEST(formats_as_the_system_does), TEST(grows), TEST(lowers_ascii_alone), TEST(agrees_on_every_code_point),
         TEST(finds_the_first_bad_byte),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
