@@ -148,6 +148,8 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
 // RESOURCE[/VERSION][/SUBRESOURCE]; the subresource is NULL where none is written.
 const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
                                            const char **ret_subresource);
+// Whether it is a resource that the API server does not have of its own; a wildcard is none.
+bool lower_is_custom(const struct target *target);
 
 // lower_name.c
 // What tells a lock from all others of its policy and scope: its name, and for what is made of it, which part of it

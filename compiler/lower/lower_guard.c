@@ -109,10 +109,6 @@ static void guard_namespaces(struct lowering *lowering, const struct guarded *gu
 
 // ---- guard crd: deleting the definition deletes every object, without any DELETE that admission sees ----
 
-static bool is_custom(const struct target *target) {
-    return target->resource && !target->resource->built_in;
-}
-
 // The API server writes the state of definitions and the API services that they make.
 static struct lock *derive_definition_lock(struct lowering *lowering, const struct guarded *guarded, enum origin origin,
                                            const char *detail) {
@@ -130,7 +126,7 @@ static void guard_definitions(struct lowering *lowering, const struct guarded *g
     for (size_t i = 0; i < guarded->part_count; i++)
         for (size_t j = 0; j < guarded->parts[i]->scope.target_count; j++) {
             const struct target *target = &guarded->parts[i]->scope.targets[j];
-            if (is_custom(target)) {
+            if (lower_is_custom(target)) {
                 texts_add(arena, &names, catalog_name(arena, target->resource));
                 texts_add(arena, &groups, target->group);
             } else if (!target->resource && target->group && *target->group) {
@@ -372,7 +368,7 @@ static struct formula *of_template(struct arena *arena, const struct formula *ex
 static bool locks_resource(const struct lock *lock, const char *plural) {
     for (size_t i = 0; i < lock->scope.target_count; i++) {
         const struct target *target = &lock->scope.targets[i];
-        if (target->resource && !is_custom(target) && strcmp(target->name, plural) == 0) return true;
+        if (target->resource && !lower_is_custom(target) && strcmp(target->name, plural) == 0) return true;
     }
     return false;
 }
@@ -386,7 +382,7 @@ static void guard_workloads(struct lowering *lowering, const struct guarded *gua
         bool owns = false;
         for (size_t j = 0; j < locked->scope.target_count; j++) {
             const struct target *target = &locked->scope.targets[j];
-            owns |= target->resource && !is_custom(target) &&
+            owns |= target->resource && !lower_is_custom(target) &&
                     text_has_word(kube_workloads[i].owns, catalog_name(lowering->arena, target->resource));
         }
         if (owns && strcmp(kube_workloads[i].template_labels, labels) == 0)

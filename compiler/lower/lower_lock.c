@@ -466,10 +466,9 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     if (!denies_update || lower_find_clause(item, AST_CLAUSE_CHANGING) ||
         lower_find_clause(item, AST_CLAUSE_EXCEPT_CHANGING))
         return part;
-    bool built_in = true;
-    for (size_t i = 0; i < part->scope.target_count && built_in; i++)
-        built_in = !part->scope.targets[i].resource || part->scope.targets[i].resource->built_in;
-    if (built_in) return part;
+    bool custom = false;
+    for (size_t i = 0; i < part->scope.target_count && !custom; i++) custom = lower_is_custom(&part->scope.targets[i]);
+    if (!custom) return part;
     struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
     *whole = *part;
     whole->scope.targets = NULL;
@@ -478,8 +477,7 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
         ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
     for (size_t i = 0; i < part->scope.target_count; i++) {
         struct target target = part->scope.targets[i];
-        if (!target.resource || target.resource->built_in || target.subresource ||
-            !text_has_word(target.resource->subresources, "status"))
+        if (!lower_is_custom(&target) || target.subresource || !text_has_word(target.resource->subresources, "status"))
             continue;
         bool named = false;
         for (size_t j = 0; j < part->scope.target_count && !named; j++)
@@ -795,10 +793,6 @@ static void read_actors(struct draft *draft) {
     if (glass) lower_subjects(lowering, draft->unit, &glass->subjects, &lock->break_glass);
 }
 
-static bool is_custom(const struct target *target) {
-    return target->resource && !target->resource->built_in;
-}
-
 // What there is around the objects that could be guarded: namespaces that are told, definitions of custom resources.
 static unsigned guardable(const struct draft *draft) {
     unsigned guards = GUARD_OWNERS;
@@ -811,7 +805,7 @@ static unsigned guardable(const struct draft *draft) {
     }
     for (size_t i = 0; i < draft->object_count; i++)
         for (size_t j = 0; j < draft->objects[i]->scope.target_count; j++)
-            if (is_custom(&draft->objects[i]->scope.targets[j])) guards |= GUARD_CRD;
+            if (lower_is_custom(&draft->objects[i]->scope.targets[j])) guards |= GUARD_CRD;
     return guards | (told && any ? GUARD_NAMESPACE : 0u);
 }
 

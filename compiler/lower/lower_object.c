@@ -141,6 +141,10 @@ const struct resource *lower_resource(struct lowering *lowering, struct word wor
     return resource;
 }
 
+bool lower_is_custom(const struct target *target) {
+    return target->resource && !target->resource->built_in;
+}
+
 const struct resource *lower_resource_part(struct lowering *lowering, struct word word, const char **ret_version,
                                            const char **ret_subresource) {
     const char *slash = strrchr(word.text, '/');
