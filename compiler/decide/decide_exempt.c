@@ -58,7 +58,7 @@ static bool is_claim(const struct request *request) {
 // Whether a controller made the object beside its owner, such as the EndpointSlices of a Service.
 static bool is_derived_from(const struct request *request, const struct value *owner) {
     const char *version = value_get_string(owner, "apiVersion"), *kind = value_get_string(owner, "kind");
-    for (size_t i = 0; version && kind && i < kube_derived_count; i++) {
+    for (size_t i = 0; i < kube_derived_count; i++) {
         const struct kube_derived *derived = &kube_derived[i];
         if (strcmp(derived->plural, request->resource) == 0 && strcmp(derived->group, request->group) == 0 &&
             strcmp(derived->owner_version, version) == 0 && strcmp(derived->owner_kind, kind) == 0)
@@ -144,13 +144,14 @@ static bool lets_go(const struct view *view, const struct lock *lock) {
 
 static bool is_any_identity(const struct view *view, enum kube_controllers controllers) {
     struct identity *identity = view->identity;
+    if (identity->is_known) return identity->is_exempt;
+    identity->is_known = true;
     const char *last = NULL; // many that follow each other are of the same one
-    for (size_t i = 0; i < kube_exemption_count && !identity->is_known && !identity->is_exempt; i++) {
+    for (size_t i = 0; i < kube_exemption_count && !identity->is_exempt; i++) {
         if (kube_exemptions[i].user == last && !kube_exemptions[i].group) continue;
         identity->is_exempt = is_identity(&kube_exemptions[i], view->request, controllers);
         last = kube_exemptions[i].group ? NULL : kube_exemptions[i].user;
     }
-    identity->is_known = true;
     return identity->is_exempt;
 }
 
@@ -158,7 +159,8 @@ bool decide_is_exempt(const struct view *view, const struct lock *lock, enum exe
     // Nor do controllers take objects in, which they could then delete.
     if (level == EXEMPT_CONTROLLERS && lock->guard_owners && is_adopted(view->request)) level = EXEMPT_LIFECYCLE;
     if (level != EXEMPT_NONE && lets_go(view, lock)) return true;
-    for (size_t i = 0; i < kube_exemption_count && is_any_identity(view, lock->controllers); i++)
+    if (!is_any_identity(view, lock->controllers)) return false;
+    for (size_t i = 0; i < kube_exemption_count; i++)
         if (applies(&kube_exemptions[i], view, lock, level)) return true;
     return false;
 }
