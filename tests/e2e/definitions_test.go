@@ -1,23 +1,19 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/dynamic"
-	goyaml "sigs.k8s.io/yaml"
 
 	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/evaluator"
 )
 
 // definitionFiles are those of the tests: whether klockc, and so every API server, takes what they define.
@@ -25,6 +21,7 @@ var definitionFiles = map[string]bool{
 	"tests/golden/errors/crds/wrong.yaml":       false,
 	"tests/golden/errors/crds/conversions.yaml": false,
 	"tests/golden/errors/crds/converted.yaml":   true,
+	"tests/rows/definitions/gadgets.json":       true,
 	"tests/rows/definitions/widgets.yaml":       true,
 }
 
@@ -37,24 +34,11 @@ func definitionsOf(t *testing.T, file string) []*unstructured.Unstructured {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var definitions []*unstructured.Unstructured
-	documents := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return definitions
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		object := &unstructured.Unstructured{}
-		if err := goyaml.Unmarshal(document, &object.Object); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if object.GetKind() == "CustomResourceDefinition" {
-			definitions = append(definitions, object)
-		}
+	objects, err := evaluator.Objects(text)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
 	}
+	return slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() != "CustomResourceDefinition" })
 }
 
 // TestDefinitions asks API servers for what klockc says of definitions.
