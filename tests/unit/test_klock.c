@@ -400,6 +400,7 @@ static void options_that_cannot_be_followed_give_no_compiler(void **state) {
 struct memory {
     const struct file *files;
     size_t count, asked;
+    const char *root;
     struct klock_compiler *compiler; // asked while it runs, if there is one
 };
 
@@ -425,7 +426,8 @@ static void read_memory(void *context, const char *path, struct klock_file *file
 }
 
 static struct klock_compiler *compiler_reading(struct memory *memory) {
-    const struct klock_options options = {.size = sizeof options, .read = read_memory, .context = memory};
+    const struct klock_options options = {
+        .size = sizeof options, .read = read_memory, .context = memory, .root = memory->root};
     struct klock_compiler *compiler = klock_new(&options);
     assert_non_null(compiler);
     return compiler;
@@ -464,9 +466,8 @@ static void definitions_can_come_from_memory(void **state) {
         {"crds/two/", "g.yaml"},
         {"crds/one/w.yaml", DEFINITION("widgets")},
         {"crds/two/g.yaml", DEFINITION("gadgets")}};
-    struct memory memory = {.files = files, .count = sizeof files / sizeof *files};
-    const struct klock_options options = {.size = sizeof options, .read = read_memory, .context = &memory, .root = "."};
-    struct klock_compiler *compiler = klock_new(&options);
+    struct memory memory = {.files = files, .count = sizeof files / sizeof *files, .root = "."};
+    struct klock_compiler *compiler = compiler_reading(&memory);
     klock_add_file(compiler, "a/main.klock");
     assert_int_equal(klock_compile(compiler), KLOCK_OK);
     assert_int_equal(klock_source_count(compiler), 3);
@@ -477,7 +478,7 @@ static void definitions_can_come_from_memory(void **state) {
 
     // A reader that knows no directories.
     memory.count = 1;
-    compiler = klock_new(&options);
+    compiler = compiler_reading(&memory);
     klock_add_file(compiler, "a/main.klock");
     assert_int_equal(klock_compile(compiler), KLOCK_INPUT);
     assert_string_equal(diagnostic_of(compiler, 0).message, "cannot list 'crds': there is no such file");
