@@ -3,7 +3,6 @@ package e2e
 import (
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -67,7 +66,7 @@ func TestOperations(t *testing.T) {
 	t.Parallel()
 	policy, blocks := commands(t)
 	for _, minor := range cluster.MinorsForTest(t) {
-		path := kubectl(t)
+		kubectl(t)
 		t.Run(minor, func(t *testing.T) {
 			t.Parallel()
 			c := cluster.ForTest(t, cluster.Options{Minor: minor})
@@ -75,50 +74,17 @@ func TestOperations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := t.TempDir()
-			shop := filepath.Join(dir, "shop.klock")
-			write := func(path, text string) {
-				t.Helper()
-				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			s := newShell(t, kubeconfig)
 			anchors, err := os.ReadFile(filepath.Join(cluster.Root(), "deploy", "anchors.yaml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(filepath.Join(dir, "deploy", "anchors.yaml"), string(anchors))
-			write(shop, policy)
-			command := func(script string) *exec.Cmd {
-				cmd := exec.Command("sh", "-eu", "-c", script)
-				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(dir, "cache"),
-					"PATH="+filepath.Dir(path)+":"+filepath.Dir(cases.Klockc())+":"+os.Getenv("PATH"))
-				return cmd
-			}
-			run := func(script string) string {
-				t.Helper()
-				out, err := command(script).CombinedOutput()
-				if err != nil {
-					t.Fatalf("%s\n%v\n%s", script, err, out)
-				}
-				return string(out)
-			}
-			fails := func(script string) string {
-				t.Helper()
-				out, err := command(script).CombinedOutput()
-				if err == nil {
-					t.Errorf("%s\nsucceeds\n%s", script, out)
-				}
-				return string(out)
-			}
+			s.write("deploy/anchors.yaml", string(anchors))
+			s.write("shop.klock", policy)
 			// there are the objects with the label of a policy.
 			there := func(policy string) []string {
 				t.Helper()
-				out := run("kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts" +
+				out := s.must("kubectl get validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts" +
 					" --all-namespaces -l klock.dev/policy=" + policy + ` -o 'jsonpath={range .items[*]}{.kind}/{.metadata.name}{"\n"}{end}'`)
 				names := strings.Fields(out)
 				slices.Sort(names)
@@ -140,13 +106,12 @@ func TestOperations(t *testing.T) {
 				t.Helper()
 				var want []string
 				if file != "" {
-					want = compiled(file)
+					want = compiled(s.path(file))
 				}
 				if have := there(policy); !slices.Equal(have, want) {
 					t.Errorf("policy %s has in the cluster\n%s\nand should have\n%s", policy, strings.Join(have, "\n"), strings.Join(want, "\n"))
 				}
 			}
-			store := filepath.Join(dir, "store.klock")
 			next := 0
 			block := func(contains string) string {
 				t.Helper()
@@ -157,58 +122,58 @@ func TestOperations(t *testing.T) {
 				return blocks[next-1]
 			}
 
-			run(block("deploy/anchors.yaml"))
-			run(block("kubectl apply -f shop.yaml"))
-			same("shop", shop)
+			s.must(block("deploy/anchors.yaml"))
+			s.must(block("kubectl apply -f shop.yaml"))
+			same("shop", "shop.klock")
 			// The policy grows and shrinks again.
 			change := block("--prune")
-			write(shop, policy+grown)
-			run(change)
-			same("shop", shop)
-			write(shop, policy+grown[:strings.Index(grown, "lock doors")]+grown[strings.Index(grown, "grant "):])
-			run(change)
-			same("shop", shop)
+			s.write("shop.klock", policy+grown)
+			s.must(change)
+			same("shop", "shop.klock")
+			s.write("shop.klock", policy+grown[:strings.Index(grown, "lock doors")]+grown[strings.Index(grown, "grant "):])
+			s.must(change)
+			same("shop", "shop.klock")
 			// Of the last grant of a namespace the roles stay, as the document says: kubectl does not look there.
-			write(shop, policy)
-			run(change)
-			if out := run("kubectl get roles,rolebindings --all-namespaces -l klock.dev/policy=shop -o name"); strings.Count(out, "shop:readers") != 2 {
+			s.write("shop.klock", policy)
+			s.must(change)
+			if out := s.must("kubectl get roles,rolebindings --all-namespaces -l klock.dev/policy=shop -o name"); strings.Count(out, "shop:readers") != 2 {
 				t.Errorf("kubectl prunes roles as well, and docs/operations.md says that it does not: %s", out)
 			}
 			// They are leftovers, and klockc verify says so.
 			verify := block("klockc verify shop.klock --cluster")
-			if out := fails(verify); strings.Count(out, "K0706") != 2 {
-				t.Errorf("klockc verify of two leftovers says\n%s", out)
+			if out, status := s.run(verify); status == 0 || strings.Count(out, "K0706") != 2 {
+				t.Errorf("klockc verify of two leftovers: status %d\n%s", status, out)
 			}
-			run("kubectl delete roles,rolebindings --all-namespaces -l klock.dev/policy=shop")
-			same("shop", shop)
-			run(verify)
-			write(filepath.Join(dir, "kustomization.yaml"), "resources: [shop.yaml]\n")
-			run(block("kubectl kustomize"))
+			s.must("kubectl delete roles,rolebindings --all-namespaces -l klock.dev/policy=shop")
+			same("shop", "shop.klock")
+			s.must(verify)
+			s.write("kustomization.yaml", "resources: [shop.yaml]\n")
+			s.must(block("kubectl kustomize"))
 
-			run(block("store.klock"))
+			s.must(block("store.klock"))
 			same("shop", "")
-			same("store", store)
-			run(block("delete validatingadmissionpolicybindings"))
+			same("store", "store.klock")
+			s.must(block("delete validatingadmissionpolicybindings"))
 			if have := there("store"); slices.ContainsFunc(have, func(name string) bool { return strings.Contains(name, "PolicyBinding/") }) {
 				t.Errorf("there are bindings after unlocking: %v", have)
 			}
-			run(block("store.klock"))
-			same("store", store)
-			run(block("delete rolebindings"))
+			s.must(block("store.klock"))
+			same("store", "store.klock")
+			s.must(block("delete rolebindings"))
 			same("store", "")
-			write(shop, policy+grown)
-			if out := run("kubectl get validatingadmissionpolicies -l app.kubernetes.io/name=klock-anchors -o name"); strings.Count(out, "klock-anchor--") < 8 {
+			s.write("shop.klock", policy+grown)
+			if out := s.must("kubectl get validatingadmissionpolicies -l app.kubernetes.io/name=klock-anchors -o name"); strings.Count(out, "klock-anchor--") < 8 {
 				t.Errorf("the anchors are gone:\n%s", out)
 			}
 
 			// Without the grant: its roles are in another namespace than the set.
-			write(shop, policy+grown[:strings.Index(grown, "grant ")])
+			s.write("shop.klock", policy+grown[:strings.Index(grown, "grant ")])
 			set := block("--applyset")
-			run(set)
-			same("shop", shop)
-			write(shop, policy)
-			run(strings.Replace(set, "kubectl create namespace klock\n", "", 1))
-			same("shop", shop)
+			s.must(set)
+			same("shop", "shop.klock")
+			s.write("shop.klock", policy)
+			s.must(strings.Replace(set, "kubectl create namespace klock\n", "", 1))
+			same("shop", "shop.klock")
 			if next != len(blocks) {
 				t.Errorf("%d of %d blocks are run", next, len(blocks))
 			}

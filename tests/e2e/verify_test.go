@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,48 +11,6 @@ import (
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 )
-
-// shell runs scripts in a directory, with kubectl and klockc.
-type shell struct {
-	t   *testing.T
-	dir string
-	env []string
-}
-
-func newShell(t *testing.T, kubeconfig string) *shell {
-	t.Helper()
-	dir := t.TempDir()
-	return &shell{t, dir, append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+filepath.Join(dir, "cache"),
-		"PATH="+filepath.Dir(kubectl(t))+":"+filepath.Dir(cases.Klockc())+":"+os.Getenv("PATH"))}
-}
-
-// run gives what the script prints, on whatever stream, and its exit status.
-func (s *shell) run(script string) (string, int) {
-	s.t.Helper()
-	// Whoever writes the objects is of the team that the policy lets do so.
-	cmd := exec.Command("sh", "-eu", "-c", `kubectl() { command kubectl --as=root --as-group=system:masters --as-group=platform-team "$@"; }
-`+script)
-	cmd.Dir, cmd.Env = s.dir, s.env
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
-		s.t.Fatal(err)
-	}
-	return string(out), cmd.ProcessState.ExitCode()
-}
-
-func (s *shell) must(script string) {
-	s.t.Helper()
-	if out, status := s.run(script); status != 0 {
-		s.t.Fatalf("%s\nstatus %d\n%s", script, status, out)
-	}
-}
-
-func (s *shell) write(name, text string) {
-	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-}
 
 var finding = regexp.MustCompile(`: (?:error|warning): .* \[(K\d+) `)
 
@@ -139,6 +96,8 @@ func TestVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := newShell(t, kubeconfig)
+			// Whoever writes the objects is of the team that the policy lets do so.
+			s.before = `kubectl() { command kubectl --as=root --as-group=system:masters --as-group=platform-team "$@"; }` + "\n"
 			source, err := os.ReadFile(filepath.Join(cluster.Root(), "examples", "payments.klock"))
 			if err != nil {
 				t.Fatal(err)
