@@ -310,6 +310,44 @@ func gitopsWithRights(s *stage.Stage) *stage.Actor {
 	return s.Account("flux-system", "kustomize-controller", cluster.Testers)
 }
 
+// besideWeb is what stands in `shop` beside a Deployment `web`.
+const besideWeb = `
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {run: web}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: quota, namespace: shop}
+spec: {hard: {pods: "20"}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once, namespace: shop}
+spec:
+  ttlSecondsAfterFinished: 1
+  template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: often, namespace: shop}
+spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}
+`
+
+// awaitBesideWeb waits until controllers have done their part for it.
+func awaitBesideWeb(s *stage.Stage) {
+	s.T.Helper()
+	s.Until("the endpoints follow", func() bool {
+		return s.Admin.Count("endpointslices.discovery.k8s.io shop", "kubernetes.io/service-name=web") == 1
+	})
+	s.Until("the quota is counted", func() bool {
+		status, _ := s.Admin.Get("resourcequotas shop/quota").Object["status"].(map[string]any)
+		return status["used"] != nil
+	})
+	s.Until("the Job ends and is taken away", func() bool { return !s.Admin.Exists("jobs.batch shop/once") })
+}
+
 // Everything in `shop` is frozen, and only a captain creates, changes and deletes. The namespace is made under the freeze.
 func liveWithFreeze(s *stage.Stage, manifest []byte) {
 	s.Apply(manifest)
@@ -321,28 +359,11 @@ func liveWithFreeze(s *stage.Stage, manifest []byte) {
 	s.Refused("frozen", "make a Deployment", s.Admin.Create(web))
 	s.Allowed("a captain makes it", func() error { return captain.Create(web) })
 	s.Allowed("a captain makes a Service, a quota and a budget", func() error {
-		return captain.Create(`
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {selector: {run: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: ResourceQuota
-metadata: {name: quota, namespace: shop}
-spec: {hard: {pods: "20"}}
----
+		return captain.Create(besideWeb + `---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: web, namespace: shop}
 spec: {maxUnavailable: 1, selector: {matchLabels: {run: web}}}
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: once, namespace: shop}
-spec:
-  ttlSecondsAfterFinished: 1
-  template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}
 ---
 apiVersion: apps/v1
 kind: DaemonSet
@@ -350,26 +371,14 @@ metadata: {name: agent, namespace: shop}
 spec:
   selector: {matchLabels: {run: agent}}
   template: {metadata: {labels: {run: agent}}, spec: {containers: [{name: c, image: i}]}}
----
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: often, namespace: shop}
-spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}
 `)
 	})
 	s.Until("the Deployment rolls out", s.RolledOut("shop", 3))
-	s.Until("the endpoints follow", func() bool {
-		return s.Admin.Count("endpointslices.discovery.k8s.io shop", "kubernetes.io/service-name=web") == 1
-	})
-	s.Until("the quota is counted", func() bool {
-		status, _ := s.Admin.Get("resourcequotas shop/quota").Object["status"].(map[string]any)
-		return status["used"] != nil
-	})
+	awaitBesideWeb(s)
 	s.Until("the budget is counted", func() bool {
 		status, _ := s.Admin.Get("poddisruptionbudgets.policy shop/web").Object["status"].(map[string]any)
 		return status["expectedPods"] == int64(3)
 	})
-	s.Until("the Job ends and is taken away", func() bool { return !s.Admin.Exists("jobs.batch shop/once") })
 
 	pod := stage.At("pods shop/" + s.Admin.First("pods shop", "run=web"))
 	s.Refused("frozen", "delete a pod", s.Admin.Remove(pod))

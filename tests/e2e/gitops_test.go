@@ -343,44 +343,15 @@ func liveWithTeams(s *stage.Stage, manifest []byte) {
 
 	s.Allowed("a team deploys", func() error { return shop.Create(stage.Deployment("shop", "", "")) })
 	s.Allowed("with an autoscaler, a Service, a quota, a Job and a CronJob", func() error {
-		return shop.Create(`
+		return shop.Create(besideWeb + `---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: {name: web, namespace: shop}
 spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: 4, maxReplicas: 6}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {selector: {run: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: ResourceQuota
-metadata: {name: quota, namespace: shop}
-spec: {hard: {pods: "20"}}
----
-apiVersion: batch/v1
-kind: Job
-metadata: {name: once, namespace: shop}
-spec:
-  ttlSecondsAfterFinished: 1
-  template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}
----
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: often, namespace: shop}
-spec: {schedule: "* * * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}
 `)
 	})
 	s.Until("the autoscaler scales it to four", s.RolledOut("shop", 4))
-	s.Until("the endpoints follow", func() bool {
-		return s.Admin.Count("endpointslices.discovery.k8s.io shop", "kubernetes.io/service-name=web") == 1
-	})
-	s.Until("the quota is counted", func() bool {
-		status, _ := s.Admin.Get("resourcequotas shop/quota").Object["status"].(map[string]any)
-		return status["used"] != nil
-	})
-	s.Until("the Job ends and is taken away", func() bool { return !s.Admin.Exists("jobs.batch shop/once") })
+	awaitBesideWeb(s)
 
 	pod := stage.At("pods shop/" + s.Admin.First("pods shop", "run=web"))
 	for who, actor := range map[string]*stage.Actor{"another team": pay, "an administrator": s.Admin, "Argo CD": s.Account("argocd", "argocd-application-controller", cluster.Testers)} {
