@@ -121,25 +121,12 @@ func (w *world) converted() {
 	certificate := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.machine.server.Certificate().Raw}))
 	path := "/convert/" + w.ns
 	w.machine.convert(path)
-	const version = `{name: %s, served: true, storage: %t, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`
-	w.make(fmt.Sprintf(`
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.NS.example.com}
-spec:
-  group: NS.example.com
-  scope: Namespaced
-  names: {plural: widgets, singular: widget, kind: Widget}
-  versions: [`+version+", "+version+`]
-  conversion:
+	w.defineVersions("", "v1beta1", "v1", fmt.Sprintf(`  conversion:
     strategy: Webhook
     webhook:
       conversionReviewVersions: [v1]
       clientConfig: {url: %q, caBundle: %s}
-`, "v1", false, "v1beta1", true, w.machine.text("https://ADDRESS:PORT"+path), certificate))
-	w.Until("widgets are served", func() bool {
-		return ask(w.Admin, http.MethodGet, w.text("/apis/NS.example.com/v1/namespaces/NS/widgets")) == nil
-	})
+`, w.machine.text("https://ADDRESS:PORT"+path), certificate))
 }
 
 // gold is what a version shows of the widget.

@@ -466,8 +466,14 @@ func (w *world) define(subresources ...string) {
 		fields := map[string]string{"scale": "specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas"}[name]
 		served += name + ": {" + fields + "}, "
 	}
+	w.defineVersions(served, "v1", "v1beta1", "")
+}
+
+// defineVersions makes widgets with such subresources in two versions, of which the first is stored; more goes on in the spec.
+func (w *world) defineVersions(subresources, stored, other, more string) {
+	w.T.Helper()
 	version := func(name string, storage bool) string {
-		return fmt.Sprintf(`{name: %s, served: true, storage: %t, subresources: {%s}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`, name, storage, served)
+		return fmt.Sprintf(`{name: %s, served: true, storage: %t, subresources: {%s}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}`, name, storage, subresources)
 	}
 	w.make(`
 apiVersion: apiextensions.k8s.io/v1
@@ -477,7 +483,7 @@ spec:
   group: NS.example.com
   scope: Namespaced
   names: {plural: widgets, singular: widget, kind: Widget}
-  versions: [` + version("v1", true) + ", " + version("v1beta1", false) + "]\n")
+  versions: [` + version(stored, true) + ", " + version(other, false) + "]\n" + more)
 	w.Until("widgets are served", func() bool {
 		client, _, _ := w.Admin.Find(w.at("widgets.NS.example.com NS"))
 		_, err := client.List(context.Background(), metav1.ListOptions{})
