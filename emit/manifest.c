@@ -27,6 +27,21 @@ const char *manifest_kind_name(enum manifest_kind kind) {
     return kinds[kind].kind;
 }
 
+static bool is_same_group(const char *api_version, const char *other) {
+    const char *slash = strchr(api_version, '/'), *other_slash = strchr(other, '/');
+    const size_t len = slash ? (size_t)(slash - api_version) : 0;
+    return len == (other_slash ? (size_t)(other_slash - other) : 0) && strncmp(api_version, other, len) == 0;
+}
+
+bool manifest_find_kind(const char *api_version, const char *kind, enum manifest_kind *ret_kind) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].kind, kind) != 0) continue;
+        *ret_kind = (enum manifest_kind)i;
+        return is_same_group(api_version, kinds[i].api_version);
+    }
+    return false;
+}
+
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,
                            const char *namespace, const char *name, struct span span) {
     struct arena *arena = manifest->arena;

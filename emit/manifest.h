@@ -47,6 +47,8 @@ struct manifest {
 };
 
 const char *manifest_kind_name(enum manifest_kind kind);
+// The kind in the API group that it is written for, whatever the version; false when it is none of ours.
+bool manifest_find_kind(const char *api_version, const char *kind, enum manifest_kind *ret_kind);
 // Adds an object with its metadata and gives it, so that the caller adds the rest. The span may be SPAN_NOWHERE when
 // several places stand behind the object.
 struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, const char *policy,

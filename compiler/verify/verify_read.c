@@ -42,27 +42,6 @@ static void refuse(const struct reading *r, struct span span, const char *proble
     diag_help(diags, "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else");
 }
 
-// The kind in the API group that klockc writes it for, whatever the version.
-static bool find_kind(const char *api_version, const char *kind, enum manifest_kind *ret_kind) {
-    static const char *const groups[] = {
-        [MANIFEST_SERVICE_ACCOUNT] = "",
-        [MANIFEST_CLUSTER_ROLE] = "rbac.authorization.k8s.io",
-        [MANIFEST_CLUSTER_ROLE_BINDING] = "rbac.authorization.k8s.io",
-        [MANIFEST_ROLE] = "rbac.authorization.k8s.io",
-        [MANIFEST_ROLE_BINDING] = "rbac.authorization.k8s.io",
-        [MANIFEST_POLICY] = "admissionregistration.k8s.io",
-        [MANIFEST_BINDING] = "admissionregistration.k8s.io",
-    };
-    const char *slash = strchr(api_version, '/');
-    const size_t len = slash ? (size_t)(slash - api_version) : 0;
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        if (strcmp(manifest_kind_name((enum manifest_kind)i), kind) != 0) continue;
-        *ret_kind = (enum manifest_kind)i;
-        return strlen(groups[i]) == len && strncmp(groups[i], api_version, len) == 0;
-    }
-    return false;
-}
-
 // A status is no part of what an object means.
 static const struct value *without_status(struct arena *arena, const struct value *object) {
     struct value *map = value_map(arena);
@@ -137,7 +116,7 @@ static void read_object(struct reading *r, const struct value *object, size_t de
         }
     } else {
         r->findings->object_count++;
-        if (find_kind(value_get_string(object, "apiVersion"), kind, &known)) add(r, object, known);
+        if (manifest_find_kind(value_get_string(object, "apiVersion"), kind, &known)) add(r, object, known);
     }
 }
 
