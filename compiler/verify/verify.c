@@ -276,9 +276,10 @@ static void check_renamed(struct verifying *v) {
     }
     if (!first) return;
     struct arena *arena = v->verification->arena;
-    const char *others = count == 1   ? "; it means what it should"
-                         : count == 2 ? ", as is 1 other; they mean what they should"
-                                      : arena_printf(arena, ", as are %zu others; they mean what they should", count - 1);
+    const char *others = count == 1 ? "; it means what it should"
+                         : count == 2
+                             ? ", as is 1 other; they mean what they should"
+                             : arena_printf(arena, ", as are %zu others; they mean what they should", count - 1);
     report_pair(v, DIAG_RENAMED_OBJECT, first,
                 arena_printf(arena, "this is '%s' under another name%s", first->wanted->name, others));
     diag_help(v->verification->diags, "give the policy its final name, and set no namePrefix and nameSuffix: messages, "
