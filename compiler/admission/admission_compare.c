@@ -34,9 +34,7 @@ __attribute__((format(printf, 4, 5))) static void differ(struct comparing *c, en
 // ---- texts ----
 
 static const char *shortened(struct arena *arena, const char *text) {
-    const size_t len = strlen(text);
-    if (len <= SHOWN_BYTES) return text;
-    return arena_printf(arena, "%.*s…", (int)utf8_valid_prefix(text, SHOWN_BYTES), text);
+    return text_shortened(arena, text, SHOWN_BYTES);
 }
 
 static const char *sorted_words(struct arena *arena, const struct value *list) {

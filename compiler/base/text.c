@@ -159,6 +159,11 @@ int compare_strings(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+const char *text_shortened(struct arena *arena, const char *text, size_t most) {
+    if (strlen(text) <= most) return text;
+    return arena_printf(arena, "%.*s…", (int)utf8_valid_prefix(text, most), text);
+}
+
 bool text_has_word(const char *list, const char *word) {
     for (const char *at = list; *at;) {
         const char *letter = word;

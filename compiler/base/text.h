@@ -37,6 +37,8 @@ size_t utf8_encode(uint32_t code_point, char out[4]);
 // Number of code points; the text must be valid UTF-8.
 size_t utf8_length(const char *bytes, size_t len);
 
+// The text, or its first bytes, about `most` of them, and "…": for messages. It must be valid UTF-8.
+const char *text_shortened(struct arena *arena, const char *text, size_t most);
 // Whether a terminal shows nothing for the code point, or a blank.
 bool utf8_is_invisible(uint32_t code_point);
 // Whether the blank-separated list has the word.

@@ -44,8 +44,7 @@ static const char *clean(struct arena *arena, const char *string) {
 // Not more of a text than a message has room for.
 static const char *shown(struct arena *arena, const char *text) {
     enum { SHOWN = 200 };
-    const size_t len = strlen(text);
-    return len <= SHOWN ? text : arena_printf(arena, "%.*s…", (int)utf8_valid_prefix(text, SHOWN), text);
+    return text_shortened(arena, text, SHOWN);
 }
 
 // A map with one key.

@@ -65,9 +65,7 @@ static struct span place_of(struct reading *reading, const struct value *value) 
 
 // The text as a message shows it.
 static const char *shown(const struct reading *reading, const char *text) {
-    const size_t len = strlen(text);
-    if (len <= SHOWN_BYTES) return text;
-    return arena_printf(reading->lowering->arena, "%.*s…", (int)utf8_valid_prefix(text, SHOWN_BYTES), text);
+    return text_shortened(reading->lowering->arena, text, SHOWN_BYTES);
 }
 
 static bool is_template_at(const struct reading *reading, uint32_t offset) {
