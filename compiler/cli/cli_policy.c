@@ -45,6 +45,18 @@ static enum klock_controllers controllers_of(const struct cli *cli) {
     return KLOCK_CONTROLLERS_BOTH;
 }
 
+int policy_status(enum klock_status status) {
+    switch (status) {
+    case KLOCK_OK: return CLI_FINE;
+    case KLOCK_ERRORS: return CLI_FAILED;
+    case KLOCK_INPUT: return CLI_USAGE;
+    case KLOCK_INTERNAL: return CLI_INTERNAL;
+    case KLOCK_MEMORY:
+    case KLOCK_BUSY: break; // never: nothing is read by a callback, and what is verified was compiled
+    }
+    cli_out_of_memory();
+}
+
 struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     struct klock_options options = {
         .size = sizeof options,
@@ -69,15 +81,8 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
         *ret_status = CLI_USAGE;
         return NULL;
     }
-    switch (cli->print != NULL ? klock_parse(compiler) : klock_compile(compiler)) {
-    case KLOCK_OK: *ret_status = CLI_FINE; return compiler;
-    case KLOCK_ERRORS: *ret_status = CLI_FAILED; return compiler;
-    case KLOCK_INPUT: *ret_status = CLI_USAGE; return compiler;
-    case KLOCK_INTERNAL: *ret_status = CLI_INTERNAL; return compiler;
-    case KLOCK_MEMORY:
-    case KLOCK_BUSY: break; // never: nothing is read by a callback
-    }
-    cli_out_of_memory();
+    *ret_status = policy_status(cli->print != NULL ? klock_parse(compiler) : klock_compile(compiler));
+    return compiler;
 }
 
 bool policy_show_diagnostics(const struct cli *cli, struct klock_compiler *compiler) {

@@ -7,6 +7,8 @@
 // The name of standard input in messages; a policy that does not say its name is named so.
 #define CLI_STDIN_NAME "stdin"
 
+// The exit status; does not return when memory ran out.
+int policy_status(enum klock_status status);
 // Compiles what the arguments name. NULL, after a message, when there is nothing that could be compiled: *ret_status is
 // the exit status then. Otherwise *ret_status is CLI_FINE, CLI_FAILED, CLI_USAGE or CLI_INTERNAL, and the diagnostics
 // tell why.

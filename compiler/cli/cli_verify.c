@@ -85,18 +85,6 @@ static bool add_cluster(const struct cli *cli, struct klock_compiler *compiler) 
 
 // ---- the verb ----
 
-static int status_of(enum klock_status status) {
-    switch (status) {
-    case KLOCK_OK: return CLI_FINE;
-    case KLOCK_ERRORS: return CLI_FAILED;
-    case KLOCK_INPUT: return CLI_USAGE;
-    case KLOCK_INTERNAL: return CLI_INTERNAL;
-    case KLOCK_MEMORY:
-    case KLOCK_BUSY: break; // never: it was compiled
-    }
-    cli_out_of_memory();
-}
-
 // Findings are the result of this verb, wherever they go.
 static bool show(const struct cli *cli, struct klock_compiler *compiler) {
     if (cli->output == NULL) return policy_show_diagnostics(cli, compiler);
@@ -113,7 +101,7 @@ int cli_verify(const struct cli *cli) {
             klock_free(compiler);
             return CLI_USAGE;
         }
-        status = status_of(klock_verify(compiler, cli->cluster ? KLOCK_CLUSTER : KLOCK_RENDERED));
+        status = policy_status(klock_verify(compiler, cli->cluster ? KLOCK_CLUSTER : KLOCK_RENDERED));
     }
     if (!show(cli, compiler)) status = CLI_USAGE;
     klock_free(compiler);
