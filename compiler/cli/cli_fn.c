@@ -239,7 +239,7 @@ static int run_on_list(const struct cli *cli, struct function *function) {
     if (error != NULL) {
         function_refuse(function, NULL, "%s: klockc fn reads a ResourceList, as kustomize and kpt give it", error);
         items_read_list(&function->items, function->arena, empty, sizeof empty - 1, &ignored);
-    } else if (function_read_config(function, function->items.config)) {
+    } else if (function_read_config(function, function->items.config, "the functionConfig")) {
         added = run(cli, function);
     }
     const int status = print(function, added);
@@ -260,7 +260,7 @@ static int run_on_stream(const struct cli *cli, struct function *function, const
     const struct value *config = yaml_read(function->arena, file.data, file.len, &error);
     if (config == NULL) {
         cli_complain("%s: %s", path, error);
-    } else if (!function_read_config(function, config)) {
+    } else if (!function_read_config(function, config, path)) {
         status = CLI_FAILED;
     } else if (read_input(&bytes, &error)) {
         if (error == NULL) items_read_stream(&function->items, function->arena, bytes.data, bytes.len, &error);

@@ -59,8 +59,9 @@ bool function_refuse(struct function *function, const char *field, const char *f
     __attribute__((format(printf, 3, 4)));
 
 // cli_function_config.c
-// Reads the KlockPolicy; false when it has errors, which are results then.
-bool function_read_config(struct function *function, const struct value *object);
+// Reads the KlockPolicy, which messages call `place` where it is something else; false when it has errors, which are
+// results then.
+bool function_read_config(struct function *function, const struct value *object, const char *place);
 
 // cli_function_policy.c
 // Compiles what the KlockPolicy names, with the definitions among the items; the diagnostics become results. NULL when

@@ -217,19 +217,20 @@ static bool read_spec(struct function *function, const struct value *spec) {
     return fine;
 }
 
-bool function_read_config(struct function *function, const struct value *object) {
+bool function_read_config(struct function *function, const struct value *object, const char *place) {
     static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
     struct function_config *config = &function->config;
-    if (object == NULL || object->kind != VALUE_MAP)
+    if (object == NULL)
         return function_refuse(function, NULL,
                                "there is no functionConfig; it is a " KLOCK_POLICY_KIND " of " KLOCK_POLICY_VERSION);
+    if (object->kind != VALUE_MAP)
+        return function_refuse(function, NULL, "%s is not a " KLOCK_POLICY_KIND " of " KLOCK_POLICY_VERSION, place);
     const struct value *metadata = value_get(object, "metadata"), *spec = value_get(object, "spec");
     const struct value *annotations = value_get(metadata, "annotations");
     const char *version = value_get_string(object, "apiVersion"), *kind = value_get_string(object, "kind");
     if (strcmp(version, KLOCK_POLICY_VERSION) != 0 || strcmp(kind, KLOCK_POLICY_KIND) != 0)
         return function_refuse(function, NULL,
-                               "the functionConfig is a '%s' of '%s', not a " KLOCK_POLICY_KIND
-                               " of " KLOCK_POLICY_VERSION,
+                               "%s is a '%s' of '%s', not a " KLOCK_POLICY_KIND " of " KLOCK_POLICY_VERSION, place,
                                shown(function->arena, kind), shown(function->arena, version));
     config->path = value_get_string(annotations, "internal.config.kubernetes.io/path");
     if (config->path[0] == '\0') config->path = value_get_string(annotations, "config.kubernetes.io/path");

@@ -248,6 +248,7 @@ refuse_config() { # WHY CONFIG
 }
 refuse_config 'no functionConfig' ''
 refuse_config "a 'ConfigMap' of 'v1'" 'functionConfig: {apiVersion: v1, kind: ConfigMap, data: {}}'
+refuse_config 'functionConfig is not a KlockPolicy' 'functionConfig: text'
 refuse_config 'has no name' 'functionConfig: {apiVersion: klock.dev/v1alpha1, kind: KlockPolicy, spec: {files: [good.klock]}}'
 refuse_config 'no such field' 'functionConfig: {apiVersion: klock.dev/v1alpha1, kind: KlockPolicy, metadata: {name: l}, spec: {files: [good.klock]}, data: {}}'
 refuse_config 'names no policy' 'functionConfig: {apiVersion: klock.dev/v1alpha1, kind: KlockPolicy, metadata: {name: l}}'
@@ -420,6 +421,9 @@ judge 'a policy that is wrong' test "$status" -eq 1 -a ! -s out
 printf 'a: &b\n' >wrong.yaml
 plugin wrong.yaml /dev/null
 judge 'a KlockPolicy that is wrong' test "$status" -eq 2 -a ! -s out
+plugin good.klock /dev/null
+judge 'a policy in the place of a KlockPolicy' test "$status" -eq 1 -a ! -s out
+judge 'is named' grep -q '^klockc: good.klock is not a KlockPolicy of klock.dev/v1alpha1$' err
 plugin none.yaml /dev/null
 judge 'a KlockPolicy that is not there' test "$status" -eq 2
 printf 'kind: A' >in
