@@ -139,6 +139,8 @@ struct object_meaning {
 };
 void lower_object_clauses(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                           struct object_meaning *ret_meaning);
+// The same on no resources yet.
+struct object_meaning *lower_without_targets(struct arena *arena, const struct object_meaning *meaning);
 // The meaning of a declared object, worked out once; NULL after reporting.
 const struct object_meaning *lower_object(struct lowering *lowering, struct unit *unit, struct word name);
 // The clause of that kind; later ones of the same kind are reported by lower_check_repeated.

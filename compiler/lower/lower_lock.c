@@ -416,10 +416,7 @@ static const struct object_meaning *of_subresource(struct arena *arena, const st
     bool whole = !subresource;
     for (size_t i = 0; i < part->scope.target_count && whole; i++) whole = !part->scope.targets[i].subresource;
     if (whole) return part;
-    struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
-    *own = *part;
-    own->scope.targets = NULL;
-    own->scope.target_count = 0;
+    struct object_meaning *own = lower_without_targets(arena, part);
     // Those that stand for acts are about the object; what is denied says which.
     own->scope.subresource = subresource && !kube_act_of(subresource) ? subresource : NULL;
     for (size_t i = 0; i < part->scope.target_count; i++)
@@ -469,10 +466,7 @@ static const struct object_meaning *with_status(struct arena *arena, const struc
     bool custom = false;
     for (size_t i = 0; i < part->scope.target_count && !custom; i++) custom = lower_is_custom(&part->scope.targets[i]);
     if (!custom) return part;
-    struct object_meaning *whole = ARENA_NEW(arena, struct object_meaning);
-    *whole = *part;
-    whole->scope.targets = NULL;
-    whole->scope.target_count = 0;
+    struct object_meaning *whole = lower_without_targets(arena, part);
     for (size_t i = 0; i < part->scope.target_count; i++)
         ARENA_PUSH(arena, whole->scope.targets, whole->scope.target_count, part->scope.targets[i]);
     for (size_t i = 0; i < part->scope.target_count; i++) {
@@ -505,10 +499,7 @@ static const struct object_meaning *with_both_groups(struct lowering *lowering, 
     for (size_t i = 0; i < part->scope.target_count && one_group; i++)
         one_group = !in_other_group(lowering->catalog, part->scope.targets[i].resource);
     if (one_group) return part;
-    struct object_meaning *whole = ARENA_NEW(lowering->arena, struct object_meaning);
-    *whole = *part;
-    whole->scope.targets = NULL;
-    whole->scope.target_count = 0;
+    struct object_meaning *whole = lower_without_targets(lowering->arena, part);
     for (size_t i = 0; i < part->scope.target_count; i++) {
         struct target target = part->scope.targets[i];
         ARENA_PUSH(lowering->arena, whole->scope.targets, whole->scope.target_count, target);

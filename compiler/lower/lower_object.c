@@ -382,13 +382,18 @@ static struct formula *select_namespaces(struct arena *arena, const struct objec
     return formula_or(arena, formula_not(arena, system), named);
 }
 
+struct object_meaning *lower_without_targets(struct arena *arena, const struct object_meaning *meaning) {
+    struct object_meaning *copy = ARENA_NEW(arena, struct object_meaning);
+    *copy = *meaning;
+    copy->scope.targets = NULL;
+    copy->scope.target_count = 0;
+    return copy;
+}
+
 // The part of the meaning that is about one of the halves; NULL where nothing is.
 static struct object_meaning *half_of(struct arena *arena, const struct object_meaning *whole, enum half half,
                                       bool both) {
-    struct object_meaning *part = ARENA_NEW(arena, struct object_meaning);
-    *part = *whole;
-    part->scope.targets = NULL;
-    part->scope.target_count = 0;
+    struct object_meaning *part = lower_without_targets(arena, whole);
     for (size_t i = 0; i < whole->scope.target_count; i++)
         if (is_in_half(&whole->scope.targets[i], half, both))
             ARENA_PUSH(arena, part->scope.targets, part->scope.target_count, whole->scope.targets[i]);
