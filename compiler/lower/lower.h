@@ -159,6 +159,8 @@ bool lower_is_custom(const struct target *target);
 const char *lower_id(struct arena *arena, const char *name, const char *part);
 // Whether an object of some kind can have the name; false after reporting. In a grant, nothing selects by a pattern.
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
+// Whether a namespace can have the name; false after reporting.
+bool lower_check_namespace(struct lowering *lowering, struct word word);
 // Reports the names in the item's clauses that no object of these resources can have.
 void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope);
 

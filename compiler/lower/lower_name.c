@@ -28,6 +28,13 @@ bool lower_check_name(struct lowering *lowering, struct word word, bool for_gran
     return false;
 }
 
+bool lower_check_namespace(struct lowering *lowering, struct word word) {
+    if (kube_is_dns_label(word.text)) return true;
+    diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is not a valid namespace name", word.text);
+    diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
+    return false;
+}
+
 // Whether an object of that kind can have the name.
 static bool takes(const struct resource *resource, const char *name) {
     switch (catalog_name_rule(resource)) {

@@ -232,9 +232,7 @@ static void add_namespaces(struct lowering *lowering, const struct ast_clause *c
     for (size_t i = 0; i < clause->words.count; i++) {
         const struct word word = clause->words.items[i];
         if (!word.quoted && strcmp(word.text, "*") == 0) continue;
-        if (!kube_is_dns_label(word.text)) {
-            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is not a valid namespace name", word.text);
-            diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
+        if (!lower_check_namespace(lowering, word)) {
             meaning->failed = true;
             continue;
         }

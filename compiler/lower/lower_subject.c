@@ -106,12 +106,7 @@ static struct meaning mean_account(struct lowering *lowering, const struct ast_s
 static struct meaning mean_accounts(struct lowering *lowering, const struct ast_subject *subject) {
     struct arena *arena = lowering->arena;
     const char *namespace = subject->name.text;
-    if (!kube_is_dns_label(namespace)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, subject->name.span, "'%s' is not a valid namespace name",
-                    namespace);
-        diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
-        return (struct meaning){0};
-    }
+    if (!lower_check_namespace(lowering, subject->name)) return (struct meaning){0};
     return (struct meaning){formula_is(arena, FORMULA_GROUP, NULL, account_group(arena, namespace)),
                             arena_printf(arena, "serviceaccounts %s", namespace)};
 }
@@ -166,11 +161,7 @@ static struct meaning mean_preset(struct lowering *lowering, const struct ast_su
     const struct word namespace = subject->extra_value;
     if (!kube_is_preset(subject->name.text)) {
         unknown_preset(lowering, subject->name);
-    } else if (!kube_is_dns_label(namespace.text)) {
-        diag_report(lowering->diags, DIAG_BAD_NAME, namespace.span, "'%s' is not a valid namespace name",
-                    namespace.text);
-        diag_help(lowering->diags, "at most 63 lower-case letters, digits and '-'");
-    } else {
+    } else if (lower_check_namespace(lowering, namespace)) {
         const struct actor_meaning *preset = preset_meaning(lowering, subject->name.text, namespace.text);
         return (struct meaning){preset->formula,
                                 arena_printf(lowering->arena, "%s in %s", subject->name.text, namespace.text)};
