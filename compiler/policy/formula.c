@@ -141,6 +141,8 @@ static void print_constant(struct text *text, const struct value *value) {
 void formula_print(struct text *text, const struct formula *expr, enum formula_detail detail) {
     // One number for all that is one of a few: this is printed of every lock, many times.
     enum { KINDS = 64, STATES = 4, COMPARISONS = 16 };
+    _Static_assert((int)FORMULA_JOIN < (int)KINDS && (int)STATE_NEW < (int)STATES && (int)CMP_EQ < (int)COMPARISONS,
+                   "two would print as one");
     const unsigned reads = expr->operations * 2U + expr->reads_stored;
     text_add_char(text, '(');
     text_add_number(text,
