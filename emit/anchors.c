@@ -98,9 +98,9 @@ void anchors_emit(struct manifest *manifest, const struct plan *plan) {
     set_init(&known, arena);
     for (size_t i = 0; plan && i < plan->count; i++) {
         const struct plan_policy *policy = &plan->policies[i];
-        if (!policy->by_params) continue;
+        if (!plan_has_params(policy)) continue;
         const struct resource parameters = {.plural = plan_param_plural(arena, policy),
-                                            .group = policy->rules[0].group};
+                                            .group = plan_param_group(policy)};
         add_anchor(manifest, &known, policy->param_version, policy->param_kind, catalog_name(arena, &parameters));
     }
     size_t count = 0;

@@ -18,6 +18,8 @@
 // Locks of one family share policies. It is known by its parts: names are made from them, and never compared.
 static const char *key_of(struct arena *arena, const struct lock *lock, const struct family *family) {
     if (family->reach) return family->reach->key;
+    if (family->from_configmaps)
+        return arena_printf(arena, "\n\n%s\n%u %d\n%s", lock->policy, lock->mode, lock->fail_open, lock->name);
     return arena_printf(arena, "\n%s\n%d %d %u %d\n%s\n%s", lock->policy, (int)family->shape, (int)family->cover,
                         lock->mode, lock->fail_open, family->parent ? family->parent->plural : "*",
                         family->parent  ? family->parent->group
@@ -69,7 +71,9 @@ static const char *name_of(struct arena *arena, const struct lock *lock, const s
     struct text text;
     text_init(&text, arena);
     text_printf(&text, "%s-%s%s%s%s%s", names_part(arena, lock->policy),
-                reach ? concerns[family->concern] : shapes[family->shape],
+                reach                     ? concerns[family->concern]
+                : family->from_configmaps ? "locks"
+                                          : shapes[family->shape],
                 reach   ? family_word(reach)
                 : every ? "-all"
                         : "",
@@ -77,6 +81,10 @@ static const char *name_of(struct arena *arena, const struct lock *lock, const s
     if (part > 1) text_printf(&text, "-%zu", part);
     if (reach) {
         add_resources(&text, reach);
+        return text_string(&text);
+    }
+    if (family->from_configmaps) {
+        text_printf(&text, NAMES_MARK "%s", names_part(arena, lock->name));
         return text_string(&text);
     }
     const char *parent = family->parent                             ? catalog_name(arena, family->parent)
@@ -170,6 +178,11 @@ static bool has_objects(const struct lock *lock) {
     return lock->denies || lock->requires || lock->guard_labels || lock->guard_label_in || lock->guard_owners;
 }
 
+// Locks from ConfigMaps have policies of their own, as these are the parameters.
+static bool has_reach(const struct lock *lock) {
+    return has_objects(lock) && !lock->source;
+}
+
 // Every shape but the objects themselves.
 static void add_covers(struct batches *batches, const struct lock *lock, const char *structure) {
     for (enum shape shape = SHAPE_EVICTIONS; shape < SHAPE_COUNT; shape++) {
@@ -203,12 +216,14 @@ static void make_policy(struct arena *arena, struct plan_policy *policy, const s
         .fail_open = batch->locks[0]->fail_open,
         .lock_count = batch->count,
         .is_part = batch->is_part,
-        .source = source_of(batch),
+        .source = batch->locks[0]->source,
+        .place = source_of(batch),
     };
     if (policy->shape == SHAPE_OBJECTS)
         plan_make_rules(arena, policy, batch->locks, batch->count);
     else
         plan_make_covering_rules(arena, policy, &batch->family, batch->locks, batch->count);
+    if (policy->source) plan_make_source(arena, policy);
     plan_select(arena, policy, batch->locks, batch->count);
     plan_make_tables(arena, policy, batch->locks, batch->structures, batch->count);
 }
@@ -225,10 +240,10 @@ void plan_make(struct arena *arena, const struct policies *policies, unsigned mi
     struct reaches reaches;
     plan_init_reaches(&reaches, arena);
     for (size_t i = 0; i < policies->lock_count; i++)
-        if (has_objects(policies->locks[i])) plan_add_written(&reaches, policies->locks[i]);
+        if (has_reach(policies->locks[i])) plan_add_written(&reaches, policies->locks[i]);
     for (size_t i = 0; i < policies->lock_count; i++) {
         structures[i] = plan_skeleton(arena, policies->locks[i]);
-        if (has_objects(policies->locks[i])) plan_add_reach(&reaches, policies->locks[i], structures[i]);
+        if (has_reach(policies->locks[i])) plan_add_reach(&reaches, policies->locks[i], structures[i]);
     }
     plan_settle_reaches(&reaches);
     struct batches batches = {.arena = arena};
@@ -236,7 +251,10 @@ void plan_make(struct arena *arena, const struct policies *policies, unsigned mi
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
         struct family family = {.shape = SHAPE_OBJECTS};
-        if (has_objects(lock)) {
+        if (has_objects(lock) && lock->source) {
+            family.from_configmaps = true;
+            add_to_batch(&batches, lock, &family, structures[i]);
+        } else if (has_objects(lock)) {
             family.reach = plan_reach_of(&reaches, lock, structures[i]);
             family.concern = plan_concern(&reaches, lock);
             add_to_batch(&batches, lock, &family, structures[i]);
@@ -254,7 +272,16 @@ void plan_make(struct arena *arena, const struct policies *policies, unsigned mi
     if (batches.count) qsort(ret_plan->policies, batches.count, sizeof *ret_plan->policies, compare_policies);
 }
 
+bool plan_has_params(const struct plan_policy *policy) {
+    return policy->by_params || policy->source;
+}
+
+const char *plan_param_group(const struct plan_policy *policy) {
+    return policy->source ? "" : policy->rules[0].group;
+}
+
 const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy) {
+    if (policy->source) return "configmaps";
     const struct plan_rule *rule = &policy->rules[0];
     // It is on subresources; bindings as objects of their own come before those of pods.
     const char *resource = rule->resources[rule->resource_count - 1];

@@ -93,7 +93,8 @@ struct plan_policy {
     const char *param_version, *param_kind; // "apps/v1", "Deployment"
     struct plan_selector *selectors;        // with by_params: what one of these selects is looked at; sorted by key
     size_t selector_count;
-    const char **namespaces; // of all its locks, so that requests elsewhere are left alone; none: any
+    const struct lock_source *source; // the parameters are the ConfigMaps that are its locks; NULL: they are not
+    const char **namespaces;          // of all its locks, so that requests elsewhere are left alone; none: any
     size_t namespace_count;
     struct plan_selector objects; // those that all its locks ask for by a label; without a key: all
     const char *policy;           // of the source
@@ -109,7 +110,7 @@ struct plan_policy {
     bool has_subresources;             // the rules take in subresources, so that validations must tell them apart
     struct plan_table *tables;         // sorted by name
     size_t table_count;
-    struct span source; // the lock, when there is one only
+    struct span place; // of the lock, when there is one only
     size_t lock_count;
 };
 
@@ -125,7 +126,9 @@ struct plan {
 // For servers from 1.`minor` on.
 void plan_make(struct arena *arena, const struct policies *policies, unsigned minor, struct plan *ret_plan);
 
-// The plural of the resource that the parameters of a policy are, if it has some; the group is that of its rule.
+// Whether there are parameters, and the resource that they are.
+bool plan_has_params(const struct plan_policy *policy);
+const char *plan_param_group(const struct plan_policy *policy);
 const char *plan_param_plural(struct arena *arena, const struct plan_policy *policy);
 
 #endif

@@ -25,7 +25,8 @@ struct reach {
 struct family {
     enum shape shape;
     enum cover cover;
-    const struct reach *reach; // of SHAPE_OBJECTS
+    const struct reach *reach; // of SHAPE_OBJECTS; NULL with `from_configmaps`
+    bool from_configmaps;      // the lock of one name, which ConfigMaps are, and what is made of it
     enum concern concern;      // of SHAPE_OBJECTS
     const struct resource
         *parent;       // of SHAPE_SCALE and SHAPE_CONNECT; NULL for whatever of the group has the subresource
@@ -72,6 +73,8 @@ void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, c
                               const struct lock **locks, size_t count);
 // Which of the requests that the rules name are left alone, whatever the shape.
 void plan_select(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count);
+// The parameters of a policy whose locks are ConfigMaps.
+void plan_make_source(struct arena *arena, struct plan_policy *policy);
 bool plan_denies_act(const struct lock *lock, const struct kube_act *act);
 
 #endif

@@ -21,6 +21,8 @@ static enum concern concern_of_origin(const struct lock *lock) {
     case ORIGIN_GUARD_API_SERVICES:
     case ORIGIN_GUARD_OWNERS:
     case ORIGIN_GUARD_VOLUMES:
+    case ORIGIN_GUARD_LOCKS:
+    case ORIGIN_LOCKS_FORM:
     case ORIGIN_CASCADE:
     case ORIGIN_AUTOSCALERS:
     case ORIGIN_SURPLUS:

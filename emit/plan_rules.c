@@ -329,6 +329,16 @@ void plan_make_covering_rules(struct arena *arena, struct plan_policy *policy, c
     narrow_params(arena, policy, locks, count);
 }
 
+void plan_make_source(struct arena *arena, struct plan_policy *policy) {
+    const struct plan_selector selector = {.binding = policy->name,
+                                           .key = policy->source->key,
+                                           .values = policy->source->values,
+                                           .value_count = policy->source->value_count};
+    policy->param_version = "v1";
+    policy->param_kind = "ConfigMap";
+    ARENA_PUSH(arena, policy->selectors, policy->selector_count, selector);
+}
+
 void plan_select(struct arena *arena, struct plan_policy *policy, const struct lock **locks, size_t count) {
     narrow_namespaces(arena, policy, locks, count);
     if (policy->shape == SHAPE_OBJECTS) select_objects(arena, policy, locks, count);

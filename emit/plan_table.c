@@ -47,6 +47,9 @@ const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
         text_printf(&text, " %s", lock->scope.namespaces[i]);
     text_add_char(&text, '|');
     if (lock->scope.namespace_selector) formula_print(&text, lock->scope.namespace_selector, FORMULA_SKELETON);
+    // What ConfigMaps fill in of messages no column could hold.
+    if (lock->source) text_printf(&text, "%s|", lock->id);
+    if (lock->keeps_source) text_add_string(&text, "names|");
     formula_print(&text, lock->selects, FORMULA_SKELETON);
     formula_print(&text, lock->condition, FORMULA_SKELETON);
     if (lock->requires) formula_print(&text, lock->requires, FORMULA_SKELETON);

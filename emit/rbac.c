@@ -179,7 +179,7 @@ static void index_places(const struct manifest *manifest, const struct policies 
     }
     for (size_t i = 0; i < plan->count; i++) {
         const struct plan_policy *policy = &plan->policies[i];
-        struct places *own = policy->by_params ? map_get(places, policy->policy) : NULL;
+        struct places *own = plan_has_params(policy) ? map_get(places, policy->policy) : NULL;
         if (own) ARENA_PUSH(manifest->arena, own->by_params, own->by_params_count, policy);
     }
 }
@@ -230,7 +230,7 @@ static void add_needed(struct manifest *manifest, const struct places *places, c
     for (size_t i = 0; i < places->by_params_count && !*place->namespace; i++) {
         const struct plan_policy *own = places->by_params[i];
         add_rule(arena, rules,
-                 names_rule(arena, own->rules[0].group, plan_param_plural(arena, own), NULL, reading,
+                 names_rule(arena, plan_param_group(own), plan_param_plural(arena, own), NULL, reading,
                             sizeof reading / sizeof *reading));
     }
 }

@@ -129,14 +129,14 @@ static void add_policy(struct manifest *manifest, const struct plan_policy *poli
                     "the expressions of policy '%s' have the name '%s' twice", name, made.repeated);
         diag_help(manifest->diags, "klockc is at fault, and wrote nothing: please report this policy");
     }
-    struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->source);
+    struct value *object = manifest_add(manifest, MANIFEST_POLICY, policy->policy, "", name, policy->place);
     struct value *spec = value_map(arena), *variables = value_list(arena), *validations = value_list(arena);
     manifest_annotate(arena, object, "klock.dev/summary", vap_summary(arena, policy));
     value_set(arena, object, "spec", spec);
     value_set_string(arena, spec, "failurePolicy", policy->fail_open ? "Ignore" : "Fail");
     value_set(arena, spec, "matchConstraints", constraints_of(arena, policy));
     if (made.match) value_set(arena, spec, "matchConditions", match_conditions(manifest, policy, made.match));
-    if (policy->by_params) {
+    if (plan_has_params(policy)) {
         struct value *kind = value_map(arena);
         value_set_string(arena, kind, "apiVersion", policy->param_version);
         value_set_string(arena, kind, "kind", policy->param_kind);
@@ -183,7 +183,7 @@ static struct value *params_of(struct arena *arena, const struct plan_selector *
 static void add_binding(struct manifest *manifest, const struct plan_policy *policy, const char *policy_name,
                         const char *name, const struct plan_selector *selector) {
     struct arena *arena = manifest->arena;
-    struct value *object = manifest_add(manifest, MANIFEST_BINDING, policy->policy, "", name, policy->source);
+    struct value *object = manifest_add(manifest, MANIFEST_BINDING, policy->policy, "", name, policy->place);
     struct value *spec = value_map(arena), *actions = value_list(arena);
     if (selector) value_set(arena, spec, "paramRef", params_of(arena, selector));
     value_set_string(arena, spec, "policyName", policy_name);
@@ -199,7 +199,7 @@ void vap_emit(struct manifest *manifest, const struct plan *plan, const char *na
         const struct plan_policy *policy = &plan->policies[i];
         const char *name = arena_printf(manifest->arena, "%s%s", policy->name, name_suffix);
         add_policy(manifest, policy, name);
-        if (!policy->by_params) add_binding(manifest, policy, name, name, NULL);
+        if (!plan_has_params(policy)) add_binding(manifest, policy, name, name, NULL);
         for (size_t j = 0; j < policy->selector_count; j++)
             add_binding(manifest, policy, name, policy->selectors[j].binding, &policy->selectors[j]);
     }

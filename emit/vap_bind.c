@@ -187,12 +187,20 @@ static struct cel_node *without(struct arena *arena, struct cel_node *node, unsi
 
 // ---- policies ----
 
+static bool uses_variables(const struct cel_node *node) {
+    if (node->kind == CEL_NODE_LITERAL) return false;
+    if (cel_variable_of(node)) return true;
+    bool uses = node->target && uses_variables(node->target);
+    for (size_t i = 0; i < node->count && !uses; i++) uses = uses_variables(node->args[i]);
+    return uses;
+}
+
 bool vap_needs_variables(const struct vap_policy *policy) {
     for (size_t i = 0; i < policy->variable_count; i++)
         if (policy->variables[i].is_table || policy->variables[i].expression->spelling) return true;
     for (size_t i = 0; i < policy->validation_count; i++) {
         const struct cel_node *message = policy->validations[i].message_expression;
-        if (message && message->kind != CEL_NODE_LITERAL) return true;
+        if (message && uses_variables(message)) return true;
     }
     return policy->break_glass != NULL;
 }

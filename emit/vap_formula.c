@@ -655,6 +655,8 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     // As a variable it has the limit of cost to itself, and to exceed that is an error as any other: where it stood
     // within an expression, nothing before or behind it would count.
     case FORMULA_CEL: return vap_add_once(builder, "written", cel_written(arena, expr->cel));
+    case FORMULA_SOURCE_SELECTS: return vap_source_selects(builder, expr);
+    case FORMULA_IS_SOURCE: return vap_is_source(builder, expr);
     case FORMULA_TEXT:
     case FORMULA_JOIN: break; // stand on the other side alone
     }

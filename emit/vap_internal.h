@@ -189,6 +189,18 @@ struct cel_node *vap_test_key(struct builder *builder, const struct formula *ato
 struct cel_node *vap_test_value(struct builder *builder, const struct formula *atom, struct cel_node *subject);
 struct cel_node *vap_list_end(struct builder *builder, const struct formula *expr, struct cel_node *subject);
 
+// ---- vap_source.c ----
+
+// That the labels are those which the ConfigMap asks for that is the parameter; that the object is such a ConfigMap.
+struct cel_node *vap_source_selects(struct builder *builder, const struct formula *expr);
+struct cel_node *vap_is_source(struct builder *builder, const struct formula *expr);
+// That the ConfigMap names the requester: the parameter, or the stored object where the lock keeps it; false elsewhere.
+struct cel_node *vap_source_names(struct builder *builder);
+// That the parameter has the label that the policy's locks have.
+struct cel_node *vap_is_of_source(struct builder *builder);
+// The message with what the ConfigMap fills in.
+struct cel_node *vap_source_message(struct arena *arena, const char *message);
+
 // ---- vap_change.c ----
 
 // That the update changes something the lock is about.

@@ -329,6 +329,7 @@ static struct cel_node *circumstances(struct builder *builder) {
     struct arena *arena = builder->arena;
     // Cheapest test first: most parameters are other objects.
     struct cel_node *result = builder->policy->by_params ? USE(asked) : builder->always;
+    if (builder->policy->source) result = vap_is_of_source(builder);
     return cel_and(arena, result, cel_and(arena, in_resources(builder), in_namespaces(builder)));
 }
 
@@ -351,6 +352,7 @@ static struct refusal_parts parts_of(struct builder *builder) {
     if (table->model->guard_label_in && builder->policy->shape == SHAPE_OBJECTS) parts.enters = enters(builder);
     if (is_apart(table->model)) parts.enters = cel_and(builder->arena, parts.enters, not_let_through(builder));
     parts.passes = is_one_of(builder, &table->users, &table->groups, &table->model->passes);
+    parts.passes = cel_or(builder->arena, parts.passes, vap_source_names(builder));
     parts.break_glass = has_glass(table->model)
                             ? is_one_of(builder, &table->glass_users, &table->glass_groups, &table->model->break_glass)
                             : builder->never;
@@ -424,6 +426,7 @@ static void make_single(struct builder *builder) {
         expression = cel_not(arena, refused);
     }
     struct cel_node *dynamic = strstr(lock->message, "${") ? cel_string(arena, lock->message) : NULL;
+    if (lock->source) dynamic = vap_source_message(arena, lock->message);
     add_validation(builder, expression,
                    dynamic ? arena_printf(arena, "denied, there is a lock: %s", lock->name) : lock->message, dynamic);
 }

@@ -62,7 +62,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> MATCHES "matches" CONTAINS "contains" NOTIN "notin" CREATE "create" UPDATE "update"
 %token <struct word> DELETE "delete" CONNECT "connect" EVICT "evict" SCALE "scale"
 %token <struct word> DELETE_COLLECTION "delete-collection" TERMINATING "terminating" GRANTS "grants" EXPECT "expect"
-%token <struct word> ALLOWED "allowed" DENIED "denied" WARNED "warned" VALIDATING "validating" MUTATING "mutating"
+%token <struct word> GIVEN "given" LOCKS "locks" ALLOWED "allowed" DENIED "denied" WARNED "warned" VALIDATING "validating" MUTATING "mutating"
 %token <struct word> IN_STEP "in namespace" NEW_ACTOR "new subject" RESOURCES_FROM "resources from"
 %token OPEN_BRACE "{" CLOSE_BRACE "}" OPEN "(" CLOSE ")" OPEN_BRACKET "[" CLOSE_BRACKET "]"
 %token COMMA "," DOT "." SLASH "/" EQUALS "=" EQUALS_EQUALS "==" NOT_EQUALS "!=" LESS "<" LESS_EQUAL "<="
@@ -314,6 +314,8 @@ clause:
         { $$ = make_active(p->arena, @$, @1, $from, $until); }
   | "active" "until" name
         { $$ = make_active(p->arena, @$, @1, make_no_word(), $name); }
+  | "locks" "from" name "labeled" selector
+        { $$ = make_locks_from(p->arena, @$, span_join(@1, @2), $name, $selector); }
   | "allow" patterns reason
         { $$ = make_allow(p->arena, @$, @1, $patterns, $reason); }
   ;
@@ -471,6 +473,10 @@ step:
         { $$ = make_step_operation(p->arena, @$, $operation, $resource, $object, $state, $after); }
   | "in namespace" "namespace" namespace_state
         { $$ = make_step_namespace_done($namespace_state, @$); }
+  | "given" name[resource] name[object] state
+        { $$ = make_step_given(p->arena, @$, $resource, $object, $state); }
+  | "given" "no" name[resource] name[object]
+        { $$ = make_step_given(p->arena, @$, $resource, $object, NULL); }
   | "grants" names
         { $$ = make_step_grants(p->arena, @$, $names); }
   | "expect" "allowed"
@@ -573,7 +579,7 @@ word_keyword:
   | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"
   | "guard" | "cover" | "cascade" | "never" | "mode" | "error" | "message" | "owner" | "ticket" | "active"
-  | "from" | "until" | "allow" | "or" | "as" | "create"
+  | "from" | "until" | "allow" | "or" | "as" | "given" | "locks" | "create"
   | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection" | "terminating"
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "validating" | "mutating"
   ;

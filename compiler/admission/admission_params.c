@@ -44,6 +44,15 @@ static void add(struct selection *selection, const struct value *object) {
     ARENA_PUSH(selection->arena, selection->items, selection->count, param);
 }
 
+// Whether the object is the one that the request is about, which is as the request has it.
+static bool is_stored(const struct admission_attributes *attributes, const struct value *object) {
+    const struct value *stored = attributes->stored;
+    const struct value *a = value_get(object, "metadata"), *b = value_get(stored, "metadata");
+    return stored && strcmp(value_get_string(object, "kind"), value_get_string(stored, "kind")) == 0 &&
+           strcmp(value_get_string(a, "name"), value_get_string(b, "name")) == 0 &&
+           strcmp(value_get_string(a, "namespace"), value_get_string(b, "namespace")) == 0;
+}
+
 static bool choose_namespace(struct selection *selection, const struct value *reference,
                              const struct admission_attributes *attributes, const char **ret_error) {
     const char *namespace = value_get_string(reference, "namespace");
@@ -69,6 +78,8 @@ bool admission_params(struct arena *arena, const struct admission *admission, co
         .arena = arena, .policy = binding->policy, .selector = value_get(reference, "selector")};
     if (value_get(reference, "name")) selection.name = value_get_string(reference, "name");
     if (!choose_namespace(&selection, reference, attributes, ret_error)) return false;
+    for (size_t i = 0; i < attributes->request->given_count; i++)
+        if (!is_stored(attributes, attributes->request->given[i])) add(&selection, attributes->request->given[i]);
     for (size_t i = 0; i < admission->other_count; i++) add(&selection, admission->others[i]);
     add(&selection, attributes->stored);
     add(&selection, attributes->beside);

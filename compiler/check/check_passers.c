@@ -84,10 +84,16 @@ static bool are_among(const struct subjects *subjects, const struct subjects *a,
     return true;
 }
 
+// Locks from ConfigMaps hold where there are some, and for whom these name; who asks is such a lock of the same ones,
+// or knows of none.
+static bool holds_as_long(const struct lock *lock, const struct lock *other) {
+    return !lock->keeps_source && (!lock->source || lock->source == other->source);
+}
+
 // What others pass in an emergency alone is recorded, so that passing without it is more.
 bool check_lets_fewer_pass(const struct lock *lock, const struct lock *other) {
     return lock == other ||
-           (are_among(&lock->passes, &other->passes, NULL) &&
+           (holds_as_long(lock, other) && are_among(&lock->passes, &other->passes, NULL) &&
             are_among(&lock->break_glass, &other->passes, &other->break_glass) && lock->fail_open <= other->fail_open);
 }
 

@@ -122,6 +122,8 @@ static enum judged judge(const struct author *author, const struct formula *expr
     case FORMULA_MAY:
     case FORMULA_EXTRA:
     case FORMULA_RESOURCE:
+    case FORMULA_SOURCE_SELECTS:
+    case FORMULA_IS_SOURCE:
     case FORMULA_TEXT:
     case FORMULA_JOIN:
     case FORMULA_CEL: return PERHAPS;

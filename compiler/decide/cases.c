@@ -223,6 +223,9 @@ static struct value *request_json(struct arena *arena, const struct request *req
     set_or_null(arena, json, "oldObject", request->old_object);
     set_or_null(arena, json, "namespaceObject", request->namespace_object);
     value_set(arena, json, "deleteCollection", value_bool(arena, request->collection));
+    struct value *given = value_list(arena);
+    for (size_t i = 0; i < request->given_count; i++) value_append(arena, given, value_copy(arena, request->given[i]));
+    if (given->count) value_set(arena, json, "given", given);
     return json;
 }
 
@@ -232,7 +235,7 @@ struct value *cases_decision_json(struct arena *arena, const struct decision *de
     value_set_string(arena, json, "verdict", verdict_names[decision->verdict]);
     for (size_t i = 0; i < decision->refusal_count; i++) {
         value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
-        value_append(arena, messages, value_string(arena, decision->refusals[i].lock->message));
+        value_append(arena, messages, value_string(arena, decision->refusals[i].message));
     }
     for (size_t i = 0; i < decision->glass_use_count; i++)
         value_append(arena, broken, value_string(arena, decision->glass_uses[i]->id));
@@ -321,6 +324,17 @@ static const char **read_strings(struct reader *reader, const struct value *map,
     return strings;
 }
 
+// What is there beside the object matters to locks from ConfigMaps alone, and where there is none it may be left out.
+static void read_given(struct reader *reader, const struct value *json, struct request *ret_request) {
+    const struct value *list = find(json, "given") ? read_member(reader, json, "given", VALUE_LIST) : NULL;
+    for (size_t i = 0; list && i < list->count; i++) {
+        if (list->as.items[i]->kind == VALUE_MAP)
+            ARENA_PUSH(reader->arena, ret_request->given, ret_request->given_count, list->as.items[i]);
+        else
+            fail(reader, "given", "holds something that is not a map");
+    }
+}
+
 static enum operation read_operation(struct reader *reader, const struct value *json) {
     static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
     const char *name = read_string(reader, json, "operation");
@@ -348,7 +362,7 @@ static void read_request(struct reader *reader, const struct value *json, struct
                        *collection = read_member(reader, json, "deleteCollection", VALUE_BOOL);
     refuse_others(reader, json,
                   "operation group version resource kind subresource scope namespace name user grants object oldObject "
-                  "namespaceObject deleteCollection");
+                  "namespaceObject deleteCollection given");
     refuse_others(reader, user, "username uid groups extra");
     *ret_request = (struct request){
         .operation = read_operation(reader, json),
@@ -368,6 +382,7 @@ static void read_request(struct reader *reader, const struct value *json, struct
         .namespace_object = read_object(reader, json, "namespaceObject"),
         .collection = collection && collection->as.boolean,
     };
+    read_given(reader, json, ret_request);
     ret_request->groups = read_strings(reader, user, "groups", &ret_request->group_count);
     ret_request->grants = read_strings(reader, json, "grants", &ret_request->grant_count);
 }

@@ -18,6 +18,12 @@ static enum truth is_one_of(const struct view *view, const struct subjects *subj
     return result;
 }
 
+// Whoever passes, or is let through by the ConfigMap that is the lock.
+static enum truth passes(const struct view *view, const struct lock *lock) {
+    return truth_or(is_one_of(view, &lock->passes),
+                    truth_of(decide_source_names(view->arena, view->source, view->request)));
+}
+
 // What of the lock holds for the requester, as far as exemptions go.
 struct holding {
     bool denies, requires; // controllers are let past what is denied, not past what is required of what they make
@@ -202,6 +208,28 @@ static struct view view_of(struct arena *arena, const struct request *request) {
                          .identity = ARENA_NEW(arena, struct identity)};
 }
 
+// What the lock says as it is, or as the ConfigMap says that is the lock.
+static void decide_lock(const struct view *view, const struct lock *lock, struct decision *ret_decision) {
+    struct arena *arena = view->arena;
+    const enum truth held = refuses(view, lock);
+    if (held == NO) return;
+    const enum truth open = truth_and(held, truth_not(passes(view, lock)));
+    const enum truth glass = is_one_of(view, &lock->break_glass);
+    const bool records = lock_records_glass(lock);
+    // Whether break-glass was needed must be known, because its use is recorded.
+    const enum truth refused = open == FAILED && glass != NO && records ? FAILED : truth_and(open, truth_not(glass));
+    if (open == YES && refused == NO && records)
+        ARENA_PUSH(arena, ret_decision->glass_uses, ret_decision->glass_use_count, lock);
+    if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
+    if (refused == NO || (refused == FAILED && lock->fail_open)) return;
+    const struct refusal refusal = {lock, decide_message(arena, lock, view->source), refused == FAILED};
+    ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);
+    if (lock->mode & MODE_DENY)
+        ret_decision->verdict = VERDICT_DENIED;
+    else if ((lock->mode & MODE_WARN) && ret_decision->verdict == VERDICT_ALLOWED)
+        ret_decision->verdict = VERDICT_WARNED;
+}
+
 static void decide_one(struct arena *arena, const struct policies *policies, const struct request *original,
                        struct decision *ret_decision) {
     struct request room;
@@ -211,24 +239,12 @@ static void decide_one(struct arena *arena, const struct policies *policies, con
     for (size_t i = 0; i < policies->lock_count; i++) {
         const struct lock *lock = policies->locks[i];
         if (act && !decide_cover_of(lock, request)) continue;
-        const enum truth held = refuses(&view, lock);
-        if (held == NO) continue;
-        const enum truth open = truth_and(held, truth_not(is_one_of(&view, &lock->passes)));
-        const enum truth glass = is_one_of(&view, &lock->break_glass);
-        const bool records = lock_records_glass(lock);
-        // Whether break-glass was needed must be known, because its use is recorded.
-        const enum truth refused =
-            open == FAILED && glass != NO && records ? FAILED : truth_and(open, truth_not(glass));
-        if (open == YES && refused == NO && records)
-            ARENA_PUSH(arena, ret_decision->glass_uses, ret_decision->glass_use_count, lock);
-        if (refused == FAILED) ARENA_PUSH(arena, ret_decision->failed, ret_decision->failed_count, lock);
-        if (refused == NO || (refused == FAILED && lock->fail_open)) continue;
-        const struct refusal refusal = {lock, refused == FAILED};
-        ARENA_PUSH(arena, ret_decision->refusals, ret_decision->refusal_count, refusal);
-        if (lock->mode & MODE_DENY)
-            ret_decision->verdict = VERDICT_DENIED;
-        else if ((lock->mode & MODE_WARN) && ret_decision->verdict == VERDICT_ALLOWED)
-            ret_decision->verdict = VERDICT_WARNED;
+        struct view one = view;
+        if (lock->keeps_source) one.source = view.stored;
+        if (!lock->source) decide_lock(&one, lock, ret_decision);
+        size_t at = 0;
+        while (lock->source && (one.source = decide_next_source(lock, request, &at)))
+            decide_lock(&one, lock, ret_decision);
     }
 }
 
@@ -298,19 +314,30 @@ static struct reason why_refused(const struct view *view, const struct lock *loc
     return because(holding.denies ? REASON_ENTERS : REASON_RELEASE);
 }
 
+// Why the lock refuses, or the ConfigMap that is the lock.
+static struct reason why(const struct view *view, const struct lock *lock) {
+    const enum truth triggered = is_triggered(view, lock), condition = decide_evaluate(view, lock->condition);
+    if (triggered == NO) return why_untouched(view, lock);
+    if (condition == NO) return because(REASON_CONDITION);
+    if (passes(view, lock) == YES) return because(REASON_PASSES);
+    if (is_one_of(view, &lock->break_glass) == YES) return because(REASON_GLASS);
+    if (triggered == FAILED || condition == FAILED) return because(REASON_FAILED);
+    return why_refused(view, lock);
+}
+
 struct reason decide_reason(struct arena *arena, const struct request *original, const struct lock *lock) {
     struct request room, binding_room;
     const struct request *binding = as_binding_of_pod(arena, original, &binding_room);
     const struct request *request = about_parent(arena, binding && lock->acts & ACT_BIND ? binding : original, &room);
-    const struct view view = view_of(arena, request);
+    struct view view = view_of(arena, request);
     if (!decide_cover_of(lock, request)) return because(REASON_NOT_REACHED);
     if (!decide_in_resources(&lock->scope, request)) return because(REASON_OTHER_RESOURCE);
     if (decide_in_namespaces(&view, &lock->scope) == NO) return because(REASON_OTHER_NAMESPACE);
-    const enum truth triggered = is_triggered(&view, lock), condition = decide_evaluate(&view, lock->condition);
-    if (triggered == NO) return why_untouched(&view, lock);
-    if (condition == NO) return because(REASON_CONDITION);
-    if (is_one_of(&view, &lock->passes) == YES) return because(REASON_PASSES);
-    if (is_one_of(&view, &lock->break_glass) == YES) return because(REASON_GLASS);
-    if (triggered == FAILED || condition == FAILED) return because(REASON_FAILED);
-    return why_refused(&view, lock);
+    if (lock->keeps_source) view.source = view.stored;
+    if (!lock->source) return why(&view, lock);
+    struct reason reason = because(REASON_NO_SOURCE);
+    size_t at = 0;
+    while (reason.kind < REASON_FAILED && (view.source = decide_next_source(lock, request, &at)))
+        reason = why(&view, lock);
+    return reason;
 }

@@ -9,7 +9,8 @@ struct arena;
 
 struct refusal {
     const struct lock *lock;
-    bool failed; // a CEL expression of the lock could not be evaluated, which refuses unless `on error allow`
+    const char *message; // that whoever is refused reads
+    bool failed;         // a CEL expression of the lock could not be evaluated, which refuses unless `on error allow`
 };
 
 struct decision {

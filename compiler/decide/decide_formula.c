@@ -194,7 +194,8 @@ bool decide_is_controllers(const struct request *request, const struct formula *
     case FORMULA_ANY:
     case FORMULA_ALL: return !pods || path_is_metadata(&expr->path);
     case FORMULA_LABEL_KEY:
-    case FORMULA_ANNOTATION_KEY: return true;
+    case FORMULA_ANNOTATION_KEY:
+    case FORMULA_SOURCE_SELECTS: return true;
     default: return false;
     }
 }
@@ -424,6 +425,9 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_ANY:
     case FORMULA_ALL: return quantify(view, expr);
     case FORMULA_CEL: return evaluate_cel(view, expr);
+    case FORMULA_SOURCE_SELECTS:
+        return truth_of(decide_source_selects(view->arena, view->source, state_of(view, expr)));
+    case FORMULA_IS_SOURCE: return truth_of(decide_is_source(view->arena, state_of(view, expr)));
     case FORMULA_TEXT:
     case FORMULA_JOIN: break; // stand on the other side alone
     }

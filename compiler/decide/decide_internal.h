@@ -31,6 +31,7 @@ struct view {
     struct arena *arena;
     const struct request *request;
     const struct value *self, *stored; // `self` is what STATE_SELF reads; `stored` what decides membership
+    const struct value *source;        // the ConfigMap that is the lock, or that names who passes it; NULL if none does
     const struct binding *binding;
     bool exempt; // what controllers write is read as it is stored
     struct identity *identity;
@@ -47,6 +48,20 @@ bool decide_is_controllers(const struct request *request, const struct formula *
 bool decide_in_group(const struct request *request, const char *group);
 // False for NULL and whatever is no list.
 bool decide_has_element(const struct value *list, const struct value *item);
+
+// ---- decide_source.c ----
+
+// Whether a lock can be read from the object, which is a ConfigMap.
+bool decide_is_source(struct arena *arena, const struct value *object);
+// Whether the ConfigMap that is the lock selects the object. One that no lock can be read from selects everything.
+bool decide_source_selects(struct arena *arena, const struct value *source, const struct value *object);
+// Whether it names the requester; false for NULL.
+bool decide_source_names(struct arena *arena, const struct value *source, const struct request *request);
+// The next of the ConfigMaps that are the lock where the request is, `at` being 0 before the first: of those that are
+// given, and the stored object. NULL behind the last.
+const struct value *decide_next_source(const struct lock *lock, const struct request *request, size_t *at);
+// What whoever is refused reads.
+const char *decide_message(struct arena *arena, const struct lock *lock, const struct value *source);
 
 // ---- decide_scope.c ----
 

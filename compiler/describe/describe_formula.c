@@ -179,6 +179,8 @@ static bool is_comparison(const struct formula *formula) {
     case FORMULA_OPERATION:
     case FORMULA_ANY:
     case FORMULA_ALL:
+    case FORMULA_SOURCE_SELECTS:
+    case FORMULA_IS_SOURCE:
     case FORMULA_CEL: return false;
     default: return true;
     }
@@ -252,6 +254,14 @@ static void add_formula(struct text *text, const struct formula *formula, enum b
     case FORMULA_OPERATION: add_operations(text, formula->operations); break;
     case FORMULA_ANY:
     case FORMULA_ALL: add_quantified(text, formula, depth); break;
+    case FORMULA_SOURCE_SELECTS:
+        text_printf(text, "a ConfigMap labeled %s", formula->key);
+        if (formula->value_count) text_add_string(text, formula->value_count > 1 ? " in (" : "=");
+        add_constants(text, formula);
+        if (formula->value_count > 1) text_add_char(text, ')');
+        text_add_string(text, " says so");
+        break;
+    case FORMULA_IS_SOURCE: text_add_string(text, "a lock can be read from it"); break;
     case FORMULA_CEL:
         text_add_string(text, "cel ");
         add_quoted(text, cel_text(formula->cel));

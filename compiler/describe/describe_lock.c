@@ -260,6 +260,7 @@ static struct phrases passers_of(struct arena *arena, const struct lock *lock) {
             for (size_t k = 0; k < all.count && !known; k++) known = strcmp(all.items[k], label) == 0;
             if (!known) ARENA_PUSH(arena, all.items, all.count, label);
         }
+    if (lock->source) ARENA_PUSH(arena, all.items, all.count, "those whom the ConfigMap names");
     return all;
 }
 

@@ -51,6 +51,9 @@ static void add_kind(struct text *text, const struct lock *lock, const struct re
         break;
     case REASON_OTHER_RESOURCE: text_printf(text, "is not about %s", request->resource); break;
     case REASON_OTHER_NAMESPACE: text_printf(text, "does not hold in namespace '%s'", request->namespace); break;
+    case REASON_NO_SOURCE:
+        text_add_string(text, "is the ConfigMaps of the namespace that have its label, and none is there");
+        break;
     case REASON_NOT_SELECTED: add_about(text, "does not select the object: ", lock->selects); break;
     case REASON_OTHER_OPERATION: text_printf(text, "does not deny %s", operation_of(request)); break;
     case REASON_UNCHANGED: add_unchanged(text, lock, request); break;

@@ -162,6 +162,7 @@ enum ast_step_kind {
     AST_STEP_OPERATION,    // operation, resource, name, before -> after
     AST_STEP_IN_NAMESPACE, // namespace_labels (K=V pairs) and terminating
     AST_STEP_GRANTS,       // words: verbs that `may` finds
+    AST_STEP_GIVEN,        // resource, name, before; is_gone: it is not there any more
     AST_STEP_EXPECT,       // expectation, lock, words: which part of it
 };
 
@@ -199,7 +200,7 @@ struct ast_step {
     struct word resource, name;
     struct ast_object_state before; // the only state when there is no arrow
     struct ast_object_state after;
-    bool has_arrow;
+    bool has_arrow, is_gone;
     struct ast_pairs namespace_labels;
     bool namespace_terminating;
     struct words words;

@@ -254,6 +254,14 @@ static void dump_step(struct text *text, const struct ast_step *step, unsigned l
         text_printf(text, "in namespace%s\n", step->namespace_terminating ? " terminating" : "");
         dump_pairs(text, "label", step->namespace_labels, level + 1);
         break;
+    case AST_STEP_GIVEN:
+        text_add_string(text, step->is_gone ? "given no " : "given ");
+        add_word(text, step->resource);
+        text_add_char(text, ' ');
+        add_word(text, step->name);
+        text_add_char(text, '\n');
+        if (!step->is_gone) dump_state(text, "state", &step->before, level + 1);
+        break;
     case AST_STEP_GRANTS:
         text_add_string(text, "grants");
         add_words(text, step->words);

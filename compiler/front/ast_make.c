@@ -207,6 +207,14 @@ struct ast_clause *make_clause_expr(struct arena *arena, enum ast_clause_kind ki
     return clause;
 }
 
+struct ast_clause *make_locks_from(struct arena *arena, struct span span, struct span keyword, struct word resource,
+                                   struct ast_expr *selector) {
+    const struct words words = make_words(arena, (struct words){0}, resource);
+    struct ast_clause *clause = make_clause(arena, AST_CLAUSE_LOCKS_FROM, span, keyword, words);
+    clause->expr = selector;
+    return clause;
+}
+
 static bool is_exemption_level(const struct ast_subject *subject) {
     static const char *const levels[] = {"lifecycle", "controllers", "none"};
     if (subject->kind != AST_SUBJECT_ACTOR || subject->name.quoted) return false;
@@ -477,6 +485,16 @@ struct ast_step *make_step_operation(struct arena *arena, struct span span, stru
 struct ast_step *make_step_grants(struct arena *arena, struct span span, struct words verbs) {
     struct ast_step *step = new_step(arena, AST_STEP_GRANTS, span);
     step->words = verbs;
+    return step;
+}
+
+struct ast_step *make_step_given(struct arena *arena, struct span span, struct word resource, struct word name,
+                                 const struct ast_object_state *state) {
+    struct ast_step *step = new_step(arena, AST_STEP_GIVEN, span);
+    step->resource = resource;
+    step->name = name;
+    step->is_gone = !state;
+    if (state) step->before = *state;
     return step;
 }
 

@@ -88,6 +88,8 @@ struct ast_clause *make_clause(struct arena *arena, enum ast_clause_kind kind, s
 struct ast_clause *make_clause_word(struct arena *arena, enum ast_clause_kind kind, struct span span,
                                     struct span keyword, struct word word);
 // The requirements of `annotations` are made as LABEL, like those of all selectors.
+struct ast_clause *make_locks_from(struct arena *arena, struct span span, struct span keyword, struct word resource,
+                                   struct ast_expr *selector);
 struct ast_clause *make_clause_expr(struct arena *arena, enum ast_clause_kind kind, struct span span,
                                     struct span keyword, struct ast_expr *expr);
 // Takes the levels of `exempt` out of the subjects: actors with an unquoted name that is one.
@@ -152,6 +154,9 @@ struct ast_step *make_step_as(struct arena *arena, struct span span, struct ast_
 struct ast_step *make_step_operation(struct arena *arena, struct span span, struct word operation, struct word resource,
                                      struct word name, struct ast_object_state *before, struct ast_object_state *after);
 struct ast_step *make_step_grants(struct arena *arena, struct span span, struct words verbs);
+// Without a state it is not there any more.
+struct ast_step *make_step_given(struct arena *arena, struct span span, struct word resource, struct word name,
+                                 const struct ast_object_state *state);
 struct ast_step *make_step_expect(struct arena *arena, struct span span, enum ast_expectation expectation,
                                   struct word lock, struct words part);
 // `in namespace`, still without what is said of it.

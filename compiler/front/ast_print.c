@@ -492,6 +492,11 @@ static struct pieces clause_pieces(struct printer *p, const struct ast_clause *c
         if (clause->words.items[1].text) add_name_piece(p, &pieces, "until ", clause->words.items[1]);
         break;
     case CLAUSE_HOLDS_GUARDS: add_guard_pieces(p, &pieces, clause); break;
+    case CLAUSE_HOLDS_LABELED:
+        add_name_piece(p, &pieces, "", clause->words.items[0]);
+        add_expr_pieces(p, &pieces, clause->expr, true);
+        pieces.items[0] = arena_printf(p->text->arena, "%s labeled", pieces.items[0]);
+        break;
     case CLAUSE_HOLDS_ACCEPTED: add_accept_pieces(p, &pieces, clause); break;
     }
     return pieces;
@@ -633,6 +638,13 @@ static void print_step(struct printer *p, const struct ast_step *step) {
         add_subjects(p, step->subjects);
         break;
     case AST_STEP_OPERATION: add_operation(p, step); break;
+    case AST_STEP_GIVEN:
+        add_step_keyword(p, step->is_gone ? "given no" : "given");
+        add_name(p, step->resource);
+        add(p, " ");
+        add_name(p, step->name);
+        add_state(p, &step->before);
+        break;
     case AST_STEP_IN_NAMESPACE:
         add(p, "in namespace");
         if (step->namespace_labels.count) add(p, " labels ");

@@ -27,6 +27,7 @@ enum clause_holds {
     CLAUSE_HOLDS_COVERED,    // words: what is covered; mode: "name", "params" or "never"
     CLAUSE_HOLDS_DAYS,       // words[0] from, words[1] until; either text may be NULL
     CLAUSE_HOLDS_GUARDS,     // words, removed
+    CLAUSE_HOLDS_LABELED,    // words: a resource; expr of LABEL requirements
     CLAUSE_HOLDS_ACCEPTED,   // words: warnings; reason
 };
 

@@ -195,11 +195,16 @@ static bool is_behind_actor(const struct parser *p) {
     return !p->in_block && p->last.kind == TOK_EQUALS && p->previous[1] == TOK_ACTOR;
 }
 
-static bool is_not_behind_namespace(const struct parser *p) {
-    return p->last.kind != TOK_NAMESPACE;
+static bool is_behind_locks_from(const struct parser *p) {
+    return p->previous[0] == TOK_FROM && p->previous[1] == TOK_LOCKS;
+}
+
+static bool takes_no_selector(const struct parser *p) {
+    return p->last.kind != TOK_NAMESPACE && !is_behind_locks_from(p);
 }
 
 static bool is_not_in_guards(const struct parser *p) {
+    if (p->head == HEAD_STEPS && p->last.kind == TOK_GIVEN) return false;
     return !p->in_guards || p->last.kind == TOK_NO;
 }
 
@@ -229,7 +234,7 @@ static const struct rule {
 } rules[] = {
     {TOK_IN, is_namespace, describes_namespace, TOK_IN_STEP},
     {TOK_RESOURCES, is_from, is_between_items, TOK_RESOURCES_FROM},
-    {TOK_LABELED, NULL, is_not_behind_namespace, TOK_WORD},
+    {TOK_LABELED, NULL, takes_no_selector, TOK_WORD},
     {TOK_LABELED, ends_list_or_block, NULL, TOK_WORD},
     {TOK_NEW, begins_account, is_behind_actor, TOK_NEW_ACTOR},
     {TOK_NOT, goes_on_behind_key, NULL, TOK_WORD},

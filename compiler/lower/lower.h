@@ -166,6 +166,11 @@ void lower_check_names(struct lowering *lowering, const struct ast_item *item, c
 
 // lower_lock.c
 void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// lower_source.c
+// The ConfigMaps that are the lock, which from then on select the objects as well; NULL where it is one by itself, and
+// after reporting.
+const struct lock_source *lower_source(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                                       const struct object_meaning **objects, size_t count);
 // lower_deny.c
 // Reports words that are no operations.
 void lower_check_operations(struct lowering *lowering, const struct ast_clause *deny);

@@ -168,6 +168,7 @@ struct lock *derive_lock(struct lowering *lowering, const struct lock *from, enu
         .exemption = from->exemption,
         .mode = from->mode,
         .insiders = from->insiders,
+        .source = from->source,
     };
     add_actors(lowering, from, relation_of(origin), lock);
     return lock;
@@ -252,7 +253,16 @@ static bool fits(struct lowering *lowering, const struct lock *lock) {
     return false;
 }
 
+// Whether there are ConfigMaps where the objects of the lock are: a Namespace is in the namespace that it is. Of
+// requests that carry only a name, others are the parameters.
+static bool is_beside_sources(const struct lock *lock) {
+    const struct resource *resource = lock->scope.target_count ? lock->scope.targets[0].resource : NULL;
+    const bool is_namespace = resource && !*resource->group && strcmp(resource->plural, "namespaces") == 0;
+    return (lock->scope.where != IN_CLUSTER || is_namespace) && !lock->acts;
+}
+
 void derive_add(struct lowering *lowering, const struct ast_item *item, struct lock *lock) {
+    if (lock->source && !is_beside_sources(lock)) lock->source = NULL;
     if (!fits(lowering, lock)) return;
     if (lock->guard_labels) lock->names_actors = lower_names_actors(lowering->arena, lock);
     lower_cover(lowering, item, lock);

@@ -38,6 +38,9 @@ void derive_around(struct lowering *lowering, const struct guarded *guarded, con
                    const char *number);
 // lower_around.c: `guard volumes`.
 void derive_volumes(struct lowering *lowering, const struct guarded *guarded);
+// lower_source.c: keeps the ConfigMaps that are the lock. `number` tells the locks of one block apart.
+void derive_sources(struct lowering *lowering, const struct guarded *guarded,
+                    const char *(*number)(struct arena *arena, size_t index));
 // lower_around.c: has the locks look at what makes a controller write the fields that they keep. After all others.
 void derive_orders(struct lowering *lowering);
 

@@ -199,6 +199,13 @@ static bool is_carried_path(const struct field_path *path) {
 // One of the labels and annotations that the formula reads is in the new metadata.
 static void add_carried(struct arena *arena, const struct formula *expr, struct map *known, struct formula *carried) {
     for (size_t i = 0; i < expr->operand_count; i++) add_carried(arena, expr->operands[i], known, carried);
+    if (expr->kind == FORMULA_SOURCE_SELECTS) { // whatever the ConfigMap asks for
+        struct formula *keys = formula_new(arena, FORMULA_LABEL_KEY);
+        keys->compare = CMP_EXISTS;
+        keys->state = STATE_NEW;
+        keys->not_of_node = true;
+        ARENA_PUSH(arena, carried->operands, carried->operand_count, keys);
+    }
     if (expr->kind == FORMULA_FIELD && is_carried_path(&expr->path)) {
         struct formula *field = formula_new(arena, FORMULA_FIELD);
         field->state = STATE_NEW;
@@ -448,6 +455,7 @@ static void cascade(struct lowering *lowering, const struct guarded *guarded, co
                                        "'require' and 'scale' in a separate lock");
             return;
         }
+        if (from->source) return; // which is reported
         if (!formula_is_by_labels(from->selects)) {
             const bool all = from->selects->kind == FORMULA_TRUE;
             diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword,
@@ -689,6 +697,7 @@ static void lower_guarded(struct lowering *lowering, const struct guarded *guard
         derive_around(lowering, guarded, guarded->locks[i], number_of(lowering->arena, i));
         reach_wildcard(lowering, guarded, guarded->locks[i], number_of(lowering->arena, i));
     }
+    derive_sources(lowering, guarded, number_of);
     if (guards & GUARD_VOLUMES) derive_volumes(lowering, guarded);
     for (size_t i = 0; i < guarded->part_count; i++) {
         const struct object_meaning *part = guarded->parts[i];

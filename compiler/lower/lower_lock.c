@@ -324,6 +324,8 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
                          formula_needs_name_only(lock->selects) && formula_needs_name_only(lock->condition) &&
                          (!lock->requires || formula_needs_name_only(lock->requires));
     if (asked && strcmp(asked, "never") == 0) return COVER_NONE;
+    if (asked && strcmp(asked, "params") == 0 && lock->source)
+        lower_not_supported(lowering, clause->span, "'cover … by params' in a lock from ConfigMaps");
     if (asked && strcmp(asked, "name") == 0 && !by_name) {
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->span, "lock '%s' selects by more than the name",
                     lock->name);
@@ -334,7 +336,8 @@ static enum cover choose_cover(struct lowering *lowering, const struct ast_item 
     if (formula_has_cel(lock->selects) || formula_has_cel(lock->condition) || formula_has_cel(lock->requires))
         return COVER_NONE;
     if (by_name && !(asked && strcmp(asked, "params") == 0)) return COVER_BY_NAME;
-    return lowering->is_static ? COVER_NONE : COVER_BY_PARAMS;
+    // The parameters are the ConfigMaps.
+    return lowering->is_static || lock->source ? COVER_NONE : COVER_BY_PARAMS;
 }
 
 // The acts that the word behind `cover` speaks of; none when it is no such word.
@@ -808,6 +811,7 @@ static unsigned guards_by_default(const struct draft *draft) {
         switch (guard_info(i)->when) {
         case GUARDED_ALWAYS: guards |= (lock->denies & ~(unsigned)OP_CREATE) || lock->acts ? guard : 0; break;
         case GUARDED_KEEPING: guards |= lock->denies & OP_DELETE ? guard & guardable(draft) : 0; break;
+        case GUARDED_SOURCES: guards |= lock->source ? guard : 0; break;
         case GUARDED_INSIDERS: guards |= lock->insiders ? guard : 0; break;
         case GUARDED_ASKED: break;
         }
@@ -859,6 +863,7 @@ void lower_lock(struct lowering *lowering, struct unit *unit, const struct ast_i
     refuse_unsupported(lowering, item);
     const bool active = is_active(lowering, item);
     read_objects(&draft);
+    draft.common.source = lower_source(lowering, unit, item, draft.objects, draft.object_count);
     read_denied(&draft);
     read_condition(&draft);
     check_reached(&draft);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "data/value.h"
 #include "lower/lower.h"
+#include "policy/lock_source.h"
 #include "report/diag.h"
 #include "report/source.h"
 
@@ -173,11 +174,26 @@ static void add_glass(struct text *text, const struct lock *lock) {
     add_labels(text, lock->break_glass.labels, lock->break_glass.label_count);
 }
 
-static void add_who_may(struct arena *arena, struct text *text, const struct lock *lock) {
+// Names and conditions may hold line breaks, and the API server refuses a message that does. From `begin` on.
+static void join_lines(struct text *text, size_t begin) {
+    for (size_t i = begin; i < text->len; i++)
+        if ((unsigned char)text->data[i] < ' ' || text->data[i] == 0x7f) text->data[i] = ' ';
+}
+
+// What the ConfigMap fills in that is the lock.
+static void add_mark(struct text *text, const struct lock *lock, const char *mark, size_t *begin) {
+    if (!lock->source) return;
+    join_lines(text, *begin);
+    text_add_string(text, mark);
+    *begin = text->len;
+}
+
+static void add_who_may(struct arena *arena, struct text *text, const struct lock *lock, size_t *begin) {
     const struct labels passers = passers_of(arena, lock);
     if (passers.count) {
         text_add_string(text, "only ");
         add_labels(text, passers.items, passers.count);
+        add_mark(text, lock, SOURCE_MARK_ALLOWED, begin);
         text_add_string(text, " may");
         add_glass(text, lock);
     } else if (lock->break_glass.label_count) {
@@ -216,25 +232,27 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     const struct ast_clause *unless = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_UNLESS) : NULL;
     const struct ast_clause *require = of_lock && !why ? lower_find_clause(item, AST_CLAUSE_REQUIRE) : NULL;
     struct text text;
+    size_t begin = 0; // of what may still hold line breaks
     text_init(&text, lowering->arena);
     text_add_string(&text, "denied, there is a lock");
     add_map(lowering->arena, &text, lock);
     if (message) text_printf(&text, ": %s", message);
-    text_printf(&text, " (%s %s of policy %s; ", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
-                lock->policy);
+    add_mark(&text, lock, SOURCE_MARK_MAP, &begin);
+    text_printf(&text, " (%s %s of policy %s%s", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
+                lock->policy, lock->source ? ", ConfigMap " : "");
+    add_mark(&text, lock, SOURCE_MARK_NAME, &begin);
+    text_add_string(&text, "; ");
     if (require && !lock->denies && !lock->acts) {
         add_required(lowering->arena, &text, lock, written(lowering, require));
     } else {
-        add_who_may(lowering->arena, &text, lock);
+        add_who_may(lowering->arena, &text, lock, &begin);
         if (require) text_printf(&text, "; required: %s", written(lowering, require));
     }
     if (unless) text_printf(&text, "; unless %s", written(lowering, unless));
     if (owner) text_printf(&text, "; owner: %s", owner);
     if (ticket) text_printf(&text, "; ticket: %s", ticket);
     text_add_char(&text, ')');
-    // Names and conditions may hold line breaks, and the API server refuses a message that does.
-    for (char *c = text.data; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
+    join_lines(&text, begin);
     lock->message = text_string(&text);
     if (text.len > LIMIT_MESSAGE_BYTES) {
         const struct ast_clause *longest = of_lock ? lower_find_clause(item, AST_CLAUSE_MESSAGE) : NULL;

@@ -21,6 +21,8 @@ struct setting {
     size_t grant_count;
     struct value *namespace_labels;
     bool namespace_terminating;
+    const struct value **given;
+    size_t given_count;
 };
 
 static void add_group(struct arena *arena, struct setting *setting, const char *group) {
@@ -77,7 +79,9 @@ static void set_requester(struct lowering *lowering, struct unit *unit, const st
                                 .user = "",
                                 .uid = "",
                                 .namespace_labels = setting->namespace_labels,
-                                .namespace_terminating = setting->namespace_terminating};
+                                .namespace_terminating = setting->namespace_terminating,
+                                .given = setting->given,
+                                .given_count = setting->given_count};
     for (size_t i = 0; i < step->subjects.count; i++) {
         const struct ast_subjects one = {&step->subjects.items[i], 1};
         struct subjects subjects = {0};
@@ -252,6 +256,55 @@ static bool split_name(struct lowering *lowering, struct word word, const struct
     return true;
 }
 
+// ---- what is there beside the objects of requests ----
+
+static bool is_text_map(const struct value *map) {
+    for (size_t i = 0; map && map->kind == VALUE_MAP && i < map->count; i++)
+        if (map->as.entries[i].value->kind != VALUE_STRING) return false;
+    return !map || map->kind == VALUE_MAP;
+}
+
+// Later steps of the test find the ConfigMap, or find none of its name any more. The list is a new one: requests have
+// the one that was.
+static void set_given(struct lowering *lowering, const struct ast_step *step, struct setting *setting) {
+    struct arena *arena = lowering->arena;
+    const struct value **before = setting->given;
+    const size_t count = setting->given_count;
+    const char *version = NULL, *subresource = NULL, *namespace, *name;
+    const struct resource *resource = lower_resource_part(lowering, step->resource, &version, &subresource);
+    if (!resource) return;
+    if (*resource->group || strcmp(resource->plural, "configmaps") != 0 || subresource) {
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->resource.span, "only ConfigMaps can be given, not '%s'",
+                    step->resource.text);
+        diag_help(lowering->diags,
+                  "no lock looks at other objects than that of the request: say its state in the step");
+        return;
+    }
+    if (!split_name(lowering, step->name, resource, &namespace, &name)) return;
+    const struct value *object =
+        step->is_gone ? NULL
+                      : make_object(lowering, &step->before, resource, namespace, name, step->before.terminating);
+    if (object && !is_text_map(value_get(object, "data"))) {
+        diag_report(lowering->diags, DIAG_BAD_TEST, step->before.span, "the data of a ConfigMap holds texts alone");
+        diag_help(lowering->diags, "quote numbers and booleans");
+        return;
+    }
+    bool known = false;
+    setting->given = NULL;
+    setting->given_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct value *metadata = value_get(before[i], "metadata");
+        const bool same = strcmp(value_get_string(metadata, "name"), name) == 0 &&
+                          strcmp(value_get_string(metadata, "namespace"), namespace) == 0;
+        known |= same;
+        if (!same) ARENA_PUSH(arena, setting->given, setting->given_count, before[i]);
+    }
+    if (object) ARENA_PUSH(arena, setting->given, setting->given_count, object);
+    if (object || known) return;
+    diag_report(lowering->diags, DIAG_BAD_TEST, step->name.span, "no ConfigMap '%s' is given", step->name.text);
+    diag_help(lowering->diags, "there is none unless a step before says: given configmaps %s …", step->name.text);
+}
+
 static const struct {
     const char *word;
     enum operation operation;
@@ -383,6 +436,8 @@ static bool make_request(struct lowering *lowering, const struct ast_step *step,
         .extra = setting->extra,
         .grants = setting->grants,
         .grant_count = setting->grant_count,
+        .given = setting->given,
+        .given_count = setting->given_count,
     };
     if (!find_request(lowering, step, request, &resource)) return false;
     if (!split_name(lowering, step->name, resource, &request->namespace, &request->name)) return false;
@@ -503,6 +558,7 @@ void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_i
                 pairs_to_map(lowering->arena, &step->namespace_labels, value_map(lowering->arena));
             setting.namespace_terminating = step->namespace_terminating;
             break;
+        case AST_STEP_GIVEN: set_given(lowering, step, &setting); break;
         case AST_STEP_GRANTS:
             if (!setting.has_user) {
                 diag_report(lowering->diags, DIAG_BAD_TEST, step->span, "there is no requester yet");

@@ -173,7 +173,9 @@ static bool reads_content(enum formula_kind kind) {
     case FORMULA_ANNOTATION_KEY:
     case FORMULA_FIELD:
     case FORMULA_ANY:
-    case FORMULA_ALL: return true;
+    case FORMULA_ALL:
+    case FORMULA_SOURCE_SELECTS:
+    case FORMULA_IS_SOURCE: return true;
     case FORMULA_AND:
     case FORMULA_OR:
     case FORMULA_NOT:
@@ -206,6 +208,7 @@ bool formula_any(const struct formula *expr, bool (*is)(const struct formula *pa
 static unsigned reads_itself(const struct formula *atom) {
     switch (atom->kind) {
     case FORMULA_LABEL:
+    case FORMULA_SOURCE_SELECTS:
     case FORMULA_LABEL_KEY: return READS_LABELS;
     case FORMULA_ANNOTATION:
     case FORMULA_ANNOTATION_KEY: return READS_ANNOTATIONS;
@@ -229,6 +232,7 @@ static unsigned reads_itself(const struct formula *atom) {
     case FORMULA_NOT:
     case FORMULA_TEXT:
     case FORMULA_JOIN:
+    case FORMULA_IS_SOURCE:
     case FORMULA_RESOURCE: break;
     }
     return 0;
@@ -250,6 +254,7 @@ bool formula_compares_readings(const struct formula *expr) {
     case FORMULA_ANY:
     case FORMULA_ALL:
     case FORMULA_JOIN:
+    case FORMULA_IS_SOURCE:
     case FORMULA_CEL: return false;
     default: return expr->operand_count > 0;
     }
@@ -265,8 +270,9 @@ unsigned formula_reads(const struct formula *expr) {
 }
 
 static bool is_beside_labels(const struct formula *part) {
-    return part->kind == FORMULA_LABEL_KEY || (reads_itself(part) & ~(unsigned)(READS_LABELS | READS_REQUESTER)) ||
-           part->kind == FORMULA_TRUE || part->kind == FORMULA_FALSE || part->kind == FORMULA_RESOURCE;
+    return part->kind == FORMULA_LABEL_KEY || part->kind == FORMULA_SOURCE_SELECTS ||
+           (reads_itself(part) & ~(unsigned)(READS_LABELS | READS_REQUESTER)) || part->kind == FORMULA_TRUE ||
+           part->kind == FORMULA_FALSE || part->kind == FORMULA_RESOURCE;
 }
 
 bool formula_is_by_labels(const struct formula *expr) {

@@ -43,6 +43,9 @@ enum formula_kind {
     FORMULA_CEL,
     FORMULA_LABEL_KEY, // some label: its key
     FORMULA_ANNOTATION_KEY,
+    FORMULA_SOURCE_SELECTS, // the labels are those that the ConfigMap asks for which is the lock; it has the label
+                            // `key`
+    FORMULA_IS_SOURCE,      // the object is a ConfigMap that a lock can be read from; operands: what that reads
     // On the other side of a comparison alone:
     FORMULA_TEXT, // the text values[0]
     FORMULA_JOIN, // what the operands read, one behind the other; absent where one of them is absent or empty

@@ -88,13 +88,21 @@ enum guard {
 };
 struct guard_info {
     const char *word;
-    enum { GUARDED_ALWAYS, GUARDED_KEEPING, GUARDED_INSIDERS, GUARDED_ASKED } when;
+    enum { GUARDED_ALWAYS, GUARDED_KEEPING, GUARDED_SOURCES, GUARDED_INSIDERS, GUARDED_ASKED } when;
     const char *what;
 };
 // By its place in guards.def.
 const struct guard_info *guard_info(size_t index);
 // The guard of that word; 0 where there is none.
 unsigned guard_find(const char *word);
+
+// The ConfigMaps that are the lock, each for its own namespace: those with this label. What they say is read as
+// lock_source.h has it.
+struct lock_source {
+    const char *key;
+    const char **values; // of the label, sorted; none: any
+    size_t value_count;
+};
 
 // One of the objects that a lock is on.
 struct lock_object {
@@ -123,9 +131,12 @@ struct lock {
     struct field_path *paths;  // of `changing` / `except changing`
     size_t path_count;
     bool all_but_paths;
-    struct subjects exclusive;   // in messages
-    struct subjects passes;      // exclusive and exempt actors
-    struct subjects break_glass; // break-glass actors
+    struct subjects exclusive;        // in messages
+    struct subjects passes;           // exclusive and exempt actors
+    struct subjects break_glass;      // break-glass actors
+    const struct lock_source *source; // what is the lock; each by itself refuses, and lets through whom it names; NULL:
+                                      // the lock is there without any
+    bool keeps_source;                // the objects are such ConfigMaps: whom the stored one names passes
     enum exemption exemption;
     struct formula *names_actors; // that what gives actors their names stays as it is stored, which the label guard
                                   // asks of the new object; NULL where nothing of the object does

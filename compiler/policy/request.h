@@ -27,6 +27,8 @@ struct request {
     const struct value *extra;               // map of lists of strings, or NULL
     const struct value *object, *old_object; // NULL where the request has none
     const struct value *namespace_object;    // NULL for cluster-scoped objects
+    const struct value **given;              // ConfigMaps that are there, of which some may be locks
+    size_t given_count;
 };
 
 // What decides about a request under one lock; of several, what comes last.
@@ -35,6 +37,7 @@ enum reason_kind {
     REASON_NOT_REACHED, // the request carries nothing of the object, and the lock does not look it up
     REASON_OTHER_RESOURCE,
     REASON_OTHER_NAMESPACE,
+    REASON_NO_SOURCE, // there is no ConfigMap that is the lock
     REASON_NOT_SELECTED,
     REASON_OTHER_OPERATION,
     REASON_UNCHANGED, // it writes nothing that the lock is about

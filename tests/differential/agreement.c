@@ -88,7 +88,7 @@ static void compare_message(struct agreement *c) {
     const struct decision *decision = c->decision;
     if (decision->refusal_count != 1 || decision->failed_count || decision->verdict != c->answer->verdict) return;
     if (decision->verdict == VERDICT_ALLOWED) return;
-    const char *message = trimmed(c->arena, decision->refusals[0].lock->message);
+    const char *message = trimmed(c->arena, decision->refusals[0].message);
     if (!shows(c->answer->refusals, c->answer->refusal_count, message) &&
         !shows(c->answer->warnings, c->answer->warning_count, message))
         differ(c, "the message of lock %s is not shown: \"%s\"", decision->refusals[0].lock->name, message);

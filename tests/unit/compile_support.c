@@ -170,6 +170,8 @@ static const char *kind_word(enum formula_kind kind) {
     case FORMULA_NAMESPACE_LABEL: return "namespace-label";
     case FORMULA_LABEL_KEY: return "label-key";
     case FORMULA_ANNOTATION_KEY: return "annotation-key";
+    case FORMULA_SOURCE_SELECTS: return "source-selects";
+    case FORMULA_IS_SOURCE: return "is-source";
     case FORMULA_FIELD: return "field";
     case FORMULA_USER: return "user";
     case FORMULA_UID: return "uid";

@@ -62,6 +62,9 @@ type Request struct {
 	Stored          map[string]any `json:"stored"`
 	NamespaceObject map[string]any `json:"namespaceObject"`
 
+	// Given are ConfigMaps that are there beside the object.
+	Given []map[string]any `json:"given"`
+
 	// Asked is the name in the request, where that is another one than the object's: see AskedAs.
 	Asked string `json:"-"`
 
@@ -97,6 +100,19 @@ func (r *Request) Parent() map[string]any {
 		return nil
 	}
 	return r.OldObject
+}
+
+// Beside are those of the given ConfigMaps that are not the object which the request is about: that is as the request has it.
+func (r *Request) Beside() []map[string]any {
+	var beside []map[string]any
+	for _, given := range r.Given {
+		metadata, _ := given["metadata"].(map[string]any)
+		same := r.Group == "" && r.Resource == "configmaps" && metadata["name"] == r.Name && metadata["namespace"] == r.Namespace
+		if !same || r.OldObject == nil {
+			beside = append(beside, given)
+		}
+	}
+	return beside
 }
 
 // CarriesNameOnly says whether the request carries nothing of the object that it is about but the name.

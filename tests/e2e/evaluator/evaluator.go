@@ -239,6 +239,7 @@ func (e *Evaluator) judge(r *cases.Request) (*Verdict, error) {
 		return nil, err
 	}
 	defer e.storeParam(r)()
+	defer e.storeGiven(r)()
 
 	attributes := attributesOf(r)
 	types := &interfaces{request: r, named: e.versions[schema.GroupResource{Group: r.Group, Resource: r.Resource}]}
@@ -326,6 +327,22 @@ func (e *Evaluator) storeParam(r *cases.Request) (restore func()) {
 		return p.put(object(parent, kind, r.Namespace, r.Name))
 	}
 	return func() {}
+}
+
+// storeGiven makes the ConfigMaps that are there parameters for the time of the request.
+func (e *Evaluator) storeGiven(r *cases.Request) (restore func()) {
+	p := e.params[schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}]
+	var restores []func()
+	for _, given := range r.Beside() {
+		if p != nil {
+			restores = append(restores, p.put(&unstructured.Unstructured{Object: given}))
+		}
+	}
+	return func() {
+		for _, restore := range slices.Backward(restores) {
+			restore()
+		}
+	}
 }
 
 // auditedAttributes keeps the annotations that would go to the audit log.

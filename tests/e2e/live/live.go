@@ -458,6 +458,13 @@ func (j *Judge) ask(ctx context.Context, q *question) (outcome Outcome, err erro
 		}
 		defer func() { err = errors.Join(err, done()) }()
 	}
+	for _, given := range r.Beside() {
+		done, failed := j.putGiven(ctx, given)
+		if failed != nil {
+			return outcome, failed
+		}
+		defer func() { err = errors.Join(err, done()) }()
+	}
 	for _, form := range r.AskedAs() {
 		if err := j.askAs(ctx, q, form, key, &outcome); err != nil || outcome.Problem != "" || outcome.Skipped != "" {
 			return outcome, err
@@ -477,6 +484,22 @@ func (j *Judge) putPod(ctx context.Context, r *cases.Request) (done func() error
 		return nil, err
 	}
 	return done, j.store.put(ctx, key, pod)
+}
+
+// putGiven stores a ConfigMap that is there beside the object, until the returned function is called.
+func (j *Judge) putGiven(ctx context.Context, given map[string]any) (done func() error, err error) {
+	metadata, _ := given["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	namespace, _ := metadata["namespace"].(string)
+	object, err := complete.Object(schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, namespace, name, given)
+	if err != nil {
+		return nil, err
+	}
+	key := registry + "configmaps/" + namespace + "/" + name
+	if done, err = j.store.keep(ctx, key); err != nil {
+		return nil, err
+	}
+	return done, j.store.put(ctx, key, object)
 }
 
 // askAs asks until the answer is right, or until it is clear that it is not.
