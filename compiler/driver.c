@@ -101,9 +101,35 @@ static void emit(struct compilation *compilation) {
 
 // Locks whose days are over leave nothing on purpose, and a lock that reaches no request has a warning of its own.
 static void check_emitted(struct compilation *compilation) {
-    if (compilation->sources.count == 0) return;
+    if (compilation->sources.count == 0 || compilation->rbac_count) return;
     const bool intended = compilation->lowering.inactive || compilation->policies.lock_count;
     if (!compilation->manifest.count && !intended) check_empty(&compilation->diags, is_static(compilation));
+}
+
+// The admission policies and bindings that the policies have become.
+static void name_objects(const struct compilation *compilation, struct rbac_audit *audit) {
+    const struct manifest *manifest = &compilation->manifest;
+    audit->objects = ARENA_ARRAY(compilation->arena, const char *, manifest->count);
+    for (size_t i = 0; i < manifest->count; i++) {
+        const enum manifest_kind kind = manifest->objects[i].kind;
+        if (kind == MANIFEST_POLICY || kind == MANIFEST_BINDING)
+            audit->objects[audit->object_count++] = manifest->objects[i].name;
+    }
+}
+
+static void audit_rbac(struct compilation *compilation) {
+    struct rbac_audit audit = {
+        .arena = compilation->arena,
+        .diags = &compilation->diags,
+        .sources = &compilation->sources,
+        .inputs = compilation->rbac,
+        .input_count = compilation->rbac_count,
+        .policies = &compilation->policies,
+        .units = compilation->units,
+        .unit_count = compilation->unit_count,
+    };
+    name_objects(compilation, &audit);
+    rbac_audit(&audit);
 }
 
 static void close_report(struct compilation *compilation) {
@@ -124,6 +150,7 @@ void driver_compile(struct compilation *compilation) {
     if (is_fine(compilation)) plan(compilation); // policies → plan
     if (is_fine(compilation)) emit(compilation); // plan → objects
     if (is_fine(compilation)) check_emitted(compilation);
+    if (is_fine(compilation) && compilation->rbac_count) audit_rbac(compilation); // RBAC of others → warnings
     close_report(compilation);
 }
 

@@ -11,6 +11,7 @@
 #include "kubernetes/catalog.h"
 #include "lower/lower.h"
 #include "policy/policy.h"
+#include "rbac/rbac.h"
 #include "report/diag.h"
 #include "report/source.h"
 #include "verify/verify.h"
@@ -31,6 +32,8 @@ struct compilation {
     struct manifest manifest;        // empty after errors
     struct verify_input *renderings; // what was made of the manifest elsewhere, for driver_verify
     size_t rendering_count;
+    struct rbac_input *rbac; // what is looked at beside the policies; none most times
+    size_t rbac_count;
 };
 
 // Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.

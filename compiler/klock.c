@@ -465,6 +465,23 @@ const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
     return result;
 }
 
+// ---- RBAC ----
+
+static void add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    struct compilation *compilation = &compiler->compilation;
+    struct arena *arena = &compiler->arena;
+    const struct rbac_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
+    if (compiler->compiled)
+        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
+    else
+        ARENA_PUSH(arena, compilation->rbac, compilation->rbac_count, input);
+}
+
+void klock_add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    if (compiler->running) compiler->missed = true;
+    GUARDED(compiler, add_rbac(compiler, name, bytes, len));
+}
+
 // ---- verifying ----
 
 static void add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {

@@ -47,7 +47,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
 // after an error; it and IN_STEP, NEW_ACTOR and RESOURCES_FROM are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
-%token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept"
+%token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept" OF "of"
 %token <struct word> AGAINST "against" NO "no" NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
 %token <struct word> SERVICEACCOUNT "serviceaccount" SA "sa" SERVICEACCOUNTS "serviceaccounts" USER "user"
 %token <struct word> GROUP "group" UID "uid" AND "and" WITH "with" EXTRA "extra" MAY "may" IN "in" ON "on" TO "to"
@@ -82,7 +82,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word against
 %type <struct word> subject_predicate_keyword version kind create reason operation webhook_kind
-%type <struct words> names patterns on_objects subresources by_part part
+%type <struct words> names patterns on_objects subresources by_part part of
 %type <bool> scope
 %type <struct ast_guards> guards
 %type <struct ast_sealing> sealing
@@ -144,8 +144,8 @@ item:
         { $$ = make_resources_from(p->arena, @$, $resources_head, $names); }
   | actor_head name "=" create subjects sealing
         { $$ = make_actor(p->arena, @$, $actor_head, $name, $create, $subjects, $sealing); }
-  | accept_head names reason
-        { $$ = make_accept_item(p->arena, @$, $accept_head, $names, $reason); }
+  | accept_head names of reason
+        { $$ = make_accept_item(p->arena, @$, $accept_head, $names, $of, $reason); }
   | deployer_head subjects
         { $$ = make_deployer(p->arena, @$, $deployer_head, $subjects); }
   | object_head name "{" clauses close
@@ -289,7 +289,7 @@ clause:
   | "guard" guards
         { $$ = make_guard(p->arena, @$, @1, $guards); }
   | "accept" names reason
-        { $$ = make_accept(p->arena, @$, @1, $names, $reason); }
+        { $$ = make_accept(p->arena, @$, @1, $names, (struct words){0}, $reason); }
   | "cover" names
         { $$ = make_cover(p->arena, @$, @1, $names, make_no_word()); }
   | "cover" names "by" name
@@ -330,6 +330,13 @@ guards:
 reason:
     %empty      { $$ = make_no_word(); }
   | "string"
+  ;
+
+// The binding that is meant, of findings about RBAC.
+of:
+    %empty            { $$ = (struct words){0}; }
+  | "of" name[kind] name[binding]
+        { $$ = make_words(p->arena, make_words(p->arena, (struct words){0}, $kind), $binding); }
   ;
 
 // ---- expressions ----
@@ -574,7 +581,7 @@ comparison_keyword:
     "in" | "like" | "matches" | "contains" | "notin"
   ;
 word_keyword:
-    "policy" | "include" | "accept" | "against" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test"
+    "policy" | "include" | "accept" | "against" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test" | "of"
   | "namespaced" | "cluster" | "kind" | "subresources" | "sealed" | "by" | "and" | "with" | "extra"
   | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"

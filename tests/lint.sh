@@ -31,6 +31,7 @@ describe    base data report kubernetes cel policy
 admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy describe
 verify      base data report admission emit
+rbac        base data report kubernetes cel policy front decide
 grammar     base report front cel
 cli         base data
 end

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "check/check_internal.h"
 #include "report/diag.h"
 
@@ -65,13 +66,43 @@ static bool accept_in_reach(const struct accepting *accepting, const struct reac
     return any;
 }
 
+// What is found in RBAC is accepted where that is checked: here nothing says whether it arises.
+static void check_rbac_acceptance(struct diags *diags, const struct reach *reach, const struct diag_info *info,
+                                  struct word code, struct words of) {
+    const char *kind = of.count ? text_lower(diags->arena, of.items[0].text) : "clusterrolebinding";
+    const bool of_cluster = strcmp(kind, "clusterrolebinding") == 0;
+    const char *slash = of.count ? strchr(of.items[1].text, '/') : NULL;
+    if (reach->item->kind != AST_ITEM_ACCEPT) {
+        diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "warning %s is about RBAC, and not about this block",
+                    info->name);
+        diag_help(diags, "write it outside of blocks: accept %s of clusterrolebinding NAME \"reason\"", info->name);
+    } else if (!of_cluster && strcmp(kind, "rolebinding") != 0) {
+        diag_report(diags, DIAG_UNKNOWN_CODE, of.items[0].span, "warnings about RBAC are not of a '%s'",
+                    of.items[0].text);
+        diag_help(diags, "write: of clusterrolebinding NAME, or: of rolebinding NAMESPACE/NAME");
+    } else if (of.count && of_cluster == (slash != NULL)) {
+        diag_report(diags, DIAG_UNKNOWN_CODE, of.items[1].span,
+                    of_cluster ? "'%s' has a namespace, and no ClusterRoleBinding is in one"
+                               : "'%s' has no namespace, and every RoleBinding is in one",
+                    of.items[1].text);
+        diag_help(diags, of_cluster ? "write: of rolebinding NAMESPACE/NAME" : "write: of rolebinding NAMESPACE/%s",
+                  of.items[1].text);
+    }
+}
+
 static void apply_acceptance(const struct accepting *accepting, const struct reach *reach, struct word code,
-                             const char *reason) {
+                             struct words of, const char *reason) {
     struct diags *diags = accepting->diags;
     const struct diag_info *info = diag_find(code.text);
     if (!info || info->severity != SEVERITY_WARNING) {
         diag_report(diags, DIAG_UNKNOWN_CODE, code.span, "'%s' is not a warning", code.text);
         diag_help(diags, "only warnings can be accepted; 'klockc explain' lists their names");
+    } else if (diag_is_about_rbac(info)) {
+        check_rbac_acceptance(diags, reach, info, code, of);
+    } else if (of.count) {
+        diag_report(diags, DIAG_UNKNOWN_CODE, of.items[0].span, "warning %s is about policies, and not about RBAC",
+                    info->name);
+        diag_help(diags, "leave 'of' out");
     } else if (!accept_in_reach(accepting, reach, info, reason)) {
         diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->name);
         diag_help(diags, "remove it");
@@ -81,7 +112,7 @@ static void apply_acceptance(const struct accepting *accepting, const struct rea
 static void apply_clause(const struct accepting *accepting, const struct reach *reach,
                          const struct ast_clause *clause) {
     for (size_t i = 0; i < clause->words.count; i++)
-        apply_acceptance(accepting, reach, clause->words.items[i], clause->reason.text);
+        apply_acceptance(accepting, reach, clause->words.items[i], clause->of, clause->reason.text);
 }
 
 static bool has_clauses(const struct ast_item *item) {

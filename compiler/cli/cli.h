@@ -27,7 +27,7 @@ struct cli {
     const char *output_file, *output_dir, *depfile, *print;
     const char *kubernetes, *target, *controllers, *at, *root;
     const char *run, *color;
-    const char *against, *kubectl, *context;
+    const char *against, *kubectl, *context, *rbac;
     bool cluster;
     bool check, warnings_as_errors, require_tests, print_cases, verbose, help;
 

@@ -9,6 +9,15 @@
 #include "cli/cli_policy.h"
 
 int cli_check(const struct cli *cli) {
+    if (cli->argument_count == 0 && cli->rbac == NULL) {
+        cli_complain("check needs an argument: PATH..., or --rbac FILE");
+        cli_complain("see 'klockc help check'");
+        return CLI_USAGE;
+    }
+    if (cli->rbac != NULL && strcmp(cli->rbac, "-") == 0 && policy_is_standard_input(cli)) {
+        cli_complain("standard input is either a policy or RBAC");
+        return CLI_USAGE;
+    }
     int status = CLI_USAGE;
     struct klock_compiler *compiler = policy_compile(cli, &status);
     if (compiler == NULL) return status;

@@ -39,6 +39,35 @@ static bool add_arguments(const struct cli *cli, struct klock_compiler *compiler
     return true;
 }
 
+bool policy_is_standard_input(const struct cli *cli) {
+    for (size_t i = 0; i < cli->argument_count; i++)
+        if (strcmp(cli->arguments[i], "-") == 0) return true;
+    return false;
+}
+
+static bool add_object_file(struct klock_compiler *compiler, const char *path, policy_add_function *add) {
+    struct buffer bytes = {0};
+    const bool is_stdin = strcmp(path, "-") == 0;
+    bool exists = true;
+    bool fine = is_stdin ? files_read(STDIN_FILENO, "standard input", &bytes) : files_load(path, &bytes, &exists);
+    if (fine && !exists) {
+        cli_complain("%s: there is no such file", path);
+        fine = false;
+    }
+    if (fine) add(compiler, is_stdin ? CLI_STDIN_NAME : path, bytes.data, bytes.len);
+    buffer_free(&bytes);
+    return fine;
+}
+
+bool policy_add_objects(const struct cli *cli, struct klock_compiler *compiler, const char *path,
+                        policy_add_function *add) {
+    struct strings files = {0};
+    bool fine = files_find(path, FILES_OBJECTS, cli->root, &files);
+    for (size_t i = 0; i < files.count && fine; i++) fine = add_object_file(compiler, files.items[i], add);
+    strings_free(&files);
+    return fine;
+}
+
 static enum klock_controllers controllers_of(const struct cli *cli) {
     if (cli->controllers != NULL && strcmp(cli->controllers, "separate") == 0) return KLOCK_CONTROLLERS_SEPARATE;
     if (cli->controllers != NULL && strcmp(cli->controllers, "shared") == 0) return KLOCK_CONTROLLERS_SHARED;
@@ -76,7 +105,8 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
     }
     struct klock_compiler *compiler = klock_new(&options);
     if (compiler == NULL) cli_out_of_memory();
-    if (!add_arguments(cli, compiler)) {
+    if (!add_arguments(cli, compiler) ||
+        (cli->rbac != NULL && !policy_add_objects(cli, compiler, cli->rbac, klock_add_rbac))) {
         klock_free(compiler);
         *ret_status = CLI_USAGE;
         return NULL;

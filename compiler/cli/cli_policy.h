@@ -9,6 +9,13 @@
 
 // The exit status; does not return when memory ran out.
 int policy_status(enum klock_status status);
+// Whether one of the policies is to be read from standard input.
+bool policy_is_standard_input(const struct cli *cli);
+// Adds the objects that a PATH stands for, a file, a directory or -, by the function of the library. False, after a
+// message, when something cannot be read.
+typedef void policy_add_function(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+bool policy_add_objects(const struct cli *cli, struct klock_compiler *compiler, const char *path,
+                        policy_add_function *add);
 // Compiles what the arguments name. NULL, after a message, when there is nothing that could be compiled: *ret_status is
 // the exit status then. Otherwise *ret_status is CLI_FINE, CLI_FAILED, CLI_USAGE or CLI_INTERNAL, and the diagnostics
 // tell why.

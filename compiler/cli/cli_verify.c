@@ -8,12 +8,6 @@
 #include "cli/cli_kubectl.h"
 #include "cli/cli_policy.h"
 
-static bool has_standard_input(const struct cli *cli) {
-    for (size_t i = 0; i < cli->argument_count; i++)
-        if (strcmp(cli->arguments[i], "-") == 0) return true;
-    return false;
-}
-
 static bool usable(const struct cli *cli) {
     const char *problem = NULL;
     if (cli->against == NULL && !cli->cluster)
@@ -24,35 +18,13 @@ static bool usable(const struct cli *cli) {
         problem = "--kubectl and --context are for --cluster";
     else if (cli->cluster && cli->target != NULL && strcmp(cli->target, "static") == 0)
         problem = "static manifests are files of API servers, which no cluster shows: use --against DIR";
-    else if (cli->against != NULL && strcmp(cli->against, "-") == 0 && has_standard_input(cli))
+    else if (cli->against != NULL && strcmp(cli->against, "-") == 0 && policy_is_standard_input(cli))
         problem = "standard input is either a policy or what is verified";
     if (problem != NULL) cli_complain("%s", problem);
     return problem == NULL;
 }
 
 // ---- what is verified ----
-
-static bool add_file(struct klock_compiler *compiler, const char *path) {
-    struct buffer bytes = {0};
-    const bool is_stdin = strcmp(path, "-") == 0;
-    bool exists = true;
-    bool fine = is_stdin ? files_read(STDIN_FILENO, "standard input", &bytes) : files_load(path, &bytes, &exists);
-    if (fine && !exists) {
-        cli_complain("%s: there is no such file", path);
-        fine = false;
-    }
-    if (fine) klock_add_rendered(compiler, is_stdin ? CLI_STDIN_NAME : path, bytes.data, bytes.len);
-    buffer_free(&bytes);
-    return fine;
-}
-
-static bool add_files(const struct cli *cli, struct klock_compiler *compiler) {
-    struct strings files = {0};
-    bool fine = files_find(cli->against, FILES_OBJECTS, cli->root, &files);
-    for (size_t i = 0; i < files.count && fine; i++) fine = add_file(compiler, files.items[i]);
-    strings_free(&files);
-    return fine;
-}
 
 // All policies of the cluster, as others than those with our label may bind ours; of the many roles and accounts, ours.
 static bool add_cluster(const struct cli *cli, struct klock_compiler *compiler) {
@@ -97,7 +69,8 @@ int cli_verify(const struct cli *cli) {
     struct klock_compiler *compiler = policy_compile(cli, &status);
     if (compiler == NULL) return status;
     if (status == CLI_FINE) {
-        if (!(cli->cluster ? add_cluster(cli, compiler) : add_files(cli, compiler))) {
+        if (!(cli->cluster ? add_cluster(cli, compiler)
+                           : policy_add_objects(cli, compiler, cli->against, klock_add_rendered))) {
             klock_free(compiler);
             return CLI_USAGE;
         }

@@ -257,6 +257,11 @@ void decide(struct arena *arena, const struct policies *policies, const struct r
     if (binding) decide_one(arena, policies, binding, ret_decision);
 }
 
+bool decide_is_actor(struct arena *arena, const struct lock *lock, const struct request *request) {
+    const struct view view = view_of(arena, request);
+    return is_one_of(&view, &lock->passes) == YES || is_one_of(&view, &lock->break_glass) == YES;
+}
+
 // ---- what decides ----
 
 static struct reason because(enum reason_kind kind) {

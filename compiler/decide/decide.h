@@ -30,6 +30,10 @@ void decide(struct arena *arena, const struct policies *policies, const struct r
 // What decides about the request under this lock.
 struct reason decide_reason(struct arena *arena, const struct request *request, const struct lock *lock);
 
+// Whether the lock lets the requester pass as one of its actors, by break-glass as well, whatever is requested: of the
+// request, only who asks and what an authorizer would grant is looked at.
+bool decide_is_actor(struct arena *arena, const struct lock *lock, const struct request *request);
+
 // The request as the API server's CEL sees it (`request`): absent where the server leaves a field out.
 struct value *decide_request_value(struct arena *arena, const struct request *request);
 

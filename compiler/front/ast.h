@@ -139,6 +139,7 @@ struct ast_clause {
     struct words words;
     struct words removed; // of AST_CLAUSE_GUARD: those behind `no`
     struct word mode;     // of AST_CLAUSE_COVER: "name", "params" or "never"
+    struct words of;      // of AST_CLAUSE_ACCEPT: kind and name of a binding; none if it is about no RBAC
     struct word reason;   // of AST_CLAUSE_ACCEPT; text NULL if none
     struct ast_expr *expr;
     struct ast_subjects subjects;

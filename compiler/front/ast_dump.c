@@ -168,6 +168,10 @@ static void dump_clause(struct text *text, const struct ast_clause *clause, unsi
     indent(text, level);
     text_add_string(text, clause_info(clause->kind)->keyword);
     add_words(text, clause->words);
+    if (clause->of.count) {
+        text_add_string(text, " of");
+        add_words(text, clause->of);
+    }
     if (clause->kind == AST_CLAUSE_ACCEPT) {
         text_add_string(text, ", ");
         add_word(text, clause->reason);

@@ -267,16 +267,17 @@ struct ast_clause *make_allow(struct arena *arena, struct span span, struct span
 }
 
 struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct words words,
-                               struct word reason) {
+                               struct words of, struct word reason) {
     struct ast_clause *clause = make_clause(arena, AST_CLAUSE_ACCEPT, span, keyword, words);
+    clause->of = of;
     clause->reason = reason;
     return clause;
 }
 
 struct ast_item *make_accept_item(struct arena *arena, struct span span, struct span keyword, struct words words,
-                                  struct word reason) {
+                                  struct words of, struct word reason) {
     struct ast_item *item = make_item(arena, AST_ITEM_ACCEPT, span, keyword, make_no_word());
-    item->as.accept = make_accept(arena, span, keyword, words, reason);
+    item->as.accept = make_accept(arena, span, keyword, words, of, reason);
     return item;
 }
 

@@ -54,7 +54,7 @@ struct ast_item *make_item(struct arena *arena, enum ast_item_kind kind, struct 
 struct ast_item *make_policy(struct arena *arena, struct span span, struct span keyword, struct word name,
                              struct word against);
 struct ast_item *make_accept_item(struct arena *arena, struct span span, struct span keyword, struct words words,
-                                  struct word reason);
+                                  struct words of, struct word reason);
 struct ast_item *make_resource(struct arena *arena, struct span span, struct span keyword, struct word name,
                                struct word version, bool namespaced, struct word kind, struct words subresources);
 struct ast_item *make_resources_from(struct arena *arena, struct span span, struct span keyword, struct words paths);
@@ -104,9 +104,9 @@ struct ast_clause *make_active(struct arena *arena, struct span span, struct spa
 // Verbs of a grant; the reason is for the parser, which says how a warning is accepted instead.
 struct ast_clause *make_allow(struct arena *arena, struct span span, struct span keyword, struct words words,
                               struct word reason);
-// Names or codes of warnings; the reason may be no word.
+// Names or codes of warnings; kind and name of a binding, or none; the reason may be no word.
 struct ast_clause *make_accept(struct arena *arena, struct span span, struct span keyword, struct words words,
-                               struct word reason);
+                               struct words of, struct word reason);
 struct ast_guards make_guards(struct arena *arena, struct ast_guards list, struct word word);
 // The word is one behind `no`.
 struct ast_guards make_guards_without(struct arena *arena, struct ast_guards list, struct word word);

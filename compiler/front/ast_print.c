@@ -453,6 +453,7 @@ static void add_cover_pieces(struct printer *p, struct pieces *pieces, const str
 
 static void add_accept_pieces(struct printer *p, struct pieces *pieces, const struct ast_clause *clause) {
     add_words_pieces(p, pieces, clause->words, false, false);
+    for (size_t i = 0; i < clause->of.count; i++) add_name_piece(p, pieces, i ? "" : "of ", clause->of.items[i]);
     if (clause->reason.text) {
         struct text *around = begin_piece(p);
         add_string(p, clause->reason.text);

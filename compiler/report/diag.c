@@ -29,6 +29,10 @@ const struct diag_info *diag_find(const char *code_or_name) {
     return NULL;
 }
 
+bool diag_is_about_rbac(const struct diag_info *info) {
+    return info >= &infos[DIAG_RBAC_EVERYTHING] && info <= &infos[DIAG_RBAC_DANGLING];
+}
+
 void diags_init(struct diags *diags, struct arena *arena) {
     *diags = (struct diags){.arena = arena};
 }

@@ -32,6 +32,9 @@ const struct diag_info *diag_info(enum diag_code code);
 // By "K0101" (any case) or by name; NULL when there is none.
 const struct diag_info *diag_find(const char *code_or_name);
 
+// Whether it is found in RBAC, and not in a policy.
+bool diag_is_about_rbac(const struct diag_info *info);
+
 struct diagnostic {
     enum diag_code code;
     enum severity severity; // as in diag_codes.def unless --warnings-as-errors

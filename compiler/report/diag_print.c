@@ -153,14 +153,16 @@ static const char *wording_of(struct arena *arena, const struct diagnostic *diag
     text_printf(&text, "%d %u %d ", (int)diagnostic->code, diagnostic->span.file, (int)diagnostic->severity);
     // A transformer does the same to objects of all kinds, which stand before their names.
     add_wording(&text, diagnostic->message + (is_finding(diagnostic) ? strcspn(diagnostic->message, "'") : 0));
-    text_printf(&text, "\n%s", diagnostic->help ? diagnostic->help : "");
+    // Help about RBAC says the binding's name.
+    const bool about_rbac = diag_is_about_rbac(diag_info(diagnostic->code));
+    text_printf(&text, "\n%s", diagnostic->help && !about_rbac ? diagnostic->help : "");
     return text_string(&text);
 }
 
 static bool can_be_folded(const struct sources *sources, const struct diagnostic *diagnostic) {
     if (is_finding(diagnostic)) return is_somewhere(sources, diagnostic->span);
     return diag_info(diagnostic->code)->severity == SEVERITY_WARNING && is_somewhere(sources, diagnostic->span) &&
-           !is_somewhere(sources, diagnostic->related);
+           (!is_somewhere(sources, diagnostic->related) || diag_is_about_rbac(diag_info(diagnostic->code)));
 }
 
 // For each diagnostic those that are alike; NULL for what is said once.

@@ -99,6 +99,12 @@ KLOCK_API void klock_add_file(struct klock_compiler *compiler, const char *path)
  * need no NUL, and may be NULL if there are none. */
 KLOCK_API void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
 
+/* Adds RBAC, as YAML or JSON that others wrote or that a cluster has, under the name that messages show. klock_compile
+ * reads it, and reports who may take locks away, hold the verbs that they ask for, or become their actors: warnings,
+ * but for what cannot be read. Without any policy, what is found whatever the policy. The bytes need no NUL, and may be
+ * NULL if there are none. */
+KLOCK_API void klock_add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+
 enum klock_status {
     KLOCK_OK,       /* there is output; there may be warnings */
     KLOCK_ERRORS,   /* the policy or the options have errors: there is no output */

@@ -102,6 +102,15 @@ beside_helm() {
 	done
 }
 
+rbac() {
+	echo " roles and bindings    time ms   peak MiB  input KiB"
+	for count in 100 10000; do
+		tests/bench/generate.sh $count rbac >"$work/rbac-$count.yaml"
+		printf "%-19d %10.1f %10.1f %10.1f\n" $count "$(best "$klockc" check --rbac "$work/rbac-$count.yaml")" "$(peak "$klockc" check --rbac "$work/rbac-$count.yaml")" \
+			"$(wc -c <"$work/rbac-$count.yaml" | awk '{ print $1 / 1024 }')"
+	done
+}
+
 testing() {
 	echo " 1000 cases     locks    time ms   peak MiB"
 	for count in 10 1000; do
@@ -128,6 +137,8 @@ programs() {
 	compiling
 	echo
 	beside_helm
+	echo
+	rbac
 	echo
 	testing
 }

@@ -1,12 +1,28 @@
 #!/bin/sh
 # Prints a policy of COUNT locks, as many as people write by generator: of one form; each of another with `mixed`; on pods, with
 # the guards that come by default, with `pods`. Of sealed actors with `sealed`. Or of one lock with COUNT of what there may be many:
-# `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names.
+# `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names. With `rbac`, as many roles
+# and bindings instead, as a cluster prints them.
 #
-#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown]
+#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown|rbac]
 awk -v count="${1:-100}" -v form="${2-}" '
 	function list(before, after,    i) { for (i = 0; i < count; i++) printf "%s%s%d%s", i ? between : "", before, i, after }
 	BEGIN {
+		if (form == "rbac") {
+			group = "rbac.authorization.k8s.io"
+			print "apiVersion: v1\nkind: List\nitems:"
+			for (i = 0; i < count / 2; i++) {
+				cluster = i % 10 ? "" : "Cluster"
+				where = cluster == "" ? sprintf("    namespace: team-%d\n", i % 500) : ""
+				printf "- apiVersion: %s/v1\n  kind: %sRole\n  metadata:\n    name: role-%d\n%s  rules:\n", group, cluster, i, where
+				printf "  - apiGroups:\n    - \"\"\n    resources:\n    - configmaps\n    - %s\n    verbs:\n    - get\n    - list\n    - watch\n", i % 7 ? "services" : "secrets"
+				printf "  - apiGroups:\n    - apps\n    resources:\n    - deployments\n    verbs:\n    - %s\n", i % 50 ? "get" : "patch"
+				printf "- apiVersion: %s/v1\n  kind: %sRoleBinding\n  metadata:\n    name: binding-%d\n%s", group, cluster, i, where
+				printf "  roleRef:\n    apiGroup: %s\n    kind: %sRole\n    name: role-%d\n", group, cluster, i
+				printf "  subjects:\n  - kind: ServiceAccount\n    name: robot-%d\n    namespace: team-%d\n", i % 1000, i % 500
+			}
+			exit
+		}
 		print "policy bench"
 		between = ", "
 		if (form == "sealed") {

@@ -10,6 +10,10 @@
 //
 // {"objects": YAML, "minor": 30, "requests": [REQUEST, …]} asks about a manifest, whoever wrote it: the answer is
 // {"judged": […]}, or {"refused": TEXT} where an API server of that minor would not take the objects.
+//
+// {"rbac": YAML, "requests": [{"user", "groups", "verb", "group", "resource", "subresource", "name", "namespace",
+// "path"}, …]} asks what that RBAC allows: the answer is {"allowed": [BOOL, …]}, or {"diagnostics": TEXT}. "path" is ""
+// of a resource.
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +26,7 @@
 #include "decide/cases.h"
 #include "driver.h"
 #include "klock/klock.h"
+#include "rbac/rbac.h"
 #include "report/diag_print.h"
 #include "tests/differential/agreement.h"
 #include "tests/differential/readback.h"
@@ -183,6 +188,45 @@ static void judge_manifest(struct arena *arena, const char *manifest, const stru
     value_set(arena, answer, "judged", judged);
 }
 
+static bool is_allowed(struct arena *arena, const struct rbac *rbac, const struct value *question) {
+    const struct value *groups = value_get(question, "groups");
+    const char **names = ARENA_ARRAY(arena, const char *, groups ? groups->count : 0);
+    for (size_t i = 0; groups && i < groups->count; i++) names[i] = groups->as.items[i]->as.string;
+    const char *path = value_get_string(question, "path");
+    const struct rbac_request request = {
+        .user = value_get_string(question, "user"),
+        .groups = names,
+        .group_count = groups ? groups->count : 0,
+        .verb = value_get_string(question, "verb"),
+        .group = value_get_string(question, "group"),
+        .resource = value_get_string(question, "resource"),
+        .subresource = value_get_string(question, "subresource"),
+        .name = value_get_string(question, "name"),
+        .namespace = value_get_string(question, "namespace"),
+        .path = *path ? path : NULL,
+    };
+    return rbac_allows(rbac, &request);
+}
+
+static void ask_rbac(struct arena *arena, const char *yaml, const struct value *question, struct value *answer) {
+    const struct value *requests = value_get(question, "requests");
+    struct value *allowed = value_list(arena);
+    struct diags diags;
+    struct sources sources = {.arena = arena};
+    diags_init(&diags, arena);
+    const struct rbac_input input = {"rbac.yaml", yaml, strlen(yaml)};
+    const struct rbac_audit audit = {
+        .arena = arena, .diags = &diags, .sources = &sources, .inputs = &input, .input_count = 1};
+    const struct rbac *rbac = rbac_read(&audit);
+    struct text text;
+    text_init(&text, arena);
+    diag_print(&text, &diags, &sources, DIAG_FORMAT_HUMAN, false);
+    value_set_string(arena, answer, "diagnostics", text_string(&text));
+    for (size_t i = 0; !diags.errors && requests && i < requests->count; i++)
+        value_append(arena, allowed, value_bool(arena, is_allowed(arena, rbac, requests->as.items[i])));
+    value_set(arena, answer, "allowed", allowed);
+}
+
 static struct value *answer_to(struct arena *arena, const char *line, size_t len) {
     struct value *answer = value_map(arena);
     const char *error = NULL;
@@ -193,6 +237,10 @@ static struct value *answer_to(struct arena *arena, const char *line, size_t len
     }
     if (value_get(question, "objects")) {
         judge_manifest(arena, value_get_string(question, "objects"), question, answer);
+        return answer;
+    }
+    if (value_get(question, "rbac")) {
+        ask_rbac(arena, value_get_string(question, "rbac"), question, answer);
         return answer;
     }
     if (is_true(question, "manifest")) ask_library(arena, question, answer);

@@ -6,6 +6,8 @@
 # errors/NAME.klock has its diagnostics in NAME.txt; syntax/NAME.klock its tree in NAME.ast, or what is wrong in NAME.txt;
 # verify/NAME.sed is what happens to the objects of verify/policy.klock between compile and apply, and NAME.txt what 'klockc verify'
 # says of the result;
+# rbac/NAME.yaml is RBAC, and NAME.txt what 'klockc check --rbac' finds in it, with the policy NAME.klock if there is one; of bad-NAME.yaml
+# it can be read no further;
 # drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
 # compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock has its objects in NAME.yaml, and what they do in
 # NAME.md.
@@ -56,6 +58,19 @@ for script in tests/golden/verify/*.sed; do
 	if [ "$status" -ne 1 ] && { [ "$status" -ne 0 ] || grep -q ' error: ' "$work/out"; }; then fail "$script: status $status" "$(cat "$work/out")"; fi
 	compare "${script%.sed}.txt" "$work/out"
 done
+
+rbac=0
+for file in tests/golden/rbac/*.yaml; do
+	name=$(basename "$file" .yaml) status=0 policy='' wanted=0
+	[ ! -f "${file%.yaml}.klock" ] || policy=$name.klock
+	case $name in bad-*) wanted=1 ;; esac
+	# shellcheck disable=SC2086
+	(cd tests/golden/rbac && "$KLOCKC" check $policy --rbac "$name.yaml") >"$work/out" 2>&1 || status=$?
+	if [ "$status" -ne $wanted ]; then fail "$file: status $status instead of $wanted" "$(cat "$work/out")"; fi
+	compare "${file%.yaml}.txt" "$work/out"
+	rbac=$((rbac + 1))
+done
+if [ "$rbac" -ge 10 ]; then pass; else fail "only $rbac files of RBAC"; fi
 
 drafts=0
 for policy in tests/golden/drafts/*.klock; do

@@ -194,6 +194,48 @@ static void what_became_of_the_objects_is_verified(void **state) {
     klock_free(compiler);
 }
 
+static void rbac_is_looked_at_with_and_without_a_policy(void **state) {
+    (void)state;
+    static const char rbac[] = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n"
+                               "metadata: {name: all}\nroleRef: {kind: ClusterRole, name: cluster-admin}\n"
+                               "subjects: [{kind: User, name: alice}]\n";
+    struct klock_compiler *compiler = klock_new(NULL);
+    klock_add_rbac(compiler, "rbac.yaml", rbac, strlen(rbac));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_diagnostic_count(compiler), 1);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0801");
+    assert_string_equal(diagnostic_of(compiler, 0).place.file, "rbac.yaml");
+    assert_int_equal(diagnostic_of(compiler, 0).place.line, 3);
+    klock_free(compiler);
+
+    compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const size_t count = klock_diagnostic_count(compiler);
+    klock_free(compiler);
+
+    compiler = compiler_of(lock, NULL);
+    klock_add_rbac(compiler, "rbac.yaml", rbac, strlen(rbac));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_diagnostic_count(compiler), count + 1);
+    assert_string_equal(diagnostic_of(compiler, count).code, "K0801");
+    assert_non_null(klock_output_text(compiler, "yaml"));
+    klock_free(compiler);
+
+    compiler = klock_new(NULL);
+    klock_add_rbac(compiler, "empty.yaml", NULL, 0);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    klock_add_rbac(compiler, "late.yaml", rbac, strlen(rbac));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
+    klock_free(compiler);
+
+    compiler = klock_new(NULL);
+    klock_add_rbac(compiler, "bad.yaml", "a: &a [*a]", strlen("a: &a [*a]"));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0813");
+    klock_free(compiler);
+}
+
 static void servers_that_are_too_old_and_days_that_are_none_are_refused(void **state) {
     (void)state;
     enum { OPTIONS = sizeof(struct klock_options) };
@@ -582,6 +624,7 @@ int main(void) {
         SENTENCE(a_file_that_is_not_there_is_an_input_error),
         SENTENCE(warnings_can_be_errors),
         SENTENCE(what_became_of_the_objects_is_verified),
+        SENTENCE(rbac_is_looked_at_with_and_without_a_policy),
         SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
         SENTENCE(tests_are_judged_and_requests_decided),

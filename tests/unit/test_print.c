@@ -107,9 +107,9 @@ static struct ast_item *lock_about(struct arena *arena, struct word word, const 
         arena, clauses,
         make_clause_paths(arena, AST_CLAUSE_CHANGING, none, none, make_paths(arena, (struct ast_paths){0}, path)));
     clauses = add_clause(arena, clauses, make_clause_word(arena, AST_CLAUSE_MESSAGE, none, none, word));
-    clauses = add_clause(
-        arena, clauses,
-        make_accept(arena, none, none, make_words(arena, (struct words){0}, make_word("K0203")), make_string(text)));
+    clauses = add_clause(arena, clauses,
+                         make_accept(arena, none, none, make_words(arena, (struct words){0}, make_word("K0203")),
+                                     (struct words){0}, make_string(text)));
     return make_block(arena, AST_ITEM_LOCK, none, none, word, (struct ast_subjects){0}, words_of(arena, word, word),
                       clauses);
 }

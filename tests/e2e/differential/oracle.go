@@ -147,6 +147,46 @@ func (o *Oracle) ask(what, text string, requests []*cases.Request, more string) 
 	return answer, nil
 }
 
+// Access is a question to an authorizer.
+type Access struct {
+	User        string   `json:"user"`
+	Groups      []string `json:"groups"`
+	Verb        string   `json:"verb"`
+	Group       string   `json:"group"`
+	Resource    string   `json:"resource"`
+	Subresource string   `json:"subresource"`
+	Name        string   `json:"name"`
+	Namespace   string   `json:"namespace"`
+	// Path is that of what is no resource.
+	Path string `json:"path"`
+}
+
+// Allowed says which of the questions the RBAC, a stream of YAML, allows.
+func (o *Oracle) Allowed(rbac string, questions []Access) ([]bool, error) {
+	line, err := json.Marshal(map[string]any{"rbac": rbac, "requests": questions})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := o.in.Write(append(line, '\n')); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.command.Path, err)
+	}
+	if line, err = o.out.ReadBytes('\n'); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.command.Path, err)
+	}
+	var answer struct {
+		Allowed     []bool `json:"allowed"`
+		Diagnostics string `json:"diagnostics"`
+		Error       string `json:"error"`
+	}
+	if err := json.Unmarshal(line, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Allowed) != len(questions) {
+		return nil, fmt.Errorf("%d questions, %d answers: %s%s", len(questions), len(answer.Allowed), answer.Diagnostics, answer.Error)
+	}
+	return answer.Allowed, nil
+}
+
 // Close ends the program.
 func (o *Oracle) Close() error {
 	o.in.Close()
