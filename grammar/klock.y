@@ -57,6 +57,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> EXEMPT "exempt" BREAK_GLASS "break-glass" GUARD "guard" COVER "cover" CASCADE "cascade"
 %token <struct word> NEVER "never" MODE "mode"
 %token <struct word> ERROR "error" MESSAGE "message" OWNER "owner" TICKET "ticket" ACTIVE "active" FROM "from"
+%token <struct word> IMPERSONATE "impersonate" URLS "urls" ROLE "role" AGGREGATE "aggregate" AUTOMOUNT "automount"
 %token <struct word> UNTIL "until" ALLOW "allow" OR "or" NOT "not" LABEL "label" ANNOTATION "annotation"
 %token <struct word> FIELD "field" OLD "old" OPERATION "operation" ANY "any" AS "as" CEL "cel" LIKE "like"
 %token <struct word> MATCHES "matches" CONTAINS "contains" NOTIN "notin" CREATE "create" UPDATE "update"
@@ -81,13 +82,13 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct ast_item *> item
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word against
-%type <struct word> subject_predicate_keyword version kind create reason operation webhook_kind
+%type <struct word> subject_predicate_keyword version kind create automount reason operation webhook_kind
 %type <struct words> names patterns on_objects subresources by_part part of
 %type <bool> scope
 %type <struct ast_guards> guards
 %type <struct ast_sealing> sealing
 %type <struct ast_subject *> subject subject_form
-%type <struct ast_subjects> subjects
+%type <struct ast_subjects> subjects grantees
 %type <struct ast_clause *> clause
 %type <struct ast_clauses> clauses
 %type <struct ast_path> path variable_path
@@ -142,8 +143,8 @@ item:
         { $$ = build_resource(p, @$, $resource_head, $name, $version, $scope, $kind, $subresources); }
   | resources_head names
         { $$ = make_resources_from(p->arena, @$, $resources_head, $names); }
-  | actor_head name "=" create subjects sealing
-        { $$ = make_actor(p->arena, @$, $actor_head, $name, $create, $subjects, $sealing); }
+  | actor_head name "=" create subjects automount sealing
+        { $$ = make_actor(p->arena, @$, $actor_head, $name, $create, $subjects, $automount, $sealing); }
   | accept_head names of reason
         { $$ = make_accept_item(p->arena, @$, $accept_head, $names, $of, $reason); }
   | deployer_head subjects
@@ -152,8 +153,8 @@ item:
         { $$ = build_block(p, AST_ITEM_OBJECT, @$, $object_head, $name, (struct ast_subjects){0}, (struct words){0}, $clauses); }
   | lock_head name on_objects "{" clauses close
         { $$ = build_block(p, AST_ITEM_LOCK, @$, $lock_head, $name, (struct ast_subjects){0}, $on_objects, $clauses); }
-  | grant_head name "to" subjects on_objects "{" clauses close
-        { $$ = build_block(p, AST_ITEM_GRANT, @$, $grant_head, $name, $subjects, $on_objects, $clauses); }
+  | grant_head name grantees on_objects "{" clauses close
+        { $$ = build_block(p, AST_ITEM_GRANT, @$, $grant_head, $name, $grantees, $on_objects, $clauses); }
   | webhook_head name webhook_kind "{" close
         { $$ = build_webhook(p, @$, $webhook_head, $name, $webhook_kind); }
   | test_head name "{" steps close
@@ -192,6 +193,10 @@ create:
     %empty          { $$ = make_no_word(); }
   | "new subject"
   ;
+automount:
+    %empty          { $$ = make_no_word(); }
+  | "automount"
+  ;
 sealing:
     old_acceptances
         { $$ = make_sealed(false, @$, (struct ast_subjects){0}); }
@@ -203,6 +208,11 @@ sealing:
 old_acceptances:
     %empty
   | old_acceptances "allow" names reason    { build_old_acceptance(p, @2, $names); }
+  ;
+
+grantees:
+    %empty          { $$ = (struct ast_subjects){0}; }
+  | "to" subjects   { $$ = $subjects; }
   ;
 
 on_objects:
@@ -318,6 +328,14 @@ clause:
         { $$ = make_locks_from(p->arena, @$, span_join(@1, @2), $name, $selector); }
   | "allow" patterns reason
         { $$ = make_allow(p->arena, @$, @1, $patterns, $reason); }
+  | "urls" names
+        { $$ = make_clause(p->arena, AST_CLAUSE_URLS, @$, @1, $names); }
+  | "may" "impersonate" subjects
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_IMPERSONATE, @$, span_join(@1, @2), $subjects); }
+  | "role" name
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_ROLE, @$, @1, $name); }
+  | "aggregate" "to" names
+        { $$ = make_clause(p->arena, AST_CLAUSE_AGGREGATE, @$, span_join(@1, @2), $names); }
   ;
 
 guards:
@@ -586,7 +604,8 @@ word_keyword:
   | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"
   | "guard" | "cover" | "cascade" | "never" | "mode" | "error" | "message" | "owner" | "ticket" | "active"
-  | "from" | "until" | "allow" | "or" | "as" | "given" | "locks" | "create"
+  | "from" | "until" | "allow" | "impersonate" | "urls" | "role" | "aggregate" | "automount" | "or" | "as" | "given" | "locks"
+  | "create"
   | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection" | "terminating"
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "validating" | "mutating"
   ;

@@ -60,6 +60,11 @@ const char *names_of_grant(struct arena *arena, const char *policy, const char *
     return names_fitting(arena, arena_printf(arena, "%s:%s", policy, grant), LIMIT_NAME, "_");
 }
 
+const char *names_of_binding(struct arena *arena, const char *policy, const char *role, const char *grant) {
+    return names_fitting(arena, arena_printf(arena, "%s_%s:%s", policy, names_part(arena, role), grant), LIMIT_NAME,
+                         "_");
+}
+
 const char *names_of_verb(struct arena *arena, const char *policy, const char *verb, const char *lock) {
     return names_fitting(arena, arena_printf(arena, "%s_%s:%s", policy, verb, lock), LIMIT_NAME, "_");
 }

@@ -25,6 +25,8 @@ const char *names_of_object(struct arena *arena, const char *name);
 // The name of a role that is emitted for a policy: of a grant, or of what `may VERB` asks on a lock. Names of policies
 // have neither of the marks, verbs have no colon.
 const char *names_of_grant(struct arena *arena, const char *policy, const char *grant);
+// The name of what binds a role that is there. Bindings cannot change their role, so another role is another binding.
+const char *names_of_binding(struct arena *arena, const char *policy, const char *role, const char *grant);
 const char *names_of_verb(struct arena *arena, const char *policy, const char *verb, const char *lock);
 // The value of the label klock.dev/policy.
 const char *names_of_label(struct arena *arena, const char *policy);

@@ -36,6 +36,87 @@ static void check_verbs(const struct checking *checking, const struct grant *gra
     if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can extend roles beyond its own");
 }
 
+// Whether all to whom it is granted may become the actor anyway, or pass the lock anyway.
+static bool all_pass(const struct checking *checking, const struct grant *grant, const struct lock *lock) {
+    for (size_t i = 0; i < grant->subject_count; i++) {
+        const struct rbac_subject *subject = &grant->subjects[i];
+        const bool is_group = subject->kind == RBAC_GROUP;
+        const char *name = subject->kind == RBAC_SERVICE_ACCOUNT
+                               ? account_user(checking->arena, subject->namespace, subject->name)
+                               : subject->name;
+        const char **names = is_group ? lock->passes.groups : lock->passes.users;
+        const size_t count = is_group ? lock->passes.group_count : lock->passes.user_count;
+        bool known = false;
+        for (size_t j = 0; j < count && !known; j++) known = strcmp(names[j], name) == 0;
+        if (!known) return false;
+    }
+    return grant->subject_count > 0;
+}
+
+static bool is_in(const char *const *names, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+// The name by which locks know who is impersonated, and whether it is a group; NULL where locks go by other things.
+static const char *identity_of(const struct checking *checking, const struct impersonated *one, bool *ret_group) {
+    *ret_group = one->kind == IMPERSONATED_GROUP;
+    switch (one->kind) {
+    case IMPERSONATED_USER:
+    case IMPERSONATED_GROUP: return one->name;
+    case IMPERSONATED_ACCOUNT: return account_user(checking->arena, one->namespace, one->name);
+    case IMPERSONATED_NODE: return arena_printf(checking->arena, "system:node:%s", one->name);
+    case IMPERSONATED_UID:
+    case IMPERSONATED_EXTRA: break;
+    }
+    return NULL;
+}
+
+static bool is_let_through(const struct lock *lock, const char *name, bool is_group) {
+    const struct subjects *passes = &lock->passes, *glass = &lock->break_glass;
+    return is_group ? is_in(passes->groups, passes->group_count, name) || is_in(glass->groups, glass->group_count, name)
+                    : is_in(passes->users, passes->user_count, name) || is_in(glass->users, glass->user_count, name);
+}
+
+// Whether the policy itself says that those of the grant may become it.
+static bool is_theirs(const struct checking *checking, const struct grant *grant, const char *name, bool is_group) {
+    for (size_t i = 0; i < checking->policies->lock_count; i++) {
+        const struct lock *lock = checking->policies->locks[i];
+        if (lock->seals_actor && is_let_through(lock, name, is_group) && all_pass(checking, grant, lock)) return true;
+    }
+    return false;
+}
+
+// Admission sees whom somebody impersonates, and not who they are: of the locks that those pass, the first.
+static void check_impersonated(const struct checking *checking, const struct grant *grant) {
+    for (size_t i = 0; i < grant->impersonated_count; i++) {
+        bool is_group = false;
+        const char *name = identity_of(checking, &grant->impersonated[i], &is_group);
+        if (!name || is_theirs(checking, grant, name, is_group)) continue;
+        for (size_t j = 0; j < checking->policies->lock_count; j++) {
+            const struct lock *lock = checking->policies->locks[j];
+            if ((lock->origin && !lock->seals_actor) || !is_let_through(lock, name, is_group)) continue;
+            if (all_pass(checking, grant, lock)) continue;
+            diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span,
+                        lock->seals_actor ? "grant '%s' lets its holders impersonate '%s', and actor '%s' is sealed"
+                                          : "grant '%s' lets its holders impersonate '%s', who passes lock '%s'",
+                        grant->name, name, lock->name);
+            diag_relate(checking->diags, lock->span, lock->seals_actor ? "the actor" : "the lock");
+            diag_help(checking->diags, "leave '%s' out, or write: accept %s", name,
+                      diag_info(DIAG_DANGEROUS_GRANT)->name);
+            return;
+        }
+    }
+}
+
+static void check_bound(const struct checking *checking, const struct grant *grant) {
+    if (!grant->bound || strcmp(grant->bound, "cluster-admin") != 0) return;
+    diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span,
+                "grant '%s' gives ClusterRole cluster-admin, which allows everything", grant->name);
+    diag_help(checking->diags, "bind admin or edit, or write: accept %s", diag_info(DIAG_DANGEROUS_GRANT)->name);
+}
+
 // Who may change policies and bindings unlocks everything.
 static void check_policies(const struct checking *checking, const struct grant *grant) {
     static const char group[] = "admissionregistration.k8s.io";
@@ -143,6 +224,30 @@ static void check_pods(const struct checking *checking, const struct held *held,
     if (other) warn(checking, grant, "create pods", arena_printf(checking->arena, "a pod there can run as %s", other));
 }
 
+// Who may make the tokens of a service account may act as it.
+static void check_tokens(const struct checking *checking, const struct held *held, const struct grant *grant) {
+    bool takes = false;
+    for (size_t i = 0; i < grant->scope.target_count; i++) {
+        const struct target *target = &grant->scope.targets[i];
+        takes |= target->subresource && strcmp(target->subresource, "token") == 0 && target->name &&
+                 strcmp(target->name, "serviceaccounts") == 0;
+    }
+    if (!takes || !has_verb(grant, "create")) return;
+    size_t count = 0;
+    const char **users = users_of(checking->arena, grant, &count);
+    for (size_t i = 0; i < held->accounts.count; i++) {
+        const char *namespace = NULL, *name = NULL, *user = held->accounts.items[i];
+        if (!account_parse(checking->arena, user, &namespace, &name) || is_among(users, count, user)) continue;
+        if (grant->name_count && !is_among(grant->names, grant->name_count, name)) continue;
+        if (grant->scope.where == IN_NAMESPACES &&
+            !is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace))
+            continue;
+        warn(checking, grant, "create serviceaccounts/token",
+             arena_printf(checking->arena, "with such a token its holder acts as %s", user));
+        return;
+    }
+}
+
 // The first of them whose actors are others than those of the grant.
 static const struct lock *lock_of_others(const struct locks *locks, const char **users, size_t count) {
     for (size_t i = 0; locks && i < locks->count; i++) {
@@ -240,8 +345,11 @@ void check_grants(const struct checking *checking) {
     hold(checking, &held);
     for (size_t i = 0; i < policies->grant_count; i++) {
         check_verbs(checking, policies->grants[i]);
+        check_impersonated(checking, policies->grants[i]);
+        check_bound(checking, policies->grants[i]);
         check_policies(checking, policies->grants[i]);
         check_pods(checking, &held, policies->grants[i]);
+        check_tokens(checking, &held, policies->grants[i]);
         check_secret_reads(checking, &held, policies->grants[i]);
     }
     check_actors(checking);

@@ -377,23 +377,88 @@ static const char *rbac_subject_text(struct arena *arena, const struct rbac_subj
     return "";
 }
 
-void describe_grant(struct text *text, const struct grant *grant) {
+static const char *impersonated_text(struct arena *arena, const struct impersonated *one) {
+    switch (one->kind) {
+    case IMPERSONATED_USER: return arena_printf(arena, "user %s", one->name);
+    case IMPERSONATED_GROUP: return arena_printf(arena, "group %s", one->name);
+    case IMPERSONATED_ACCOUNT: return arena_printf(arena, "serviceaccount %s/%s", one->namespace, one->name);
+    case IMPERSONATED_NODE: return arena_printf(arena, "node %s", one->name);
+    case IMPERSONATED_UID: return arena_printf(arena, "uid %s", one->name);
+    case IMPERSONATED_EXTRA: return arena_printf(arena, "extra %s=%s", one->key, one->name);
+    }
+    return "";
+}
+
+static void add_impersonated(struct text *text, const struct grant *grant) {
+    struct phrases phrases = {0};
+    for (size_t i = 0; i < grant->impersonated_count; i++) {
+        const char *phrase = impersonated_text(text->arena, &grant->impersonated[i]);
+        ARENA_PUSH(text->arena, phrases.items, phrases.count, phrase);
+    }
+    text_add_string(text, "impersonate ");
+    describe_list(text, phrases.items, phrases.count, "and", SHOWN_SUBJECTS);
+}
+
+// RBAC leaves no namespace out: a grant in all of them is one in those of the system as well.
+static void add_granted_namespaces(struct text *text, const struct object_scope *scope) {
+    if (scope->where == IN_ANY_NAMESPACE)
+        text_add_string(text, " in all namespaces");
+    else
+        add_namespaces(text, scope);
+}
+
+// "get and list pods in namespace shop"
+static void add_rights(struct text *text, const struct grant *grant) {
+    describe_list(text, grant->verbs, grant->verb_count, "and", 0);
+    text_add_char(text, ' ');
+    if (grant->url_count) describe_list(text, grant->urls, grant->url_count, "and", SHOWN_RESOURCES);
+    if (grant->scope.target_count) add_resources(text, &grant->scope);
+    if (grant->name_count) {
+        text_add_string(text, " named ");
+        describe_list(text, grant->names, grant->name_count, "or", SHOWN_RESOURCES);
+    }
+    if (grant->scope.target_count && !grant->aggregated_count) add_granted_namespaces(text, &grant->scope);
+}
+
+static void add_bound(struct text *text, const struct grant *grant) {
+    text_printf(text, "whatever ClusterRole %s allows", grant->bound);
+    if (grant->scope.where == IN_ANY_NAMESPACE)
+        text_add_string(text, " in the whole cluster");
+    else
+        add_namespaces(text, &grant->scope);
+}
+
+static void add_grantees(struct text *text, const struct grant *grant) {
     struct phrases subjects = {0};
     for (size_t i = 0; i < grant->subject_count; i++) {
         const char *subject = rbac_subject_text(text->arena, &grant->subjects[i]);
         ARENA_PUSH(text->arena, subjects.items, subjects.count, subject);
     }
+    if (grant->aggregated_count) {
+        struct text holders;
+        text_init(&holders, text->arena);
+        text_add_string(&holders, "whoever holds ClusterRole ");
+        describe_list(&holders, grant->aggregated, grant->aggregated_count, "or", 0);
+        text_add_string(&holders, ", where they hold it,");
+        const char *phrase = text_string(&holders);
+        ARENA_PUSH(text->arena, subjects.items, subjects.count, phrase);
+    }
+    describe_list(text, subjects.items, subjects.count, "and", SHOWN_SUBJECTS);
+}
+
+void describe_grant(struct text *text, const struct grant *grant) {
     const size_t begin = text->len;
     text_printf(text, "%s: ", grant->name);
-    describe_list(text, subjects.items, subjects.count, "and", SHOWN_SUBJECTS);
+    add_grantees(text, grant);
     text_add_string(text, " may ");
-    describe_list(text, grant->verbs, grant->verb_count, "and", 0);
-    text_add_char(text, ' ');
-    describe_objects(text, &grant->scope, NULL);
-    if (grant->name_count) {
-        text_add_string(text, " named ");
-        describe_list(text, grant->names, grant->name_count, "or", SHOWN_RESOURCES);
-    }
+    if (grant->bound) text_add_string(text, "do ");
+    if (grant->impersonated_count) add_impersonated(text, grant);
+    if (grant->impersonated_count && grant->verb_count) text_add_string(text, ", and as them ");
+    if (grant->impersonated_count && !grant->verb_count) text_add_string(text, ", and do what they may");
+    if (grant->bound)
+        add_bound(text, grant);
+    else if (grant->verb_count)
+        add_rights(text, grant);
     text_add_char(text, '.');
     join_lines(text, begin);
 }

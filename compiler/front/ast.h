@@ -248,6 +248,7 @@ struct ast_item {
             bool create;           // `new`
             struct span create_at; // the word `new`
             struct ast_subjects subjects;
+            struct word automount; // text NULL if it is not there
             bool sealed;
             struct span sealed_at;
             struct ast_subjects sealed_by;

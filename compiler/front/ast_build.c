@@ -120,8 +120,9 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
         if (clause->kind == AST_CLAUSE_ALLOW) {
             if (takes_allowed(p, kind, clause)) fitting = make_clauses(p->arena, fitting, clause);
         } else if (clause_in(clause->kind, kind) == CLAUSE_NO) {
-            diag_report(p->diags, DIAG_SYNTAX, clause->keyword, "'%s' is a clause of locks, and this is %s",
-                        written(p, clause->keyword), block_name(kind));
+            const bool of_grants = clause_in(clause->kind, AST_ITEM_GRANT) == CLAUSE_YES;
+            diag_report(p->diags, DIAG_SYNTAX, clause->keyword, "'%s' is a clause of %s, and this is %s",
+                        written(p, clause->keyword), of_grants ? "grants" : "locks", block_name(kind));
         } else {
             fitting = make_clauses(p->arena, fitting, clause);
         }

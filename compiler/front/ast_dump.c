@@ -308,6 +308,7 @@ static void add_resource(struct text *text, const struct ast_item *item) {
 static void dump_actor(struct text *text, const struct ast_item *item) {
     text_printf(text, "%s\n", item->as.actor.create ? " new" : "");
     dump_subjects(text, item->as.actor.subjects, 1);
+    if (item->as.actor.automount.text) text_add_string(text, "  automount\n");
     if (!item->as.actor.sealed) return;
     text_add_string(text, "  sealed\n");
     dump_subjects(text, item->as.actor.sealed_by, 2);

@@ -75,11 +75,13 @@ struct ast_item *make_resources_from(struct arena *arena, struct span span, stru
 }
 
 struct ast_item *make_actor(struct arena *arena, struct span span, struct span keyword, struct word name,
-                            struct word create, struct ast_subjects subjects, struct ast_sealing sealing) {
+                            struct word create, struct ast_subjects subjects, struct word automount,
+                            struct ast_sealing sealing) {
     struct ast_item *item = make_item(arena, AST_ITEM_ACTOR, span, keyword, name);
     item->as.actor.create = create.text != NULL;
     item->as.actor.create_at = create.span;
     item->as.actor.subjects = subjects;
+    item->as.actor.automount = automount;
     item->as.actor.sealed = sealing.sealed;
     item->as.actor.sealed_at = sealing.at;
     item->as.actor.sealed_by = sealing.by;

@@ -60,7 +60,8 @@ struct ast_item *make_resource(struct arena *arena, struct span span, struct spa
 struct ast_item *make_resources_from(struct arena *arena, struct span span, struct span keyword, struct words paths);
 // `create` is the word `new`, or no word.
 struct ast_item *make_actor(struct arena *arena, struct span span, struct span keyword, struct word name,
-                            struct word create, struct ast_subjects subjects, struct ast_sealing sealing);
+                            struct word create, struct ast_subjects subjects, struct word automount,
+                            struct ast_sealing sealing);
 struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by);
 struct ast_item *make_deployer(struct arena *arena, struct span span, struct span keyword,
                                struct ast_subjects subjects);

@@ -687,6 +687,7 @@ static void add_resource(struct printer *p, const struct ast_item *item) {
 static void add_actor(struct printer *p, const struct ast_item *item) {
     add(p, item->as.actor.create ? " = new " : " = ");
     add_subjects(p, item->as.actor.subjects);
+    if (item->as.actor.automount.text) add(p, " automount");
     if (item->as.actor.sealed) add(p, " sealed");
     if (item->as.actor.sealed_by.count) add(p, " by ");
     add_subjects(p, item->as.actor.sealed_by);

@@ -98,6 +98,11 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
 bool lower_service_account(struct lowering *lowering, struct word word, const char **ret_namespace,
                            const char **ret_name);
 
+// lower_impersonate.c
+// Adds whom the holder may impersonate; constrained: the grant allows some requests only.
+void lower_impersonation(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
+                         struct grant *grant, bool constrained);
+
 // lower_computed.c: names of subjects that the request and the object give
 // What a name is put together from, as FORMULA_JOIN: texts, and what stands in `{…}` of a quoted word. NULL after
 // reporting.
@@ -161,6 +166,8 @@ const char *lower_id(struct arena *arena, const char *name, const char *part);
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
 // Whether a namespace can have the name; false after reporting.
 bool lower_check_namespace(struct lowering *lowering, struct word word);
+// Fills where and namespaces of the scope from a `namespace` clause.
+void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning);
 // Reports the names in the item's clauses that no object of these resources can have.
 void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope);
 

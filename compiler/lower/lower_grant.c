@@ -15,12 +15,41 @@
 static const char *const verbs[] = {
     "get",  "list",     "watch",       "create",  "update", "patch", "delete", "deletecollection",
     "bind", "escalate", "impersonate", "approve", "sign",   "use",   "attest"};
-static const size_t verb_count = sizeof verbs / sizeof *verbs;
+enum { verb_count = sizeof verbs / sizeof *verbs };
 
-static bool is_verb(const char *word) {
-    for (size_t i = 0; i < verb_count; i++)
-        if (strcmp(word, verbs[i]) == 0) return true;
+// Of requests that are about no resource, the methods of HTTP.
+static const char *const methods[] = {"get", "head", "post", "put", "patch", "delete", "options"};
+
+struct verbs {
+    const char *const *words;
+    size_t count;
+    const char *what;
+};
+static const struct verbs resource_verbs = {verbs, verb_count,
+                                            "RBAC verbs are get, list, watch, create, update, patch, delete, …"};
+static const struct verbs url_verbs = {
+    methods, sizeof methods / sizeof *methods,
+    "on URLs the verbs are the methods of HTTP: get, head, post, put, patch, delete and options"};
+
+static bool is_verb(const struct verbs *known, const char *word) {
+    for (size_t i = 0; i < known->count; i++)
+        if (strcmp(word, known->words[i]) == 0) return true;
     return false;
+}
+
+static bool is_every_url(const char *url) {
+    return strcmp(url, "*") == 0 || strcmp(url, "/*") == 0;
+}
+
+// What may be done as somebody else is a verb of its own for each, and none for all.
+static void check_named_verbs(struct lowering *lowering, const struct ast_clause *allow) {
+    for (size_t i = 0; i < allow->words.count; i++) {
+        if (strcmp(allow->words.items[i].text, "*") != 0) continue;
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, allow->words.items[i].span,
+                    "RBAC has no word for every verb that is done as somebody else");
+        diag_help(lowering->diags, "name the verbs; or leave out what is allowed: who impersonates does whatever the "
+                                   "impersonated may");
+    }
 }
 
 // 'wildcard' says that a '*' is meant; it gives nothing by itself.
@@ -28,6 +57,7 @@ static void check_wildcard(struct lowering *lowering, const struct word *wildcar
                            const struct grant *grant) {
     bool any = star != NULL;
     for (size_t i = 0; i < grant->scope.target_count; i++) any = any || !grant->scope.targets[i].resource;
+    for (size_t i = 0; i < grant->url_count; i++) any = any || is_every_url(grant->urls[i]);
     if (!grant->verb_count) {
         diag_report(lowering->diags, DIAG_MISSING_CLAUSE, wildcard->span, "grant '%s' allows no verb", grant->name);
         diag_help(lowering->diags, "name the verbs as well: allow wildcard, get; for every verb: allow wildcard, *");
@@ -39,6 +69,7 @@ static void check_wildcard(struct lowering *lowering, const struct word *wildcar
 
 static void add_verbs(struct lowering *lowering, const struct ast_clause *allow, struct grant *grant,
                       bool *ret_wildcard) {
+    const struct verbs *known_verbs = grant->url_count ? &url_verbs : &resource_verbs;
     const struct word *star = NULL, *wildcard = NULL;
     bool unknown = false;
     for (size_t i = 0; i < allow->words.count; i++) {
@@ -50,13 +81,10 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         }
         if (strcmp(word->text, "*") == 0) {
             star = word;
-        } else if (!is_verb(word->text)) {
+        } else if (!is_verb(known_verbs, word->text)) {
             diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
-            const char *near = suggest_nearest(word->text, verbs, verb_count);
-            diag_help(lowering->diags,
-                      near ? "did you mean '%s'?"
-                           : "RBAC verbs are get, list, watch, create, update, patch, delete, …%s",
-                      near ? near : "");
+            const char *near = suggest_nearest(word->text, known_verbs->words, known_verbs->count);
+            diag_help(lowering->diags, near ? "did you mean '%s'?" : "%s", near ? near : known_verbs->what);
             unknown = true;
             continue;
         }
@@ -115,6 +143,16 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
             add_subject(lowering, grant, RBAC_GROUP, "", subjects.groups[j]);
     }
     if (grant->subject_count) qsort(grant->subjects, grant->subject_count, sizeof *grant->subjects, compare_subjects);
+}
+
+// Whoever may impersonate whomever they like may do everything.
+static void check_impersonation(struct lowering *lowering, const struct ast_clause *allow, const struct grant *grant) {
+    for (size_t i = 0; i < allow->words.count && !grant->name_count; i++) {
+        if (strcmp(allow->words.items[i].text, "impersonate") != 0) continue;
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, allow->words.items[i].span,
+                    "this lets the holder become whomever they like");
+        diag_help(lowering->diags, "say whom instead: may impersonate SUBJECT");
+    }
 }
 
 // RBAC honours resourceNames only where the request carries a name.
@@ -178,21 +216,96 @@ static const struct object_meaning *granted_object(struct lowering *lowering, st
         }
         meaning = object;
     }
-    if (!meaning && !item->as.block.objects.count && !own->failed) {
-        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' names no resources",
-                    item->name.text);
-        diag_help(lowering->diags, "add: on OBJECT, or a clause such as: resources pods");
-    }
     return meaning;
 }
 
-// What is said of the grant as a whole.
-static void check_head(struct lowering *lowering, const struct ast_item *item) {
-    if (!lower_find_clause(item, AST_CLAUSE_ALLOW)) {
-        diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' allows nothing",
-                    item->name.text);
-        diag_help(lowering->diags, "add a clause such as: allow get, list, update");
+// The clauses of a grant that say what it gives; NULL those that it has not.
+struct giving {
+    const struct ast_clause *allow, *urls, *impersonate, *role, *aggregate, *namespace;
+    bool on_resources;
+};
+
+static struct giving giving_of(const struct ast_item *item, const struct object_meaning *own) {
+    return (struct giving){
+        .allow = lower_find_clause(item, AST_CLAUSE_ALLOW),
+        .urls = lower_find_clause(item, AST_CLAUSE_URLS),
+        .impersonate = lower_find_clause(item, AST_CLAUSE_IMPERSONATE),
+        .role = lower_find_clause(item, AST_CLAUSE_ROLE),
+        .aggregate = lower_find_clause(item, AST_CLAUSE_AGGREGATE),
+        .namespace = lower_find_clause(item, AST_CLAUSE_NAMESPACE),
+        .on_resources = own->has_scope || own->failed || item->as.block.objects.count > 0,
+    };
+}
+
+static void report_missing(struct lowering *lowering, const struct ast_item *item, const char *what, const char *help) {
+    diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' %s", item->name.text, what);
+    diag_help(lowering->diags, "%s", help);
+}
+
+static void report_conflict(struct lowering *lowering, const struct ast_clause *clause, const struct ast_clause *other,
+                            const char *message, const char *help) {
+    diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, clause->keyword, "%s", message);
+    if (other) diag_relate(lowering->diags, other->keyword, "the other is here");
+    diag_help(lowering->diags, "%s", help);
+}
+
+// A role that is there comes with what it allows, and where it is bound is all that is left to say.
+static void check_role(struct lowering *lowering, const struct ast_item *item, const struct giving *giving) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind == AST_CLAUSE_ROLE || clause->kind == AST_CLAUSE_NAMESPACE ||
+            clause->kind == AST_CLAUSE_ACCEPT)
+            continue;
+        report_conflict(lowering, clause, giving->role, "'role' binds a ClusterRole that is there, as it is",
+                        "write another grant for what is to be allowed besides");
     }
+    if (item->as.block.objects.count)
+        report_conflict(lowering, giving->role, NULL, "'role' binds a ClusterRole that is there, as it is",
+                        "remove 'on', or write a grant of its own");
+    if (!giving->namespace)
+        report_missing(lowering, item, "does not say where the role is bound",
+                       "add one: namespace default; or, for the whole cluster: namespace *");
+}
+
+// Clauses that say where resources are, in a grant that is on none.
+static void check_placeless(struct lowering *lowering, const struct ast_item *item) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind > AST_CLAUSE_ALL_OBJECTS || clause_in(clause->kind, AST_ITEM_GRANT) == CLAUSE_UNSELECTABLE)
+            continue;
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, clause->keyword,
+                    "this says which objects, and the grant is "
+                    "on none");
+        diag_help(lowering->diags, "remove it, or add resources and verbs");
+    }
+}
+
+static void check_giving(struct lowering *lowering, const struct ast_item *item, const struct giving *giving) {
+    if (giving->role) {
+        check_role(lowering, item, giving);
+        return;
+    }
+    if (giving->urls && giving->on_resources)
+        report_conflict(lowering, giving->urls, lower_find_clause(item, AST_CLAUSE_RESOURCES),
+                        "a grant is on resources or on URLs", "write a grant for each");
+    if (!giving->allow && (giving->urls || giving->on_resources || !giving->impersonate))
+        report_missing(lowering, item, "allows nothing", "add a clause such as: allow get, list, update");
+    else if (!giving->on_resources && !giving->urls && giving->allow)
+        report_missing(lowering, item, "names no resources", "add: on OBJECT, or a clause such as: resources pods");
+    else if (!giving->on_resources)
+        check_placeless(lowering, item);
+    if (giving->aggregate && giving->impersonate)
+        report_conflict(lowering, giving->impersonate, giving->aggregate,
+                        "'may impersonate' cannot be gathered into other roles",
+                        "write a grant of its own to those who may");
+}
+
+// What is said of the grant as a whole.
+static void check_head(struct lowering *lowering, const struct ast_item *item, const struct giving *giving) {
+    check_giving(lowering, item, giving);
+    if (!item->as.block.to.count && !giving->aggregate)
+        report_missing(lowering, item, "is to nobody",
+                       "name somebody: grant NAME to SUBJECT { … }; or roles that take it in: aggregate to view");
     if (strpbrk(item->name.text, "/%")) {
         diag_report(lowering->diags, DIAG_BAD_NAME, item->name.span, "'%s' cannot be part of a role's name",
                     item->name.text);
@@ -219,32 +332,144 @@ static void check_scope(struct lowering *lowering, const struct ast_item *item, 
     }
 }
 
+// ---- URLs, roles that are there, and roles that take others in ----
+
+// Whether requests to it are about no resource.
+static bool is_url(const char *text) {
+    const char *star = strchr(text, '*');
+    if (strcmp(text, "*") == 0) return true;
+    return text[0] == '/' && strcspn(text, "?#% \t\n") == strlen(text) && (!star || !star[1]);
+}
+
+// /api/VERSION/RESOURCE and /apis/GROUP/VERSION/RESOURCE: RBAC looks at the resource there, and never at the URL.
+static bool is_of_resource(const char *url) {
+    const bool core = strncmp(url, "/api/", 5) == 0, other = strncmp(url, "/apis/", 6) == 0;
+    size_t slashes = 0;
+    for (const char *c = url; *c; c++) slashes += *c == '/' && c[1];
+    return (core && slashes >= 3) || (other && slashes >= 4);
+}
+
+static void add_urls(struct lowering *lowering, const struct ast_clause *clause, struct grant *grant) {
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        if (!is_url(word.text)) {
+            diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no path of an API server", word.text);
+            diag_help(lowering->diags, "write what stands behind the host, with '*' at the end at most: \"/metrics\", "
+                                       "\"/healthz/*\"");
+        } else if (is_of_resource(word.text)) {
+            diag_report(lowering->diags, DIAG_NOT_GRANTABLE, word.span, "'%s' is the URL of a resource", word.text);
+            diag_help(lowering->diags, "RBAC asks for the resource there: resources …");
+        } else {
+            ARENA_PUSH(lowering->arena, grant->urls, grant->url_count, word.text);
+        }
+    }
+    if (!grant->url_count) return;
+    qsort(grant->urls, grant->url_count, sizeof *grant->urls, compare_strings);
+    size_t kept = 1;
+    for (size_t i = 1; i < grant->url_count; i++)
+        if (strcmp(grant->urls[i], grant->urls[kept - 1]) != 0) grant->urls[kept++] = grant->urls[i];
+    grant->url_count = kept;
+}
+
+static void check_urls(struct lowering *lowering, const struct ast_clause *clause, const struct grant *grant,
+                       bool wildcard) {
+    for (size_t i = 0; i < grant->url_count && !wildcard; i++) {
+        if (!is_every_url(grant->urls[i])) continue;
+        diag_report(lowering->diags, DIAG_WILDCARD_GRANT, clause->span, "the grant covers every URL");
+        diag_help(lowering->diags, "name the paths, or add 'wildcard' to the verbs");
+        return;
+    }
+}
+
+// Those that every cluster has, and whose rules a controller gathers by label.
+static void add_aggregated(struct lowering *lowering, const struct ast_clause *clause, struct grant *grant) {
+    static const char *const known[] = {"admin", "edit", "view"};
+    bool asked[sizeof known / sizeof *known] = {false};
+    for (size_t i = 0; i < clause->words.count; i++) {
+        const struct word word = clause->words.items[i];
+        size_t at = 0;
+        while (at < sizeof known / sizeof *known && strcmp(known[at], word.text) != 0) at++;
+        if (at < sizeof known / sizeof *known) {
+            asked[at] = true;
+            continue;
+        }
+        diag_report(lowering->diags, DIAG_UNKNOWN_NAME, word.span, "'%s' takes no other roles in", word.text);
+        diag_help(lowering->diags,
+                  "the roles that do are view, edit and admin; edit takes in what view does, and admin "
+                  "what edit does");
+    }
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (asked[i]) ARENA_PUSH(lowering->arena, grant->aggregated, grant->aggregated_count, known[i]);
+}
+
+static void check_aggregated(struct lowering *lowering, const struct giving *giving, const struct grant *grant) {
+    if (!giving->aggregate || grant->scope.where != IN_NAMESPACES || !grant->scope.target_count) return;
+    report_conflict(lowering, giving->namespace ? giving->namespace : giving->aggregate,
+                    giving->namespace ? giving->aggregate : NULL,
+                    "what other roles take in holds wherever these are bound", "write: namespace *");
+}
+
+static void bind_role(struct lowering *lowering, const struct giving *giving, struct grant *grant) {
+    const struct word word = giving->role->words.items[0];
+    struct object_meaning place = {0};
+    if (!*word.text || strpbrk(word.text, "/%") || strcmp(word.text, ".") == 0 || strcmp(word.text, "..") == 0) {
+        diag_report(lowering->diags, DIAG_BAD_NAME, word.span, "'%s' is no name of a ClusterRole", word.text);
+        diag_help(lowering->diags, "name one that is there, as 'kubectl get clusterroles' shows it: role edit");
+        return;
+    }
+    grant->bound = word.text;
+    grant->binding = names_of_binding(lowering->arena, grant->policy, word.text, grant->name);
+    if (!giving->namespace) return;
+    lower_add_namespaces(lowering, giving->namespace, &place);
+    grant->scope = place.scope;
+}
+
+static void give_rights(struct lowering *lowering, const struct ast_item *item, const struct giving *giving,
+                        const struct object_meaning *own, const struct object_meaning *meaning, struct grant *grant) {
+    const struct object_meaning *named = own->name_count || !meaning ? own : meaning;
+    bool wildcard = false;
+    if (meaning) {
+        grant->scope = meaning->scope;
+        grant->names = named->names;
+        grant->name_count = named->name_count;
+        if (!own->has_scope) lower_check_names(lowering, item, &meaning->scope);
+    }
+    if (giving->urls) add_urls(lowering, giving->urls, grant);
+    add_verbs(lowering, giving->allow, grant, &wildcard);
+    if (giving->urls) check_urls(lowering, giving->urls, grant, wildcard);
+    if (giving->impersonate) check_named_verbs(lowering, giving->allow);
+    if (!meaning) return;
+    check_names(lowering, named, giving->allow, grant);
+    check_impersonation(lowering, giving->allow, grant);
+    check_scope(lowering, item, &grant->scope, !own->has_scope, wildcard);
+}
+
 void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
     lower_check_repeated(lowering, item);
     check_clauses(lowering, item);
-    const struct ast_clause *allow = lower_find_clause(item, AST_CLAUSE_ALLOW);
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
     lower_object_clauses(lowering, unit, item, own);
     const struct object_meaning *meaning = granted_object(lowering, unit, item, own);
-    check_head(lowering, item);
+    const struct giving giving = giving_of(item, own);
+    check_head(lowering, item, &giving);
 
     struct grant *grant = ARENA_NEW(arena, struct grant);
     *grant = (struct grant){.policy = unit->policy,
                             .name = item->name.text,
                             .role = names_of_grant(arena, unit->policy, item->name.text),
+                            .binding = names_of_grant(arena, unit->policy, item->name.text),
                             .span = item->name.span};
     lower_rbac_subjects(lowering, unit, item, grant);
-    if (!meaning || !allow) return;
-
-    const struct object_meaning *named = own->name_count ? own : meaning;
-    grant->scope = meaning->scope;
-    grant->names = named->names;
-    grant->name_count = named->name_count;
-    if (!own->has_scope) lower_check_names(lowering, item, &meaning->scope);
-    bool wildcard = false;
-    add_verbs(lowering, allow, grant, &wildcard);
-    check_names(lowering, named, allow, grant);
-    check_scope(lowering, item, &grant->scope, !own->has_scope, wildcard);
+    if (giving.aggregate) add_aggregated(lowering, giving.aggregate, grant);
+    if (giving.impersonate)
+        lower_impersonation(lowering, unit, giving.impersonate, grant, giving.on_resources || giving.urls);
+    if (giving.role)
+        bind_role(lowering, &giving, grant);
+    else if (giving.allow && (meaning || giving.urls))
+        give_rights(lowering, item, &giving, own, meaning, grant);
+    else if (!giving.impersonate)
+        return;
+    check_aggregated(lowering, &giving, grant);
     ARENA_PUSH(arena, lowering->policies->grants, lowering->policies->grant_count, grant);
 }

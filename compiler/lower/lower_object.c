@@ -222,7 +222,7 @@ static bool is_system_namespace(const char *name) {
     return false;
 }
 
-static void add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
+void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
     struct object_scope *scope = &meaning->scope;
     scope->where = IN_NAMESPACES;
     for (size_t i = 0; i < clause->words.count; i++) {
@@ -426,7 +426,7 @@ static void find_scope(struct lowering *lowering, const struct ast_item *item, s
     meaning->failed = !check_whereabouts(lowering, item, &at);
     if (meaning->failed) return;
     if (at.namespace)
-        add_namespaces(lowering, at.namespace, meaning);
+        lower_add_namespaces(lowering, at.namespace, meaning);
     else if (!at.labeled)
         meaning->scope.where = IN_CLUSTER;
     if (at.where && item->kind != AST_ITEM_GRANT) split_scopes(lowering->arena, meaning, at.cluster != NULL);

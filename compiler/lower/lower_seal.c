@@ -298,7 +298,16 @@ static void forbid_bindings(struct lowering *lowering, const struct ast_item *it
     const struct grants grants = grants_to(lowering, from->policy, who);
     for (size_t i = 0; i < grants.count; i++) {
         const struct grant *grant = grants.items[i];
-        ARENA_PUSH(arena, own.items, own.count, grant->role);
+        // Everybody binds the roles that every cluster has; what leads to an actor of these is below.
+        if (grant->bound && text_has_word("admin cluster-admin edit view", grant->bound)) continue;
+        ARENA_PUSH(arena, own.items, own.count, grant->bound ? grant->bound : grant->role);
+        for (size_t j = 0; j < grant->impersonated_count; j++) {
+            const char *namespace = grant->impersonated[j].namespace;
+            if (*namespace)
+                texts_add(arena, &namespaces, namespace);
+            else
+                anywhere = true;
+        }
         // A ClusterRole can be given out in every namespace.
         anywhere |= grant->scope.where != IN_NAMESPACES;
         for (size_t j = 0; grant->scope.where == IN_NAMESPACES && j < grant->scope.namespace_count; j++)

@@ -412,6 +412,7 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
         struct account *account = ARENA_NEW(lowering->arena, struct account);
         account->policy = unit->policy;
         account->span = item->span;
+        account->automount = item->as.actor.automount.text != NULL;
         if (subject->kind != AST_SUBJECT_SERVICE_ACCOUNT) {
             diag_report(lowering->diags, DIAG_NOT_GRANTABLE, subject->span,
                         "'new' creates service accounts, and this is not one");
@@ -432,5 +433,13 @@ void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_
     }
     struct declaration *declaration = scope_declaration(&lowering->scope, unit, item);
     if (declaration) actor_of(lowering, declaration, name.span);
-    if (item->as.actor.create) add_accounts(lowering, unit, item);
+    if (item->as.actor.create) {
+        add_accounts(lowering, unit, item);
+    } else if (item->as.actor.automount.text) {
+        diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, item->as.actor.automount.span,
+                    "'automount' is about accounts that the policy makes");
+        diag_help(lowering->diags,
+                  "write 'new' before the service account, or set automountServiceAccountToken where it "
+                  "is made");
+    }
 }

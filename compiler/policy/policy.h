@@ -156,6 +156,24 @@ struct lock {
 
 // ---- grants ----
 
+// One thing that somebody who impersonates may say to be. RBAC looks at each by itself.
+enum impersonated_kind {
+    IMPERSONATED_USER,
+    IMPERSONATED_GROUP,
+    IMPERSONATED_ACCOUNT,
+    IMPERSONATED_NODE, // the user system:node:NAME
+    IMPERSONATED_UID,
+    IMPERSONATED_EXTRA,
+};
+struct impersonated {
+    enum impersonated_kind kind;
+    const char *namespace; // of accounts; else ""
+    const char *key;       // of extras; else ""
+    const char *name;
+};
+
+// The verbs are allowed on the scope, or on the URLs. With somebody to impersonate they are what may be done as them,
+// or, where there are no verbs, everything that they may do.
 struct grant {
     const char *policy, *name;
     const char *role; // what the objects made of it are called
@@ -165,6 +183,14 @@ struct grant {
     size_t name_count;
     const char **verbs; // sorted
     size_t verb_count;
+    const char **urls; // sorted
+    size_t url_count;
+    struct impersonated *impersonated; // sorted
+    size_t impersonated_count;
+    const char **aggregated; // the roles that take these rules in; sorted
+    size_t aggregated_count;
+    const char *bound;   // the ClusterRole that is there and is bound; NULL: one is made
+    const char *binding; // what its bindings are called
     struct rbac_subject {
         enum { RBAC_SERVICE_ACCOUNT, RBAC_USER, RBAC_GROUP } kind;
         const char *namespace, *name; // namespace of service accounts only
@@ -174,6 +200,7 @@ struct grant {
 
 struct account {
     const char *policy, *namespace, *name;
+    bool automount; // pods that run as it get its token
     struct span span;
 };
 

@@ -18,9 +18,9 @@ bool verify_compare(const struct verification *verification, const struct value 
     case MANIFEST_CLUSTER_ROLE_BINDING:
     case MANIFEST_ROLE:
     case MANIFEST_ROLE_BINDING:
+    case MANIFEST_SERVICE_ACCOUNT:
         verify_compare_roles(verification->arena, wanted, found->value, ret_differences);
         return true;
-    case MANIFEST_SERVICE_ACCOUNT: return true; // its name is all there is of it
     }
     return true;
 }

@@ -130,10 +130,22 @@ static void compare_references(struct arena *arena, const struct value *wanted, 
                arena_printf(arena, "is '%s', not '%s'", kind, value_get_string(of_wanted, "kind")));
 }
 
+// Of service accounts; pods get the token where nothing is said.
+static void compare_mounting(struct arena *arena, const struct value *wanted, const struct value *found,
+                             struct admission_differences *differences) {
+    static const char field[] = "automountServiceAccountToken";
+    const struct value *of_wanted = value_get(wanted, field), *of_found = value_get(found, field);
+    const bool mounted = !of_found || of_found->kind != VALUE_BOOL || of_found->as.boolean;
+    if (of_wanted && of_wanted->as.boolean != mounted)
+        differ(arena, differences, field,
+               mounted ? "is true, not false: pods that run as it get its token" : "is false, not true");
+}
+
 void verify_compare_roles(struct arena *arena, const struct value *wanted, const struct value *found,
                           struct admission_differences *differences) {
     compare_sets(arena, wanted, found, "rules", add_rule, "do not allow", "allow more:", differences);
     compare_sets(arena, wanted, found, "subjects", add_subject, "do not have", "have as well", differences);
     compare_aggregation(arena, wanted, found, differences);
     compare_references(arena, wanted, found, differences);
+    compare_mounting(arena, wanted, found, differences);
 }

@@ -280,7 +280,7 @@ func askRows(t *testing.T, minor string, share, shares int) {
 	t.Logf("%d cases asked, %d not", asked, skipped)
 }
 
-// checkAccess asks what a comment "USER[,group=GROUP...] VERB RESOURCE NAMESPACE[/NAME] allowed|denied" says.
+// checkAccess asks what a comment "USER[,group=GROUP...] VERB RESOURCE|PATH NAMESPACE[/NAME] allowed|denied" says.
 func checkAccess(t *testing.T, judge *live.Judge, line string) {
 	t.Helper()
 	fields := strings.Fields(line)
@@ -297,16 +297,22 @@ func checkAccess(t *testing.T, judge *live.Judge, line string) {
 		namespace, _, _ := strings.Cut(account, ":")
 		user.Groups = append(user.Groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
 	}
+	expected := fields[4] == cases.Allowed
+	spec := authorizationv1.SubjectAccessReviewSpec{User: user.Username, Groups: user.Groups}
 	resource, subresource, _ := strings.Cut(fields[2], "/")
 	resource, group, _ := strings.Cut(resource, ".")
 	namespace, name, _ := strings.Cut(fields[3], "/")
 	if namespace == "-" {
 		namespace = ""
 	}
-	expected := fields[4] == cases.Allowed
-	allowed, err := judge.Access(context.Background(), user, &authorizationv1.ResourceAttributes{
-		Namespace: namespace, Name: name, Verb: fields[1], Group: group, Resource: resource, Subresource: subresource,
-	}, expected)
+	if strings.HasPrefix(fields[2], "/") {
+		spec.NonResourceAttributes = &authorizationv1.NonResourceAttributes{Path: fields[2], Verb: fields[1]}
+	} else {
+		spec.ResourceAttributes = &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Name: name, Verb: fields[1], Group: group, Resource: resource, Subresource: subresource,
+		}
+	}
+	allowed, err := judge.Access(context.Background(), spec, expected)
 	if err != nil {
 		t.Error(err)
 	} else if allowed != expected {

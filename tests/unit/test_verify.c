@@ -175,6 +175,8 @@ static const struct {
     {"RoleBinding", "good:read", "name: bot, namespace: default", "name: bot, namespace: newns", "K0702 K0702"},
     {"RoleBinding", "good:read", "kind: Role\n", "kind: ClusterRole\n", "K0702"},
     {"ServiceAccount", "bot", "namespace: default", "namespace: newns", "K0708"},
+    {"ServiceAccount", "bot", "automountServiceAccountToken: false", "automountServiceAccountToken: true", "K0702"},
+    {"ServiceAccount", "bot", "automountServiceAccountToken: false\n", "", "K0702"},
     {"ServiceAccount", "bot", "name: bot", "name: p-bot", "K0701 K0706"},
 };
 

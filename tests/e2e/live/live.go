@@ -404,10 +404,8 @@ func (j *Judge) Ask(ctx context.Context, f *File) ([]Outcome, error) {
 }
 
 // Access asks whether RBAC allows a user something, on a server that has the manifest of the last file.
-func (j *Judge) Access(ctx context.Context, user cases.User, attributes *authorizationv1.ResourceAttributes, expected bool) (allowed bool, err error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, Groups: user.Groups, ResourceAttributes: attributes,
-	}}
+func (j *Judge) Access(ctx context.Context, spec authorizationv1.SubjectAccessReviewSpec, expected bool) (allowed bool, err error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: spec}
 	// The authorizer's caches follow the manifest a moment later.
 	deadline := time.Now().Add(j.Patience)
 	for {
