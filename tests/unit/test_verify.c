@@ -441,6 +441,12 @@ static void change_all(struct trial *trial, const char *path, struct value *valu
         change_children(trial, path, value);
         return;
     }
+    if (value->kind == VALUE_BOOL) {
+        value->as.boolean = !value->as.boolean;
+        try_change(trial, path, false);
+        value->as.boolean = !value->as.boolean;
+        return;
+    }
     assert_int_equal(value->kind, VALUE_STRING);
     const char *text = value->as.string;
     value->as.string = arena_printf(trial->arena, "%sx", text);
