@@ -4,6 +4,11 @@
 #   make check      likewise, and run all tests; those on API servers only where there is Go 1.26
 #   make            build build/klockc, build/libklock.a and build/libklock.so
 #   make install    program, libraries, header, man page, completions; PREFIX=/usr/local, DESTDIR=
+#   make tarball    build/dist/klock-VERSION-linux-ARCH.tar.gz: a static program (musl) and what belongs to it, the same bytes each
+#                   time; and kubectl-klock-…, the program alone, for krew
+#   make deb        Debian packages of this machine's architecture, in build/dist
+#   make image      a container image of the static program (buildah or podman): build/dist/klock-VERSION-linux-ARCH.oci.tar
+#   make release    all of these, the sources, a manifest for krew and SHA256SUMS; RELEASE_URL=https://... is where they will lie
 #   make wasm       the library for WebAssembly, build/klock.wasm, for JavaScript by wasm/klock.mjs
 #   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       formatting, direction of includes, warnings as errors, scripts
@@ -15,6 +20,7 @@
 #   make mutations  breaks the emitter and decide in small ways that a judge should notice; MUTANTS=200 or all, SEED=1
 #   make deps       install what building and testing need; elsewhere say how
 #   make format     format the sources
+#   make promises-update adds to the lists of what stays (docs/stability.md): tests/docs/promised, tests/library/abi
 #   make golden-update   accept what klockc says now as the expected output: look at the difference
 #   make clean
 #
@@ -30,6 +36,10 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+MUSL_CC ?= musl-gcc
+# Where `make release` will be published.
+RELEASE_URL ?=
 FUZZ_SECONDS ?= 60
 SEED ?= 1
 MUTANTS ?= 200
@@ -58,6 +68,10 @@ VARIANT_LDFLAGS.coverage := --coverage
 VARIANT_CFLAGS.fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # Exceptions of WebAssembly stand for longjmp.
 VARIANT_CFLAGS.wasm := --target=wasm32-wasi -fno-pic -Os -mexception-handling -mllvm -wasm-enable-sjlj -isystem wasm/include
+# Runs wherever there is a kernel of Linux. The same sources give the same bytes in every directory.
+VARIANT_CFLAGS.static := $(VARIANT_CFLAGS.release) -ffile-prefix-map=$(CURDIR)=. -ffunction-sections -fdata-sections
+VARIANT_CPPFLAGS.static := -DNDEBUG
+VARIANT_LDFLAGS.static := -static -s -Wl,--gc-sections,--build-id=none,-z,relro,-z,now
 VARIANT_LDFLAGS.fuzz := -fsanitize=address,undefined
 
 WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast-qual -Wwrite-strings \
@@ -65,9 +79,12 @@ WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wundef -Wcast
 PACKAGES := yaml-0.1 libcjson
 PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
-ifeq ($(BUILD),wasm)
-WASM_SOURCES := $(OUT)/sources
-PACKAGE_CFLAGS := -I$(WASM_SOURCES)/libyaml/include -I$(WASM_SOURCES)/cjson
+# What carries everything with it is built from the sources of the libraries, which packaging/fetch.sh gets.
+ifneq ($(filter wasm static,$(BUILD)),)
+FETCHED := $(OUT)/sources
+PACKAGE_CFLAGS := -I$(FETCHED)/libyaml/include -I$(FETCHED)/cjson
+PACKAGE_OBJECTS := $(patsubst %.c,%.o,$(wildcard $(FETCHED)/libyaml/src/*.c)) $(FETCHED)/cjson/cJSON.o
+PACKAGE_LIBS :=
 endif
 CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -88,8 +105,8 @@ LIBRARY := $(OUT)/libklock.a
 VERSION := $(shell sed -n 's/^\#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -)
 # Until 1.0 every minor version may break what is linked to it.
 SONAME := libklock.so.$(word 1,$(subst ., ,$(VERSION))).$(word 2,$(subst ., ,$(VERSION)))
-# The linker of macOS has other words for all this: there is the archive alone.
-ifneq ($(shell uname -s),Darwin)
+# The linker of macOS has other words for all this: there is the archive alone, as in a program that is static.
+ifeq ($(filter Darwin static,$(shell uname -s) $(BUILD)),)
 SHARED := $(OUT)/libklock.so.$(VERSION)
 endif
 PROGRAM := $(OUT)/klockc
@@ -102,7 +119,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: mutations objects wasm bench-programs bench-server bench-deps bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install uninstall clean help
+.PHONY: mutations objects wasm bench-programs bench-server bench-deps bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install install-program install-library uninstall tarball deb image source release is-published static-tarball promises-update clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
@@ -159,7 +176,7 @@ $(SHARED): $(OBJECTS) compiler/klock.map
 	$(filter-out -pie,$(LINK)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=compiler/klock.map -o $@ $(OBJECTS) $(PACKAGE_LIBS) $(LDLIBS)
 	ln -sf $(notdir $@) $(OUT)/$(SONAME)
 endif
-$(PROGRAM): $(CLI_OBJECTS) $(LIBRARY)
+$(PROGRAM): $(CLI_OBJECTS) $(LIBRARY) $(PACKAGE_OBJECTS)
 	$(LINK) -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)
 
 # Generators run at the root, so that #line names files as everything else does.
@@ -187,19 +204,19 @@ $(OUT)/gen/%.o: $(GEN)/%.c | $(GENERATED_HEADERS)
 
 wasm:
 	@.ci/deps build wasm
-	@wasm/fetch.sh build/wasm/sources
+	@packaging/fetch.sh build/wasm/sources
 	@$(MAKE) --no-print-directory BUILD=wasm CC=$(CLANG) build/klock.wasm
 build/klock.wasm: $(OUT)/klock.wasm
 	ln -sf $(BUILD)/klock.wasm $@
 
 WASM_OBJECTS := $(filter-out $(OUT)/compiler/front/load_disk.o,$(OBJECTS)) $(OUT)/wasm/host.o $(OUT)/wasm/setjmp.o \
-	$(patsubst %.c,%.o,$(wildcard $(WASM_SOURCES)/libyaml/src/*.c)) $(WASM_SOURCES)/cjson/cJSON.o
+	$(PACKAGE_OBJECTS)
 # As much stack as programs have elsewhere, and its end is the end of the memory: beyond it is an error, not data.
 $(OUT)/klock.wasm: $(WASM_OBJECTS)
 	$(CC) --target=wasm32-wasi -mexec-model=reactor -o $@ $^ -Wl,--export=malloc,--export=free,--export-dynamic \
 		-Wl,--gc-sections,--strip-all,--stack-first,-z,stack-size=8388608
 $(OUT)/sources/%.o: $(OUT)/sources/%.c
-	$(CC) $(VARIANT_CFLAGS.wasm) $(PACKAGE_CFLAGS) -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=2 -DYAML_VERSION_PATCH=5 \
+	$(CC) $(VARIANT_CFLAGS.$(BUILD)) $(CFLAGS) $(PACKAGE_CFLAGS) -DYAML_VERSION_MAJOR=0 -DYAML_VERSION_MINOR=2 -DYAML_VERSION_PATCH=5 \
 		'-DYAML_VERSION_STRING="0.2.5"' -c -o $@ $<
 
 # ---- tests ----
@@ -240,6 +257,10 @@ unit: $(UNIT_TESTS)
 
 golden-update: all $(SYNTAX) $(UNIQUE)
 	@BUILD=$(BUILD) tests/golden/run.sh --update
+
+promises-update: all
+	tests/docs/promises.sh --update
+	tests/library/abi.sh --update
 
 # Mistakes that a judge should notice: MUTANTS=200, or all.
 mutations:
@@ -294,23 +315,30 @@ $(OUT)/installed/libklock.a: $(OBJECTS) $(LIBRARY)
 	{ $(LD) -r -o $(@D)/klock.o $(OBJECTS) && $(OBJCOPY) --localize-hidden $(@D)/klock.o && \
 		$(AR) rcs $@ $(@D)/klock.o; } || cp $(LIBRARY) $@
 
-build/klock.pc: include/klock.pc.in include/klock/klock.h Makefile
-	@mkdir -p $(@D)
-	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|" $< >$@
-
 # What kustomize finds plugins by, below KUSTOMIZE_PLUGIN_HOME.
 KUSTOMIZE := $(DATADIR)/klock/kustomize
 PLUGIN := klock.dev/v1alpha1/klockpolicy
+# What users copy. The manifest of krew is a template, which `make release` fills.
+DEPLOYED := $(filter-out krew/%,$(patsubst deploy/%,%,$(shell find deploy -type f | sort)))
 
-install: all build/klock.pc $(OUT)/installed/libklock.a
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(DATADIR)/bash-completion/completions $(DESTDIR)$(DATADIR)/zsh/site-functions \
-		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+install: install-program install-library
+
+install-program: $(PROGRAM)
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
+		$(DESTDIR)$(ZSHDIR) $(DESTDIR)$(DATADIR)/fish/vendor_completions.d $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)
 	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
 	ln -sf klockc $(DESTDIR)$(BINDIR)/klockc-fn
-	install -d $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)
-	install -m 644 deploy/kustomize/* $(DESTDIR)$(KUSTOMIZE)/
+	install -d $(addprefix $(DESTDIR)$(DATADIR)/klock/,$(sort $(dir $(DEPLOYED))))
+	set -e; for file in $(DEPLOYED); do install -m 644 "deploy/$$file" "$(DESTDIR)$(DATADIR)/klock/$$file"; done
 	ln -sf $(abspath $(BINDIR))/klockc $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)/KlockPolicy
+	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
+	ln -sf klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc-fn.1
+	$(PROGRAM) completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/klockc
+	$(PROGRAM) completion zsh >$(DESTDIR)$(ZSHDIR)/_klockc
+	$(PROGRAM) completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
+
+install-library: $(LIBRARY) $(SHARED) $(OUT)/installed/libklock.a
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/klock
 	install -m 644 $(OUT)/installed/libklock.a $(DESTDIR)$(LIBDIR)/libklock.a
 ifneq ($(SHARED),)
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION)
@@ -318,18 +346,89 @@ ifneq ($(SHARED),)
 	ln -sf libklock.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libklock.so
 endif
 	install -m 644 include/klock/*.h $(DESTDIR)$(INCLUDEDIR)/klock/
-	install -m 644 build/klock.pc $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
-	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
-	$(PROGRAM) completion bash >$(DESTDIR)$(DATADIR)/bash-completion/completions/klockc
-	$(PROGRAM) completion zsh >$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc
-	$(PROGRAM) completion fish >$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
+	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|" \
+		include/klock.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(BINDIR)/klockc-fn $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
 		$(DESTDIR)$(LIBDIR)/libklock.so $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION) \
-		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(DATADIR)/bash-completion/completions/klockc \
-		$(DESTDIR)$(DATADIR)/zsh/site-functions/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
+		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc-fn.1 \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/klockc $(DESTDIR)$(ZSHDIR)/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(DATADIR)/klock
+
+# ---- packages ----
+
+DIST := build/dist
+ARCH := $(subst x86_64,amd64,$(subst aarch64,arm64,$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))))
+RELEASED := klock-$(VERSION)-linux-$(ARCH)
+# What is packed bears the date of the version, and neither the machine's users nor its umask.
+SOURCE_DATE_EPOCH ?= $(shell date -ud "$$(sed -n 's/^ -- .*>  //p' debian/changelog | head -n 1)" +%s 2>/dev/null)
+PACK = tar --sort=name --format=ustar --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w -cf - -C
+IN_STATIC = $(MAKE) --no-print-directory BUILD=static CC="$(MUSL_CC)"
+
+tarball:
+	@.ci/deps build static
+	@packaging/fetch.sh build/static/sources
+	@$(IN_STATIC) static-tarball
+	@ls $(DIST)/*klock-$(VERSION)-linux-*.tar.gz
+
+TREE := $(OUT)/tree/$(RELEASED)
+# One tree, which can be unpacked into /usr/local or stay where it is: what leads to the program is relative.
+static-tarball: $(PROGRAM)
+	rm -rf $(OUT)/tree
+	@mkdir -p $(DIST)
+	$(IN_STATIC) DESTDIR=$(TREE) PREFIX= install-program
+	ln -sf ../../../../../../../bin/klockc $(TREE)/share/klock/kustomize/plugin/$(PLUGIN)/KlockPolicy
+	install -d $(TREE)/share/doc/klock/licenses
+	install -m 644 LICENSE README.md CHANGELOG.md $(TREE)/share/doc/klock/
+	install -m 644 $(FETCHED)/libyaml/License $(TREE)/share/doc/klock/licenses/libyaml
+	install -m 644 $(FETCHED)/cjson/LICENSE $(TREE)/share/doc/klock/licenses/cjson
+	for file in $(wildcard /usr/share/doc/musl-dev/copyright); do \
+		install -m 644 $$file $(TREE)/share/doc/klock/licenses/musl; done
+	$(PACK) $(OUT)/tree $(RELEASED) | gzip -9n >$(DIST)/$(RELEASED).tar.gz
+# krew unpacks no links.
+	rm -rf $(OUT)/plugin
+	install -d $(OUT)/plugin
+	install -m 755 $(PROGRAM) $(OUT)/plugin/klockc
+	cp -R LICENSE $(TREE)/share/doc/klock/licenses $(OUT)/plugin/
+	$(PACK) $(OUT)/plugin . | gzip -9n >$(DIST)/kubectl-$(RELEASED).tar.gz
+
+source:
+	@mkdir -p $(DIST)
+	@packaging/source.sh build/source/klock-$(VERSION)
+	@$(PACK) build/source klock-$(VERSION) | gzip -9n >$(DIST)/klock-$(VERSION).tar.gz
+	@ls $(DIST)/klock-$(VERSION).tar.gz
+
+# From a copy of the sources: packaging cleans up what was built. The tests are those of make check; DEB_BUILD_OPTIONS= runs them
+# once more.
+DEB_BUILD_OPTIONS ?= nocheck parallel=$(shell getconf _NPROCESSORS_ONLN)
+deb:
+	@.ci/deps build deb
+	@mkdir -p $(DIST)
+	@rm -rf build/deb
+	@packaging/source.sh build/deb/klock-$(VERSION)
+	cd build/deb/klock-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="$(DEB_BUILD_OPTIONS)" dpkg-buildpackage -us -uc -b
+	rm -f $(DIST)/*_$(VERSION)_*.deb
+	cp build/deb/*.deb $(DIST)/
+	@ls $(DIST)/*.deb
+
+BUILDER ?= $(firstword $(foreach builder,buildah podman,$(shell command -v $(builder))))
+image: tarball
+	@[ -n "$(BUILDER)" ] || { echo "make image: install buildah or podman, or name another builder with BUILDER=" >&2; exit 2; }
+	@rm -rf build/image
+	@install -D build/static/klockc build/image/klockc
+	@install -m 644 LICENSE build/image/LICENSE
+	@echo 'nobody:x:65534:65534:nobody:/:/klockc' >build/image/passwd
+	$(BUILDER) build --timestamp $(SOURCE_DATE_EPOCH) -t klock:$(VERSION) -f Containerfile build/image
+	rm -f $(DIST)/$(RELEASED).oci.tar
+	$(BUILDER) push klock:$(VERSION) oci-archive:$(DIST)/$(RELEASED).oci.tar:klock:$(VERSION)
+
+is-published:
+	@[ -n "$(RELEASE_URL)" ] || { echo "make release: say where it will lie with RELEASE_URL=https://..." >&2; exit 2; }
+release: is-published source tarball deb image
+	packaging/krew.sh $(VERSION) $(RELEASE_URL) $(DIST)/kubectl-klock-$(VERSION)-linux-*.tar.gz >$(DIST)/klock.yaml
+	cd $(DIST) && rm -f SHA256SUMS && sha256sum * >$${TMPDIR:-/tmp}/sums.$$$$ && mv $${TMPDIR:-/tmp}/sums.$$$$ SHA256SUMS
+	@ls $(DIST)
 
 clean:
 	rm -rf $(filter-out build/servers build/bench,$(wildcard build/*))

@@ -112,7 +112,7 @@ static void compare_aggregation(struct arena *arena, const struct value *wanted,
         if (strncmp(key, aggregates, sizeof aggregates - 1) != 0) continue;
         if (value_get(value_dig(wanted, "metadata", "labels", NULL), key)) continue;
         differ(arena, differences, arena_printf(arena, "the label %s", key),
-               "was added: it gives what the role allows to whoever has another role");
+               "was added: it gives what the role allows, to whoever has another role");
     }
 }
 

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
 
-for document in README.md HACKING.md docs/*.md; do
+for document in README.md HACKING.md CHANGELOG.md docs/*.md; do
 	# One file a block, named by its line.
 	rm -f "$work"/block-*
 	awk -v prefix="$work/block-" '
@@ -47,6 +47,18 @@ if [ "$(wc -l <README.md)" -le 100 ]; then pass; else fail "README.md is longer 
 while read -r verb; do
 	if grep -q "^| .$verb" docs/cli.md; then pass; else fail "docs/cli.md lacks $verb"; fi
 done <"$work/verbs"
+
+# What docs/stability.md promises: nothing goes away, and what is new is promised as well. A code is for one problem.
+tests/docs/promises.sh >"$work/promises"
+grep -v '^retired ' tests/docs/promised | comm -23 - "$work/promises" >"$work/gone"
+comm -13 tests/docs/promised "$work/promises" >"$work/new"
+sed -n 's/^\(code\|retired\) //p' tests/docs/promised >"$work/codes"
+if [ ! -s "$work/gone" ]; then pass; else fail 'promised in tests/docs/promised, and gone: see docs/stability.md' "$(cat "$work/gone")"; fi
+if [ ! -s "$work/new" ]; then pass; else fail 'not yet in tests/docs/promised: make promises-update' "$(cat "$work/new")"; fi
+for column in 1 2; do
+	twice=$(cut -d' ' -f$column "$work/codes" | sort | uniq -d)
+	if [ -z "$twice" ]; then pass; else fail 'given to two problems, of which one may be retired' "$twice"; fi
+done
 
 # docs/language.md explains the clauses of compiler/front/clauses.def, each where it belongs.
 for title in 'Object clauses' 'Lock clauses'; do

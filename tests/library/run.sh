@@ -16,9 +16,18 @@ else
 		fail 'the shared library gives out what klock.h declares' "$difference"; fi
 	others=$(nm -D --defined-only "$shared" | grep -v ' [TA] \(klock_\|KLOCK_\)' || :)
 	if [ -z "$others" ]; then pass; else fail 'the shared library gives out nothing else' "$others"; fi
+	if [ "$(getconf LONG_BIT)" != 64 ]; then skip 'the binary interface' 'tests/library/abi is that of 64-bit systems'
+	elif tests/library/abi.sh >"$work/abi" 2>&1 && difference=$(diff tests/library/abi "$work/abi"); then pass; else
+		fail 'the binary interface is that of tests/library/abi: make promises-update adds what is new, and what is gone breaks programs (docs/stability.md)' "${difference-$(cat "$work/abi")}"; fi
 	soname=$(readelf -d "$shared" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')
 	if [ "$(readlink "$OUT/$soname")" = "$(basename "$shared")" ]; then pass; else fail "its soname is $soname, which leads to it"; fi
 fi
+
+# ---- one version ----
+version=$(sed -n 's/^#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | paste -sd . -)
+if [ "$("$KLOCKC" version)" = "klockc $version" ]; then pass; else fail 'klockc has another version than klock.h'; fi
+if [ "$(sed -n '1s/^klock (\(.*\)) .*/\1/p' debian/changelog)" = "$version" ]; then pass; else fail 'debian/changelog has another version than klock.h'; fi
+if [ "$(sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1)" = "$version" ]; then pass; else fail 'CHANGELOG.md has another version than klock.h'; fi
 
 # ---- as it is installed ----
 cat >"$work/program.c" <<'end'
@@ -45,8 +54,8 @@ else
 	if [ "$(readlink "$work/root/usr/bin/klockc-fn")" = klockc ]; then pass; else fail 'klockc-fn is not installed'; fi
 	plugin=$work/root/usr/share/klock/kustomize/plugin/klock.dev/v1alpha1/klockpolicy/KlockPolicy
 	if [ "$(readlink "$plugin")" = /usr/bin/klockc ]; then pass; else fail 'the plugin of kustomize is not installed'; fi
-	for file in deploy/kustomize/*; do
-		if cmp -s "$file" "$work/root/usr/share/klock/kustomize/${file##*/}"; then pass; else fail "$file is not installed"; fi
+	for file in deploy/anchors.yaml deploy/kustomize/*; do
+		if cmp -s "$file" "$work/root/usr/share/klock/${file#deploy/}"; then pass; else fail "$file is not installed"; fi
 	done
 	for form in shared static; do
 		case $form in
