@@ -422,6 +422,16 @@ const char *klock_source_at(const struct klock_compiler *compiler, size_t index)
     return index < sources->count ? sources->items[index].name : NULL;
 }
 
+size_t klock_directory_count(const struct klock_compiler *compiler) {
+    return compiler->compilation.loader.searched.count;
+}
+
+const char *klock_directory_at(const struct klock_compiler *compiler, size_t index) {
+    const struct names *searched = &compiler->compilation.loader.searched;
+    if (index >= searched->count) return NULL;
+    return *searched->items[index] ? searched->items[index] : ".";
+}
+
 static void name_policies(struct klock_compiler *compiler) {
     const struct compilation *compilation = &compiler->compilation;
     const char **names = ARENA_ARRAY(&compiler->arena, const char *, compilation->unit_count);

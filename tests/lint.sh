@@ -81,7 +81,7 @@ else
 fi
 
 # ---- scripts ----
-for script in .ci/deps packaging/*.sh tests/run tests/lib.sh tests/lint.sh tests/*/*.sh tests/*/*/*.sh; do
+for script in .ci/deps deploy/ci/install.sh packaging/*.sh tests/run tests/lib.sh tests/lint.sh tests/*/*.sh tests/*/*/*.sh; do
 	[ -f "$script" ] || continue
 	sh -n "$script" || complain "$script"
 done

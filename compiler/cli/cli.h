@@ -20,6 +20,8 @@ struct cli_verb;
 // The command line.
 struct cli {
     const struct cli_verb *verb;
+    char *const *words; // all of them, the verb first
+    size_t word_count;
     const char **arguments; // those that are no options
     size_t argument_count;
 

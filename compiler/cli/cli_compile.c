@@ -193,8 +193,45 @@ static void make_name(struct buffer *out, const char *name) {
     }
 }
 
-static void depfile(struct buffer *out, const struct wanted_files *files, const struct klock_compiler *compiler) {
-    for (size_t i = 0; i < files->count; i++) {
+// The directory of a file, for the caller to free.
+static char *directory_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? cli_format(".") : cli_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+// Writing a file changes its directory: what depends on that would never be done.
+static bool is_written_into(const char *directory, const struct wanted_files *files) {
+    bool written = false;
+    for (size_t i = 0; i < files->count && !written; i++) {
+        char *of_file = directory_of(files->items[i].path);
+        written = files_are_same(directory, of_file);
+        free(of_file);
+    }
+    return written;
+}
+
+// The directories that were searched, for policies or by patterns: they change with the files that are added to them.
+static bool add_directories(struct strings *sources, const struct cli *cli, const struct wanted_files *files,
+                            const struct klock_compiler *compiler) {
+    struct strings directories = {0};
+    bool fine = true;
+    for (size_t i = 0; i < cli->argument_count && fine; i++)
+        if (files_is_directory(cli->arguments[i])) fine = files_find(cli->arguments[i], FILES_NONE, NULL, &directories);
+    for (size_t i = 0; i < klock_directory_count(compiler); i++)
+        strings_add(&directories, klock_directory_at(compiler, i));
+    strings_sort(&directories, 0);
+    for (size_t i = 0; i < directories.count && fine; i++) {
+        if (i > 0 && strcmp(directories.items[i - 1], directories.items[i]) == 0) continue;
+        if (!is_written_into(directories.items[i], files)) strings_add(sources, directories.items[i]);
+    }
+    strings_free(&directories);
+    return fine;
+}
+
+// The last of the files is the dependency file itself, which is no target.
+static bool depfile(struct buffer *out, const struct cli *cli, const struct wanted_files *files,
+                    const struct klock_compiler *compiler) {
+    for (size_t i = 0; i + 1 < files->count; i++) {
         if (files->items[i].remove) continue;
         if (i > 0) buffer_puts(out, " ");
         make_name(out, files->items[i].path);
@@ -205,6 +242,7 @@ static void depfile(struct buffer *out, const struct wanted_files *files, const 
         if (strcmp(klock_source_at(compiler, i), CLI_STDIN_NAME) != 0)
             strings_add(&sources, klock_source_at(compiler, i));
     strings_sort(&sources, 0);
+    const bool fine = add_directories(&sources, cli, files, compiler);
     for (size_t i = 0; i < sources.count; i++) {
         buffer_puts(out, " \\\n  ");
         make_name(out, sources.items[i]);
@@ -217,6 +255,7 @@ static void depfile(struct buffer *out, const struct wanted_files *files, const 
         buffer_puts(out, ":\n");
     }
     strings_free(&sources);
+    return fine;
 }
 
 // ---- what is on disk ----
@@ -266,12 +305,37 @@ static bool keep_changes(struct wanted_files *files, struct buffer *diff) {
     return fine;
 }
 
-static int compare(struct wanted_files *files) {
+// A word as a shell reads it.
+static void add_word(struct buffer *out, const char *word) {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=./,:@%+";
+    buffer_puts(out, " ");
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        buffer_puts(out, word);
+        return;
+    }
+    buffer_puts(out, "'");
+    for (; *word != '\0'; word++) buffer_add(out, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : 1);
+    buffer_puts(out, "'");
+}
+
+// The command that writes what --check found missing: the same words without it.
+static void say_command(const struct cli *cli, size_t changes) {
+    struct buffer command = {0};
+    buffer_puts(&command, "klockc");
+    for (size_t i = 0; i < cli->word_count; i++)
+        if (strcmp(cli->words[i], "--check") != 0) add_word(&command, cli->words[i]);
+    cli_complain("%zu %s not what the policies compile to; run: %s", changes, changes == 1 ? "file is" : "files are",
+                 command.data);
+    buffer_free(&command);
+}
+
+static int compare(const struct cli *cli, struct wanted_files *files) {
     struct buffer diff = {0};
     bool fine = keep_changes(files, &diff);
     if (fine && diff.len > 0) fine = files_print(STDOUT_FILENO, "standard output", diff.data, diff.len);
     buffer_free(&diff);
     if (!fine) return CLI_USAGE;
+    if (files->count > 0) say_command(cli, files->count);
     return files->count > 0 ? CLI_FAILED : CLI_FINE;
 }
 
@@ -281,8 +345,9 @@ static bool make_directory(const char *path) {
     return false;
 }
 
-static int write_changes(struct wanted_files *files) {
-    if (!keep_changes(files, NULL)) return CLI_USAGE;
+static int write_changes(const struct cli *cli, struct wanted_files *files) {
+    // For make and ninja a file is up to date when it is newer than what it is made of: all are written.
+    if (cli->depfile == NULL && !keep_changes(files, NULL)) return CLI_USAGE;
     if (files->count == 0) return CLI_FINE;
     struct file_change *changes = cli_realloc(NULL, files->count, sizeof *changes);
     for (size_t i = 0; i < files->count; i++) {
@@ -358,17 +423,17 @@ static int to_disk(const struct cli *cli, struct klock_compiler *compiler, const
     else if (!want_directory(&files, cli, compiler))
         goto out;
     if (cli->check) {
-        status = compare(&files);
+        status = compare(cli, &files);
         goto out;
     }
     if (cli->depfile != NULL) {
-        depfile(&rule, &files, compiler);
-        struct wanted *wanted = want(&files, cli->depfile);
-        buffer_add(&wanted->bytes, rule.data, rule.len);
+        want(&files, cli->depfile);
+        if (!depfile(&rule, cli, &files, compiler)) goto out;
+        buffer_add(&files.items[files.count - 1].bytes, rule.data, rule.len);
         if (!is_depfile_apart(&files)) goto out;
     }
     if (!spares_files(&files, compiler)) goto out;
-    if (cli->output_dir == NULL || make_directory(cli->output_dir)) status = write_changes(&files);
+    if (cli->output_dir == NULL || make_directory(cli->output_dir)) status = write_changes(cli, &files);
 out:
     buffer_free(&rule);
     release(&files);

@@ -71,8 +71,12 @@ static bool check_link(const struct search *search, const char *path) {
 }
 
 static bool is_of_kind(const char *path, enum files_kind kind) {
-    if (kind == FILES_POLICIES) return has_suffix(path, ".klock");
-    return has_suffix(path, ".yaml") || has_suffix(path, ".yml") || has_suffix(path, ".json");
+    switch (kind) {
+    case FILES_POLICIES: return has_suffix(path, ".klock");
+    case FILES_OBJECTS: return has_suffix(path, ".yaml") || has_suffix(path, ".yml") || has_suffix(path, ".json");
+    case FILES_NONE: break;
+    }
+    return false;
 }
 
 static bool walk(const struct search *search, const char *directory);
@@ -96,6 +100,7 @@ static bool walk(const struct search *search, const char *directory) {
         complain_of(directory, errno);
         return false;
     }
+    if (search->kind == FILES_NONE) strings_add(search->files, directory);
     bool fine = true;
     while (fine) {
         errno = 0;

@@ -15,6 +15,7 @@ void files_guard_standard_descriptors(void);
 enum files_kind {
     FILES_POLICIES, // *.klock
     FILES_OBJECTS,  // *.yaml, *.yml and *.json
+    FILES_NONE,     // no file: the directories that are searched
 };
 
 // Adds the files that PATH stands for: itself, or every one of that kind below it, sorted. Hidden entries are left out

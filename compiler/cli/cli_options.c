@@ -302,6 +302,8 @@ bool cli_read(struct cli *cli, int count, char **words) {
         see_help(cli);
         return false;
     }
+    cli->words = words;
+    cli->word_count = (size_t)count;
     const char *name = words[0];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";

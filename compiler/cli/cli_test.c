@@ -118,7 +118,7 @@ static void junit(const struct cli *cli, struct buffer *out, const struct runs *
     (void)cli;
     buffer_printf(out,
                   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-                  "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\">\n",
+                  "  <testsuite name=\"klockc test\" tests=\"%zu\" failures=\"%zu\" errors=\"0\">\n",
                   runs->count, runs->failed);
     for (size_t i = 0; i < runs->count; i++) {
         const struct run *run = &runs->items[i];

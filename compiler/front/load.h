@@ -49,6 +49,7 @@ struct loader {
     struct definitions *definitions;
     size_t definition_count;
     struct map definition_sources; // path → uint32_t *
+    struct names searched;         // directories in which patterns looked for files, each once, "" for the current one
     bool failed;                   // something could not be read
 };
 

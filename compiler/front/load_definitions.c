@@ -35,6 +35,12 @@ static void descend(struct search *search, const char *directory, const char *re
         ARENA_PUSH(arena, search->found.items, search->found.count, path_join(arena, directory, part));
 }
 
+static void note_search(struct loader *loader, const char *directory) {
+    for (size_t i = 0; i < loader->searched.count; i++)
+        if (strcmp(loader->searched.items[i], directory) == 0) return;
+    ARENA_PUSH(loader->arena, loader->searched.items, loader->searched.count, directory);
+}
+
 static void add_matching(struct search *search, const char *directory, const char *rest, bool certain) {
     struct loader *loader = search->loader;
     const struct load_reader *reader = loader->reader;
@@ -48,6 +54,7 @@ static void add_matching(struct search *search, const char *directory, const cha
                     reason);
         return;
     }
+    note_search(loader, directory);
     if (names.count) qsort(names.items, names.count, sizeof *names.items, compare_strings);
     for (size_t i = 0; i < names.count && !search->reported; i++) {
         const char *name = names.items[i];

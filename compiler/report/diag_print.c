@@ -1,7 +1,10 @@
 // Prints diagnostics; see diag_print.h. Here, and only here, byte offsets become lines and columns.
 #include "report/diag_print.h"
 
+#include <inttypes.h>
 #include <string.h>
+
+#include <klock/klock.h>
 
 #include "base/arena.h"
 #include "base/map.h"
@@ -274,6 +277,24 @@ static void print_json(struct text *text, const struct diags *diags, const struc
     text_add_char(text, '\n');
 }
 
+// ---- fingerprints ----
+
+// What tells a finding from others while the lines above it change: code, file and message, and which of the same it
+// is.
+struct fingerprints {
+    struct map counts; // by code, file and message: size_t *
+};
+
+static const char *fingerprint(struct fingerprints *fingerprints, const struct sources *sources, const char *code,
+                               struct span span, const char *message) {
+    struct arena *arena = fingerprints->counts.arena;
+    const char *file = is_somewhere(sources, span) ? sources->items[span.file].name : "";
+    const char *key = arena_printf(arena, "%s\n%s\n%s", code, file, message);
+    size_t *count = map_get(&fingerprints->counts, key);
+    if (!count) map_set(&fingerprints->counts, key, count = ARENA_NEW(arena, size_t));
+    return arena_printf(arena, "%016" PRIx64 ":%zu", text_hash(key), ++*count);
+}
+
 // ---- SARIF 2.1.0 ----
 
 static struct value *sarif_message(struct arena *arena, const char *string) {
@@ -350,7 +371,13 @@ static struct value *sarif_rules(struct arena *arena) {
         value_set_string(arena, rule, "id", info->code);
         value_set_string(arena, rule, "name", info->name);
         value_set(arena, rule, "shortDescription", sarif_message(arena, info->summary));
-        if (*info->explanation) value_set(arena, rule, "help", sarif_message(arena, info->explanation));
+        struct text help;
+        text_init(&help, arena);
+        text_printf(&help, "%s%s", *info->explanation ? info->explanation : info->summary,
+                    *info->example ? "\n\nExample:\n" : "\n");
+        if (*info->example) text_printf(&help, "%s\n", info->example);
+        text_printf(&help, "\nMore: klockc explain %s", info->code);
+        value_set(arena, rule, "help", sarif_message(arena, text_string(&help)));
         struct value *configuration = value_map(arena);
         value_set_string(arena, configuration, "level", info->severity == SEVERITY_ERROR ? "error" : "warning");
         value_set(arena, rule, "defaultConfiguration", configuration);
@@ -359,10 +386,12 @@ static struct value *sarif_rules(struct arena *arena) {
     return rules;
 }
 
-static struct value *sarif_result(struct arena *arena, const struct sources *sources,
+static struct value *sarif_result(struct fingerprints *fingerprints, const struct sources *sources,
                                   const struct diagnostic *diagnostic) {
+    struct arena *arena = fingerprints->counts.arena;
     struct value *result = value_map(arena);
-    value_set_string(arena, result, "ruleId", diag_info(diagnostic->code)->code);
+    const char *code = diag_info(diagnostic->code)->code;
+    value_set_string(arena, result, "ruleId", code);
     set_int(arena, result, "ruleIndex", (size_t)diagnostic->code);
     value_set_string(arena, result, "level", severity_name(diagnostic));
     const char *message = diagnostic->message;
@@ -370,6 +399,10 @@ static struct value *sarif_result(struct arena *arena, const struct sources *sou
     value_set(arena, result, "message", sarif_message(arena, message));
     if (is_somewhere(sources, diagnostic->span))
         value_set(arena, result, "locations", list_of(arena, sarif_location(arena, sources, diagnostic->span)));
+    struct value *prints = value_map(arena);
+    value_set_string(arena, prints, "klockc/v1",
+                     fingerprint(fingerprints, sources, code, diagnostic->span, diagnostic->message));
+    value_set(arena, result, "partialFingerprints", prints);
     if (is_somewhere(sources, diagnostic->related)) {
         struct value *related = sarif_location(arena, sources, diagnostic->related);
         value_set(arena, related, "message", sarif_message(arena, diagnostic->related_label));
@@ -380,16 +413,45 @@ static struct value *sarif_result(struct arena *arena, const struct sources *sou
     return result;
 }
 
+// A warning that somebody accepted is no alert, and who reviews alerts sees that it is there and why.
+static struct value *sarif_accepted(struct fingerprints *fingerprints, const struct sources *sources,
+                                    const struct acceptance *acceptance) {
+    struct arena *arena = fingerprints->counts.arena;
+    const struct diagnostic diagnostic = {.code = acceptance->code,
+                                          .severity = SEVERITY_WARNING,
+                                          .span = acceptance->span,
+                                          .message = acceptance->message,
+                                          .related = span_none(),
+                                          .fix = span_none()};
+    struct value *result = sarif_result(fingerprints, sources, &diagnostic), *suppression = value_map(arena);
+    // GitHub shows what is suppressed beside the rest, whatever the reason: as notes there, which block nothing.
+    value_set_string(arena, result, "level", "note");
+    value_set_string(arena, suppression, "kind", "inSource");
+    value_set_string(arena, suppression, "status", "accepted");
+    if (acceptance->reason) value_set_string(arena, suppression, "justification", acceptance->reason);
+    value_set(arena, result, "suppressions", list_of(arena, suppression));
+    return result;
+}
+
 static void print_sarif(struct text *text, const struct diags *diags, const struct sources *sources) {
     struct arena *arena = text->arena;
     struct value *driver = value_map(arena);
     value_set_string(arena, driver, "name", PROJECT_NAME);
+    value_set_string(arena, driver, "semanticVersion", klock_version());
     value_set(arena, driver, "rules", sarif_rules(arena));
     struct value *tool = value_map(arena);
     value_set(arena, tool, "driver", driver);
     struct value *results = value_list(arena);
-    for (size_t i = 0; i < diags->count; i++)
-        value_append(arena, results, sarif_result(arena, sources, &diags->items[i]));
+    struct fingerprints fingerprints;
+    map_init(&fingerprints.counts, arena);
+    for (size_t i = 0; i < diags->count; i++) {
+        struct value *result = sarif_result(&fingerprints, sources, &diags->items[i]);
+        // Where something is suppressed, all results have to say whether they are.
+        value_set(arena, result, "suppressions", value_list(arena));
+        value_append(arena, results, result);
+    }
+    for (size_t i = 0; i < diags->accepted_count; i++)
+        value_append(arena, results, sarif_accepted(&fingerprints, sources, &diags->accepted[i]));
     struct value *run = value_map(arena);
     value_set(arena, run, "tool", tool);
     value_set_string(arena, run, "columnKind", "unicodeCodePoints");
@@ -435,6 +497,39 @@ static void print_github(struct text *text, const struct diags *diags, const str
         }
         text_add_char(text, '\n');
     }
+}
+
+// ---- GitLab's report of code quality ----
+
+static void print_gitlab(struct text *text, const struct diags *diags, const struct sources *sources) {
+    struct arena *arena = text->arena;
+    struct value *list = value_list(arena);
+    struct fingerprints fingerprints;
+    map_init(&fingerprints.counts, arena);
+    for (size_t i = 0; i < diags->count; i++) {
+        const struct diagnostic *diagnostic = &diags->items[i];
+        const struct diag_info *info = diag_info(diagnostic->code);
+        const bool somewhere = is_somewhere(sources, diagnostic->span);
+        struct value *finding = value_map(arena), *location = value_map(arena), *lines = value_map(arena);
+        value_set_string(arena, finding, "description",
+                         diagnostic->help ? arena_printf(arena, "%s; help: %s", diagnostic->message, diagnostic->help)
+                                          : diagnostic->message);
+        value_set_string(arena, finding, "check_name", arena_printf(arena, "%s %s", info->code, info->name));
+        value_set_string(arena, finding, "fingerprint",
+                         fingerprint(&fingerprints, sources, info->code, diagnostic->span, diagnostic->message));
+        value_set_string(arena, finding, "severity", diagnostic->severity == SEVERITY_ERROR ? "major" : "minor");
+        // Each finding has a file and a line, or GitLab leaves it out.
+        const struct source_location at = somewhere
+                                              ? source_locate(sources, diagnostic->span.file, diagnostic->span.begin)
+                                              : (struct source_location){.file = PROJECT_NAME, .line = 1};
+        value_set_string(arena, location, "path", clean(arena, at.file));
+        set_int(arena, lines, "begin", at.line);
+        value_set(arena, location, "lines", lines);
+        value_set(arena, finding, "location", location);
+        value_append(arena, list, finding);
+    }
+    json_print(text, list, true);
+    text_add_char(text, '\n');
 }
 
 // ---- JUnit ----
@@ -514,8 +609,8 @@ static void print_junit(struct text *text, const struct diags *diags, const stru
 
 bool diag_format_find(const char *name, enum diag_format *ret_format) {
     static const char *const names[] = {
-        [DIAG_FORMAT_HUMAN] = "human",   [DIAG_FORMAT_JSON] = "json",   [DIAG_FORMAT_SARIF] = "sarif",
-        [DIAG_FORMAT_GITHUB] = "github", [DIAG_FORMAT_JUNIT] = "junit",
+        [DIAG_FORMAT_HUMAN] = "human",   [DIAG_FORMAT_JSON] = "json",     [DIAG_FORMAT_SARIF] = "sarif",
+        [DIAG_FORMAT_GITHUB] = "github", [DIAG_FORMAT_GITLAB] = "gitlab", [DIAG_FORMAT_JUNIT] = "junit",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) != 0) continue;
@@ -532,6 +627,7 @@ void diag_print(struct text *text, const struct diags *diags, const struct sourc
     case DIAG_FORMAT_JSON: print_json(text, diags, sources); break;
     case DIAG_FORMAT_SARIF: print_sarif(text, diags, sources); break;
     case DIAG_FORMAT_GITHUB: print_github(text, diags, sources); break;
+    case DIAG_FORMAT_GITLAB: print_gitlab(text, diags, sources); break;
     case DIAG_FORMAT_JUNIT: print_junit(text, diags, sources); break;
     }
 }

@@ -8,7 +8,14 @@ struct diags;
 struct sources;
 struct text;
 
-enum diag_format { DIAG_FORMAT_HUMAN, DIAG_FORMAT_JSON, DIAG_FORMAT_SARIF, DIAG_FORMAT_GITHUB, DIAG_FORMAT_JUNIT };
+enum diag_format {
+    DIAG_FORMAT_HUMAN,
+    DIAG_FORMAT_JSON,
+    DIAG_FORMAT_SARIF,
+    DIAG_FORMAT_GITHUB,
+    DIAG_FORMAT_GITLAB,
+    DIAG_FORMAT_JUNIT
+};
 
 // By the name the command line has for it; false when there is none.
 bool diag_format_find(const char *name, enum diag_format *ret_format);

@@ -166,8 +166,9 @@ KLOCK_API bool klock_related_at(const struct klock_compiler *compiler, size_t di
 KLOCK_API bool klock_fix_at(const struct klock_compiler *compiler, size_t diagnostic, size_t index,
                             struct klock_fix *ret_fix);
 
-/* All diagnostics as one text: "human", "json", "sarif", "github" or "junit"; NULL for another format or when memory
- * runs out. Colours are for "human" alone: escape sequences of terminals. */
+/* All diagnostics as one text: "human", "json", "sarif" (where accepted warnings are suppressed results), "github"
+ * (workflow commands), "gitlab" (a report of code quality) or "junit"; NULL for another format or when memory runs out.
+ * Colours are for "human" alone: escape sequences of terminals. */
 KLOCK_API const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color);
 
 /* What a code or name means; several lines; NULL when there is no such code or when memory runs out. With NULL the list
@@ -201,6 +202,10 @@ KLOCK_API const char *klock_anchors(struct klock_compiler *compiler, const char 
  * there is no such index. */
 KLOCK_API size_t klock_source_count(const struct klock_compiler *compiler);
 KLOCK_API const char *klock_source_at(const struct klock_compiler *compiler, size_t index);
+/* The directories in which patterns of 'resources from' looked for files, each once: a file that is added to one of
+ * them, or removed, may change the output. NULL when there is no such index. */
+KLOCK_API size_t klock_directory_count(const struct klock_compiler *compiler);
+KLOCK_API const char *klock_directory_at(const struct klock_compiler *compiler, size_t index);
 
 /* The names of the policies, sorted and each once, also of one of which nothing is emitted today. None before KLOCK_OK;
  * NULL when there is no such index, and when memory runs out. */

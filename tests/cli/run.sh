@@ -275,6 +275,10 @@ judge 'no temporary file is left' test -z "$(find . -name '*.yaml.*')"
 try 0 compile good.klock --output-file one.yaml --check && silent same
 try 1 compile changed.klock --output-file one.yaml --check && prints '^@@ '
 cp out one.diff
+says 'run: klockc compile changed.klock --output-file one.yaml$'
+cp changed.klock "it's changed.klock"
+try 1 compile "it's changed.klock" --check --output-file=one.yaml
+says "run: klockc compile 'it'\\\\''s changed.klock' --output-file=one.yaml$"
 judge '--check writes nothing' cmp -s one.yaml good.yaml
 try 1 compile good.klock --output-file new.yaml --check && prints '^--- /dev/null'
 judge '--check makes no file' test ! -e new.yaml
@@ -381,14 +385,7 @@ refuses 'writes to standard output' compile --print source --output-dir d tidy.k
 refuses 'would overwrite' compile --print source --output-file loose.klock loose.klock
 
 # depfile
-printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock
-try 0 compile top.klock --output-file top.yaml --depfile top.d
-judge 'depfile: the target' grep -q '^top.yaml:' top.d
-judge 'depfile: what is included' grep -q '^  good.klock' top.d
-printf 'include top.d\n' >top.mk
-judge 'make reads the depfile' "${MAKE_PROGRAM:-make}" -s -f top.mk top.yaml
-try 0 compile top.klock --output-dir top --depfile top.d
-judge 'depfile: every object is a target' grep -q '^top/validatingadmissionpolicy.*top/validating.*:' top.d
+. "$root/tests/cli/depfile.sh"
 
 # ---- directories ----
 mkdir piped && cp good.klock piped/ && mkfifo piped/pipe.klock
@@ -430,14 +427,14 @@ try 0 check warned.klock
 says 'warning'
 try 1 check warned.klock --warnings-as-errors
 judge 'every promoted warning is shown' test "$(grep -c 'more errors' err)" -eq 0
-for form in human json sarif github junit; do
+for form in human json sarif github gitlab junit; do
 	try 1 check bad.klock -o $form && prints K0103
 	quiet "check -o $form"
 	try 0 check good.klock -o $form
 	quiet "check -o $form"
 	if command -v python3 >/dev/null 2>&1; then
 		case $form in
-		json | sarif) judge "$form is JSON" python3 -m json.tool out /dev/null ;;
+		json | sarif | gitlab) judge "$form is JSON" python3 -m json.tool out /dev/null ;;
 		junit) judge "$form is XML" python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse("out")' ;;
 		esac
 	fi
@@ -671,6 +668,7 @@ judge 'a thousand sealed actors under guard rbac' test "$status" -eq 0
 printf 'policy p\n%swhere name like "%s" }\n' "lock l { resources configmaps namespace default deny delete " "$(letters 200 '*a')" >stars.klock
 hostile stars
 says 'with 200'
+printf 'include "good.klock"\npolicy top\nlock x { resources pods  namespace a  name b  deny delete }\n' >top.klock
 try 0 compile top.klock --root .
 printf 'include "../good.klock"\npolicy inside\n%s' 'lock x { resources pods  namespace a  name b  deny delete }' >inner/inside.klock
 try 1 compile inner/inside.klock

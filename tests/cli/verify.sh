@@ -10,7 +10,7 @@ refuses 'are for --cluster' verify good.klock --against good.yaml --context x
 refuses 'are for --cluster' verify good.klock --against good.yaml --kubectl x
 refuses 'either a policy or what is verified' verify - --against -
 refuses 'use --against DIR' verify good.klock --cluster --target static
-refuses 'human|json|sarif|github' verify good.klock --against good.yaml -o junit
+refuses 'human|json|sarif|github|gitlab' verify good.klock --against good.yaml -o junit
 refuses 'no such file' verify good.klock --against nowhere.yaml
 refuses 'no .yaml or .json file' verify good.klock --against empty
 try 1 verify bad.klock --against good.yaml && says K0103

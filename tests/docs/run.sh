@@ -76,7 +76,7 @@ for title in 'Object clauses' 'Lock clauses'; do
 done
 
 # Every example passes its own tests.
-for policy in examples/*.klock; do
+for policy in examples/*.klock $(find examples/gitops -name '*.klock'); do
 	if output=$("$KLOCKC" test --require-tests "$policy" 2>&1); then pass; else fail "$policy" "$output"; fi
 done
 # Every code that the documentation names exists.

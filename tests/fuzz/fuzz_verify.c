@@ -18,7 +18,7 @@ static const char policy[] = "policy good\nactor bot = new sa default/bot\n"
                              "deployer group ops\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const formats[] = {"human", "json", "sarif", "github", "junit"};
+    static const char *const formats[] = {"human", "json", "sarif", "github", "gitlab", "junit"};
     if (!size) return 0;
     struct klock_compiler *compiler = klock_new(NULL);
     if (!compiler) abort();

@@ -261,6 +261,50 @@ static void prints_sarif(void **state) {
     assert_int_equal(value_get(first, "relatedLocations")->count, 1);
     assert_int_equal(value_get(first, "fixes")->count, 1);
     assert_null(value_get(results->as.items[2], "locations"));
+    assert_int_equal(value_get(first, "suppressions")->count, 0);
+}
+
+static const char *fingerprint_at(const struct value *results, size_t index) {
+    return value_get_string(value_get(results->as.items[index], "partialFingerprints"), "klockc/v1");
+}
+
+static void what_is_accepted_is_suppressed_in_sarif(void **state) {
+    struct fixture *fixture = *state;
+    report_samples(fixture);
+    struct diags *diags = &fixture->diags;
+    const struct acceptance accepted[] = {{DIAG_FULL_SELECTOR, "everything", at(1, 7, 8), "it is meant"},
+                                          {DIAG_FULL_SELECTOR, "everything", at(1, 0, 1), NULL}};
+    for (size_t i = 0; i < 2; i++) ARENA_PUSH(diags->arena, diags->accepted, diags->accepted_count, accepted[i]);
+    const struct value *log = read_json(fixture, print(fixture, DIAG_FORMAT_SARIF));
+    const struct value *results = value_get(value_get(log, "runs")->as.items[0], "results");
+    assert_int_equal(results->count, 5);
+    const struct value *first = results->as.items[3], *second = results->as.items[4];
+    assert_string_equal(value_get_string(first, "ruleId"), "K0203");
+    assert_string_equal(value_get_string(first, "level"), "note");
+    const struct value *suppression = value_get(first, "suppressions")->as.items[0];
+    assert_string_equal(value_get_string(suppression, "kind"), "inSource");
+    assert_string_equal(value_get_string(suppression, "justification"), "it is meant");
+    assert_null(value_get(value_get(second, "suppressions")->as.items[0], "justification"));
+    // The same words in the same file are told apart, and differ from those of other files.
+    assert_string_not_equal(fingerprint_at(results, 3), fingerprint_at(results, 4));
+    assert_string_not_equal(fingerprint_at(results, 0), fingerprint_at(results, 3));
+}
+
+static void prints_for_gitlab(void **state) {
+    struct fixture *fixture = *state;
+    report_samples(fixture);
+    const struct value *list = read_json(fixture, print(fixture, DIAG_FORMAT_GITLAB));
+    assert_int_equal(list->count, 3);
+    const struct value *first = list->as.items[0], *location = value_get(first, "location");
+    assert_string_equal(value_get_string(first, "check_name"), "K0003 syntax");
+    assert_string_equal(value_get_string(first, "severity"), "major");
+    assert_string_equal(value_get_string(first, "description"),
+                        "unexpected 'denny' & \"so\", 100%; help: did you mean 'deny'?");
+    assert_string_equal(value_get_string(location, "path"), "dir/a b.klock");
+    assert_int_equal(integer_at(value_get(location, "lines"), "begin"), 2);
+    assert_string_equal(value_get_string(list->as.items[1], "severity"), "minor");
+    // What has no place has to have one there.
+    assert_int_equal(integer_at(value_get(value_get(list->as.items[2], "location"), "lines"), "begin"), 1);
 }
 
 static void prints_for_github(void **state) {
@@ -325,6 +369,8 @@ int main(void) {
         TEST(prints_json),
         TEST(prints_an_empty_list),
         TEST(prints_sarif),
+        TEST(what_is_accepted_is_suppressed_in_sarif),
+        TEST(prints_for_gitlab),
         TEST(prints_for_github),
         TEST(prints_junit),
         TEST(finds_formats_by_name),

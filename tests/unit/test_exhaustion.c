@@ -65,7 +65,7 @@ static bool use(const char *text) {
     const enum klock_status status = klock_compile(compiler);
     bool lasted = status != KLOCK_MEMORY;
     if (lasted) {
-        static const char *const forms[] = {"human", "json", "sarif", "github", "junit"};
+        static const char *const forms[] = {"human", "json", "sarif", "github", "gitlab", "junit"};
         for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
             lasted = klock_diagnostics_text(compiler, forms[i], false) && lasted;
         lasted = klock_explain(compiler, NULL) && lasted;

@@ -119,7 +119,7 @@ static void nothing_of_a_broken_policy_is_printed_as_source(void **state) {
 
 static void errors_have_places_and_leave_no_output(void **state) {
     (void)state;
-    static const char *const formats[] = {"human", "json", "sarif", "github", "junit"};
+    static const char *const formats[] = {"human", "json", "sarif", "github", "gitlab", "junit"};
     struct klock_compiler *compiler = compiler_of("# \xc3\xa4\nlock l { deny \xc3\xa4 }\n", NULL);
     assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
     assert_true(klock_diagnostic_count(compiler) > 0);
@@ -394,6 +394,7 @@ static void an_index_that_is_not_there_is_refused(void **state) {
         assert_false(klock_object_at(compiler, behind[i], &object));
         assert_false(klock_test_at(compiler, behind[i], &test));
         assert_null(klock_source_at(compiler, behind[i]));
+        assert_null(klock_directory_at(compiler, behind[i]));
         assert_null(object.kind);
     }
     klock_free(compiler);
@@ -516,6 +517,11 @@ static void definitions_can_come_from_memory(void **state) {
     assert_string_equal(klock_source_at(compiler, 1), "crds/one/w.yaml");
     assert_string_equal(klock_source_at(compiler, 2), "crds/two/g.yaml");
     assert_null(klock_source_text(compiler, 1));
+    // Where a further file would be found.
+    assert_int_equal(klock_directory_count(compiler), 3);
+    assert_string_equal(klock_directory_at(compiler, 0), "crds");
+    assert_string_equal(klock_directory_at(compiler, 1), "crds/one");
+    assert_string_equal(klock_directory_at(compiler, 2), "crds/two");
     klock_free(compiler);
 
     // A reader that knows no directories.
