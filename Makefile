@@ -12,7 +12,7 @@
 #   make wasm       the library for WebAssembly, build/klock.wasm, for JavaScript by wasm/klock.mjs
 #   make sanitize   the tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make lint       formatting, direction of includes, warnings as errors, scripts
-#   make fuzz       libFuzzer on the whole compiler, on CEL expressions and on klockc verify, each for FUZZ_SECONDS=60
+#   make fuzz       libFuzzer on the whole compiler, on CEL expressions, on klockc verify and on klockc check --rbac, each for FUZZ_SECONDS=60
 #   make bench      time, memory and size, beside others: bench-programs and bench-server are its halves (BENCH_MINORS=1.33,1.37
 #                   BENCH_LOCKS=1,1000,10000 BENCH_REQUESTS=200 BENCH_PROFILES=DIR); bench-deps builds Helm, gator and Kyverno first
 #   make bench-gate instructions that compiling takes, against tests/bench/instructions; bench-gate-update writes it
@@ -277,7 +277,7 @@ sanitize:
 fuzz:
 	@.ci/deps build fuzz
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile build/fuzz/fuzz_cel build/fuzz/fuzz_verify
+	@$(MAKE) --no-print-directory BUILD=fuzz CC=$(CLANG) build/fuzz/fuzz_compile build/fuzz/fuzz_cel build/fuzz/fuzz_verify build/fuzz/fuzz_rbac
 	@tests/fuzz/run.sh $(FUZZ_SECONDS)
 $(OUT)/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/unique.o $(LIBRARY)
 	$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS) $(LDLIBS)

@@ -66,47 +66,38 @@ struct search {
 
 static const struct search searches[] = {
     {DIAG_RBAC_ESCALATE, POWER_OF(ESCALATE_CLUSTER), POWER_OF(WRITE_CLUSTER_ROLES),
-     "may give itself every right by changing ClusterRoles",
-     "withhold escalate, and let it write only roles that it holds itself", false},
+     "may gain every right by changing ClusterRoles",
+     "withhold escalate: without it nobody writes roles beyond their own rights", false},
     {DIAG_RBAC_ESCALATE, POWER_OF(ESCALATE), POWER_OF(WRITE_ROLES),
-     "may give itself every right in a namespace by changing Roles",
-     "withhold escalate, and let it write only roles that it holds itself", false},
+     "may gain every right in a namespace by changing Roles",
+     "withhold escalate: without it nobody writes roles beyond their own rights", false},
     {DIAG_RBAC_BIND, POWER_OF(BIND), POWER_OF(WRITE_CLUSTER_BINDINGS) | POWER_OF(WRITE_BINDINGS), "may bind",
-     "name with resourceNames the roles that it may bind", false},
+     "name with resourceNames the roles that are meant", false},
     {DIAG_RBAC_IMPERSONATE,
      POWER_OF(IMPERSONATE_USERS) | POWER_OF(IMPERSONATE_GROUPS) | POWER_OF(IMPERSONATE_ACCOUNTS) |
          POWER_OF(ASSUME_USERS) | POWER_OF(ASSUME_GROUPS) | POWER_OF(ASSUME_ACCOUNTS) | POWER_OF(ASSUME_NODES),
-     0, "may act as somebody else, by", "name with resourceNames whom it may impersonate", true},
+     0, "may act as somebody else, by", "name with resourceNames who is meant", true},
     {DIAG_RBAC_NODES_PROXY, POWER_OF(NODES_PROXY), 0, "may run commands in every pod through the API of kubelets",
      "grant nodes/metrics, nodes/stats, nodes/log or nodes/healthz instead of nodes/proxy", false},
     {DIAG_RBAC_CERTIFICATES, POWER_OF(APPROVE), POWER_OF(SIGNERS), "may approve client certificates in anybody's name",
-     "name with resourceNames the signers that it approves for, and none that signs for users", false},
+     "name with resourceNames the signers that are meant, and none that signs for users", false},
     {DIAG_RBAC_POLICIES, POWER_OF(POLICIES), 0, "may change or delete admission policies, and with them every lock",
-     "grant that to nobody but your deployment, or name with resourceNames the policies that it owns", false},
+     "grant that to nobody but your deployment, or name with resourceNames the policies that are meant", false},
 };
-
-// Of an account that holds this everywhere, whoever becomes it holds it too.
-static powers powers_of_worth(void) {
-    powers result = POWER_OF(EVERYTHING);
-    for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
-        if (!searches[i].second) result |= searches[i].first;
-    return result;
-}
-
-// What everybody holds, nobody becomes an account for.
-static bool is_worth_becoming(const struct rbac *rbac, const struct subject *subject, powers of_all) {
-    const powers held = rbac_held(rbac, subject, "") & ~of_all;
-    bool is = (held & powers_of_worth()) != 0;
-    for (size_t i = 0; i < sizeof searches / sizeof *searches && !is; i++)
-        is = searches[i].second && (held & searches[i].first) && (held & searches[i].second);
-    return is;
-}
 
 // Of impersonation in the whole cluster there is a finding of its own.
 static powers ways_to_accounts(powers held, bool in_namespace) {
     powers ways = held & (ANY_ACCOUNT | (in_namespace ? AS_ACCOUNT : 0));
     if ((held & POWER_OF(MAKE_SECRETS)) && (held & POWER_OF(READ_SECRETS))) ways |= POWER_OF(MAKE_SECRETS);
     return ways;
+}
+
+// Whether an account that holds this everywhere is worth becoming.
+static bool is_worth(powers held) {
+    bool is = (held & POWER_OF(EVERYTHING)) || ways_to_accounts(held, false);
+    for (size_t i = 0; i < sizeof searches / sizeof *searches && !is; i++)
+        is = (held & searches[i].first) && (!searches[i].second || (held & searches[i].second));
+    return is;
 }
 
 // ---- texts ----
@@ -169,7 +160,7 @@ static void report_wildcard(struct reporting *reporting, const struct share *sha
     struct arena *arena = reporting->rbac->arena;
     powers matter = 0;
     for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
-        if (!searches[i].second || (rule->powers & searches[i].second)) matter |= searches[i].first;
+        if (!searches[i].second || (share->powers & searches[i].second)) matter |= searches[i].first;
     matter |= ways_to_accounts(rule->powers, false);
     matter &= rule->powers & (*share->binding->namespace ? share->powers : ~(powers)0);
     const char *what = arena_printf(arena, "may %s %s of %s%s%s%s", or_all(arena, &rule->verbs, "do everything to", ""),
@@ -199,7 +190,7 @@ static bool is_about_others(const struct rbac_audit *audit, const struct rule *r
     return true;
 }
 
-static bool is_deployer(const struct policies *policies, const struct subject *subject) {
+bool rbac_is_deployer(const struct policies *policies, const struct subject *subject) {
     for (size_t i = 0; i < policies->deployer_count; i++) {
         const struct deployer *deployer = policies->deployers[i];
         const struct subjects *named = &deployer->subjects;
@@ -215,7 +206,7 @@ static bool without_deployers(const struct rbac_audit *audit, struct arena *aren
     rest.subjects = NULL;
     rest.subject_count = 0;
     for (size_t i = 0; i < share->subject_count; i++)
-        if (!is_deployer(audit->policies, share->subjects[i]))
+        if (!rbac_is_deployer(audit->policies, share->subjects[i]))
             ARENA_PUSH(arena, rest.subjects, rest.subject_count, share->subjects[i]);
     *share = rest;
     return share->subject_count > 0;
@@ -224,7 +215,7 @@ static bool without_deployers(const struct rbac_audit *audit, struct arena *aren
 static const char *what_of(struct arena *arena, const struct search *search, const struct share *share,
                            const struct rule *rule) {
     if (search->code == DIAG_RBAC_BIND)
-        return arena_printf(arena, "may bind %s to whomever it likes%s",
+        return arena_printf(arena, "may bind %s to anybody%s",
                             rule->names.count ? rbac_list(arena, rule->names.items, rule->names.count) : "every role",
                             place_text(arena, share->binding));
     if (!search->lists) return arena_printf(arena, "%s%s", search->what, place_text(arena, share->binding));
@@ -252,42 +243,78 @@ static void apply(struct reporting *reporting, const struct search *search, cons
 
 // ---- becoming a service account ----
 
-// The accounts that are worth becoming, by their namespaces; everybody's controllers are in kube-system.
+// The accounts that are worth becoming, by their namespaces. In kube-system all are, as everybody's controllers are
+// there.
+struct accounts {
+    struct subject **items;
+    size_t count;
+    bool all;
+};
 struct worth {
-    struct map by_namespace; // → struct subject, the first one
-    struct subject *controllers;
+    struct map by_namespace; // → struct accounts
+    struct accounts everywhere;
 };
 
-static const char *accounts_text(struct arena *arena, const struct worth *worth, const struct binding *binding,
-                                 powers ways) {
-    const char *how = rbac_powers_text(arena, ways);
-    if (!*binding->namespace) return arena_printf(arena, "may become any service account, by %s", how);
-    const struct subject *example = map_get(&worth->by_namespace, binding->namespace);
-    return arena_printf(arena, "may become the service accounts of %s, some of which hold more (%s), by %s",
-                        binding->namespace, example->label, how);
+static const struct accounts *accounts_of(const struct worth *worth, const struct binding *binding) {
+    return *binding->namespace ? map_get(&worth->by_namespace, binding->namespace) : &worth->everywhere;
 }
 
-// Of wildcards it is said there, and whoever can become every account needs no namespace.
+static const char *name_in(const struct subject *account) {
+    return strrchr(account->name, ':') + 1;
+}
+
+// Whether one of them has one of the names that the rule asks for.
+static bool names_one(const struct accounts *accounts, const struct rule *rule) {
+    bool named = accounts->all || !rule->names.count;
+    for (size_t i = 0; i < accounts->count && !named; i++) named = rbac_names(rule, name_in(accounts->items[i]));
+    return named;
+}
+
+// What the rule lets somebody become accounts by. Of wildcards it is said where these are.
+static powers powers_over(const struct accounts *accounts, const struct rule *rule) {
+    const powers of_names = POWER_OF(TOKENS) | AS_ACCOUNT;
+    if (rule->is_wildcard) return 0;
+    return names_one(accounts, rule) ? rule->powers : rule->powers & ~of_names;
+}
+
+static const char *example_of(const struct accounts *accounts) {
+    return accounts->count ? accounts->items[0]->label : "those of controllers";
+}
+
+// Whoever can become every account needs no namespace for it, and an account need not become itself.
+static bool gains(const struct rbac *rbac, const struct share *share, const struct accounts *accounts,
+                  struct subject *subject) {
+    if (!*share->binding->namespace) return true;
+    const bool is_alone = !accounts->all && accounts->count == 1 && accounts->items[0] == subject;
+    return !is_alone && !ways_to_accounts(rbac_held(rbac, subject, ""), false);
+}
+
 static void check_accounts(struct reporting *reporting, const struct worth *worth, const struct share *share) {
     struct rbac *rbac = reporting->rbac;
     struct arena *arena = rbac->arena;
+    const struct binding *binding = share->binding;
+    const struct accounts *accounts = accounts_of(worth, binding);
     powers held = 0;
-    for (size_t i = 0; i < share->rule_count; i++)
-        if (!share->rules[i]->is_wildcard) held |= share->rules[i]->powers;
-    const powers ways = ways_to_accounts(held & share->powers, *share->binding->namespace);
-    const struct subject *only =
-        *share->binding->namespace ? map_get(&worth->by_namespace, share->binding->namespace) : NULL;
-    struct share others = *share;
+    for (size_t i = 0; i < share->rule_count; i++) held |= powers_over(accounts, share->rules[i]);
+    const powers ways = ways_to_accounts(held & share->powers, *binding->namespace);
     if (!ways) return;
+    const struct rule *rule = NULL;
+    for (size_t i = 0; i < share->rule_count && !rule; i++)
+        if (powers_over(accounts, share->rules[i]) & ways) rule = share->rules[i];
+    struct share others = *share;
     others.subjects = NULL;
     others.subject_count = 0;
     for (size_t i = 0; i < share->subject_count; i++)
-        if (share->subjects[i] != only && !(only && ways_to_accounts(rbac_held(rbac, share->subjects[i], ""), false)))
+        if (gains(rbac, share, accounts, share->subjects[i]))
             ARENA_PUSH(arena, others.subjects, others.subject_count, share->subjects[i]);
-    if (others.subject_count)
-        report(reporting, &others, DIAG_RBAC_ACCOUNTS, rule_with(share, ways),
-               accounts_text(arena, worth, share->binding, ways),
-               "grant it in the namespaces where it works, and keep accounts with broad rights in others");
+    if (!others.subject_count) return;
+    const char *how = rbac_powers_text(arena, ways);
+    report(reporting, &others, DIAG_RBAC_ACCOUNTS, rule,
+           *binding->namespace
+               ? arena_printf(arena, "may become service accounts of %s, some of which hold more (%s), by %s",
+                              binding->namespace, example_of(accounts), how)
+               : arena_printf(arena, "may become service accounts of every namespace, by %s", how),
+           "grant it in the namespaces where it works, and keep accounts with broad rights in others");
 }
 
 // ---- bindings ----
@@ -320,22 +347,31 @@ static void check_share(struct reporting *reporting, const struct worth *worth, 
     check_accounts(reporting, worth, &share);
 }
 
-static void find_worth(struct reporting *reporting, struct worth *worth) {
-    struct rbac *rbac = reporting->rbac;
-    map_init(&worth->by_namespace, rbac->arena);
-    worth->controllers = ARENA_NEW(rbac->arena, struct subject);
-    worth->controllers->label = "those of controllers";
-    map_set(&worth->by_namespace, "kube-system", worth->controllers);
+static void add_account(struct rbac *rbac, struct worth *worth, struct subject *subject) {
+    struct accounts *accounts = map_get(&worth->by_namespace, subject->account);
+    if (!accounts) map_set(&worth->by_namespace, subject->account, accounts = ARENA_NEW(rbac->arena, struct accounts));
+    ARENA_PUSH(rbac->arena, accounts->items, accounts->count, subject);
+    ARENA_PUSH(rbac->arena, worth->everywhere.items, worth->everywhere.count, subject);
+}
+
+// What everybody holds, nobody becomes an account for.
+static void find_worth(struct rbac *rbac, struct worth *worth) {
     const powers of_all =
         rbac_subject(rbac, true, KUBE_AUTHENTICATED)->powers | rbac_subject(rbac, true, ACCOUNT_GROUP_OF_ALL)->powers;
+    struct accounts *system = ARENA_NEW(rbac->arena, struct accounts);
+    struct map known;
+    system->all = true;
+    map_init(&known, rbac->arena);
+    map_init(&worth->by_namespace, rbac->arena);
+    map_set(&worth->by_namespace, "kube-system", system);
     for (size_t i = 0; i < rbac->binding_count; i++) {
         const struct binding *binding = rbac->bindings[i];
-        if (*binding->namespace) continue;
-        for (size_t j = 0; j < binding->subject_count; j++) {
+        for (size_t j = 0; j < binding->subject_count && !*binding->namespace; j++) {
             struct subject *subject = binding->subjects[j].subject;
-            if (subject->account && !map_get(&worth->by_namespace, subject->account) &&
-                is_worth_becoming(rbac, subject, of_all))
-                map_set(&worth->by_namespace, subject->account, subject);
+            if (!subject->account || strcmp(subject->account, "kube-system") == 0 || map_get(&known, subject->name))
+                continue;
+            map_set(&known, subject->name, subject);
+            if (is_worth(rbac_held(rbac, subject, "") & ~of_all)) add_account(rbac, worth, subject);
         }
     }
 }
@@ -343,13 +379,13 @@ static void find_worth(struct reporting *reporting, struct worth *worth) {
 // What is given in a namespace leads out of it only where an account is that may do more.
 void rbac_check_general(struct reporting *reporting) {
     struct rbac *rbac = reporting->rbac;
-    struct worth worth;
-    find_worth(reporting, &worth);
+    struct worth worth = {0};
+    find_worth(rbac, &worth);
     for (size_t i = 0; i < rbac->binding_count; i++) {
         const struct binding *binding = rbac->bindings[i];
         struct share shares[2];
         if (!binding->role) check_dangling(reporting, binding);
-        if (*binding->namespace && !map_get(&worth.by_namespace, binding->namespace)) continue;
+        if (!accounts_of(&worth, binding)) continue;
         const size_t count = rbac_shares(rbac, binding, shares);
         for (size_t j = 0; j < count; j++) check_share(reporting, &worth, &shares[j]);
     }

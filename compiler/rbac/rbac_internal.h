@@ -62,6 +62,8 @@ struct subject {
     const char *account; // the namespace of a service account; NULL for others
     powers powers;       // held everywhere, by whatever bindings and groups
     bool holds_everything;
+    powers everywhere; // and by its groups; once `is_summed`
+    bool is_summed;
 };
 
 struct bound {
@@ -87,6 +89,7 @@ struct rbac {
     struct binding **bindings;
     size_t binding_count;
     struct map known_bindings; // the same, by NAMESPACE/NAME
+    struct map rules;          // the first one of each text
     struct map subjects;       // by is_group and name
     struct map held;           // NAMESPACE/subject → powers that it holds there alone
 };
@@ -105,7 +108,7 @@ void rbac_resolve(struct rbac *rbac);
 // Of a role that rules are read of.
 void rbac_finish_rule(struct rbac *rbac, struct rule *rule);
 // The powers that the subject holds in the namespace, or everywhere for "", by all of its bindings and groups.
-powers rbac_held(const struct rbac *rbac, const struct subject *subject, const char *namespace);
+powers rbac_held(const struct rbac *rbac, struct subject *subject, const char *namespace);
 bool rbac_rule_allows(const struct rule *rule, const struct rbac_request *request);
 
 // ---- rbac_powers.c ----
@@ -163,6 +166,9 @@ struct share {
     powers powers;
 };
 size_t rbac_shares(const struct rbac *rbac, const struct binding *binding, struct share ret_shares[2]);
+
+// Whether somebody applies one of the policies, and has from it what that takes.
+bool rbac_is_deployer(const struct policies *policies, const struct subject *subject);
 
 void rbac_check_general(struct reporting *reporting);
 void rbac_check_policies(struct reporting *reporting);

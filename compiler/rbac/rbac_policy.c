@@ -18,6 +18,8 @@ struct actor {
     bool is_sealed;
     const struct lock **locks; // that it passes
     size_t lock_count;
+    const struct lock **seals; // of sealed actors, those that it passes
+    size_t seal_count;
 };
 
 struct search {
@@ -27,7 +29,7 @@ struct search {
     struct actor **actors;
     size_t actor_count;
     struct map by_subject;
-    struct map verdicts; // LOCK/subject → &yes, &no
+    struct map verdicts; // lock and subject → &yes, &no
 };
 
 // ---- who passes ----
@@ -172,22 +174,16 @@ static const struct rule *rule_to(const struct share *share, const struct actor 
 
 // Whether the actor is sealed by the subject: whoever passes all that seals what the actor passes.
 static bool seals(struct search *s, const struct actor *actor, const struct subject *subject) {
-    bool any = false;
-    for (size_t i = 0; i < s->policies->lock_count; i++) {
-        const struct lock *lock = s->policies->locks[i];
-        if (!lock->seals_actor || !passes_alone(s, lock, actor->subject)) continue;
-        if (!passes_alone(s, lock, subject)) return false;
-        any = true;
-    }
-    return any;
+    for (size_t i = 0; i < actor->seal_count; i++)
+        if (!passes_alone(s, actor->seals[i], subject)) return false;
+    return actor->seal_count > 0;
 }
 
 // The first lock that the actor passes and the subject does not; NULL where there is none.
 static const struct lock *gained(struct search *s, const struct actor *actor, const struct subject *subject) {
     if (subject == actor->subject || subject->holds_everything) return NULL;
     for (size_t i = 0; i < actor->lock_count; i++)
-        if (!passes_alone(s, actor->locks[i], subject))
-            return actor->is_sealed && seals(s, actor, subject) ? NULL : actor->locks[i];
+        if (!passes_alone(s, actor->locks[i], subject)) return seals(s, actor, subject) ? NULL : actor->locks[i];
     return NULL;
 }
 
@@ -297,7 +293,8 @@ static void check_verb(struct search *s, const struct share *share, const struct
     };
     for (size_t i = 0; i < share->subject_count; i++) {
         struct subject *subject = share->subjects[i];
-        if (!subject->holds_everything && passes(s, lock, subject, verb) && !passes_alone(s, lock, subject))
+        if (!subject->holds_everything && !rbac_is_deployer(s->policies, subject) && passes(s, lock, subject, verb) &&
+            !passes_alone(s, lock, subject))
             ARENA_PUSH(arena, finding.subjects, finding.subject_count, subject);
     }
     if (finding.subject_count) rbac_report(s->reporting, &finding);
@@ -314,6 +311,17 @@ static void check_verbs(struct search *s, const struct share *share) {
     }
 }
 
+static void add_seals(struct search *s) {
+    for (size_t i = 0; i < s->policies->lock_count; i++) {
+        const struct lock *lock = s->policies->locks[i];
+        for (size_t j = 0; j < s->actor_count && lock->seals_actor; j++) {
+            struct actor *actor = s->actors[j];
+            if (actor->is_sealed && passes_alone(s, lock, actor->subject))
+                ARENA_PUSH(s->arena, actor->seals, actor->seal_count, lock);
+        }
+    }
+}
+
 void rbac_check_policies(struct reporting *reporting) {
     struct rbac *rbac = reporting->rbac;
     struct search search = {.reporting = reporting, .arena = rbac->arena, .policies = reporting->audit->policies};
@@ -325,6 +333,7 @@ void rbac_check_policies(struct reporting *reporting) {
         add_actors(&search, lock, &lock->passes);
         add_actors(&search, lock, &lock->break_glass);
     }
+    add_seals(&search);
     for (size_t i = 0; i < rbac->binding_count && search.policies->lock_count; i++) {
         struct share shares[2];
         const size_t count = rbac_shares(rbac, rbac->bindings[i], shares);

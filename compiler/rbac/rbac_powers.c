@@ -51,64 +51,46 @@ bool rbac_names(const struct rule *rule, const char *name) {
     return !rule->names.count || texts_has(&rule->names, name);
 }
 
-static bool has_word_of(const struct texts *texts, const char *words) {
-    for (size_t i = 0; i < texts->count; i++)
-        if (text_has_word(words, texts->items[i])) return true;
-    return texts_has(texts, "*");
+// The next word of a list of ours, which is moved behind it; "" at its end.
+static const char *next_word(const char **list, char word[64]) {
+    const size_t len = strcspn(*list, " ");
+    memcpy(word, *list, len); // the longest is certificatesigningrequests/approval
+    word[len] = '\0';
+    *list += len + ((*list)[len] == ' ');
+    return word;
 }
 
 static bool has_group(const struct rule *rule, const char *group) {
     return texts_has(&rule->groups, group) || texts_has(&rule->groups, "*");
 }
 
-// As the authorizer has it: a subresource is named whole, by its resource's `*`, or by `*`.
-static bool has_resource(const struct rule *rule, const char *resource) {
-    const char *slash = strchr(resource, '/');
-    for (size_t i = 0; i < rule->resources.count; i++) {
-        const char *item = rule->resources.items[i];
-        if (strcmp(item, "*") == 0 || strcmp(item, resource) == 0) return true;
-        if (slash && *item == '*' && strcmp(item + 1, slash) == 0) return true;
-    }
-    return false;
+// As the authorizer answers. A request that makes an object, or deletes many, has no name that a rule could ask for.
+static bool allows(const struct rule *rule, const char *verb, const char *group, char *resource) {
+    char *slash = strchr(resource, '/');
+    const bool nameless = !slash && (strcmp(verb, "create") == 0 || strcmp(verb, "deletecollection") == 0);
+    if (slash) *slash = '\0';
+    const struct rbac_request request = {
+        .verb = verb,
+        .group = group,
+        .resource = resource,
+        .subresource = slash ? slash + 1 : "",
+        .name = rule->names.count && !nameless ? rule->names.items[0] : "",
+    };
+    return rbac_rule_allows(rule, &request);
 }
 
-static bool has_resource_of(const struct rule *rule, const char *resources) {
-    while (*resources) {
-        const size_t len = strcspn(resources, " ");
-        char one[64];
-        if (len < sizeof one) {
-            memcpy(one, resources, len);
-            one[len] = '\0';
-            if (has_resource(rule, one)) return true;
-        }
-        resources += len + (resources[len] == ' ');
-    }
-    return false;
-}
-
-static bool is_word(const char *word, size_t len, const char *text) {
-    return strlen(text) == len && strncmp(word, text, len) == 0;
-}
-
-// A request that makes an object, or deletes many, has no name that a rule could ask for.
-static bool has_verb(const struct rule *rule, const struct power *power) {
-    if (!rule->names.count || strchr(power->resources, '/')) return has_word_of(&rule->verbs, power->verbs);
-    for (const char *at = power->verbs; *at;) {
-        const size_t len = strcspn(at, " ");
-        const bool nameless = is_word(at, len, "create") || is_word(at, len, "deletecollection");
-        for (size_t i = 0; i < rule->verbs.count && !nameless; i++)
-            if (strcmp(rule->verbs.items[i], "*") == 0 || is_word(at, len, rule->verbs.items[i])) return true;
-        at += len + (at[len] == ' ');
-    }
+static bool allows_some(const struct rule *rule, const char *verbs, const char *group, const char *resources) {
+    char verb[64], resource[64];
+    if (!has_group(rule, group)) return false;
+    while (*next_word(&verbs, verb))
+        for (const char *list = resources; *next_word(&list, resource);)
+            if (allows(rule, verb, group, resource)) return true;
     return false;
 }
 
 static bool writes_workloads(const struct rule *rule) {
-    for (size_t i = 0; i < kube_workload_count; i++) {
-        const struct kube_workload *workload = &kube_workloads[i];
-        const struct power power = {IN_NAMESPACE, "create update patch", workload->group, workload->plural, ""};
-        if (has_group(rule, power.group) && has_resource(rule, power.resources) && has_verb(rule, &power)) return true;
-    }
+    for (size_t i = 0; i < kube_workload_count; i++)
+        if (allows_some(rule, "create update patch", kube_workloads[i].group, kube_workloads[i].plural)) return true;
     return false;
 }
 
@@ -123,14 +105,19 @@ bool rbac_is_everything(const struct rule *rule) {
            !rule->names.count;
 }
 
+// Whatever the verb, which a lock chooses.
+static bool names_locks(const struct rule *rule) {
+    return has_group(rule, "klock.dev") && (texts_has(&rule->resources, "locks") || texts_has(&rule->resources, "*"));
+}
+
 static bool holds(const struct rule *rule, enum power_bit bit) {
     const struct power *power = &all_powers[bit];
     if (bit == POWER_EVERYTHING_BIT) return rbac_is_everything(rule);
     if (bit == POWER_WILDCARD_BIT) return rule->is_wildcard;
     if (bit == POWER_WORKLOADS_BIT) return writes_workloads(rule);
-    if (!has_group(rule, power->group) || !has_resource_of(rule, power->resources)) return false;
-    if (bit == POWER_LOCKS_BIT) return true;
-    return has_verb(rule, power) && (bit != POWER_SIGNERS_BIT || has_client_signer(rule));
+    if (bit == POWER_LOCKS_BIT) return names_locks(rule);
+    return allows_some(rule, power->verbs, power->group, power->resources) &&
+           (bit != POWER_SIGNERS_BIT || has_client_signer(rule));
 }
 
 powers rbac_powers_of(const struct rule *rule) {

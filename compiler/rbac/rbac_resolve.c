@@ -50,8 +50,11 @@ void rbac_finish_rule(struct rbac *rbac, struct rule *rule) {
     add_sorted(&text, &rule->names);
     add_sorted(&text, &rule->urls);
     rule->text = text_string(&text);
-    rule->is_wildcard = is_wildcard(rule);
-    rule->powers = rbac_powers_of(rule);
+    // Thousands of roles have the same few rules.
+    const struct rule *same = map_get(&rbac->rules, rule->text);
+    rule->is_wildcard = same ? same->is_wildcard : is_wildcard(rule);
+    rule->powers = same ? same->powers : rbac_powers_of(rule);
+    if (!same) map_set(&rbac->rules, rule->text, rule);
 }
 
 // ---- what every API server has ----
@@ -288,13 +291,20 @@ static powers held_by_itself(const struct rbac *rbac, bool is_group, const char 
     return subject->powers | (held ? *held : 0);
 }
 
-powers rbac_held(const struct rbac *rbac, const struct subject *subject, const char *namespace) {
+static powers held_with_groups(const struct rbac *rbac, const struct subject *subject, const char *namespace) {
     powers result = held_by_itself(rbac, subject->is_group, subject->name, namespace);
     if (!subject->is_group && strcmp(subject->name, "system:anonymous") != 0)
         result |= held_by_itself(rbac, true, KUBE_AUTHENTICATED, namespace);
     if (!subject->account) return result;
     return result | held_by_itself(rbac, true, ACCOUNT_GROUP_OF_ALL, namespace) |
            held_by_itself(rbac, true, account_group(rbac->arena, subject->account), namespace);
+}
+
+powers rbac_held(const struct rbac *rbac, struct subject *subject, const char *namespace) {
+    if (*namespace) return held_with_groups(rbac, subject, namespace);
+    if (!subject->is_summed) subject->everywhere = held_with_groups(rbac, subject, "");
+    subject->is_summed = true;
+    return subject->everywhere;
 }
 
 void rbac_resolve(struct rbac *rbac) {
@@ -384,6 +394,7 @@ struct rbac *rbac_read(const struct rbac_audit *audit) {
     rbac->arena = audit->arena;
     map_init(&rbac->roles, audit->arena);
     map_init(&rbac->known_bindings, audit->arena);
+    map_init(&rbac->rules, audit->arena);
     map_init(&rbac->subjects, audit->arena);
     map_init(&rbac->held, audit->arena);
     rbac_read_inputs(audit, rbac);

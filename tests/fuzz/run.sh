@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzzes build/fuzz/fuzz_compile, from the policies of the repository, build/fuzz/fuzz_cel, from the expressions that
-# are compared with those of the API server, and build/fuzz/fuzz_verify, from what happens to objects in tests/golden/verify, for
-# some seconds each (60). What it finds stays in build/fuzz/found.
+# are compared with those of the API server, build/fuzz/fuzz_verify, from what happens to objects in tests/golden/verify, and
+# build/fuzz/fuzz_rbac, from tests/golden/rbac, for some seconds each (60). What it finds stays in build/fuzz/found.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -38,3 +38,8 @@ for script in tests/golden/verify/*.sed; do
 done
 build/fuzz/fuzz_verify -max_total_time="${1:-60}" -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
 	-artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/verify-corpus build/fuzz/verify-seeds
+
+mkdir -p build/fuzz/rbac-seeds build/fuzz/rbac-corpus
+cp tests/golden/rbac/*.yaml build/fuzz/rbac-seeds
+build/fuzz/fuzz_rbac -max_total_time="${1:-60}" -max_len=16384 -timeout=10 -rss_limit_mb=2048 \
+	-artifact_prefix=build/fuzz/found/ -print_final_stats=1 build/fuzz/rbac-corpus build/fuzz/rbac-seeds

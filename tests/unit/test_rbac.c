@@ -224,6 +224,20 @@ static void halves_are_no_finding(void **state) {
         {HELD(GROUP("system:authenticated"), RULE("get", "\"\"", "nodes/proxy", ""))
              HELD_IN("a", ACCOUNT("a", "one"), RULE("create", "\"\"", "pods", "")),
          "K0806"},
+        // By name, only what holds more.
+        {HELD(USER("u"), RULE("create", "\"\"", "serviceaccounts/token", ", resourceNames: [one]")), ""},
+        {HELD(ACCOUNT("a", "one"), RULE("get", "\"\"", "nodes/proxy", ""))
+             HELD_IN("a", USER("u"), RULE("create", "\"\"", "serviceaccounts/token", ", resourceNames: [two]")),
+         "K0806"},
+        {HELD(ACCOUNT("a", "one"), RULE("get", "\"\"", "nodes/proxy", ""))
+             HELD_IN("a", USER("u"), RULE("create", "\"\"", "serviceaccounts/token", ", resourceNames: [one]")),
+         "K0806 K0808"},
+        {HELD(ACCOUNT("a", "one"), RULE("create", "\"\"", "pods", ""))
+             HELD_IN("a", USER("u"), RULE("impersonate", "\"\"", "serviceaccounts", "")),
+         "K0808 K0808"},
+        {HELD_IN("kube-system", USER("u"),
+                 RULE("create", "\"\"", "serviceaccounts/token", ", resourceNames: [job-controller]")),
+         "K0808"},
         {BINDING("ClusterRoleBinding", "", "b", "ClusterRole", "gone", USER("u")), "K0812"},
         {BINDING("RoleBinding", ", namespace: a", "b", "Role", "gone", USER("u")), "K0812"},
         {BINDING("ClusterRoleBinding", "", "b", "ClusterRole", "gone", " []\n"), ""},
@@ -274,6 +288,7 @@ static void who_passes_is_what_the_policy_says(void **state) {
         {HELD(USER("u"), RULE("impersonate", "\"\"", "users", ", resourceNames: [dora]")), "K0805"},
         {HELD(USER("u"), RULE("impersonate", "\"\"", "users", ", resourceNames: [carol]")), "K0805 K0810"},
         {HELD(USER("u"), DRAIN), "K0811"},
+        {HELD(USER("release"), DRAIN), ""},   // whose role holds it
         {HELD_IN("c", USER("u"), DRAIN), ""}, // nodes are in no namespace
         {HELD(USER("u"), PASS), ""},          // who is not carol
         {HELD(USER("carol"), PASS), "K0811"},
