@@ -21,6 +21,7 @@ void driver_init(struct compilation *compilation, struct arena *arena, const str
     struct klock_options *own = &compilation->options;
     if (!own->kubernetes_minor) own->kubernetes_minor = check_oldest_minor(is_static(compilation));
     if (own->date) own->date = arena_copy(arena, own->date, strlen(own->date));
+    if (own->gitops) own->gitops = arena_copy(arena, own->gitops, strlen(own->gitops));
     if (own->root) own->root = arena_copy(arena, own->root, strlen(own->root));
     diags_init(&compilation->diags, arena);
     compilation->sources = (struct sources){.arena = arena};
@@ -95,7 +96,12 @@ static const char *origin(void *loader, struct span span) {
 
 static void emit(struct compilation *compilation) {
     compilation->manifest = (struct manifest){
-        .arena = compilation->arena, .diags = &compilation->diags, .locate = origin, .context = &compilation->loader};
+        .arena = compilation->arena,
+        .diags = &compilation->diags,
+        .locate = origin,
+        .context = &compilation->loader,
+        .sync_waves = compilation->options.gitops != NULL,
+    };
     objects_emit(&compilation->manifest, &compilation->policies, &compilation->plan, is_static(compilation));
 }
 

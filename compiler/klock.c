@@ -96,6 +96,7 @@ static bool read_options(const struct klock_options *given, struct klock_options
         if (((const char *)given)[i]) return false;
     memcpy(ret_options, given, given->size < sizeof *given ? given->size : sizeof *given);
     const bool has_target = given->target == KLOCK_TARGET_API || given->target == KLOCK_TARGET_STATIC;
+    if (ret_options->gitops && strcmp(ret_options->gitops, "argocd") != 0) return false;
     return has_target && (unsigned)ret_options->controllers <= KLOCK_CONTROLLERS_SHARED;
 }
 
@@ -188,24 +189,32 @@ void klock_free(struct klock_compiler *compiler) {
 }
 
 // What comes too late is an error rather than missing from the answers.
-static void add(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len, bool is_file) {
+enum added { ADDED_FILE, ADDED_BUFFER, ADDED_DEFINITIONS };
+static void add(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len, enum added what) {
     struct compilation *compilation = &compiler->compilation;
     if (compiler->compiled || compilation->loaded)
         diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
-    else if (is_file)
+    else if (what == ADDED_FILE)
         load_add_file(&compilation->loader, name);
-    else
+    else if (what == ADDED_BUFFER)
         load_add_buffer(&compilation->loader, name, bytes, len);
+    else
+        load_add_definitions(&compilation->loader, name, bytes, len);
 }
 
 void klock_add_file(struct klock_compiler *compiler, const char *path) {
     if (compiler->running) compiler->missed = true;
-    GUARDED(compiler, add(compiler, path, NULL, 0, true));
+    GUARDED(compiler, add(compiler, path, NULL, 0, ADDED_FILE));
 }
 
 void klock_add_buffer(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
     if (compiler->running) compiler->missed = true;
-    GUARDED(compiler, add(compiler, name, bytes, len, false));
+    GUARDED(compiler, add(compiler, name, bytes, len, ADDED_BUFFER));
+}
+
+void klock_add_definitions(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    if (compiler->running) compiler->missed = true;
+    GUARDED(compiler, add(compiler, name, bytes, len, ADDED_DEFINITIONS));
 }
 
 static bool is_at_fault(const struct diags *diags) {

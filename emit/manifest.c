@@ -56,6 +56,12 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
     value_set(arena, object, "metadata", metadata);
     if (span.file != SPAN_NOWHERE)
         manifest_annotate(arena, object, "klock.dev/source", manifest->locate(manifest->context, span));
+    // Below 0, where everything else is: applied before it, and removed after it. Accounts and roles stay there: the
+    // namespace that they are in may be applied with them.
+    if (manifest->sync_waves && kind == MANIFEST_POLICY)
+        manifest_annotate(arena, object, "argocd.argoproj.io/sync-wave", "-2");
+    if (manifest->sync_waves && kind == MANIFEST_BINDING)
+        manifest_annotate(arena, object, "argocd.argoproj.io/sync-wave", "-1");
     const struct manifest_object added = {kind, policy, namespace, name, object, span, 0};
     ARENA_PUSH(arena, manifest->objects, manifest->count, added);
     return object;

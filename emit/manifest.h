@@ -42,6 +42,7 @@ struct manifest {
     // Gives "file#item" of a place; set by the caller, who knows the sources.
     const char *(*locate)(void *context, struct span span);
     void *context;
+    bool sync_waves; // of Argo CD, on policies and bindings
     struct manifest_object *objects;
     size_t count;
 };

@@ -27,7 +27,7 @@ struct cli {
 
     const char *output; // -o; NULL if not given
     const char *output_file, *output_dir, *depfile, *print;
-    const char *kubernetes, *target, *controllers, *at, *root;
+    const char *kubernetes, *target, *controllers, *at, *root, *gitops;
     const char *run, *color;
     const char *against, *kubectl, *context, *rbac;
     bool cluster;
@@ -43,6 +43,7 @@ int cli_describe(const struct cli *cli);
 int cli_verify(const struct cli *cli);
 int cli_anchors(const struct cli *cli);
 int cli_fn(const struct cli *cli);
+int cli_post_render(const struct cli *cli);
 int cli_explain(const struct cli *cli);
 int cli_completion(const struct cli *cli);
 int cli_version(const struct cli *cli);

@@ -1,10 +1,14 @@
-// What the files of `klockc fn` share: what a KlockPolicy asks for, and the results that are said about it.
+// What the files of `klockc fn` and `klockc post-render` share: what a KlockPolicy asks for, the results that are said
+// about it, and objects of policies among what is given.
 #ifndef KLOCK_CLI_FUNCTION_H
 #define KLOCK_CLI_FUNCTION_H
 
 #include "cli/cli_buffer.h"
 #include "cli/cli_items.h"
 #include <klock/klock.h>
+
+struct text;
+struct value;
 
 #define KLOCK_POLICY_VERSION "klock.dev/v1alpha1"
 #define KLOCK_POLICY_KIND "KlockPolicy"
@@ -68,5 +72,23 @@ bool function_read_config(struct function *function, const struct value *object,
 // there is nothing to compile.
 struct klock_compiler *function_compile(struct function *function, enum klock_status *ret_status);
 void function_test(struct function *function, struct klock_compiler *compiler);
+
+// cli_function_objects.c
+// Whether the item is an object of the policies that were compiled, and whether it is that object.
+bool function_owns(const struct item *item, struct klock_compiler *compiler);
+bool function_is_same(const struct item *item, const struct value *object);
+// Of an object of policies: whether expressions may name it, where nobody can rewrite that.
+bool function_is_named(const struct item *item);
+// An error about an object of a policy among the items.
+void function_refuse_item(struct function *function, const struct item *item, const char *why);
+// The objects that were compiled.
+struct value *function_objects(struct function *function, struct klock_compiler *compiler);
+// Replaces those of the objects that are among the items, removes what is left over there, and gives those that are
+// new.
+struct value *function_replace(struct function *function, struct klock_compiler *compiler, struct value *objects);
+// Reads standard input; false after saying that it cannot be read, and a reason where there is too much of it.
+bool function_read_input(struct buffer *bytes, const char **ret_error);
+// The text of the items and what is added; what cannot be read back is taken back.
+void function_print_items(struct function *function, const struct value *added, struct text *ret_text);
 
 #endif

@@ -13,9 +13,8 @@
 #include "cli/cli_function.h"
 #include "cli/cli_policy.h"
 
-// No file is called so below a directory: the items that are definitions, and the policy text that declares them.
+// No file is called so: the items that are definitions.
 #define ITEMS "<items>"
-#define DECLARING "<" KLOCK_POLICY_KIND ">"
 
 enum { MOST_BYTES = 64 * 1024 * 1024, CHUNK = 64 * 1024 };
 
@@ -61,13 +60,9 @@ static void give_file(struct klock_file *file, const char *path) {
 }
 
 static void read_below(void *context, const char *path, struct klock_file *file) {
-    const struct function *function = context;
+    (void)context;
     struct stat status;
     const size_t len = strlen(path);
-    if (strcmp(path, ITEMS) == 0 && function->definitions.len > 0) {
-        klock_file_give(file, function->definitions.data, function->definitions.len);
-        return;
-    }
     if (stat(path, &status) != 0) {
         klock_file_refuse(file, strerror(errno));
         return;
@@ -82,11 +77,6 @@ static void read_below(void *context, const char *path, struct klock_file *file)
 
 // ---- definitions among the items ----
 
-static bool is_definition(const struct item *item) {
-    return strncmp(item->api_version, "apiextensions.k8s.io/", strlen("apiextensions.k8s.io/")) == 0 &&
-           strcmp(item->kind, "CustomResourceDefinition") == 0;
-}
-
 static void collect_definitions(struct function *function) {
     struct buffer *out = &function->definitions;
     unsigned line = 1;
@@ -94,7 +84,7 @@ static void collect_definitions(struct function *function) {
     for (size_t i = 0; i < function->items.count; i++) {
         const struct item *item = &function->items.items[i];
         struct text text;
-        if (!is_definition(item)) continue;
+        if (!items_is_definition(item)) continue;
         text_init(&text, function->arena);
         items_add_document(&text, &function->items, item);
         function->defined[function->defined_count++] = (struct defined){item, line};
@@ -159,8 +149,8 @@ static void add_diagnostic(struct function *function, const struct klock_diagnos
     const bool inline_source =
         function->config.source != NULL && place->file != NULL && strcmp(place->file, function->config.name) == 0;
     if (inline_source) result.file = function->config.path;
-    if (place->file != NULL && (strcmp(place->file, ITEMS) == 0 || strcmp(place->file, DECLARING) == 0)) {
-        result.item = strcmp(place->file, ITEMS) == 0 ? defined_at(function, place->line) : NULL;
+    if (place->file != NULL && strcmp(place->file, ITEMS) == 0) {
+        result.item = defined_at(function, place->line);
         result.file = result.item != NULL ? result.item->path : NULL;
         result.field = NULL;
         result.line = result.column = 0;
@@ -175,7 +165,6 @@ static void add_diagnostic(struct function *function, const struct klock_diagnos
 }
 
 struct klock_compiler *function_compile(struct function *function, enum klock_status *ret_status) {
-    static const char declaring[] = "resources from \"" ITEMS "\"\n";
     const struct function_config *config = &function->config;
     const struct klock_options options = {
         .size = sizeof options,
@@ -185,7 +174,6 @@ struct klock_compiler *function_compile(struct function *function, enum klock_st
         .root = ".",
         .warnings_as_errors = config->warnings_as_errors,
         .read = read_below,
-        .context = function,
         .controllers = config->controllers,
     };
     collect_definitions(function);
@@ -198,7 +186,8 @@ struct klock_compiler *function_compile(struct function *function, enum klock_st
         klock_free(compiler);
         return NULL;
     }
-    if (function->definitions.len > 0) klock_add_buffer(compiler, DECLARING, declaring, sizeof declaring - 1);
+    if (function->definitions.len > 0)
+        klock_add_definitions(compiler, ITEMS, function->definitions.data, function->definitions.len);
     *ret_status = klock_compile(compiler);
     if (*ret_status == KLOCK_MEMORY || *ret_status == KLOCK_BUSY) cli_out_of_memory();
     for (size_t i = 0; i < klock_diagnostic_count(compiler); i++) {

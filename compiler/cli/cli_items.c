@@ -71,6 +71,11 @@ static void describe(struct item *item) {
     item->is_tracked = value_get(annotations, TRACKED) != NULL;
 }
 
+bool items_is_definition(const struct item *item) {
+    return strncmp(item->api_version, "apiextensions.k8s.io/", strlen("apiextensions.k8s.io/")) == 0 &&
+           strcmp(item->kind, "CustomResourceDefinition") == 0;
+}
+
 // Behind blanks, line ends and comments.
 static uint32_t behind_blanks(const struct items *items, uint32_t at) {
     while (at < items->len && strchr(" \t\r\n#", items->bytes[at]) != NULL) {

@@ -43,6 +43,7 @@ struct items {
 bool items_read_list(struct items *items, struct arena *arena, const char *bytes, size_t len, const char **ret_error);
 bool items_read_stream(struct items *items, struct arena *arena, const char *bytes, size_t len, const char **ret_error);
 
+bool items_is_definition(const struct item *item);
 // All that the item says; NULL and the reason where that is no plain data.
 struct value *items_value(const struct items *items, const struct item *item, const char **ret_error);
 // Adds the item's text as a document of its own.

@@ -77,6 +77,19 @@ const struct cli_verb cli_verbs[] = {
      "kustomize build --enable-alpha-plugins --enable-exec deploy/\n\n"
      "# By hand: the objects of a policy behind those of a file\n"
      "klockc fn klockpolicy.yaml <objects.yaml\n"},
+    {'p', "post-render", cli_post_render, POLICY_ARGUMENTS, NULL, "be a post-renderer of Helm",
+     "Reads on standard input the stream that Helm renders, and prints it with the objects of the policies behind it; "
+     "what\n"
+     "Helm rendered keeps its bytes. Objects of these policies that are in the stream already are replaced, and "
+     "definitions\n"
+     "of custom resources there are known to the policies. If there is any error, nothing is printed, and Helm stops.",
+     "# Helm 4, with the plugin: see docs/helm.md\n"
+     "helm upgrade web ./chart --post-renderer klockc --post-renderer-args locks.klock\n\n"
+     "# Helm 3\n"
+     "helm upgrade web ./chart --post-renderer klockc --post-renderer-args post-render --post-renderer-args "
+     "locks.klock\n\n"
+     "# By hand\n"
+     "helm template web ./chart | klockc post-render locks.klock\n"},
     {'e', "explain", cli_explain, "[CODE | preset [NAME] | resource [NAME]]...", NULL,
      "explain an error, a warning, an actor preset or a resource",
      "Explains a diagnostic and what to do about it, by its code or its name. Without an argument, lists all of them.\n"

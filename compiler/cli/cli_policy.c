@@ -87,6 +87,11 @@ int policy_status(enum klock_status status) {
 }
 
 struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
+    return policy_compile_with(cli, NULL, NULL, 0, ret_status);
+}
+
+struct klock_compiler *policy_compile_with(const struct cli *cli, const char *name, const char *definitions, size_t len,
+                                           int *ret_status) {
     struct klock_options options = {
         .size = sizeof options,
         .kubernetes_minor = cli->kubernetes_minor,
@@ -95,6 +100,7 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
         .date = cli->at,
         .root = cli->root,
         .warnings_as_errors = cli->warnings_as_errors,
+        .gitops = cli->gitops,
     };
     if (options.root == NULL && cli->argument_count == 1 && files_is_directory(cli->arguments[0]))
         options.root = cli->arguments[0];
@@ -111,6 +117,7 @@ struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status) {
         *ret_status = CLI_USAGE;
         return NULL;
     }
+    if (len > 0) klock_add_definitions(compiler, name, definitions, len);
     *ret_status = policy_status(cli->print != NULL ? klock_parse(compiler) : klock_compile(compiler));
     return compiler;
 }

@@ -20,6 +20,9 @@ bool policy_add_objects(const struct cli *cli, struct klock_compiler *compiler, 
 // the exit status then. Otherwise *ret_status is CLI_FINE, CLI_FAILED, CLI_USAGE or CLI_INTERNAL, and the diagnostics
 // tell why.
 struct klock_compiler *policy_compile(const struct cli *cli, int *ret_status);
+// The same, with `len` bytes of CustomResourceDefinitions, which messages call by that name.
+struct klock_compiler *policy_compile_with(const struct cli *cli, const char *name, const char *definitions, size_t len,
+                                           int *ret_status);
 // Writes the diagnostics for people to standard error; false when they could not be written.
 bool policy_show_diagnostics(const struct cli *cli, struct klock_compiler *compiler);
 // Writes a text that the library gave out, or leaves because memory ran out.

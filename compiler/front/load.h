@@ -55,6 +55,8 @@ struct loader {
 
 // Registers a text; it is parsed by load_units.
 void load_add_buffer(struct loader *loader, const char *name, const char *bytes, size_t len);
+// Registers definitions that were read elsewhere, as if some `resources from` named them.
+void load_add_definitions(struct loader *loader, const char *name, const char *bytes, size_t len);
 // Reads a file; a failure is reported and sets loader->failed.
 void load_add_file(struct loader *loader, const char *path);
 // Parses all files and follows their includes; gives one unit for each file that could be read.

@@ -125,3 +125,11 @@ void load_definitions(struct loader *loader, const struct loaded *file, struct w
     if (!loader->definition_sources.arena) map_init(&loader->definition_sources, loader->arena);
     for (size_t i = 0; i < paths.count; i++) load_path_of_definitions(loader, file, paths.items[i]);
 }
+
+void load_add_definitions(struct loader *loader, const char *name, const char *bytes, size_t len) {
+    struct definitions definitions = {.from = {.text = arena_copy(loader->arena, name, strlen(name))}};
+    const uint32_t source = source_add(loader->sources, loader->diags, definitions.from.text, bytes, len);
+    definitions.from.span = (struct span){source, 0, 0};
+    ARENA_PUSH(loader->arena, definitions.sources, definitions.source_count, source);
+    ARENA_PUSH(loader->arena, loader->definitions, loader->definition_count, definitions);
+}

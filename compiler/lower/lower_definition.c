@@ -79,7 +79,7 @@ static bool is_template_at(const struct reading *reading, uint32_t offset) {
 static void complain(const struct reading *reading, struct span place, const char *message, const char *help) {
     struct diags *diags = reading->lowering->diags;
     diag_report(diags, DIAG_DEFINITION, place, "%s", message);
-    diag_relate(diags, reading->from.span, "this file is read from here");
+    if (reading->from.span.file != place.file) diag_relate(diags, reading->from.span, "this file is read from here");
     if (is_template_at(reading, place.begin))
         diag_help(diags, "this is a template of a Helm chart; render it first: helm template --include-crds CHART > "
                          "crds.yaml");

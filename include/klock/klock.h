@@ -83,6 +83,9 @@ struct klock_options {
     void *context; /* for `read` */
 
     enum klock_controllers controllers; /* who the controllers of the cluster are, which locks let do their work */
+    /* The tool that applies the output: "argocd" for sync waves, so that policies act before what they lock is changed,
+     * and are removed after it; NULL if none needs to be told. */
+    const char *gitops;
 };
 
 /* A compiler, which the caller gives back to klock_free. The options are copied; NULL stands for all zero. NULL when
@@ -104,6 +107,11 @@ KLOCK_API void klock_add_buffer(struct klock_compiler *compiler, const char *nam
  * but for what cannot be read. Without any policy, what is found whatever the policy. The bytes need no NUL, and may be
  * NULL if there are none. */
 KLOCK_API void klock_add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+
+/* Adds CustomResourceDefinitions, `len` bytes of YAML or JSON, under the name that messages show: what they define is
+ * known to every policy, as by `resources from`. Other objects among them are skipped; that there is no definition is a
+ * diagnostic. */
+KLOCK_API void klock_add_definitions(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
 
 enum klock_status {
     KLOCK_OK,       /* there is output; there may be warnings */

@@ -85,7 +85,7 @@ try 0 -h
 try 2
 says 'klockc help'
 silent nothing
-verbs='compile check test describe verify anchors fn explain completion version help'
+verbs='compile check test describe verify anchors fn post-render explain completion version help'
 for verb in $verbs; do
 	judge "help names $verb" grep -q "^  $verb " help
 	try 0 help $verb && prints 'Usage:'
@@ -728,6 +728,7 @@ timeout 20 "$KLOCKC" check defined/p.klock >out 2>err || status=$?
 judge 'many wrong definitions' test "$status" -eq 1
 
 . "$root/tests/cli/fn.sh"
+. "$root/tests/cli/post_render.sh"
 . "$root/tests/cli/failing.sh"
 . "$root/tests/cli/colliding.sh"
 finish

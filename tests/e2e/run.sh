@@ -23,6 +23,9 @@ if ! tests/e2e/servers/build.sh $KLOCK_MINORS; then
 	exit 1
 fi
 
+# What these run is skipped where it cannot be built.
+tests/e2e/servers/tools.sh || echo "the tools of others were not built"
+
 # Tests on servers wait for them most of the time, so that many run at once; what computes all the time fills the gaps, with
 # less of a right to the processors. The lives do not wait, and have the rest of the machine for themselves.
 computing='^Test(Differential|JudgesNotice|NearNames|Quantities|RowsEvaluator|Strings)$'

@@ -68,6 +68,56 @@ static void a_policy_becomes_objects(void **state) {
     klock_free(compiler);
 }
 
+static const char widgets[] = "apiVersion: v1\nkind: ConfigMap\n---\napiVersion: apiextensions.k8s.io/v1\n"
+                              "kind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec:\n"
+                              "  group: example.com\n  scope: Namespaced\n  names: {plural: widgets, kind: Widget}\n"
+                              "  versions:\n  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: "
+                              "{type: object}}}\n";
+
+static void definitions_are_added(void **state) {
+    (void)state;
+    static const char on_widgets[] = "policy p lock l { resources widgets namespace a name n deny delete }";
+    struct klock_compiler *compiler = compiler_of(on_widgets, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    klock_free(compiler);
+    compiler = compiler_of(on_widgets, NULL);
+    klock_add_definitions(compiler, "crds", widgets, sizeof widgets - 1);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_non_null(strstr(klock_output_text(compiler, "yaml"), "resources: [widgets]"));
+    klock_add_definitions(compiler, "late", widgets, sizeof widgets - 1);
+    assert_null(klock_output_text(compiler, "yaml"));
+    klock_free(compiler);
+
+    compiler = compiler_of(lock, NULL);
+    klock_add_definitions(compiler, "none", "kind: A\n", 8);
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0010");
+    assert_string_equal(diagnostic_of(compiler, 0).place.file, "none");
+    klock_free(compiler);
+
+    compiler = compiler_of(lock, NULL);
+    klock_add_definitions(compiler, "wrong", "kind: [\n", 8);
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_int_equal(diagnostic_of(compiler, 0).related_count, 0);
+    klock_free(compiler);
+}
+
+static void a_tool_gets_its_annotations(void **state) {
+    (void)state;
+    struct klock_options options = {.size = sizeof options, .gitops = "argocd"};
+    struct klock_compiler *compiler = compiler_of(lock, &options);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_non_null(strstr(object_of(compiler, 0).yaml, "argocd.argoproj.io/sync-wave: \"-2\""));
+    assert_non_null(strstr(object_of(compiler, 1).yaml, "argocd.argoproj.io/sync-wave: \"-1\""));
+    klock_free(compiler);
+    compiler = compiler_of(lock, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_null(strstr(klock_output_text(compiler, "yaml"), "argocd"));
+    klock_free(compiler);
+    options.gitops = "argo";
+    assert_null(klock_new(&options));
+}
+
 static void a_policy_is_printed_as_source(void **state) {
     (void)state;
     static const char text[] = "policy p lock l { resources podz namespace a deny delete exclusive nobody }",
@@ -623,6 +673,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(freeing_nothing_and_using_nothing_is_fine),
         SENTENCE(a_policy_becomes_objects),
+        SENTENCE(definitions_are_added),
+        SENTENCE(a_tool_gets_its_annotations),
         SENTENCE(a_policy_is_printed_as_source),
         SENTENCE(policies_are_named_once_also_where_nothing_is_left_of_them),
         SENTENCE(nothing_of_a_broken_policy_is_printed_as_source),

@@ -1,0 +1,163 @@
+// The objects of policies among the items that a function is given: which they are, how they are replaced, and how all
+// of it is printed.
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "cli/cli_files.h"
+#include "cli/cli_function.h"
+#include "data/value.h"
+#include "data/yamlio.h"
+
+enum { MOST_BYTES = 64 * 1024 * 1024 };
+
+// ---- objects of ours among the items ----
+
+static const struct {
+    const char *group, *kind;
+    bool namespaced;
+    bool in_expressions; // they may name it, where nobody can rewrite it
+} emitted[] = {
+    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicy", false, false},
+    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", false, false},
+    {"rbac.authorization.k8s.io", "ClusterRole", false, true},
+    {"rbac.authorization.k8s.io", "ClusterRoleBinding", false, true},
+    {"rbac.authorization.k8s.io", "Role", true, true},
+    {"rbac.authorization.k8s.io", "RoleBinding", true, true},
+    {"", "ServiceAccount", true, true},
+};
+
+// The row of the kind; the number of rows where klockc emits no such thing.
+static size_t kind_of(const char *api_version, const char *kind) {
+    const char *slash = strchr(api_version, '/');
+    const size_t len = slash != NULL ? (size_t)(slash - api_version) : 0;
+    size_t row = 0;
+    for (; row < sizeof emitted / sizeof *emitted; row++)
+        if (strlen(emitted[row].group) == len && strncmp(emitted[row].group, api_version, len) == 0 &&
+            strcmp(emitted[row].kind, kind) == 0)
+            break;
+    return row;
+}
+
+bool function_owns(const struct item *item, struct klock_compiler *compiler) {
+    if (item->policy[0] == '\0' || kind_of(item->api_version, item->kind) == sizeof emitted / sizeof *emitted)
+        return false;
+    for (size_t i = 0; i < klock_policy_count(compiler); i++)
+        if (strcmp(klock_policy_at(compiler, i), item->policy) == 0) return true;
+    return false;
+}
+
+bool function_is_same(const struct item *item, const struct value *object) {
+    const struct value *metadata = value_get(object, "metadata");
+    const size_t row = kind_of(item->api_version, item->kind);
+    return row == kind_of(value_get_string(object, "apiVersion"), value_get_string(object, "kind")) &&
+           strcmp(item->name, value_get_string(metadata, "name")) == 0 &&
+           (!emitted[row].namespaced || strcmp(item->namespace, value_get_string(metadata, "namespace")) == 0);
+}
+
+bool function_is_named(const struct item *item) {
+    return emitted[kind_of(item->api_version, item->kind)].in_expressions;
+}
+
+// Labels and annotations that others put on the object stay on it: kustomize and kpt know it by some of them.
+static void keep_foreign(struct arena *arena, struct value *object, const struct value *before, const char *key) {
+    struct value *metadata = value_get(object, "metadata"), *own = value_get(metadata, key);
+    const struct value *others = value_dig(before, "metadata", key, NULL);
+    for (size_t i = 0; others != NULL && others->kind == VALUE_MAP && i < others->count; i++) {
+        const struct value_entry *entry = &others->as.entries[i];
+        if (strncmp(entry->key, "klock.dev/", strlen("klock.dev/")) == 0 || value_get(own, entry->key) != NULL)
+            continue;
+        if (own == NULL) {
+            own = value_map(arena);
+            value_set(arena, metadata, key, own);
+        }
+        value_set(arena, own, entry->key, value_copy(arena, entry->value));
+    }
+}
+
+struct value *function_objects(struct function *function, struct klock_compiler *compiler) {
+    struct value *list = value_list(function->arena);
+    for (size_t i = 0; i < klock_object_count(compiler); i++) {
+        struct klock_object object = {.size = sizeof object};
+        const char *error = NULL;
+        if (!klock_object_at(compiler, i, &object)) cli_out_of_memory();
+        struct value *value = yaml_read(function->arena, object.yaml, object.len, &error);
+        if (value == NULL) {
+            function_refuse(function, NULL, "%s %s cannot be read back: %s", object.kind, object.name, error);
+            break;
+        }
+        value_append(function->arena, list, value);
+    }
+    return list;
+}
+
+void function_refuse_item(struct function *function, const struct item *item, const char *why) {
+    const bool namespaced = item->namespace[0] != '\0';
+    const struct result result = {
+        .message = arena_printf(function->arena, "%s %s%s%s of policy %s %s", item->kind, item->namespace,
+                                namespaced ? "/" : "", item->name, item->policy, why),
+        .file = item->path,
+        .item = item,
+    };
+    function_add_result(function, &result);
+    function_say(function, result.message);
+}
+
+struct value *function_replace(struct function *function, struct klock_compiler *compiler, struct value *objects) {
+    struct arena *arena = function->arena;
+    bool *placed = ARENA_ARRAY(arena, bool, objects->count);
+    for (size_t i = 0; i < function->items.count; i++) {
+        struct item *item = &function->items.items[i];
+        if (!function_owns(item, compiler)) continue;
+        const char *error = NULL;
+        struct value *before = items_value(&function->items, item, &error);
+        size_t at = 0;
+        while (at < objects->count && (placed[at] || !function_is_same(item, objects->as.items[at]))) at++;
+        if (before == NULL) {
+            function_refuse_item(function, item, arena_printf(arena, "is no plain YAML: %s", error));
+        } else if (at == objects->count) {
+            item->removed = true;
+        } else {
+            struct value *object = objects->as.items[at];
+            placed[at] = true;
+            keep_foreign(arena, object, before, "labels");
+            keep_foreign(arena, object, before, "annotations");
+            if (!value_equal(object, before)) item->replacement = object;
+        }
+    }
+    struct value *added = value_list(arena);
+    for (size_t i = 0; i < objects->count; i++)
+        if (!placed[i]) value_append(arena, added, objects->as.items[i]);
+    return added;
+}
+
+// ---- reading and printing ----
+
+bool function_read_input(struct buffer *bytes, const char **ret_error) {
+    // One byte more than is taken, so that more is seen.
+    if (!files_read_some(STDIN_FILENO, "standard input", MOST_BYTES + 1, bytes)) return false;
+    if (bytes->len > MOST_BYTES) *ret_error = "there are more than 64 MiB on standard input";
+    return true;
+}
+
+// What is wrong is said of what was given.
+static struct value *take_back(struct function *function) {
+    for (size_t i = 0; i < function->items.count; i++) {
+        function->items.items[i].removed = false;
+        function->items.items[i].replacement = NULL;
+    }
+    return value_list(function->arena);
+}
+
+void function_print_items(struct function *function, const struct value *added, struct text *ret_text) {
+    if (function->errors > 0) added = take_back(function);
+    text_init(ret_text, function->arena);
+    items_print(ret_text, &function->items, added, function->results);
+    if (items_check(&function->items, added, text_string(ret_text), ret_text->len)) return;
+    function_refuse(function, NULL,
+                    "the objects cannot be put among what is on standard input without changing it; its lines have to "
+                    "end with a line feed");
+    text_init(ret_text, function->arena);
+    items_print(ret_text, &function->items, take_back(function), value_list(function->arena));
+}
