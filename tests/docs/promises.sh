@@ -15,7 +15,7 @@ promises() {
 	"$KLOCKC" explain preset | sed -n 's/^\([a-z][a-z-]*\)  .*/preset \1/p'
 	# "verb": {"option": ["choice", …], …}
 	"$KLOCKC" version -o json | awk -F'"' '
-		$0 ~ /^    "[a-z]*": [{]/ {
+		$0 ~ /^    "[a-z-]*": [{]/ {
 			verb = $2
 			print "verb " verb
 			for (i = 4; i <= NF; i += 2) {

@@ -43,7 +43,7 @@ if [ ! -s "$work/unknown" ] && grep -q '^Error from server' docs/refused.md; the
 if [ "$(wc -l <README.md)" -le 100 ]; then pass; else fail "README.md is longer than 100 lines"; fi
 
 # Verbs and formats of docs/cli.md are those of the program.
-"$KLOCKC" help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p' >"$work/verbs"
+"$KLOCKC" help | sed -n 's/^  \([a-z-]*\)  *[a-z].*/\1/p' >"$work/verbs"
 while read -r verb; do
 	if grep -q "^| .$verb" docs/cli.md; then pass; else fail "docs/cli.md lacks $verb"; fi
 done <"$work/verbs"
