@@ -3,7 +3,7 @@
 #   make run        install what is missing (Debian, Ubuntu), build, and compile examples/payments.klock
 #   make check      likewise, and run all tests; those on API servers only where there is Go 1.26
 #   make            build build/klockc, build/libklock.a and build/libklock.so
-#   make install    program, libraries, header, man page, completions; PREFIX=/usr/local, DESTDIR=
+#   make install    program, libraries, header, man page, completions, documentation; PREFIX=/usr/local, DESTDIR=
 #   make tarball    build/dist/klock-VERSION-linux-ARCH.tar.gz: a static program (musl) and what belongs to it, the same bytes each
 #                   time; and kubectl-klock-…, the program alone, for krew
 #   make deb        Debian packages of this machine's architecture, in build/dist
@@ -37,6 +37,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
 ZSHDIR ?= $(DATADIR)/zsh/site-functions
+DOCDIR ?= $(DATADIR)/doc/klock
 MUSL_CC ?= musl-gcc
 # Where `make release` will be published.
 RELEASE_URL ?=
@@ -119,7 +120,7 @@ LINK = $(CC) $(OUR_CFLAGS) $(CFLAGS) $(OUR_LDFLAGS) $(LDFLAGS)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: mutations objects wasm bench-programs bench-server bench-deps bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install install-program install-library uninstall tarball deb image source release is-published static-tarball promises-update clean help
+.PHONY: mutations objects wasm bench-programs bench-server bench-deps bench-gate bench-gate-update differential all run check unit unit-tests golden-update format lint sanitize fuzz bench deps install install-program install-library install-docs uninstall tarball deb image source release is-published static-tarball promises-update clean help
 .SECONDARY:
 
 all: $(LIBRARY) $(PROGRAM) $(SHARED) build/libklock.a $(SHARED:%=build/libklock.so) build/klockc
@@ -321,7 +322,7 @@ PLUGIN := klock.dev/v1alpha1/klockpolicy
 # What users copy. The manifest of krew is a template, which `make release` fills.
 DEPLOYED := $(filter-out krew/%,$(patsubst deploy/%,%,$(shell find deploy -type f | sort)))
 
-install: install-program install-library
+install: install-program install-library install-docs
 
 install-program: $(PROGRAM)
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/bash-completion/completions \
@@ -329,7 +330,7 @@ install-program: $(PROGRAM)
 	install -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/klockc
 	ln -sf klockc $(DESTDIR)$(BINDIR)/klockc-fn
 	install -d $(addprefix $(DESTDIR)$(DATADIR)/klock/,$(sort $(dir $(DEPLOYED))))
-	set -e; for file in $(DEPLOYED); do install -m 644 "deploy/$$file" "$(DESTDIR)$(DATADIR)/klock/$$file"; done
+	set -e; for file in $(DEPLOYED); do mode=644; [ ! -x "deploy/$$file" ] || mode=755; install -m $$mode "deploy/$$file" "$(DESTDIR)$(DATADIR)/klock/$$file"; done
 	ln -sf $(abspath $(BINDIR))/klockc $(DESTDIR)$(KUSTOMIZE)/plugin/$(PLUGIN)/KlockPolicy
 	install -m 644 docs/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc.1
 	ln -sf klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc-fn.1
@@ -349,12 +350,20 @@ endif
 	sed -e "s|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|" \
 		include/klock.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc
 
+# Where they lie beside each other as in the sources, links lead to where they should.
+install-docs:
+	install -d $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)/
+	install -m 644 docs/*.md $(DESTDIR)$(DOCDIR)/docs/
+	cp -R examples/. $(DESTDIR)$(DOCDIR)/examples/
+	ln -sfn $(abspath $(DATADIR))/klock $(DESTDIR)$(DOCDIR)/deploy
+
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/klockc $(DESTDIR)$(BINDIR)/klockc-fn $(DESTDIR)$(LIBDIR)/libklock.a $(DESTDIR)$(LIBDIR)/pkgconfig/klock.pc \
 		$(DESTDIR)$(LIBDIR)/libklock.so $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libklock.so.$(VERSION) \
 		$(DESTDIR)$(MANDIR)/man1/klockc.1 $(DESTDIR)$(MANDIR)/man1/klockc-fn.1 \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/klockc $(DESTDIR)$(ZSHDIR)/_klockc $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/klockc.fish
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(DATADIR)/klock
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/klock $(DESTDIR)$(DATADIR)/klock $(DESTDIR)$(DOCDIR)
 
 # ---- packages ----
 
@@ -377,10 +386,10 @@ TREE := $(OUT)/tree/$(RELEASED)
 static-tarball: $(PROGRAM)
 	rm -rf $(OUT)/tree
 	@mkdir -p $(DIST)
-	$(IN_STATIC) DESTDIR=$(TREE) PREFIX= install-program
+	$(IN_STATIC) DESTDIR=$(TREE) PREFIX= install-program install-docs
+	ln -sfn ../../klock $(TREE)/share/doc/klock/deploy
 	ln -sf ../../../../../../../bin/klockc $(TREE)/share/klock/kustomize/plugin/$(PLUGIN)/KlockPolicy
 	install -d $(TREE)/share/doc/klock/licenses
-	install -m 644 LICENSE README.md CHANGELOG.md $(TREE)/share/doc/klock/
 	install -m 644 $(FETCHED)/libyaml/License $(TREE)/share/doc/klock/licenses/libyaml
 	install -m 644 $(FETCHED)/cjson/LICENSE $(TREE)/share/doc/klock/licenses/cjson
 	for file in $(wildcard /usr/share/doc/musl-dev/copyright); do \

@@ -48,6 +48,12 @@ while read -r verb; do
 	if grep -q "^| .$verb" docs/cli.md; then pass; else fail "docs/cli.md lacks $verb"; fi
 done <"$work/verbs"
 
+# The first policy of the tutorial is described as the tutorial shows.
+awk '/^```klock$/ { on = 1; next } /^```/ && on { exit } on' docs/tutorial.md >"$work/blog.klock"
+awk '/^```text$/ { on = 1; next } /^```/ && on { exit } on' docs/tutorial.md >"$work/one"
+(cd "$work" && "$KLOCKC" describe blog.klock 2>&1) >"$work/two" || :
+if cmp -s "$work/one" "$work/two"; then pass; else fail 'docs/tutorial.md shows another description than klockc gives' "$(diff "$work/one" "$work/two" || :)"; fi
+
 # What docs/stability.md promises: nothing goes away, and what is new is promised as well. A code is for one problem.
 tests/docs/promises.sh >"$work/promises"
 grep -v '^retired ' tests/docs/promised | comm -23 - "$work/promises" >"$work/gone"

@@ -28,6 +28,8 @@ version=$(sed -n 's/^#define KLOCK_VERSION_[A-Z]* //p' include/klock/klock.h | p
 if [ "$("$KLOCKC" version)" = "klockc $version" ]; then pass; else fail 'klockc has another version than klock.h'; fi
 if [ "$(sed -n '1s/^klock (\(.*\)) .*/\1/p' debian/changelog)" = "$version" ]; then pass; else fail 'debian/changelog has another version than klock.h'; fi
 if [ "$(sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1)" = "$version" ]; then pass; else fail 'CHANGELOG.md has another version than klock.h'; fi
+others=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' docs/install.md | grep -vxF "$version" || :)
+if [ -z "$others" ]; then pass; else fail 'docs/install.md has another version than klock.h' "$others"; fi
 
 # ---- as it is installed ----
 cat >"$work/program.c" <<'end'
@@ -54,7 +56,7 @@ else
 	if [ "$(readlink "$work/root/usr/bin/klockc-fn")" = klockc ]; then pass; else fail 'klockc-fn is not installed'; fi
 	plugin=$work/root/usr/share/klock/kustomize/plugin/klock.dev/v1alpha1/klockpolicy/KlockPolicy
 	if [ "$(readlink "$plugin")" = /usr/bin/klockc ]; then pass; else fail 'the plugin of kustomize is not installed'; fi
-	for file in deploy/anchors.yaml deploy/kustomize/*; do
+	for file in $(find deploy -type f ! -path 'deploy/krew/*'); do
 		if cmp -s "$file" "$work/root/usr/share/klock/${file#deploy/}"; then pass; else fail "$file is not installed"; fi
 	done
 	for form in shared static; do

@@ -107,43 +107,58 @@ files_of() { # ROOT
 	(cd "$1" && find . \( -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log -o -path ./tmp -o -path ./debs \
 		-o -path ./proc -o -path ./dev -o -path ./etc/ld.so.cache \) -prune -o -print | sort)
 }
+# The commands of docs/install.md, by the number of the block.
+commands() { # NUMBER
+	awk -v wanted="$1" '/^```sh$/ { on = ++count == wanted; next } /^```/ { on = 0 } on' docs/install.md | sed "s/amd64/$architecture/g"
+}
 # An example of the tutorial, and what `describe` says of it there.
 awk '/^```klock$/ { on = 1; next } /^```/ && on { exit } on' docs/tutorial.md >"$work/blog.klock"
 awk '/^```text$/ { on = 1; next } /^```/ && on { exit } on' docs/tutorial.md >"$work/described"
 
-use_packages() { # ROOT, in which they are installed
-	inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
+# Documentation that is installed refers to nothing that is not, but for the sources.
+links_of() { # DIRECTORY
+	(cd "$1" && for document in README.md CHANGELOG.md docs/*.md; do
+		grep -o '](\([^)#:]*\))' "$document" | sed 's/^](//; s/)$//' | while read -r target; do
+			case ${target#../} in compiler/* | tests/* | include/* | wasm/* | debian/* | HACKING.md) continue ;; esac
+			[ -e "$(dirname "$document")/$target" ] || echo "$document: $target"
+		done
+	done)
+}
+
+# Everything that is installed below a directory of the clean root, used as the documentation says.
+use_installed() { # HOW DIRECTORY DIRECTORY-OF-ZSH DIRECTORY-OF-DOCUMENTS
 	cp "$work/blog.klock" "$root/root/"
-	judge 'klockc version' test "$(inside klockc version)" = "klockc $version"
+	judge "$1: klockc version" test "$(inside klockc version)" = "klockc $version"
 	# The first commands of the tutorial.
 	sed -n 's/^    \(klockc .*\)/\1/p' docs/tutorial.md | sed '/kubectl/,$d' >"$work/commands"
 	if [ "$(wc -l <"$work/commands")" -ge 2 ]; then pass; else fail 'docs/tutorial.md does not begin with klockc check and describe'; fi
 	while read -r command; do
-		inside sh -ec "cd; $command" >"$work/said" 2>&1 </dev/null || fail "$command" "$(cat "$work/said")"
+		inside sh -ec "cd; $command" >"$work/said" 2>&1 </dev/null || fail "$1: $command" "$(cat "$work/said")"
 	done <"$work/commands"
-	sed -i 's/[ ]*$//' "$work/said"
-	same 'klockc describe says what the tutorial shows' "$work/described" "$work/said"
+	same "$1: klockc describe says what the tutorial shows" "$work/described" "$work/said"
 
-	for page in klockc klockc-fn; do judge "man -w $page" inside man -w "$page"; done
+	lost=$(links_of "$root$4")
+	if [ -z "$lost" ]; then pass; else fail "$1: documents refer to what is not there" "$lost"; fi
+	for page in klockc klockc-fn; do judge "$1: man -w $page" inside man -w "$page"; done
 	inside man klockc 2>"$work/log" >"$work/page" || :
-	if grep -q 'EXIT STATUS' "$work/page"; then pass; else fail 'man klockc' "$(cat "$work/log")"; fi
+	if grep -q 'EXIT STATUS' "$work/page"; then pass; else fail "$1: man klockc" "$(cat "$work/log")"; fi
 	# As a shell does it when somebody presses the key.
 	# shellcheck disable=SC2016
 	inside bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader klockc || [ $? -eq 124 ]
 		function=$(complete -p klockc | sed "s/.*-F \([^ ]*\).*/\1/")
 		COMP_WORDS=(klockc comp) COMP_CWORD=1 COMP_LINE="klockc comp" COMP_POINT=11 COMPREPLY=()
 		"$function" klockc comp klockc; echo "${COMPREPLY[@]}"' >"$work/out" 2>&1 || :
-	if grep -q '\<compile\>' "$work/out"; then pass; else fail 'bash completes klockc' "$(cat "$work/out")"; fi
+	if grep -q '\<compile\>' "$work/out"; then pass; else fail "$1: bash completes klockc" "$(cat "$work/out")"; fi
 	if there zsh; then
 		# shellcheck disable=SC2016
-		found=$(zsh -fc 'fpath=('"$root"'/usr/share/zsh/vendor-completions $fpath); autoload -Uz compinit; compinit -D -u; print -- $_comps[klockc]' 2>&1)
-		judge 'zsh finds the completion' test "$found" = _klockc
+		found=$(zsh -fc 'fpath=('"$root$3"' $fpath); autoload -Uz compinit; compinit -D -u; print -- $_comps[klockc]' 2>&1)
+		judge "$1: zsh finds the completion" test "$found" = _klockc
 	else
 		skip 'zsh finds the completion' 'there is no zsh'
 	fi
 	if there fish; then
-		found=$(XDG_DATA_DIRS="$root/usr/share" HOME="$work" fish -c 'complete -C "klockc comp"' 2>&1)
-		case $found in compile*) pass ;; *) fail 'fish completes klockc' "$found" ;; esac
+		found=$(XDG_DATA_DIRS="$root$2/share" HOME="$work" fish -c 'complete -C "klockc comp"' 2>&1)
+		case $found in compile*) pass ;; *) fail "$1: fish completes klockc" "$found" ;; esac
 	else
 		skip 'fish completes klockc' 'there is no fish'
 	fi
@@ -158,8 +173,8 @@ metadata: {name: locks}
 spec: {files: [blog.klock]}
 policy
 	if there "${kubectl:-}" && cp "$kubectl" "$root/root/kubectl"; then
-		judge 'the plugin, by kubectl kustomize' inside sh -c 'cd /root/plugin && export KUSTOMIZE_PLUGIN_HOME=/usr/share/klock/kustomize/plugin &&
-			/root/kubectl kustomize --enable-alpha-plugins . >/root/built.yaml && klockc verify blog.klock --against /root/built.yaml'
+		judge "$1: the plugin, by kubectl kustomize" inside sh -c "cd /root/plugin && export KUSTOMIZE_PLUGIN_HOME=$2/share/klock/kustomize/plugin &&
+			/root/kubectl kustomize --enable-alpha-plugins . >/root/built.yaml && klockc verify blog.klock --against /root/built.yaml"
 		rm -f "$root/root/kubectl"
 	else
 		skip 'the plugin, by kubectl kustomize' 'there is no kubectl; tests/e2e/servers/build.sh builds one'
@@ -174,6 +189,7 @@ kubectl=$(find -L "${KLOCK_SERVERS:-build/servers}" -name kubectl -type f 2>/dev
 kustomize=$(find -L "${KLOCK_SERVERS:-build/servers}" -name kustomize -type f 2>/dev/null | sort -V | tail -n 1)
 [ -z "$kustomize" ] || kustomize=$(readlink -f "$kustomize")
 
+packages=
 if ! there dpkg-buildpackage || ! there dh; then
 	skip 'the Debian packages' 'there is no debhelper; .ci/deps deb says how to get it'
 elif ! $make deb >"$work/log" 2>&1; then
@@ -185,6 +201,8 @@ else
 	else
 		skip 'lintian has nothing to say' 'there is no lintian; .ci/deps package says how to get it'
 	fi
+
+	packages=$(echo build/dist/*_"$version"_*.deb)
 
 	# Building with what the packages have.
 	mkdir "$work/unpacked"
@@ -199,32 +217,55 @@ program
 	judge 'a program is linked with libklock-dev' env PKG_CONFIG_PATH="$directory" PKG_CONFIG_SYSROOT_DIR="$work/unpacked" sh -ec \
 		"${CC:-cc} -o '$work/program' '$work/program.c' \$(pkg-config --cflags --libs klock)"
 	judge 'it runs with libklock0.1' test "$(LD_LIBRARY_PATH=$(dirname "$directory") "$work/program")" = "$version"
+fi
 
-	root=$work/root
-	kept=build/package/$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-$(dpkg --print-architecture).tar
-	if [ "$(id -u)" -ne 0 ]; then
-		skip 'the packages in a clean root' 'only root may change the root directory'
-	elif [ ! -s "$kept" ] && ! there debootstrap; then
-		skip 'the packages in a clean root' 'there is no debootstrap; .ci/deps package says how to get it'
-	elif ! clean_root "$kept" >"$work/log" 2>&1; then
-		skip 'the packages in a clean root' "debootstrap does not reach the mirror: $(tail -n 1 "$work/log")"
-	elif ! { mkdir "$root" && tar -xf "$kept" -C "$root" && cp -L /etc/resolv.conf "$root/etc/resolv.conf" && chroot "$root" apt-get -qq update; } >"$work/log" 2>&1; then
-		skip 'the packages in a clean root' "apt does not reach the mirror: $(tail -n 1 "$work/log")"
+# ---- in a clean root ----
+root=$work/root
+architecture=$(dpkg --print-architecture 2>/dev/null || :)
+kept=build/package/$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null || :)-$architecture.tar
+inside() { chroot "$root" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+if [ "$(id -u)" -ne 0 ]; then
+	skip 'a clean root' 'only root may change the root directory'
+elif [ ! -s "$kept" ] && ! there debootstrap; then
+	skip 'a clean root' 'there is no debootstrap; .ci/deps package says how to get it'
+elif ! clean_root "$kept" >"$work/log" 2>&1; then
+	skip 'a clean root' "debootstrap does not reach the mirror: $(tail -n 1 "$work/log")"
+elif ! { mkdir "$root" && tar -xf "$kept" -C "$root"; } >"$work/log" 2>&1; then
+	fail 'unpacking the clean root' "$(cat "$work/log")"
+else
+	cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+	# Nobody is there to be asked.
+	echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/assume-yes"
+	if [ -z "$archive" ]; then
+		skip 'the archive in a clean root' 'there is no static program'
 	else
-		mkdir "$root/debs"
-		cp build/dist/klockc_"$version"_*.deb build/dist/libklock0.1_"$version"_*.deb "$root/debs/"
+		find "$root/usr/local" ! -type d >"$work/before"
+		cp "$archive" "$root/tmp/"
+		(cd build/dist && sha256sum ./* | sed 's|\./||') >"$root/tmp/SHA256SUMS"
+		judge 'docs/install.md, the archive' inside sh -exc "cd /tmp; $(commands 1)"
+		use_installed 'the archive' /usr/local /usr/local/share/zsh/site-functions /usr/local/share/doc/klock
+		judge 'docs/install.md, removing the archive' inside sh -exc "cd /tmp; $(commands 2)"
+		find "$root/usr/local" ! -type d >"$work/after"
+		same 'removing the archive leaves nothing' "$work/before" "$work/after"
+		# Its directories may stay, for others.
+		find "$root/usr/local" -depth -type d -empty -delete
+	fi
+	if [ -z "$packages" ]; then
+		skip 'the Debian packages in a clean root' 'they are not built'
+	elif ! inside apt-get -qq update >"$work/log" 2>&1; then
+		skip 'the Debian packages in a clean root' "apt does not reach the mirror: $(tail -n 1 "$work/log")"
+	else
+		cp $packages "$root/tmp/"
 		files_of "$root" >"$work/before"
-		apt() { DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
-		# shellcheck disable=SC2016
-		if apt install -y --no-install-recommends $(cd "$root" && echo ./debs/*.deb | sed 's|\./|/|g') >"$work/log" 2>&1; then
+		if inside sh -exc "cd /tmp; $(commands 3)" >"$work/log" 2>&1; then
 			pass
-			use_packages
-			judge 'apt purge' apt purge -y klockc libklock0.1
-			judge 'apt autoremove' apt autoremove --purge -y
+			use_installed 'the Debian packages' /usr /usr/share/zsh/vendor-completions /usr/share/doc/klockc
+			judge 'the library' inside sh -exc "apt-get -qq install /tmp/libklock0.1_*.deb && apt-get -qq purge libklock0.1"
+			judge 'docs/install.md, purging' inside sh -exc "$(commands 4); apt-get -qq autoremove --purge"
 			files_of "$root" >"$work/after"
 			same 'purging leaves nothing' "$work/before" "$work/after"
 		else
-			fail 'apt install' "$(cat "$work/log")"
+			fail 'docs/install.md, the Debian packages' "$(cat "$work/log")"
 		fi
 	fi
 fi
@@ -310,14 +351,17 @@ else
 		same 'without arguments, the image is a function' "$work/list.expected" "$work/out"
 		contained -v "$PWD/examples:/policies:ro" klock:"$version" compile payments.klock >"$work/out" 2>"$work/log" || :
 		same 'policies are mounted' examples/payments.yaml "$work/out"
+		mkdir "$work/docker"
+		printf '#!/bin/sh\nexec %s %s "$@"\n' "$(command -v podman)" "$storage" >"$work/docker/docker"
+		chmod +x "$work/docker/docker"
+		ln -s docker "$work/docker/podman"
+		judge 'docs/install.md, the container' sh -ec "cd examples; PATH=$work/docker:\$PATH; $(commands 6)"
 		judge 'its user is not root' test "$(podman $storage image inspect -f '{{.Config.User}}' klock:"$version")" = 65534:65534
 		rm -rf "$work/loaded"
 		judge 'make image writes an archive that can be loaded' podman --root "$work/loaded" --runroot "$work/run2" --storage-driver vfs load -i build/dist/klock-"$version"-linux-*.oci.tar
 		if [ -n "$kustomize" ]; then
 			# kustomize calls the program docker.
-			mkdir -p "$work/docker" "$work/contained"
-			printf '#!/bin/sh\nexec podman %s "$@"\n' "$storage" >"$work/docker/docker"
-			chmod +x "$work/docker/docker"
+			mkdir "$work/contained"
 			cp "$work/blog.klock" "$work/contained/"
 			echo 'generators: [locks.yaml]' >"$work/contained/kustomization.yaml"
 			cat >"$work/contained/locks.yaml" <<policy
