@@ -119,7 +119,7 @@ awk '/^```text$/ { on = 1; next } /^```/ && on { exit } on' docs/tutorial.md >"$
 links_of() { # DIRECTORY
 	(cd "$1" && for document in README.md CHANGELOG.md docs/*.md; do
 		grep -o '](\([^)#:]*\))' "$document" | sed 's/^](//; s/)$//' | while read -r target; do
-			case ${target#../} in compiler/* | tests/* | include/* | wasm/* | debian/* | HACKING.md) continue ;; esac
+			case ${target#../} in compiler/* | tests/* | include/* | wasm/* | action.yml | HACKING.md) continue ;; esac
 			[ -e "$(dirname "$document")/$target" ] || echo "$document: $target"
 		done
 	done)
