@@ -66,6 +66,8 @@ static void resolve(struct compilation *compilation) {
         .is_static = is_static(compilation),
         .read_yaml = yaml_read,
         .read_definitions = yaml_read_stream,
+        .authority_files = compilation->loader.authority_files,
+        .authority_file_count = compilation->loader.authority_file_count,
         .definitions = compilation->loader.definitions,
         .definition_count = compilation->loader.definition_count,
     };

@@ -21,6 +21,8 @@ static const struct {
     [MANIFEST_ROLE_BINDING] = {"rbac.authorization.k8s.io/v1", "RoleBinding"},
     [MANIFEST_POLICY] = {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"},
     [MANIFEST_BINDING] = {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"},
+    [MANIFEST_MUTATING_WEBHOOKS] = {"admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"},
+    [MANIFEST_VALIDATING_WEBHOOKS] = {"admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"},
 };
 
 const char *manifest_kind_name(enum manifest_kind kind) {
@@ -80,18 +82,17 @@ static int compare_objects(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
-// Of its texts, without what YAML or JSON add.
-static size_t bytes_of(const struct value *value) {
+size_t manifest_bytes(const struct value *value) {
     size_t bytes = 0;
     if (value->kind == VALUE_STRING) bytes += strlen(value->as.string);
-    for (size_t i = 0; i < value->count && value->kind == VALUE_LIST; i++) bytes += bytes_of(value->as.items[i]);
+    for (size_t i = 0; i < value->count && value->kind == VALUE_LIST; i++) bytes += manifest_bytes(value->as.items[i]);
     for (size_t i = 0; i < value->count && value->kind == VALUE_MAP; i++)
-        bytes += strlen(value->as.entries[i].key) + bytes_of(value->as.entries[i].value);
+        bytes += strlen(value->as.entries[i].key) + manifest_bytes(value->as.entries[i].value);
     return bytes;
 }
 
 static void check_size(struct manifest *manifest, struct manifest_object *object) {
-    const size_t bytes = object->bytes = bytes_of(object->value);
+    const size_t bytes = object->bytes = manifest_bytes(object->value);
     if (bytes <= LIMIT_OBJECT_BYTES) return;
     diag_report(manifest->diags, DIAG_OBJECT_TOO_LARGE, object->span,
                 "%s '%s' would have %zu bytes; the API server stores about %d", manifest_kind_name(object->kind),

@@ -25,6 +25,8 @@ enum manifest_kind {
     MANIFEST_ROLE_BINDING,
     MANIFEST_POLICY,
     MANIFEST_BINDING,
+    MANIFEST_MUTATING_WEBHOOKS,
+    MANIFEST_VALIDATING_WEBHOOKS,
 };
 
 struct manifest_object {
@@ -56,6 +58,8 @@ struct value *manifest_add(struct manifest *manifest, enum manifest_kind kind, c
                            const char *namespace, const char *name, struct span span);
 // The text is not copied.
 void manifest_annotate(struct arena *arena, struct value *object, const char *key, const char *text);
+// The bytes of the texts of a value, without what YAML or JSON add.
+size_t manifest_bytes(const struct value *value);
 // Sorts by kind, namespace and name; reports objects that the API server could not store.
 void manifest_sort(struct manifest *manifest);
 // Reports what is there twice where an API server, or a reader of YAML, would go on with one of them: objects, keys of
@@ -68,6 +72,8 @@ void objects_emit(struct manifest *manifest, const struct policies *policies, co
 // vap.c: policies and bindings; reports expressions beyond the API server's limits. The suffix is appended
 // to every name.
 void vap_emit(struct manifest *manifest, const struct plan *plan, const char *name_suffix);
+// webhook.c: for each policy of the source a configuration of mutating and one of validating webhooks.
+void webhooks_emit(struct manifest *manifest, const struct policies *policies);
 // anchors.c: policies that do nothing, one for each kind of parameters that the plan has; NULL for every built-in kind
 // that can be one.
 void anchors_emit(struct manifest *manifest, const struct plan *plan);

@@ -333,6 +333,8 @@ static void add_kind(struct manifest *manifest, const struct place *place, const
         [MANIFEST_ROLE_BINDING] = {RBAC_GROUP_NAME, "rolebindings"},
         [MANIFEST_POLICY] = {"admissionregistration.k8s.io", "validatingadmissionpolicies"},
         [MANIFEST_BINDING] = {"admissionregistration.k8s.io", "validatingadmissionpolicybindings"},
+        [MANIFEST_MUTATING_WEBHOOKS] = {"admissionregistration.k8s.io", "mutatingwebhookconfigurations"},
+        [MANIFEST_VALIDATING_WEBHOOKS] = {"admissionregistration.k8s.io", "validatingwebhookconfigurations"},
     };
     static const char *const making[] = {"create"}, *const keeping[] = {"delete", "get", "patch", "update"};
     struct arena *arena = manifest->arena;
@@ -389,7 +391,7 @@ void rbac_emit_deployers(struct manifest *manifest, const struct policies *polic
         for (size_t j = 0; j < places->count; j++) {
             const struct place *place = places->items[j];
             struct value *rules = value_list(arena);
-            for (enum manifest_kind kind = MANIFEST_SERVICE_ACCOUNT; kind <= MANIFEST_BINDING; kind++)
+            for (enum manifest_kind kind = MANIFEST_SERVICE_ACCOUNT; kind <= MANIFEST_VALIDATING_WEBHOOKS; kind++)
                 add_kind(manifest, place, name, kind, rules);
             add_needed(manifest, places, place, rules);
             (void)add_pair(manifest, deployer->policy, place->namespace, name, deployer->span, rules,

@@ -28,7 +28,7 @@ static struct value *operations_of(struct arena *arena, unsigned operations) {
     return list;
 }
 
-static struct value *rules_of(struct arena *arena, const struct plan_rule *rules, size_t count, bool scoped) {
+struct value *vap_rules(struct arena *arena, const struct plan_rule *rules, size_t count, bool scoped) {
     struct value *list = value_list(arena);
     for (size_t i = 0; i < count; i++) {
         struct value *rule = value_map(arena);
@@ -62,7 +62,7 @@ static struct value *constraints_of(struct arena *arena, const struct plan_polic
     struct value *constraints = value_map(arena);
     if (policy->excluded_count)
         value_set(arena, constraints, "excludeResourceRules",
-                  rules_of(arena, policy->excluded, policy->excluded_count, false));
+                  vap_rules(arena, policy->excluded, policy->excluded_count, false));
     value_set_string(arena, constraints, "matchPolicy", "Equivalent");
     // The API server keeps this label of namespaces true.
     value_set(arena, constraints, "namespaceSelector",
@@ -73,7 +73,7 @@ static struct value *constraints_of(struct arena *arena, const struct plan_polic
     value_set(arena, constraints, "objectSelector",
               objects->key ? label_selector(arena, objects->key, objects->values, objects->value_count)
                            : value_map(arena));
-    value_set(arena, constraints, "resourceRules", rules_of(arena, policy->rules, policy->rule_count, true));
+    value_set(arena, constraints, "resourceRules", vap_rules(arena, policy->rules, policy->rule_count, true));
     return constraints;
 }
 

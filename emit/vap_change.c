@@ -236,7 +236,7 @@ static struct cel_node *path_brings(struct builder *builder, const struct field_
 struct cel_node *vap_brings(struct builder *builder) {
     const struct lock *model = builder->table->model;
     struct cel_node *result = builder->never;
-    if (model->origin || !model->path_count || model->all_but_paths) return builder->always;
+    if (!lock_narrows_creates(model)) return builder->always;
     for (size_t i = 0; i < model->path_count; i++)
         result = cel_or(builder->arena, result, path_brings(builder, &model->paths[i]));
     return result;

@@ -76,9 +76,16 @@ struct cel_node *vap_always_exempt(struct builder *builder);
 // Adds the variables that are used, and those that they use.
 void vap_add_base_variables(struct builder *builder, struct vap_variable **variables, size_t *count);
 
+// ---- vap.c ----
+
+// As the API server has them; where they are not scoped, they are of every scope.
+struct value *vap_rules(struct arena *arena, const struct plan_rule *rules, size_t count, bool scoped);
+
 // ---- vap_reduce.c ----
 
 void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy);
+// The same of the match condition alone, which no variables are left for.
+void vap_reduce_condition(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy);
 
 // ---- vap_shorten.c ----
 

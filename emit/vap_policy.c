@@ -686,17 +686,53 @@ static bool is_typed(const struct plan_table *table) {
     return true;
 }
 
+static void begin(struct builder *builder, struct arena *arena, const struct plan_policy *policy,
+                  struct vap_policy *made) {
+    *builder = (struct builder){.arena = arena,
+                                .policy = policy,
+                                .made = made,
+                                .always = cel_boolean(arena, true),
+                                .never = cel_boolean(arena, false)};
+    set_init(&builder->names, arena);
+    map_init(&builder->once, arena);
+    map_init(&builder->maps, arena);
+    vap_read_stored(builder);
+}
+
+// The variables of the policy behind those that they use.
+static void gather_variables(struct builder *builder, const struct vap_policy *own, struct vap_policy *made) {
+    struct vap_variable *variables = NULL;
+    size_t count = 0;
+    vap_add_base_variables(builder, &variables, &count);
+    for (size_t i = 0; i < own->variable_count; i++) ARENA_PUSH(builder->arena, variables, count, own->variables[i]);
+    *made = *own;
+    made->variables = variables;
+    made->variable_count = count;
+}
+
+struct cel_node *vap_make_condition(struct arena *arena, const struct plan_policy *policy, bool either) {
+    struct vap_policy own = {0}, made;
+    struct builder builder;
+    begin(&builder, arena, policy, &own);
+    builder.table = &policy->tables[0];
+    builder.is_typed = is_typed(builder.table);
+    const struct formula *selects = builder.table->model->selects;
+    own.match = vap_formula(&builder, selects);
+    if (either && !formula_is_immutable(selects)) {
+        vap_read_new(&builder);
+        struct cel_node *new = vap_formula(&builder, selects);
+        vap_read_stored(&builder);
+        own.match = cel_or(arena, own.match, cel_and(arena, vap_is_operation(&builder, "UPDATE"), new));
+    }
+    gather_variables(&builder, &own, &made);
+    vap_reduce_condition(arena, policy, &made);
+    return made.match;
+}
+
 void vap_make_policy(struct arena *arena, const struct plan_policy *policy, struct vap_policy *ret_made) {
     struct vap_policy own = {0};
-    struct builder builder = {.arena = arena,
-                              .policy = policy,
-                              .made = &own,
-                              .always = cel_boolean(arena, true),
-                              .never = cel_boolean(arena, false)};
-    set_init(&builder.names, arena);
-    map_init(&builder.once, arena);
-    map_init(&builder.maps, arena);
-    vap_read_stored(&builder);
+    struct builder builder;
+    begin(&builder, arena, policy, &own);
     for (size_t i = 0; i < policy->table_count; i++) {
         builder.table = &policy->tables[i];
         builder.is_typed = is_typed(builder.table);
@@ -712,12 +748,6 @@ void vap_make_policy(struct arena *arena, const struct plan_policy *policy, stru
                                            "broken by ' + variables.user : ''");
     }
     if (policy->is_part) note_where_locks_lie(&builder);
-    struct vap_variable *variables = NULL;
-    size_t count = 0;
-    vap_add_base_variables(&builder, &variables, &count);
-    for (size_t i = 0; i < own.variable_count; i++) ARENA_PUSH(arena, variables, count, own.variables[i]);
-    *ret_made = own;
-    ret_made->variables = variables;
-    ret_made->variable_count = count;
+    gather_variables(&builder, &own, ret_made);
     if (!own.repeated) vap_reduce(arena, policy, ret_made);
 }

@@ -34,4 +34,8 @@ struct vap_policy {
 
 void vap_make_policy(struct arena *arena, const struct plan_policy *policy, struct vap_policy *ret_made);
 
+// What the one lock of the policy selects by, as an expression without variables; of an update also where the new
+// object is as the lock selects them, if `either`. For conditions of webhooks.
+struct cel_node *vap_make_condition(struct arena *arena, const struct plan_policy *policy, bool either);
+
 #endif

@@ -392,6 +392,27 @@ static void make_match(struct reduction *reduction) {
     reduce(reduction);
 }
 
+// CEL of the user stands where it is asked for: a condition has its limit of cost to itself.
+static void put_written_in_place(struct reduction *reduction) {
+    struct cel_inlined *written = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < reduction->policy->variable_count; i++) {
+        const struct vap_variable *variable = &reduction->policy->variables[i];
+        const struct cel_inlined one = {variable->name, variable->expression};
+        if (variable->expression->spelling) ARENA_PUSH(reduction->arena, written, count, one);
+    }
+    struct cel_node *condition = count ? cel_inline(reduction->arena, reduction->policy->match, written, count) : NULL;
+    if (condition) reduction->policy->match = condition;
+}
+
+void vap_reduce_condition(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
+    struct reduction reduction = {.arena = arena, .plan = plan, .known = known_of(arena, plan), .policy = policy};
+    put_written_in_place(&reduction);
+    reduce(&reduction);
+    say(&reduction);
+    policy->match = cel_simplify(arena, vap_bind_all(arena, policy->match, operations_known(&reduction), policy));
+}
+
 void vap_reduce(struct arena *arena, const struct plan_policy *plan, struct vap_policy *policy) {
     struct reduction reduction = {.arena = arena, .plan = plan, .known = known_of(arena, plan), .policy = policy};
     reduce(&reduction);

@@ -45,7 +45,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %initial-action { @$ = (struct span){p->lexer.file, 0, 0}; }
 
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
-// after an error; it and IN_STEP, NEW_ACTOR and RESOURCES_FROM are not spelt.
+// after an error; it and IN_STEP, NEW_ACTOR, RESOURCES_FROM, ON_OPERATIONS and ON_DRY_RUN are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
 %token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept" OF "of"
 %token <struct word> AGAINST "against" NO "no" NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
@@ -64,6 +64,10 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> DELETE "delete" CONNECT "connect" EVICT "evict" SCALE "scale"
 %token <struct word> DELETE_COLLECTION "delete-collection" TERMINATING "terminating" GRANTS "grants" EXPECT "expect"
 %token <struct word> GIVEN "given" LOCKS "locks" ALLOWED "allowed" DENIED "denied" WARNED "warned" VALIDATING "validating" MUTATING "mutating"
+%token <struct word> SERVICE "service" PATH "path" PORT "port" URL "url" CA "ca" FILE "file" SECRET "secret"
+%token <struct word> ACCOUNT "account" CONSENT "consent" STRICT "strict" FAILURE "failure" TIMEOUT "timeout"
+%token <struct word> SIDE "side" EFFECTS "effects" DRY "dry" RUN "run" REINVOKE "reinvoke" IF "if" NEEDED "needed"
+%token <struct word> CALLED "called" ON_OPERATIONS "on operations" ON_DRY_RUN "on dry"
 %token <struct word> IN_STEP "in namespace" NEW_ACTOR "new subject" RESOURCES_FROM "resources from"
 %token OPEN_BRACE "{" CLOSE_BRACE "}" OPEN "(" CLOSE ")" OPEN_BRACKET "[" CLOSE_BRACKET "]"
 %token COMMA "," DOT "." SLASH "/" EQUALS "=" EQUALS_EQUALS "==" NOT_EQUALS "!=" LESS "<" LESS_EQUAL "<="
@@ -83,12 +87,13 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word against
 %type <struct word> subject_predicate_keyword version kind create automount reason operation webhook_kind
-%type <struct words> names patterns on_objects subresources by_part part of
+%type <struct word> hook service_path service_port consent_strict consent_key dry_run
+%type <struct words> names hooks by_hooks patterns on_objects subresources by_part part of
 %type <bool> scope
 %type <struct ast_guards> guards
 %type <struct ast_sealing> sealing
 %type <struct ast_subject *> subject subject_form
-%type <struct ast_subjects> subjects grantees
+%type <struct ast_subjects> subjects grantees consent_by
 %type <struct ast_clause *> clause
 %type <struct ast_clauses> clauses
 %type <struct ast_path> path variable_path
@@ -128,7 +133,7 @@ actor_head: "actor"       { $$ = build_head(p, HEAD_PLAIN, @1); };
 object_head: "object"     { $$ = build_head(p, HEAD_CLAUSES, @1); };
 lock_head: "lock"         { $$ = build_head(p, HEAD_CLAUSES, @1); };
 grant_head: "grant"       { $$ = build_head(p, HEAD_CLAUSES, @1); };
-webhook_head: "webhook"   { $$ = build_head(p, HEAD_WEBHOOK, @1); };
+webhook_head: "webhook"   { $$ = build_head(p, HEAD_CLAUSES, @1); };
 deployer_head: "deployer" { $$ = build_head(p, HEAD_PLAIN, @1); };
 test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
 accept_head: "accept"     { $$ = build_head(p, HEAD_PLAIN, @1); };
@@ -155,15 +160,15 @@ item:
         { $$ = build_block(p, AST_ITEM_LOCK, @$, $lock_head, $name, (struct ast_subjects){0}, $on_objects, $clauses); }
   | grant_head name grantees on_objects "{" clauses close
         { $$ = build_block(p, AST_ITEM_GRANT, @$, $grant_head, $name, $grantees, $on_objects, $clauses); }
-  | webhook_head name webhook_kind "{" close
-        { $$ = build_webhook(p, @$, $webhook_head, $name, $webhook_kind); }
+  | webhook_head name webhook_kind "{" clauses close
+        { $$ = build_webhook(p, @$, $webhook_head, $name, $webhook_kind, $clauses); }
   | test_head name "{" steps close
         { $$ = make_test(p->arena, @$, $test_head, $name, $steps); }
   | object_head  open_anyway clauses close  { $$ = build_nothing(p); }
   | lock_head    open_anyway clauses close  { $$ = build_nothing(p); }
   | grant_head   open_anyway clauses close  { $$ = build_nothing(p); }
   | test_head    open_anyway steps close    { $$ = build_nothing(p); }
-  | webhook_head open_anyway close          { $$ = build_nothing(p); }
+  | webhook_head open_anyway clauses close  { $$ = build_nothing(p); }
   | object_head  resume                     { $$ = build_nothing(p); }
   | lock_head    resume                     { $$ = build_nothing(p); }
   | grant_head   resume                     { $$ = build_nothing(p); }
@@ -336,6 +341,57 @@ clause:
         { $$ = make_clause_word(p->arena, AST_CLAUSE_ROLE, @$, @1, $name); }
   | "aggregate" "to" names
         { $$ = make_clause(p->arena, AST_CLAUSE_AGGREGATE, @$, span_join(@1, @2), $names); }
+  | "service" name service_path service_port
+        { $$ = make_clause_words(p->arena, AST_CLAUSE_SERVICE, @$, @1, $name, $service_path, $service_port); }
+  | "url" name
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_URL, @$, @1, $name); }
+  | "ca" "from" name[provider] name[certificate]
+        { $$ = make_clause_words(p->arena, AST_CLAUSE_CA, @$, @1, $provider, $certificate, make_no_word()); }
+  | "ca" "file" name
+        { $$ = make_clause_words(p->arena, AST_CLAUSE_CA, @$, @1, $2, $name, make_no_word()); }
+  | "ca" "secret" name
+        { $$ = make_clause_words(p->arena, AST_CLAUSE_CA, @$, @1, $2, $name, make_no_word()); }
+  | "on operations" names
+        { $$ = make_clause(p->arena, AST_CLAUSE_ON, @$, @1, $names); }
+  | "account" subjects
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_ACCOUNT, @$, @1, $subjects); }
+  | "consent" consent_strict consent_key consent_by
+        { $$ = make_consent(p->arena, @$, @1, $consent_strict, $consent_key, $consent_by); }
+  | "on" "failure" name
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_ON_FAILURE, @$, span_join(@1, @2), $name); }
+  | "timeout" name
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_TIMEOUT, @$, @1, $name); }
+  | "side" "effects" name dry_run
+        { $$ = make_side_effects(p->arena, @$, span_join(@1, @2), $name, $dry_run); }
+  | "reinvoke" "never"
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_REINVOKE, @$, @1, $2); }
+  | "reinvoke" "if" "needed"
+        { $$ = make_clause_word(p->arena, AST_CLAUSE_REINVOKE, @$, @1, $2); }
+  ;
+
+service_path:
+    %empty          { $$ = make_no_word(); }
+  | "path" name     { $$ = $name; }
+  ;
+service_port:
+    %empty          { $$ = make_no_word(); }
+  | "port" name     { $$ = $name; }
+  ;
+consent_strict:
+    %empty          { $$ = make_no_word(); }
+  | "strict"
+  ;
+consent_key:
+    %empty              { $$ = make_no_word(); }
+  | "annotation" name   { $$ = $name; }
+  ;
+consent_by:
+    %empty          { $$ = (struct ast_subjects){0}; }
+  | "by" subjects   { $$ = $subjects; }
+  ;
+dry_run:
+    %empty                  { $$ = make_no_word(); }
+  | "on dry" "dry" "run"    { $$ = $2; }
   ;
 
 guards:
@@ -510,7 +566,25 @@ step:
         { $$ = make_step_expect(p->arena, @$, $refusal, make_no_word(), (struct words){0}); }
   | "expect" refusal "by" name by_part
         { $$ = make_step_expect(p->arena, @$, $refusal, $name, $by_part); }
+  | "expect" "called" by_hooks
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_CALLED, make_no_word(), $by_hooks); }
+  | "expect" "not" "called"
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_NOT_CALLED, make_no_word(), (struct words){0}); }
+  | "expect" "not" "called" by_hooks
+        { $$ = make_step_expect(p->arena, @$, AST_EXPECT_NOT_CALLED, make_no_word(), $by_hooks); }
   ;
+
+by_hooks:
+    hooks
+  | "by" hooks  { $$ = $hooks; }
+  ;
+
+// Their names have three parts, so that no keyword is one.
+hooks:
+    hook                    { $$ = make_words(p->arena, (struct words){0}, $hook); }
+  | hooks[list] "," hook    { $$ = make_words(p->arena, $list, $hook); }
+  ;
+hook: "word" | "string";
 
 operation: "create" | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection";
 
@@ -607,7 +681,9 @@ word_keyword:
   | "from" | "until" | "allow" | "impersonate" | "urls" | "role" | "aggregate" | "automount" | "or" | "as" | "given" | "locks"
   | "create"
   | "update" | "delete" | "connect" | "evict" | "scale" | "delete-collection" | "terminating"
-  | "grants" | "expect" | "allowed" | "denied" | "warned" | "validating" | "mutating"
+  | "grants" | "expect" | "allowed" | "denied" | "warned" | "called" | "validating" | "mutating"
+  | "service" | "path" | "port" | "url" | "ca" | "file" | "secret" | "account" | "consent" | "strict" | "failure"
+  | "timeout" | "side" | "effects" | "dry" | "run" | "reinvoke" | "if" | "needed"
   ;
 
 %%

@@ -58,6 +58,8 @@ struct admission_answer {
     struct admission_cost cost;
     const char **errors; // of all that could not be evaluated, whether that counts or not
     size_t error_count;
+    const char **called; // webhooks; validating ones only where nothing refuses
+    size_t called_count;
 };
 
 // The answer and its texts are in the arena.

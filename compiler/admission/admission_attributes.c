@@ -144,6 +144,19 @@ static const char *operation_name(enum operation operation) {
     return "";
 }
 
+// Of what is written to a Namespace itself, the new labels count, with the one that a server gives it.
+static const struct value *namespace_labels_of(struct arena *arena, const struct admission_attributes *attributes) {
+    const struct request *request = attributes->request;
+    const bool writes = request->operation == OP_CREATE || request->operation == OP_UPDATE;
+    const bool is_own = admission_is_namespace(request) && !*request->subresource && writes;
+    const struct value *labels =
+        value_dig(is_own ? attributes->object : attributes->namespace_object, "metadata", "labels", NULL);
+    if (!is_own || (labels && labels->kind != VALUE_MAP)) return labels;
+    struct value *copy = labels ? value_copy(arena, labels) : value_map(arena);
+    value_set_string(arena, copy, "kubernetes.io/metadata.name", request->name);
+    return copy;
+}
+
 void admission_complete(struct arena *arena, const struct admission_question *question,
                         struct admission_attributes *ret_attributes) {
     const struct request *request = question->request;
@@ -162,6 +175,7 @@ void admission_complete(struct arena *arena, const struct admission_question *qu
     };
     attributes->namespace_object = complete_namespace(arena, attributes);
     complete_objects(arena, attributes);
+    attributes->namespace_labels = namespace_labels_of(arena, attributes);
 }
 
 // ---- request ----

@@ -55,6 +55,14 @@ struct admission_binding {
     bool denies, warns, audits;
 };
 
+struct admission_webhook {
+    const char *name;
+    bool is_mutating, fail_open;
+    struct admission_match match;
+    struct admission_expression *conditions;
+    size_t condition_count;
+};
+
 struct admission_grant {
     const char *verb, *name; // of a lock
 };
@@ -68,6 +76,8 @@ struct admission {
     struct admission_policy *policies;  // sorted by name
     struct admission_binding *bindings; // by policy and name
     size_t policy_count, binding_count;
+    struct admission_webhook *webhooks; // mutating ones first
+    size_t webhook_count;
     const struct value **others;
     size_t other_count;
     struct admission_grant *grants;
@@ -97,6 +107,7 @@ struct admission_attributes {
     const struct value *object, *old_object;
     const struct value *namespace_object; // as it is stored, NULL outside of namespaces
     const struct value *stored, *beside;  // objects that are there
+    const struct value *namespace_labels; // that selectors of namespaces see; a server keeps its name among them
 };
 
 // In which of the forms that a server gives the request's objects a policy sees them: it converts from one to another.
@@ -126,6 +137,15 @@ struct value *admission_request_value(struct arena *arena, const struct admissio
 bool admission_matches(const struct admission *admission, const struct admission_match *match,
                        const struct admission_attributes *attributes, struct admission_form *ret_form);
 bool admission_selects(const struct value *selector, const struct value *labels);
+
+// ---- admission_webhook.c ----
+
+// Whether rules and selectors send the request to the webhook; gives the form in which they match.
+bool admission_calls(const struct admission *admission, const struct admission_webhook *webhook,
+                     const struct admission_attributes *attributes, struct admission_form *ret_form);
+// Whether the roles of the manifest let the service account do what is asked.
+bool admission_account_may(struct arena *arena, const struct admission *admission,
+                           const struct cel_access_review *asked);
 
 // ---- admission_params.c ----
 

@@ -47,15 +47,10 @@ static bool is_on_namespaces(const struct admission_attributes *attributes) {
     return strcmp(attributes->request->resource, "namespaces") == 0;
 }
 
-// Of what is written to a Namespace itself, the new labels count.
 static bool selects_namespace(const struct value *selector, const struct admission_attributes *attributes) {
-    const struct request *request = attributes->request;
-    const bool writes = request->operation == OP_CREATE || request->operation == OP_UPDATE;
     if (!selector) return true;
     if (!*attributes->namespace && !is_on_namespaces(attributes)) return true;
-    if (is_on_namespaces(attributes) && !*request->subresource && writes)
-        return admission_selects(selector, labels_of(attributes->object));
-    return admission_selects(selector, labels_of(attributes->namespace_object));
+    return admission_selects(selector, attributes->namespace_labels);
 }
 
 static bool selects_object(const struct value *selector, const struct admission_attributes *attributes) {

@@ -182,14 +182,17 @@ static void check_key(struct reader *r, const struct admission_expression *items
         if (strcmp(items[i].key, key) == 0) refuse(r, "'%s' appears twice", key);
 }
 
-static void read_conditions(struct reader *r, const struct value *spec, struct admission_policy *policy) {
+static void read_conditions(struct reader *r, const struct value *spec, const struct cel_declarations *declarations,
+                            struct admission_expression **ret_conditions, size_t *ret_count) {
+    enum { MAX_CONDITIONS = 64 };
     const struct value *list = get_list(r, spec, "matchConditions");
+    if (list && list->count > MAX_CONDITIONS) refuse(r, "there are more than %d match conditions", MAX_CONDITIONS);
     for (size_t i = 0; list && i < list->count; i++) {
         check_fields(r, list->as.items[i], "a match condition", "name expression");
         const struct admission_expression condition =
-            compile(r, &policy->declarations, CEL_OUTPUT_BOOL, list->as.items[i], "name", "expression");
-        check_key(r, policy->conditions, policy->condition_count, condition.key);
-        ARENA_PUSH(r->arena, policy->conditions, policy->condition_count, condition);
+            compile(r, declarations, CEL_OUTPUT_BOOL, list->as.items[i], "name", "expression");
+        check_key(r, *ret_conditions, *ret_count, condition.key);
+        ARENA_PUSH(r->arena, *ret_conditions, *ret_count, condition);
     }
 }
 
@@ -271,7 +274,7 @@ static void read_policy(struct reader *r, const char *name, const struct value *
     policy.declarations.params = policy.has_params;
     policy.declarations.authorizer = true;
     read_variables(r, spec, &policy);
-    read_conditions(r, spec, &policy);
+    read_conditions(r, spec, &policy.declarations, &policy.conditions, &policy.condition_count);
     read_annotations(r, spec, &policy);
     read_validations(r, spec, &policy);
     ARENA_PUSH(r->arena, r->admission->policies, r->admission->policy_count, policy);
@@ -303,6 +306,47 @@ static void read_binding(struct reader *r, const char *name, const struct value 
     binding.audits = has_word(actions, "Audit");
     if (binding.denies && binding.warns) refuse(r, "Deny and Warn exclude each other");
     ARENA_PUSH(r->arena, r->admission->bindings, r->admission->binding_count, binding);
+}
+
+// ---- webhooks ----
+
+static void read_client(struct reader *r, const struct value *config) {
+    check_fields(r, config, "clientConfig", "caBundle service url");
+    const struct value *service = value_get(config, "service");
+    check_fields(r, service, "service", "name namespace path port");
+    if (!service == !*value_get_string(config, "url")) refuse(r, "clientConfig needs either a service or a url");
+}
+
+static void read_webhook(struct reader *r, const struct value *value, bool is_mutating) {
+    struct admission_webhook webhook = {.name = require_string(r, value, "name"), .is_mutating = is_mutating};
+    const struct cel_declarations declarations = {.authorizer = true};
+    check_fields(r, value, "a webhook",
+                 is_mutating ? "admissionReviewVersions clientConfig failurePolicy matchConditions matchPolicy name "
+                               "namespaceSelector objectSelector rules sideEffects timeoutSeconds reinvocationPolicy"
+                             : "admissionReviewVersions clientConfig failurePolicy matchConditions matchPolicy name "
+                               "namespaceSelector objectSelector rules sideEffects timeoutSeconds");
+    read_client(r, value_get(value, "clientConfig"));
+    webhook.fail_open = strcmp(get_word(r, value, "failurePolicy", "Fail Ignore", "Fail"), "Ignore") == 0;
+    (void)require_strings(r, value, "admissionReviewVersions");
+    if (!*get_word(r, value, "sideEffects", "None NoneOnDryRun", "")) refuse(r, "sideEffects is required");
+    webhook.match.namespace_selector = read_selector(r, value, "namespaceSelector");
+    webhook.match.object_selector = read_selector(r, value, "objectSelector");
+    webhook.match.is_exact = strcmp(get_word(r, value, "matchPolicy", "Equivalent Exact", "Equivalent"), "Exact") == 0;
+    read_rules(r, value, "rules", &webhook.match.rules, &webhook.match.rule_count);
+    for (size_t i = 0; i < webhook.match.rule_count; i++) note_versions(r, &webhook.match.rules[i]);
+    read_conditions(r, value, &declarations, &webhook.conditions, &webhook.condition_count);
+    if (webhook.match.rule_count) ARENA_PUSH(r->arena, r->admission->webhooks, r->admission->webhook_count, webhook);
+}
+
+static void read_webhooks(struct reader *r, const struct value *object, bool is_mutating) {
+    const struct value *list = get_list(r, object, "webhooks");
+    check_fields(r, object, "the object", "apiVersion kind metadata webhooks");
+    for (size_t i = 0; list && i < list->count; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(value_get_string(list->as.items[i], "name"), value_get_string(list->as.items[j], "name")) == 0)
+                refuse(r, "the webhook '%s' appears twice", value_get_string(list->as.items[i], "name"));
+        read_webhook(r, list->as.items[i], is_mutating);
+    }
 }
 
 static int compare_policies(const void *a, const void *b) {
@@ -366,6 +410,11 @@ static void read_object(struct reader *r, const struct value *object) {
             read_policy(r, name, value_get(object, "spec"));
         else
             read_binding(r, name, value_get(object, "spec"));
+        return;
+    }
+    const bool mutates = strcmp(kind, "MutatingWebhookConfiguration") == 0;
+    if (mutates || strcmp(kind, "ValidatingWebhookConfiguration") == 0) {
+        read_webhooks(r, object, mutates);
         return;
     }
     if (strcmp(kind, "ClusterRole") == 0) read_role(r, object);

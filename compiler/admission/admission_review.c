@@ -55,7 +55,7 @@ static bool is_granted(const struct admission *admission, const struct cel_acces
 static bool authorizes(void *context, const struct cel_access_review *asked) {
     const struct review *review = context;
     const struct request *request = review->attributes.request;
-    if (asked->account) return false;
+    if (asked->account) return admission_account_may(review->arena, review->admission, asked);
     for (size_t i = 0; i < request->group_count; i++)
         if (strcmp(request->groups[i], "system:masters") == 0) return true;
     if (!asked->resource || strcmp(asked->resource, "locks") != 0 || strcmp(asked->group, "klock.dev") != 0)
@@ -189,17 +189,17 @@ static bool ask_text(struct review *review, const struct cel_expr *expr, struct 
 // ---- a policy ----
 
 // False when a condition is false, or cannot be evaluated: then *ret_error says why. All are evaluated in any case.
-static bool meets_conditions(struct review *review, const struct invocation *call, const char **ret_error) {
-    struct cel_env env = environment(review, call);
-    env.namespace_object = NULL;
-    env.authorizer = &review->authorizer;
+static bool all_hold(struct review *review, const struct admission_expression *conditions, size_t count,
+                     struct cel_env *env, const char **ret_error) {
+    env->namespace_object = NULL;
+    env->authorizer = &review->authorizer;
     struct budget budget = budget_of(CEL_COST_BUDGET_OF_CONDITIONS);
     bool meets = true, suffices = true;
-    for (size_t i = 0; i < call->policy->condition_count && suffices; i++) {
-        const struct admission_expression *condition = &call->policy->conditions[i];
+    for (size_t i = 0; i < count && suffices; i++) {
+        const struct admission_expression *condition = &conditions[i];
         const char *error = NULL;
         enum cel_result result = CEL_ERROR;
-        suffices = ask(review, condition->expr, &env, &budget, &result, &error);
+        suffices = ask(review, condition->expr, env, &budget, &result, &error);
         meets = meets && result != CEL_FALSE;
         if (result != CEL_ERROR) continue;
         error = failure_of(review, condition->text, error);
@@ -209,6 +209,11 @@ static bool meets_conditions(struct review *review, const struct invocation *cal
     if (!suffices) *ret_error = out_of_budget;
     if (!meets && suffices) *ret_error = NULL;
     return meets && !*ret_error;
+}
+
+static bool meets_conditions(struct review *review, const struct invocation *call, const char **ret_error) {
+    struct cel_env env = environment(review, call);
+    return all_hold(review, call->policy->conditions, call->policy->condition_count, &env, ret_error);
 }
 
 // What became of a validation, of its message or of an annotation.
@@ -344,6 +349,33 @@ static void bind(struct review *review, const struct admission_binding *binding,
     }
 }
 
+// ---- webhooks ----
+
+static void call_webhook(struct review *review, const struct admission_webhook *webhook) {
+    struct arena *arena = review->arena;
+    struct admission_form form;
+    const char *error = NULL;
+    if (!admission_calls(review->admission, webhook, &review->attributes, &form)) return;
+    const struct admission_kind kind = admission_kind_of(review->attributes.request, &form);
+    struct cel_env env = {
+        .object = admission_converted(arena, review->attributes.object, &kind),
+        .old_object = admission_converted(arena, review->attributes.old_object, &kind),
+        .request = admission_request_value(arena, &review->attributes, &form, &kind),
+    };
+    if (all_hold(review, webhook->conditions, webhook->condition_count, &env, &error)) {
+        ARENA_PUSH(arena, review->answer->called, review->answer->called_count, webhook->name);
+    } else if (error) {
+        add_error(review, error);
+        if (!webhook->fail_open) add_refusal(review, webhook->name, NULL, error, true);
+    }
+}
+
+static void call_webhooks(struct review *review, bool mutating) {
+    for (size_t i = 0; i < review->admission->webhook_count; i++)
+        if (review->admission->webhooks[i].is_mutating == mutating)
+            call_webhook(review, &review->admission->webhooks[i]);
+}
+
 void admission_review(struct arena *arena, const struct admission *admission, const struct admission_question *question,
                       struct admission_answer *ret_answer) {
     struct review review = {.arena = arena, .admission = admission, .answer = ret_answer};
@@ -351,6 +383,7 @@ void admission_review(struct arena *arena, const struct admission *admission, co
     if (is_never_admitted(question->request)) return;
     review.authorizer = (struct cel_authorizer){authorizes, &review};
     admission_complete(arena, question, &review.attributes);
+    call_webhooks(&review, true);
     const struct admission_policy *matched = NULL, *passed = NULL;
     struct admission_form form = {0};
     for (size_t i = 0; i < admission->binding_count; i++) {
@@ -365,6 +398,7 @@ void admission_review(struct arena *arena, const struct admission *admission, co
         }
         bind(&review, binding, &form);
     }
+    if (!ret_answer->refusal_count) call_webhooks(&review, false);
     if (ret_answer->refusal_count)
         ret_answer->verdict = VERDICT_DENIED;
     else if (ret_answer->warning_count)

@@ -116,7 +116,8 @@ static void apply_clause(const struct accepting *accepting, const struct reach *
 }
 
 static bool has_clauses(const struct ast_item *item) {
-    return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT;
+    return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT ||
+           item->kind == AST_ITEM_WEBHOOK;
 }
 
 static void apply_acceptances(const struct accepting *accepting, const struct reach *reach) {
@@ -177,6 +178,7 @@ void check(struct arena *arena, struct diags *diags, const struct policies *poli
     check_index_blocks(&checking, units, unit_count);
     check_locks(&checking);
     check_grants(&checking);
+    check_webhooks(&checking);
     diags_order(diags);
     const struct accepting accepting = {diags, diags->count, ARENA_ARRAY(scratch, bool, diags->count)};
     for (size_t i = 0; i < unit_count; i++)

@@ -188,6 +188,9 @@ bool check_holds_some_volumes(const struct checking *checking, const struct lock
 bool check_holds_all(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                      const struct resource *resource);
 
+// check_webhook.c: what webhooks stop, and what they are not told.
+void check_webhooks(const struct checking *checking);
+
 // check_grant.c: what grants lead to.
 void check_grants(const struct checking *checking);
 

@@ -30,7 +30,23 @@ static bool begins_with(const char *part, const char *words) {
     return strncmp(part, words, len) == 0 && (!part[len] || part[len] == ' ');
 }
 
+static bool is_called(const struct decision *decision, const struct hook_name *hook) {
+    for (size_t i = 0; i < decision->called_count; i++)
+        if (strcmp(decision->called[i]->name, hook->name) == 0 &&
+            strcmp(decision->called[i]->policy, hook->policy) == 0)
+            return true;
+    return false;
+}
+
+static bool calls_as_expected(const struct test_case *one, const struct decision *decision) {
+    const bool wanted = one->about == CASE_CALLED;
+    for (size_t i = 0; i < one->hook_count; i++)
+        if (is_called(decision, &one->hooks[i]) != wanted) return false;
+    return wanted || one->hook_count || !decision->called_count;
+}
+
 static bool is_as_expected(struct arena *arena, const struct test_case *one, const struct decision *decision) {
+    if (one->about != CASE_OF_VERDICT) return calls_as_expected(one, decision);
     if (decision->verdict != one->expected) return false;
     if (!one->by_lock) return true;
     for (size_t i = 0; i < decision->refusal_count; i++) {
@@ -123,7 +139,16 @@ void cases_judge(struct arena *arena, const struct policies *policies, struct ju
         }
 }
 
+static const char *expected_calls(struct arena *arena, const struct test_case *one) {
+    struct text text;
+    text_init(&text, arena);
+    text_add_string(&text, one->about == CASE_CALLED ? "called" : "not called");
+    for (size_t i = 0; i < one->hook_count; i++) text_printf(&text, "%s%s", i ? ", " : " by ", one->hooks[i].name);
+    return text_string(&text);
+}
+
 const char *cases_expected(struct arena *arena, const struct test_case *one) {
+    if (one->about != CASE_OF_VERDICT) return expected_calls(arena, one);
     const char *verdict = verdict_names[one->expected];
     if (!one->by_lock) return verdict;
     return one->by_part ? arena_printf(arena, "%s by %s (%s)", verdict, one->by_lock, one->by_part)
@@ -143,6 +168,10 @@ const char *cases_actual(struct arena *arena, const struct judged_case *judged) 
         text_printf(&text, "%s%s", shown++ ? ", " : " by ", lock->name);
         if (*part) text_printf(&text, " (%s)", part);
     }
+    if (judged->test_case->about == CASE_OF_VERDICT) return text_string(&text);
+    for (size_t i = 0; i < decision->called_count; i++)
+        text_printf(&text, "%s%s", i ? ", " : ", and called by ", decision->called[i]->name);
+    if (!decision->called_count) text_add_string(&text, ", and not called");
     return text_string(&text);
 }
 
@@ -178,6 +207,7 @@ void cases_explain(struct arena *arena, const struct policies *policies, struct 
     for (size_t i = 0; i < judged->decision.refusal_count && judged->reason_count < SHOWN; i++)
         if (counts(judged->decision.refusals[i].lock, judged->decision.verdict))
             add_reason(arena, judged, judged->decision.refusals[i].lock);
+    if (judged->test_case->about != CASE_OF_VERDICT) return;
     if (judged->test_case->expected != VERDICT_ALLOWED) explain_missing(arena, policies, judged);
 }
 
@@ -231,7 +261,7 @@ static struct value *request_json(struct arena *arena, const struct request *req
 
 struct value *cases_decision_json(struct arena *arena, const struct decision *decision) {
     struct value *json = value_map(arena), *locks = value_list(arena), *messages = value_list(arena),
-                 *broken = value_list(arena), *failed = value_list(arena);
+                 *broken = value_list(arena), *failed = value_list(arena), *called = value_list(arena);
     value_set_string(arena, json, "verdict", verdict_names[decision->verdict]);
     for (size_t i = 0; i < decision->refusal_count; i++) {
         value_append(arena, locks, value_string(arena, decision->refusals[i].lock->name));
@@ -245,6 +275,9 @@ struct value *cases_decision_json(struct arena *arena, const struct decision *de
     value_set(arena, json, "messages", messages);
     value_set(arena, json, "breakGlass", broken);
     value_set(arena, json, "failed", failed);
+    for (size_t i = 0; i < decision->called_count; i++)
+        value_append(arena, called, value_string(arena, decision->called[i]->name));
+    value_set(arena, json, "called", called);
     return json;
 }
 
@@ -262,7 +295,10 @@ struct value *cases_to_json(struct arena *arena, const struct sources *sources, 
         value_set_string(arena, one, "test", judged->test->title);
         value_set(arena, one, "step", value_int(arena, (int64_t)judged->test_case->step));
         value_set(arena, one, "request", request_json(arena, &judged->test_case->request));
-        value_set_string(arena, expect, "verdict", verdict_names[judged->test_case->expected]);
+        // Of webhooks whatever comes of the request counts.
+        value_set_string(arena, expect, "verdict",
+                         verdict_names[judged->test_case->about == CASE_OF_VERDICT ? judged->test_case->expected
+                                                                                   : judged->decision.verdict]);
         value_set_string(arena, expect, "lock", judged->test_case->by_lock ? judged->test_case->by_lock : "");
         value_set(arena, one, "expect", expect);
         value_set(arena, one, "decision", cases_decision_json(arena, &judged->decision));

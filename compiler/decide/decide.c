@@ -253,8 +253,13 @@ void decide(struct arena *arena, const struct policies *policies, const struct r
     struct request room;
     const struct request *binding = as_binding_of_pod(arena, request, &room);
     *ret_decision = (struct decision){.verdict = VERDICT_ALLOWED};
+    const struct view view = view_of(arena, request);
+    // Mutating webhooks come before policies, validating ones behind them.
+    if (policies->webhook_count) decide_webhooks(&view, policies, true, ret_decision);
     decide_one(arena, policies, request, ret_decision);
     if (binding) decide_one(arena, policies, binding, ret_decision);
+    if (policies->webhook_count && ret_decision->verdict != VERDICT_DENIED)
+        decide_webhooks(&view, policies, false, ret_decision);
 }
 
 bool decide_is_actor(struct arena *arena, const struct lock *lock, const struct request *request) {

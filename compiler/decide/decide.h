@@ -21,6 +21,10 @@ struct decision {
     size_t glass_use_count;
     const struct lock **failed; // locks with a CEL expression that could not be evaluated and that mattered, whatever
     size_t failed_count;        // they say of errors
+    const struct webhook *
+        *called; // in the order of the webhooks: mutating ones, and validating ones if nothing refuses
+    size_t called_count;
+    bool webhook_failures; // a condition of a webhook could not be evaluated
 };
 
 // Total: an absent map, name or list is never an error. The arrays are in the arena.

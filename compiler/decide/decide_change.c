@@ -219,7 +219,7 @@ static bool has_path(struct arena *arena, const struct value *at, const struct f
 
 bool decide_brings(const struct view *view, const struct lock *lock) {
     const struct value *new = changeable(view->arena, view->request->object, ALL_FIELDS);
-    bool any = lock->origin || !lock->path_count || lock->all_but_paths;
+    bool any = !lock_narrows_creates(lock);
     for (size_t i = 0; i < lock->path_count && !any; i++) any = has_path(view->arena, new, &lock->paths[i], 0);
     return any;
 }

@@ -71,6 +71,12 @@ bool decide_has_name(const char **names, size_t count, const char *name);
 // How the lock reaches the request, which may carry nothing of the object but its name.
 enum cover decide_cover_of(const struct lock *lock, const struct request *request);
 
+// ---- decide_webhook.c ----
+
+// Adds the webhooks of the kind that are called for the request.
+void decide_webhooks(const struct view *view, const struct policies *policies, bool mutating,
+                     struct decision *decision);
+
 // ---- decide_change.c ----
 
 // A field of the metadata; NULL where it is absent, null or empty, which are one.

@@ -288,13 +288,43 @@ static void collect_locks(const struct describing *describing, struct policy_des
                strcmp(locks[i + family.count]->policy, locks[i]->policy) == 0 &&
                is_of_family(locks[i], locks[i + family.count]))
             family.count++;
-        if (strcmp(locks[i]->policy, policy->name) == 0) {
+        if (strcmp(locks[i]->policy, policy->name) == 0 && locks[i]->origin != ORIGIN_CONSENT) {
             const struct lock_description description = describe_family(describing, &family);
             ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
         }
         i += family.count;
     }
     if (policy->lock_count) qsort(policy->locks, policy->lock_count, sizeof *policy->locks, compare_places);
+}
+
+static void collect_webhook(const struct describing *describing, const struct webhook *webhook,
+                            struct lock_description *description) {
+    struct arena *arena = describing->arena;
+    const struct policies *policies = describing->policies;
+    struct text sentence;
+    text_init(&sentence, arena);
+    *description = (struct lock_description){.name = webhook->name, .of_webhook = true};
+    locate(describing, webhook->span, description);
+    describe_webhook(&sentence, webhook);
+    push(arena, &description->sentences, text_string(&sentence));
+    for (size_t i = 0; i < policies->lock_count; i++) {
+        const struct lock *lock = policies->locks[i];
+        if (lock->origin != ORIGIN_CONSENT || !span_same(lock->span, webhook->span)) continue;
+        const struct family family = {&policies->locks[i], 1};
+        collect_origin(arena, &family, ORIGIN_CONSENT, true, &description->outside);
+    }
+    if (webhook->account)
+        push(arena, &description->open, "what its server does with a token of its own, which RBAC alone limits");
+    collect_warnings(describing, webhook->block, &description->open);
+}
+
+static void collect_webhooks(const struct describing *describing, struct policy_description *policy) {
+    for (size_t i = 0; i < describing->policies->webhook_count; i++) {
+        struct lock_description description;
+        if (strcmp(describing->policies->webhooks[i]->policy, policy->name) != 0) continue;
+        collect_webhook(describing, describing->policies->webhooks[i], &description);
+        ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
+    }
 }
 
 static void collect_grants(const struct describing *describing, struct policy_description *policy) {
@@ -326,10 +356,13 @@ static struct description collect(const struct describing *describing) {
         add_policy(describing->arena, &description, policies->locks[i]->policy);
     for (size_t i = 0; i < policies->grant_count; i++)
         add_policy(describing->arena, &description, policies->grants[i]->policy);
+    for (size_t i = 0; i < policies->webhook_count; i++)
+        add_policy(describing->arena, &description, policies->webhooks[i]->policy);
     if (description.policy_count)
         qsort(description.policies, description.policy_count, sizeof *description.policies, compare_policies);
     for (size_t i = 0; i < description.policy_count; i++) {
         collect_locks(describing, &description.policies[i]);
+        collect_webhooks(describing, &description.policies[i]);
         collect_grants(describing, &description.policies[i]);
     }
     return description;

@@ -19,6 +19,7 @@ struct phrases {
 struct lock_description {
     const char *name;
     bool of_actor;            // it seals the actor of this name
+    bool of_webhook;          // it is that webhook, and who may change the consent to it
     const char *file;         // without its directory
     unsigned line;            // from 1
     struct phrases sentences; // what it says; one for each kind of objects where they differ
@@ -57,6 +58,10 @@ void describe_objects(struct text *text, const struct object_scope *scope, const
 bool describe_same(struct text *text, const struct lock *lock, const struct lock *before);
 // The sentence of a lock that seals an actor.
 void describe_sealed(struct text *text, const struct lock *lock);
+// ", when …, unless …"; nothing where it always holds.
+void describe_condition(struct text *text, const struct formula *condition);
+// The sentences of a webhook.
+void describe_webhook(struct text *text, const struct webhook *webhook);
 // The sentence of a grant.
 void describe_grant(struct text *text, const struct grant *grant);
 

@@ -277,7 +277,7 @@ static void add_who_may(struct text *text, const struct lock *lock, const struct
 }
 
 // `when` and `unless` are one conjunction, in which `unless` is negated.
-static void add_condition(struct text *text, const struct formula *condition) {
+void describe_condition(struct text *text, const struct formula *condition) {
     if (!condition || condition->kind == FORMULA_TRUE) return;
     const bool chain = condition->kind == FORMULA_AND;
     for (size_t i = 0; i < (chain ? condition->operand_count : 1); i++) {
@@ -310,7 +310,7 @@ static void add_requirement(struct text *text, const struct lock *lock, const st
 }
 
 static void end_sentence(struct text *text, const struct lock *lock) {
-    add_condition(text, lock->condition);
+    describe_condition(text, lock->condition);
     add_mode(text, lock);
     text_add_char(text, '.');
 }

@@ -125,9 +125,10 @@ struct ast_subjects {
 
 // ---- clauses ----
 
-// A clause of an object, lock or grant block, or of an actor; clauses.h says which of the members below are set.
+// A clause of an object, lock, grant or webhook block, or of an actor; clauses.h says which of the members below are
+// set.
 enum ast_clause_kind {
-#define CLAUSE(kind, keyword, actor, object, lock, grant, often, holds) AST_CLAUSE_##kind,
+#define CLAUSE(kind, keyword, actor, object, lock, grant, webhook, often, holds) AST_CLAUSE_##kind,
 #include "front/clauses.def"
 #undef CLAUSE
 };
@@ -138,7 +139,7 @@ struct ast_clause {
     struct span keyword; // its first word or words
     struct words words;
     struct words removed; // of AST_CLAUSE_GUARD: those behind `no`
-    struct word mode;     // of AST_CLAUSE_COVER: "name", "params" or "never"
+    struct word mode;     // of AST_CLAUSE_COVER: "name", "params" or "never"; of AST_CLAUSE_SIDE_EFFECTS: "dry"
     struct words of;      // of AST_CLAUSE_ACCEPT: kind and name of a binding; none if it is about no RBAC
     struct word reason;   // of AST_CLAUSE_ACCEPT; text NULL if none
     struct ast_expr *expr;
@@ -164,10 +165,16 @@ enum ast_step_kind {
     AST_STEP_IN_NAMESPACE, // namespace_labels (K=V pairs) and terminating
     AST_STEP_GRANTS,       // words: verbs that `may` finds
     AST_STEP_GIVEN,        // resource, name, before; is_gone: it is not there any more
-    AST_STEP_EXPECT,       // expectation, lock, words: which part of it
+    AST_STEP_EXPECT,       // expectation, lock, words: which part of it, or which webhooks
 };
 
-enum ast_expectation { AST_EXPECT_ALLOWED, AST_EXPECT_DENIED, AST_EXPECT_WARNED };
+enum ast_expectation {
+    AST_EXPECT_ALLOWED,
+    AST_EXPECT_DENIED,
+    AST_EXPECT_WARNED,
+    AST_EXPECT_CALLED,     // words: the webhooks
+    AST_EXPECT_NOT_CALLED, // words: the webhooks; none of them where none is named
+};
 
 struct ast_pair {
     struct word key, value;
@@ -221,7 +228,7 @@ enum ast_item_kind {
     AST_ITEM_LOCK,
     AST_ITEM_GRANT,
     AST_ITEM_DEPLOYER, // to
-    AST_ITEM_WEBHOOK,  // the body is not read yet, and later stages refuse it
+    AST_ITEM_WEBHOOK,
     AST_ITEM_ACCEPT,
     AST_ITEM_TEST,
 };
@@ -257,11 +264,8 @@ struct ast_item {
             struct words objects;   // `on OBJECT, …` of locks and grants
             struct ast_subjects to; // of grants and of `deployer`
             struct ast_clauses clauses;
-        } block; // object, lock, grant, deployer
-        struct {
-            struct word kind; // validating or mutating
-            const char *body; // what stands between the braces, as it is written
-        } webhook;
+            struct word kind; // of webhooks: validating or mutating
+        } block;              // object, lock, grant, webhook, deployer
         struct {
             struct ast_step **steps;
             size_t count;

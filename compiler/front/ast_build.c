@@ -56,12 +56,6 @@ struct ast_item *build_resource(struct parser *p, struct span span, struct span 
     return make_resource(p->arena, span, keyword, name, version, namespaced, kind, subresources);
 }
 
-struct ast_item *build_webhook(struct parser *p, struct span span, struct span keyword, struct word name,
-                               struct word kind) {
-    const struct span body = {span.file, p->block_begin.end, span.end > p->block_begin.end ? span.end - 1 : span.end};
-    return make_webhook(p->arena, span, keyword, name, kind, written(p, body));
-}
-
 // ---- the clauses of a block ----
 
 static bool is_code(const char *text) {
@@ -80,6 +74,7 @@ static const char *block_name(enum ast_item_kind kind) {
     case AST_ITEM_ACTOR: return "an actor";
     case AST_ITEM_OBJECT: return "an object";
     case AST_ITEM_LOCK: return "a lock";
+    case AST_ITEM_WEBHOOK: return "a webhook";
     default: return "a grant";
     }
 }
@@ -120,9 +115,15 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
         if (clause->kind == AST_CLAUSE_ALLOW) {
             if (takes_allowed(p, kind, clause)) fitting = make_clauses(p->arena, fitting, clause);
         } else if (clause_in(clause->kind, kind) == CLAUSE_NO) {
+            const bool of_webhooks = clause_in(clause->kind, AST_ITEM_WEBHOOK) != CLAUSE_NO &&
+                                     clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_NO;
             const bool of_grants = clause_in(clause->kind, AST_ITEM_GRANT) == CLAUSE_YES;
             diag_report(p->diags, DIAG_SYNTAX, clause->keyword, "'%s' is a clause of %s, and this is %s",
-                        written(p, clause->keyword), of_grants ? "grants" : "locks", block_name(kind));
+                        written(p, clause->keyword),
+                        of_webhooks ? "webhooks"
+                        : of_grants ? "grants"
+                                    : "locks",
+                        block_name(kind));
         } else {
             fitting = make_clauses(p->arena, fitting, clause);
         }
@@ -134,6 +135,11 @@ struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct s
                              struct word name, struct ast_subjects to, struct words objects,
                              struct ast_clauses clauses) {
     return make_block(p->arena, kind, span, keyword, name, to, objects, fitting_clauses(p, kind, clauses));
+}
+
+struct ast_item *build_webhook(struct parser *p, struct span span, struct span keyword, struct word name,
+                               struct word kind, struct ast_clauses clauses) {
+    return make_webhook(p->arena, span, keyword, name, kind, fitting_clauses(p, AST_ITEM_WEBHOOK, clauses));
 }
 
 // ---- subjects ----

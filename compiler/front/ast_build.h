@@ -23,7 +23,7 @@ struct ast_item *build_block(struct parser *p, enum ast_item_kind kind, struct s
                              struct word name, struct ast_subjects to, struct words objects,
                              struct ast_clauses clauses);
 struct ast_item *build_webhook(struct parser *p, struct span span, struct span keyword, struct word name,
-                               struct word kind);
+                               struct word kind, struct ast_clauses clauses);
 
 // These refuse what nests too deep.
 struct ast_subject *build_subject_and(struct parser *p, struct span span, struct ast_subject *left,

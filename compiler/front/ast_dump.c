@@ -233,6 +233,8 @@ static const char *expectation_name(enum ast_expectation expectation) {
     case AST_EXPECT_ALLOWED: return "allowed";
     case AST_EXPECT_DENIED: return "denied";
     case AST_EXPECT_WARNED: return "warned";
+    case AST_EXPECT_CALLED: return "called";
+    case AST_EXPECT_NOT_CALLED: return "not called";
     }
     return "";
 }
@@ -278,7 +280,7 @@ static void dump_step(struct text *text, const struct ast_step *step, unsigned l
             add_word(text, step->lock);
         }
         for (size_t i = 0; i < step->words.count; i++) {
-            text_add_string(text, i ? " " : " part ");
+            text_add_string(text, i ? " " : step->lock.text ? " part " : " by ");
             add_word(text, step->words.items[i]);
         }
         text_add_char(text, '\n');
@@ -315,6 +317,7 @@ static void dump_actor(struct text *text, const struct ast_item *item) {
 }
 
 static void dump_block(struct text *text, const struct ast_item *item) {
+    if (item->kind == AST_ITEM_WEBHOOK) text_printf(text, " %s", item->as.block.kind.text);
     if (item->as.block.objects.count) {
         text_add_string(text, " on");
         add_words(text, item->as.block.objects);
@@ -339,8 +342,7 @@ void ast_dump(struct text *text, const struct ast_file *file) {
             text_add_char(text, '\n');
             dump_clause(text, item->as.accept, 1);
             break;
-        case AST_ITEM_INCLUDE:
-        case AST_ITEM_WEBHOOK: text_add_char(text, '\n'); break;
+        case AST_ITEM_INCLUDE: text_add_char(text, '\n'); break;
         case AST_ITEM_RESOURCE: add_resource(text, item); break;
         case AST_ITEM_RESOURCES_FROM:
             add_words(text, item->as.paths);
@@ -350,6 +352,7 @@ void ast_dump(struct text *text, const struct ast_file *file) {
         case AST_ITEM_OBJECT:
         case AST_ITEM_LOCK:
         case AST_ITEM_GRANT:
+        case AST_ITEM_WEBHOOK:
         case AST_ITEM_DEPLOYER: dump_block(text, item); break;
         case AST_ITEM_TEST:
             text_add_char(text, '\n');

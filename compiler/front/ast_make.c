@@ -110,10 +110,10 @@ struct ast_item *make_block(struct arena *arena, enum ast_item_kind kind, struct
 }
 
 struct ast_item *make_webhook(struct arena *arena, struct span span, struct span keyword, struct word name,
-                              struct word kind, const char *body) {
+                              struct word kind, struct ast_clauses clauses) {
     struct ast_item *item = make_item(arena, AST_ITEM_WEBHOOK, span, keyword, name);
-    item->as.webhook.kind = kind;
-    item->as.webhook.body = body;
+    item->as.block.kind = kind;
+    item->as.block.clauses = clauses;
     return item;
 }
 
@@ -193,6 +193,28 @@ struct ast_clause *make_clause(struct arena *arena, enum ast_clause_kind kind, s
 struct ast_clause *make_clause_word(struct arena *arena, enum ast_clause_kind kind, struct span span,
                                     struct span keyword, struct word word) {
     return make_clause(arena, kind, span, keyword, make_words(arena, (struct words){0}, word));
+}
+
+struct ast_clause *make_clause_words(struct arena *arena, enum ast_clause_kind kind, struct span span,
+                                     struct span keyword, struct word first, struct word second, struct word third) {
+    struct words words = {0};
+    words = make_words(arena, make_words(arena, make_words(arena, words, first), second), third);
+    return make_clause(arena, kind, span, keyword, words);
+}
+
+struct ast_clause *make_consent(struct arena *arena, struct span span, struct span keyword, struct word strict,
+                                struct word key, struct ast_subjects by) {
+    struct ast_clause *clause =
+        make_clause_words(arena, AST_CLAUSE_CONSENT, span, keyword, strict, key, make_no_word());
+    clause->subjects = by;
+    return clause;
+}
+
+struct ast_clause *make_side_effects(struct arena *arena, struct span span, struct span keyword, struct word word,
+                                     struct word dry) {
+    struct ast_clause *clause = make_clause_word(arena, AST_CLAUSE_SIDE_EFFECTS, span, keyword, word);
+    clause->mode = dry;
+    return clause;
 }
 
 // Selectors are built as labels before it is known that they are about annotations.

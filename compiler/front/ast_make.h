@@ -69,7 +69,7 @@ struct ast_item *make_deployer(struct arena *arena, struct span span, struct spa
 struct ast_item *make_block(struct arena *arena, enum ast_item_kind kind, struct span span, struct span keyword,
                             struct word name, struct ast_subjects to, struct words objects, struct ast_clauses clauses);
 struct ast_item *make_webhook(struct arena *arena, struct span span, struct span keyword, struct word name,
-                              struct word kind, const char *body);
+                              struct word kind, struct ast_clauses clauses);
 struct ast_item *make_test(struct arena *arena, struct span span, struct span keyword, struct word name,
                            struct ast_steps steps);
 
@@ -88,6 +88,15 @@ struct ast_clause *make_clause(struct arena *arena, enum ast_clause_kind kind, s
                                struct words words);
 struct ast_clause *make_clause_word(struct arena *arena, enum ast_clause_kind kind, struct span span,
                                     struct span keyword, struct word word);
+// With three words, the last two of which may be no word.
+struct ast_clause *make_clause_words(struct arena *arena, enum ast_clause_kind kind, struct span span,
+                                     struct span keyword, struct word first, struct word second, struct word third);
+// `strict` and the key may be no word.
+struct ast_clause *make_consent(struct arena *arena, struct span span, struct span keyword, struct word strict,
+                                struct word key, struct ast_subjects by);
+// `dry` is the word of that name, or no word.
+struct ast_clause *make_side_effects(struct arena *arena, struct span span, struct span keyword, struct word word,
+                                     struct word dry);
 // The requirements of `annotations` are made as LABEL, like those of all selectors.
 struct ast_clause *make_locks_from(struct arena *arena, struct span span, struct span keyword, struct word resource,
                                    struct ast_expr *selector);

@@ -14,7 +14,7 @@ enum {
     INDENT = 2,
     LINE_WIDTH = 120,
     KEYWORD_WIDTH = 9,      // resources, exclusive: what stands behind shorter keywords begins in one column,
-    KEYWORD_MAX_WIDTH = 11, // and behind break-glass and annotations, where the block has them
+    KEYWORD_MAX_WIDTH = 12, // and behind break-glass, annotations and side effects, where the block has them
     STEP_KEYWORD_WIDTH = 7, // connect
 };
 
@@ -472,6 +472,21 @@ static void add_guard_pieces(struct printer *p, struct pieces *pieces, const str
     }
 }
 
+static void add_plain_piece(struct printer *p, struct pieces *pieces, const char *text) {
+    ARENA_PUSH(p->arena, pieces->items, pieces->count, text);
+}
+
+static void add_authority_piece(struct printer *p, struct pieces *pieces, const struct ast_clause *clause) {
+    const char *from = clause->words.items[0].text;
+    const bool plain = strcmp(from, "file") == 0 || strcmp(from, "secret") == 0;
+    struct text *around = begin_piece(p);
+    add(p, plain ? from : "from ");
+    if (!plain) add_name(p, clause->words.items[0]);
+    add(p, " ");
+    add_name(p, clause->words.items[1]);
+    end_piece(p, pieces, around);
+}
+
 static struct pieces clause_pieces(struct printer *p, const struct ast_clause *clause) {
     struct pieces pieces = {0};
     switch (clause_info(clause->kind)->holds) {
@@ -499,6 +514,25 @@ static struct pieces clause_pieces(struct printer *p, const struct ast_clause *c
         pieces.items[0] = arena_printf(p->text->arena, "%s labeled", pieces.items[0]);
         break;
     case CLAUSE_HOLDS_ACCEPTED: add_accept_pieces(p, &pieces, clause); break;
+    case CLAUSE_HOLDS_SERVICE:
+        add_name_piece(p, &pieces, "", clause->words.items[0]);
+        if (clause->words.items[1].text) add_name_piece(p, &pieces, "path ", clause->words.items[1]);
+        if (clause->words.items[2].text) add_name_piece(p, &pieces, "port ", clause->words.items[2]);
+        break;
+    case CLAUSE_HOLDS_AUTHORITY: add_authority_piece(p, &pieces, clause); break;
+    case CLAUSE_HOLDS_CONSENT:
+        if (clause->words.items[0].text) add_plain_piece(p, &pieces, "strict");
+        if (clause->words.items[1].text) add_name_piece(p, &pieces, "annotation ", clause->words.items[1]);
+        if (clause->subjects.count) add_plain_piece(p, &pieces, "by");
+        add_subjects_pieces(p, &pieces, clause->subjects);
+        break;
+    case CLAUSE_HOLDS_SIDE_EFFECTS:
+        add_words_pieces(p, &pieces, clause->words, false, false);
+        if (clause->mode.text) add_plain_piece(p, &pieces, "on dry run");
+        break;
+    case CLAUSE_HOLDS_REINVOCATION:
+        add_plain_piece(p, &pieces, is_unquoted(clause->words.items[0], "never") ? "never" : "if needed");
+        break;
     }
     return pieces;
 }
@@ -620,6 +654,12 @@ static void add_expectation(struct printer *p, const struct ast_step *step) {
     case AST_EXPECT_ALLOWED: add(p, "allowed"); break;
     case AST_EXPECT_DENIED: add(p, "denied"); break;
     case AST_EXPECT_WARNED: add(p, "warned"); break;
+    case AST_EXPECT_CALLED: add(p, "called by "); break;
+    case AST_EXPECT_NOT_CALLED: add(p, step->words.count ? "not called by " : "not called"); break;
+    }
+    if (step->expectation == AST_EXPECT_CALLED || step->expectation == AST_EXPECT_NOT_CALLED) {
+        add_names(p, step->words);
+        return;
     }
     if (!step->lock.text) return;
     add(p, " by ");
@@ -705,6 +745,7 @@ static void add_acceptance(struct printer *p, const struct ast_item *item) {
 }
 
 static void add_block(struct printer *p, const struct ast_item *item) {
+    if (item->kind == AST_ITEM_WEBHOOK) text_printf(p->text, " %s", item->as.block.kind.text);
     if (item->as.block.to.count) add(p, " to ");
     add_subjects(p, item->as.block.to);
     if (item->as.block.objects.count) add(p, " on ");
@@ -738,9 +779,9 @@ static void print_item(struct printer *p, const struct ast_item *item) {
     case AST_ITEM_ACTOR: add_actor(p, item); break;
     case AST_ITEM_OBJECT:
     case AST_ITEM_LOCK:
-    case AST_ITEM_GRANT: add_block(p, item); break;
+    case AST_ITEM_GRANT:
+    case AST_ITEM_WEBHOOK: add_block(p, item); break;
     case AST_ITEM_DEPLOYER: add_subjects(p, item->as.block.to); break;
-    case AST_ITEM_WEBHOOK: text_printf(p->text, " %s {%s}", item->as.webhook.kind.text, item->as.webhook.body); break;
     case AST_ITEM_TEST: add_test(p, item); break;
     }
     add(p, "\n");

@@ -29,11 +29,17 @@ enum clause_holds {
     CLAUSE_HOLDS_GUARDS,     // words, removed
     CLAUSE_HOLDS_LABELED,    // words: a resource; expr of LABEL requirements
     CLAUSE_HOLDS_ACCEPTED,   // words: warnings; reason
+    // Of what follows, the text of an optional word may be NULL.
+    CLAUSE_HOLDS_SERVICE,      // words: NS/NAME, and path and port, both optional
+    CLAUSE_HOLDS_AUTHORITY,    // words: "cert-manager", "file" or "secret", and which
+    CLAUSE_HOLDS_CONSENT,      // words: "strict" and the annotation's key, both optional; subjects: who gives it
+    CLAUSE_HOLDS_SIDE_EFFECTS, // words: one; mode: "dry" if it is `on dry run`
+    CLAUSE_HOLDS_REINVOCATION, // words: one: "never" or "if"
 };
 
 struct clause_info {
     const char *keyword; // one or two words
-    enum clause_place in_actor, in_object, in_lock, in_grant;
+    enum clause_place in_actor, in_object, in_lock, in_grant, in_webhook;
     bool repeats; // may stand in a block more than once
     enum clause_holds holds;
 };

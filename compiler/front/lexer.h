@@ -37,7 +37,6 @@ enum item_head {
     HEAD_PATHS, // another, which names files
     HEAD_CLAUSES,
     HEAD_STEPS,
-    HEAD_WEBHOOK,
 };
 
 enum { PREVIOUS_TOKENS = 2 };

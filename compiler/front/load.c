@@ -150,6 +150,20 @@ static void include(struct loader *loader, struct loaded *file, struct word path
     }
 }
 
+// What is in them is no source: a key that was named by mistake is shown nowhere.
+static void load_authority(struct loader *loader, const struct loaded *file, const struct ast_item *webhook) {
+    static const char form[] = "ca file";
+    for (size_t i = 0; i < webhook->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = webhook->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_CA || strcmp(clause->words.items[0].text, "file") != 0) continue;
+        struct authority_file read = {.from = clause->words.items[1]};
+        const char *path = load_path(loader, file, form, read.from);
+        if (!path || !load_stays(loader, file, form, read.from, path)) continue;
+        read.bytes = load_bytes(loader, path, read.from.span, &read.len);
+        if (read.bytes) ARENA_PUSH(loader->arena, loader->authority_files, loader->authority_file_count, read);
+    }
+}
+
 static void load(struct loader *loader, struct loaded *file, unsigned depth) {
     file->progress = IN_PROGRESS;
     file->unit.file = parse_file(loader->arena, loader->diags, loader->sources, file->source);
@@ -159,6 +173,7 @@ static void load(struct loader *loader, struct loaded *file, unsigned depth) {
         empty = false;
         if (item->kind == AST_ITEM_INCLUDE && item->name.text) include(loader, file, item->name, depth);
         if (item->kind == AST_ITEM_RESOURCES_FROM) load_definitions(loader, file, item->as.paths);
+        if (item->kind == AST_ITEM_WEBHOOK) load_authority(loader, file, item);
     }
     if (empty && loader->sources->items[file->source].usable && !loader->diags->errors) {
         const struct span start = {file->source, 0, 0};

@@ -23,6 +23,13 @@ struct definitions {
     size_t source_count;
 };
 
+// A file of certificates that `ca file` names.
+struct authority_file {
+    struct word from;
+    const char *bytes;
+    size_t len;
+};
+
 // Where the bytes of files come from.
 struct load_reader {
     // The bytes, in the arena, and their number; NULL and the reason when there are none. A file that is included has
@@ -48,6 +55,8 @@ struct loader {
     size_t file_count;
     struct definitions *definitions;
     size_t definition_count;
+    struct authority_file *authority_files;
+    size_t authority_file_count;
     struct map definition_sources; // path → uint32_t *
     struct names searched;         // directories in which patterns looked for files, each once, "" for the current one
     bool failed;                   // something could not be read

@@ -147,25 +147,20 @@ static struct token close_block(struct parser *p, struct lexer start, struct tok
     return made_up(p, TOK_CLOSE_BRACE, next.span.begin);
 }
 
-// Behind `{` of a webhook: its body is not read yet.
-static void skip_body(struct parser *p) {
+// Behind a `{` that does not belong here.
+static void skip_braces(struct parser *p) {
     for (unsigned depth = 0;;) {
         const struct lexer start = p->lexer;
         const struct token token = lexer_next(&p->lexer);
         const bool outside = token.kind == TOK_CLOSE_BRACE && depth == 0;
-        if (outside || token.kind == TOK_END || begins_item_in_block(p, token)) {
+        if (outside) return;
+        if (token.kind == TOK_END || begins_item_in_block(p, token)) {
             p->lexer = start;
             return;
         }
         if (token.kind == TOK_OPEN_BRACE) depth++;
         if (token.kind == TOK_CLOSE_BRACE) depth--;
     }
-}
-
-// Behind a `{` that does not belong here.
-static void skip_braces(struct parser *p) {
-    skip_body(p);
-    if (peek(p, 0).kind == TOK_CLOSE_BRACE) lexer_next(&p->lexer);
 }
 
 // The grammar goes on with what the lexer reads from `start`.
@@ -220,6 +215,27 @@ static bool is_between_items(const struct parser *p) {
     return !p->in_block;
 }
 
+static bool is_operation(int next) {
+    return next == TOK_CREATE || next == TOK_UPDATE || next == TOK_DELETE || next == TOK_CONNECT || next == TOK_ALL ||
+           next == TOK_WORD;
+}
+
+static bool is_dry(int next) {
+    return next == TOK_DRY;
+}
+
+// Not where a name is expected.
+static bool is_between_clauses(const struct parser *p) {
+    const int last = p->last.kind;
+    const unsigned names = KEYWORD_CLAUSE | KEYWORD_SUBJECT | KEYWORD_PREDICATE | KEYWORD_COMPARISON;
+    return p->in_block && p->head == HEAD_CLAUSES && !is_open_ended(last) &&
+           (last == TOK_CLUSTER || !keyword_begins(last, names));
+}
+
+static bool is_behind_side_effects(const struct parser *p) {
+    return p->in_block && p->previous[0] == TOK_EFFECTS;
+}
+
 static bool is_namespace(int next) {
     return next == TOK_NAMESPACE;
 }
@@ -239,6 +255,8 @@ static const struct rule {
     {TOK_NEW, begins_account, is_behind_actor, TOK_NEW_ACTOR},
     {TOK_NOT, goes_on_behind_key, NULL, TOK_WORD},
     {TOK_NO, NULL, is_not_in_guards, TOK_WORD},
+    {TOK_ON, is_operation, is_between_clauses, TOK_ON_OPERATIONS},
+    {TOK_ON, is_dry, is_behind_side_effects, TOK_ON_DRY_RUN},
 };
 
 static struct token disambiguate(const struct parser *p, struct token token) {
@@ -355,7 +373,6 @@ static struct token next_token(struct parser *p) {
         p->in_block = true;
         p->block_begin = token.span;
         p->parentheses = p->negations = 0;
-        if (p->head == HEAD_WEBHOOK) skip_body(p);
         break;
     case TOK_CLOSE_BRACE:
         p->closes_block = p->in_block || token.reported_already;

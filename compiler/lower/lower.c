@@ -228,7 +228,7 @@ static void lower_whole_item(struct lowering *lowering, struct unit *unit, const
     case AST_ITEM_LOCK: lower_lock(lowering, unit, item); break;
     case AST_ITEM_GRANT: lower_grant(lowering, unit, item); break;
     case AST_ITEM_DEPLOYER: lower_deployer(lowering, unit, item); break;
-    case AST_ITEM_WEBHOOK: lower_not_supported(lowering, item->keyword, "'webhook'"); break;
+    case AST_ITEM_WEBHOOK: lower_webhook(lowering, unit, item); break;
     case AST_ITEM_TEST: break;
     }
 }
@@ -249,6 +249,7 @@ static void lower_item(struct lowering *lowering, struct unit *unit, const struc
     lowering->policies->grant_count = policies.grant_count;
     lowering->policies->account_count = policies.account_count;
     lowering->policies->deployer_count = policies.deployer_count;
+    lowering->policies->webhook_count = policies.webhook_count;
     lowering->guarded_count = guarded_count;
 }
 
@@ -271,6 +272,15 @@ static int compare_grants(const void *a, const void *b) {
     return compare_pairs(x->policy, y->policy, x->name, y->name);
 }
 
+// Within a policy as they are written: an API server asks mutating ones in their order.
+static int compare_webhooks(const void *a, const void *b) {
+    const struct webhook *x = *(const struct webhook *const *)a, *y = *(const struct webhook *const *)b;
+    const int order = strcmp(x->policy, y->policy);
+    if (order) return order;
+    if (x->span.file != y->span.file) return x->span.file < y->span.file ? -1 : 1;
+    return (x->span.begin > y->span.begin) - (x->span.begin < y->span.begin);
+}
+
 static int compare_accounts(const void *a, const void *b) {
     const struct account *x = *(const struct account *const *)a, *y = *(const struct account *const *)b;
     const int order = compare_pairs(x->namespace, y->namespace, x->name, y->name);
@@ -287,6 +297,8 @@ static void sort(struct policies *policies) {
         qsort(policies->deployers, policies->deployer_count, sizeof *policies->deployers, compare_deployers);
     if (policies->lock_count) qsort(policies->locks, policies->lock_count, sizeof *policies->locks, compare_locks);
     if (policies->grant_count) qsort(policies->grants, policies->grant_count, sizeof *policies->grants, compare_grants);
+    if (policies->webhook_count)
+        qsort(policies->webhooks, policies->webhook_count, sizeof *policies->webhooks, compare_webhooks);
     if (policies->account_count)
         qsort(policies->accounts, policies->account_count, sizeof *policies->accounts, compare_accounts);
     // An account that several actors are made of is one object.
@@ -314,6 +326,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             lower_item(lowering, units[i], item);
+    lower_webhooks(lowering);
     lower_guards(lowering, units, unit_count);
     check_parameters(lowering);
     // Tests name locks, so they come last.

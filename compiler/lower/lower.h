@@ -53,6 +53,8 @@ struct lowering {
     // Reads the documents of a file of definitions.
     void (*read_definitions)(struct arena *arena, const char *bytes, size_t len, const struct yaml_keys *keys,
                              struct yaml_stream *ret_stream);
+    const struct authority_file *authority_files; // what `ca file` names
+    size_t authority_file_count;
     const struct definitions *definitions; // what `resources from` names
     size_t definition_count;
 };
@@ -138,7 +140,9 @@ struct object_meaning {
     const char **names; // of `name`, for grants
     size_t name_count;
     const struct ast_clause *name_clause, *labels_clause;
-    bool failed;                 // something was reported; the rest may be missing
+    struct formula *by_labels, *by_others; // selects, as `labels` says and as the other clauses do; NULL for none
+    struct object_scope whole;             // before it was divided
+    bool failed;                           // something was reported; the rest may be missing
     bool of_namespaces;          // it is the Namespace objects of a block that is about what is in them as well
     struct object_meaning *next; // of the same block: the objects of another scope; NULL if there are none
 };
@@ -166,8 +170,9 @@ const char *lower_id(struct arena *arena, const char *name, const char *part);
 bool lower_check_name(struct lowering *lowering, struct word word, bool for_grant);
 // Whether a namespace can have the name; false after reporting.
 bool lower_check_namespace(struct lowering *lowering, struct word word);
-// Fills where and namespaces of the scope from a `namespace` clause.
-void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning);
+// Fills where and namespaces of the scope from a `namespace` clause. The item may be NULL where it is no webhook.
+void lower_add_namespaces(struct lowering *lowering, const struct ast_item *item, const struct ast_clause *clause,
+                          struct object_meaning *meaning);
 // Reports the names in the item's clauses that no object of these resources can have.
 void lower_check_names(struct lowering *lowering, const struct ast_item *item, const struct object_scope *scope);
 
@@ -199,6 +204,10 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
 // Adds those behind `to` of the item, sorted; reports subjects that RBAC cannot name.
 void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
                          struct grant *grant);
+// lower_webhook.c
+void lower_webhook(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
+// What webhooks are held against when everything is known: grants, and who may give consent.
+void lower_webhooks(struct lowering *lowering);
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);

@@ -420,7 +420,7 @@ static void bind_role(struct lowering *lowering, const struct giving *giving, st
     grant->bound = word.text;
     grant->binding = names_of_binding(lowering->arena, grant->policy, word.text, grant->name);
     if (!giving->namespace) return;
-    lower_add_namespaces(lowering, giving->namespace, &place);
+    lower_add_namespaces(lowering, NULL, giving->namespace, &place);
     grant->scope = place.scope;
 }
 

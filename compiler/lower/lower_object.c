@@ -222,7 +222,8 @@ static bool is_system_namespace(const char *name) {
     return false;
 }
 
-void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *clause, struct object_meaning *meaning) {
+void lower_add_namespaces(struct lowering *lowering, const struct ast_item *item, const struct ast_clause *clause,
+                          struct object_meaning *meaning) {
     struct object_scope *scope = &meaning->scope;
     scope->where = IN_NAMESPACES;
     for (size_t i = 0; i < clause->words.count; i++) {
@@ -236,7 +237,9 @@ void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *cl
             meaning->failed = true;
             continue;
         }
-        if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text)) {
+        // What webhooks are kept out of, lower_webhook.c knows.
+        if (scope->where == IN_ANY_NAMESPACE && !is_system_namespace(word.text) &&
+            !(item && item->kind == AST_ITEM_WEBHOOK)) {
             diag_report(lowering->diags, DIAG_UNUSED_CLAUSE, word.span, "'*' already covers namespace '%s'", word.text);
             diag_help(lowering->diags,
                       "next to '*', only kube-system, kube-public and kube-node-lease have to be named");
@@ -249,6 +252,12 @@ void lower_add_namespaces(struct lowering *lowering, const struct ast_clause *cl
     }
     if (scope->namespace_count)
         qsort(scope->namespaces, scope->namespace_count, sizeof *scope->namespaces, compare_strings);
+}
+
+static void select_by(struct arena *arena, struct object_meaning *meaning, struct formula *formula, bool labels) {
+    struct formula **part = labels ? &meaning->by_labels : &meaning->by_others;
+    *part = formula_and(arena, *part, formula_copy(arena, formula));
+    meaning->selects = formula_and(arena, meaning->selects, formula);
 }
 
 static void add_names(struct lowering *lowering, const struct ast_clause *clause, bool for_grant,
@@ -266,7 +275,7 @@ static void add_names(struct lowering *lowering, const struct ast_clause *clause
         ARENA_PUSH(lowering->arena, atom->values, atom->value_count, value);
     }
     if (meaning->name_count) qsort(meaning->names, meaning->name_count, sizeof *meaning->names, compare_strings);
-    meaning->selects = formula_and(lowering->arena, meaning->selects, atom);
+    select_by(lowering->arena, meaning, atom, false);
 }
 
 // What the block says of where its objects are, and one resource of each sort among them, if there is any.
@@ -426,9 +435,10 @@ static void find_scope(struct lowering *lowering, const struct ast_item *item, s
     meaning->failed = !check_whereabouts(lowering, item, &at);
     if (meaning->failed) return;
     if (at.namespace)
-        lower_add_namespaces(lowering, at.namespace, meaning);
+        lower_add_namespaces(lowering, item, at.namespace, meaning);
     else if (!at.labeled)
         meaning->scope.where = IN_CLUSTER;
+    meaning->whole = meaning->scope;
     if (at.where && item->kind != AST_ITEM_GRANT) split_scopes(lowering->arena, meaning, at.cluster != NULL);
 }
 
@@ -479,7 +489,7 @@ void lower_object_clauses(struct lowering *lowering, struct unit *unit, const st
         case AST_CLAUSE_WHERE:
             if (clause->kind == AST_CLAUSE_LABELS) meaning->labels_clause = clause;
             meaning->narrowed = true;
-            meaning->selects = formula_and(arena, meaning->selects, lower_expr(lowering, &context, clause->expr));
+            select_by(arena, meaning, lower_expr(lowering, &context, clause->expr), clause->kind == AST_CLAUSE_LABELS);
             break;
         case AST_CLAUSE_ALL_OBJECTS:
             meaning->all_objects = true;

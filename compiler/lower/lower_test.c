@@ -514,16 +514,38 @@ static void expect_part(struct lowering *lowering, const struct ast_step *step, 
     if (*known) diag_help(lowering->diags, "its parts are: %.400s", known);
 }
 
+static void expect_called(struct lowering *lowering, struct unit *unit, const struct ast_step *step,
+                          struct test_case *one) {
+    one->about = step->expectation == AST_EXPECT_CALLED ? CASE_CALLED : CASE_NOT_CALLED;
+    for (size_t i = 0; i < step->words.count; i++) {
+        const struct declaration *hook = scope_find(&lowering->scope, unit, AST_ITEM_WEBHOOK, step->words.items[i]);
+        if (!hook) continue;
+        const struct hook_name name = {hook->unit->policy, hook->item->name.text};
+        ARENA_PUSH(lowering->arena, one->hooks, one->hook_count, name);
+    }
+}
+
+// What a name behind `denied by` is: a lock, a sealed actor, which refuses by its own name, or a webhook, for the lock
+// that keeps who may be asked for consent.
+static enum ast_item_kind refusing_kind(struct lowering *lowering, struct unit *unit, const char *name) {
+    static const enum ast_item_kind kinds[] = {AST_ITEM_LOCK, AST_ITEM_ACTOR, AST_ITEM_WEBHOOK};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (scope_has(&lowering->scope, unit, kinds[i], name)) return kinds[i];
+    return AST_ITEM_LOCK;
+}
+
 static void expect(struct lowering *lowering, struct unit *unit, const struct ast_step *step, struct test_case *one) {
+    if (step->expectation == AST_EXPECT_CALLED || step->expectation == AST_EXPECT_NOT_CALLED) {
+        expect_called(lowering, unit, step, one);
+        return;
+    }
     one->expected = step->expectation == AST_EXPECT_ALLOWED  ? VERDICT_ALLOWED
                     : step->expectation == AST_EXPECT_DENIED ? VERDICT_DENIED
                                                              : VERDICT_WARNED;
     if (!step->lock.text) return;
-    // A sealed actor refuses by its own name.
-    const bool actor = !scope_has(&lowering->scope, unit, AST_ITEM_LOCK, step->lock.text) &&
-                       scope_has(&lowering->scope, unit, AST_ITEM_ACTOR, step->lock.text);
-    const struct declaration *lock =
-        scope_find(&lowering->scope, unit, actor ? AST_ITEM_ACTOR : AST_ITEM_LOCK, step->lock);
+    const enum ast_item_kind kind = refusing_kind(lowering, unit, step->lock.text);
+    const bool actor = kind == AST_ITEM_ACTOR;
+    const struct declaration *lock = scope_find(&lowering->scope, unit, kind, step->lock);
     if (lock && actor && !lock->item->as.actor.sealed) {
         diag_report(lowering->diags, DIAG_BAD_TEST, step->lock.span, "actor '%s' is not sealed, so it refuses nothing",
                     step->lock.text);

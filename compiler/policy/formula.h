@@ -163,6 +163,9 @@ bool formula_compares_readings(const struct formula *expr);
 // Whether the formula asks nothing but labels, and the requester; labels are what templates hand on.
 bool formula_is_by_labels(const struct formula *expr);
 
+// Whether a selector of the API server says all of it, with its requirements on labels.
+bool formula_is_selector(const struct formula *formula);
+
 // Whether written CEL is part of the formula; false for NULL.
 bool formula_has_cel(const struct formula *expr);
 

@@ -118,6 +118,11 @@ const char *lock_part(struct arena *arena, const struct lock *lock) {
     return len > name + 3 ? arena_copy(arena, lock->id + name + 2, len - name - 3) : "";
 }
 
+bool lock_narrows_creates(const struct lock *lock) {
+    return (lock->origin == ORIGIN_WRITTEN || lock->origin == ORIGIN_CONSENT) && lock->path_count &&
+           !lock->all_but_paths;
+}
+
 bool lock_asks_authorizer(const struct lock *lock) {
     size_t count = formula_count_checks(lock->selects) + formula_count_checks(lock->condition) +
                    formula_count_checks(lock->requires);

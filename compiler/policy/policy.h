@@ -213,6 +213,65 @@ struct deployer {
     size_t account_count;
 };
 
+// ---- webhooks ----
+
+enum webhook_authority {
+    AUTHORITY_OF_SYSTEM,        // what the API server's host trusts
+    AUTHORITY_BUNDLE,           // `ca`, in base64
+    AUTHORITY_FROM_CERTIFICATE, // cert-manager writes it, from the Certificate NS/NAME that `ca` is
+    AUTHORITY_FROM_SECRET,      // the same from a Secret
+};
+
+// What an API server is to send to a webhook: the object clauses of a lock. Where they are about labels, annotations or
+// fields, they hold when they do of the object before or after the change, as selectors of webhooks do.
+struct webhook {
+    const char *policy, *name;
+    bool is_mutating;
+    struct span span, block;
+    // where it is
+    const char *service_namespace, *service, *path; // path is NULL for none
+    unsigned port;
+    const char *url; // NULL where it is a service
+    enum webhook_authority authority;
+    const char *ca;
+    // for what
+    unsigned operations;
+    struct object_scope scope; // targets may be in namespaces and outside of them, where `in_cluster` says so
+    bool in_cluster;
+    const char **kept_out; // namespaces, beside those that the scope does not take in; sorted
+    size_t kept_out_count;
+    struct formula *labels, *selects; // the clause `labels`, and all other object clauses; NULL for none
+    struct formula *condition;        // `when` and not `unless`, of the stored object; NULL for none
+    // by whose leave
+    const char *account_namespace, *account; // NULL for none
+    const char *consent;                     // the annotation; NULL for none
+    bool consents_strictly;
+    struct subjects consenting; // who may change the annotation, beside the accounts
+    // how
+    bool fail_open, side_effects, reinvokes; // side effects, but none on dry run
+    unsigned timeout;                        // in seconds
+};
+
+// The verbs of RBAC of which an account holds one that may do what the request does: "create", "update patch", …
+const char *webhook_verbs(enum operation operation);
+// The operation of the webhook's that requests for the target can have.
+unsigned webhook_operations(const struct webhook *webhook, const struct target *target);
+// Whether requests for the target carry labels and annotations of the object.
+bool webhook_carries(const struct target *target);
+// What of a webhook is asked of objects, as one condition after the other; `either` says whether it may hold of the
+// object before or after the change. What is not carried by a request is not asked of it.
+struct webhook_condition {
+    const char *name;
+    const struct formula *formula;
+    bool either;
+};
+size_t webhook_conditions(struct arena *arena, const struct webhook *webhook,
+                          struct webhook_condition **ret_conditions);
+// Whether the labels are all that the API server's selector takes, and every request carries them.
+bool webhook_selects_by_labels(const struct webhook *webhook);
+// Whether the formula is asked of requests for the subresource, which is "" for the objects themselves.
+bool webhook_asks(const struct formula *formula, const char *subresource);
+
 // ---- all of it ----
 
 struct policies {
@@ -228,6 +287,8 @@ struct policies {
     size_t insider_count;
     const char **sealed; // users that nobody else can become, and groups of accounts
     size_t sealed_count;
+    struct webhook **webhooks; // by policy; within one in the order of the text
+    size_t webhook_count;
 };
 
 // Whether the policy of that name is against insiders, not only against accidents.
@@ -253,6 +314,9 @@ bool lock_sees_metadata(const struct lock *lock);
 
 // Which part of the lock of that name it is: "guard namespace", "subresource status"; "" for the lock itself.
 const char *lock_part(struct arena *arena, const struct lock *lock);
+
+// Whether `changing` narrows creates as well: guards look at all that is made.
+bool lock_narrows_creates(const struct lock *lock);
 
 bool lock_asks_authorizer(const struct lock *lock);
 

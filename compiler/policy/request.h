@@ -68,6 +68,12 @@ struct test_case {
     size_t step;      // from 1 within its test
     struct request request;
     enum verdict expected;
+    // What the case is about instead of the verdict: which webhooks are called, or not; no name is any.
+    enum { CASE_OF_VERDICT, CASE_CALLED, CASE_NOT_CALLED } about;
+    struct hook_name {
+        const char *policy, *name;
+    } * hooks;
+    size_t hook_count;
     const char *by_policy, *by_lock; // the lock that must be among those that refuse; NULL: any
     const char *by_part;             // which of its parts: "guard namespace", or what that begins; NULL: any
 };

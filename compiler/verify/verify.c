@@ -320,6 +320,8 @@ static const char *effect_of(enum manifest_kind kind) {
     switch (kind) {
     case MANIFEST_POLICY:
     case MANIFEST_BINDING: return "it goes on refusing";
+    case MANIFEST_MUTATING_WEBHOOKS:
+    case MANIFEST_VALIDATING_WEBHOOKS: return "the webhooks in it go on being called";
     case MANIFEST_SERVICE_ACCOUNT: return "somebody may still act as it";
     default: return "it goes on allowing";
     }

@@ -38,6 +38,12 @@ const char *verify_identity(struct arena *arena, enum manifest_kind kind, const 
 void verify_compare_roles(struct arena *arena, const struct value *wanted, const struct value *found,
                           struct admission_differences *differences);
 
+// ---- verify_webhooks.c ----
+
+// How configurations of webhooks differ. What cert-manager writes into them is no difference.
+void verify_compare_webhooks(struct arena *arena, const struct value *wanted, const struct value *found,
+                             struct admission_differences *differences);
+
 // ---- verify_pair.c: which object is which ----
 
 struct pair {

@@ -21,6 +21,10 @@ bool verify_compare(const struct verification *verification, const struct value 
     case MANIFEST_SERVICE_ACCOUNT:
         verify_compare_roles(verification->arena, wanted, found->value, ret_differences);
         return true;
+    case MANIFEST_MUTATING_WEBHOOKS:
+    case MANIFEST_VALIDATING_WEBHOOKS:
+        verify_compare_webhooks(verification->arena, wanted, found->value, ret_differences);
+        return true;
     }
     return true;
 }

@@ -170,16 +170,30 @@ static void compare_glass(struct agreement *c) {
     if (found != count) differ(c, "break-glass is recorded of %zu locks instead of %zu", count, found);
 }
 
+static void compare_calls(struct agreement *c) {
+    const struct decision *decision = c->decision;
+    for (size_t i = 0; i < decision->called_count; i++)
+        if (!is_among(c->answer->called, c->answer->called_count, decision->called[i]->name))
+            differ(c, "webhook %s is not called", decision->called[i]->name);
+    for (size_t i = 0; i < c->answer->called_count; i++) {
+        bool called = false;
+        for (size_t j = 0; j < decision->called_count && !called; j++)
+            called = strcmp(decision->called[j]->name, c->answer->called[i]) == 0;
+        if (!called) differ(c, "webhook %s is called", c->answer->called[i]);
+    }
+}
+
 static void compare(struct agreement *c) {
     if (c->decision->verdict != c->answer->verdict)
         differ(c, "klockc: %s, API server: %s", verdict_names[c->decision->verdict], verdict_names[c->answer->verdict]);
-    if (c->answer->error_count && !c->decision->failed_count)
+    if (c->answer->error_count && !c->decision->failed_count && !c->decision->webhook_failures)
         differ(c, "the API server cannot evaluate an expression: %s", c->answer->errors[0]);
     compare_message(c);
     compare_named(c, c->answer->refusals, c->answer->refusal_count);
     compare_named(c, c->answer->warnings, c->answer->warning_count);
     compare_audit(c);
     compare_glass(c);
+    compare_calls(c);
 }
 
 // ---- other forms of a request ----

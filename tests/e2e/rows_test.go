@@ -190,6 +190,9 @@ func TestRowsEvaluator(t *testing.T) {
 				if problem := c.Check(verdict.Verdict, append(verdict.Messages, verdict.Warnings...)); problem != "" {
 					t.Error(problem)
 				}
+				if problem := c.CheckCalls(verdict.Called); problem != "" {
+					t.Error(problem)
+				}
 				for _, otherwise := range verdict.Otherwise {
 					t.Errorf("%s: %s", c, otherwise)
 				}

@@ -278,15 +278,39 @@ static void refuses_a_variable_that_reads_like_a_condition(void **state) {
     refuse(*state, "lock a { when any p as user (user = 1) }", DIAG_SYNTAX, "user");
 }
 
-static void webhook_bodies_are_skipped(void **state) {
+static void parses_webhooks(void **state) {
+    static const enum ast_clause_kind kinds[] = {
+        AST_CLAUSE_SERVICE, AST_CLAUSE_CA,         AST_CLAUSE_ON,      AST_CLAUSE_RESOURCES,    AST_CLAUSE_ACCOUNT,
+        AST_CLAUSE_CONSENT, AST_CLAUSE_ON_FAILURE, AST_CLAUSE_TIMEOUT, AST_CLAUSE_SIDE_EFFECTS, AST_CLAUSE_REINVOKE,
+    };
     struct fixture *fixture = *state;
-    const struct ast_item *webhook =
-        accept(fixture, "webhook a.b.c mutating { x { y } path \"}\" timeout 5s }\npolicy p");
+    const struct ast_item *webhook = accept(
+        fixture, "webhook a.b.c mutating { service a/b path \"}\" port 1 ca from cert-manager a/b on create, update\n"
+                 "resources pods on failure allow\n}\npolicy p");
+    const struct ast_clause *service = webhook->as.block.clauses.items[0];
     assert_int_equal(webhook->kind, AST_ITEM_WEBHOOK);
     assert_string_equal(webhook->name.text, "a.b.c");
-    assert_string_equal(webhook->as.webhook.kind.text, "mutating");
-    assert_string_equal(webhook->as.webhook.body, " x { y } path \"}\" timeout 5s ");
+    assert_string_equal(webhook->as.block.kind.text, "mutating");
+    assert_string_equal(service->words.items[1].text, "}");
+    assert_string_equal(service->words.items[2].text, "1");
     assert_int_equal(webhook->next->kind, AST_ITEM_POLICY);
+    webhook =
+        accept(fixture, "webhook a.b.c mutating { service a/b\nca file x\non create\nresources on\naccount sa a/b\n"
+                        "consent strict annotation k by user on\non failure deny\ntimeout 5s\n"
+                        "side effects none on dry run\nreinvoke if needed }");
+    assert_int_equal(webhook->as.block.clauses.count, sizeof kinds / sizeof *kinds);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        assert_int_equal(webhook->as.block.clauses.items[i]->kind, kinds[i]);
+    assert_int_equal(webhook->as.block.clauses.items[5]->subjects.count, 1);
+    assert_non_null(webhook->as.block.clauses.items[8]->mode.text);
+}
+
+static void on_is_a_name_where_one_is_expected(void **state) {
+    struct fixture *fixture = *state;
+    const struct ast_item *lock = accept(
+        fixture, "lock l { labels on=create, on, a in (on) name on\nexclusive user on\ndeny update on error deny }");
+    assert_int_equal(lock->as.block.clauses.count, 5);
+    assert_int_equal(lock->as.block.clauses.items[4]->kind, AST_CLAUSE_ON_ERROR);
 }
 
 // ---- reports ----
@@ -383,7 +407,7 @@ static void reports_a_brace_too_many(void **state) {
 static void reports_a_head_without_name_and_reads_its_block(void **state) {
     struct fixture *fixture = *state;
     support_parse(fixture, "lock {\n denny x\n}\ntest {\n expekt allowed\n}\nwebhook x foo { bar }\npolicy p");
-    assert_int_equal(fixture->diags.count, 5);
+    assert_int_equal(fixture->diags.count, 6);
 }
 
 static void clauses_of_locks_are_refused_elsewhere(void **state) {
@@ -501,7 +525,8 @@ int main(void) {
         TEST(refuses_a_variable_outside_its_scope),
         TEST(refuses_a_path_without_field),
         TEST(refuses_a_variable_that_reads_like_a_condition),
-        TEST(webhook_bodies_are_skipped),
+        TEST(parses_webhooks),
+        TEST(on_is_a_name_where_one_is_expected),
         TEST(suggests_the_clause_that_was_meant),
         TEST(suggests_items_steps_and_expectations),
         TEST(ten_mistakes_give_ten_reports),

@@ -199,8 +199,32 @@ static void long_conditions_and_lists_are_broken(void **state) {
         "}\n");
 }
 
-static void webhooks_keep_their_bodies(void **state) {
-    expect_source(*state, "webhook w mutating { path \"}\" { a } # here\n}\n");
+static void webhooks_have_their_clauses_in_columns(void **state) {
+    expect_source(*state, "webhook a.b.c mutating {\n"
+                          "  service       a/b path \"/\" port 8443\n"
+                          "  ca            from cert-manager a/b\n"
+                          "  on            create, update\n"
+                          "  resources     pods\n"
+                          "  account       serviceaccount a/b\n"
+                          "  consent       strict annotation k by user a, group b\n"
+                          "  on failure    deny\n"
+                          "  timeout       5s\n"
+                          "  side effects  none on dry run\n"
+                          "  reinvoke      if needed\n"
+                          "}\n\n"
+                          "webhook d.e.f validating {\n"
+                          "  url        \"https://h/\"\n"
+                          "  ca         file \"ca.pem\"\n"
+                          "  consent\n"
+                          "  reinvoke   never\n"
+                          "}\n\n"
+                          "test t {\n"
+                          "  as      user a\n"
+                          "  create  pods a/b\n"
+                          "  expect  called by a.b.c, d.e.f\n"
+                          "  expect  not called\n"
+                          "  expect  not called by d.e.f\n"
+                          "}\n");
 }
 
 static void acceptances_and_guards_stay_as_they_are(void **state) {
@@ -231,7 +255,7 @@ int main(void) {
         TEST(groups_are_named_or_compared),
         TEST(elements_are_named_by_their_variable),
         TEST(long_conditions_and_lists_are_broken),
-        TEST(webhooks_keep_their_bodies),
+        TEST(webhooks_have_their_clauses_in_columns),
         TEST(acceptances_and_guards_stay_as_they_are),
     };
     return cmocka_run_group_tests_name("print", tests, NULL, NULL);

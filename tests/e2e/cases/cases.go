@@ -145,6 +145,8 @@ type Decision struct {
 	Messages []string `json:"messages"`
 	// Failed are the locks whose expressions fail: nothing names them.
 	Failed []string `json:"failed"`
+	// Called are the webhooks that are asked.
+	Called []string `json:"called"`
 }
 
 // Check compares the answer of a judge with a case. It returns what is wrong, or nothing.
@@ -164,6 +166,16 @@ func (c *Case) Check(verdict string, messages []string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s\n\tanswered %s, but %s\n\tmessages: %q", c, verdict, strings.Join(problems, "; "), messages)
+}
+
+// CheckCalls compares the webhooks that a judge saw called with those that klockc says are.
+func (c *Case) CheckCalls(called []string) string {
+	called = slices.Compact(slices.Sorted(slices.Values(called)))
+	decided := slices.Sorted(slices.Values(c.Decision.Called))
+	if slices.Equal(called, decided) {
+		return ""
+	}
+	return fmt.Sprintf("%s\n\tcalled %v, but klockc decides %v", c, called, decided)
 }
 
 // namesOne looks for "(lock NAME of policy …" and, of a sealed actor, "(actor NAME of policy …". What is written by hand
