@@ -45,7 +45,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %initial-action { @$ = (struct span){p->lexer.file, 0, 0}; }
 
 // Tokens of one spelling first: messages quote their alias. RESUME is put in by parse.c where the grammar can go on
-// after an error; it and IN_STEP, NEW_ACTOR, RESOURCES_FROM, ON_OPERATIONS and ON_DRY_RUN are not spelt.
+// after an error; it and IN_STEP, NEW_ACTOR, RESOURCES_FROM, ON_OPERATIONS, ON_DRY_RUN and WEBHOOK_ELEMENT are not spelt.
 %token <struct word> POLICY "policy" INCLUDE "include" RESOURCE "resource" ACTOR "actor" OBJECT "object" LOCK "lock"
 %token <struct word> GRANT "grant" WEBHOOK "webhook" DEPLOYER "deployer" TEST "test" ACCEPT "accept" OF "of"
 %token <struct word> AGAINST "against" NO "no" NAMESPACED "namespaced" CLUSTER "cluster" KIND "kind" SUBRESOURCES "subresources" NEW "new" SEALED "sealed" BY "by"
@@ -67,7 +67,8 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> SERVICE "service" PATH "path" PORT "port" URL "url" CA "ca" FILE "file" SECRET "secret"
 %token <struct word> ACCOUNT "account" CONSENT "consent" STRICT "strict" FAILURE "failure" TIMEOUT "timeout"
 %token <struct word> SIDE "side" EFFECTS "effects" DRY "dry" RUN "run" REINVOKE "reinvoke" IF "if" NEEDED "needed"
-%token <struct word> CALLED "called" ON_OPERATIONS "on operations" ON_DRY_RUN "on dry"
+%token <struct word> EXCLUDES "excludes" EVERYTHING "everything" CALLS "calls" NARROWS "narrows"
+%token <struct word> CALLED "called" ON_OPERATIONS "on operations" ON_DRY_RUN "on dry" WEBHOOK_ELEMENT "a webhook"
 %token <struct word> IN_STEP "in namespace" NEW_ACTOR "new subject" RESOURCES_FROM "resources from"
 %token OPEN_BRACE "{" CLOSE_BRACE "}" OPEN "(" CLOSE ")" OPEN_BRACKET "[" CLOSE_BRACKET "]"
 %token COMMA "," DOT "." SLASH "/" EQUALS "=" EQUALS_EQUALS "==" NOT_EQUALS "!=" LESS "<" LESS_EQUAL "<="
@@ -455,6 +456,20 @@ predicate:
         { $$ = make_predicate(p->arena, AST_EXPR_ANY_ANNOTATION, @$, make_no_word(), $comparison); }
   | quantifier "(" expr ")"
         { $$ = build_quantified(p, @$, $quantifier, $expr); }
+  | "a webhook" "excludes" "namespace" name
+        { $$ = build_webhook_question(p, AST_EXCLUDES_NAMESPACE, @$, $1, $name); }
+  | "a webhook" "matches" "resource" name
+        { $$ = build_webhook_question(p, AST_MATCHES_RESOURCE, @$, $1, $name); }
+  | "a webhook" "matches" "everything"
+        { $$ = build_webhook_question(p, AST_MATCHES_EVERYTHING, @$, $1, make_no_word()); }
+  | "a webhook" "timeout" comparison
+        { $$ = make_webhook_question(p->arena, AST_TIMEOUT, @$, $1, $comparison); }
+  | "a webhook" "on" "failure" name
+        { $$ = build_webhook_question(p, AST_FAILURE, @$, $1, $name); }
+  | "a webhook" "calls" "service" name
+        { $$ = build_webhook_question(p, AST_CALLS_SERVICE, @$, $1, $name); }
+  | "a webhook" "narrows"
+        { $$ = build_webhook_question(p, AST_NARROWS, @$, $1, make_no_word()); }
   | "cel" name
         { $$ = make_predicate(p->arena, AST_EXPR_CEL, @$, $name, make_compare_none()); }
   ;
@@ -684,6 +699,7 @@ word_keyword:
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "called" | "validating" | "mutating"
   | "service" | "path" | "port" | "url" | "ca" | "file" | "secret" | "account" | "consent" | "strict" | "failure"
   | "timeout" | "side" | "effects" | "dry" | "run" | "reinvoke" | "if" | "needed"
+  | "excludes" | "everything" | "calls" | "narrows"
   ;
 
 %%

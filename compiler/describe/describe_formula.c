@@ -263,6 +263,10 @@ static void add_formula(struct text *text, const struct formula *formula, enum b
         break;
     case FORMULA_IS_SOURCE: text_add_string(text, "a lock can be read from it"); break;
     case FORMULA_CEL:
+        if (formula->key) {
+            text_add_string(text, formula->key);
+            break;
+        }
         text_add_string(text, "cel ");
         add_quoted(text, cel_text(formula->cel));
         break;

@@ -40,7 +40,8 @@ enum ast_expr_kind {
     AST_EXPR_ANY_ANNOTATION,
     AST_EXPR_ANY, // any PATH as X ( operands[0] )
     AST_EXPR_ALL,
-    AST_EXPR_CEL, // key is the expression text
+    AST_EXPR_CEL,     // key is the expression text
+    AST_EXPR_WEBHOOK, // asks of the webhook that `key` names; values: namespace, resource, service, deny or allow
 };
 
 enum ast_comparison {
@@ -59,6 +60,17 @@ enum ast_comparison {
 };
 
 enum ast_state { AST_STATE_DEFAULT, AST_STATE_OLD, AST_STATE_NEW };
+
+// What is asked of an element of `webhooks`.
+enum ast_webhook_question {
+    AST_EXCLUDES_NAMESPACE,
+    AST_MATCHES_RESOURCE,
+    AST_MATCHES_EVERYTHING,
+    AST_TIMEOUT, // CMP
+    AST_FAILURE,
+    AST_CALLS_SERVICE,
+    AST_NARROWS,
+};
 
 // spec.containers[*].image is {"spec"} {"containers"} each {"image"}.
 struct ast_segment {
@@ -82,6 +94,7 @@ struct ast_expr {
     struct span span;
     enum ast_state state;
     enum ast_comparison comparison;
+    enum ast_webhook_question question;
     struct word key;            // label or annotation key, group, actor, variable of any/all, CEL text
     struct ast_path path;       // FIELD, ANY, ALL
     struct words values;        // right side of the comparison: what stands there by itself; operations

@@ -227,6 +227,13 @@ struct ast_expr *build_variable_field(struct parser *p, struct span span, struct
     return make_field(p->arena, AST_STATE_DEFAULT, span, path, comparison);
 }
 
+struct ast_expr *build_webhook_question(struct parser *p, enum ast_webhook_question question, struct span span,
+                                        struct word variable, struct word word) {
+    struct ast_compared compared = make_compare_none();
+    if (word.text) compared = make_compare(p->arena, AST_EQ, make_value(word));
+    return make_webhook_question(p->arena, question, span, variable, compared);
+}
+
 struct ast_expr *build_quantifier(struct parser *p, enum ast_expr_kind kind, struct ast_path path,
                                   struct word variable) {
     const struct keyword *keyword = keyword_find(variable.text);

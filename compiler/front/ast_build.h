@@ -41,6 +41,9 @@ struct ast_path build_path_dot(struct parser *p, struct ast_path path, struct wo
 // A path without `field`: must begin with a variable of any/all.
 struct ast_expr *build_variable_field(struct parser *p, struct span span, struct ast_path path,
                                       struct ast_compared comparison);
+// The word may be no word.
+struct ast_expr *build_webhook_question(struct parser *p, enum ast_webhook_question question, struct span span,
+                                        struct word variable, struct word word);
 // The head declares the variable, the body ends its scope.
 struct ast_expr *build_quantifier(struct parser *p, enum ast_expr_kind kind, struct ast_path path,
                                   struct word variable);

@@ -80,6 +80,7 @@ static const char *expr_name(enum ast_expr_kind kind) {
     case AST_EXPR_ANY: return "any";
     case AST_EXPR_ALL: return "all";
     case AST_EXPR_CEL: return "cel";
+    case AST_EXPR_WEBHOOK: return "webhook";
     }
     return "";
 }

@@ -429,6 +429,13 @@ struct ast_expr *make_predicate(struct arena *arena, enum ast_expr_kind kind, st
     return expr;
 }
 
+struct ast_expr *make_webhook_question(struct arena *arena, enum ast_webhook_question question, struct span span,
+                                       struct word variable, struct ast_compared compared) {
+    struct ast_expr *expr = make_predicate(arena, AST_EXPR_WEBHOOK, span, variable, compared);
+    expr->question = question;
+    return expr;
+}
+
 struct ast_expr *make_operations(struct arena *arena, struct span span, struct words names) {
     const struct ast_compared operations = {.kind = AST_IN, .values = names};
     return make_predicate(arena, AST_EXPR_OPERATION, span, make_no_word(), operations);

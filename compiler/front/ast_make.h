@@ -150,6 +150,9 @@ struct ast_expr *make_predicate(struct arena *arena, enum ast_expr_kind kind, st
                                 struct ast_compared comparison);
 struct ast_expr *make_field(struct arena *arena, enum ast_state state, struct span span, struct ast_path path,
                             struct ast_compared comparison);
+// A question about the webhook that the variable names, with what it compares with.
+struct ast_expr *make_webhook_question(struct arena *arena, enum ast_webhook_question question, struct span span,
+                                       struct word variable, struct ast_compared compared);
 // `operation in ( … )`.
 struct ast_expr *make_operations(struct arena *arena, struct span span, struct words names);
 // ANY or ALL over the elements that the path has; make_quantified gives it what is asked of each.

@@ -231,6 +231,7 @@ static void add_atom(struct printer *p, const struct ast_expr *expr, bool is_rea
     case AST_EXPR_ANY_LABEL: add(p, "any label"); break;
     case AST_EXPR_ANY_ANNOTATION: add(p, "any annotation"); break;
     case AST_EXPR_CEL: add(p, "cel "); break;
+    case AST_EXPR_WEBHOOK: break;
     case AST_EXPR_FIELD:
         if (is_read || !is_of_variable(p, expr)) text_printf(p->text, "%sfield ", state_text(expr->state));
         add_path(p, &expr->path);
@@ -317,11 +318,30 @@ static void add_chain(struct printer *p, const struct ast_expr *expr, enum bindi
     if (own < around) add(p, ")");
 }
 
+static void add_webhook_question(struct printer *p, const struct ast_expr *expr) {
+    static const char *const words[] = {
+        [AST_EXCLUDES_NAMESPACE] = " excludes namespace ",
+        [AST_MATCHES_RESOURCE] = " matches resource ",
+        [AST_MATCHES_EVERYTHING] = " matches everything",
+        [AST_TIMEOUT] = " timeout",
+        [AST_FAILURE] = " on failure ",
+        [AST_CALLS_SERVICE] = " calls service ",
+        [AST_NARROWS] = " narrows",
+    };
+    add_name(p, expr->key);
+    add(p, words[expr->question]);
+    if (expr->question == AST_TIMEOUT)
+        add_comparison(p, expr, false);
+    else
+        add_names(p, expr->values);
+}
+
 static void add_expr(struct printer *p, const struct ast_expr *expr, enum binding around, bool in_selector) {
     switch (expr->kind) {
     case AST_EXPR_AND:
     case AST_EXPR_OR: add_chain(p, expr, around, in_selector); return;
     case AST_EXPR_NOT: add_not(p, expr->operands[0], in_selector); return;
+    case AST_EXPR_WEBHOOK: add_webhook_question(p, expr); return;
     case AST_EXPR_ANY:
     case AST_EXPR_ALL: add_quantified(p, expr); return;
     default: break;

@@ -259,7 +259,21 @@ static const struct rule {
     {TOK_ON, is_dry, is_behind_side_effects, TOK_ON_DRY_RUN},
 };
 
+// Whether the word names an element of `any` or `all` of which something is asked as of a webhook.
+static bool is_webhook_element(const struct parser *p, struct token token) {
+    bool is_variable = false;
+    if (!is_name(token.kind) || p->last.kind == TOK_DOT) return false;
+    for (size_t i = 0; i < p->variables.count && token.word.text; i++)
+        is_variable |= strcmp(p->variables.items[i].text, token.word.text) == 0;
+    if (!is_variable) return false;
+    const int next = peek(p, 0).kind;
+    if (next == TOK_ON) return peek(p, 1).kind == TOK_FAILURE;
+    if (next == TOK_MATCHES) return peek(p, 1).kind == TOK_RESOURCE || peek(p, 1).kind == TOK_EVERYTHING;
+    return next == TOK_EXCLUDES || next == TOK_TIMEOUT || next == TOK_CALLS || next == TOK_NARROWS;
+}
+
 static struct token disambiguate(const struct parser *p, struct token token) {
+    if (p->variables.count && is_webhook_element(p, token)) token.kind = TOK_WEBHOOK_ELEMENT;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const struct rule *rule = &rules[i];
         if (rule->token != token.kind) continue;

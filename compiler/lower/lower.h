@@ -80,7 +80,13 @@ struct expr_context {
     const char *variable; // bound by any/all in this context; NULL at the outermost
     bool requires;        // of `require`: what is compared with something old holds where there is nothing old
     bool negated;         // below an odd number of `not`
+    bool of_webhooks;     // the variable is an element of `webhooks`
 };
+// lower_hooks.c: what is asked of a webhook that `any webhooks` or `all webhooks` binds.
+struct formula *lower_webhook_question(struct lowering *lowering, const struct expr_context *context,
+                                       const struct ast_expr *expr);
+// That every webhook of a configuration is no wider than the one of its name was before the change.
+struct formula *lower_narrows(struct lowering *lowering, struct span span);
 struct formula *lower_expr(struct lowering *lowering, const struct expr_context *context, const struct ast_expr *expr);
 struct field_path lower_path(struct lowering *lowering, const struct expr_context *context,
                              const struct ast_path *path);

@@ -654,8 +654,42 @@ static struct formula *lower_cel(struct lowering *lowering, const struct ast_exp
     return atom;
 }
 
+static bool is_narrows(const struct ast_expr *expr, struct word variable) {
+    return expr->kind == AST_EXPR_WEBHOOK && expr->question == AST_NARROWS &&
+           strcmp(expr->key.text, variable.text) == 0;
+}
+
+static bool is_webhooks(const struct ast_path *path) {
+    return path->count == 1 && path->items[0].key && strcmp(path->items[0].key, "webhooks") == 0;
+}
+
+// `all webhooks as w ( w narrows and … )`: one part is about all of them together, the others about each.
+static struct formula *lower_narrowing(struct lowering *lowering, const struct expr_context *context,
+                                       const struct ast_expr *expr) {
+    const struct ast_expr *body = expr->operands[0];
+    struct ast_expr rest = *body, others = *expr;
+    struct ast_expr *operands[] = {&rest};
+    bool narrows = is_narrows(body, expr->key);
+    if (expr->kind != AST_EXPR_ALL || !is_webhooks(&expr->path)) return NULL;
+    if (narrows) return lower_narrows(lowering, body->span);
+    rest.operands = NULL;
+    rest.operand_count = 0;
+    for (size_t i = 0; body->kind == AST_EXPR_AND && i < body->operand_count; i++) {
+        if (is_narrows(body->operands[i], expr->key))
+            narrows = true;
+        else
+            ARENA_PUSH(lowering->arena, rest.operands, rest.operand_count, body->operands[i]);
+    }
+    if (!narrows) return NULL;
+    others.operands = operands;
+    struct formula *all = rest.operand_count ? lower_expr(lowering, context, &others) : NULL;
+    return formula_and(lowering->arena, all, lower_narrows(lowering, body->span));
+}
+
 static struct formula *lower_quantifier(struct lowering *lowering, const struct expr_context *context,
                                         const struct ast_expr *expr) {
+    struct formula *narrowing = lower_narrowing(lowering, context, expr);
+    if (narrowing) return narrowing;
     struct formula *atom = formula_new(lowering->arena, expr->kind == AST_EXPR_ANY ? FORMULA_ANY : FORMULA_ALL);
     for (size_t i = 0; i < expr->path.count; i++)
         if (!expr->path.items[i].key) {
@@ -669,7 +703,8 @@ static struct formula *lower_quantifier(struct lowering *lowering, const struct 
                                        .outer = context,
                                        .variable = expr->key.text,
                                        .requires = context->requires,
-                                       .negated = context->negated};
+                                       .negated = context->negated,
+                                       .of_webhooks = is_webhooks(&expr->path)};
     struct formula *body = lower_expr(lowering, &inner, expr->operands[0]);
     ARENA_PUSH(lowering->arena, atom->operands, atom->operand_count, body);
     return atom;
@@ -700,6 +735,7 @@ static struct formula *lower_kind(struct lowering *lowering, const struct expr_c
     case AST_EXPR_ANY:
     case AST_EXPR_ALL: return lower_quantifier(lowering, context, expr);
     case AST_EXPR_CEL: return lower_cel(lowering, expr);
+    case AST_EXPR_WEBHOOK: return lower_webhook_question(lowering, context, expr);
     case AST_EXPR_ANY_LABEL: return compare_keys(lowering, formula_new(arena, FORMULA_LABEL_KEY), expr);
     case AST_EXPR_ANY_ANNOTATION: return compare_keys(lowering, formula_new(arena, FORMULA_ANNOTATION_KEY), expr);
     case AST_EXPR_LABEL:

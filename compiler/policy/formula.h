@@ -91,7 +91,7 @@ struct formula {
     size_t value_count;
     unsigned operations;
     const struct regex *regex;  // CMP_MATCHES
-    const struct cel_expr *cel; // FORMULA_CEL
+    const struct cel_expr *cel; // FORMULA_CEL; key is what it is called in descriptions, if it has a name
     struct formula **operands; // of a connective, the body of FORMULA_ANY and FORMULA_ALL, or the other side of an atom
     size_t operand_count;
     bool quantity;     // values[0] is a quantity, and what is read is compared with it as one

@@ -227,6 +227,16 @@ static void webhooks_have_their_clauses_in_columns(void **state) {
                           "}\n");
 }
 
+static void what_is_asked_of_webhooks_is_a_word(void **state) {
+    expect_source(*state,
+                  "lock l {\n"
+                  "  resources  validatingwebhookconfigurations\n"
+                  "  require    all webhooks as w ( w narrows and not w matches everything and w timeout <= 10s )\n"
+                  "             and any webhooks as w ( w excludes namespace kube-system or w on failure allow )\n"
+                  "             and any webhooks as w ( w calls service a/b or w matches resource pods/exec )\n"
+                  "}\n");
+}
+
 static void acceptances_and_guards_stay_as_they_are(void **state) {
     expect_source(*state, "policy p against insiders\n"
                           "\n"
@@ -256,6 +266,7 @@ int main(void) {
         TEST(elements_are_named_by_their_variable),
         TEST(long_conditions_and_lists_are_broken),
         TEST(webhooks_have_their_clauses_in_columns),
+        TEST(what_is_asked_of_webhooks_is_a_word),
         TEST(acceptances_and_guards_stay_as_they_are),
     };
     return cmocka_run_group_tests_name("print", tests, NULL, NULL);

@@ -107,8 +107,9 @@ func (j *Judge) create(ctx context.Context, object *unstructured.Unstructured) e
 	kind := object.GroupVersionKind()
 	switch kind.Kind {
 	case "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration":
-		// The services that they name do not exist.
-		return nil
+		if err := j.redirect(object); err != nil {
+			return err
+		}
 	}
 	plural := resources.Plural(kind.GroupKind())
 	if plural == "" {

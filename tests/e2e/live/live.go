@@ -30,6 +30,7 @@ import (
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/complete"
 	"klock.dev/e2e/evaluator"
+	"klock.dev/e2e/hooks"
 	"klock.dev/e2e/resources"
 )
 
@@ -61,6 +62,8 @@ type Judge struct {
 	custom     map[schema.GroupVersionResource]bool
 	namespaces map[string]string
 	generation int
+	// hooks stands for every webhook of a manifest; nil before the first.
+	hooks *hooks.Server
 
 	// Patience is how long an unexpected answer may be the fault of a cache inside the server.
 	Patience time.Duration
@@ -509,11 +512,15 @@ func (j *Judge) askAs(ctx context.Context, q *question, r *cases.Request, key st
 		if err != nil {
 			return err
 		}
+		j.forgetCalls()
 		answer, err := j.send(ctx, r, full)
 		if err != nil {
 			return err
 		}
 		outcome.Problem, outcome.Skipped = judge(q.Case, answer)
+		if outcome.Problem == "" && outcome.Skipped == "" {
+			outcome.Problem = q.CheckCalls(j.calledFor(r))
+		}
 		if outcome.Problem != "" && r.Asked != "" {
 			outcome.Problem += "\n\tasked as " + r.Asked
 		}
@@ -659,6 +666,11 @@ func refusedByPolicy(answer *reply) bool {
 	return !answer.ok() && strings.Contains(answer.message(), "ValidatingAdmissionPolicy '")
 }
 
+// refusedByWebhook says whether a condition of a webhook could not be evaluated: webhooks themselves refuse nothing here.
+func refusedByWebhook(answer *reply) bool {
+	return answer.code == http.StatusForbidden && strings.Contains(answer.message(), "no such key")
+}
+
 // judge compares an answer with a case, or says why it answers another question.
 func judge(c *cases.Case, answer *reply) (problem, skipped string) {
 	var warnings []string
@@ -668,7 +680,7 @@ func judge(c *cases.Case, answer *reply) (problem, skipped string) {
 		}
 	}
 	switch {
-	case refusedByPolicy(answer):
+	case refusedByPolicy(answer), refusedByWebhook(answer):
 		return c.Check(cases.Denied, []string{answer.message()}), ""
 	case !answer.ok() && (c.Request.Operation != "CONNECT" || answer.code == http.StatusForbidden):
 		// There is nobody to connect to, but any other request that admission lets pass succeeds. Who may not even ask is
