@@ -255,7 +255,7 @@ static struct value *request_json(struct arena *arena, const struct request *req
     value_set(arena, json, "deleteCollection", value_bool(arena, request->collection));
     struct value *given = value_list(arena);
     for (size_t i = 0; i < request->given_count; i++) value_append(arena, given, value_copy(arena, request->given[i]));
-    if (given->count) value_set(arena, json, "given", given);
+    value_set(arena, json, "given", given);
     return json;
 }
 
@@ -360,7 +360,7 @@ static const char **read_strings(struct reader *reader, const struct value *map,
     return strings;
 }
 
-// What is there beside the object matters to locks from ConfigMaps alone, and where there is none it may be left out.
+// What is there beside the object matters to locks from ConfigMaps alone: where no policy has one it may be left out.
 static void read_given(struct reader *reader, const struct value *json, struct request *ret_request) {
     const struct value *list = find(json, "given") ? read_member(reader, json, "given", VALUE_LIST) : NULL;
     for (size_t i = 0; list && i < list->count; i++) {
@@ -431,11 +431,21 @@ bool cases_read_request(struct arena *arena, const struct value *json, struct re
     return !reader.error;
 }
 
+static bool has_sources(const struct policies *policies) {
+    for (size_t i = 0; i < policies->lock_count; i++)
+        if (policies->locks[i]->source) return true;
+    return false;
+}
+
 static struct value *decide_one(struct arena *arena, const struct policies *policies, const struct value *json,
                                 const char **ret_error) {
     struct request request;
     struct decision decision;
     if (!cases_read_request(arena, json, &request, ret_error)) return NULL;
+    if (!find(json, "given") && has_sources(policies)) {
+        *ret_error = "'given' of the request is missing: the ConfigMaps that are there, of which some may be locks";
+        return NULL;
+    }
     decide(arena, policies, &request, &decision);
     return cases_decision_json(arena, &decision);
 }

@@ -239,7 +239,7 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     if (message) text_printf(&text, ": %s", message);
     add_mark(&text, lock, SOURCE_MARK_MAP, &begin);
     text_printf(&text, " (%s %s of policy %s%s", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
-                lock->policy, lock->source ? ", ConfigMap " : "");
+                lock->policy, lock->source ? "; ConfigMap " : "");
     add_mark(&text, lock, SOURCE_MARK_NAME, &begin);
     text_add_string(&text, "; ");
     if (require && !lock->denies && !lock->acts) {

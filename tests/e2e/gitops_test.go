@@ -326,6 +326,53 @@ stringData: {password: %[1]s}
 	s.Until("the namespace is gone", func() bool { return !s.Admin.Exists("namespaces shop") })
 }
 
+// liveWithSelfService has a team lock and unlock what stands in its namespace, while its workload goes on.
+func liveWithSelfService(s *stage.Stage, manifest []byte) {
+	s.Apply(manifest)
+	dana, eve := s.User("dana", "team-shop", cluster.Testers), s.User("eve", "team-pay", cluster.Testers)
+	platform := s.User("pat", "platform", cluster.Testers)
+	s.Namespace("shop", "team: shop")
+	s.Allowed("the team deploys", func() error { return dana.Create(stage.Deployment("shop", "app: web", "")) })
+	s.Allowed("with a Service", func() error {
+		return dana.Create("{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {selector: {run: web}, ports: [{port: 80}]}}")
+	})
+	s.Until("it runs", s.RolledOut("shop", 3))
+	lock := func(name, data string) string {
+		return fmt.Sprintf(`{apiVersion: v1, kind: ConfigMap, metadata: {name: %s, namespace: shop, labels: {klock.dev/lock: "true"}}, data: {%s}}`, name, data)
+	}
+	touch := func(who *stage.Actor) error {
+		return who.Patch("services shop/web", `{"metadata":{"labels":{"touched":"yes"}}}`)
+	}
+	s.Refused("who-locks", "another team locks", eve.Create(lock("sale", "labels: app=web")))
+	s.Refused("team-locks", "make a ConfigMap that says no lock", dana.Create(lock("sale", "labels: app!=web")))
+	s.Allowed("the team locks", func() error { return dana.Create(lock("sale", "labels: app=web, exclusive: user dana")) })
+	s.Until("it is locked", func() bool { return touch(s.Admin) != nil })
+	s.Refused("team-locks", "an administrator changes the Service", touch(s.Admin))
+	s.Refused("workloads-stay", "an administrator deletes the workload", s.Admin.Remove(webAt))
+	s.Refused("workloads-stay", "an administrator takes the label off", s.Admin.Patch(webAt, `{"metadata":{"labels":{"app":null}}}`))
+	if err := s.Admin.Remove("configmaps shop/sale"); err == nil || !strings.Contains(err.Error(), "the ConfigMap is a lock") {
+		s.T.Errorf("an administrator unlocks: %v", err)
+	}
+	if err := s.Admin.Remove("namespaces shop"); err == nil || !strings.Contains(err.Error(), "ConfigMap sale;") {
+		s.T.Errorf("an administrator deletes the namespace: %v", err)
+	}
+	s.Allowed("an administrator rolls out", func() error { return s.Admin.Patch(webAt, stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("shop", 3))
+	pod := stage.At("pods shop/" + s.Admin.First("pods shop", "run=web"))
+	s.Allowed("and deletes a pod", func() error { return s.Admin.Remove(pod) })
+	s.Until("which is replaced", s.Replaced(pod, "shop", 3))
+	s.Allowed("the team changes the Service", func() error { return touch(dana) })
+	s.Allowed("the team unlocks", func() error { return dana.Remove("configmaps shop/sale") })
+	s.Allowed("an administrator changes the Service then", func() error {
+		return s.Admin.Patch("services shop/web", `{"metadata":{"labels":{"touched":"again"}}}`)
+	})
+	s.Allowed("the team locks for ever", func() error { return dana.Create(lock("for-ever", "labels: app")) })
+	s.Until("it is locked", func() bool { return touch(dana) != nil })
+	s.Allowed("the platform team unlocks", func() error { return platform.Remove("configmaps shop/for-ever") })
+	s.Allowed("the namespace is deleted", func() error { return s.Admin.Remove("namespaces shop") })
+	s.Until("it is gone", func() bool { return !s.Admin.Exists("namespaces shop") })
+}
+
 // Teams have a namespace each, which a label gives them.
 func liveWithTeams(s *stage.Stage, manifest []byte) {
 	s.Apply(manifest)

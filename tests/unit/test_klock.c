@@ -661,6 +661,35 @@ static void requests_are_decided_only_when_nothing_has_to_be_guessed(void **stat
     klock_free(compiler);
 }
 
+// What is there beside the object has to be said where it may be a lock.
+static void configmaps_that_may_be_locks_are_given(void **state) {
+    static const char from_configmaps[] = "policy p\nlock l { resources configmaps  namespace default  locks from "
+                                          "configmaps labeled lock  deny delete  exclusive user root }\n";
+    static const struct {
+        const char *given, *verdict; // NULL: none
+    } cases[] = {
+        {"[]", "\"allowed\""},
+        {"[{\"metadata\": {\"name\": \"c\", \"namespace\": \"default\", \"labels\": {\"lock\": \"\"}}}]", "\"denied\""},
+        {"[{\"metadata\": {\"name\": \"c\", \"namespace\": \"other\", \"labels\": {\"lock\": \"\"}}}]", "\"allowed\""},
+        {"{}", NULL},
+        {"[1]", NULL},
+    };
+    struct klock_compiler *compiler = compiler_of(from_configmaps, NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const char *error = NULL;
+    assert_null(klock_decide(compiler, REQUEST, strlen(REQUEST), &error));
+    assert_non_null(strstr(error, "'given' of the request is missing"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *request = arena_printf(arena_of(state), "{\"given\": %s, %s", cases[i].given, &REQUEST[1]);
+        const char *decision = klock_decide(compiler, request, strlen(request), &error);
+        if (cases[i].verdict)
+            assert_non_null(strstr(decision, cases[i].verdict));
+        else
+            assert_non_null(strstr(error, "'given'"));
+    }
+    klock_free(compiler);
+}
+
 static void without_a_policy_nothing_is_allowed(void **state) {
     (void)state;
     struct klock_compiler *compiler = klock_new(NULL);
@@ -700,6 +729,7 @@ int main(void) {
         SENTENCE(what_memory_does_not_have_is_an_input_error),
         SENTENCE(the_reader_gets_nothing_out_of_a_compiler_that_runs),
         SENTENCE(requests_are_decided_only_when_nothing_has_to_be_guessed),
+        SENTENCE(configmaps_that_may_be_locks_are_given),
         SENTENCE(without_a_policy_nothing_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

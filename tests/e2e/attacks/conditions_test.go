@@ -12,6 +12,20 @@ import (
 	"klock.dev/e2e/stage"
 )
 
+// lockedByConfigMap is locked where a ConfigMap says so, which redLock does.
+const (
+	lockedByConfigMap = `
+lock guarded {
+  resources   configmaps
+  namespace   NS
+  locks from  configmaps labeled klock.dev/lock=true
+  deny        update, delete
+  exclusive   sa NS/keeper
+}
+`
+	redLock = `{apiVersion: v1, kind: ConfigMap, metadata: {name: red, namespace: NS, labels: {klock.dev/lock: "true"}}, data: {labels: aura=red}}`
+)
+
 // The ways that lead through what a lock reads, and through requests that it lets pass.
 var waysByCondition = []way{
 	{
@@ -86,6 +100,57 @@ lock consent {
 			w.passes("the keeper makes one", func() error { return w.keeper.Create(w.text(app)) })
 			w.make(stage.Deployment(w.ns, "app: web", "app: web, aura: red"))
 			w.Until("controllers make theirs", w.RolledOut(w.ns, 3))
+		},
+	},
+	{
+		number: 74, name: "lock-taken-away",
+		policy: lockedByConfigMap,
+		setup:  makes(vault, redLock),
+		acts: []act{
+			patches("configmaps NS/red", `{"data":{"exclusive":"user mallory"}}`),
+			patches("configmaps NS/red", `{"data":{"labels":"aura=blue"}}`),
+			patches("configmaps NS/red", `{"data":{"labels":"!aura"}}`),
+			patches("configmaps NS/red", `{"metadata":{"labels":{"klock.dev/lock":null}}}`),
+			removes("configmaps NS/red"),
+			removes("configmaps NS/vault"),
+		},
+		done: gone("configmaps NS/vault"),
+		after: func(w *world) {
+			w.passes("somebody deletes what the ConfigMap does not lock", func() error {
+				w.make(`{apiVersion: v1, kind: ConfigMap, metadata: {name: other, namespace: NS, labels: {aura: blue}}}`)
+				return w.mallory.Remove(w.at("configmaps NS/other"))
+			})
+			w.refusedBy(guarded, "give it an owner that is gone", w.mallory.Patch(w.at("configmaps NS/red"), ownedByNobody))
+			w.refusedBy(guarded, "delete the namespace", w.mallory.Remove(w.at("namespaces NS")))
+			w.passes("the keeper unlocks it", func() error { return w.keeper.Remove(w.at("configmaps NS/red")) })
+			w.passes("somebody deletes it then", func() error { return w.mallory.Remove(w.at("configmaps NS/vault")) })
+		},
+	},
+	{
+		number: 75, name: "locked-by-others",
+		policy: lockedByConfigMap + `
+lock who-locks {
+  resources  configmaps
+  namespace  NS
+  labels     klock.dev/lock=true
+  deny       create
+  exclusive  sa NS/keeper
+  guard      label-in
+}
+`,
+		setup: makes(vault, strings.Replace(strings.Replace(redLock, "name: red", "name: blue", 1), "true", "false", 1)),
+		acts: []act{
+			creates("a ConfigMap that locks it", redLock).refusedBy("lock who-locks"),
+		},
+		after: func(w *world) {
+			// Both locks refuse that.
+			if err := w.mallory.Patch(w.at("configmaps NS/blue"), `{"metadata":{"labels":{"klock.dev/lock":"true"}}}`); err == nil || !isPolicyRefusal(err) {
+				w.T.Errorf("a ConfigMap that is there becomes a lock: %v", err)
+			}
+			w.refusedBy(guarded, "make a ConfigMap that says no lock", w.keeper.Create(w.text(strings.Replace(redLock, "aura=red", "everything!", 1))))
+			w.passes("the keeper locks it", func() error { return w.keeper.Create(w.text(redLock)) })
+			w.Until("it is locked", func() bool { return w.mallory.Patch(w.at("configmaps NS/vault"), `{"data":{"gold":"2"}}`) != nil })
+			w.passes("the keeper passes", func() error { return w.keeper.Patch(w.at("configmaps NS/vault"), `{"data":{"gold":"3"}}`) })
 		},
 	},
 	{

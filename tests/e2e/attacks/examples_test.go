@@ -59,6 +59,12 @@ type attacked struct {
 	pod string
 }
 
+// lockOfNAME is a ConfigMap that locks NAME where ConfigMaps are locks, noLockOfNAME one that does not.
+const (
+	lockOfNAME   = "\n---\n" + `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME-lock, namespace: pay, labels: {klock.dev/lock: "true"}}, data: {labels: locked=NAME}}`
+	noLockOfNAME = "\n---\n" + `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME-lock, namespace: pay}, data: {labels: locked=NAME}}`
+)
+
 // victims are at least one for each lock and kind of the examples.
 var victims = []victim{
 	{
@@ -211,6 +217,21 @@ var victims = []victim{
 		example: "teams", lock: "of-a-team",
 		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {team: pay}}}`,
 		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "self-service", lock: "team-locks",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: pay, labels: {locked: NAME}}, data: {gold: "1"}}` + lockOfNAME,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: pay}, data: {gold: "1"}}` + noLockOfNAME,
+	},
+	{
+		example: "self-service", lock: "team-locks",
+		text: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: pay, labels: {locked: NAME}}}` + lockOfNAME,
+		free: `{apiVersion: v1, kind: Secret, metadata: {name: NAME, namespace: pay}}` + noLockOfNAME,
+	},
+	{
+		example: "self-service", lock: "workloads-stay",
+		text: fmt.Sprintf(unscheduled, "Deployment", "pay", "{locked: NAME}") + lockOfNAME,
+		free: fmt.Sprintf(unscheduled, "Deployment", "pay", "{}") + noLockOfNAME,
 	},
 	{
 		example: "external-secrets", lock: "fetched",
@@ -588,7 +609,7 @@ var assaults = []assault{
 	{
 		// Everything by which the object may be selected is taken off.
 		name: "relabel", on: []string{"configmaps", "secrets", "pods", "deployments.apps", "namespaces", "kustomizations.kustomize.toolkit.fluxcd.io"},
-		under: []string{"flux", "argocd", "external-secrets", "teams"},
+		under: []string{"flux", "argocd", "external-secrets", "teams", "self-service"},
 		act: func(a *attacked) error {
 			object := a.Admin.Get(a.place)
 			labels, annotations := []string{`"taken":"yes"`}, []string{}
@@ -646,6 +667,17 @@ var assaults = []assault{
 			return a.mallory.Create(strings.Replace(hpa(a.name, 2), "namespace: NS", "namespace: "+a.namespace, 1))
 		},
 		done: func(a *attacked) bool { return a.field("spec", "replicas") == int64(2) },
+	},
+	{
+		// The lock is taken away first.
+		name: "unlock", under: []string{"self-service"},
+		act: func(a *attacked) error {
+			if err := a.mallory.Remove(stage.At("configmaps " + a.namespace + "/" + a.name + "-lock")); err != nil {
+				return err
+			}
+			return a.mallory.Remove(a.place)
+		},
+		done: (*attacked).lost,
 	},
 	{
 		// What has an owner is not locked where the lock is about what has none.

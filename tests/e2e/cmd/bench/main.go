@@ -4,9 +4,10 @@
 //	bench [-minor 1.33,1.37] [-locks 1,1000,10000] [-layouts none,trivial,klockc,table,each,each+selector,FILE...]
 //	      [-requests 300] [-manifest FILE] [-profile DIR] [-sync=false]
 //	bench -cover [-minor 1.37] [-locks 1000] [-pods 5000] [-requests 300] [-sync=false]
+//	bench -configmaps [-minor 1.33,1.37] [-requests 300] [-sync=false]
 //
 // With -cover, the locks are on pods, and what is measured is what it costs that they reach evictions and exec: by
-// parameters, by name, or never.
+// parameters, by name, or never. With -configmaps, ConfigMaps are the locks: up to a thousand of a namespace.
 //
 // The same locks are laid out in several ways: as klockc emits them, and by hand: one policy with a table of labels and
 // accounts, or a policy and a binding for each lock, with and without an objectSelector. "trivial" is a single policy
@@ -53,6 +54,7 @@ type options struct {
 	manifest        string
 	profile         string
 	cover           bool
+	configMaps      bool
 	pods            int
 }
 
@@ -70,11 +72,15 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "where to put CPU profiles of the servers, one for each layout and sort of updates")
 	flag.BoolVar(&o.sync, "sync", true, "let etcd wait for the disk")
 	flag.BoolVar(&o.cover, "cover", false, "measure how locks reach evictions and exec")
+	flag.BoolVar(&o.configMaps, "configmaps", false, "measure locks from ConfigMaps")
 	flag.IntVar(&o.pods, "pods", 5000, "how many pods there are, with -cover")
 	flag.Parse()
 	measure := run
 	if o.cover {
 		measure = runCover
+	}
+	if o.configMaps {
+		measure = runConfigMaps
 	}
 	for _, o.minor = range strings.Split(minors, ",") {
 		for _, count := range strings.Split(locks, ",") {
