@@ -584,13 +584,14 @@ var assaults = []assault{
 		done: func(a *attacked) bool { return a.field("status", "phase") == "Lost" },
 	},
 	{
-		name: "scaled-away", on: []string{"deployments.apps", "statefulsets.apps"}, code: "K0238",
+		// Under self-service, workloads are locked and their pods are not.
+		name: "scaled-away", but: []string{"self-service"}, on: []string{"deployments.apps", "statefulsets.apps"}, code: "K0238",
 		setup: func(a *attacked) { a.scaleUp() },
 		act:   func(a *attacked) error { return a.mallory.Patch(a.place+"/scale", `{"spec":{"replicas":0}}`) },
 		done:  func(a *attacked) bool { return !a.Admin.Exists(stage.At("pods " + a.namespace + "/" + a.pod)) },
 	},
 	{
-		name: "surplus", on: []string{"deployments.apps"}, code: "K0236",
+		name: "surplus", but: []string{"self-service"}, on: []string{"deployments.apps"}, code: "K0236",
 		setup: func(a *attacked) {
 			a.T.Helper()
 			a.scaleUp()

@@ -63,7 +63,7 @@ type Request struct {
 	NamespaceObject map[string]any `json:"namespaceObject"`
 
 	// Given are ConfigMaps that are there beside the object.
-	Given []map[string]any `json:"given"`
+	Given []map[string]any `json:"given,omitempty"`
 
 	// Asked is the name in the request, where that is another one than the object's: see AskedAs.
 	Asked string `json:"-"`

@@ -527,11 +527,15 @@ func EncodeRequest(b *strings.Builder, r *cases.Request) {
 	if grants == nil {
 		grants = []string{}
 	}
+	given := []any{}
+	for _, object := range r.Given {
+		given = append(given, object)
+	}
 	encode(b, map[string]any{
 		"operation": r.Operation, "group": r.Group, "version": r.Version, "resource": r.Resource, "kind": r.Kind,
 		"subresource": r.Subresource, "scope": r.Scope, "namespace": r.Namespace, "name": r.Name,
 		"user":   map[string]any{"username": r.User.Username, "uid": r.User.UID, "groups": groups, "extra": extra},
 		"object": nullable(r.Object), "oldObject": nullable(r.OldObject), "namespaceObject": nullable(r.NamespaceObject),
-		"deleteCollection": r.DeleteCollection, "grants": grants,
+		"deleteCollection": r.DeleteCollection, "grants": grants, "given": given,
 	})
 }
