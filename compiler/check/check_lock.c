@@ -174,7 +174,8 @@ static void check_contradictions(const struct checking *checking) {
     map_init(&buckets, checking->arena);
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
-        if (lock->origin || !lock->exclusive.user_count) continue;
+        // Whom else a ConfigMap lets pass, nobody knows here.
+        if (lock->origin || lock->source || !lock->exclusive.user_count) continue;
         const char *key = check_formula(checking->arena, lock->selects);
         struct bucket *bucket = map_get(&buckets, key);
         if (!bucket) map_set(&buckets, key, bucket = ARENA_NEW(checking->arena, struct bucket));
