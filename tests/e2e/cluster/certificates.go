@@ -78,6 +78,9 @@ func (c *Cluster) WithToken(token string) *rest.Config {
 	return config
 }
 
+// WithTokenOf is the configuration of one of the Users.
+func (c *Cluster) WithTokenOf(name string) *rest.Config { return c.WithToken(userToken(name)) }
+
 // WithCertificate is the configuration of whoever holds the client certificate.
 func (c *Cluster) WithCertificate(certificate []byte, key *ecdsa.PrivateKey) (*rest.Config, error) {
 	der, err := x509.MarshalECPrivateKey(key)
