@@ -82,6 +82,23 @@ static int compare_objects(const void *a, const void *b) {
     return order ? order : strcmp(x->name, y->name);
 }
 
+// Of what replaces variables in manifests: "${x}" becomes its value, and "$$" a "$".
+static bool has_variable(const struct value *value) {
+    if (value->kind == VALUE_STRING) return strstr(value->as.string, "${") || strstr(value->as.string, "$$");
+    bool has = false;
+    for (size_t i = 0; i < value->count && value->kind == VALUE_LIST; i++) has |= has_variable(value->as.items[i]);
+    for (size_t i = 0; i < value->count && value->kind == VALUE_MAP; i++)
+        has |= has_variable(value->as.entries[i].value);
+    return has;
+}
+
+// Expressions and summaries are written so that nothing in them looks like a variable. Names of users and groups are
+// what they are: with a value in its place, a role would be bound to somebody else.
+static void keep_from_substitution(struct manifest *manifest, struct manifest_object *object) {
+    if (has_variable(object->value))
+        manifest_annotate(manifest->arena, object->value, "kustomize.toolkit.fluxcd.io/substitute", "disabled");
+}
+
 size_t manifest_bytes(const struct value *value) {
     size_t bytes = 0;
     if (value->kind == VALUE_STRING) bytes += strlen(value->as.string);
@@ -101,7 +118,10 @@ static void check_size(struct manifest *manifest, struct manifest_object *object
 }
 
 void manifest_sort(struct manifest *manifest) {
-    for (size_t i = 0; i < manifest->count; i++) check_size(manifest, &manifest->objects[i]);
+    for (size_t i = 0; i < manifest->count; i++) {
+        keep_from_substitution(manifest, &manifest->objects[i]);
+        check_size(manifest, &manifest->objects[i]);
+    }
     if (manifest->count) qsort(manifest->objects, manifest->count, sizeof *manifest->objects, compare_objects);
 }
 

@@ -216,6 +216,26 @@ static void rights_are_roles_without_bindings(void **state) {
     assert_int_equal(compilation->manifest.count, 3);
 }
 
+// Of a grant to somebody with a dollar sign in the name, whether the binding tells Flux to replace no variables.
+static bool is_kept_from_substitution(void **state, const char *name) {
+    const struct compilation *compilation = compile(
+        state,
+        arena_printf(arena_of(state),
+                     "policy test\ngrant g to group \"%s\" {\n resources cm\n namespace a\n allow get\n}\n", name));
+    assert_no_errors(compilation);
+    assert_null(value_dig(object_named(compilation, "Role", "a", "test:g"), "metadata", "annotations",
+                          "kustomize.toolkit.fluxcd.io/substitute", NULL));
+    return value_dig(object_named(compilation, "RoleBinding", "a", "test:g"), "metadata", "annotations",
+                     "kustomize.toolkit.fluxcd.io/substitute", NULL);
+}
+
+static void names_of_people_are_no_variables(void **state) {
+    assert_true(is_kept_from_substitution(state, "team-${{x}"));
+    assert_true(is_kept_from_substitution(state, "a$$b"));
+    assert_false(is_kept_from_substitution(state, "a$b"));
+    assert_false(is_kept_from_substitution(state, "$"));
+}
+
 static void nothing_is_emitted_when_anything_is_wrong(void **state) {
     assert_int_equal(compile(state, arena_printf(arena_of(state), "%slock m {\n}\n", policy))->manifest.count, 0);
 }
@@ -274,6 +294,7 @@ int main(void) {
         SENTENCE(a_deployer_has_nothing_of_other_policies),
         SENTENCE(a_deployer_of_a_long_name_has_its_objects),
         SENTENCE(rights_are_roles_without_bindings),
+        SENTENCE(names_of_people_are_no_variables),
         SENTENCE(nothing_is_emitted_when_anything_is_wrong),
         SENTENCE(what_is_there_twice_is_an_internal_error),
     };
