@@ -10,7 +10,7 @@
 # it can be read no further;
 # drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
 # compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock has its objects in NAME.yaml, and what they do in
-# NAME.md.
+# NAME.md; examples/gitops/TOOL/locks.klock has its objects in policies beside it, where that is there.
 set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
@@ -143,6 +143,19 @@ for policy in examples/*.klock; do
 			sed "s|$PWD/||g" >"$work/two"
 		if cmp -s "$work/one" "$work/two"; then pass; else fail "$policy: other bytes as $form from another place" "$(diff "$work/one" "$work/two" || :)"; fi
 	done
+done
+
+# A repository for a tool that runs no plugins holds what is compiled, and whatever a commit leaves behind goes.
+for policies in examples/gitops/*/policies; do
+	policy=$(dirname "$policies")/locks.klock
+	if output=$("$KLOCKC" test --require-tests "$policy" 2>&1); then pass; else fail "$policy" "$output"; fi
+	if [ "$update" = --update ]; then
+		"$KLOCKC" compile "$policy" --output-dir "$policies" 2>/dev/null && pass
+	elif "$KLOCKC" compile --warnings-as-errors "$policy" --output-dir "$policies" --check >"$work/out" 2>&1; then
+		pass
+	else
+		fail "$policies is not what $policy compiles to" "$(cat "$work/out")"
+	fi
 done
 
 # What is applied once to each cluster is what the verb prints; with a policy, it is for what that looks up.

@@ -662,6 +662,12 @@ type process struct {
 }
 
 func (c *Cluster) start(name, path string, args ...string) error {
+	return c.Run(name, path, nil, args...)
+}
+
+// Run starts a program that works with the API server, with these variables in its environment. It ends with the cluster, and
+// before the API server does.
+func (c *Cluster) Run(name, path string, env []string, args ...string) error {
 	p := &process{name: name, log: filepath.Join(c.Dir, name+".log"), done: make(chan struct{})}
 	// What a process has written before it was started again stays.
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -672,7 +678,7 @@ func (c *Cluster) start(name, path string, args ...string) error {
 	p.cmd = exec.Command(path, args...)
 	p.cmd.Dir = c.Dir
 	// Servers that live for minutes need no thrift with memory, and collecting garbage is a fifth of what they do.
-	p.cmd.Env = append(os.Environ(), "GOGC=400")
+	p.cmd.Env = append(append(os.Environ(), "GOGC=400"), env...)
 	if name == "kube-apiserver" && minorNumber(c.Minor) < 36 {
 		// A policy that is compiled writes into a map that the evaluation of every other one reads (kubernetes#135757), and
 		// the Go runtime ends a process where it sees both at once. Its maps are not preempted, so one processor cannot.

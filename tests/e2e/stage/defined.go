@@ -33,7 +33,37 @@ func (s *Stage) Define(kind schema.GroupVersionKind, plural string, subresources
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	if err := s.Admin.Create(string(text)); err != nil && !apierrors.IsAlreadyExists(err) {
+	s.define(string(text), kind, plural)
+}
+
+// DefineAs does the same with a definition that a project publishes.
+func (s *Stage) DefineAs(text string) {
+	s.T.Helper()
+	var definition struct {
+		Spec struct {
+			Group    string
+			Names    struct{ Kind, Plural string }
+			Versions []struct {
+				Name            string
+				Served, Storage bool
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(text), &definition); err != nil {
+		s.T.Fatal(err)
+	}
+	for _, v := range definition.Spec.Versions {
+		if v.Served && v.Storage {
+			s.define(text, schema.GroupVersionKind{Group: definition.Spec.Group, Version: v.Name, Kind: definition.Spec.Names.Kind}, definition.Spec.Names.Plural)
+			return
+		}
+	}
+	s.T.Fatalf("no version is served: %s", text)
+}
+
+func (s *Stage) define(text string, kind schema.GroupVersionKind, plural string) {
+	s.T.Helper()
+	if err := s.Admin.Create(text); err != nil && !apierrors.IsAlreadyExists(err) {
 		s.T.Fatal(err)
 	}
 	rule := rbacv1.PolicyRule{APIGroups: []string{kind.Group}, Resources: []string{"*"}, Verbs: []string{"*"}}

@@ -1,0 +1,905 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"klock.dev/e2e/cases"
+	"klock.dev/e2e/cluster"
+	"klock.dev/e2e/stage"
+)
+
+// fluxTool is where a program of Flux is.
+func fluxTool(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(cluster.Servers(), "flux", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("%v: run tests/e2e/servers/flux/build.sh", err)
+	}
+	return path
+}
+
+// flux is a cluster in which controllers of Flux run. What source-controller does, the test does: it serves artifacts and writes
+// of them in the status of sources.
+type flux struct {
+	*stage.Stage
+	source *stage.Actor
+	shell  *shell
+	served *artifacts
+}
+
+// artifacts are served by path.
+type artifacts struct {
+	url string
+
+	mutex sync.Mutex
+	files map[string][]byte
+	// revisions is how many there have been.
+	revisions int
+}
+
+func (a *artifacts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mutex.Lock()
+	file, ok := a.files[r.URL.Path]
+	a.mutex.Unlock()
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Write(file)
+}
+
+// reconciler is what `flux install` gives the controllers (fluxcd/flux2: manifests/rbac/reconciler.yaml).
+const reconciler = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: cluster-reconciler}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects:
+- {kind: ServiceAccount, name: kustomize-controller, namespace: flux-system}
+- {kind: ServiceAccount, name: helm-controller, namespace: flux-system}
+`
+
+// newFlux starts controllers, each as the account that it has where Flux is installed.
+func newFlux(t *testing.T, minor string, controllers ...string) *flux {
+	t.Helper()
+	for _, name := range controllers {
+		fluxTool(t, name)
+	}
+	c := cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true, TypeChecker: true, Audit: true})
+	kubeconfig, err := c.Kubeconfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &flux{Stage: stage.New(t, c), shell: newShell(t, kubeconfig), served: &artifacts{files: map[string][]byte{}}}
+	f.shell.before = "PATH=" + filepath.Join(cluster.Servers(), "flux") + ":$PATH\n"
+	f.StartNodes(t.Context())
+	server := httptest.NewServer(f.served)
+	t.Cleanup(server.Close)
+	f.served.url = server.URL
+
+	definitions, err := filepath.Glob(filepath.Join(cluster.Servers(), "flux", "crds", "*.yaml"))
+	if err != nil || len(definitions) == 0 {
+		t.Fatalf("no definitions of Flux: %v", err)
+	}
+	for _, path := range definitions {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.DefineAs(string(text))
+	}
+	f.Namespace("flux-system", "")
+	f.source = f.Account("flux-system", "source-controller", cluster.Testers)
+	f.must(f.Admin.Create(reconciler))
+	for _, name := range controllers {
+		f.must(f.Admin.Create("{apiVersion: v1, kind: ServiceAccount, metadata: {name: " + name + ", namespace: flux-system}}"))
+		kubeconfig, err := c.AccountKubeconfig(t.Context(), "flux-system", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := filepath.Join(c.Dir, name)
+		if err := os.Mkdir(files, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		// The controllers of a node have ports of their own; here several clusters share them.
+		flags := []string{"--metrics-addr=0", "--health-addr=0", "--events-addr=", "--requeue-dependency=250ms", "--concurrent=10"}
+		if err := c.Run(name, fluxTool(t, name), []string{"KUBECONFIG=" + kubeconfig, "RUNTIME_NAMESPACE=flux-system", "TMPDIR=" + files}, flags...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+func (f *flux) in(t *testing.T) *flux {
+	shell := *f.shell
+	shell.t = t
+	return &flux{f.Stage.In(t), f.source, &shell, f.served}
+}
+
+func (f *flux) must(err error) {
+	f.T.Helper()
+	if err != nil {
+		f.T.Fatal(err)
+	}
+}
+
+// often lets everything be reconciled each second. Flux puts back what is deleted while it waits for health when it has waited.
+func often(text string) string {
+	text = regexp.MustCompile(`(?m)^(\s+timeout: )\d+m$`).ReplaceAllString(text, "${1}20s")
+	return regexp.MustCompile(`(?m)^(\s+(?:interval|retryInterval): )\d+m$`).ReplaceAllString(text, "${1}1s")
+}
+
+// packed is a directory as source-controller packs it.
+func (f *flux) packed(dir string) []byte {
+	f.T.Helper()
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	out := tar.NewWriter(zip)
+	f.must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			if entry != nil && entry.Name() == ".git" {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if err := out.WriteHeader(&tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: int64(len(text))}); err != nil {
+			return err
+		}
+		_, err = out.Write(text)
+		return err
+	}))
+	f.must(out.Close())
+	f.must(zip.Close())
+	return packed.Bytes()
+}
+
+// serve gives the source an artifact.
+func (f *flux) serve(source stage.At, revision string, artifact []byte) {
+	f.T.Helper()
+	digest := fmt.Sprintf("%x", sha256.Sum256(artifact))
+	f.served.mutex.Lock()
+	path := "/" + strings.ReplaceAll(strings.ReplaceAll(string(source), " ", "/"), ".", "/") + "/" + digest + ".tar.gz"
+	f.served.files[path] = artifact
+	f.served.mutex.Unlock()
+	now := time.Now().UTC().Format(time.RFC3339)
+	status, err := json.Marshal(map[string]any{"status": map[string]any{
+		"observedGeneration": f.Admin.Get(source).GetGeneration(),
+		"artifact": map[string]any{"digest": "sha256:" + digest, "lastUpdateTime": now, "path": path[1:], "revision": revision,
+			"size": len(artifact), "url": f.served.url + path},
+		"conditions": []any{map[string]any{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored artifact", "lastTransitionTime": now}},
+	}})
+	f.must(err)
+	f.Allowed("source-controller writes the status of "+string(source), func() error { return f.source.Patch(source+"/status", string(status)) })
+}
+
+// revision is another one each time.
+func (f *flux) revision() string {
+	f.served.mutex.Lock()
+	defer f.served.mutex.Unlock()
+	f.served.revisions++
+	return fmt.Sprintf("main@sha1:%040x", f.served.revisions)
+}
+
+const (
+	kustomizationAt = stage.At("kustomizations.kustomize.toolkit.fluxcd.io flux-system/")
+	gitAt           = stage.At("gitrepositories.source.toolkit.fluxcd.io flux-system/")
+	kustomizer      = "system:serviceaccount:flux-system:kustomize-controller"
+)
+
+// commit gives the GitRepository what the directory holds now.
+func (f *flux) commit(repository, dir string) (revision string) {
+	f.T.Helper()
+	revision = f.revision()
+	f.serve(gitAt+stage.At(repository), revision, f.packed(f.shell.path(dir)))
+	return revision
+}
+
+// readiness is the condition Ready.
+func readiness(o *unstructured.Unstructured) (status, message string) {
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range conditions {
+		if c := c.(map[string]any); c["type"] == "Ready" {
+			return c["status"].(string), c["message"].(string)
+		}
+	}
+	return "", ""
+}
+
+// eventually is Until with more patience, and says what was there last.
+func (f *flux) eventually(what string, look func() (done bool, there string)) {
+	f.T.Helper()
+	deadline := time.Now().Add(3 * time.Minute)
+	for {
+		done, there := look()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.T.Fatalf("it does not happen that %s; there is %s", what, there)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// applied waits until the Kustomization is ready with what was committed.
+func (f *flux) applied(place stage.At, revision string) {
+	f.T.Helper()
+	f.eventually(string(place)+" is applied at "+revision, func() (bool, string) {
+		if !f.Admin.Exists(place) {
+			return false, "no Kustomization"
+		}
+		k := f.Admin.Get(place)
+		status, message := readiness(k)
+		last, _, _ := unstructured.NestedString(k.Object, "status", "lastAppliedRevision")
+		observed, _, _ := unstructured.NestedInt64(k.Object, "status", "observedGeneration")
+		return status == "True" && last == revision && observed == k.GetGeneration(), status + ": " + message
+	})
+}
+
+// failing waits until the Kustomization fails for this reason.
+func (f *flux) failing(place stage.At, because string) {
+	f.T.Helper()
+	pattern := regexp.MustCompile(because)
+	f.eventually(string(place)+" fails: "+because, func() (bool, string) {
+		status, message := readiness(f.Admin.Get(place))
+		return status == "False" && pattern.MatchString(message), status + ": " + message
+	})
+}
+
+// reconciliations are those that ended well, of what is applied now.
+func reconciliations(o *unstructured.Unstructured) (n int64) {
+	history, _, _ := unstructured.NestedSlice(o.Object, "status", "history")
+	if len(history) == 0 {
+		return 0
+	}
+	last := history[0].(map[string]any)
+	if last["lastReconciledStatus"] != "ReconciliationSucceeded" {
+		return 0
+	}
+	n, _ = last["totalReconciliations"].(int64)
+	return n
+}
+
+// refusals are the answers to writes since the offset in which a policy refuses one of the accounts.
+func (f *flux) refusals(offset int, accounts ...string) (refused []string, end int) {
+	f.T.Helper()
+	writes, end, err := f.Cluster.Audit(offset)
+	f.must(err)
+	for _, w := range writes {
+		if slices.Contains(accounts, w.Who()) && strings.Contains(w.ResponseStatus.Message, stage.PolicyRefusal) {
+			refused = append(refused, fmt.Sprintf("%s %s %s/%s: %s", w.Who(), w.Verb, w.ObjectRef.Resource, w.ObjectRef.Name, w.ResponseStatus.Message))
+		}
+	}
+	return refused, end
+}
+
+// tenIntervals lets Kustomizations be reconciled ten more times, and fails for each refusal.
+func (f *flux) tenIntervals(places []stage.At, accounts ...string) {
+	f.T.Helper()
+	_, offset := f.refusals(0)
+	for _, place := range places {
+		before := reconciliations(f.Admin.Get(place))
+		f.eventually(string(place)+" is reconciled ten more times", func() (bool, string) {
+			k := f.Admin.Get(place)
+			status, message := readiness(k)
+			// While a Kustomization is looked at, it is not ready to those that depend on it.
+			if status == "False" && !strings.HasPrefix(message, "dependency '") {
+				f.T.Fatalf("%s: %s", place, message)
+			}
+			return reconciliations(k) >= before+10, fmt.Sprintf("%d after %d: %s", reconciliations(k), before, message)
+		})
+	}
+	if refused, _ := f.refusals(offset, accounts...); len(refused) > 0 {
+		f.T.Errorf("refused in ten intervals:\n%s", strings.Join(refused, "\n"))
+	}
+	if writes, _, err := f.Cluster.Audit(offset); err != nil || !slices.ContainsFunc(writes, func(w cluster.Write) bool { return slices.Contains(accounts, w.Who()) }) {
+		f.T.Errorf("nobody of %v wrote anything in ten intervals, error %v", accounts, err)
+	}
+}
+
+// acts waits until a lock refuses the patch to an administrator, without changing anything where it does not yet.
+func (f *flux) acts(lock string, place stage.At, patch string) {
+	f.T.Helper()
+	client, name, sub := f.Admin.Find(place)
+	f.eventually("the lock "+lock+" acts on "+string(place), func() (bool, string) {
+		_, err := client.Patch(context.Background(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}}, sub...)
+		return err != nil && strings.Contains(err.Error(), stage.PolicyRefusal) && strings.Contains(err.Error(), "(lock "+lock+" of policy "), fmt.Sprint(err)
+	})
+}
+
+// opens waits until nothing refuses the patch any more.
+func (f *flux) opens(place stage.At, patch string) {
+	f.T.Helper()
+	client, name, sub := f.Admin.Find(place)
+	f.eventually("nothing keeps anybody from "+string(place), func() (bool, string) {
+		_, err := client.Patch(context.Background(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}}, sub...)
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
+// holds waits until a field of an object has a value.
+func (f *flux) holds(place stage.At, value string, field ...string) {
+	f.T.Helper()
+	f.eventually(fmt.Sprintf("%s has %s in %v", place, value, field), func() (bool, string) {
+		if !f.Admin.Exists(place) {
+			return false, "no object"
+		}
+		have, _, _ := unstructured.NestedFieldNoCopy(f.Admin.Get(place).Object, field...)
+		return fmt.Sprint(have) == value, fmt.Sprint(have)
+	})
+}
+
+func (f *flux) gone(places ...stage.At) {
+	f.T.Helper()
+	for _, place := range places {
+		f.eventually(string(place)+" is gone", func() (bool, string) { return !f.Admin.Exists(place), "it" })
+	}
+}
+
+// edit replaces texts in a file of the repository.
+func (f *flux) edit(file string, oldnew ...string) {
+	f.T.Helper()
+	text, err := os.ReadFile(f.shell.path(file))
+	f.must(err)
+	changed := strings.NewReplacer(oldnew...).Replace(string(text))
+	if changed == string(text) {
+		f.T.Fatalf("%s does not have %q", file, oldnew)
+	}
+	f.shell.write(file, changed)
+}
+
+// bootstrapped are the files that `flux bootstrap` puts into a repository, as far as they say what is applied.
+const bootstrapped = `
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: flux-system}
+spec: {interval: 1m0s, ref: {branch: main}, url: "ssh://git@git.example.com/shop"}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: flux-system, namespace: flux-system}
+spec: {interval: 1s, retryInterval: 1s, path: ./clusters/production, prune: true, sourceRef: {kind: GitRepository, name: flux-system}}
+`
+
+// bootstrap puts the example into a repository, lets Flux apply it, and returns the revision.
+func (f *flux) bootstrap() (revision string) {
+	f.T.Helper()
+	f.must(os.CopyFS(f.shell.path("shop"), os.DirFS(filepath.Join(cluster.Root(), "examples", "gitops", "flux"))))
+	for _, file := range []string{"locks", "shop"} {
+		text, err := os.ReadFile(f.shell.path("shop/clusters/production/" + file + ".yaml"))
+		f.must(err)
+		f.shell.write("shop/clusters/production/"+file+".yaml", often(string(text)))
+	}
+	f.shell.write("shop/clusters/production/flux-system/gotk-sync.yaml", bootstrapped)
+	f.must(f.Admin.Create(bootstrapped))
+	return f.commit("flux-system", "shop")
+}
+
+const (
+	settingsAt = stage.At("configmaps shop/settings")
+	dark       = `{"data":{"theme":"dark"}}`
+	policiesAt = stage.At("validatingadmissionpolicies.admissionregistration.k8s.io ")
+	bindingsAt = stage.At("validatingadmissionpolicybindings.admissionregistration.k8s.io ")
+)
+
+// TestFlux lets kustomize-controller apply examples/gitops/flux and more: locks, what they protect, and both together.
+func TestFlux(t *testing.T) {
+	cases.NeedKlockc(t)
+	t.Parallel()
+	for _, minor := range cluster.MinorsForTest(t) {
+		kubectl(t)
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			f := newFlux(t, minor, "kustomize-controller")
+			for _, situation := range []struct {
+				name string
+				is   func(f *flux)
+			}{
+				{"first reconciliation", (*flux).firstReconciliation},
+				{"ten more intervals", func(f *flux) {
+					f.tenIntervals([]stage.At{kustomizationAt + "flux-system", kustomizationAt + "locks", kustomizationAt + "shop"}, kustomizer)
+				}},
+				{"a change by Flux", (*flux).changeByFlux},
+				{"a change by a person", (*flux).changeByAPerson},
+				{"drift", (*flux).drift},
+				{"unlocking", (*flux).unlocking},
+				{"force", (*flux).force},
+				{"a lock is removed", (*flux).lockRemoved},
+				{"locks and what they protect together", (*flux).together},
+				{"health", (*flux).health},
+				{"a tenant", (*flux).tenant},
+				{"variables", (*flux).variables},
+				{"a Kustomization is deleted", (*flux).deleted},
+				{"an OCI artifact", (*flux).artifact},
+			} {
+				if !t.Run(situation.name, func(t *testing.T) { situation.is(f.in(t)) }) {
+					break
+				}
+			}
+		})
+	}
+}
+
+func (f *flux) firstReconciliation() {
+	revision := f.bootstrap()
+	for _, name := range []stage.At{"flux-system", "locks", "shop"} {
+		f.applied(kustomizationAt+name, revision)
+	}
+	f.holds(settingsAt, "light", "data", "theme")
+	f.shell.must("klockc verify shop/locks.klock --cluster")
+	// The locks were there before what they protect, because it depends on them.
+	locks, app := f.Admin.Get(bindingsAt+"shop-objects--configmaps").GetCreationTimestamp(), f.Admin.Get(settingsAt).GetCreationTimestamp()
+	if app.Before(&locks) {
+		f.T.Errorf("the settings are of %v, and their lock of %v", app, locks)
+	}
+	f.acts("from-git", settingsAt, dark)
+}
+
+func (f *flux) changeByFlux() {
+	_, offset := f.refusals(0)
+	f.edit("shop/apps/shop/settings.yaml", "light", "dim")
+	f.edit("shop/apps/shop/web.yaml", "web:1", "web:2", "replicas: 2", "replicas: 3")
+	f.applied(kustomizationAt+"shop", f.commit("flux-system", "shop"))
+	f.holds(settingsAt, "dim", "data", "theme")
+	f.Until("the change rolls out", func() bool {
+		status, _, _ := unstructured.NestedMap(f.Admin.Get(webAt).Object, "status")
+		return fmt.Sprint(status["observedGeneration"]) == fmt.Sprint(f.Admin.Get(webAt).GetGeneration()) && fmt.Sprint(status["updatedReplicas"]) == "3" && fmt.Sprint(status["availableReplicas"]) == "3"
+	})
+	if refused, _ := f.refusals(offset, kustomizer, "system:serviceaccount:kube-system:deployment-controller"); len(refused) > 0 {
+		f.T.Errorf("refused:\n%s", strings.Join(refused, "\n"))
+	}
+}
+
+func (f *flux) changeByAPerson() {
+	for what, err := range map[string]error{
+		"change the settings":  f.Admin.Patch(settingsAt, dark),
+		"delete them":          f.Admin.Remove(settingsAt),
+		"take the label off":   f.Admin.Patch(settingsAt, `{"metadata":{"labels":{"kustomize.toolkit.fluxcd.io/name":null}}}`),
+		"change the image":     f.Admin.Patch(webAt, stage.NewImage),
+		"scale":                f.Admin.Patch(webAt+"/scale", `{"spec":{"replicas":0}}`),
+		"delete the namespace": f.Admin.Remove("namespaces shop"),
+	} {
+		f.Refused("from-git", what, err)
+	}
+	for what, err := range map[string]error{
+		"apply from elsewhere":     f.Admin.Patch(kustomizationAt+"shop", `{"spec":{"path":"./mine"}}`),
+		"let the locks be pruned":  f.Admin.Remove(kustomizationAt + "locks"),
+		"suspend the locks":        f.Admin.Patch(kustomizationAt+"locks", `{"spec":{"suspend":true}}`),
+		"change where Git is":      f.Admin.Patch(gitAt+"flux-system", `{"spec":{"url":"ssh://mine.example.com/shop"}}`),
+		"delete what Flux runs on": f.Admin.Remove("namespaces flux-system"),
+	} {
+		f.Refused("flux-itself", what, err)
+	}
+	dana := f.User("dana", "team-shop", cluster.Testers)
+	f.Allowed("a person restarts", func() error { return dana.Patch(webAt, restarted) })
+	const now = "2026-08-01T12:00:00Z"
+	f.Allowed("a person asks for a reconciliation", func() error {
+		return dana.Patch(kustomizationAt+"shop", `{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":"`+now+`"}}}`)
+	})
+	f.holds(kustomizationAt+"shop", now, "status", "lastHandledReconcileAt")
+}
+
+// drift is what whoever may break a lock leaves, and what is done to the locks themselves: no policy is asked about those.
+func (f *flux) drift() {
+	carol := f.User("carol", "platform-oncall", cluster.Testers)
+	f.Allowed("on-call changes the settings", func() error { return carol.Patch(settingsAt, dark) })
+	f.holds(settingsAt, "dim", "data", "theme")
+	f.Allowed("on-call deletes them", func() error { return carol.Remove(settingsAt) })
+	f.holds(settingsAt, "dim", "data", "theme")
+
+	const binding = bindingsAt + "shop-objects--configmaps"
+	before := f.Admin.Get(binding).GetUID()
+	f.must(f.Admin.Patch(policiesAt+"shop-objects--configmaps", `{"spec":{"failurePolicy":"Ignore"}}`))
+	f.holds(policiesAt+"shop-objects--configmaps", "Fail", "spec", "failurePolicy")
+	f.must(f.Admin.Remove(binding))
+	f.eventually("the binding is there again", func() (bool, string) {
+		return f.Admin.Exists(binding) && f.Admin.Get(binding).GetUID() != before, "none"
+	})
+	f.acts("from-git", settingsAt, dark)
+	f.shell.must("klockc verify shop/locks.klock --cluster")
+}
+
+// unlocking is what docs/flux.md says for an emergency: without the suspension, the bindings would be back within an interval.
+func (f *flux) unlocking() {
+	carol := f.User("carol", "platform-oncall", cluster.Testers)
+	f.Allowed("on-call suspends the root", func() error { return carol.Patch(kustomizationAt+"flux-system", `{"spec":{"suspend":true}}`) })
+	f.Allowed("on-call suspends the locks", func() error { return carol.Patch(kustomizationAt+"locks", `{"spec":{"suspend":true}}`) })
+	f.shell.must("kubectl delete validatingadmissionpolicybindings -l klock.dev/policy=shop")
+	f.opens(settingsAt, dark)
+	f.must(f.Admin.Patch(kustomizationAt+"locks", `{"spec":{"suspend":false}}`))
+	f.acts("from-git", settingsAt, dark)
+	f.Allowed("on-call resumes the root", func() error { return carol.Patch(kustomizationAt+"flux-system", `{"spec":{"suspend":false}}`) })
+	f.acts("flux-itself", kustomizationAt+"locks", `{"spec":{"suspend":true}}`)
+}
+
+// force deletes and makes again what cannot be changed.
+func (f *flux) force() {
+	before := f.Admin.Get(webAt).GetUID()
+	f.edit("shop/apps/shop/web.yaml", "app: web", "app: shop")
+	f.commit("flux-system", "shop")
+	f.failing(kustomizationAt+"shop", "field is immutable")
+	f.edit("shop/clusters/production/shop.yaml", "  prune: true", "  prune: true\n  force: true")
+	f.applied(kustomizationAt+"shop", f.commit("flux-system", "shop"))
+	if f.Admin.Get(webAt).GetUID() == before {
+		f.T.Error("the Deployment is the one from before")
+	}
+	f.acts("from-git", webAt, stage.NewImage)
+}
+
+func (f *flux) lockRemoved() {
+	text, err := os.ReadFile(f.shell.path("shop/locks.klock"))
+	f.must(err)
+	without := regexp.MustCompile(`(?s)lock flux-itself \{.*?\n\}\n`).ReplaceAllString(string(text), "")
+	without = regexp.MustCompile(`(?s)test "[^"]*" \{.*?\n\}\n`).ReplaceAllString(without, "")
+	f.shell.write("shop/locks.klock", without)
+	f.shell.must("klockc compile shop/locks.klock --output-dir shop/policies")
+	if !f.Admin.Exists(bindingsAt + "shop-objects--gitrepositories.source.toolkit.fluxcd.io") {
+		f.T.Fatal("there is no binding of the lock that is removed")
+	}
+	f.applied(kustomizationAt+"locks", f.commit("flux-system", "shop"))
+	f.gone(bindingsAt+"shop-objects--gitrepositories.source.toolkit.fluxcd.io", policiesAt+"shop-objects--gitrepositories.source.toolkit.fluxcd.io",
+		policiesAt+"shop-guards--customresourcedefinitions.apiextensions.k8s.io")
+	f.shell.must("klockc verify shop/locks.klock --cluster")
+	f.opens(kustomizationAt+"shop", `{"spec":{"path":"./mine"}}`)
+	f.acts("from-git", settingsAt, dark)
+}
+
+// make makes a repository, and a Kustomization of the same name that applies what is in it.
+func (f *flux) make(name, spec string) stage.At {
+	f.T.Helper()
+	f.must(f.Admin.Create(fmt.Sprintf("{apiVersion: source.toolkit.fluxcd.io/v1, kind: GitRepository, metadata: {name: %s, namespace: flux-system}, spec: {interval: 1m, url: 'ssh://git@git.example.com/%s'}}", name, name)))
+	f.must(f.Admin.Create(fmt.Sprintf("{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: %s, namespace: flux-system}, spec: {interval: 1s, retryInterval: 1s, prune: true, sourceRef: {kind: GitRepository, name: %s}%s}}", name, name, spec)))
+	return kustomizationAt + stage.At(name)
+}
+
+// together is a Kustomization that owns locks and what they protect.
+func (f *flux) together() {
+	const policy = `policy both
+deployer flux
+lock settings {
+  resources  configmaps
+  namespace  both
+  labels     kustomize.toolkit.fluxcd.io/name = both
+  exclusive  flux
+}
+`
+	f.shell.write("both/locks.klock", policy+`
+lock accounts {
+  resources  serviceaccounts
+  namespace  both
+  labels     kustomize.toolkit.fluxcd.io/name = both
+  deny       update, delete
+  exclusive  flux
+}
+grant readers to group readers {
+  resources  configmaps
+  namespace  both
+  allow      get
+}
+`)
+	app := "{apiVersion: v1, kind: Namespace, metadata: {name: both}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: both}, data: {theme: light}}\n"
+	const account = "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: worker, namespace: both}}\n"
+	f.shell.write("both/app.yaml", app+account)
+	f.shell.write("both/kustomization.yaml", "resources: [policies, app.yaml]\n")
+	f.shell.must("klockc compile both/locks.klock --output-dir both/policies")
+	both := f.make("both", ", wait: true")
+	f.applied(both, f.commit("both", "both"))
+	// What is protected came before its lock.
+	lock, settings := f.Admin.Get(bindingsAt+"both-objects--configmaps").GetCreationTimestamp(), f.Admin.Get("configmaps both/settings").GetCreationTimestamp()
+	if lock.Before(&settings) {
+		f.T.Errorf("the settings are of %v, and their lock of %v", settings, lock)
+	}
+	f.acts("settings", "configmaps both/settings", dark)
+	f.acts("accounts", "serviceaccounts both/worker", `{"automountServiceAccountToken":false}`)
+	f.tenIntervals([]stage.At{both}, kustomizer)
+
+	// A lock goes in one commit with what it protects.
+	f.shell.write("both/locks.klock", policy)
+	f.shell.write("both/app.yaml", strings.ReplaceAll(app, "light", "dim"))
+	f.shell.must("klockc compile both/locks.klock --output-dir both/policies")
+	f.applied(both, f.commit("both", "both"))
+	f.gone("serviceaccounts both/worker", bindingsAt+"both-objects--serviceaccounts", policiesAt+"both-objects--serviceaccounts", "roles.rbac.authorization.k8s.io both/both:readers")
+	f.holds("configmaps both/settings", "dim", "data", "theme")
+	f.shell.must("klockc verify both/locks.klock --cluster")
+	f.acts("settings", "configmaps both/settings", dark)
+
+	// All of it goes with the Kustomization.
+	f.must(f.Admin.Remove(both))
+	f.gone(both, "namespaces both", bindingsAt+"both-objects--configmaps", policiesAt+"both-objects--configmaps")
+}
+
+// health is what the example asks of policies: one whose types do not fit is not ready.
+func (f *flux) health() {
+	text, err := os.ReadFile(filepath.Join(cluster.Root(), "examples", "gitops", "flux", "clusters", "production", "locks.yaml"))
+	f.must(err)
+	document, err := os.ReadFile(filepath.Join(cluster.Root(), "docs", "flux.md"))
+	f.must(err)
+	checks := string(text)[strings.Index(string(text), "  healthCheckExprs:"):]
+	if shown := strings.ReplaceAll(checks, "\n  ", "\n")[2:]; !strings.Contains(string(document), shown) {
+		f.T.Errorf("docs/flux.md does not show\n%s", shown)
+	}
+	unhealthy := f.make("unhealthy", ", wait: true")
+	f.must(f.Admin.Apply("health", "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: unhealthy, namespace: flux-system}\nspec:\n"+checks))
+	policy := func(field string) {
+		f.shell.write("unhealthy/policy.yaml", "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: unhealthy}\nspec:\n"+
+			"  matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]}\n"+
+			"  validations: [{expression: 'object.spec."+field+" == 1'}]\n")
+	}
+	policy("nonexistent")
+	f.commit("unhealthy", "unhealthy")
+	f.failing(unhealthy, "ValidatingAdmissionPolicy/unhealthy status: 'Failed'")
+	policy("replicas")
+	f.applied(unhealthy, f.commit("unhealthy", "unhealthy"))
+	f.must(f.Admin.Remove(unhealthy))
+	f.gone(unhealthy, policiesAt+"unhealthy")
+}
+
+// tenant is an account that a Kustomization names, and that alone passes the lock.
+func (f *flux) tenant() {
+	f.Namespace("tenant", "")
+	f.must(f.Admin.Create("{apiVersion: v1, kind: ServiceAccount, metadata: {name: deployer, namespace: tenant}}"))
+	f.must(f.Admin.Create("{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: deployer, namespace: tenant}, " +
+		"roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin}, subjects: [{kind: ServiceAccount, name: deployer, namespace: tenant}]}"))
+	f.shell.write("tenants/locks.klock", `policy tenants
+deployer flux
+lock settings {
+  resources  configmaps
+  namespace  tenant
+  labels     kustomize.toolkit.fluxcd.io/namespace = tenant
+  exclusive  sa tenant/deployer
+  accept     actor-without-grant "the account has the role admin in its namespace"
+}
+`)
+	f.shell.must("klockc compile tenants/locks.klock --output-dir tenants/policies")
+	tenants := f.make("tenants", ", path: ./policies, wait: true")
+	f.applied(tenants, f.commit("tenants", "tenants"))
+
+	settings := func(theme string) string {
+		return "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: tenant}, data: {theme: " + theme + "}}\n"
+	}
+	const at = stage.At("configmaps tenant/settings")
+	f.shell.write("app/settings.yaml", settings("light"))
+	const app, git = stage.At("kustomizations.kustomize.toolkit.fluxcd.io tenant/app"), stage.At("gitrepositories.source.toolkit.fluxcd.io tenant/app")
+	f.must(f.Admin.Create("{apiVersion: source.toolkit.fluxcd.io/v1, kind: GitRepository, metadata: {name: app, namespace: tenant}, spec: {interval: 1m, url: 'ssh://git@git.example.com/app'}}"))
+	f.must(f.Admin.Create("{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: app, namespace: tenant}, spec: {interval: 1s, retryInterval: 1s, prune: true, serviceAccountName: deployer, sourceRef: {kind: GitRepository, name: app}}}"))
+	commit := func() string {
+		revision := f.revision()
+		f.serve(git, revision, f.packed(f.shell.path("app")))
+		return revision
+	}
+	f.applied(app, commit())
+	f.acts("settings", at, dark)
+	f.tenIntervals([]stage.At{app}, "system:serviceaccount:tenant:deployer")
+	f.shell.write("app/settings.yaml", settings("dim"))
+	f.applied(app, commit())
+	f.holds(at, "dim", "data", "theme")
+
+	// Without the account it is the controller who asks, and the lock does not know that.
+	f.must(f.Admin.Patch(app, `{"spec":{"serviceAccountName":null}}`))
+	f.shell.write("app/settings.yaml", settings("dark"))
+	revision := commit()
+	f.failing(app, `ConfigMap/tenant/settings dry-run failed.*denied, there is a lock: .*\(lock settings of policy tenants; only serviceaccount tenant/deployer may`)
+	f.must(f.Admin.Patch(app, `{"spec":{"serviceAccountName":"deployer"}}`))
+	f.applied(app, revision)
+	f.holds(at, "dark", "data", "theme")
+	f.must(f.Admin.Remove(app))
+	f.gone(app, at)
+}
+
+// variables are replaced in everything but what klockc writes.
+func (f *flux) variables() {
+	row, err := os.ReadFile(filepath.Join(cluster.Root(), "tests", "rows", "dollars.klock"))
+	f.must(err)
+	f.shell.write("dollars/dollars.klock", string(row))
+	f.shell.write("dollars/app/app.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: replaced, namespace: default, labels: {settings: locked}}, data: {theme: 'a ${x}'}}\n")
+	f.shell.write("dollars/kustomization.yaml", "resources: [policies, app/app.yaml]\n")
+	f.shell.must("klockc compile dollars/dollars.klock --output-dir dollars/policies")
+	dollars := f.make("dollars", ", wait: true, postBuild: {substitute: {x: value}}")
+	f.applied(dollars, f.commit("dollars", "dollars"))
+	f.holds("configmaps default/replaced", "a value", "data", "theme")
+	f.shell.must("klockc verify dollars/dollars.klock --cluster")
+	f.acts("settings", "configmaps default/replaced", dark)
+	if err := f.Admin.Patch("configmaps default/replaced", dark); err == nil || !strings.Contains(err.Error(), "ask ${x} or $$x, and pay $5") {
+		f.T.Errorf("the refusal is %v", err)
+	}
+	f.must(f.Admin.Remove(bindingsAt + "dollars-objects--configmaps"))
+	f.must(f.Admin.Remove(dollars))
+}
+
+// artifact is pushed to a registry and applied from there, by the commands of docs/flux.md.
+func (f *flux) artifact() {
+	fluxTool(f.T, "flux")
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	f.must(os.CopyFS(f.shell.path("oci"), os.DirFS(filepath.Join(cluster.Root(), "examples", "gitops", "flux"))))
+	sh := *f.shell
+	sh.before += "cd oci\nREGISTRY=" + host + "\n"
+	sh.must("git init -q -b main; git remote add origin https://git.example.com/shop; git add .; git -c user.name=dana -c user.email=dana@example.com commit -q -m policy")
+	for _, block := range fluxCommands(f.T) {
+		sh.must(block)
+	}
+	pulled := sh.must("mkdir pulled; flux pull artifact oci://$REGISTRY/policies:$(git rev-parse --short HEAD) --output pulled 2>&1")
+	digest := regexp.MustCompile(`sha256:[0-9a-f]{64}`).FindString(pulled)
+	if digest == "" {
+		f.T.Fatalf("no digest: %s", pulled)
+	}
+	const oci = stage.At("ocirepositories.source.toolkit.fluxcd.io flux-system/policies")
+	f.must(f.Admin.Create("{apiVersion: source.toolkit.fluxcd.io/v1, kind: OCIRepository, metadata: {name: policies, namespace: flux-system}, spec: {interval: 1m, url: 'oci://" + host + "/policies', ref: {tag: latest}}}"))
+	f.must(f.Admin.Create("{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: policies, namespace: flux-system}, spec: {interval: 1s, retryInterval: 1s, prune: true, wait: true, path: ./, sourceRef: {kind: OCIRepository, name: policies}}}"))
+	revision := "latest@" + digest
+	f.serve(oci, revision, f.packed(f.shell.path("oci/pulled")))
+	f.applied(kustomizationAt+"policies", revision)
+	sh.must("klockc verify locks.klock --cluster")
+	f.must(f.Admin.Remove(kustomizationAt + "policies"))
+	f.gone(kustomizationAt+"policies", bindingsAt+"shop-objects--configmaps")
+}
+
+// fluxCommands are the blocks of docs/flux.md that are marked for this test.
+func fluxCommands(t *testing.T) (blocks []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(cluster.Root(), "docs", "flux.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range regexp.MustCompile("(?ms)^```sh flux\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, block[1])
+	}
+	if len(blocks) < 2 {
+		t.Fatalf("docs/flux.md has %d blocks of commands", len(blocks))
+	}
+	return blocks
+}
+
+// deleted are Kustomizations that Git no longer has, and with them what they applied.
+func (f *flux) deleted() {
+	_, offset := f.refusals(0)
+	f.must(os.Remove(f.shell.path("shop/clusters/production/shop.yaml")))
+	f.applied(kustomizationAt+"flux-system", f.commit("flux-system", "shop"))
+	f.gone(kustomizationAt+"shop", settingsAt, webAt, "namespaces shop")
+	f.must(os.Remove(f.shell.path("shop/clusters/production/locks.yaml")))
+	f.applied(kustomizationAt+"flux-system", f.commit("flux-system", "shop"))
+	f.gone(kustomizationAt+"locks", bindingsAt+"shop-objects--configmaps", policiesAt+"shop-objects--configmaps", "clusterroles.rbac.authorization.k8s.io shop-deployer")
+	if refused, _ := f.refusals(offset, kustomizer); len(refused) > 0 {
+		f.T.Errorf("refused:\n%s", strings.Join(refused, "\n"))
+	}
+}
+
+const (
+	releaseAt = stage.At("helmreleases.helm.toolkit.fluxcd.io flux-system/shop")
+	helmer    = "system:serviceaccount:flux-system:helm-controller"
+)
+
+// TestFluxHelm lets helm-controller install, upgrade, mend and uninstall a chart under a lock that only it passes.
+func TestFluxHelm(t *testing.T) {
+	cases.NeedKlockc(t)
+	t.Parallel()
+	for _, minor := range cluster.MinorsForTest(t) {
+		kubectl(t)
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			newFlux(t, minor, "helm-controller").release()
+		})
+	}
+}
+
+func (f *flux) release() {
+	f.shell.write("locks.klock", `policy charts
+deployer flux
+lock from-charts {
+  resources        deployments, configmaps
+  namespace        shop
+  labels           helm.toolkit.fluxcd.io/name = shop
+  except changing  metadata, status
+  exclusive        helm-controller
+  break-glass      group platform-oncall
+}
+`)
+	f.shell.must("klockc compile locks.klock | kubectl apply -f -")
+	f.shell.write("chart/shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+	f.shell.write("chart/shop/values.yaml", "theme: light\n")
+	f.shell.write("chart/shop/templates/settings.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {theme: {{ .Values.theme }}}\n")
+	f.shell.write("chart/shop/templates/web.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n"+
+		"  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: registry.example/web:1}]}\n")
+	f.must(f.Admin.Create(`
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: shop, namespace: flux-system}
+spec: {interval: 1m, url: "ssh://git@git.example.com/shop"}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: shop, namespace: flux-system}
+spec:
+  interval: 1s
+  releaseName: shop
+  targetNamespace: shop
+  install: {createNamespace: true}
+  driftDetection: {mode: enabled}
+  chart: {spec: {chart: ./shop, sourceRef: {kind: GitRepository, name: shop}}}
+`))
+	const chart = stage.At("helmcharts.source.toolkit.fluxcd.io flux-system/flux-system-shop")
+	f.Until("helm-controller asks for the chart", func() bool { return f.Admin.Exists(chart) })
+	f.serve(chart, "0.1.0", f.packed(f.shell.path("chart")))
+	released := func(what string) {
+		f.T.Helper()
+		f.eventually(what, func() (bool, string) {
+			r := f.Admin.Get(releaseAt)
+			status, message := readiness(r)
+			observed, _, _ := unstructured.NestedInt64(r.Object, "status", "observedGeneration")
+			return status == "True" && observed == r.GetGeneration(), status + ": " + message
+		})
+	}
+	released("the chart is installed")
+	f.holds(settingsAt, "light", "data", "theme")
+	f.acts("from-charts", settingsAt, dark)
+
+	// With drift detection, each interval tries out all of it.
+	_, offset := f.refusals(0)
+	f.eventually("ten more intervals pass", func() (bool, string) {
+		writes, _, err := f.Cluster.Audit(offset)
+		f.must(err)
+		n := 0
+		for _, w := range writes {
+			if w.Who() == helmer && w.ObjectRef.Resource == "configmaps" && w.ObjectRef.Name == "settings" {
+				n++
+			}
+		}
+		return n >= 10, fmt.Sprintf("%d writes of the settings", n)
+	})
+	f.must(f.Admin.Patch(releaseAt, `{"spec":{"values":{"theme":"dim"}}}`))
+	released("the chart is upgraded")
+	f.holds(settingsAt, "dim", "data", "theme")
+	if refused, _ := f.refusals(offset, helmer, "system:serviceaccount:kube-system:deployment-controller"); len(refused) > 0 {
+		f.T.Errorf("refused:\n%s", strings.Join(refused, "\n"))
+	}
+
+	for what, err := range map[string]error{
+		"change the settings":               f.Admin.Patch(settingsAt, dark),
+		"delete the Deployment":             f.Admin.Remove(webAt),
+		"scale":                             f.Admin.Patch(webAt+"/scale", `{"spec":{"replicas":0}}`),
+		"take the label off":                f.Admin.Patch(settingsAt, `{"metadata":{"labels":{"helm.toolkit.fluxcd.io/name":null}}}`),
+		"change it as kustomize-controller": f.Account("flux-system", "kustomize-controller", cluster.Testers).Patch(settingsAt, dark),
+	} {
+		f.Refused("from-charts", what, err)
+	}
+	carol := f.User("carol", "platform-oncall", cluster.Testers)
+	f.Allowed("on-call changes the settings", func() error { return carol.Patch(settingsAt, dark) })
+	f.holds(settingsAt, "dim", "data", "theme")
+
+	f.must(f.Admin.Remove(releaseAt))
+	f.gone(releaseAt, settingsAt, webAt)
+	f.shell.must("klockc verify locks.klock --cluster")
+}
