@@ -355,14 +355,14 @@ else
 		printf '#!/bin/sh\nexec %s %s "$@"\n' "$(command -v podman)" "$storage" >"$work/docker/docker"
 		chmod +x "$work/docker/docker"
 		ln -s docker "$work/docker/podman"
-		judge 'docs/install.md, the container' sh -ec "cd examples; PATH=$work/docker:\$PATH; $(commands 6)"
+		mkdir "$work/contained"
+		cp "$work/blog.klock" "$work/contained/"
+		judge 'docs/install.md, the container' sh -ec "cd '$work/contained'; PATH=$work/docker:\$PATH; $(commands 6)"
 		judge 'its user is not root' test "$(podman $storage image inspect -f '{{.Config.User}}' klock:"$version")" = 65534:65534
 		rm -rf "$work/loaded"
 		judge 'make image writes an archive that can be loaded' podman --root "$work/loaded" --runroot "$work/run2" --storage-driver vfs load -i build/dist/klock-"$version"-linux-*.oci.tar
 		if [ -n "$kustomize" ]; then
 			# kustomize calls the program docker.
-			mkdir "$work/contained"
-			cp "$work/blog.klock" "$work/contained/"
 			echo 'generators: [locks.yaml]' >"$work/contained/kustomization.yaml"
 			cat >"$work/contained/locks.yaml" <<policy
 apiVersion: klock.dev/v1alpha1
