@@ -59,7 +59,7 @@ static const struct rule *rule_with(const struct share *share, powers any) {
 struct search {
     enum diag_code code;
     powers first, second;
-    const char *what; // "may impersonate"; with what it is of behind it
+    const char *what; // "may …"; what it is of may follow
     const char *remedy;
     bool lists; // the powers are said one by one
 };

@@ -37,6 +37,8 @@ says '^stdin:3:18: '
 mkdir -p rbac.d/below && cp rbac.yaml rbac.d/below/one.yml
 printf '{"apiVersion": "v1", "kind": "List", "items": []}' >rbac.d/two.json
 try 0 check --rbac rbac.d && says 'rbac.d/below/one.yml:3:18'
+printf '{\n    "apiVersion": "rbac.authorization.k8s.io/v1",\n    "kind": "ClusterRoleBinding",\n    "metadata": {"name": "admins"},\n    "roleRef": {"kind": "ClusterRole", "name": "cluster-admin"},\n    "subjects": [{"kind": "User", "name": "carol"}]\n}\n' >rbac.json
+try 0 check --rbac rbac.json && says 'rbac.json:4:26: warning: user carol may do everything'
 for form in human json sarif github junit; do
 	try 0 check --rbac rbac.yaml -o $form && prints K0801
 	quiet "check --rbac -o $form"
