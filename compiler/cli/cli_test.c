@@ -175,10 +175,46 @@ static void tap(const struct cli *cli, struct buffer *out, const struct runs *ru
     }
 }
 
+// As text of a workflow command, or of one of its properties.
+static void add_command_text(struct buffer *out, const char *text, bool property) {
+    for (; *text != '\0'; text++) {
+        if (*text == '%' || *text == '\r' || *text == '\n' || (property && (*text == ':' || *text == ',')))
+            buffer_printf(out, "%%%02X", (unsigned)(unsigned char)*text);
+        else
+            buffer_add(out, text, 1);
+    }
+}
+
+// Failures as annotations of a workflow of GitHub, and the count for its log.
+static void github(const struct cli *cli, struct buffer *out, const struct runs *runs) {
+    (void)cli;
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct run *run = &runs->items[i];
+        for (size_t j = 0; j < run->count; j++) {
+            const struct klock_test *test = &run->expectations[j];
+            if (test->passed) continue;
+            buffer_puts(out, "::error file=");
+            add_command_text(out, test->file, true);
+            buffer_printf(out, ",line=%u,title=", test->line);
+            add_command_text(out, test->policy, true);
+            buffer_puts(out, "%3A ");
+            add_command_text(out, test->title, true);
+            buffer_printf(out, "::step %zu: expected ", test->step);
+            add_command_text(out, test->expected, false);
+            buffer_puts(out, ", but it is ");
+            add_command_text(out, test->actual, false);
+            if (test->reason[0] != '\0') buffer_puts(out, "%0A");
+            add_command_text(out, test->reason, false);
+            buffer_puts(out, "\n");
+        }
+    }
+    buffer_printf(out, "%zu passed, %zu failed\n", runs->count - runs->failed, runs->failed);
+}
+
 static const struct {
     const char *name;
     void (*print)(const struct cli *cli, struct buffer *out, const struct runs *runs);
-} forms[] = {{"human", human}, {"json", json}, {"junit", junit}, {"tap", tap}};
+} forms[] = {{"human", human}, {"json", json}, {"github", github}, {"junit", junit}, {"tap", tap}};
 
 // Which form -o asks for: the first without it; options know no others.
 static size_t form_of(const struct cli *cli) {

@@ -162,7 +162,8 @@ judge 'SARIF is there to be uploaded' grep -q K0215 klock.sarif
 works 'warnings that may be' action warnings-as-errors=false
 says '^::warning file=policies/shop.klock,line='
 fine && wrong
-fails 'the action and a test that fails' '1 failed' action junit=klock.xml
+fails 'the action and a test that fails' '^::error file=policies/shop.klock,line=15,title=shop%3A nobody deletes it::' action junit=klock.xml
+says '1 failed'
 judge 'JUnit is there to be uploaded' grep -q '<failure' klock.xml
 fine && changed
 fails 'the action and objects of yesterday' 'run: klockc compile .*policies --output-dir deploy' action output-dir=deploy
@@ -193,7 +194,22 @@ works 'the action with a release' action version="$version" release-url="file://
 fails 'the action without klockc' "give the input 'version'" action
 mv "$work/bin/klockc-away" "$work/bin/klockc"
 fails 'a release that is not there' 'there is no' "$root/deploy/ci/install.sh" 9.9.9 "file://$work/web/v$version" "$work/missing"
+# The job of docs/ci.md installs it too; the packages of its image stay out of this machine.
+block gitlab | sed -n '/before_script:/,$s/^  - //p' | grep -v apt-get >"$work/before"
+judge 'docs/ci.md installs a release' grep -q sha256sum "$work/before"
+if [ "$machine" = amd64 ]; then
+	echo 'command -v klockc' >>"$work/before"
+	mkdir "$work/job"
+	works 'what docs/ci.md does before a job' env -C "$work/job" KLOCK_VERSION="$version" KLOCK_RELEASE="file://$work/web/v$version" \
+		bash --noprofile --norc -eo pipefail "$work/before"
+	says "^$work/job/$release/bin/klockc$"
+fi
 echo more >>"$work/web/v$version/$release.tar.gz"
+if [ "$machine" = amd64 ]; then
+	rm -rf "$work/job" && mkdir "$work/job"
+	fails 'what docs/ci.md does before a job, of a release that was changed' 'FAILED\|WARNING' env -C "$work/job" KLOCK_VERSION="$version" \
+		KLOCK_RELEASE="file://$work/web/v$version" bash --noprofile --norc -eo pipefail "$work/before"
+fi
 fails 'a release that was changed' 'is not what SHA256SUMS says' install "$work/changed"
 judge 'nothing of it is unpacked' test ! -e "$work/changed/$release"
 : >"$work/web/v$version/SHA256SUMS"

@@ -475,7 +475,7 @@ try 0 test warned.klock
 try 1 test warned.klock --require-tests
 says 'there is no test'
 try 0 test good.klock --require-tests
-for form in human json junit tap; do
+for form in human json github junit tap; do
 	try 0 test good.klock -o $form
 	try 1 test failing.klock -o $form && prints 'others go'
 	if command -v python3 >/dev/null 2>&1; then
@@ -485,6 +485,11 @@ for form in human json junit tap; do
 		esac
 	fi
 done
+try 1 test failing.klock -o github && prints '^::error file=failing.klock,line=18,title=good%3A others go::step 1: expected denied, but it is allowed'
+prints '^1 passed, 1 failed$'
+cp failing.klock 'a,b:c.klock'
+try 1 test 'a,b:c.klock' -o github && prints '^::error file=a%2Cb%3Ac.klock,'
+rm 'a,b:c.klock'
 try 0 test good.klock -o tap && prints '^1\.\.2$'
 try 0 test good.klock --print-cases && prints '"cases"'
 
