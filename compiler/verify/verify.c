@@ -82,7 +82,10 @@ static void report_nothing(struct verifying *v) {
         diag_report(diags, DIAG_NO_OBJECTS, span_none(), "there is no object here: %s are missing",
                     text_string(&names));
     if (v->verification->of_cluster)
-        diag_help(diags, "klockc compile … | kubectl apply -f -");
+        diag_help(
+            diags,
+            "klockc compile … | kubectl apply -f -; if they were there, look what deletes them: helm upgrade does "
+            "without --post-renderer, and Argo CD without a plugin that the Application does not name");
     else
         diag_help(diags,
                   "look why nothing of 'klockc compile' came out: 'kubectl kustomize' leaves out generators that are "
