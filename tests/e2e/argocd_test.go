@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,14 +41,22 @@ func (a *argo) start(name string, args ...string) (stop func()) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = a.dir, a.env, log, log
-	if err := cmd.Start(); err != nil {
-		a.t.Fatal(err)
-	}
-	done := make(chan struct{})
+	// It must not outlive a test binary that is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, done := make(chan error), make(chan struct{})
 	go func() {
-		cmd.Wait()
+		// Pdeathsig follows the thread that forked, so that thread has to stay.
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
 		close(done)
 	}()
+	if err := <-started; err != nil {
+		a.t.Fatal(err)
+	}
 	stop = func() {
 		cancel()
 		<-done
