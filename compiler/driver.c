@@ -109,7 +109,7 @@ static void emit(struct compilation *compilation) {
 
 // Locks whose days are over leave nothing on purpose, and a lock that reaches no request has a warning of its own.
 static void check_emitted(struct compilation *compilation) {
-    if (compilation->sources.count == 0 || compilation->rbac_count) return;
+    if (compilation->sources.count == 0 || compilation->rbac_count || compilation->hooks_count) return;
     const bool intended = compilation->lowering.inactive || compilation->policies.lock_count;
     if (!compilation->manifest.count && !intended) check_empty(&compilation->diags, is_static(compilation));
 }
@@ -140,6 +140,17 @@ static void audit_rbac(struct compilation *compilation) {
     rbac_audit(&audit);
 }
 
+static void audit_webhooks(struct compilation *compilation) {
+    hooks_audit(&(struct hooks_audit){
+        .arena = compilation->arena,
+        .diags = &compilation->diags,
+        .sources = &compilation->sources,
+        .inputs = compilation->hooks,
+        .input_count = compilation->hooks_count,
+        .policies = &compilation->policies,
+    });
+}
+
 static void close_report(struct compilation *compilation) {
     if (compilation->options.warnings_as_errors) diags_promote_warnings(&compilation->diags);
     diags_sort(&compilation->diags);
@@ -158,7 +169,8 @@ void driver_compile(struct compilation *compilation) {
     if (is_fine(compilation)) plan(compilation); // policies → plan
     if (is_fine(compilation)) emit(compilation); // plan → objects
     if (is_fine(compilation)) check_emitted(compilation);
-    if (is_fine(compilation) && compilation->rbac_count) audit_rbac(compilation); // RBAC of others → warnings
+    if (is_fine(compilation) && compilation->rbac_count) audit_rbac(compilation);      // RBAC of others → warnings
+    if (is_fine(compilation) && compilation->hooks_count) audit_webhooks(compilation); // webhooks of others → warnings
     close_report(compilation);
 }
 

@@ -7,6 +7,7 @@
 #include "emit/manifest.h"
 #include "emit/plan.h"
 #include "front/load.h"
+#include "hooks/hooks.h"
 #include "klock/klock.h"
 #include "kubernetes/catalog.h"
 #include "lower/lower.h"
@@ -34,6 +35,8 @@ struct compilation {
     size_t rendering_count;
     struct rbac_input *rbac; // what is looked at beside the policies; none most times
     size_t rbac_count;
+    struct hooks_input *hooks; // and webhook configurations
+    size_t hooks_count;
 };
 
 // Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.

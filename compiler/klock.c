@@ -501,6 +501,23 @@ void klock_add_rbac(struct klock_compiler *compiler, const char *name, const cha
     GUARDED(compiler, add_rbac(compiler, name, bytes, len));
 }
 
+// ---- webhooks ----
+
+static void add_webhooks(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    struct compilation *compilation = &compiler->compilation;
+    struct arena *arena = &compiler->arena;
+    const struct hooks_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
+    if (compiler->compiled)
+        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
+    else
+        ARENA_PUSH(arena, compilation->hooks, compilation->hooks_count, input);
+}
+
+void klock_add_webhooks(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
+    if (compiler->running) compiler->missed = true;
+    GUARDED(compiler, add_webhooks(compiler, name, bytes, len));
+}
+
 // ---- verifying ----
 
 static void add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {

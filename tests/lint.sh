@@ -32,6 +32,7 @@ admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy describe
 verify      base data report admission emit
 rbac        base data report kubernetes cel policy front decide
+hooks       base data report policy check decide
 grammar     base report front cel
 cli         base data
 end

@@ -15,6 +15,10 @@ struct unit;
 void check(struct arena *arena, struct diags *diags, const struct policies *policies, struct unit *const *units,
            size_t unit_count, bool is_static, unsigned minor);
 
+// Reports which webhooks of others keep the cluster, each other or themselves from working. The policies have no more
+// than webhooks.
+void check_webhooks_of_others(struct arena *arena, struct diags *diags, const struct policies *others);
+
 // ---- check_whole.c: what is asked of the compilation as a whole ----
 
 // The oldest minor that the target can have: 30 for 1.30.

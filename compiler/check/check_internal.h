@@ -31,6 +31,7 @@ struct checking {
     struct diags *diags;
     const struct policies *policies;
     bool is_static;
+    bool of_others; // the webhooks are in configurations that no policy wrote
     unsigned minor; // the oldest server
     struct surroundings around;
     struct map held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks

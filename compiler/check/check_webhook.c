@@ -61,13 +61,24 @@ static const struct kube_resource_name *answers_for_needs(const struct webhook *
     return answers_for(webhook, other->service_namespace, needed, sizeof needed / sizeof *needed);
 }
 
+static enum diag_code deadlock(const struct checking *checking) {
+    return checking->of_others ? DIAG_WEBHOOKS_DEADLOCK : DIAG_WEBHOOK_DEADLOCK;
+}
+
+// What is to be done, as it is written in a policy and in a configuration.
+static void help(const struct checking *checking, const char *in_policy, const char *in_configuration) {
+    diag_help(checking->diags, "%s", checking->of_others ? in_configuration : in_policy);
+}
+
 static void check_itself(const struct checking *checking, const struct webhook *webhook) {
     const struct kube_resource_name *own = answers_for_needs(webhook, webhook);
     if (!own) return;
-    diag_report(checking->diags, DIAG_WEBHOOK_DEADLOCK, webhook->span,
+    diag_report(checking->diags, deadlock(checking), webhook->span,
                 "webhook '%s' answers for %s in namespace '%s', where it runs: once it is down, it stays down",
                 webhook->name, own->name, webhook->service_namespace);
-    diag_help(checking->diags, "leave that namespace out, narrow it by labels, or write: on failure allow");
+    help(checking, "leave that namespace out, narrow it by labels, or write: on failure allow",
+         "leave that namespace out by a namespaceSelector, narrow it by an objectSelector, or write: failurePolicy: "
+         "Ignore");
 }
 
 static void check_each_other(const struct checking *checking, const struct webhook *webhook,
@@ -76,12 +87,13 @@ static void check_each_other(const struct checking *checking, const struct webho
     const struct kube_resource_name *there = answers_for_needs(webhook, other);
     const struct kube_resource_name *here = there ? answers_for_needs(other, webhook) : NULL;
     if (!here) return;
-    diag_report(checking->diags, DIAG_WEBHOOK_DEADLOCK, other->span,
+    diag_report(checking->diags, deadlock(checking), other->span,
                 "webhooks '%s' and '%s' answer for %s and %s of each other's namespaces: once both are down, they stay "
                 "down",
                 webhook->name, other->name, there->name, here->name);
     diag_relate(checking->diags, webhook->span, "the other");
-    diag_help(checking->diags, "leave the namespace of the other out of one of them, or write: on failure allow");
+    help(checking, "leave the namespace of the other out of one of them, or write: on failure allow",
+         "leave the namespace of the other out of one of them by a namespaceSelector, or write: failurePolicy: Ignore");
 }
 
 static void check_renewal(const struct checking *checking, const struct webhook *webhook) {
@@ -89,10 +101,12 @@ static void check_renewal(const struct checking *checking, const struct webhook 
     const char *namespace = arena_copy(checking->arena, webhook->ca, strcspn(webhook->ca, "/"));
     const struct kube_resource_name *own = answers_for(webhook, namespace, renewed, sizeof renewed / sizeof *renewed);
     if (!own || answers_for_needs(webhook, webhook)) return;
-    diag_report(checking->diags, DIAG_WEBHOOK_DEADLOCK, webhook->span,
+    diag_report(checking->diags, deadlock(checking), webhook->span,
                 "webhook '%s' answers for %s in namespace '%s', by which its own certificate is renewed", webhook->name,
                 own->name, namespace);
-    diag_help(checking->diags, "leave that namespace out, narrow it by labels, or write: on failure allow");
+    help(checking, "leave that namespace out, narrow it by labels, or write: on failure allow",
+         "leave that namespace out by a namespaceSelector, narrow it by an objectSelector, or write: failurePolicy: "
+         "Ignore");
 }
 
 // What stops in the cluster when nobody answers for it.
@@ -115,24 +129,31 @@ static void check_stops(const struct checking *checking, const struct webhook *w
     if (webhook->fail_open || is_narrowed(webhook)) return;
     for (size_t i = 0; i < webhook->scope.target_count; i++) {
         const struct target *target = &webhook->scope.targets[i];
-        if (!target->name && !target->group) {
+        if (!target->name && !target->group && !target->subresource) {
             diag_report(checking->diags, DIAG_WEBHOOK_STOPS, target->span,
                         "while webhook '%s' is down, nothing can be written %s", webhook->name,
                         webhook->in_cluster ? "in the cluster" : "in these namespaces");
-            diag_help(checking->diags, "name the resources that it is about, or write: on failure allow; or: accept %s",
-                      diag_info(DIAG_WEBHOOK_STOPS)->name);
+            help(checking,
+                 arena_printf(checking->arena,
+                              "name the resources that it is about, or write: on failure allow; or: accept %s",
+                              diag_info(DIAG_WEBHOOK_STOPS)->name),
+                 "name the resources that it is about, or write: failurePolicy: Ignore");
         }
         for (size_t j = 0; target->name && j < sizeof stopping / sizeof *stopping; j++) {
             if (target->subresource || strcmp(target->name, stopping[j].name.name) != 0 ||
-                strcmp(target->group, stopping[j].name.group) != 0)
+                (target->group && strcmp(target->group, stopping[j].name.group) != 0))
                 continue;
-            if (strcmp(target->name, "namespaces") == 0 && webhook->scope.where == IN_NAMESPACES) continue;
+            if (strcmp(target->name, "namespaces") == 0 &&
+                (webhook->scope.where == IN_NAMESPACES || (checking->of_others && webhook->scope.where == IN_CLUSTER)))
+                continue;
             diag_report(checking->diags, DIAG_WEBHOOK_STOPS, target->span, "while webhook '%s' is down, %s",
                         webhook->name, stopping[j].stops);
-            diag_help(checking->diags,
-                      "narrow it by name, labels or conditions (unless user like \"system:*\"), or write: on failure "
-                      "allow; or: accept %s",
-                      diag_info(DIAG_WEBHOOK_STOPS)->name);
+            help(checking,
+                 arena_printf(checking->arena,
+                              "narrow it by name, labels or conditions (unless user like \"system:*\"), or write: on "
+                              "failure allow; or: accept %s",
+                              diag_info(DIAG_WEBHOOK_STOPS)->name),
+                 "narrow it by an objectSelector or matchConditions, or write: failurePolicy: Ignore");
         }
     }
 }
@@ -171,8 +192,12 @@ void check_webhooks(const struct checking *checking) {
         check_itself(checking, webhook);
         check_renewal(checking, webhook);
         check_stops(checking, webhook);
-        check_carried(checking, webhook);
+        if (!checking->of_others) check_carried(checking, webhook);
         for (size_t j = 0; !webhook->fail_open && j < i; j++)
             check_each_other(checking, policies->webhooks[j], webhook);
     }
+}
+
+void check_webhooks_of_others(struct arena *arena, struct diags *diags, const struct policies *others) {
+    check_webhooks(&(struct checking){.arena = arena, .diags = diags, .policies = others, .of_others = true});
 }

@@ -29,7 +29,7 @@ struct cli {
     const char *output_file, *output_dir, *depfile, *print;
     const char *kubernetes, *target, *controllers, *at, *root, *gitops;
     const char *run, *color;
-    const char *against, *kubectl, *context, *rbac;
+    const char *against, *kubectl, *context, *rbac, *webhooks;
     bool cluster;
     bool check, warnings_as_errors, require_tests, print_cases, verbose, help;
 

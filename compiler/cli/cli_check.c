@@ -8,14 +8,23 @@
 #include "cli/cli_options.h"
 #include "cli/cli_policy.h"
 
+static bool is_standard_input(const char *path) {
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 int cli_check(const struct cli *cli) {
-    if (cli->argument_count == 0 && cli->rbac == NULL) {
-        cli_complain("check needs an argument: PATH..., or --rbac FILE");
+    if (cli->argument_count == 0 && cli->rbac == NULL && cli->webhooks == NULL) {
+        cli_complain("check needs an argument: PATH..., --rbac FILE or --webhooks FILE");
         cli_complain("see 'klockc help check'");
         return CLI_USAGE;
     }
-    if (cli->rbac != NULL && strcmp(cli->rbac, "-") == 0 && policy_is_standard_input(cli)) {
-        cli_complain("standard input is either a policy or RBAC");
+    const bool rbac = is_standard_input(cli->rbac), webhooks = is_standard_input(cli->webhooks);
+    if ((rbac || webhooks) && policy_is_standard_input(cli)) {
+        cli_complain("standard input is either a policy or %s", rbac ? "RBAC" : "webhooks");
+        return CLI_USAGE;
+    }
+    if (rbac && webhooks) {
+        cli_complain("standard input is either RBAC or webhooks");
         return CLI_USAGE;
     }
     int status = CLI_USAGE;

@@ -23,11 +23,14 @@ const struct cli_verb cli_verbs[] = {
     {'k', "check", cli_check, "[PATH...]", NULL, "show errors and warnings, write nothing",
      "Shows every error and every warning in policies, and writes no objects. With --rbac also who may take locks "
      "away,\n"
-     "pass them or become their actors by the RBAC of a cluster or a chart, for which no policy is needed.",
+     "pass them or become their actors by the RBAC of a cluster or a chart, for which no policy is needed.\n"
+     "With --webhooks also which webhooks of others stop the cluster or themselves, and which a lock would refuse.",
      "# Check a directory of policies\n"
      "klockc check policies/\n\n"
      "# And the RBAC of a cluster with them\n"
      "kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o yaml | klockc check policies/ --rbac -\n\n"
+     "# And the webhooks of a chart\n"
+     "helm template chart/ | klockc check policies/ --webhooks -\n\n"
      "# For code scanning, with warnings as errors\n"
      "klockc check policies/ -o sarif --warnings-as-errors > klockc.sarif\n"},
     {'t', "test", cli_test, POLICY_ARGUMENTS, NULL, "run the tests in policies, without a cluster",

@@ -112,7 +112,8 @@ struct klock_compiler *policy_compile_with(const struct cli *cli, const char *na
     struct klock_compiler *compiler = klock_new(&options);
     if (compiler == NULL) cli_out_of_memory();
     if (!add_arguments(cli, compiler) ||
-        (cli->rbac != NULL && !policy_add_objects(cli, compiler, cli->rbac, klock_add_rbac))) {
+        (cli->rbac != NULL && !policy_add_objects(cli, compiler, cli->rbac, klock_add_rbac)) ||
+        (cli->webhooks != NULL && !policy_add_objects(cli, compiler, cli->webhooks, klock_add_webhooks))) {
         klock_free(compiler);
         *ret_status = CLI_USAGE;
         return NULL;

@@ -108,6 +108,11 @@ KLOCK_API void klock_add_buffer(struct klock_compiler *compiler, const char *nam
  * NULL if there are none. */
 KLOCK_API void klock_add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
 
+/* Adds webhook configurations in the same way. klock_compile reads them, and reports which keep themselves, each other
+ * or the cluster from working while they are down, and which the locks would refuse: warnings, but for what cannot be
+ * read. */
+KLOCK_API void klock_add_webhooks(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+
 /* Adds CustomResourceDefinitions, `len` bytes of YAML or JSON, under the name that messages show: what they define is
  * known to every policy, as by `resources from`. Other objects among them are skipped; that there is no definition is a
  * diagnostic. */

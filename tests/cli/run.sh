@@ -458,6 +458,9 @@ unset NO_COLOR CLICOLOR_FORCE
 # ---- check --rbac ----
 . "$root/tests/cli/rbac.sh"
 
+# ---- check --webhooks ----
+. "$root/tests/cli/webhooks.sh"
+
 # ---- test ----
 try 0 test good.klock && prints '^2 passed, 0 failed$'
 try 1 test failing.klock && prints '^1 passed, 1 failed$'

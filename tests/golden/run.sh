@@ -7,7 +7,7 @@
 # verify/NAME.sed is what happens to the objects of verify/policy.klock between compile and apply, and NAME.txt what 'klockc verify'
 # says of the result;
 # rbac/NAME.yaml is RBAC, and NAME.txt what 'klockc check --rbac' finds in it, with the policy NAME.klock if there is one; of bad-NAME.yaml
-# it can be read no further;
+# it can be read no further; webhooks/ has the same of webhook configurations and 'klockc check --webhooks';
 # drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
 # compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock has its objects in NAME.yaml, and what they do in
 # NAME.md; examples/gitops/TOOL/locks.klock has its objects in policies beside it, where that is there.
@@ -71,6 +71,16 @@ for file in tests/golden/rbac/*.yaml; do
 	rbac=$((rbac + 1))
 done
 if [ "$rbac" -ge 10 ]; then pass; else fail "only $rbac files of RBAC"; fi
+
+for file in tests/golden/webhooks/*.yaml; do
+	name=$(basename "$file" .yaml) status=0 policy='' wanted=0
+	[ ! -f "${file%.yaml}.klock" ] || policy=$name.klock
+	case $name in bad-*) wanted=1 ;; esac
+	# shellcheck disable=SC2086
+	(cd tests/golden/webhooks && "$KLOCKC" check $policy --webhooks "$name.yaml") >"$work/out" 2>&1 || status=$?
+	if [ "$status" -ne $wanted ]; then fail "$file: status $status instead of $wanted" "$(cat "$work/out")"; fi
+	compare "${file%.yaml}.txt" "$work/out"
+done
 
 drafts=0
 for policy in tests/golden/drafts/*.klock; do

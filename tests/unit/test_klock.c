@@ -288,6 +288,29 @@ static void rbac_is_looked_at_with_and_without_a_policy(void **state) {
     klock_free(compiler);
 }
 
+static void webhooks_are_looked_at_without_a_policy(void **state) {
+    (void)state;
+    static const char hooks[] = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\n"
+                                "metadata: {name: all}\nwebhooks: [{name: a.b.c, clientConfig: {url: 'https://h/'},\n"
+                                "  rules: [{apiGroups: ['*'], operations: ['*'], resources: ['*']}]}]\n";
+    struct klock_compiler *compiler = klock_new(NULL);
+    klock_add_webhooks(compiler, "hooks.yaml", hooks, strlen(hooks));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_int_equal(klock_diagnostic_count(compiler), 1);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0826");
+    assert_int_equal(diagnostic_of(compiler, 0).place.line, 5);
+    klock_add_webhooks(compiler, "late.yaml", hooks, strlen(hooks));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
+    klock_free(compiler);
+
+    compiler = klock_new(NULL);
+    klock_add_webhooks(compiler, "bad.yaml", "a: &a [*a]", strlen("a: &a [*a]"));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0830");
+    klock_free(compiler);
+}
+
 static void servers_that_are_too_old_and_days_that_are_none_are_refused(void **state) {
     (void)state;
     enum { OPTIONS = sizeof(struct klock_options) };
@@ -714,6 +737,7 @@ int main(void) {
         SENTENCE(warnings_can_be_errors),
         SENTENCE(what_became_of_the_objects_is_verified),
         SENTENCE(rbac_is_looked_at_with_and_without_a_policy),
+        SENTENCE(webhooks_are_looked_at_without_a_policy),
         SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
         SENTENCE(tests_are_judged_and_requests_decided),
