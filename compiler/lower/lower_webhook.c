@@ -648,25 +648,26 @@ static bool share_consent(const struct webhook *one, const struct webhook *other
     return other->consent && strcmp(one->policy, other->policy) == 0 && strcmp(one->consent, other->consent) == 0;
 }
 
+static void add_account(struct arena *arena, const struct webhook *webhook, struct subjects *accounts) {
+    const char *user = account_user(arena, webhook->account_namespace, webhook->account);
+    const char *label = arena_printf(arena, "serviceaccount %s/%s", webhook->account_namespace, webhook->account);
+    ARENA_PUSH(arena, accounts->users, accounts->user_count, user);
+    ARENA_PUSH(arena, accounts->labels, accounts->label_count, label);
+}
+
 // All webhooks that read the annotation have a say in it: it is one list.
-static void add_consenting(struct lowering *lowering, const struct webhook *webhook, struct lock *lock) {
+static struct subjects consenting_with(const struct lowering *lowering, const struct webhook *webhook) {
     struct arena *arena = lowering->arena;
+    struct subjects all = {0}, accounts = {0}, by = {0};
     for (size_t i = 0; i < lowering->policies->webhook_count; i++) {
         const struct webhook *other = lowering->policies->webhooks[i];
         if (!share_consent(webhook, other)) continue;
-        struct subjects subjects = other->consenting;
-        if (other->account) {
-            struct subjects account = {0};
-            const char *user = account_user(arena, other->account_namespace, other->account);
-            const char *label = arena_printf(arena, "serviceaccount %s/%s", other->account_namespace, other->account);
-            ARENA_PUSH(arena, account.users, account.user_count, user);
-            ARENA_PUSH(arena, account.labels, account.label_count, label);
-            lower_add_subjects(arena, &lock->exclusive, &account);
-            lower_add_subjects(arena, &lock->passes, &account);
-        }
-        lower_add_subjects(arena, &lock->exclusive, &subjects);
-        lower_add_subjects(arena, &lock->passes, &subjects);
+        if (other->account) add_account(arena, other, all.user_count ? &accounts : &all);
+        lower_add_subjects(arena, &by, &other->consenting);
     }
+    lower_add_subjects(arena, &all, &accounts); // many at once, which sorts them
+    lower_add_subjects(arena, &all, &by);
+    return all;
 }
 
 // Of the targets in the half of the scope, those that carry annotations.
@@ -688,7 +689,8 @@ static bool add_targets(struct lowering *lowering, const struct webhook *webhook
     return lock->scope.target_count > 0;
 }
 
-static void guard_consent(struct lowering *lowering, const struct webhook *webhook, bool namespaced) {
+static void guard_consent(struct lowering *lowering, const struct webhook *webhook, const struct subjects *consenting,
+                          bool namespaced) {
     struct arena *arena = lowering->arena;
     const struct lock from = {
         .policy = webhook->policy,
@@ -716,7 +718,7 @@ static void guard_consent(struct lowering *lowering, const struct webhook *webho
     segments[2].key = webhook->consent;
     lock->paths = ARENA_NEW(arena, struct field_path);
     *lock->paths = (struct field_path){.variable = -1, .segments = segments, .count = 3};
-    add_consenting(lowering, webhook, lock);
+    lock->exclusive = lock->passes = *consenting;
     derive_add(lowering, NULL, lock);
 }
 
@@ -729,7 +731,7 @@ static void check_authorities(struct lowering *lowering, const struct webhook *w
         const bool injected =
             webhook->authority >= AUTHORITY_FROM_CERTIFICATE || other->authority >= AUTHORITY_FROM_CERTIFICATE;
         if (!injected || !webhook->ca || !other->ca) continue;
-        if (webhook->authority == other->authority && strcmp(webhook->ca, other->ca) == 0) continue;
+        if (webhook->authority == other->authority && strcmp(webhook->ca, other->ca) == 0) return;
         diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, webhook->span,
                     "the webhooks of a policy cannot have authorities of their own where cert-manager writes one");
         diag_relate(lowering->diags, other->span, "another is here");
@@ -740,13 +742,17 @@ static void check_authorities(struct lowering *lowering, const struct webhook *w
 }
 
 void lower_webhooks(struct lowering *lowering) {
+    const struct webhook *last = NULL;
+    struct subjects consenting = {0}; // with the last one
     for (size_t i = 0; i < lowering->policies->webhook_count; i++) {
         const struct webhook *webhook = lowering->policies->webhooks[i];
         if (!webhook->scope.target_count) continue;
         if (webhook->account) check_granted(lowering, webhook);
         check_authorities(lowering, webhook);
         if (!webhook->consent) continue;
-        guard_consent(lowering, webhook, true);
-        guard_consent(lowering, webhook, false);
+        if (!last || !share_consent(webhook, last)) consenting = consenting_with(lowering, webhook);
+        last = webhook;
+        guard_consent(lowering, webhook, &consenting, true);
+        guard_consent(lowering, webhook, &consenting, false);
     }
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Prints a policy of COUNT locks, as many as people write by generator: of one form; each of another with `mixed`; on pods, with
 # the guards that come by default, with `pods`. Of sealed actors with `sealed`. Or of one lock with COUNT of what there may be many:
-# `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names. With `rbac`, as many roles
-# and bindings instead, as a cluster prints them.
+# `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names. Of webhooks with
+# `webhooks`, each with an account and consent. With `rbac`, as many roles and bindings instead, as a cluster prints them.
 #
-#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown|rbac]
+#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown|webhooks|rbac]
 awk -v count="${1:-100}" -v form="${2-}" '
 	function list(before, after,    i) { for (i = 0; i < count; i++) printf "%s%s%d%s", i ? between : "", before, i, after }
 	BEGIN {
@@ -27,6 +27,14 @@ awk -v count="${1:-100}" -v form="${2-}" '
 		between = ", "
 		if (form == "sealed") {
 			for (i = 0; i < count; i++) printf "actor op%d = serviceaccount team-%d/operator sealed by user release\n", i, i
+			exit
+		}
+		if (form == "webhooks") {
+			print "grant g to sa hooks/hook {\n  resources  deployments\n  namespace  shop\n  allow      create, update\n}"
+			for (i = 0; i < count; i++) {
+				printf "webhook w%d.hooks.example.com mutating {\n  service    hooks/hook path \"/%d\"\n  ca         from cert-manager hooks/hook\n", i, i
+				printf "  on         create, update\n  resources  deployments\n  namespace  shop\n  account    sa hooks/hook\n  consent    strict\n  on failure allow\n}\n"
+			}
 			exit
 		}
 		if (form == "objects") {

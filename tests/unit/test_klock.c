@@ -301,7 +301,7 @@ static void webhooks_are_looked_at_without_a_policy(void **state) {
     assert_int_equal(diagnostic_of(compiler, 0).place.line, 5);
     klock_add_webhooks(compiler, "late.yaml", hooks, strlen(hooks));
     assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
+    assert_string_equal(diagnostic_of(compiler, 1).code, "K0007");
     klock_free(compiler);
 
     compiler = klock_new(NULL);
