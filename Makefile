@@ -434,6 +434,8 @@ image: tarball
 
 is-published:
 	@[ -n "$(RELEASE_URL)" ] || { echo "make release: say where it will lie with RELEASE_URL=https://..." >&2; exit 2; }
+# Nothing of another version is among what is published.
+	rm -rf $(DIST)
 release: is-published source tarball deb image
 	packaging/krew.sh $(VERSION) $(RELEASE_URL) $(DIST)/kubectl-klock-$(VERSION)-linux-*.tar.gz >$(DIST)/klock.yaml
 	cd $(DIST) && rm -f SHA256SUMS && sha256sum * >$${TMPDIR:-/tmp}/sums.$$$$ && mv $${TMPDIR:-/tmp}/sums.$$$$ SHA256SUMS
