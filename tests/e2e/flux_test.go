@@ -3,6 +3,7 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -441,6 +442,7 @@ func TestFlux(t *testing.T) {
 				{"health", (*flux).health},
 				{"a tenant", (*flux).tenant},
 				{"variables", (*flux).variables},
+				{"mistakes", (*flux).mistakes},
 				{"a Kustomization is deleted", (*flux).deleted},
 				{"an OCI artifact", (*flux).artifact},
 			} {
@@ -736,6 +738,89 @@ func (f *flux) variables() {
 	}
 	f.must(f.Admin.Remove(bindingsAt + "dollars-objects--configmaps"))
 	f.must(f.Admin.Remove(dollars))
+}
+
+// mistakes are what people do to locks on the way to the cluster, what Flux makes of it, and what the pipeline of docs/flux.md says
+// before it does.
+func (f *flux) mistakes() {
+	const function = "apiVersion: klock.dev/v1alpha1\nkind: KlockPolicy\nmetadata:\n  name: locks\n  annotations:\n    config.kubernetes.io/local-config: 'true'\n" +
+		"    config.kubernetes.io/function: |\n      exec: {path: klockc-fn}\nspec: {files: [locks.klock]}\n"
+	stray := regexp.MustCompile(`(?s)  annotations:.*\nspec`).ReplaceAllString(function, "spec")
+	f.Namespace("mistaken", "")
+	f.Namespace("elsewhere", "")
+	mistakes := []struct {
+		name, path, spec string
+		// What is written, and taken away, after the locks are there.
+		files   map[string]string
+		without string
+		// Why Flux does not apply it. It applies it where this is empty.
+		fails string
+		// What is found in the cluster then.
+		binding string
+		// What the pipeline says; it does not notice where this is empty.
+		said string
+	}{
+		{name: "no-directory", path: "policies", without: "policies", fails: "kustomization path not found", binding: "no-directory", said: "invalid resource path"},
+		// Flux deletes all locks without a word.
+		{name: "no-object", path: "policies", files: map[string]string{"policies/README.md": "nothing"}, without: "policies", said: "K0712"},
+		{name: "empty-list", path: "policies", files: map[string]string{"policies/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"}, without: "policies", said: "K0712"},
+		// The list is made from what is there.
+		{name: "no-list", path: "policies", without: "policies/kustomization.yaml", binding: "no-list"},
+		{name: "moved", path: "policies", spec: ", targetNamespace: elsewhere", binding: "moved", said: "K0708"},
+		{name: "renamed", path: "policies", spec: ", namePrefix: p-", binding: "p-renamed", said: "K0705"},
+		{name: "prefixed", path: ".", files: map[string]string{"kustomization.yaml": "resources: [policies]\nnamePrefix: p-\n"}, binding: "p-prefixed", said: "K0705"},
+		{name: "generator", path: ".", files: map[string]string{"kustomization.yaml": "generators: [function.yaml]\n", "function.yaml": function}, fails: "external plugins disabled", binding: "generator", said: "external plugins disabled"},
+		{name: "plugin", path: ".", files: map[string]string{"kustomization.yaml": "generators: [function.yaml]\n", "function.yaml": stray}, fails: "external plugins disabled", binding: "plugin", said: "external plugins disabled"},
+		{name: "transformer", path: ".", files: map[string]string{"kustomization.yaml": "resources: [policies]\ntransformers: [function.yaml]\n", "function.yaml": function}, fails: "external plugins disabled", binding: "transformer", said: "external plugins disabled"},
+		{name: "validator", path: ".", files: map[string]string{"kustomization.yaml": "resources: [policies]\nvalidators: [function.yaml]\n", "function.yaml": function}, fails: "external plugins disabled", binding: "validator", said: "external plugins disabled"},
+		// The annotation keeps it from being applied.
+		{name: "local", path: "policies", files: map[string]string{"policies/function.yaml": function}, without: "policies/kustomization.yaml", binding: "local"},
+		{name: "stray", path: "policies", files: map[string]string{"policies/function.yaml": stray}, without: "policies/kustomization.yaml", fails: `no matches for kind "KlockPolicy"`, binding: "stray"},
+	}
+	for _, m := range mistakes {
+		f.shell.write(m.name+"/locks.klock", "policy "+m.name+"\ndeployer flux\nlock settings {\n  resources  configmaps\n  namespace  mistaken\n  name       settings\n  exclusive  flux\n}\n"+
+			"grant readers to group readers {\n  resources  configmaps\n  namespace  mistaken\n  allow      get\n}\n")
+		f.shell.must("klockc compile " + m.name + "/locks.klock --output-dir " + m.name + "/policies")
+		f.shell.write(m.name+".yaml", fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: %[1]s, namespace: flux-system}\n"+
+			"spec: {interval: 1s, prune: true, path: %[2]s, sourceRef: {kind: GitRepository, name: %[1]s}%[3]s}\n", m.name, m.path, m.spec))
+		f.make(m.name, ", path: "+m.path)
+		f.commit(m.name, m.name)
+	}
+	revisions := map[string]string{}
+	for _, m := range mistakes {
+		f.eventually(m.name+" is there", func() (bool, string) {
+			_, message := readiness(f.Admin.Get(kustomizationAt + stage.At(m.name)))
+			return f.Admin.Exists(bindingsAt + stage.At(m.name+"-objects--configmaps")), message
+		})
+		f.must(os.RemoveAll(f.shell.path(m.name + "/" + cmp.Or(m.without, "none"))))
+		for name, text := range m.files {
+			f.shell.write(m.name+"/"+name, text)
+		}
+		revisions[m.name] = f.commit(m.name, m.name)
+		f.shell.must("kubectl apply --server-side --force-conflicts -f " + m.name + ".yaml")
+	}
+	for _, m := range mistakes {
+		place := kustomizationAt + stage.At(m.name)
+		if m.fails != "" {
+			f.failing(place, m.fails)
+		} else {
+			f.applied(place, revisions[m.name])
+		}
+		for _, name := range []string{m.name, "p-" + m.name} {
+			if f.Admin.Exists(bindingsAt+stage.At(name+"-objects--configmaps")) != (name == m.binding) {
+				f.T.Errorf("%s: is there a binding %s: %v", m.name, name, name != m.binding)
+			}
+		}
+		said, status := f.shell.run(strings.NewReplacer("PATH", m.name+"/"+m.path, "NAME", m.name).Replace(
+			"flux build kustomization NAME --path PATH --kustomization-file NAME.yaml --dry-run >rendered.yaml\nklockc verify NAME/locks.klock --against rendered.yaml"))
+		if (status != 0) != (m.said != "") || !strings.Contains(said, m.said) {
+			f.T.Errorf("%s: the pipeline says, with status %d:\n%s", m.name, status, said)
+		}
+		f.must(f.Admin.Remove(place))
+	}
+	for _, m := range mistakes {
+		f.gone(kustomizationAt+stage.At(m.name), bindingsAt+stage.At(m.name+"-objects--configmaps"))
+	}
 }
 
 // artifact is pushed to a registry and applied from there, by the commands of docs/flux.md.
