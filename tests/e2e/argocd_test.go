@@ -300,6 +300,11 @@ func runArgo(t *testing.T, s *stage.Stage) {
 	a.synced(commit())
 	stopSidecar()
 	broken("no plugin", "could not find cmp-server plugin with name")
+	lacking := *a
+	lacking.env = append(slices.Clone(a.env), "PATH="+a.dir)
+	stopSidecar = lacking.start("argocd-cmp-server", "--config-dir-path", filepath.Join(a.dir, "config"))
+	broken("no klockc in the sidecar", "executable file not found")
+	stopSidecar()
 	// An Application that does not name it goes on without it, as docs/argocd.md warns, and verify says so.
 	admin.must(`kubectl patch application shop -n argocd --type json -p '[{"op": "remove", "path": "/spec/sources/1/plugin"}]'`)
 	s.Until("the locks are pruned", func() bool { return locks() == 0 })
