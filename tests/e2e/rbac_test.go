@@ -342,7 +342,7 @@ func (r *rbac) findings() {
 	found := append(r.check("--rbac all.yaml"), r.check(locks+" --rbac all.yaml")...)
 	codes := map[string]bool{}
 	asked := 0
-	said := map[string]bool{}
+	said := saying{}
 	for _, f := range found {
 		codes[f.Code] = true
 		for _, label := range f.who {
@@ -388,7 +388,85 @@ func (r *rbac) findings() {
 			}
 		}
 	}
-	r.t.Logf("%d findings, %d questions", len(found), asked)
+	r.t.Logf("%d findings, %d questions about them, %d about what is found of nobody else", len(found), asked, r.complete(said))
+}
+
+// saying is which code names whom: "K0801 user alice".
+type saying map[string]bool
+
+// Whatever somebody holds in the whole cluster of this, some finding says: one of the codes, of the subject or of a group of it.
+var searched = []struct {
+	code string
+	all  [][]differential.Access
+}{
+	{"K0803", [][]differential.Access{{{Verb: "escalate", Group: rbacGroup, Resource: "clusterroles"}},
+		{{Verb: "create", Group: rbacGroup, Resource: "clusterroles"}, {Verb: "update", Group: rbacGroup, Resource: "clusterroles"}}}},
+	{"K0804", [][]differential.Access{{{Verb: "bind", Group: rbacGroup, Resource: "clusterroles", Name: "edit"}, {Verb: "bind", Group: rbacGroup, Resource: "roles"}},
+		{{Verb: "create", Group: rbacGroup, Resource: "clusterrolebindings"}, {Verb: "create", Group: rbacGroup, Resource: "rolebindings"}}}},
+	{"K0805", [][]differential.Access{{{Verb: "impersonate", Resource: "users", Name: "alice"}, {Verb: "impersonate", Resource: "groups", Name: "on-call"},
+		{Verb: "impersonate", Resource: "serviceaccounts"}, {Verb: "impersonate:serviceaccount", Group: "authentication.k8s.io", Resource: "serviceaccounts"}}}},
+	{"K0806", [][]differential.Access{{{Verb: "get", Resource: "nodes", Subresource: "proxy"}, {Verb: "create", Resource: "nodes", Subresource: "proxy"}}}},
+	{"K0807", [][]differential.Access{{{Verb: "update", Group: certificatesGroup, Resource: "certificatesigningrequests", Subresource: "approval"}},
+		{{Verb: "approve", Group: certificatesGroup, Resource: "signers", Name: "kubernetes.io/kube-apiserver-client"}}}},
+	{"K0808", [][]differential.Access{{{Verb: "create", Resource: "serviceaccounts", Subresource: "token"}, {Verb: "create", Resource: "pods"},
+		{Verb: "patch", Group: "apps", Resource: "deployments"}, {Verb: "create", Group: "batch", Resource: "jobs"}, {Verb: "create", Resource: "pods", Subresource: "exec"}}}},
+	{"K0808", [][]differential.Access{{{Verb: "create", Resource: "secrets"}}, {{Verb: "get", Resource: "secrets"}, {Verb: "list", Resource: "secrets"}}}},
+	{"K0809", [][]differential.Access{{{Verb: "delete", Group: "admissionregistration.k8s.io", Resource: "validatingadmissionpolicies"},
+		{Verb: "delete", Group: "admissionregistration.k8s.io", Resource: "validatingadmissionpolicybindings"}}}},
+}
+
+// complete asks the authorizer about everybody whom no server binds by itself, and gives the number of questions.
+func (r *rbac) complete(said saying) int {
+	r.t.Helper()
+	asked := 0
+	p := r.pool()
+	var labels []string
+	for _, user := range p.users {
+		if account, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
+			if !strings.HasPrefix(account, "kube-system:") {
+				labels = append(labels, "serviceaccount "+strings.Replace(account, ":", "/", 1))
+			}
+		} else if !strings.HasPrefix(user, "system:") {
+			labels = append(labels, "user "+user)
+		}
+	}
+	for _, group := range p.groups {
+		if !strings.HasPrefix(group, "system:") && group != cluster.Testers {
+			labels = append(labels, "group "+group)
+		}
+	}
+	if len(labels) < 20 {
+		r.t.Fatalf("only %d subjects", len(labels))
+	}
+	for _, label := range labels {
+		user, groups := requester(label)
+		names := []string{label}
+		for _, group := range groups {
+			names = append(names, "group "+group)
+			if namespace, ok := strings.CutPrefix(group, "system:serviceaccounts:"); ok {
+				names = append(names, "serviceaccounts "+namespace)
+			}
+		}
+		for _, search := range searched {
+			holds := true
+			for _, alternatives := range search.all {
+				yes := false
+				for _, q := range alternatives {
+					q.User, q.Groups = user, groups
+					yes = yes || r.allowed(q)
+					asked++
+				}
+				holds = holds && yes
+			}
+			found := slices.ContainsFunc(names, func(name string) bool {
+				return said["K0801 "+name] || said["K0802 "+name] || said[search.code+" "+name]
+			})
+			if holds && !found {
+				r.t.Errorf("%s holds what %s is about, and no finding says so", label, search.code)
+			}
+		}
+	}
+	return asked
 }
 
 // ---- a sample ----
