@@ -102,7 +102,8 @@ fi
 
 # ---- words: no left-overs, no paths of one machine ----
 words='TODO|FIXME|XXX:|/home/[a-z]|/Users/[a-z]'
-found=$(git grep -nIE "$words" -- . ':!tests/lint.sh' 2>/dev/null || :)
+# Argo CD's image keeps its plugins in the home of its user.
+found=$(git grep -nIE "$words" -- . ':!tests/lint.sh' 2>/dev/null | grep -v /home/argocd/cmp-server || :)
 [ -z "$found" ] || complain "words that do not belong here:
 $found"
 # Lines of prose and of scripts end with a line end and without blanks.
