@@ -52,9 +52,14 @@ func (m *machine) strip(path string) {
 	})
 }
 
+// certificate is that of the machine, as a text of YAML in which no word is that a world puts something in place of.
+func (m *machine) certificate() string {
+	text := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.server.Certificate().Raw}))
+	return `"` + strings.ReplaceAll(text, "N", `\x4e`) + `"`
+}
+
 // webhook is a configuration that sends the ConfigMaps of the world's namespace to the machine.
 func (w *world) webhook(kind, name string) string {
-	certificate := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.machine.server.Certificate().Raw}))
 	path := "/webhook/" + w.ns
 	w.machine.strip(path)
 	return fmt.Sprintf(`
@@ -69,7 +74,7 @@ webhooks:
   namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %s}}
   clientConfig: {url: %q, caBundle: %s}
   rules: [{apiGroups: [""], apiVersions: [v1], operations: [UPDATE, DELETE], resources: [configmaps]}]
-`, kind, name, w.ns, w.machine.text("https://ADDRESS:PORT"+path), certificate)
+`, kind, name, w.ns, w.machine.text("https://ADDRESS:PORT"+path), w.machine.certificate())
 }
 
 // asked waits until the API server sends requests to the machine.
@@ -118,7 +123,6 @@ func (m *machine) convert(path string) {
 // converted defines widgets that are stored as v1beta1, and that the machine converts.
 func (w *world) converted() {
 	w.T.Helper()
-	certificate := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.machine.server.Certificate().Raw}))
 	path := "/convert/" + w.ns
 	w.machine.convert(path)
 	w.defineVersions("", "v1beta1", "v1", fmt.Sprintf(`  conversion:
@@ -126,7 +130,7 @@ func (w *world) converted() {
     webhook:
       conversionReviewVersions: [v1]
       clientConfig: {url: %q, caBundle: %s}
-`, w.machine.text("https://ADDRESS:PORT"+path), certificate))
+`, w.machine.text("https://ADDRESS:PORT"+path), w.machine.certificate()))
 }
 
 // gold is what a version shows of the widget.
