@@ -32,6 +32,9 @@ var lives = map[string]func(s *stage.Stage, manifest []byte){
 	"external-secrets":  liveWithExternalSecrets,
 	"delete-protection": liveWithDeleteProtection,
 	"workloads":         liveWithWorkloads,
+
+	"webhooks":           liveWithWebhooks,
+	"webhook-governance": liveWithWebhookGovernance,
 }
 
 // sharedMinor runs its controllers as system:kube-controller-manager, the others as their own accounts.
@@ -49,7 +52,7 @@ func TestExampleLifecycle(t *testing.T) {
 	for _, file := range append(files, filepath.Join(cluster.Root(), "tests", "e2e", "testdata", "workloads.klock")) {
 		name := strings.TrimSuffix(filepath.Base(file), ".klock")
 		if lives[name] == nil {
-			t.Errorf("nobody lives under %s", name)
+			t.Fatalf("nobody lives under %s", name)
 		}
 		manifests[name] = cases.MustCompile(t, file)
 	}
@@ -191,6 +194,33 @@ func liveWithPayments(s *stage.Stage, manifest []byte) {
 // Nobody deletes the StatefulSet, so its pods end with the namespace, which on-call deletes.
 // liveWithBlog has a Deployment whose pods are locked: its owner deploys it as ever, since against accidents the workload is its
 // own.
+// The servers of these webhooks are not there, as on the day on which all of it is applied.
+func liveWithWebhooks(s *stage.Stage, manifest []byte) {
+	s.Namespace("shop", "")
+	s.Namespace("web", "")
+	s.Namespace("hooks", "")
+	s.Apply(manifest)
+	s.Allowed("a Deployment is made", func() error { return s.Admin.Create(stage.Deployment("shop", "", "")) })
+	s.Until("the Deployment rolls out", s.RolledOut("shop", 3))
+	s.Allowed("the Deployment is deleted", func() error { return s.Admin.Remove("deployments.apps shop/web") })
+}
+
+func liveWithWebhookGovernance(s *stage.Stage, manifest []byte) {
+	const hook = `{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: a-chart},
+  webhooks: [{name: a.hooks.example.com, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Ignore, timeoutSeconds: 1,
+  clientConfig: {url: "https://127.0.0.1:1/"}, namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]},
+  rules: [{apiGroups: [GROUP], apiVersions: ["*"], operations: [CREATE], resources: [RESOURCE]}]}]}`
+	of := func(group, resource string) string {
+		return strings.NewReplacer("GROUP", group, "RESOURCE", resource).Replace(hook)
+	}
+	const chart = stage.At("validatingwebhookconfigurations.admissionregistration.k8s.io a-chart")
+	s.Apply(manifest)
+	s.Refused("bounded", "register a webhook for everything", s.Admin.Create(of(`"*"`, `"*"`)))
+	s.Refused("secrets", "register a webhook for Secrets", s.Admin.Create(of(`""`, `secrets`)))
+	s.Allowed("a webhook for one kind is registered", func() error { return s.Admin.Create(of("example.com", "widgets")) })
+	s.Allowed("it is taken away", func() error { return s.Admin.Remove(chart) })
+}
+
 func liveWithBlog(s *stage.Stage, manifest []byte) {
 	s.Apply(manifest)
 	jonny := s.Account("default", "jonny-op", cluster.Testers)
