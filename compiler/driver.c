@@ -109,7 +109,7 @@ static void emit(struct compilation *compilation) {
 
 // Locks whose days are over leave nothing on purpose, and a lock that reaches no request has a warning of its own.
 static void check_emitted(struct compilation *compilation) {
-    if (compilation->sources.count == 0 || compilation->rbac_count || compilation->hooks_count) return;
+    if (compilation->sources.count == 0 || compilation->rbac.count || compilation->hooks.count) return;
     const bool intended = compilation->lowering.inactive || compilation->policies.lock_count;
     if (!compilation->manifest.count && !intended) check_empty(&compilation->diags, is_static(compilation));
 }
@@ -130,8 +130,8 @@ static void audit_rbac(struct compilation *compilation) {
         .arena = compilation->arena,
         .diags = &compilation->diags,
         .sources = &compilation->sources,
-        .inputs = compilation->rbac,
-        .input_count = compilation->rbac_count,
+        .inputs = compilation->rbac.items,
+        .input_count = compilation->rbac.count,
         .policies = &compilation->policies,
         .units = compilation->units,
         .unit_count = compilation->unit_count,
@@ -145,8 +145,8 @@ static void audit_webhooks(struct compilation *compilation) {
         .arena = compilation->arena,
         .diags = &compilation->diags,
         .sources = &compilation->sources,
-        .inputs = compilation->hooks,
-        .input_count = compilation->hooks_count,
+        .inputs = compilation->hooks.items,
+        .input_count = compilation->hooks.count,
         .policies = &compilation->policies,
     });
 }
@@ -169,8 +169,8 @@ void driver_compile(struct compilation *compilation) {
     if (is_fine(compilation)) plan(compilation); // policies → plan
     if (is_fine(compilation)) emit(compilation); // plan → objects
     if (is_fine(compilation)) check_emitted(compilation);
-    if (is_fine(compilation) && compilation->rbac_count) audit_rbac(compilation);      // RBAC of others → warnings
-    if (is_fine(compilation) && compilation->hooks_count) audit_webhooks(compilation); // webhooks of others → warnings
+    if (is_fine(compilation) && compilation->rbac.count) audit_rbac(compilation);      // RBAC of others → warnings
+    if (is_fine(compilation) && compilation->hooks.count) audit_webhooks(compilation); // webhooks of others → warnings
     close_report(compilation);
 }
 
@@ -194,8 +194,8 @@ void driver_verify(struct compilation *compilation, bool of_cluster) {
         .sources = &compilation->sources,
         .minor = compilation->options.kubernetes_minor,
         .of_cluster = of_cluster,
-        .inputs = compilation->renderings,
-        .input_count = compilation->rendering_count,
+        .inputs = compilation->renderings.items,
+        .input_count = compilation->renderings.count,
     };
     verify(&verification, &compilation->manifest, of_cluster ? &anchors : NULL);
     close_report(compilation);

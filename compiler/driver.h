@@ -30,13 +30,13 @@ struct compilation {
     struct lowering lowering;
     struct policies policies;
     struct plan plan;
-    struct manifest manifest;        // empty after errors
-    struct verify_input *renderings; // what was made of the manifest elsewhere, for driver_verify
-    size_t rendering_count;
-    struct rbac_input *rbac; // what is looked at beside the policies; none most times
-    size_t rbac_count;
-    struct hooks_input *hooks; // and webhook configurations
-    size_t hooks_count;
+    struct manifest manifest; // empty after errors
+    // What is handed over beside the policies, for the most part nothing.
+    struct inputs {
+        struct source_input *items;
+        size_t count;
+    } renderings, // what was made of the manifest elsewhere, for driver_verify
+        rbac, hooks;
 };
 
 // Makes a compilation ready for what is added to its loader, which reads from disk unless it is given another reader.

@@ -484,51 +484,39 @@ const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
     return result;
 }
 
-// ---- RBAC ----
+// ---- what others have, beside the policies ----
 
-static void add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    struct compilation *compilation = &compiler->compilation;
+static void add_input(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len,
+                      struct inputs *inputs) {
     struct arena *arena = &compiler->arena;
-    const struct rbac_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
+    const struct source_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
+    ARENA_PUSH(arena, inputs->items, inputs->count, input);
+}
+
+// Of what klock_compile looks at.
+static void add_before(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len,
+                       struct inputs *inputs) {
     if (compiler->compiled)
-        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
+        diag_report(&compiler->compilation.diags, DIAG_INPUT, span_none(),
+                    "'%s' was added after everything was compiled", name);
     else
-        ARENA_PUSH(arena, compilation->rbac, compilation->rbac_count, input);
+        add_input(compiler, name, bytes, len, inputs);
 }
 
 void klock_add_rbac(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
     if (compiler->running) compiler->missed = true;
-    GUARDED(compiler, add_rbac(compiler, name, bytes, len));
-}
-
-// ---- webhooks ----
-
-static void add_webhooks(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    struct compilation *compilation = &compiler->compilation;
-    struct arena *arena = &compiler->arena;
-    const struct hooks_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
-    if (compiler->compiled)
-        diag_report(&compilation->diags, DIAG_INPUT, span_none(), "'%s' was added after everything was compiled", name);
-    else
-        ARENA_PUSH(arena, compilation->hooks, compilation->hooks_count, input);
+    GUARDED(compiler, add_before(compiler, name, bytes, len, &compiler->compilation.rbac));
 }
 
 void klock_add_webhooks(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
     if (compiler->running) compiler->missed = true;
-    GUARDED(compiler, add_webhooks(compiler, name, bytes, len));
+    GUARDED(compiler, add_before(compiler, name, bytes, len, &compiler->compilation.hooks));
 }
 
 // ---- verifying ----
 
-static void add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    struct compilation *compilation = &compiler->compilation;
-    struct arena *arena = &compiler->arena;
-    const struct verify_input input = {arena_copy(arena, name, strlen(name)), arena_copy(arena, bytes, len), len};
-    ARENA_PUSH(arena, compilation->renderings, compilation->rendering_count, input);
-}
-
 void klock_add_rendered(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len) {
-    GUARDED(compiler, add_rendered(compiler, name, bytes, len));
+    GUARDED(compiler, add_input(compiler, name, bytes, len, &compiler->compilation.renderings));
 }
 
 enum klock_status klock_verify(struct klock_compiler *compiler, enum klock_place_of_objects where) {

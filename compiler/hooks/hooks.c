@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/limits.h"
 #include "base/text.h"
 #include "check/check.h"
+#include "data/objects.h"
 #include "data/value.h"
 #include "data/yamlio.h"
 #include "decide/decide.h"
@@ -227,28 +227,11 @@ static void read_configuration(struct reading *r, const struct value *object, bo
     ask_locks(r, object, name, is_mutating);
 }
 
-static bool ends_with_list(const char *kind) {
-    const size_t len = strlen(kind);
-    return len >= strlen("List") && strcmp(kind + len - strlen("List"), "List") == 0;
-}
-
-// What an API server lists of one kind says the kind, and its version, only in the list.
-static void read_object(struct reading *r, const struct value *object, const char *version, const char *kind,
-                        size_t depth) {
-    const struct value *items = value_get(object, "items");
-    if (*value_get_string(object, "kind")) {
-        kind = value_get_string(object, "kind");
-        version = value_get_string(object, "apiVersion");
-    }
-    if (object->kind == VALUE_NULL) return;
+static void read_object(void *context, const struct value *object, const char *version, const char *kind) {
+    struct reading *r = context;
     const bool is_mutating = strcmp(kind, "MutatingWebhookConfiguration") == 0;
     if (!*kind || !*version) {
         refuse(r, span_of(r, object), "this is no object: it needs apiVersion and kind");
-    } else if (ends_with_list(kind) && items && items->kind == VALUE_LIST && depth < LIMIT_VALUE_DEPTH) {
-        const bool of_one = strcmp(kind, "List") != 0;
-        const char *one = of_one ? arena_copy(r->arena, kind, strlen(kind) - strlen("List")) : "";
-        for (size_t i = 0; i < items->count; i++)
-            read_object(r, items->as.items[i], of_one ? version : "", one, depth + 1);
     } else if ((is_mutating || strcmp(kind, "ValidatingWebhookConfiguration") == 0) &&
                strncmp(version, GROUP_NAME "/", strlen(GROUP_NAME "/")) == 0) {
         if (strcmp(version, GROUP_NAME "/v1") == 0)
@@ -259,7 +242,7 @@ static void read_object(struct reading *r, const struct value *object, const cha
     }
 }
 
-static void read_input(struct reading *r, const struct hooks_input *input) {
+static void read_input(struct reading *r, const struct source_input *input) {
     static const struct yaml_keys metadata_keys[] = {
         {"name", NULL}, {"labels", NULL}, {"annotations", NULL}, {"ownerReferences", NULL}, {NULL, NULL}};
     static const struct yaml_keys object_keys[6] = {{"apiVersion", NULL},        {"kind", NULL},
@@ -275,7 +258,7 @@ static void read_input(struct reading *r, const struct hooks_input *input) {
     for (size_t i = 0; i < stream.count; i++) {
         r->document = &stream.documents[i];
         r->near = 0;
-        read_object(r, stream.documents[i].value, "", "", 0);
+        objects_each(r->arena, stream.documents[i].value, read_object, r);
     }
     if (stream.error) refuse(r, (struct span){file, stream.error_at, stream.error_at + 1}, stream.error);
 }

@@ -8,19 +8,14 @@
 struct arena;
 struct diags;
 struct policies;
+struct source_input;
 struct sources;
-
-// A stream of YAML or JSON.
-struct hooks_input {
-    const char *name, *bytes;
-    size_t len;
-};
 
 struct hooks_audit {
     struct arena *arena;
     struct diags *diags;
-    struct sources *sources; // inputs are added to them
-    const struct hooks_input *inputs;
+    struct sources *sources;           // inputs are added to them
+    const struct source_input *inputs; // streams of YAML or JSON
     size_t input_count;
     const struct policies *policies;
 };

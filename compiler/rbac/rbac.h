@@ -9,20 +9,15 @@
 
 struct arena;
 struct policies;
+struct source_input;
 struct sources;
 struct unit;
-
-// A stream of YAML or JSON.
-struct rbac_input {
-    const char *name, *bytes;
-    size_t len;
-};
 
 struct rbac_audit {
     struct arena *arena;
     struct diags *diags;
-    struct sources *sources; // inputs are added to them
-    const struct rbac_input *inputs;
+    struct sources *sources;           // inputs are added to them
+    const struct source_input *inputs; // streams of YAML or JSON
     size_t input_count;
     const struct policies *policies;
     // The names of the admission policies and bindings that these become; none: those of any are meant.

@@ -1,9 +1,9 @@
-// Streams of YAML → roles and bindings. Lists, as kubectl prints them, are taken apart; what is no RBAC is skipped.
+// Streams of YAML → roles and bindings. What is no RBAC is skipped.
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/limits.h"
 #include "base/text.h"
+#include "data/objects.h"
 #include "data/value.h"
 #include "kubernetes/account.h"
 #include "rbac/rbac_internal.h"
@@ -231,28 +231,10 @@ static bool is_rbac_kind(const char *kind) {
     return text_has_word("ClusterRole ClusterRoleBinding Role RoleBinding", kind);
 }
 
-static bool ends_with_list(const char *kind) {
-    const size_t len = strlen(kind);
-    return len >= strlen("List") && strcmp(kind + len - strlen("List"), "List") == 0;
-}
-
-// What an API server lists of one kind says the kind, and its version, only in the list.
-static void read_object(struct reading *r, const struct value *object, const char *version, const char *kind,
-                        size_t depth) {
-    struct arena *arena = r->rbac->arena;
-    const struct value *items = value_get(object, "items");
-    if (*value_get_string(object, "kind")) {
-        kind = value_get_string(object, "kind");
-        version = value_get_string(object, "apiVersion");
-    }
-    if (object->kind == VALUE_NULL) return;
+static void read_object(void *context, const struct value *object, const char *version, const char *kind) {
+    struct reading *r = context;
     if (!*kind || !*version) {
         refuse_value(r, object, "this is no object: it needs apiVersion and kind");
-    } else if (ends_with_list(kind) && items && items->kind == VALUE_LIST && depth < LIMIT_VALUE_DEPTH) {
-        const bool of_one = strcmp(kind, "List") != 0;
-        const char *one = of_one ? arena_copy(arena, kind, strlen(kind) - strlen("List")) : "";
-        for (size_t i = 0; i < items->count; i++)
-            read_object(r, items->as.items[i], of_one ? version : "", one, depth + 1);
     } else if (is_rbac_kind(kind) && strcmp(version, GROUP_NAME "/v1") == 0) {
         read_rbac(r, object, kind);
     } else if (is_rbac_kind(kind) && strncmp(version, GROUP_NAME "/", strlen(GROUP_NAME "/")) == 0) {
@@ -270,7 +252,7 @@ static const struct yaml_keys object_keys[10] = {
     {"roleRef", NULL},    {"subjects", NULL}, {"items", object_keys},      {NULL, NULL},
 };
 
-static void read_input(struct reading *r, const struct rbac_input *input) {
+static void read_input(struct reading *r, const struct source_input *input) {
     const struct rbac_audit *audit = r->audit;
     struct arena *arena = r->rbac->arena;
     const uint32_t file = source_add(audit->sources, audit->diags, input->name, input->bytes, input->len);
@@ -281,7 +263,7 @@ static void read_input(struct reading *r, const struct rbac_input *input) {
     for (size_t i = 0; i < stream.count; i++) {
         r->document = ARENA_NEW(arena, struct origin_document);
         *r->document = (struct origin_document){.document = stream.documents[i], .file = file};
-        read_object(r, stream.documents[i].value, "", "", 0);
+        objects_each(arena, stream.documents[i].value, read_object, r);
     }
     if (stream.error)
         refuse(r, (struct span){file, stream.error_at, stream.error_at + 1},

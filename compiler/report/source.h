@@ -29,6 +29,12 @@ struct sources {
 // byte order mark, a NUL byte, bad UTF-8. Gives the index of the source, usable or not.
 uint32_t source_add(struct sources *sources, struct diags *diags, const char *name, const char *bytes, size_t len);
 
+// What somebody hands over beside the sources, under the name that messages show.
+struct source_input {
+    const char *name, *bytes;
+    size_t len;
+};
+
 struct source_location {
     const char *file;
     unsigned line, column; // from 1; columns count code points

@@ -10,13 +10,8 @@
 struct arena;
 struct diags;
 struct manifest;
+struct source_input;
 struct sources;
-
-// A stream of YAML or JSON.
-struct verify_input {
-    const char *name, *bytes;
-    size_t len;
-};
 
 struct verification {
     struct arena *arena;
@@ -24,7 +19,7 @@ struct verification {
     struct sources *sources; // inputs are added to them, unless they are of a cluster
     unsigned minor;          // the oldest server
     bool of_cluster;         // what kubectl gives out: nobody reads it, so that problems are about the policy's places
-    const struct verify_input *inputs;
+    const struct source_input *inputs; // streams of YAML or JSON
     size_t input_count;
 };
 

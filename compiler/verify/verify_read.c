@@ -1,9 +1,9 @@
-// Streams of YAML → objects with their places. Lists, as kubectl prints them, are taken apart.
+// Streams of YAML → objects with their places.
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/limits.h"
 #include "base/text.h"
+#include "data/objects.h"
 #include "data/value.h"
 #include "data/yamlio.h"
 #include "report/diag.h"
@@ -13,7 +13,7 @@
 struct reading {
     const struct verification *verification;
     struct findings *findings;
-    const struct verify_input *input;
+    const struct source_input *input;
     const struct yaml_document *document;
     size_t last_place; // near which the next one is
     uint32_t file;     // SPAN_NOWHERE of a cluster
@@ -42,11 +42,14 @@ static void refuse(const struct reading *r, struct span span, const char *proble
     diag_help(diags, "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else");
 }
 
-// A status is no part of what an object means.
-static const struct value *without_status(struct arena *arena, const struct value *object) {
+// A status is no part of what an object means; its version and kind may stand in its list alone.
+static const struct value *own_value(struct arena *arena, const struct value *object, const char *version,
+                                     enum manifest_kind kind) {
     struct value *map = value_map(arena);
+    value_set_string(arena, map, "apiVersion", version);
+    value_set_string(arena, map, "kind", manifest_kind_name(kind));
     for (size_t i = 0; i < object->count; i++)
-        if (strcmp(object->as.entries[i].key, "status") != 0)
+        if (!text_has_word("apiVersion kind status", object->as.entries[i].key))
             value_set(arena, map, object->as.entries[i].key, object->as.entries[i].value);
     return map;
 }
@@ -66,7 +69,7 @@ static void add_again(const struct reading *r, struct found *present, const stru
     *present = *found; // the last one is what stays
 }
 
-static void add(struct reading *r, const struct value *object, enum manifest_kind kind) {
+static void add(struct reading *r, const struct value *object, const char *version, enum manifest_kind kind) {
     struct arena *arena = r->verification->arena;
     const struct value *metadata = value_get(object, "metadata");
     const struct found found = {
@@ -74,7 +77,7 @@ static void add(struct reading *r, const struct value *object, enum manifest_kin
         .namespace = value_get_string(metadata, "namespace"),
         .name = value_get_string(metadata, "name"),
         .policy = value_get_string(value_get(metadata, "labels"), "klock.dev/policy"),
-        .value = without_status(arena, object),
+        .value = own_value(arena, object, version, kind),
         .span = place_of(r, value_get(metadata, "name")),
     };
     const char *identity = verify_identity(arena, kind, found.namespace, found.name);
@@ -89,40 +92,20 @@ static void add(struct reading *r, const struct value *object, enum manifest_kin
     ARENA_PUSH(arena, r->findings->items, r->findings->count, added);
 }
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-// What an API server lists of one kind says that kind, and its version, only in the list.
-static void complete(struct arena *arena, const struct value *list, struct value *item) {
-    const char *kind = value_get_string(list, "kind");
-    if (item->kind != VALUE_MAP || value_get(item, "kind") || strcmp(kind, "List") == 0) return;
-    value_set_string(arena, item, "kind", arena_copy(arena, kind, strlen(kind) - strlen("List")));
-    value_set_string(arena, item, "apiVersion", value_get_string(list, "apiVersion"));
-}
-
-static void read_object(struct reading *r, const struct value *object, size_t depth) {
-    const char *kind = value_get_string(object, "kind");
-    const struct value *items = value_get(object, "items");
+static void read_object(void *context, const struct value *object, const char *version, const char *kind) {
+    struct reading *r = context;
     enum manifest_kind known;
-    if (object->kind == VALUE_NULL) return;
-    if (!*kind || !*value_get_string(object, "apiVersion")) {
+    if (!*kind || !*version) {
         refuse(r, place_of(r, object), "this is no object: it needs apiVersion and kind");
-    } else if (ends_with(kind, "List") && items && items->kind == VALUE_LIST && depth < LIMIT_VALUE_DEPTH) {
-        for (size_t i = 0; i < items->count; i++) {
-            complete(r->verification->arena, object, items->as.items[i]);
-            read_object(r, items->as.items[i], depth + 1);
-        }
-    } else {
-        r->findings->object_count++;
-        if (manifest_find_kind(value_get_string(object, "apiVersion"), kind, &known)) add(r, object, known);
+        return;
     }
+    r->findings->object_count++;
+    if (manifest_find_kind(version, kind, &known)) add(r, object, version, known);
 }
 
 static void read_input(struct reading *r) {
     const struct verification *v = r->verification;
-    const struct verify_input *input = r->input;
+    const struct source_input *input = r->input;
     const char *bytes = input->bytes;
     size_t len = input->len;
     r->file = SPAN_NOWHERE;
@@ -139,7 +122,7 @@ static void read_input(struct reading *r) {
     for (size_t i = 0; i < stream.count; i++) {
         r->document = &stream.documents[i];
         r->last_place = 0;
-        read_object(r, stream.documents[i].value, 0);
+        objects_each(v->arena, stream.documents[i].value, read_object, r);
     }
     if (stream.error)
         refuse(r, r->file == SPAN_NOWHERE ? span_none() : (struct span){r->file, stream.error_at, stream.error_at + 1},

@@ -214,7 +214,7 @@ static void ask_rbac(struct arena *arena, const char *yaml, const struct value *
     struct diags diags;
     struct sources sources = {.arena = arena};
     diags_init(&diags, arena);
-    const struct rbac_input input = {"rbac.yaml", yaml, strlen(yaml)};
+    const struct source_input input = {"rbac.yaml", yaml, strlen(yaml)};
     const struct rbac_audit audit = {
         .arena = arena, .diags = &diags, .sources = &sources, .inputs = &input, .input_count = 1};
     const struct rbac *rbac = rbac_read(&audit);

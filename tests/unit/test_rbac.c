@@ -30,7 +30,7 @@ static const struct rbac *read_rbac(void **state, const char *yaml, struct diags
     struct sources *sources = ARENA_NEW(arena, struct sources);
     sources->arena = arena;
     diags_init(diags, arena);
-    const struct rbac_input input = {"rbac.yaml", yaml, strlen(yaml)};
+    const struct source_input input = {"rbac.yaml", yaml, strlen(yaml)};
     const struct rbac_audit audit = {
         .arena = arena, .diags = diags, .sources = sources, .inputs = &input, .input_count = 1};
     return rbac_read(&audit);

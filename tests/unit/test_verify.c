@@ -61,8 +61,8 @@ static const char *document(struct arena *arena, const char *text, const char *k
 }
 
 static void add(struct compilation *compilation, const char *text) {
-    const struct verify_input input = {"rendered.yaml", text, strlen(text)};
-    ARENA_PUSH(compilation->arena, compilation->renderings, compilation->rendering_count, input);
+    const struct source_input input = {"rendered.yaml", text, strlen(text)};
+    ARENA_PUSH(compilation->arena, compilation->renderings.items, compilation->renderings.count, input);
 }
 
 // "K0703 K0703 K0705"; "" for nothing.
@@ -398,7 +398,7 @@ static void try_change(struct trial *trial, const char *path, bool is_removed) {
     struct text text;
     text_init(&text, trial->arena);
     assert_true(manifest_print(&text, trial->changed, "yaml"));
-    const struct verify_input input = {"rendered.yaml", text_string(&text), text.len};
+    const struct source_input input = {"rendered.yaml", text_string(&text), text.len};
     struct diags diags;
     diags_init(&diags, trial->arena);
     struct sources sources = {.arena = trial->arena};
