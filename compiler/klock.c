@@ -484,6 +484,11 @@ const char *klock_source_text(struct klock_compiler *compiler, size_t index) {
     return result;
 }
 
+bool klock_makes(const char *api_version, const char *kind) {
+    enum manifest_kind found;
+    return manifest_find_kind(api_version, kind, &found);
+}
+
 // ---- what others have, beside the policies ----
 
 static void add_input(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len,

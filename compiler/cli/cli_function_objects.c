@@ -14,50 +14,26 @@ enum { MOST_BYTES = 64 * 1024 * 1024 };
 
 // ---- objects of ours among the items ----
 
-static const struct {
-    const char *group, *kind;
-    bool namespaced;
-    bool in_expressions; // they may name it, where nobody can rewrite it
-} emitted[] = {
-    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicy", false, false},
-    {"admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", false, false},
-    {"rbac.authorization.k8s.io", "ClusterRole", false, true},
-    {"rbac.authorization.k8s.io", "ClusterRoleBinding", false, true},
-    {"rbac.authorization.k8s.io", "Role", true, true},
-    {"rbac.authorization.k8s.io", "RoleBinding", true, true},
-    {"", "ServiceAccount", true, true},
-};
-
-// The row of the kind; the number of rows where klockc emits no such thing.
-static size_t kind_of(const char *api_version, const char *kind) {
-    const char *slash = strchr(api_version, '/');
-    const size_t len = slash != NULL ? (size_t)(slash - api_version) : 0;
-    size_t row = 0;
-    for (; row < sizeof emitted / sizeof *emitted; row++)
-        if (strlen(emitted[row].group) == len && strncmp(emitted[row].group, api_version, len) == 0 &&
-            strcmp(emitted[row].kind, kind) == 0)
-            break;
-    return row;
-}
-
 bool function_owns(const struct item *item, struct klock_compiler *compiler) {
-    if (item->policy[0] == '\0' || kind_of(item->api_version, item->kind) == sizeof emitted / sizeof *emitted)
-        return false;
+    if (item->policy[0] == '\0' || !klock_makes(item->api_version, item->kind)) return false;
     for (size_t i = 0; i < klock_policy_count(compiler); i++)
         if (strcmp(klock_policy_at(compiler, i), item->policy) == 0) return true;
     return false;
 }
 
+// A namespace on what is in none means nothing, and so does another version of the same kind.
 bool function_is_same(const struct item *item, const struct value *object) {
     const struct value *metadata = value_get(object, "metadata");
-    const size_t row = kind_of(item->api_version, item->kind);
-    return row == kind_of(value_get_string(object, "apiVersion"), value_get_string(object, "kind")) &&
+    const char *namespace = value_get_string(metadata, "namespace");
+    return klock_makes(item->api_version, item->kind) && strcmp(item->kind, value_get_string(object, "kind")) == 0 &&
            strcmp(item->name, value_get_string(metadata, "name")) == 0 &&
-           (!emitted[row].namespaced || strcmp(item->namespace, value_get_string(metadata, "namespace")) == 0);
+           (*namespace == '\0' || strcmp(item->namespace, namespace) == 0);
 }
 
+// Policies and webhooks are named by nothing but their bindings, which tools that rename know.
 bool function_is_named(const struct item *item) {
-    return emitted[kind_of(item->api_version, item->kind)].in_expressions;
+    static const char admission[] = "admissionregistration.k8s.io/";
+    return strncmp(item->api_version, admission, sizeof admission - 1) != 0;
 }
 
 // Labels and annotations that others put on the object stay on it: kustomize and kpt know it by some of them.

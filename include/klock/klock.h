@@ -184,6 +184,10 @@ KLOCK_API bool klock_fix_at(const struct klock_compiler *compiler, size_t diagno
  * Colours are for "human" alone: escape sequences of terminals. */
 KLOCK_API const char *klock_diagnostics_text(struct klock_compiler *compiler, const char *format, bool color);
 
+/* Whether objects of the kind are made of policies, in whatever version of its API group:
+ * "ValidatingAdmissionPolicy" of "admissionregistration.k8s.io/v1". */
+KLOCK_API bool klock_makes(const char *api_version, const char *kind);
+
 /* What a code or name means; several lines; NULL when there is no such code or when memory runs out. With NULL the list
  * of all codes. "preset NAME" says whom an actor preset stands for, "preset" lists them;
  * "resource NAME" says what is known of a resource and from where, "resource" lists those of other projects. */

@@ -74,6 +74,13 @@ sed 's/^  annotations: {klock.dev/  annotations: {postrenderer.helm.sh\/postrend
 render changed good.klock
 judge "Helm's own annotations stay on them" grep -q 'postrender-filename: web/templates/locks.yaml' out
 
+# ---- every kind that policies become ----
+"$KLOCKC" compile "$root/examples/payments.klock" "$root/examples/webhooks.klock" >objects.all 2>err
+judge 'all kinds are there' test "$(sed -n 's/^kind: //p' objects.all | sort -u | wc -l)" -eq 9
+render objects.all "$root/examples/payments.klock" "$root/examples/webhooks.klock" --root "$root"
+judge 'objects of every kind' test "$status" -eq 0
+judge 'are known again' cmp -s objects.all out
+
 # ---- definitions in the stream ----
 cat in - >defined <<'STREAM'
 ---

@@ -288,6 +288,16 @@ static void rbac_is_looked_at_with_and_without_a_policy(void **state) {
     klock_free(compiler);
 }
 
+static void kinds_that_policies_become_are_known(void **state) {
+    (void)state;
+    assert_true(klock_makes("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"));
+    assert_true(klock_makes("rbac.authorization.k8s.io/v1beta1", "Role"));
+    assert_true(klock_makes("v1", "ServiceAccount"));
+    assert_false(klock_makes("example.com/v1", "ServiceAccount"));
+    assert_false(klock_makes("v1", "ConfigMap"));
+    assert_false(klock_makes("", ""));
+}
+
 static void webhooks_are_looked_at_without_a_policy(void **state) {
     (void)state;
     static const char hooks[] = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\n"
@@ -737,6 +747,7 @@ int main(void) {
         SENTENCE(warnings_can_be_errors),
         SENTENCE(what_became_of_the_objects_is_verified),
         SENTENCE(rbac_is_looked_at_with_and_without_a_policy),
+        SENTENCE(kinds_that_policies_become_are_known),
         SENTENCE(webhooks_are_looked_at_without_a_policy),
         SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
