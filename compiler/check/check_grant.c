@@ -7,12 +7,6 @@
 #include "kubernetes/account.h"
 #include "report/diag.h"
 
-static bool has_verb(const struct grant *grant, const char *verb) {
-    for (size_t i = 0; i < grant->verb_count; i++)
-        if (strcmp(grant->verbs[i], verb) == 0 || strcmp(grant->verbs[i], "*") == 0) return true;
-    return false;
-}
-
 static bool takes_in(const struct object_scope *scope, const char *group, const char *resource) {
     for (size_t i = 0; i < scope->target_count; i++) {
         const struct target *target = &scope->targets[i];
@@ -30,10 +24,11 @@ static void warn(const struct checking *checking, const struct grant *grant, con
 }
 
 static void check_verbs(const struct checking *checking, const struct grant *grant) {
-    if (has_verb(grant, "impersonate"))
+    if (grant_allows(grant, "impersonate"))
         warn(checking, grant, "impersonate", "admission sees the impersonated identity, not who took it");
-    if (has_verb(grant, "bind")) warn(checking, grant, "bind", "the holder can bind roles beyond its own");
-    if (has_verb(grant, "escalate")) warn(checking, grant, "escalate", "the holder can extend roles beyond its own");
+    if (grant_allows(grant, "bind")) warn(checking, grant, "bind", "the holder can bind roles beyond its own");
+    if (grant_allows(grant, "escalate"))
+        warn(checking, grant, "escalate", "the holder can extend roles beyond its own");
 }
 
 // Whether all to whom it is granted may become the actor anyway, or pass the lock anyway.
@@ -125,7 +120,7 @@ static void check_policies(const struct checking *checking, const struct grant *
         !takes_in(&grant->scope, group, "validatingadmissionpolicybindings"))
         return;
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
-        if (!has_verb(grant, writes[i])) continue;
+        if (!grant_allows(grant, writes[i])) continue;
         diag_report(checking->diags, DIAG_POLICY_GRANT, grant->span,
                     "grant '%s' allows '%s' on admission policies, so its holder can unlock everything", grant->name,
                     writes[i]);
@@ -215,7 +210,7 @@ static const char *other_account(const struct users *accounts, const char **user
 
 // Who may create pods in the namespace of a service account may run as it.
 static void check_pods(const struct checking *checking, const struct held *held, const struct grant *grant) {
-    if (!has_verb(grant, "create") || !takes_in(&grant->scope, "", "pods")) return;
+    if (!grant_allows(grant, "create") || !takes_in(&grant->scope, "", "pods")) return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count), *other = NULL;
     if (grant->scope.where != IN_NAMESPACES) other = other_account(&held->accounts, users, count);
@@ -232,7 +227,7 @@ static void check_tokens(const struct checking *checking, const struct held *hel
         takes |= target->subresource && strcmp(target->subresource, "token") == 0 && target->name &&
                  strcmp(target->name, "serviceaccounts") == 0;
     }
-    if (!takes || !has_verb(grant, "create")) return;
+    if (!takes || !grant_allows(grant, "create")) return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count);
     for (size_t i = 0; i < held->accounts.count; i++) {
@@ -262,9 +257,7 @@ static const struct lock *lock_of_others(const struct locks *locks, const char *
 
 // A grant of reads on secrets that a lock keeps to others.
 static void check_secret_reads(const struct checking *checking, const struct held *held, const struct grant *grant) {
-    if (!takes_in(&grant->scope, "", "secrets") ||
-        !(has_verb(grant, "get") || has_verb(grant, "list") || has_verb(grant, "watch")))
-        return;
+    if (!takes_in(&grant->scope, "", "secrets") || !grant_allows(grant, "get list watch")) return;
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count);
     const bool anywhere = grant->scope.where != IN_NAMESPACES;
@@ -307,10 +300,11 @@ static void check_actors(const struct checking *checking) {
     map_init(&granting, checking->arena);
     for (size_t i = 0; i < checking->policies->grant_count; i++)
         map_set(&granting, checking->policies->grants[i]->policy, checking->arena);
-    for (size_t i = 0; i < checking->policies->grant_count; i++)
-        for (size_t j = 0; j < checking->policies->grants[i]->subject_count; j++)
-            map_set(&granted, subject_key(checking->arena, &checking->policies->grants[i]->subjects[j]),
-                    checking->arena);
+    for (size_t i = 0; i < checking->policies->grant_count; i++) {
+        const struct grant *grant = checking->policies->grants[i];
+        for (size_t j = 0; j < grant->subject_count && !grant->impersonated_count; j++)
+            map_set(&granted, subject_key(checking->arena, &grant->subjects[j]), checking->arena);
+    }
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
         if (lock->origin || !map_get(&granting, lock->policy)) continue;

@@ -566,12 +566,6 @@ static bool is_to_account(const struct grant *grant, const struct webhook *webho
     return false;
 }
 
-static bool has_verb(const struct grant *grant, const char *verbs) {
-    for (size_t i = 0; i < grant->verb_count; i++)
-        if (strcmp(grant->verbs[i], "*") == 0 || text_has_word(verbs, grant->verbs[i])) return true;
-    return false;
-}
-
 static bool has_target(const struct grant *grant, const struct target *wanted) {
     for (size_t i = 0; i < grant->scope.target_count; i++) {
         const struct target *target = &grant->scope.targets[i];
@@ -592,7 +586,7 @@ static bool is_granted_in(struct lowering *lowering, const struct webhook *webho
     for (size_t i = 0; i < policies->grant_count; i++) {
         const struct grant *grant = policies->grants[i];
         if (strcmp(grant->policy, webhook->policy) != 0 || grant->name_count) continue;
-        if (!is_to_account(grant, webhook, lowering->arena) || !has_verb(grant, webhook_verbs(operation))) continue;
+        if (!is_to_account(grant, webhook, lowering->arena) || !grant_allows(grant, webhook_verbs(operation))) continue;
         if (!has_target(grant, target)) continue;
         if (grant->scope.where != IN_NAMESPACES) return true;
         if (namespace && is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace)) return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 
 static const struct {
     const char *text, *refusal, *way;
@@ -152,4 +153,11 @@ bool lock_reads_fields(const struct lock *lock) {
         if (path_reads_fields(&lock->paths[i])) return true;
     return formula_any(lock->selects, is_field) || formula_any(lock->condition, is_field) ||
            formula_any(lock->requires, is_field);
+}
+
+bool grant_allows(const struct grant *grant, const char *verbs) {
+    if (grant->impersonated_count) return false;
+    for (size_t i = 0; i < grant->verb_count; i++)
+        if (strcmp(grant->verbs[i], "*") == 0 || text_has_word(verbs, grant->verbs[i])) return true;
+    return false;
 }

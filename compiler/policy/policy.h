@@ -198,6 +198,10 @@ struct grant {
     size_t subject_count;
 };
 
+// Whether its holder may do one of the verbs, which have blanks between them, on its scope: not as somebody else, and
+// not by a role whose rules are elsewhere.
+bool grant_allows(const struct grant *grant, const char *verbs);
+
 struct account {
     const char *policy, *namespace, *name;
     bool automount; // pods that run as it get its token
