@@ -4,43 +4,23 @@
 
 const struct kube_bootstrap_role kube_bootstrap_roles[] = {
 #define ROLE(name, labels, aggregates, minors) {name, labels, aggregates, minors},
-#define RULE(namespace, role, verbs, groups, resources, names, urls, minors)
-#define USER(namespace, binding, role_namespace, role, name, minors)
-#define GROUP(namespace, binding, role_namespace, role, name, minors)
 #include "kubernetes/bootstrap.def"
-#undef ROLE
-#undef RULE
-#undef USER
-#undef GROUP
 };
 const size_t kube_bootstrap_role_count = sizeof kube_bootstrap_roles / sizeof *kube_bootstrap_roles;
 
 const struct kube_bootstrap_rule kube_bootstrap_rules[] = {
-#define ROLE(name, labels, aggregates, minors)
 #define RULE(namespace, role, verbs, groups, resources, names, urls, minors)                                           \
     {namespace, role, verbs, groups, resources, names, urls, minors},
-#define USER(namespace, binding, role_namespace, role, name, minors)
-#define GROUP(namespace, binding, role_namespace, role, name, minors)
 #include "kubernetes/bootstrap.def"
-#undef ROLE
-#undef RULE
-#undef USER
-#undef GROUP
 };
 const size_t kube_bootstrap_rule_count = sizeof kube_bootstrap_rules / sizeof *kube_bootstrap_rules;
 
 const struct kube_bootstrap_subject kube_bootstrap_subjects[] = {
-#define ROLE(name, labels, aggregates, minors)
-#define RULE(namespace, role, verbs, groups, resources, names, urls, minors)
 #define USER(namespace, binding, role_namespace, role, name, minors)                                                   \
     {namespace, binding, role_namespace, role, false, name, minors},
 #define GROUP(namespace, binding, role_namespace, role, name, minors)                                                  \
     {namespace, binding, role_namespace, role, true, name, minors},
 #include "kubernetes/bootstrap.def"
-#undef ROLE
-#undef RULE
-#undef USER
-#undef GROUP
 };
 const size_t kube_bootstrap_subject_count = sizeof kube_bootstrap_subjects / sizeof *kube_bootstrap_subjects;
 

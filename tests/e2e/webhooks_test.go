@@ -134,10 +134,7 @@ type hooked struct {
 
 func newHooked(t *testing.T, minor string) *hooked {
 	t.Helper()
-	server, err := hooks.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := hooks.Start()
 	t.Cleanup(server.Stop)
 	directory := t.TempDir()
 	policy := filepath.Join(directory, "hooked.klock")

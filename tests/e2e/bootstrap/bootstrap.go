@@ -206,8 +206,26 @@ func Text(policies []Policy) (string, error) {
 // ROLE(name, labels, what it aggregates, minors) is a ClusterRole; those that aggregate have no rules of their own.
 // RULE(namespace or "", role, verbs, API groups, resources, resourceNames, nonResourceURLs, minors)
 // USER(namespace or "", binding, namespace of a Role or "", role, user, minors), and GROUP likewise.
+// Whoever includes this defines those that it wants.
+#ifndef ROLE
+#define ROLE(name, labels, aggregates, minors)
+#endif
+#ifndef RULE
+#define RULE(namespace, role, verbs, groups, resources, names, urls, minors)
+#endif
+#ifndef USER
+#define USER(namespace, binding, role_namespace, role, name, minors)
+#endif
+#ifndef GROUP
+#define GROUP(namespace, binding, role_namespace, role, name, minors)
+#endif
 
-` + lines, err
+` + lines + `
+#undef ROLE
+#undef RULE
+#undef USER
+#undef GROUP
+`, err
 }
 
 var ofMinors = regexp.MustCompile(`, "([0-9. ]+)"\)$`)

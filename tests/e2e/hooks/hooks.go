@@ -4,24 +4,15 @@ package hooks
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 )
@@ -34,7 +25,7 @@ type Call struct {
 
 // Server answers reviews. What it answers is Allow, unless Answer says otherwise.
 type Server struct {
-	// CA is the PEM of the authority that signed its certificate.
+	// CA is the PEM of its certificate, which signed itself.
 	CA []byte
 
 	server *httptest.Server
@@ -45,17 +36,13 @@ type Server struct {
 }
 
 // Start starts a server on a free port.
-func Start() (*Server, error) {
-	authority, certificate, err := certificates()
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{CA: authority, hangs: make(chan struct{})}
+func Start() *Server {
+	s := &Server{hangs: make(chan struct{})}
 	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.server.Config.ErrorLog = log.New(io.Discard, "", 0) // who hangs up is the test's business
 	s.server.StartTLS()
-	return s, nil
+	s.CA = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw})
+	return s
 }
 
 // URL is where the webhook of that name is.
@@ -123,39 +110,4 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	response.UID = review.Request.UID
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(&admissionv1.AdmissionReview{TypeMeta: review.TypeMeta, Response: response})
-}
-
-// certificates makes an authority and what it signed for the loopback address.
-func certificates() (authority []byte, certificate tls.Certificate, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, certificate, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "klock-e2e-hooks"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return nil, certificate, err
-	}
-	parent, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, certificate, err
-	}
-	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, certificate, err
-	}
-	leaf, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "127.0.0.1"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, parent, own.Public(), key)
-	if err != nil {
-		return nil, certificate, err
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: own}, nil
 }

@@ -12,11 +12,9 @@ import (
 
 // redirect has a server of ours stand for all webhooks of a configuration, whose Services and hosts do not exist. Nothing else of it
 // changes.
-func (j *Judge) redirect(object *unstructured.Unstructured) (err error) {
+func (j *Judge) redirect(object *unstructured.Unstructured) error {
 	if j.hooks == nil {
-		if j.hooks, err = hooks.Start(); err != nil {
-			return err
-		}
+		j.hooks = hooks.Start()
 	}
 	list, _, err := unstructured.NestedSlice(object.Object, "webhooks")
 	if err != nil {
