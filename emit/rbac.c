@@ -207,9 +207,7 @@ static const char **places_of(struct arena *arena, const struct grant *grant, si
 
 static bool is_on_resources_in(const struct grant *grant, const char *namespace) {
     if (grant->scope.where != IN_NAMESPACES) return !*namespace;
-    for (size_t i = 0; i < grant->scope.namespace_count; i++)
-        if (strcmp(grant->scope.namespaces[i], namespace) == 0) return true;
-    return false;
+    return text_is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace);
 }
 
 static void add_grant(struct manifest *manifest, const struct grant *grant, const char *namespace) {

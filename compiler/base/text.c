@@ -164,6 +164,12 @@ const char *text_shortened(struct arena *arena, const char *text, size_t most) {
     return arena_printf(arena, "%.*s…", (int)utf8_valid_prefix(text, most), text);
 }
 
+bool text_is_among(const char *const *texts, size_t count, const char *text) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(texts[i], text) == 0) return true;
+    return false;
+}
+
 bool text_has_word(const char *list, const char *word) {
     for (const char *at = list; *at;) {
         const char *letter = word;

@@ -41,6 +41,8 @@ size_t utf8_length(const char *bytes, size_t len);
 const char *text_shortened(struct arena *arena, const char *text, size_t most);
 // Whether a terminal shows nothing for the code point, or a blank.
 bool utf8_is_invisible(uint32_t code_point);
+// Whether the text is one of them.
+bool text_is_among(const char *const *texts, size_t count, const char *text);
 // Whether the blank-separated list has the word.
 bool text_has_word(const char *list, const char *word);
 // Whether the list has every word of the other.

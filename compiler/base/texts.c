@@ -14,7 +14,5 @@ void texts_add(struct arena *arena, struct texts *texts, const char *text) {
 }
 
 bool texts_has(const struct texts *texts, const char *text) {
-    for (size_t i = 0; i < texts->count; i++)
-        if (strcmp(texts->items[i], text) == 0) return true;
-    return false;
+    return text_is_among(texts->items, texts->count, text);
 }

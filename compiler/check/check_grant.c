@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "check/check_internal.h"
 #include "kubernetes/account.h"
 #include "report/diag.h"
@@ -39,19 +40,12 @@ static bool all_pass(const struct checking *checking, const struct grant *grant,
         const char *name = subject->kind == RBAC_SERVICE_ACCOUNT
                                ? account_user(checking->arena, subject->namespace, subject->name)
                                : subject->name;
-        const char **names = is_group ? lock->passes.groups : lock->passes.users;
-        const size_t count = is_group ? lock->passes.group_count : lock->passes.user_count;
-        bool known = false;
-        for (size_t j = 0; j < count && !known; j++) known = strcmp(names[j], name) == 0;
-        if (!known) return false;
+        const struct subjects *passes = &lock->passes;
+        if (!(is_group ? text_is_among(passes->groups, passes->group_count, name)
+                       : text_is_among(passes->users, passes->user_count, name)))
+            return false;
     }
     return grant->subject_count > 0;
-}
-
-static bool is_in(const char *const *names, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
 }
 
 // The name by which locks know who is impersonated, and whether it is a group; NULL where locks go by other things.
@@ -70,8 +64,10 @@ static const char *identity_of(const struct checking *checking, const struct imp
 
 static bool is_let_through(const struct lock *lock, const char *name, bool is_group) {
     const struct subjects *passes = &lock->passes, *glass = &lock->break_glass;
-    return is_group ? is_in(passes->groups, passes->group_count, name) || is_in(glass->groups, glass->group_count, name)
-                    : is_in(passes->users, passes->user_count, name) || is_in(glass->users, glass->user_count, name);
+    return is_group ? text_is_among(passes->groups, passes->group_count, name) ||
+                          text_is_among(glass->groups, glass->group_count, name)
+                    : text_is_among(passes->users, passes->user_count, name) ||
+                          text_is_among(glass->users, glass->user_count, name);
 }
 
 // Whether the policy itself says that those of the grant may become it.
@@ -143,12 +139,6 @@ static const char **users_of(struct arena *arena, const struct grant *grant, siz
     return users;
 }
 
-static bool is_among(const char **users, size_t count, const char *user) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(users[i], user) == 0) return true;
-    return false;
-}
-
 // What grants are held against, by namespace: neither grants nor locks are few.
 struct users {
     const char **items;
@@ -204,7 +194,7 @@ static void hold(const struct checking *checking, struct held *held) {
 // The first of them that is not granted to itself.
 static const char *other_account(const struct users *accounts, const char **users, size_t count) {
     for (size_t i = 0; accounts && i < accounts->count; i++)
-        if (!is_among(users, count, accounts->items[i])) return accounts->items[i];
+        if (!text_is_among(users, count, accounts->items[i])) return accounts->items[i];
     return NULL;
 }
 
@@ -232,10 +222,10 @@ static void check_tokens(const struct checking *checking, const struct held *hel
     const char **users = users_of(checking->arena, grant, &count);
     for (size_t i = 0; i < held->accounts.count; i++) {
         const char *namespace = NULL, *name = NULL, *user = held->accounts.items[i];
-        if (!account_parse(checking->arena, user, &namespace, &name) || is_among(users, count, user)) continue;
-        if (grant->name_count && !is_among(grant->names, grant->name_count, name)) continue;
+        if (!account_parse(checking->arena, user, &namespace, &name) || text_is_among(users, count, user)) continue;
+        if (grant->name_count && !text_is_among(grant->names, grant->name_count, name)) continue;
         if (grant->scope.where == IN_NAMESPACES &&
-            !is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace))
+            !text_is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace))
             continue;
         warn(checking, grant, "create serviceaccounts/token",
              arena_printf(checking->arena, "with such a token its holder acts as %s", user));
@@ -249,7 +239,7 @@ static const struct lock *lock_of_others(const struct locks *locks, const char *
         const struct subjects *exclusive = &locks->items[i]->exclusive;
         bool shared = false;
         for (size_t j = 0; j < exclusive->user_count && !shared; j++)
-            shared = is_among(users, count, exclusive->users[j]);
+            shared = text_is_among(users, count, exclusive->users[j]);
         if (!shared) return locks->items[i];
     }
     return NULL;

@@ -15,7 +15,6 @@
 static const char *const verbs[] = {
     "get",  "list",     "watch",       "create",  "update", "patch", "delete", "deletecollection",
     "bind", "escalate", "impersonate", "approve", "sign",   "use",   "attest"};
-enum { verb_count = sizeof verbs / sizeof *verbs };
 
 // Of requests that are about no resource, the methods of HTTP.
 static const char *const methods[] = {"get", "head", "post", "put", "patch", "delete", "options"};
@@ -25,17 +24,11 @@ struct verbs {
     size_t count;
     const char *what;
 };
-static const struct verbs resource_verbs = {verbs, verb_count,
+static const struct verbs resource_verbs = {verbs, sizeof verbs / sizeof *verbs,
                                             "RBAC verbs are get, list, watch, create, update, patch, delete, …"};
 static const struct verbs url_verbs = {
     methods, sizeof methods / sizeof *methods,
     "on URLs the verbs are the methods of HTTP: get, head, post, put, patch, delete and options"};
-
-static bool is_verb(const struct verbs *known, const char *word) {
-    for (size_t i = 0; i < known->count; i++)
-        if (strcmp(word, known->words[i]) == 0) return true;
-    return false;
-}
 
 static bool is_every_url(const char *url) {
     return strcmp(url, "*") == 0 || strcmp(url, "/*") == 0;
@@ -81,16 +74,15 @@ static void add_verbs(struct lowering *lowering, const struct ast_clause *allow,
         }
         if (strcmp(word->text, "*") == 0) {
             star = word;
-        } else if (!is_verb(known_verbs, word->text)) {
+        } else if (!text_is_among(known_verbs->words, known_verbs->count, word->text)) {
             diag_report(lowering->diags, DIAG_UNKNOWN_OPERATION, word->span, "unknown verb '%s'", word->text);
             const char *near = suggest_nearest(word->text, known_verbs->words, known_verbs->count);
             diag_help(lowering->diags, near ? "did you mean '%s'?" : "%s", near ? near : known_verbs->what);
             unknown = true;
             continue;
         }
-        bool known = false;
-        for (size_t j = 0; j < grant->verb_count && !known; j++) known = strcmp(grant->verbs[j], word->text) == 0;
-        if (!known) ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
+        if (!text_is_among(grant->verbs, grant->verb_count, word->text))
+            ARENA_PUSH(lowering->arena, grant->verbs, grant->verb_count, word->text);
     }
     if (star && !*ret_wildcard) {
         diag_report(lowering->diags, DIAG_WILDCARD_GRANT, star->span, "this grants every verb");

@@ -24,13 +24,6 @@ enum { MAX_NESTED_ACTORS = 100, MAX_ACTOR_ATOMS = 100000, MAX_LABEL = 500 };
 
 static const char *const subject_words[] = {"serviceaccount", "sa", "serviceaccounts", "user", "group", "uid", "may"};
 
-static bool is_one_of(const char *word, const char *const *list, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(word, list[i]) == 0) return true;
-    return false;
-}
-#define IS_ONE_OF(word, list) is_one_of((word), (list), sizeof(list) / sizeof *(list))
-
 // NAMESPACE/NAME as it was probably meant: system:serviceaccount:NS:NAME and NS:NAME name the account as well.
 static const char *meant_account(struct arena *arena, const char *text) {
     const char *rest = account_is_user(text) ? text + sizeof ACCOUNT_USER_PREFIX - 1 : text;
@@ -425,7 +418,8 @@ static void add_accounts(struct lowering *lowering, const struct unit *unit, con
 
 void lower_actor(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     const struct word name = item->name;
-    if (kube_is_preset(name.text) || IS_ONE_OF(name.text, subject_words)) {
+    if (kube_is_preset(name.text) ||
+        text_is_among(subject_words, sizeof subject_words / sizeof *subject_words, name.text)) {
         diag_report(lowering->diags, DIAG_RESERVED_NAME, name.span, "an actor cannot be named '%s'", name.text);
         diag_help(lowering->diags, "that is a %s; choose another name, such as my-%s",
                   kube_is_preset(name.text) ? "preset" : "kind of subject", name.text);

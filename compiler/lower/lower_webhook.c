@@ -348,17 +348,11 @@ static bool check_sayable(const struct hook_draft *draft, const struct formula *
     return false;
 }
 
-static bool is_among(const char *const *names, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
-}
-
 static void keep_out(const struct hook_draft *draft, const char *namespace) {
     struct webhook *webhook = draft->webhook;
     const bool named = webhook->scope.where == IN_ANY_NAMESPACE &&
-                       is_among(webhook->scope.namespaces, webhook->scope.namespace_count, namespace);
-    if (named || is_among(webhook->kept_out, webhook->kept_out_count, namespace)) return;
+                       text_is_among(webhook->scope.namespaces, webhook->scope.namespace_count, namespace);
+    if (named || text_is_among(webhook->kept_out, webhook->kept_out_count, namespace)) return;
     ARENA_PUSH(draft->lowering->arena, webhook->kept_out, webhook->kept_out_count, namespace);
 }
 
@@ -376,7 +370,7 @@ static void read_kept_out(const struct hook_draft *draft) {
         const struct word word = clause->words.items[i];
         const bool own = webhook->service && strcmp(webhook->service_namespace, word.text) == 0;
         if (own || strcmp(word.text, "*") == 0 ||
-            is_among(kube_system_namespaces, kube_system_namespace_count, word.text))
+            text_is_among(kube_system_namespaces, kube_system_namespace_count, word.text))
             continue;
         diag_report(draft->lowering->diags, DIAG_UNUSED_CLAUSE, word.span, "'*' already covers namespace '%s'",
                     word.text);
@@ -539,6 +533,8 @@ void lower_webhook(struct lowering *lowering, struct unit *unit, const struct as
                                 .span = item->name.span,
                                 .block = item->span};
     lower_check_repeated(lowering, item);
+    // Where an API server reads policies from, it reads nothing else.
+    if (lowering->is_static) lower_not_supported(lowering, item->name.span, "a webhook in static manifests");
     read_name(&draft);
     read_server(&draft);
     read_authority(&draft);
@@ -589,7 +585,7 @@ static bool is_granted_in(struct lowering *lowering, const struct webhook *webho
         if (!is_to_account(grant, webhook, lowering->arena) || !grant_allows(grant, webhook_verbs(operation))) continue;
         if (!has_target(grant, target)) continue;
         if (grant->scope.where != IN_NAMESPACES) return true;
-        if (namespace && is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace)) return true;
+        if (namespace && text_is_among(grant->scope.namespaces, grant->scope.namespace_count, namespace)) return true;
     }
     return false;
 }

@@ -44,23 +44,16 @@ unsigned guard_find(const char *word) {
 }
 
 bool policies_are_against_insiders(const struct policies *policies, const char *policy) {
-    for (size_t i = 0; i < policies->insider_count; i++)
-        if (strcmp(policies->insiders[i], policy) == 0) return true;
-    return false;
-}
-
-static bool has_text(const char *const *texts, size_t count, const char *text) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(texts[i], text) == 0) return true;
-    return false;
+    return text_is_among(policies->insiders, policies->insider_count, policy);
 }
 
 bool scope_may_be_in(const struct object_scope *scope, const char *namespace) {
-    const bool named = has_text(scope->namespaces, scope->namespace_count, namespace);
+    const bool named = text_is_among(scope->namespaces, scope->namespace_count, namespace);
     switch (scope->where) {
     case IN_CLUSTER: return false;
     case IN_NAMESPACES: return named;
-    case IN_ANY_NAMESPACE: return named || !has_text(kube_system_namespaces, kube_system_namespace_count, namespace);
+    case IN_ANY_NAMESPACE:
+        return named || !text_is_among(kube_system_namespaces, kube_system_namespace_count, namespace);
     case IN_LABELED_NAMESPACES: break;
     }
     return true;

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"klock.dev/e2e/unique"
@@ -55,9 +56,13 @@ func parse(manifest []byte) ([]*unstructured.Unstructured, error) {
 	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
 	for {
 		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
+		var document runtime.RawExtension
+		err := decoder.Decode(&document)
 		if errors.Is(err, io.EOF) {
 			return objects, nil
+		}
+		if err == nil {
+			err = json.Unmarshal(document.Raw, &object.Object) // whole numbers as servers have them, not as floats
 		}
 		if err != nil {
 			return nil, err
