@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "check/check.h"
 #include "data/yamlio.h"
+#include "front/tenants.h"
 
 static bool is_static(const struct compilation *compilation) {
     return compilation->options.target == KLOCK_TARGET_STATIC;
@@ -49,6 +50,10 @@ static enum kube_controllers controllers_of(enum klock_controllers option) {
     return option == KLOCK_CONTROLLERS_SEPARATE ? CONTROLLERS_SEPARATE
            : option == KLOCK_CONTROLLERS_SHARED ? CONTROLLERS_SHARED
                                                 : CONTROLLERS_BOTH;
+}
+
+static void expand(struct compilation *compilation) {
+    tenants_expand(compilation->arena, &compilation->diags, compilation->units, compilation->unit_count);
 }
 
 static void resolve(struct compilation *compilation) {
@@ -162,6 +167,7 @@ static void close_report(struct compilation *compilation) {
 void driver_compile(struct compilation *compilation) {
     check_options(compilation);  // what cannot be asked for
     load(compilation);           // bytes → trees
+    expand(compilation);         // tenants → what they stand for
     resolve(compilation);        // trees → names
     lower_units(compilation);    // names → policies
     check_policies(compilation); // policies → warnings

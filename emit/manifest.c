@@ -14,6 +14,8 @@
 static const struct {
     const char *api_version, *kind;
 } kinds[] = {
+    [MANIFEST_NAMESPACE] = {"v1", "Namespace"},
+    [MANIFEST_QUOTA] = {"v1", "ResourceQuota"},
     [MANIFEST_SERVICE_ACCOUNT] = {"v1", "ServiceAccount"},
     [MANIFEST_CLUSTER_ROLE] = {"rbac.authorization.k8s.io/v1", "ClusterRole"},
     [MANIFEST_CLUSTER_ROLE_BINDING] = {"rbac.authorization.k8s.io/v1", "ClusterRoleBinding"},
@@ -23,6 +25,7 @@ static const struct {
     [MANIFEST_BINDING] = {"admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"},
     [MANIFEST_MUTATING_WEBHOOKS] = {"admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"},
     [MANIFEST_VALIDATING_WEBHOOKS] = {"admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"},
+    [MANIFEST_PROJECT] = {"argoproj.io/v1alpha1", "AppProject"},
 };
 
 const char *manifest_kind_name(enum manifest_kind kind) {

@@ -18,6 +18,8 @@ struct value;
 
 // In the order of application.
 enum manifest_kind {
+    MANIFEST_NAMESPACE,
+    MANIFEST_QUOTA,
     MANIFEST_SERVICE_ACCOUNT,
     MANIFEST_CLUSTER_ROLE,
     MANIFEST_CLUSTER_ROLE_BINDING,
@@ -27,6 +29,8 @@ enum manifest_kind {
     MANIFEST_BINDING,
     MANIFEST_MUTATING_WEBHOOKS,
     MANIFEST_VALIDATING_WEBHOOKS,
+    MANIFEST_PROJECT, // of Argo CD
+    MANIFEST_KINDS,
 };
 
 struct manifest_object {
@@ -77,6 +81,8 @@ void webhooks_emit(struct manifest *manifest, const struct policies *policies);
 // anchors.c: policies that do nothing, one for each kind of parameters that the plan has; NULL for every built-in kind
 // that can be one.
 void anchors_emit(struct manifest *manifest, const struct plan *plan);
+// tenant.c: the namespaces of tenants, what is limited there, and what Argo CD may deploy to them.
+void tenants_emit(struct manifest *manifest, const struct policies *policies);
 // rbac.c: accounts, roles and role bindings.
 void rbac_emit(struct manifest *manifest, const struct policies *policies);
 // For whoever applies a policy, a role that is enough for the objects there are: called after all others.

@@ -296,9 +296,13 @@ static struct place *place_of(struct arena *arena, struct map *known, struct pla
 // By policy, for those that have a deployer.
 static void index_places(const struct manifest *manifest, const struct policies *policies, const struct plan *plan,
                          struct map *places) {
-    struct map known;
+    struct map known, made;
     map_init(places, manifest->arena);
     map_init(&known, manifest->arena);
+    map_init(&made, manifest->arena);
+    for (size_t i = 0; i < manifest->count; i++)
+        if (manifest->objects[i].kind == MANIFEST_NAMESPACE)
+            map_set(&made, manifest->objects[i].name, &manifest->objects[i]);
     for (size_t i = 0; i < policies->deployer_count; i++) {
         struct places *own = ARENA_NEW(manifest->arena, struct places);
         map_set(places, policies->deployers[i]->policy, own);
@@ -308,7 +312,9 @@ static void index_places(const struct manifest *manifest, const struct policies 
         const struct manifest_object *object = &manifest->objects[i];
         struct places *own = map_get(places, object->policy);
         if (!own) continue;
-        struct place *place = place_of(manifest->arena, &known, own, object->policy, object->namespace);
+        // Nobody has a role in a namespace before it is there, so that who makes it may write in all of them.
+        const char *namespace = map_get(&made, object->namespace) ? "" : object->namespace;
+        struct place *place = place_of(manifest->arena, &known, own, object->policy, namespace);
         ARENA_PUSH(manifest->arena, place->objects, place->count, i);
     }
     for (size_t i = 0; i < plan->count; i++) {
@@ -324,6 +330,8 @@ static void add_kind(struct manifest *manifest, const struct place *place, const
     static const struct {
         const char *group, *resource;
     } resources[] = {
+        [MANIFEST_NAMESPACE] = {"", "namespaces"},
+        [MANIFEST_QUOTA] = {"", "resourcequotas"},
         [MANIFEST_SERVICE_ACCOUNT] = {"", "serviceaccounts"},
         [MANIFEST_CLUSTER_ROLE] = {RBAC_GROUP_NAME, "clusterroles"},
         [MANIFEST_CLUSTER_ROLE_BINDING] = {RBAC_GROUP_NAME, "clusterrolebindings"},
@@ -333,6 +341,7 @@ static void add_kind(struct manifest *manifest, const struct place *place, const
         [MANIFEST_BINDING] = {"admissionregistration.k8s.io", "validatingadmissionpolicybindings"},
         [MANIFEST_MUTATING_WEBHOOKS] = {"admissionregistration.k8s.io", "mutatingwebhookconfigurations"},
         [MANIFEST_VALIDATING_WEBHOOKS] = {"admissionregistration.k8s.io", "validatingwebhookconfigurations"},
+        [MANIFEST_PROJECT] = {"argoproj.io", "appprojects"},
     };
     static const char *const making[] = {"create"}, *const keeping[] = {"delete", "get", "patch", "update"};
     struct arena *arena = manifest->arena;
@@ -341,9 +350,12 @@ static void add_kind(struct manifest *manifest, const struct place *place, const
     const bool own = *place->namespace ? kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING
                                        : kind == MANIFEST_CLUSTER_ROLE || kind == MANIFEST_CLUSTER_ROLE_BINDING;
     if (own) ARENA_PUSH(arena, names, name_count, own_name);
-    for (size_t i = 0; i < place->count; i++)
-        if (manifest->objects[place->objects[i]].kind == kind)
-            ARENA_PUSH(arena, names, name_count, manifest->objects[place->objects[i]].name);
+    struct set known;
+    set_init(&known, arena);
+    for (size_t i = 0; i < place->count; i++) {
+        const struct manifest_object *object = &manifest->objects[place->objects[i]];
+        if (object->kind == kind && set_add(&known, object->name)) ARENA_PUSH(arena, names, name_count, object->name);
+    }
     if (!name_count) return;
     add_rule(arena, rules, names_rule(arena, resources[kind].group, resources[kind].resource, NULL, making, 1));
     add_rule(arena, rules,
@@ -389,8 +401,8 @@ void rbac_emit_deployers(struct manifest *manifest, const struct policies *polic
         for (size_t j = 0; j < places->count; j++) {
             const struct place *place = places->items[j];
             struct value *rules = value_list(arena);
-            for (enum manifest_kind kind = MANIFEST_SERVICE_ACCOUNT; kind <= MANIFEST_VALIDATING_WEBHOOKS; kind++)
-                add_kind(manifest, place, name, kind, rules);
+            for (size_t kind = 0; kind < MANIFEST_KINDS; kind++)
+                add_kind(manifest, place, name, (enum manifest_kind)kind, rules);
             add_needed(manifest, places, place, rules);
             (void)add_pair(manifest, deployer->policy, place->namespace, name, deployer->span, rules,
                            deployer->accounts, deployer->account_count);

@@ -604,6 +604,19 @@ static struct cel_node *may(struct builder *builder, const char *verb) {
     return vap_add_once(builder, name, cel_method(arena, check, "allowed", NULL));
 }
 
+static struct cel_node *is_line(struct arena *arena, const char *kind, struct cel_node *name, struct cel_node *lines) {
+    return cel_in(arena, cel_binary(arena, cel_string(arena, kind), "+", name), lines);
+}
+
+// A variable, since it is long and in few locks only.
+static struct cel_node *is_of_tenant(struct builder *builder) {
+    struct arena *arena = builder->arena;
+    struct cel_node *lines = USE(tenantMembers), *group = cel_name(arena, "g");
+    struct cel_node *of_user = is_line(arena, "user ", USE(user), lines),
+                    *of_group = cel_macro(arena, USE(groups), "exists", "g", is_line(arena, "group ", group, lines));
+    return cel_or(arena, of_user, of_group);
+}
+
 // Some group of the requester is the one that is asked for, or matches.
 static struct cel_node *test_groups(struct builder *builder, const struct formula *expr) {
     struct arena *arena = builder->arena;
@@ -643,6 +656,7 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     case FORMULA_UID: return test_optional(builder, expr, USE(uid));
     case FORMULA_GROUP: return test_groups(builder, expr);
     case FORMULA_MAY: return may(builder, expr->key);
+    case FORMULA_TENANT: return is_of_tenant(builder);
     case FORMULA_EXTRA: {
         struct cel_node *key = cel_string(arena, expr->key), *extra = USE(extra),
                         *wanted = vap_constant(builder, vap_column_of(builder, expr));

@@ -65,6 +65,7 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %token <struct word> DELETE_COLLECTION "delete-collection" TERMINATING "terminating" GRANTS "grants" EXPECT "expect"
 %token <struct word> GIVEN "given" LOCKS "locks" ALLOWED "allowed" DENIED "denied" WARNED "warned" VALIDATING "validating" MUTATING "mutating"
 %token <struct word> SERVICE "service" PATH "path" PORT "port" URL "url" CA "ca" FILE "file" SECRET "secret"
+%token <struct word> TENANT "tenant" NAMESPACES "namespaces" MEMBERS "members" POD "pod" SECURITY "security" QUOTA "quota"
 %token <struct word> ACCOUNT "account" CONSENT "consent" STRICT "strict" FAILURE "failure" TIMEOUT "timeout"
 %token <struct word> SIDE "side" EFFECTS "effects" DRY "dry" RUN "run" REINVOKE "reinvoke" IF "if" NEEDED "needed"
 %token <struct word> EXCLUDES "excludes" EVERYTHING "everything" CALLS "calls" NARROWS "narrows"
@@ -82,14 +83,14 @@ static void klock_yyerror(const struct span *location, struct parser *p, const c
 %left "and" ","
 %precedence "not" "!"
 
-%type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head
+%type <struct span> policy_head include_head resource_head actor_head object_head lock_head grant_head webhook_head tenant_head
 %type <struct span> deployer_head test_head accept_head resources_head
 %type <struct ast_item *> item
-%type <struct word> name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
+%type <struct word> plain name key group_name reference variable constant pattern word_keyword comparison_keyword subject_keyword predicate_keyword
 %type <struct word> predicate_word against
 %type <struct word> subject_predicate_keyword version kind create automount reason operation webhook_kind
 %type <struct word> hook service_path service_port consent_strict consent_key dry_run
-%type <struct words> names hooks by_hooks patterns on_objects subresources by_part part of
+%type <struct words> level levels limits names hooks by_hooks patterns on_objects subresources by_part part of
 %type <bool> scope
 %type <struct ast_guards> guards
 %type <struct ast_sealing> sealing
@@ -135,6 +136,7 @@ object_head: "object"     { $$ = build_head(p, HEAD_CLAUSES, @1); };
 lock_head: "lock"         { $$ = build_head(p, HEAD_CLAUSES, @1); };
 grant_head: "grant"       { $$ = build_head(p, HEAD_CLAUSES, @1); };
 webhook_head: "webhook"   { $$ = build_head(p, HEAD_CLAUSES, @1); };
+tenant_head: "tenant"     { $$ = build_head(p, HEAD_CLAUSES, @1); };
 deployer_head: "deployer" { $$ = build_head(p, HEAD_PLAIN, @1); };
 test_head: "test"         { $$ = build_head(p, HEAD_STEPS, @1); };
 accept_head: "accept"     { $$ = build_head(p, HEAD_PLAIN, @1); };
@@ -163,6 +165,8 @@ item:
         { $$ = build_block(p, AST_ITEM_GRANT, @$, $grant_head, $name, $grantees, $on_objects, $clauses); }
   | webhook_head name webhook_kind "{" clauses close
         { $$ = build_webhook(p, @$, $webhook_head, $name, $webhook_kind, $clauses); }
+  | tenant_head name "{" clauses close
+        { $$ = build_block(p, AST_ITEM_TENANT, @$, $tenant_head, $name, (struct ast_subjects){0}, (struct words){0}, $clauses); }
   | test_head name "{" steps close
         { $$ = make_test(p->arena, @$, $test_head, $name, $steps); }
   | object_head  open_anyway clauses close  { $$ = build_nothing(p); }
@@ -170,11 +174,13 @@ item:
   | grant_head   open_anyway clauses close  { $$ = build_nothing(p); }
   | test_head    open_anyway steps close    { $$ = build_nothing(p); }
   | webhook_head open_anyway clauses close  { $$ = build_nothing(p); }
+  | tenant_head  open_anyway clauses close  { $$ = build_nothing(p); }
   | object_head  resume                     { $$ = build_nothing(p); }
   | lock_head    resume                     { $$ = build_nothing(p); }
   | grant_head   resume                     { $$ = build_nothing(p); }
   | test_head    resume                     { $$ = build_nothing(p); }
   | webhook_head resume                     { $$ = build_nothing(p); }
+  | tenant_head  resume                     { $$ = build_nothing(p); }
   ;
 
 against:
@@ -366,6 +372,16 @@ clause:
         { $$ = make_side_effects(p->arena, @$, span_join(@1, @2), $name, $dry_run); }
   | "reinvoke" "never"
         { $$ = make_clause_word(p->arena, AST_CLAUSE_REINVOKE, @$, @1, $2); }
+  | "namespaces" names
+        { $$ = make_clause(p->arena, AST_CLAUSE_NAMESPACES, @$, @1, $names); }
+  | "members" subjects
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_MEMBERS, @$, @1, $subjects); }
+  | "deployer" subjects
+        { $$ = make_clause_subjects(p->arena, AST_CLAUSE_TENANT_DEPLOYER, @$, @1, $subjects); }
+  | "pod" "security" levels
+        { $$ = make_clause(p->arena, AST_CLAUSE_POD_SECURITY, @$, span_join(@1, @2), $levels); }
+  | "quota" limits
+        { $$ = make_clause(p->arena, AST_CLAUSE_QUOTA, @$, @1, $limits); }
   | "reinvoke" "if" "needed"
         { $$ = make_clause_word(p->arena, AST_CLAUSE_REINVOKE, @$, @1, $2); }
   ;
@@ -394,6 +410,22 @@ dry_run:
     %empty                  { $$ = make_no_word(); }
   | "on dry" "dry" "run"    { $$ = $2; }
   ;
+
+level:
+    plain                       { $$ = make_pair(p->arena, make_no_word(), $plain); }
+  | plain[mode] plain[least]    { $$ = make_pair(p->arena, $mode, $least); }
+  ;
+levels:
+    level
+  | levels[list] "," level      { $$ = make_words_joined(p->arena, $list, $level); }
+  ;
+limits:
+    plain[what] plain[amount]
+        { $$ = make_pair(p->arena, $what, $amount); }
+  | limits[list] "," plain[what] plain[amount]
+        { $$ = make_words_joined(p->arena, $list, make_pair(p->arena, $what, $amount)); }
+  ;
+plain: "word" | "string";
 
 guards:
     name                        { $$ = make_guards(p->arena, (struct ast_guards){0}, $name); }
@@ -688,7 +720,7 @@ comparison_keyword:
     "in" | "like" | "matches" | "contains" | "notin"
   ;
 word_keyword:
-    "policy" | "include" | "accept" | "against" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test" | "of"
+    "policy" | "include" | "accept" | "tenant" | "against" | "resource" | "object" | "lock" | "grant" | "webhook" | "deployer" | "test" | "of"
   | "namespaced" | "cluster" | "kind" | "subresources" | "sealed" | "by" | "and" | "with" | "extra"
   | "on" | "to" | "resources" | "except" | "labels" | "annotations" | "where" | "objects"
   | "deny" | "exclusive" | "when" | "unless" | "changing" | "require" | "exempt" | "break-glass"
@@ -699,7 +731,7 @@ word_keyword:
   | "grants" | "expect" | "allowed" | "denied" | "warned" | "called" | "validating" | "mutating"
   | "service" | "path" | "port" | "url" | "ca" | "file" | "secret" | "account" | "consent" | "strict" | "failure"
   | "timeout" | "side" | "effects" | "dry" | "run" | "reinvoke" | "if" | "needed"
-  | "excludes" | "everything" | "calls" | "narrows"
+  | "excludes" | "everything" | "calls" | "narrows" | "namespaces" | "members" | "pod" | "security" | "quota"
   ;
 
 %%

@@ -6,6 +6,10 @@
 
 struct arena;
 
+// What a Namespace says of its tenant: whose it is; and, a line each, who that is: "group NAME", "user NAME".
+#define NAMES_TENANT "klock.dev/tenant"
+#define NAMES_TENANT_MEMBERS "klock.dev/tenant-members"
+
 // A name is put together from words of ours and texts of the user's, and different parts have to give different names,
 // also where they are compiled apart. So each text is written in a way that leaves marks to us, and can be read back.
 

@@ -30,9 +30,10 @@ static size_t first_at(const struct accepting *accepting, struct span block) {
     return begin;
 }
 
-// Accepts the warnings of that code inside the block; gives whether there are any.
+// Accepts the warnings of that code inside the block; gives whether there are any. What nobody wrote accepts only what
+// is so by design, which the documentation says once.
 static bool accept(const struct accepting *accepting, const struct diag_info *info, struct span block,
-                   const char *reason) {
+                   const char *reason, bool is_made) {
     struct diags *diags = accepting->diags;
     bool any = false;
     for (size_t i = first_at(accepting, block); i < accepting->count; i++) {
@@ -40,7 +41,8 @@ static bool accept(const struct accepting *accepting, const struct diag_info *in
         if (diagnostic->span.file != block.file || diagnostic->span.begin >= block.end) break;
         if (diagnostic->span.end > block.end || diag_info(diagnostic->code) != info) continue;
         const struct acceptance acceptance = {diagnostic->code, diagnostic->message, diagnostic->span, reason};
-        if (!accepting->accepted[i]) ARENA_PUSH(diags->arena, diags->accepted, diags->accepted_count, acceptance);
+        if (!accepting->accepted[i] && !is_made)
+            ARENA_PUSH(diags->arena, diags->accepted, diags->accepted_count, acceptance);
         any = accepting->accepted[i] = true;
     }
     return any;
@@ -56,12 +58,13 @@ struct reach {
 
 static bool accept_in_reach(const struct accepting *accepting, const struct reach *reach, const struct diag_info *info,
                             const char *reason) {
-    if (reach->item->kind != AST_ITEM_ACCEPT) return accept(accepting, info, reach->item->span, reason);
+    if (reach->item->kind != AST_ITEM_ACCEPT)
+        return accept(accepting, info, reach->item->span, reason, reach->item->made);
     bool any = false;
     for (size_t i = 0; i < reach->unit_count; i++) {
         const struct unit *unit = reach->units[i];
         if (strcmp(unit->policy, reach->unit->policy) != 0) continue;
-        any |= accept(accepting, info, (struct span){unit->file->source, 0, UINT32_MAX}, reason);
+        any |= accept(accepting, info, (struct span){unit->file->source, 0, UINT32_MAX}, reason, false);
     }
     return any;
 }
@@ -103,7 +106,7 @@ static void apply_acceptance(const struct accepting *accepting, const struct rea
         diag_report(diags, DIAG_UNKNOWN_CODE, of.items[0].span, "warning %s is about policies, and not about RBAC",
                     info->name);
         diag_help(diags, "leave 'of' out");
-    } else if (!accept_in_reach(accepting, reach, info, reason)) {
+    } else if (!accept_in_reach(accepting, reach, info, reason) && !reach->item->made) {
         diag_report(diags, DIAG_UNUSED_ACCEPTANCE, code.span, "nothing here raises warning %s", info->name);
         diag_help(diags, "remove it");
     }
@@ -117,7 +120,7 @@ static void apply_clause(const struct accepting *accepting, const struct reach *
 
 static bool has_clauses(const struct ast_item *item) {
     return item->kind == AST_ITEM_OBJECT || item->kind == AST_ITEM_LOCK || item->kind == AST_ITEM_GRANT ||
-           item->kind == AST_ITEM_WEBHOOK;
+           item->kind == AST_ITEM_WEBHOOK || item->kind == AST_ITEM_TENANT;
 }
 
 static void apply_acceptances(const struct accepting *accepting, const struct reach *reach) {

@@ -120,6 +120,7 @@ static enum judged judge(const struct author *author, const struct formula *expr
     case FORMULA_NAMESPACE_LABEL:
     case FORMULA_UID:
     case FORMULA_MAY:
+    case FORMULA_TENANT:
     case FORMULA_EXTRA:
     case FORMULA_RESOURCE:
     case FORMULA_SOURCE_SELECTS:

@@ -308,6 +308,24 @@ static bool may(const struct request *request, const char *verb) {
     return false;
 }
 
+// Whether one of the lines says who the requester is.
+static bool has_line(const char *lines, const char *kind, const char *name) {
+    const size_t kind_len = strlen(kind), name_len = strlen(name);
+    for (const char *line = lines; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (strcspn(line, "\n") == kind_len + name_len && strncmp(line, kind, kind_len) == 0 &&
+            strncmp(line + kind_len, name, name_len) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of_tenant(const struct view *view, const char *annotation) {
+    const struct request *request = view->request;
+    const char *lines = text_at(value_dig(request->namespace_object, "metadata", "annotations", annotation, NULL));
+    bool is_of = has_line(lines, "user ", request->user);
+    for (size_t i = 0; i < request->group_count && !is_of; i++) is_of = has_line(lines, "group ", request->groups[i]);
+    return is_of;
+}
+
 static bool has_extra(const struct request *request, const char *key, const char *wanted) {
     const struct value *values = value_get(request->extra, key);
     for (size_t i = 0; values && values->kind == VALUE_LIST && i < values->count; i++)
@@ -419,6 +437,7 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_FIELD: return truth_of(test_path(view, expr, root_of(view, expr), 0));
     case FORMULA_GROUP: return truth_of(has_group(view, expr));
     case FORMULA_MAY: return truth_of(may(request, expr->key));
+    case FORMULA_TENANT: return truth_of(is_of_tenant(view, expr->key));
     case FORMULA_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
     case FORMULA_RESOURCE: return truth_of(decide_test_text(view, expr, resource_name(view->arena, request)));
     case FORMULA_OPERATION: return truth_of((expr->operations & request->operation) != 0);

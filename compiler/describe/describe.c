@@ -244,7 +244,8 @@ static void locate(const struct describing *describing, struct span span, struct
 
 static struct lock_description describe_family(const struct describing *describing, const struct family *family) {
     struct arena *arena = describing->arena;
-    struct lock_description description = {.name = family->locks[0]->name, .of_actor = family->locks[0]->seals_actor};
+    struct lock_description description = {.name = family->locks[0]->name,
+                                           .what = family->locks[0]->seals_actor ? DESCRIBED_ACTOR : DESCRIBED_LOCK};
     const struct lock *first = NULL;
     locate(describing, family->locks[0]->span, &description);
     for (size_t i = 0; i < family->count; i++) {
@@ -282,6 +283,7 @@ static int compare_places(const void *left, const void *right) {
 
 static void collect_locks(const struct describing *describing, struct policy_description *policy) {
     struct lock *const *locks = describing->policies->locks;
+    const size_t first = policy->lock_count;
     for (size_t i = 0; i < describing->policies->lock_count;) {
         struct family family = {&locks[i], 0};
         while (i + family.count < describing->policies->lock_count &&
@@ -294,7 +296,8 @@ static void collect_locks(const struct describing *describing, struct policy_des
         }
         i += family.count;
     }
-    if (policy->lock_count) qsort(policy->locks, policy->lock_count, sizeof *policy->locks, compare_places);
+    if (policy->lock_count > first)
+        qsort(policy->locks + first, policy->lock_count - first, sizeof *policy->locks, compare_places);
 }
 
 static void collect_webhook(const struct describing *describing, const struct webhook *webhook,
@@ -303,7 +306,7 @@ static void collect_webhook(const struct describing *describing, const struct we
     const struct policies *policies = describing->policies;
     struct text sentence;
     text_init(&sentence, arena);
-    *description = (struct lock_description){.name = webhook->name, .of_webhook = true};
+    *description = (struct lock_description){.name = webhook->name, .what = DESCRIBED_WEBHOOK};
     locate(describing, webhook->span, description);
     describe_webhook(&sentence, webhook);
     push(arena, &description->sentences, text_string(&sentence));
@@ -323,6 +326,20 @@ static void collect_webhooks(const struct describing *describing, struct policy_
         struct lock_description description;
         if (strcmp(describing->policies->webhooks[i]->policy, policy->name) != 0) continue;
         collect_webhook(describing, describing->policies->webhooks[i], &description);
+        ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
+    }
+}
+
+static void collect_tenants(const struct describing *describing, struct policy_description *policy) {
+    for (size_t i = 0; i < describing->policies->tenant_count; i++) {
+        const struct tenant *tenant = describing->policies->tenants[i];
+        struct lock_description description = {.name = tenant->name, .what = DESCRIBED_TENANT};
+        struct text sentence;
+        if (strcmp(tenant->policy, policy->name) != 0) continue;
+        text_init(&sentence, describing->arena);
+        locate(describing, tenant->span, &description);
+        describe_tenant(&sentence, tenant);
+        push(describing->arena, &description.sentences, text_string(&sentence));
         ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
     }
 }
@@ -361,6 +378,7 @@ static struct description collect(const struct describing *describing) {
     if (description.policy_count)
         qsort(description.policies, description.policy_count, sizeof *description.policies, compare_policies);
     for (size_t i = 0; i < description.policy_count; i++) {
+        collect_tenants(describing, &description.policies[i]);
         collect_locks(describing, &description.policies[i]);
         collect_webhooks(describing, &description.policies[i]);
         collect_grants(describing, &description.policies[i]);

@@ -176,6 +176,7 @@ static bool is_comparison(const struct formula *formula) {
     case FORMULA_NOT:
     case FORMULA_GROUP:
     case FORMULA_MAY:
+    case FORMULA_TENANT:
     case FORMULA_OPERATION:
     case FORMULA_ANY:
     case FORMULA_ALL:
@@ -251,6 +252,7 @@ static void add_formula(struct text *text, const struct formula *formula, enum b
         if (formula->value_count) add_constant(text, formula, formula->values[0]);
         break;
     case FORMULA_MAY: add_keyed(text, "may ", formula->key); break;
+    case FORMULA_TENANT: text_add_string(text, "tenant"); break;
     case FORMULA_OPERATION: add_operations(text, formula->operations); break;
     case FORMULA_ANY:
     case FORMULA_ALL: add_quantified(text, formula, depth); break;

@@ -18,8 +18,12 @@ struct phrases {
 // A lock as it is written, with the locks that were made of it.
 struct lock_description {
     const char *name;
-    bool of_actor;            // it seals the actor of this name
-    bool of_webhook;          // it is that webhook, and who may change the consent to it
+    enum described {
+        DESCRIBED_LOCK,
+        DESCRIBED_ACTOR,   // what seals the actor of this name
+        DESCRIBED_WEBHOOK, // that webhook, and who may change the consent to it
+        DESCRIBED_TENANT,
+    } what;
     const char *file;         // without its directory
     unsigned line;            // from 1
     struct phrases sentences; // what it says; one for each kind of objects where they differ
@@ -62,6 +66,8 @@ void describe_sealed(struct text *text, const struct lock *lock);
 void describe_condition(struct text *text, const struct formula *condition);
 // The sentences of a webhook.
 void describe_webhook(struct text *text, const struct webhook *webhook);
+// The sentences of a tenant.
+void describe_tenant(struct text *text, const struct tenant *tenant);
 // The sentence of a grant.
 void describe_grant(struct text *text, const struct grant *grant);
 

@@ -26,8 +26,16 @@ static void sections_of(const struct lock_description *lock, struct section ret_
     memcpy(ret_sections, sections, sizeof sections);
 }
 
+static const char *word_of(const struct lock_description *lock) {
+    static const char *const words[] = {[DESCRIBED_LOCK] = "lock",
+                                        [DESCRIBED_ACTOR] = "actor",
+                                        [DESCRIBED_WEBHOOK] = "webhook",
+                                        [DESCRIBED_TENANT] = "tenant"};
+    return words[lock->what];
+}
+
 static const char *kind_of(const struct lock_description *lock) {
-    return lock->of_webhook ? "webhook" : lock->of_actor ? "sealed actor" : "lock";
+    return lock->what == DESCRIBED_ACTOR ? "sealed actor" : word_of(lock);
 }
 
 // ---- for people ----
@@ -164,7 +172,7 @@ static struct value *list_of(struct arena *arena, const struct phrases *phrases)
 static struct value *value_of_lock(struct arena *arena, const struct lock_description *lock) {
     struct section sections[SECTION_COUNT];
     struct value *value = value_map(arena);
-    value_set_string(arena, value, "kind", lock->of_webhook ? "webhook" : lock->of_actor ? "actor" : "lock");
+    value_set_string(arena, value, "kind", word_of(lock));
     value_set_string(arena, value, "name", lock->name);
     value_set(arena, value, "file", lock->file ? value_string(arena, lock->file) : value_null(arena));
     value_set(arena, value, "line", value_int(arena, lock->line));

@@ -116,6 +116,7 @@ enum ast_subject_kind {
     AST_SUBJECT_UID,
     AST_SUBJECT_ACTOR,  // name of another actor
     AST_SUBJECT_MAY,    // may VERB
+    AST_SUBJECT_TENANT, // the members of the tenant whose namespace it is; nobody can write that
     AST_SUBJECT_PRESET, // flux, argocd, …: any word that names one; name is the preset, extra_value the namespace if
                         // given
     AST_SUBJECT_AND,    // left and right
@@ -141,7 +142,7 @@ struct ast_subjects {
 // A clause of an object, lock, grant or webhook block, or of an actor; clauses.h says which of the members below are
 // set.
 enum ast_clause_kind {
-#define CLAUSE(kind, keyword, actor, object, lock, grant, webhook, often, holds) AST_CLAUSE_##kind,
+#define CLAUSE(kind, keyword, actor, object, lock, grant, webhook, tenant, often, holds) AST_CLAUSE_##kind,
 #include "front/clauses.def"
 #undef CLAUSE
 };
@@ -242,6 +243,7 @@ enum ast_item_kind {
     AST_ITEM_GRANT,
     AST_ITEM_DEPLOYER, // to
     AST_ITEM_WEBHOOK,
+    AST_ITEM_TENANT,
     AST_ITEM_ACCEPT,
     AST_ITEM_TEST,
 };
@@ -251,6 +253,7 @@ struct ast_item {
     struct span span;    // the whole item
     struct span keyword; // its first word
     struct word name;
+    bool made; // of a tenant, whose place it has: nobody wrote it
     struct ast_item *next;
     union {
         struct {
@@ -278,7 +281,8 @@ struct ast_item {
             struct ast_subjects to; // of grants and of `deployer`
             struct ast_clauses clauses;
             struct word kind; // of webhooks: validating or mutating
-        } block;              // object, lock, grant, webhook, deployer
+            bool is_template; // of grants: it is some tenant's role, and may be to nobody else
+        } block;              // object, lock, grant, webhook, tenant, deployer
         struct {
             struct ast_step **steps;
             size_t count;

@@ -75,6 +75,7 @@ static const char *block_name(enum ast_item_kind kind) {
     case AST_ITEM_OBJECT: return "an object";
     case AST_ITEM_LOCK: return "a lock";
     case AST_ITEM_WEBHOOK: return "a webhook";
+    case AST_ITEM_TENANT: return "a tenant";
     default: return "a grant";
     }
 }
@@ -117,13 +118,21 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
         } else if (clause_in(clause->kind, kind) == CLAUSE_NO) {
             const bool of_webhooks = clause_in(clause->kind, AST_ITEM_WEBHOOK) != CLAUSE_NO &&
                                      clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_NO;
+            const bool of_tenants = clause_in(clause->kind, AST_ITEM_TENANT) != CLAUSE_NO &&
+                                    clause_in(clause->kind, AST_ITEM_LOCK) == CLAUSE_NO &&
+                                    clause_in(clause->kind, AST_ITEM_GRANT) == CLAUSE_NO;
             const bool of_grants = clause_in(clause->kind, AST_ITEM_GRANT) == CLAUSE_YES;
             diag_report(p->diags, DIAG_SYNTAX, clause->keyword, "'%s' is a clause of %s, and this is %s",
                         written(p, clause->keyword),
-                        of_webhooks ? "webhooks"
-                        : of_grants ? "grants"
-                                    : "locks",
+                        of_webhooks  ? "webhooks"
+                        : of_tenants ? "tenants"
+                        : of_grants  ? "grants"
+                                     : "locks",
                         block_name(kind));
+            if (clause->kind == AST_CLAUSE_NAMESPACE && kind == AST_ITEM_TENANT)
+                diag_help(p->diags, "write: namespaces %s …", clause->words.items[0].text);
+            if (clause->kind == AST_CLAUSE_NAMESPACES)
+                diag_help(p->diags, "write: namespace %s …", clause->words.items[0].text);
         } else {
             fitting = make_clauses(p->arena, fitting, clause);
         }

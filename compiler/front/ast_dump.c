@@ -131,6 +131,7 @@ static const char *subject_name(enum ast_subject_kind kind) {
     case AST_SUBJECT_UID: return "uid";
     case AST_SUBJECT_ACTOR: return "actor";
     case AST_SUBJECT_MAY: return "may";
+    case AST_SUBJECT_TENANT: return "tenant";
     case AST_SUBJECT_PRESET: return "preset";
     case AST_SUBJECT_AND: return "and";
     case AST_SUBJECT_EXTRA: return "extra";
@@ -354,6 +355,7 @@ void ast_dump(struct text *text, const struct ast_file *file) {
         case AST_ITEM_LOCK:
         case AST_ITEM_GRANT:
         case AST_ITEM_WEBHOOK:
+        case AST_ITEM_TENANT:
         case AST_ITEM_DEPLOYER: dump_block(text, item); break;
         case AST_ITEM_TEST:
             text_add_char(text, '\n');

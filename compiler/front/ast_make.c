@@ -26,6 +26,15 @@ struct words make_words(struct arena *arena, struct words list, struct word word
 
 // ---- items ----
 
+struct words make_words_joined(struct arena *arena, struct words list, struct words more) {
+    for (size_t i = 0; i < more.count; i++) list = make_words(arena, list, more.items[i]);
+    return list;
+}
+
+struct words make_pair(struct arena *arena, struct word first, struct word second) {
+    return make_words(arena, make_words(arena, (struct words){0}, first), second);
+}
+
 struct ast_file *make_file(struct arena *arena, uint32_t source) {
     struct ast_file *file = ARENA_NEW(arena, struct ast_file);
     file->source = source;

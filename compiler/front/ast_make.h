@@ -44,6 +44,11 @@ struct word make_no_word(void);
 // The list with the word behind it, as with the other lists here; the empty list is {0}.
 struct words make_words(struct arena *arena, struct words list, struct word word);
 
+// One behind the other.
+struct words make_words_joined(struct arena *arena, struct words list, struct words more);
+// Two words, of which the first may be no word.
+struct words make_pair(struct arena *arena, struct word first, struct word second);
+
 struct ast_file *make_file(struct arena *arena, uint32_t source);
 // Appends the item.
 void make_file_item(struct ast_file *file, struct ast_item *item);
@@ -65,7 +70,7 @@ struct ast_item *make_actor(struct arena *arena, struct span span, struct span k
 struct ast_sealing make_sealed(bool sealed, struct span at, struct ast_subjects by);
 struct ast_item *make_deployer(struct arena *arena, struct span span, struct span keyword,
                                struct ast_subjects subjects);
-// Object, lock or grant.
+// Object, lock, grant or tenant.
 struct ast_item *make_block(struct arena *arena, enum ast_item_kind kind, struct span span, struct span keyword,
                             struct word name, struct ast_subjects to, struct words objects, struct ast_clauses clauses);
 struct ast_item *make_webhook(struct arena *arena, struct span span, struct span keyword, struct word name,

@@ -383,6 +383,7 @@ static void add_subject(struct printer *p, const struct ast_subject *subject) {
         add(p, " = ");
         add_name(p, subject->extra_value);
         return;
+    case AST_SUBJECT_TENANT:
     case AST_SUBJECT_ERROR: return;
     }
     add_name(p, subject->name);
@@ -507,6 +508,17 @@ static void add_authority_piece(struct printer *p, struct pieces *pieces, const 
     end_piece(p, pieces, around);
 }
 
+static void add_pair_pieces(struct printer *p, struct pieces *pieces, struct words words) {
+    for (size_t i = 0; i + 1 < words.count; i += 2) {
+        struct text *around = begin_piece(p);
+        if (words.items[i].text) add_name(p, words.items[i]);
+        if (words.items[i].text) add(p, " ");
+        add_name(p, words.items[i + 1]);
+        if (i + 2 < words.count) add(p, ",");
+        end_piece(p, pieces, around);
+    }
+}
+
 static struct pieces clause_pieces(struct printer *p, const struct ast_clause *clause) {
     struct pieces pieces = {0};
     switch (clause_info(clause->kind)->holds) {
@@ -553,6 +565,8 @@ static struct pieces clause_pieces(struct printer *p, const struct ast_clause *c
     case CLAUSE_HOLDS_REINVOCATION:
         add_plain_piece(p, &pieces, is_unquoted(clause->words.items[0], "never") ? "never" : "if needed");
         break;
+    case CLAUSE_HOLDS_SECURITY:
+    case CLAUSE_HOLDS_QUOTA: add_pair_pieces(p, &pieces, clause->words); break;
     }
     return pieces;
 }
@@ -783,10 +797,19 @@ static void add_test(struct printer *p, const struct ast_item *item) {
 
 static void print_item(struct printer *p, const struct ast_item *item) {
     static const char *const keywords[] = {
-        [AST_ITEM_POLICY] = "policy ", [AST_ITEM_INCLUDE] = "include ",   [AST_ITEM_RESOURCE] = "resource ",
-        [AST_ITEM_ACTOR] = "actor ",   [AST_ITEM_OBJECT] = "object ",     [AST_ITEM_LOCK] = "lock ",
-        [AST_ITEM_GRANT] = "grant ",   [AST_ITEM_DEPLOYER] = "deployer ", [AST_ITEM_WEBHOOK] = "webhook ",
-        [AST_ITEM_ACCEPT] = "accept ", [AST_ITEM_TEST] = "test ",         [AST_ITEM_RESOURCES_FROM] = "resources from ",
+        [AST_ITEM_POLICY] = "policy ",
+        [AST_ITEM_INCLUDE] = "include ",
+        [AST_ITEM_RESOURCE] = "resource ",
+        [AST_ITEM_ACTOR] = "actor ",
+        [AST_ITEM_OBJECT] = "object ",
+        [AST_ITEM_LOCK] = "lock ",
+        [AST_ITEM_GRANT] = "grant ",
+        [AST_ITEM_DEPLOYER] = "deployer ",
+        [AST_ITEM_WEBHOOK] = "webhook ",
+        [AST_ITEM_TENANT] = "tenant ",
+        [AST_ITEM_ACCEPT] = "accept ",
+        [AST_ITEM_TEST] = "test ",
+        [AST_ITEM_RESOURCES_FROM] = "resources from ",
     };
     add(p, keywords[item->kind]);
     if (item->name.text && item->kind != AST_ITEM_RESOURCE) add_name(p, item->name);
@@ -800,7 +823,8 @@ static void print_item(struct printer *p, const struct ast_item *item) {
     case AST_ITEM_OBJECT:
     case AST_ITEM_LOCK:
     case AST_ITEM_GRANT:
-    case AST_ITEM_WEBHOOK: add_block(p, item); break;
+    case AST_ITEM_WEBHOOK:
+    case AST_ITEM_TENANT: add_block(p, item); break;
     case AST_ITEM_DEPLOYER: add_subjects(p, item->as.block.to); break;
     case AST_ITEM_TEST: add_test(p, item); break;
     }
@@ -820,4 +844,9 @@ void ast_print(struct text *text, const struct ast_file *file) {
         print_item(&printer, item);
         if (item->next && !stand_together(item, item->next)) text_add_char(text, '\n');
     }
+}
+
+void ast_print_word(struct text *text, struct word word) {
+    struct printer printer = {.arena = text->arena, .text = text};
+    add_word(&printer, word, KEYWORD_AS_REFERENCE);
 }

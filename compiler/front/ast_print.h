@@ -5,9 +5,12 @@
 
 struct ast_file;
 struct text;
+struct word;
 
 // For trees without errors: of the parser or of front/ast_make.h. Words are quoted that are strings, and those that
 // would be read as something else.
 void ast_print(struct text *text, const struct ast_file *file);
+// One word as the source has it, where a name may stand.
+void ast_print_word(struct text *text, struct word word);
 
 #endif

@@ -4,9 +4,9 @@
 const struct clause_info *clause_info(enum ast_clause_kind kind) {
     enum { ONCE, MANY };
     static const struct clause_info clauses[] = {
-#define CLAUSE(kind, keyword, actor, object, lock, grant, webhook, often, holds)                                       \
-    [AST_CLAUSE_##kind] = {keyword,        CLAUSE_##actor,   CLAUSE_##object, CLAUSE_##lock,                           \
-                           CLAUSE_##grant, CLAUSE_##webhook, (often) == MANY, CLAUSE_HOLDS_##holds},
+#define CLAUSE(kind, keyword, actor, object, lock, grant, webhook, tenant, often, holds)                               \
+    [AST_CLAUSE_##kind] = {keyword,          CLAUSE_##actor,  CLAUSE_##object, CLAUSE_##lock,       CLAUSE_##grant,    \
+                           CLAUSE_##webhook, CLAUSE_##tenant, (often) == MANY, CLAUSE_HOLDS_##holds},
 #include "front/clauses.def"
 #undef CLAUSE
     };
@@ -21,6 +21,7 @@ enum clause_place clause_in(enum ast_clause_kind kind, enum ast_item_kind block)
     case AST_ITEM_LOCK: return info->in_lock;
     case AST_ITEM_GRANT: return info->in_grant;
     case AST_ITEM_WEBHOOK: return info->in_webhook;
+    case AST_ITEM_TENANT: return info->in_tenant;
     case AST_ITEM_POLICY:
     case AST_ITEM_INCLUDE:
     case AST_ITEM_RESOURCE:

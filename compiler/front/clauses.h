@@ -35,11 +35,13 @@ enum clause_holds {
     CLAUSE_HOLDS_CONSENT,      // words: "strict" and the annotation's key, both optional; subjects: who gives it
     CLAUSE_HOLDS_SIDE_EFFECTS, // words: one; mode: "dry" if it is `on dry run`
     CLAUSE_HOLDS_REINVOCATION, // words: one: "never" or "if"
+    CLAUSE_HOLDS_SECURITY,     // words: a mode, which is optional, and its level; and so on
+    CLAUSE_HOLDS_QUOTA,        // words: what is limited, and to how much; and so on
 };
 
 struct clause_info {
     const char *keyword; // one or two words
-    enum clause_place in_actor, in_object, in_lock, in_grant, in_webhook;
+    enum clause_place in_actor, in_object, in_lock, in_grant, in_webhook, in_tenant;
     bool repeats; // may stand in a block more than once
     enum clause_holds holds;
 };

@@ -79,6 +79,7 @@ const char *keyword_of_item(enum ast_item_kind kind) {
     case AST_ITEM_GRANT: return "grant";
     case AST_ITEM_DEPLOYER: return "deployer";
     case AST_ITEM_WEBHOOK: return "webhook";
+    case AST_ITEM_TENANT: return "tenant";
     case AST_ITEM_ACCEPT: return "accept";
     case AST_ITEM_TEST: return "test";
     }

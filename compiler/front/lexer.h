@@ -46,6 +46,7 @@ struct parser {
     struct diags *diags;
     struct ast_file *file;
     struct lexer lexer;
+    const struct span *everywhere; // of text that nobody wrote: where all of it is; else NULL
 
     enum item_head head;
     bool in_block;

@@ -20,15 +20,14 @@
 
 enum { MAX_LISTED = 6, SHOWN_BYTES = 60 };
 
-struct ast_file *parse_file(struct arena *arena, struct diags *diags, const struct sources *sources, uint32_t source) {
-    struct ast_file *file = make_file(arena, source);
-    const struct source *text = &sources->items[source];
-    if (!text->usable) return file;
-    const unsigned char *const begin = (const unsigned char *)text->text;
+static struct ast_file *parse(struct arena *arena, struct diags *diags, uint32_t source, const char *text, size_t len,
+                              const struct span *everywhere) {
+    const unsigned char *const begin = (const unsigned char *)text;
     struct parser parser = {
         .arena = arena,
         .diags = diags,
-        .file = file,
+        .file = make_file(arena, source),
+        .everywhere = everywhere,
         .lexer =
             {
                 .arena = arena,
@@ -36,11 +35,21 @@ struct ast_file *parse_file(struct arena *arena, struct diags *diags, const stru
                 .file = source,
                 .begin = begin,
                 .cursor = begin,
-                .limit = begin + text->len,
+                .limit = begin + len,
             },
     };
     klock_yyparse(&parser);
-    return file;
+    return parser.file;
+}
+
+struct ast_file *parse_file(struct arena *arena, struct diags *diags, const struct sources *sources, uint32_t source) {
+    const struct source *text = &sources->items[source];
+    return text->usable ? parse(arena, diags, source, text->text, text->len, NULL) : make_file(arena, source);
+}
+
+struct ast_file *parse_made(struct arena *arena, struct diags *diags, uint32_t source, const char *text,
+                            struct span span) {
+    return parse(arena, diags, source, text, strlen(text), &span);
 }
 
 // ---- kinds of tokens ----
@@ -118,7 +127,7 @@ static bool begins_item_in_block(const struct parser *p, struct token token) {
     } heads[] = {
         {TOK_OBJECT, TOK_OPEN_BRACE}, {TOK_LOCK, TOK_OPEN_BRACE}, {TOK_LOCK, TOK_ON},
         {TOK_GRANT, TOK_TO},          {TOK_ACTOR, TOK_EQUALS},    {TOK_WEBHOOK, TOK_VALIDATING},
-        {TOK_WEBHOOK, TOK_MUTATING},  {TOK_TEST, TOK_OPEN_BRACE},
+        {TOK_WEBHOOK, TOK_MUTATING},  {TOK_TEST, TOK_OPEN_BRACE}, {TOK_TENANT, TOK_OPEN_BRACE},
     };
     if (!token.first_on_line) return false;
     const struct token name = peek(p, 0);
@@ -404,7 +413,8 @@ int klock_yylex(union KLOCK_YYSTYPE *value, struct span *location, struct parser
     p->before = p->last;
     p->last = token;
     value->TOK_WORD = token.word;
-    *location = token.span;
+    *location = p->everywhere ? *p->everywhere : token.span;
+    if (p->everywhere) value->TOK_WORD.span = *p->everywhere;
     return token.kind;
 }
 

@@ -11,7 +11,7 @@
 
 static bool is_declared_by_name(enum ast_item_kind kind) {
     return kind == AST_ITEM_ACTOR || kind == AST_ITEM_OBJECT || kind == AST_ITEM_LOCK || kind == AST_ITEM_GRANT ||
-           kind == AST_ITEM_WEBHOOK;
+           kind == AST_ITEM_WEBHOOK || kind == AST_ITEM_TENANT;
 }
 
 // Names stand in messages of one line.
@@ -32,10 +32,13 @@ static void declare(struct scope *scope, struct unit *unit, struct ast_item *ite
     struct declaration *first = map_get(names, item->name.text);
     for (struct declaration *known = first; known; known = known->next) {
         if (strcmp(known->unit->policy, unit->policy) != 0) continue;
+        if (item->made && known->item->made) return; // their tenants are called alike, which is said
+        const bool of_tenant = item->made || known->item->made;
         diag_report(scope->diags, DIAG_DUPLICATE, item->name.span, "%s '%s' is declared twice",
                     keyword_of_item(item->kind), item->name.text);
         diag_relate(scope->diags, known->item->name.span, "first declared here");
-        diag_help(scope->diags, "rename one of them");
+        diag_help(scope->diags,
+                  of_tenant ? "the one of the tenant stands for what it is: rename the other" : "rename one of them");
         return;
     }
     struct declaration *declaration = ARENA_NEW(scope->arena, struct declaration);

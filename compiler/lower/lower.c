@@ -229,6 +229,7 @@ static void lower_whole_item(struct lowering *lowering, struct unit *unit, const
     case AST_ITEM_GRANT: lower_grant(lowering, unit, item); break;
     case AST_ITEM_DEPLOYER: lower_deployer(lowering, unit, item); break;
     case AST_ITEM_WEBHOOK: lower_webhook(lowering, unit, item); break;
+    case AST_ITEM_TENANT: lower_tenant(lowering, unit, item); break;
     case AST_ITEM_TEST: break;
     }
 }
@@ -250,6 +251,7 @@ static void lower_item(struct lowering *lowering, struct unit *unit, const struc
     lowering->policies->account_count = policies.account_count;
     lowering->policies->deployer_count = policies.deployer_count;
     lowering->policies->webhook_count = policies.webhook_count;
+    lowering->policies->tenant_count = policies.tenant_count;
     lowering->guarded_count = guarded_count;
 }
 
@@ -287,6 +289,11 @@ static int compare_accounts(const void *a, const void *b) {
     return order ? order : strcmp(x->policy, y->policy);
 }
 
+static int compare_tenants(const void *a, const void *b) {
+    const struct tenant *x = *(const struct tenant *const *)a, *y = *(const struct tenant *const *)b;
+    return compare_pairs(x->policy, y->policy, x->name, y->name);
+}
+
 static int compare_deployers(const void *a, const void *b) {
     const struct deployer *x = *(const struct deployer *const *)a, *y = *(const struct deployer *const *)b;
     return strcmp(x->policy, y->policy);
@@ -297,6 +304,8 @@ static void sort(struct policies *policies) {
         qsort(policies->deployers, policies->deployer_count, sizeof *policies->deployers, compare_deployers);
     if (policies->lock_count) qsort(policies->locks, policies->lock_count, sizeof *policies->locks, compare_locks);
     if (policies->grant_count) qsort(policies->grants, policies->grant_count, sizeof *policies->grants, compare_grants);
+    if (policies->tenant_count)
+        qsort(policies->tenants, policies->tenant_count, sizeof *policies->tenants, compare_tenants);
     if (policies->webhook_count)
         qsort(policies->webhooks, policies->webhook_count, sizeof *policies->webhooks, compare_webhooks);
     if (policies->account_count)
@@ -320,6 +329,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     map_init(&lowering->roles, lowering->arena);
     map_init(&lowering->outputs, lowering->arena);
     map_init(&lowering->granted, lowering->arena);
+    map_init(&lowering->tenants, lowering->arena);
     map_init(&lowering->rules, lowering->arena);
     lower_definitions(lowering);
     lower_custom_resources(lowering, units, unit_count);

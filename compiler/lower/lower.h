@@ -45,6 +45,7 @@ struct lowering {
     struct map deployers;   // policy → struct deployer *
     struct map roles;       // those behind `may`: POLICY/LOCK/VERB → struct grant *
     struct map outputs;     // the policies for which RBAC is written
+    struct map tenants;     // namespace → struct tenant *
     struct map granted;     // lower_seal.c: policy and who → struct grants *
     size_t inactive;        // locks that are left out because of their dates
     unsigned nested_actors; // being worked out, each for the one before
@@ -214,6 +215,8 @@ void lower_rbac_subjects(struct lowering *lowering, struct unit *unit, const str
 void lower_webhook(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 // What webhooks are held against when everything is known: grants, and who may give consent.
 void lower_webhooks(struct lowering *lowering);
+// lower_tenant.c
+void lower_tenant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.
 bool lower_is_damaged(const struct lowering *lowering, const struct ast_item *item);

@@ -233,7 +233,7 @@ static struct formula *keep(struct arena *arena, struct formula *part, const voi
 
 static struct formula *ask_namespace(struct arena *arena, struct formula *part, const void *context) {
     (void)arena, (void)context;
-    if (reads_object(part)) return NULL;
+    if (reads_object(part) || part->kind == FORMULA_TENANT) return NULL;
     if (part->kind == FORMULA_NAMESPACE) part->kind = FORMULA_NAME;
     if (part->kind == FORMULA_NAMESPACE_LABEL) part->kind = FORMULA_LABEL;
     return part;
@@ -251,7 +251,7 @@ static struct formula *ask_owned(struct arena *arena, struct formula *part, cons
 
 static struct formula *ask_nothing(struct arena *arena, struct formula *part, const void *context) {
     (void)arena, (void)context;
-    return part->kind == FORMULA_JOIN ? NULL : part;
+    return part->kind == FORMULA_JOIN || part->kind == FORMULA_TENANT ? NULL : part;
 }
 
 static void drop_label(struct arena *arena, struct subjects *subjects, const struct subjects *from) {

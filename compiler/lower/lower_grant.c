@@ -438,6 +438,7 @@ static void give_rights(struct lowering *lowering, const struct ast_item *item, 
 
 void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
+    if (item->as.block.is_template && !item->as.block.to.count) return; // only what is made of it is to somebody
     lower_check_repeated(lowering, item);
     check_clauses(lowering, item);
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);

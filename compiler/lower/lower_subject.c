@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/names.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "data/value.h"
@@ -174,6 +175,12 @@ static struct meaning mean_permission(struct lowering *lowering, const struct as
     return (struct meaning){check, arena_printf(lowering->arena, "anyone who may %s this lock", verb)};
 }
 
+static struct meaning mean_tenant(struct lowering *lowering) {
+    struct formula *of_tenant = formula_new(lowering->arena, FORMULA_TENANT);
+    of_tenant->key = NAMES_TENANT_MEMBERS;
+    return (struct meaning){of_tenant, "the tenant that the namespace belongs to"};
+}
+
 static struct meaning mean_both(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
     const struct meaning left = lower_subject(lowering, unit, subject->left),
                          right = lower_subject(lowering, unit, subject->right);
@@ -201,6 +208,7 @@ static struct meaning mean_any(struct lowering *lowering, struct unit *unit, con
     case AST_SUBJECT_UID: return mean_uid(lowering, subject);
     case AST_SUBJECT_ACTOR: return mean_actor(lowering, unit, subject);
     case AST_SUBJECT_MAY: return mean_permission(lowering, subject);
+    case AST_SUBJECT_TENANT: return mean_tenant(lowering);
     case AST_SUBJECT_AND: return mean_both(lowering, unit, subject);
     case AST_SUBJECT_EXTRA: return mean_extra(lowering, unit, subject);
     case AST_SUBJECT_PRESET: return mean_preset(lowering, subject);

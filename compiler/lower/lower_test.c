@@ -227,12 +227,18 @@ static struct value *make_namespace(struct lowering *lowering, const char *name,
     struct arena *arena = lowering->arena;
     struct value *namespace = value_map(arena), *metadata = value_map(arena), *status = value_map(arena);
     struct value *labels = setting->namespace_labels ? value_copy(arena, setting->namespace_labels) : value_map(arena);
+    const struct tenant *tenant = map_get(&lowering->tenants, name);
     value_set_string(arena, namespace, "apiVersion", "v1");
     value_set_string(arena, namespace, "kind", "Namespace");
     value_set(arena, namespace, "metadata", metadata);
     value_set_string(arena, metadata, "name", name);
     value_set_string(arena, labels, "kubernetes.io/metadata.name", name);
     value_set(arena, metadata, "labels", labels);
+    if (tenant) {
+        struct value *annotations = value_map(arena);
+        tenant_describe_namespace(arena, tenant, labels, annotations);
+        value_set(arena, metadata, "annotations", annotations);
+    }
     if (setting->namespace_terminating) value_set_string(arena, metadata, "deletionTimestamp", "2026-01-01T00:00:00Z");
     value_set(arena, namespace, "status", status);
     value_set_string(arena, status, "phase", setting->namespace_terminating ? "Terminating" : "Active");

@@ -326,7 +326,7 @@ static void check_targets(const struct hook_draft *draft) {
 }
 
 static const struct formula *unsayable(const struct formula *formula) {
-    if (formula->kind == FORMULA_NAMESPACE_LABEL || formula->kind == FORMULA_MAY ||
+    if (formula->kind == FORMULA_NAMESPACE_LABEL || formula->kind == FORMULA_MAY || formula->kind == FORMULA_TENANT ||
         (formula->kind == FORMULA_CEL && cel_reads(formula->cel, "namespaceObject")))
         return formula;
     const struct formula *found = NULL;

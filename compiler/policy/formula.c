@@ -188,6 +188,7 @@ static bool reads_content(enum formula_kind kind) {
     case FORMULA_UID:
     case FORMULA_GROUP:
     case FORMULA_MAY:
+    case FORMULA_TENANT:
     case FORMULA_EXTRA:
     case FORMULA_RESOURCE:
     case FORMULA_OPERATION:
@@ -223,6 +224,7 @@ static unsigned reads_itself(const struct formula *atom) {
     case FORMULA_GROUP:
     case FORMULA_MAY:
     case FORMULA_EXTRA: return READS_REQUESTER;
+    case FORMULA_TENANT: return READS_REQUESTER | READS_NAMESPACE;
     case FORMULA_OPERATION: return READS_OPERATION;
     case FORMULA_CEL: return READS_CEL;
     case FORMULA_TRUE:
@@ -238,12 +240,12 @@ static unsigned reads_itself(const struct formula *atom) {
     return 0;
 }
 
-static bool is_join(const struct formula *part) {
-    return part->kind == FORMULA_JOIN;
+static bool is_computed(const struct formula *part) {
+    return part->kind == FORMULA_JOIN || part->kind == FORMULA_TENANT;
 }
 
 bool formula_is_computed(const struct formula *expr) {
-    return formula_any(expr, is_join);
+    return formula_any(expr, is_computed);
 }
 
 bool formula_compares_readings(const struct formula *expr) {

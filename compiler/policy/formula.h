@@ -35,6 +35,8 @@ enum formula_kind {
     FORMULA_UID,
     FORMULA_GROUP,     // one of the requester's groups is values[0], is what operands[0] reads, or matches
     FORMULA_MAY,       // the requester passes an authorizer check of the verb `key` on the lock
+    FORMULA_TENANT,    // the requester is one of the tenant's that the namespace is of: what the annotation `key` of it
+                       // says in lines such as "group NAME" and "user NAME"
     FORMULA_EXTRA,     // values[0] is one of the requester's extra values for `key`
     FORMULA_RESOURCE,  // the resource is one of `values`: "pods", "deployments.apps"
     FORMULA_OPERATION, // the operation is one of `operations`

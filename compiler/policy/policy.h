@@ -217,6 +217,34 @@ struct deployer {
     size_t account_count;
 };
 
+// ---- tenants ----
+
+// What the API server asks of pods (Pod Security admission): nothing, or to be at least of this level.
+enum { SECURITY_ENFORCE, SECURITY_WARN, SECURITY_AUDIT, SECURITY_MODES };
+
+// Of a namespace of a tenant's, which is made for it. Who its members are, the grant and the locks are the policy's.
+struct tenant {
+    const char *policy, *name;
+    struct span span;
+    const char **namespaces; // sorted
+    size_t namespace_count;
+    const char *members;                  // as its Namespaces say it: lines "group NAME" and "user NAME", sorted
+    const char *security[SECURITY_MODES]; // NULL for none
+    struct limit {
+        const char *what, *amount;
+    } * limits; // of each of its namespaces, sorted
+    size_t limit_count;
+    const char *projects; // where Argo CD looks for what a tenant may deploy; NULL if it is not deployed so
+    const char *account;  // in each of the namespaces: what deploys it; NULL for none
+};
+
+// The words for the modes, as they stand in labels.
+extern const char *const security_modes[SECURITY_MODES];
+
+// Adds what the tenant's Namespaces have.
+void tenant_describe_namespace(struct arena *arena, const struct tenant *tenant, struct value *labels,
+                               struct value *annotations);
+
 // ---- webhooks ----
 
 enum webhook_authority {
@@ -293,6 +321,8 @@ struct policies {
     size_t sealed_count;
     struct webhook **webhooks; // by policy; within one in the order of the text
     size_t webhook_count;
+    struct tenant **tenants; // by policy and name
+    size_t tenant_count;
 };
 
 // Whether the policy of that name is against insiders, not only against accidents.

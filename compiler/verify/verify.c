@@ -326,6 +326,8 @@ static const char *effect_of(enum manifest_kind kind) {
     case MANIFEST_MUTATING_WEBHOOKS:
     case MANIFEST_VALIDATING_WEBHOOKS: return "the webhooks in it go on being called";
     case MANIFEST_SERVICE_ACCOUNT: return "somebody may still act as it";
+    case MANIFEST_NAMESPACE: return "it goes on belonging to its tenant";
+    case MANIFEST_QUOTA: return "it goes on limiting";
     default: return "it goes on allowing";
     }
 }

@@ -44,6 +44,12 @@ void verify_compare_roles(struct arena *arena, const struct value *wanted, const
 void verify_compare_webhooks(struct arena *arena, const struct value *wanted, const struct value *found,
                              struct admission_differences *differences);
 
+// ---- verify_tenants.c ----
+
+// How Namespaces, ResourceQuotas and AppProjects differ in what is said there of a tenant.
+void verify_compare_tenants(struct arena *arena, enum manifest_kind kind, const struct value *wanted,
+                            const struct value *found, struct admission_differences *differences);
+
 // ---- verify_pair.c: which object is which ----
 
 struct pair {

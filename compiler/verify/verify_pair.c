@@ -25,6 +25,12 @@ bool verify_compare(const struct verification *verification, const struct value 
     case MANIFEST_VALIDATING_WEBHOOKS:
         verify_compare_webhooks(verification->arena, wanted, found->value, ret_differences);
         return true;
+    case MANIFEST_NAMESPACE:
+    case MANIFEST_QUOTA:
+    case MANIFEST_PROJECT:
+        verify_compare_tenants(verification->arena, found->kind, wanted, found->value, ret_differences);
+        return true;
+    case MANIFEST_KINDS: break;
     }
     return true;
 }
@@ -37,13 +43,13 @@ static bool means_the_same(const struct verification *verification, const struct
 }
 
 // A tool that renames puts something before or behind all names, or sets all namespaces. CEL names accounts, which no
-// tool knows: an account under another name is another account.
+// tool knows: an account under another name is another account, and so is a namespace.
 static bool may_be(const struct verification *verification, const struct manifest_object *wanted,
                    const struct found *found) {
     if (found->is_taken || found->kind != wanted->kind) return false;
     if (strcmp(found->policy, names_of_label(verification->arena, wanted->policy)) != 0) return false;
     const bool is_named = strcmp(found->name, wanted->name) == 0;
-    if (wanted->kind == MANIFEST_SERVICE_ACCOUNT) return is_named;
+    if (wanted->kind == MANIFEST_SERVICE_ACCOUNT || wanted->kind == MANIFEST_NAMESPACE) return is_named;
     return is_named || (strstr(found->name, wanted->name) && means_the_same(verification, wanted, found));
 }
 

@@ -20,7 +20,8 @@ struct reading {
 };
 
 bool verify_is_namespaced(enum manifest_kind kind) {
-    return kind == MANIFEST_SERVICE_ACCOUNT || kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING;
+    return kind == MANIFEST_SERVICE_ACCOUNT || kind == MANIFEST_ROLE || kind == MANIFEST_ROLE_BINDING ||
+           kind == MANIFEST_QUOTA || kind == MANIFEST_PROJECT;
 }
 
 // A namespace on what has none means nothing to an API server.

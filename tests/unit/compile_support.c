@@ -177,6 +177,7 @@ static const char *kind_word(enum formula_kind kind) {
     case FORMULA_UID: return "uid";
     case FORMULA_GROUP: return "group";
     case FORMULA_MAY: return "may";
+    case FORMULA_TENANT: return "tenant";
     case FORMULA_EXTRA: return "extra";
     case FORMULA_RESOURCE: return "resource";
     case FORMULA_OPERATION: return "operation";

@@ -1,0 +1,438 @@
+// Tenants as klock text; see tenants.h.
+//
+// All tenants of a policy share their locks, which read from the Namespace whose it is: however many tenants there are,
+// a request is asked the same, and a new tenant changes no policy but the one that keeps tenants out of other
+// namespaces, which has to name them.
+#include "front/tenants.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "base/text.h"
+#include "front/ast_make.h"
+#include "front/ast_print.h"
+#include "front/parse.h"
+#include "front/scope.h"
+#include "kubernetes/kube.h"
+#include "report/diag.h"
+
+// The names of a lock that keeps tenants out; a longer list is divided, since expressions have a limit.
+enum { MOST_NAME_BYTES = 30000 };
+
+// ---- Flux and Argo CD ----
+
+// Objects of the tenant's own are applied by the account that has its name, or not at all: without one, they would be
+// with the rights of the controller.
+#define FLUX_ACCOUNT                                                                                                   \
+    "field spec.serviceAccountName = namespace label " NAMES_TENANT " and not field spec.kubeConfig and "
+#define NOT_ELSEWHERE(path) "(not field " path ".namespace or field " path ".namespace = namespace)"
+
+const struct tenant_tool tenant_tools[] = {
+    {
+        .name = "flux",
+        .namespace = "flux-system",
+        .kinds = "kustomizations.kustomize.toolkit.fluxcd.io, helmreleases.helm.toolkit.fluxcd.io, "
+                 "buckets.source.toolkit.fluxcd.io, externalartifacts.source.toolkit.fluxcd.io, "
+                 "gitrepositories.source.toolkit.fluxcd.io, helmcharts.source.toolkit.fluxcd.io, "
+                 "helmrepositories.source.toolkit.fluxcd.io, ocirepositories.source.toolkit.fluxcd.io, "
+                 "alerts.notification.toolkit.fluxcd.io, providers.notification.toolkit.fluxcd.io, "
+                 "receivers.notification.toolkit.fluxcd.io, imagepolicies.image.toolkit.fluxcd.io, "
+                 "imagerepositories.image.toolkit.fluxcd.io, imageupdateautomations.image.toolkit.fluxcd.io",
+        .accounts = "kustomize-controller helm-controller source-controller notification-controller "
+                    "image-reflector-controller image-automation-controller",
+        .locks = "lock tenants-kustomizations {\n"
+                 "  resources  kustomizations.kustomize.toolkit.fluxcd.io/v1\n"
+                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  all objects\n"
+                 "  require    " FLUX_ACCOUNT NOT_ELSEWHERE(
+                     "spec.sourceRef") "\n"
+                                       "  message    \"a Kustomization of a tenant names the tenant's account, which "
+                                       "has its name, and a "
+                                       "source in its own namespace\"\n"
+                                       "}\n"
+                                       "lock tenants-helmreleases {\n"
+                                       "  resources  helmreleases.helm.toolkit.fluxcd.io/v2\n"
+                                       "  namespace  labeled " NAMES_TENANT "\n"
+                                       "  all objects\n"
+                                       "  require    " FLUX_ACCOUNT
+                                           NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE(
+                                               "spec.chartRef") "\n"
+                                                                "  message    \"a HelmRelease of a tenant names the "
+                                                                "tenant's account, which has its name, and a "
+                                                                "chart in its own namespace\"\n"
+                                                                "}\n",
+    },
+    {
+        .name = "argocd",
+        .namespace = "argocd",
+        .project = "AppProject",
+        .kinds = "applications.argoproj.io, applicationsets.argoproj.io",
+        .accounts = "argocd-application-controller argocd-server argocd-applicationset-controller",
+        .locks = "lock tenants-applications {\n"
+                 "  resources  applications.argoproj.io/v1alpha1\n"
+                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  all objects\n"
+                 "  require    field spec.project = namespace label " NAMES_TENANT "\n"
+                 "  message    \"an Application of a tenant is of the tenant's project, which has its name\"\n"
+                 "}\n"
+                 "lock tenants-applicationsets {\n"
+                 "  resources  applicationsets.argoproj.io/v1alpha1\n"
+                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  all objects\n"
+                 "  require    field spec.template.spec.project = namespace label " NAMES_TENANT "\n"
+                 "  message    \"an ApplicationSet of a tenant makes Applications of the tenant's project, which has "
+                 "its name\"\n"
+                 "}\n",
+    },
+};
+const size_t tenant_tool_count = sizeof tenant_tools / sizeof *tenant_tools;
+
+const struct tenant_tool *tenant_tool_find(const char *name) {
+    for (size_t i = 0; i < tenant_tool_count; i++)
+        if (strcmp(tenant_tools[i].name, name) == 0) return &tenant_tools[i];
+    return NULL;
+}
+
+// ---- text that becomes items ----
+
+static const struct ast_clause *clause_of(const struct ast_item *item, enum ast_clause_kind kind) {
+    for (size_t i = 0; i < item->as.block.clauses.count; i++)
+        if (item->as.block.clauses.items[i]->kind == kind) return item->as.block.clauses.items[i];
+    return NULL;
+}
+
+static struct words words_of(const struct ast_item *item, enum ast_clause_kind kind) {
+    const struct ast_clause *clause = clause_of(item, kind);
+    return clause ? clause->words : (struct words){0};
+}
+
+// Those that can be namespaces; of the others, lower_tenant.c tells.
+static struct words namespaces_of(struct arena *arena, const struct ast_item *tenant) {
+    const struct words all = words_of(tenant, AST_CLAUSE_NAMESPACES);
+    struct words namespaces = {0};
+    for (size_t i = 0; i < all.count; i++)
+        if (kube_is_dns_label(all.items[i].text)) namespaces = make_words(arena, namespaces, all.items[i]);
+    return namespaces;
+}
+
+static struct ast_subjects subjects_of(const struct ast_item *item, enum ast_clause_kind kind) {
+    const struct ast_clause *clause = clause_of(item, kind);
+    return clause ? clause->subjects : (struct ast_subjects){0};
+}
+
+// The text of a name as one word, whatever is in it.
+static const char *word(struct arena *arena, const char *name) {
+    struct text text;
+    text_init(&text, arena);
+    ast_print_word(&text, make_word(name));
+    return text_string(&text);
+}
+
+static void add_list(struct text *text, const char *before, struct words words) {
+    for (size_t i = 0; i < words.count; i++)
+        text_printf(text, "%s%s%s", i ? ", " : "", before, word(text->arena, words.items[i].text));
+}
+
+// In the place of the actor `platform`, who the policy says that it is; `tenant` is no actor at all.
+static void name_actors(struct arena *arena, struct ast_item *item, const struct ast_item *deployer) {
+    for (size_t i = 0; item->kind == AST_ITEM_LOCK && i < item->as.block.clauses.count; i++) {
+        struct ast_clause *clause = item->as.block.clauses.items[i];
+        if (clause->kind != AST_CLAUSE_EXCLUSIVE) continue;
+        struct ast_subjects subjects = {0};
+        for (size_t j = 0; j < clause->subjects.count; j++) {
+            struct ast_subject *subject = clause->subjects.items[j];
+            const bool is_actor = subject->kind == AST_SUBJECT_ACTOR,
+                       is_platform = is_actor && strcmp(subject->name.text, "platform") == 0;
+            if (is_actor && strcmp(subject->name.text, "tenant") == 0) subject->kind = AST_SUBJECT_TENANT;
+            for (size_t k = 0; is_platform && k < deployer->as.block.to.count; k++)
+                subjects = make_subjects(arena, subjects, deployer->as.block.to.items[k]);
+            if (!is_platform) subjects = make_subjects(arena, subjects, subject);
+        }
+        clause->subjects = subjects;
+    }
+}
+
+// What was made for one policy.
+struct making {
+    struct arena *arena;
+    struct diags *diags;
+    struct unit *unit;               // that the items go into
+    const struct ast_item *deployer; // of the policy
+};
+
+// Appends the items; gives the first.
+static struct ast_item *add_items(const struct making *making, const char *text, struct span span) {
+    struct ast_file *made = parse_made(making->arena, making->diags, making->unit->file->source, text, span);
+    struct ast_item *const first = made->first;
+    for (struct ast_item *item = first, *next; item; item = next) {
+        next = item->next;
+        item->next = NULL;
+        item->made = true;
+        name_actors(making->arena, item, making->deployer);
+        make_file_item(making->unit->file, item);
+    }
+    return first;
+}
+
+// ---- one tenant ----
+
+// The grant of the policy that the tenant's role names; NULL where that is a ClusterRole.
+static struct ast_item *find_template(struct unit **units, size_t count, const char *policy, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        for (struct ast_item *item = units[i]->file->first; item && strcmp(units[i]->policy, policy) == 0;
+             item = item->next)
+            if (item->kind == AST_ITEM_GRANT && !item->made && strcmp(item->name.text, name) == 0) return item;
+    return NULL;
+}
+
+// Where a grant that is to somebody allows it is no business of the tenant's.
+static void take_rules(struct arena *arena, struct ast_item *grant, struct ast_item *template) {
+    struct ast_clauses clauses = grant->as.block.clauses;
+    for (size_t i = 0; i < template->as.block.clauses.count; i++) {
+        struct ast_clause *clause = template->as.block.clauses.items[i];
+        const bool is_place = clause->kind == AST_CLAUSE_NAMESPACE || clause->kind == AST_CLAUSE_CLUSTER;
+        if (clause->kind != AST_CLAUSE_ACCEPT && !(is_place && template->as.block.to.count))
+            clauses = make_clauses(arena, clauses, clause);
+    }
+    grant->as.block.clauses = clauses;
+    grant->as.block.objects = template->as.block.objects;
+    template->as.block.is_template = true;
+}
+
+// In place of what the text says for it, where the tenant is and what its role is.
+static void place_grant(struct arena *arena, struct ast_item *grant, const struct ast_item *tenant,
+                        struct ast_item *template) {
+    struct ast_clauses clauses = {0};
+    for (size_t i = 0; i < grant->as.block.clauses.count; i++) {
+        struct ast_clause *clause = grant->as.block.clauses.items[i];
+        if (clause->kind == AST_CLAUSE_NAMESPACE) clause->words = namespaces_of(arena, tenant);
+        if (clause->kind == AST_CLAUSE_ROLE) clause->words = words_of(tenant, AST_CLAUSE_ROLE);
+        if (clause->kind != AST_CLAUSE_ROLE || !template) clauses = make_clauses(arena, clauses, clause);
+    }
+    grant->as.block.clauses = clauses;
+    if (template) take_rules(arena, grant, template);
+}
+
+static bool is_whole(struct arena *arena, const struct ast_item *tenant) {
+    return tenant->name.text && namespaces_of(arena, tenant).count && subjects_of(tenant, AST_CLAUSE_MEMBERS).count;
+}
+
+static void expand(const struct making *making, struct unit **units, size_t count, const struct ast_item *tenant) {
+    struct arena *arena = making->arena;
+    const char *name = word(arena, tenant->name.text);
+    const struct words namespaces = namespaces_of(arena, tenant), role = words_of(tenant, AST_CLAUSE_ROLE);
+    const bool deployed = subjects_of(tenant, AST_CLAUSE_TENANT_DEPLOYER).count > 0;
+    struct text text;
+    text_init(&text, arena);
+    text_printf(&text, "actor %s = user x\n", name);
+    struct ast_item *actor = add_items(making, text_string(&text), tenant->name.span);
+    actor->as.actor.subjects = subjects_of(tenant, AST_CLAUSE_MEMBERS);
+    const char *account = word(arena, arena_printf(arena, "%s-account", tenant->name.text));
+    text_init(&text, arena);
+    if (deployed) {
+        text_printf(&text, "actor %s = new ", account);
+        for (size_t i = 0; i < namespaces.count; i++)
+            text_printf(&text, "%sserviceaccount %s", i ? ", " : "",
+                        word(arena, arena_printf(arena, "%s/%s", namespaces.items[i].text, tenant->name.text)));
+        text_add_string(&text, "\n");
+        (void)add_items(making, text_string(&text), tenant->name.span);
+        text_init(&text, arena);
+    }
+    if (!role.count) return;
+    text_printf(&text, "grant %s to %s%s%s {\n  role x\n  namespace x\n}\n", name, name, deployed ? ", " : "",
+                deployed ? account : "");
+    struct ast_item *grant = add_items(making, text_string(&text), tenant->name.span);
+    place_grant(arena, grant, tenant, find_template(units, count, making->unit->policy, role.items[0].text));
+}
+
+// ---- the locks of all of them ----
+
+// Who runs where, of one tool.
+static void add_accounts(struct text *text, const struct tenant_tool *tool, const char *namespace) {
+    for (const char *at = tool->accounts; *at;) {
+        const size_t len = strcspn(at, " ");
+        text_printf(text, ", serviceaccount %s/%.*s", namespace, (int)len, at);
+        at += len + (at[len] == ' ');
+    }
+}
+
+// The tools that tenants of the policy are deployed by.
+struct tools {
+    bool used[8];
+    const char *namespaces[8];
+};
+
+static void add_tools(struct tools *tools, const struct ast_item *tenant) {
+    const struct ast_subjects deployers = subjects_of(tenant, AST_CLAUSE_TENANT_DEPLOYER);
+    for (size_t i = 0; i < deployers.count; i++) {
+        const struct ast_subject *one = deployers.items[i];
+        const struct tenant_tool *tool =
+            one->kind == AST_SUBJECT_ACTOR || one->kind == AST_SUBJECT_PRESET ? tenant_tool_find(one->name.text) : NULL;
+        if (!tool) continue;
+        const size_t at = (size_t)(tool - tenant_tools);
+        tools->used[at] = true;
+        if (one->kind == AST_SUBJECT_PRESET) tools->namespaces[at] = one->extra_value.text;
+    }
+}
+
+static void add_locks(struct text *text, const struct tools *tools, const char *policy) {
+    const char *of_policy = word(text->arena, names_of_label(text->arena, policy));
+    text_add_string(text, "lock tenants {\n  resources  *\n");
+    bool first = true;
+    for (size_t i = 0; i < tenant_tool_count; i++) {
+        if (!tools->used[i]) continue;
+        text_printf(text, "%s%s", first ? "  except resources  " : ", ", tenant_tools[i].kinds);
+        first = false;
+    }
+    text_add_string(text, "\n"
+                          "  namespace  labeled " NAMES_TENANT "\n"
+                          "  all objects\n"
+                          "  deny       all\n"
+                          "  exclusive  tenant, platform\n"
+                          "  message    \"this namespace belongs to a tenant: its label '" NAMES_TENANT "' says to "
+                          "whom\"\n"
+                          "  accept     definition-not-guarded, actor-without-grant \"the platform's\"\n"
+                          "}\n"
+                          "lock tenants-namespaces {\n"
+                          "  resources  namespaces\n"
+                          "  labels     " NAMES_TENANT "\n"
+                          "  deny       create, update, delete\n"
+                          "  changing   metadata.labels, metadata.annotations[\"" NAMES_TENANT_MEMBERS "\"]\n"
+                          "  exclusive  platform\n"
+                          "  guard      label-in\n"
+                          "  accept     actor-without-grant \"the platform's\"\n"
+                          "  message    \"the platform says whose a namespace is, who that is, and how its pods are "
+                          "secured\"\n"
+                          "}\n");
+    text_printf(text,
+                "lock tenants-objects {\n"
+                "  resources  resourcequotas, rolebindings, serviceaccounts\n"
+                "  namespace  labeled " NAMES_TENANT "\n"
+                "  labels     klock.dev/policy = %s\n"
+                "  exclusive  platform\n"
+                "  accept     actor-without-grant \"the platform's\"\n"
+                "  message    \"the platform made this for the tenant\"\n"
+                "}\n",
+                of_policy);
+    text_add_string(text, "lock tenants-default-accounts {\n"
+                          "  resources  rolebindings\n"
+                          "  namespace  labeled " NAMES_TENANT "\n"
+                          "  all objects\n"
+                          "  require    not any subjects as s ( s.kind = ServiceAccount and s.name = default or "
+                          "s.kind = Group and s.name like \"system:*\" )\n"
+                          "  message    \"accounts that pods have unless they name another one hold no rights, nor "
+                          "do all accounts together\"\n"
+                          "}\n");
+    for (size_t i = 0; i < tenant_tool_count; i++) {
+        const struct tenant_tool *tool = &tenant_tools[i];
+        const char *namespace = word(text->arena, tools->namespaces[i] ? tools->namespaces[i] : tool->namespace);
+        if (!tools->used[i]) continue;
+        text_printf(text,
+                    "lock tenants-%s {\n"
+                    "  resources  %s\n"
+                    "  namespace  labeled " NAMES_TENANT "\n"
+                    "  all objects\n"
+                    "  deny       all\n"
+                    "  exclusive  tenant, platform",
+                    tool->name, tool->kinds);
+        add_accounts(text, tool, tools->namespaces[i] ? tools->namespaces[i] : tool->namespace);
+        text_add_string(text, "\n  accept     actor-without-grant, definition-not-guarded \"the tool's\"\n"
+                              "  message    \"this namespace belongs to a tenant: its label '" NAMES_TENANT
+                              "' says to whom\"\n}\n");
+        text_add_string(text, tool->locks);
+        if (!tool->project) continue;
+        text_printf(text,
+                    "lock tenants-projects {\n"
+                    "  resources         appprojects.argoproj.io/v1alpha1\n"
+                    "  namespace         %s\n"
+                    "  labels            klock.dev/policy = %s\n"
+                    "  except changing   status\n"
+                    "  exclusive         platform\n"
+                    "  accept            actor-without-grant, definition-not-guarded \"the platform's\"\n"
+                    "  message           \"the platform says what a tenant may deploy\"\n"
+                    "}\n",
+                    namespace, of_policy);
+    }
+}
+
+// Members, and what runs in their namespaces, stay out of everybody else's. Those of tenants keep them out themselves.
+static void add_elsewhere(const struct making *making, struct text *names, size_t number, struct span span) {
+    struct text text;
+    text_init(&text, making->arena);
+    const char *suffix = number > 1 ? arena_printf(making->arena, "-%zu", number) : "";
+    text_printf(&text,
+                "actor tenants%s = %s\n"
+                "lock tenants-elsewhere%s {\n"
+                "  resources  *\n"
+                "  namespace  *, kube-system, kube-public, kube-node-lease\n"
+                "  all objects\n"
+                "  deny       all\n"
+                "  when       actor tenants%s and not namespace label " NAMES_TENANT "\n"
+                "  exclusive  platform\n"
+                "  guard      none\n"
+                "  message    \"members of a tenant, and what runs in its namespaces, write nowhere else\"\n"
+                "  accept     system-namespace, namespace-not-guarded, definition-not-guarded, controller-not-locked, "
+                "condition-not-guarded, actor-without-grant \"this keeps tenants out, and keeps nothing\"\n"
+                "}\n",
+                suffix, text_string(names), suffix, suffix);
+    (void)add_items(making, text_string(&text), span);
+}
+
+// ---- all of a policy ----
+
+static const struct ast_item *find_item(struct unit **units, size_t count, const char *policy,
+                                        enum ast_item_kind kind) {
+    for (size_t i = 0; i < count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item && strcmp(units[i]->policy, policy) == 0;
+             item = item->next)
+            if (item->kind == kind) return item;
+    return NULL;
+}
+
+static void expand_policy(const struct making *making, struct unit **units, size_t count) {
+    struct tools tools = {0};
+    struct text names, text;
+    size_t number = 0;
+    struct span span = span_none();
+    text_init(&names, making->arena);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(units[i]->policy, making->unit->policy) != 0) continue;
+        // What is appended behind the last one is no tenant.
+        for (const struct ast_item *tenant = units[i]->file->first; tenant; tenant = tenant->next) {
+            if (tenant->kind != AST_ITEM_TENANT || !tenant->name.text) continue;
+            if (span.file == SPAN_NOWHERE) span = tenant->name.span;
+            add_tools(&tools, tenant);
+            if (!is_whole(making->arena, tenant)) continue;
+            struct making there = *making;
+            there.unit = units[i];
+            expand(&there, units, count, tenant);
+            if (names.len) text_add_string(&names, ", ");
+            text_printf(&names, "%s, ", word(making->arena, tenant->name.text));
+            add_list(&names, "serviceaccounts ", namespaces_of(making->arena, tenant));
+            if (names.len < MOST_NAME_BYTES) continue;
+            add_elsewhere(making, &names, ++number, span);
+            text_init(&names, making->arena);
+        }
+    }
+    if (names.len) add_elsewhere(making, &names, ++number, span);
+    text_init(&text, making->arena);
+    add_locks(&text, &tools, making->unit->policy);
+    (void)add_items(making, text_string(&text), span);
+}
+
+void tenants_expand(struct arena *arena, struct diags *diags, struct unit **units, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const char *policy = units[i]->policy;
+        const struct ast_item *tenant = find_item(&units[i], 1, policy, AST_ITEM_TENANT);
+        if (!tenant || find_item(units, i, policy, AST_ITEM_TENANT)) continue;
+        const struct ast_item *deployer = find_item(units, count, policy, AST_ITEM_DEPLOYER);
+        if (!deployer) {
+            diag_report(diags, DIAG_MISSING_CLAUSE, tenant->name.span,
+                        "policy '%s' does not say who makes the namespaces of its tenants", policy);
+            diag_help(diags, "name whoever applies it: deployer SUBJECT, …; nobody else may change what tenants are");
+            continue;
+        }
+        expand_policy(&(struct making){arena, diags, units[i], deployer}, units, count);
+    }
+}

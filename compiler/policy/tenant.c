@@ -1,0 +1,18 @@
+// What a Namespace says of its tenant.
+#include "base/arena.h"
+#include "base/names.h"
+#include "data/value.h"
+#include "policy/policy.h"
+
+const char *const security_modes[SECURITY_MODES] = {
+    [SECURITY_ENFORCE] = "enforce", [SECURITY_WARN] = "warn", [SECURITY_AUDIT] = "audit"};
+
+void tenant_describe_namespace(struct arena *arena, const struct tenant *tenant, struct value *labels,
+                               struct value *annotations) {
+    value_set_string(arena, labels, NAMES_TENANT, tenant->name);
+    for (size_t i = 0; i < SECURITY_MODES; i++)
+        if (tenant->security[i])
+            value_set_string(arena, labels, arena_printf(arena, "pod-security.kubernetes.io/%s", security_modes[i]),
+                             tenant->security[i]);
+    value_set_string(arena, annotations, NAMES_TENANT_MEMBERS, tenant->members);
+}
