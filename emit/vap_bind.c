@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "cel/cel_build.h"
 #include "cel/cel_rewrite.h"
 #include "cel/cel_tree.h"
 #include "emit/vap_internal.h"
@@ -16,7 +17,7 @@ static bool is_use(const struct cel_node *node, const char *name) {
 }
 
 static size_t count_uses(const struct cel_node *node, const char *name) {
-    if (node->kind == CEL_NODE_LITERAL) return 0;
+    if (cel_is_plain(node)) return 0;
     if (is_use(node, name)) return 1;
     size_t count = node->target ? count_uses(node->target, name) : 0;
     for (size_t i = 0; i < node->count; i++) count += count_uses(node->args[i], name);
@@ -30,7 +31,7 @@ static bool is_binding(const struct cel_node *node) {
 }
 
 static bool is_used_in_loop(const struct cel_node *node, const char *name) {
-    if (node->kind == CEL_NODE_LITERAL) return false;
+    if (cel_is_plain(node)) return false;
     if (node->target && is_used_in_loop(node->target, name)) return true;
     const bool loops = cel_is_macro(node) && !is_binding(node);
     for (size_t i = 0; i < node->count; i++)

@@ -626,6 +626,27 @@ static struct cel_node *test_groups(struct builder *builder, const struct formul
     return cel_and(arena, name.present, cel_in(arena, name.subject, USE(groups)));
 }
 
+// Of alternatives that are many groups, as members of tenants are, one question.
+enum { FEW_GROUPS = 4 };
+
+static struct cel_node *groups_in(struct builder *builder, const struct formula *chain) {
+    struct arena *arena = builder->arena;
+    struct cel_node **names = NULL, *others = builder->never;
+    size_t count = 0;
+    for (size_t i = 0; i < chain->operand_count; i++) {
+        const struct formula *operand = chain->operands[i];
+        const bool is_group = operand->kind == FORMULA_GROUP && operand->compare == CMP_IN;
+        struct cel_node *name = is_group ? vap_constant(builder, vap_column_of(builder, operand)) : NULL;
+        if (name && cel_is_text(name))
+            ARENA_PUSH(arena, names, count, name);
+        else
+            others = cel_or(arena, others, vap_formula(builder, operand));
+    }
+    if (count <= FEW_GROUPS) return NULL;
+    struct cel_node *is_one = cel_in(arena, cel_name(arena, "g"), cel_list(arena, names, count));
+    return cel_or(arena, others, cel_macro(arena, USE(groups), "exists", "g", is_one));
+}
+
 struct cel_node *vap_formula(struct builder *builder, const struct formula *expr) {
     struct arena *arena = builder->arena;
     struct cel_node *result;
@@ -639,6 +660,8 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
             result = cel_and(arena, result, vap_formula(builder, expr->operands[i]));
         return result;
     case FORMULA_OR:
+        result = expr->operand_count > FEW_GROUPS ? groups_in(builder, expr) : NULL;
+        if (result) return result;
         result = builder->never;
         for (size_t i = 0; i < expr->operand_count; i++)
             result = cel_or(arena, result, vap_formula(builder, expr->operands[i]));

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "cel/cel_build.h"
 #include "cel/cel_rewrite.h"
 #include "cel/cel_specialize.h"
 #include "cel/cel_tree.h"
@@ -103,7 +104,7 @@ struct reduction {
 };
 
 static void count_uses(struct reduction *reduction, const struct cel_node *node, bool in_loop) {
-    if (node->kind == CEL_NODE_LITERAL) return;
+    if (cel_is_plain(node)) return;
     const char *variable = cel_variable_of(node);
     if (variable) {
         struct use *use = map_get(&reduction->index, variable);

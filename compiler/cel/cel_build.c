@@ -57,6 +57,7 @@ struct cel_node *cel_strings(struct arena *arena, const char *const *strings, si
     struct cel_node *node = with_args(arena, CEL_NODE_LIST, NULL, 0);
     node->args = ARENA_ARRAY(arena, struct cel_node *, count);
     for (; node->count < count; node->count++) node->args[node->count] = cel_string(arena, strings[node->count]);
+    node->is_constant = true;
     return node;
 }
 
@@ -86,6 +87,8 @@ struct cel_node *cel_list(struct arena *arena, struct cel_node **items, size_t c
     struct cel_node *node = new_node(arena, CEL_NODE_LIST);
     node->args = items;
     node->count = count;
+    node->is_constant = true;
+    for (size_t i = 0; i < count && node->is_constant; i++) node->is_constant = items[i]->kind == CEL_NODE_LITERAL;
     return node;
 }
 
@@ -179,6 +182,10 @@ static struct cel_node *chain_of(struct arena *arena, enum cel_node_kind kind, s
 bool cel_is_bool(const struct cel_node *node, bool boolean) {
     return node->kind == CEL_NODE_LITERAL && node->literal.kind == CEL_KIND_BOOL &&
            node->literal.as.boolean == boolean && !node->in_parentheses;
+}
+
+bool cel_is_plain(const struct cel_node *node) {
+    return node->kind == CEL_NODE_LITERAL || node->is_constant;
 }
 
 bool cel_is_text(const struct cel_node *node) {

@@ -93,6 +93,8 @@ struct cel_node *cel_parenthesized(struct arena *arena, struct cel_node *node);
 
 bool cel_is_bool(const struct cel_node *node, bool boolean);
 bool cel_is_text(const struct cel_node *node);
+// A literal, or a list that was made of literals: nothing in it is to be found or changed.
+bool cel_is_plain(const struct cel_node *node);
 bool cel_is_quoted(const struct cel_node *node, const char *string);
 // Whether it binds a name to each element of its target.
 bool cel_is_macro(const struct cel_node *node);

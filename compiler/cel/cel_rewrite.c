@@ -10,6 +10,7 @@
 #include "data/regex.h"
 
 struct cel_node *cel_change_children(struct arena *arena, struct cel_node *node, cel_change *change, void *context) {
+    if (cel_is_plain(node)) return node;
     struct cel_node *target = node->target ? change(arena, node->target, context) : NULL, **args = NULL;
     for (size_t i = 0; i < node->count; i++) {
         struct cel_node *arg = change(arena, node->args[i], context);

@@ -339,13 +339,19 @@ static int write_bytes(void *data, unsigned char *bytes, size_t len) {
     return text_try_add(data, (const char *)bytes, len);
 }
 
+enum { LONGEST_RESERVED = 5 };
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 // Readers of YAML 1.1 and 1.2 agree that these are text, whatever version they are of.
 static bool is_plain(const char *text) {
     static const char *const reserved[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
-    const size_t len = strlen(text);
-    const bool letter = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z');
-    if (!letter || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") != len)
-        return false;
+    if (!is_letter(*text)) return false;
+    for (const char *c = text; *c; c++)
+        if (!is_letter(*c) && (*c < '-' || *c > '9') && *c != '_') return false; // - . / and digits follow each other
+    if (strlen(text) > LONGEST_RESERVED) return true;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         size_t at = 0;
         while (reserved[i][at] && (text[at] | 0x20) == reserved[i][at]) at++;

@@ -75,7 +75,7 @@ compiling() {
 	done
 	echo
 	echo "  many in one lock             time ms   peak MiB"
-	for corner in "300 or" "1000 or" "300 objects" "1000 unknown" "3000 values" "3000 users" "100 sealed" "1000 webhooks"; do
+	for corner in "300 or" "1000 or" "300 objects" "1000 unknown" "3000 values" "3000 users" "100 sealed" "1000 webhooks" "100 tenants" "1000 tenants"; do
 		# shellcheck disable=SC2086
 		tests/bench/generate.sh $corner >"$work/corner.klock"
 		failed=

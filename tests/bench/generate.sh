@@ -2,9 +2,9 @@
 # Prints a policy of COUNT locks, as many as people write by generator: of one form; each of another with `mixed`; on pods, with
 # the guards that come by default, with `pods`. Of sealed actors with `sealed`. Or of one lock with COUNT of what there may be many:
 # `values` of a field, `users` who pass, operands of an `or`, `objects` that it is on, or `unknown` names. Of webhooks with
-# `webhooks`, each with an account and consent. With `rbac`, as many roles and bindings instead, as a cluster prints them.
+# `webhooks`, each with an account and consent. Of tenants, with `tenants`. With `rbac`, as many roles and bindings instead, as a cluster prints them.
 #
-#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown|webhooks|rbac]
+#   generate.sh COUNT [mixed|pods|sealed|values|users|or|objects|unknown|webhooks|tenants|rbac]
 awk -v count="${1:-100}" -v form="${2-}" '
 	function list(before, after,    i) { for (i = 0; i < count; i++) printf "%s%s%d%s", i ? between : "", before, i, after }
 	BEGIN {
@@ -27,6 +27,12 @@ awk -v count="${1:-100}" -v form="${2-}" '
 		between = ", "
 		if (form == "sealed") {
 			for (i = 0; i < count; i++) printf "actor op%d = serviceaccount team-%d/operator sealed by user release\n", i, i
+			exit
+		}
+		if (form == "tenants") {
+			print "deployer group platform, sa flux-system/kustomize-controller"
+			for (i = 0; i < count; i++)
+				printf "tenant t%d {\n  namespaces    t%d, t%d-jobs\n  members       group t%d-team\n  role          edit\n  deployer      flux\n  pod security  restricted\n  quota         pods 50, cpu 20, memory 64Gi\n}\n", i, i, i, i
 			exit
 		}
 		if (form == "webhooks") {
