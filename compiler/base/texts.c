@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 
 void texts_push(struct arena *arena, struct texts *texts, const char *text) {
     ARENA_PUSH(arena, texts->items, texts->count, text);
