@@ -626,25 +626,30 @@ static struct cel_node *test_groups(struct builder *builder, const struct formul
     return cel_and(arena, name.present, cel_in(arena, name.subject, USE(groups)));
 }
 
-// Of alternatives that are many groups, as members of tenants are, one question.
-enum { FEW_GROUPS = 4 };
+// The group that an alternative asks for, where all locks of the table agree; else NULL.
+static struct cel_node *group_of(struct builder *builder, const struct formula *expr) {
+    if (expr->kind != FORMULA_GROUP || expr->compare != CMP_IN) return NULL;
+    struct cel_node *name = vap_constant(builder, vap_column_of(builder, expr));
+    return cel_is_text(name) ? name : NULL;
+}
 
-static struct cel_node *groups_in(struct builder *builder, const struct formula *chain) {
+// Many groups, as members of tenants are, are one question.
+static struct cel_node *alternatives(struct builder *builder, const struct formula *chain) {
+    enum { FEW = 4 };
     struct arena *arena = builder->arena;
-    struct cel_node **names = NULL, *others = builder->never;
-    size_t count = 0;
+    struct cel_node **names = NULL, *result = builder->never;
+    size_t count = 0, group_count = 0;
+    for (size_t i = 0; i < chain->operand_count; i++) group_count += chain->operands[i]->kind == FORMULA_GROUP;
     for (size_t i = 0; i < chain->operand_count; i++) {
-        const struct formula *operand = chain->operands[i];
-        const bool is_group = operand->kind == FORMULA_GROUP && operand->compare == CMP_IN;
-        struct cel_node *name = is_group ? vap_constant(builder, vap_column_of(builder, operand)) : NULL;
-        if (name && cel_is_text(name))
+        struct cel_node *name = group_count > FEW ? group_of(builder, chain->operands[i]) : NULL;
+        if (name)
             ARENA_PUSH(arena, names, count, name);
         else
-            others = cel_or(arena, others, vap_formula(builder, operand));
+            result = cel_or(arena, result, vap_formula(builder, chain->operands[i]));
     }
-    if (count <= FEW_GROUPS) return NULL;
+    if (!count) return result;
     struct cel_node *is_one = cel_in(arena, cel_name(arena, "g"), cel_list(arena, names, count));
-    return cel_or(arena, others, cel_macro(arena, USE(groups), "exists", "g", is_one));
+    return cel_or(arena, result, cel_macro(arena, USE(groups), "exists", "g", is_one));
 }
 
 struct cel_node *vap_formula(struct builder *builder, const struct formula *expr) {
@@ -659,13 +664,7 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
         for (size_t i = 0; i < expr->operand_count; i++)
             result = cel_and(arena, result, vap_formula(builder, expr->operands[i]));
         return result;
-    case FORMULA_OR:
-        result = expr->operand_count > FEW_GROUPS ? groups_in(builder, expr) : NULL;
-        if (result) return result;
-        result = builder->never;
-        for (size_t i = 0; i < expr->operand_count; i++)
-            result = cel_or(arena, result, vap_formula(builder, expr->operands[i]));
-        return result;
+    case FORMULA_OR: return alternatives(builder, expr);
     case FORMULA_NOT: return cel_not(arena, vap_formula(builder, expr->operands[0]));
     case FORMULA_LABEL: return test_key(builder, expr, labels_of(builder, expr));
     case FORMULA_ANNOTATION: return test_key(builder, expr, annotations_of(builder, expr));
