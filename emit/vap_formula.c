@@ -652,6 +652,16 @@ static struct cel_node *alternatives(struct builder *builder, const struct formu
     return cel_or(arena, result, cel_macro(arena, USE(groups), "exists", "g", is_one));
 }
 
+static struct cel_node *test_extra(struct builder *builder, const struct formula *expr) {
+    struct arena *arena = builder->arena;
+    struct cel_node *key = cel_string(arena, expr->key), *extra = USE(extra);
+    const struct side wanted =
+        expr->operand_count ? other_side(builder, expr->operands[0])
+                            : (struct side){vap_constant(builder, vap_column_of(builder, expr)), true, builder->always};
+    return cel_and(arena, cel_and(arena, wanted.present, cel_in(arena, key, extra)),
+                   cel_in(arena, wanted.subject, cel_at(arena, extra, key)));
+}
+
 struct cel_node *vap_formula(struct builder *builder, const struct formula *expr) {
     struct arena *arena = builder->arena;
     struct cel_node *result;
@@ -679,11 +689,7 @@ struct cel_node *vap_formula(struct builder *builder, const struct formula *expr
     case FORMULA_GROUP: return test_groups(builder, expr);
     case FORMULA_MAY: return may(builder, expr->key);
     case FORMULA_TENANT: return is_of_tenant(builder);
-    case FORMULA_EXTRA: {
-        struct cel_node *key = cel_string(arena, expr->key), *extra = USE(extra),
-                        *wanted = vap_constant(builder, vap_column_of(builder, expr));
-        return cel_and(arena, cel_in(arena, key, extra), cel_in(arena, wanted, cel_at(arena, extra, key)));
-    }
+    case FORMULA_EXTRA: return test_extra(builder, expr);
     case FORMULA_RESOURCE: return vap_is_in(builder, USE(resource), vap_column_of(builder, expr));
     case FORMULA_OPERATION: return vap_operations(builder, expr->operations);
     case FORMULA_ANY:

@@ -321,15 +321,15 @@ static bool has_line(const char *lines, const char *kind, const char *name) {
 static bool is_of_tenant(const struct view *view, const char *annotation) {
     const struct request *request = view->request;
     const char *lines = text_at(value_dig(request->namespace_object, "metadata", "annotations", annotation, NULL));
-    bool is_of = has_line(lines, "user ", request->user);
+    bool is_of = request->user && has_line(lines, "user ", request->user);
     for (size_t i = 0; i < request->group_count && !is_of; i++) is_of = has_line(lines, "group ", request->groups[i]);
     return is_of;
 }
 
-static bool has_extra(const struct request *request, const char *key, const char *wanted) {
-    const struct value *values = value_get(request->extra, key);
+static bool has_extra(const struct view *view, const struct formula *expr) {
+    const struct value *values = value_get(view->request->extra, expr->key);
     for (size_t i = 0; values && values->kind == VALUE_LIST && i < values->count; i++)
-        if (values->as.items[i]->kind == VALUE_STRING && strcmp(values->as.items[i]->as.string, wanted) == 0)
+        if (values->as.items[i]->kind == VALUE_STRING && decide_test_text(view, expr, values->as.items[i]->as.string))
             return true;
     return false;
 }
@@ -438,7 +438,7 @@ enum truth decide_evaluate(const struct view *view, const struct formula *expr) 
     case FORMULA_GROUP: return truth_of(has_group(view, expr));
     case FORMULA_MAY: return truth_of(may(request, expr->key));
     case FORMULA_TENANT: return truth_of(is_of_tenant(view, expr->key));
-    case FORMULA_EXTRA: return truth_of(has_extra(request, expr->key, expr->values[0]->as.string));
+    case FORMULA_EXTRA: return truth_of(has_extra(view, expr));
     case FORMULA_RESOURCE: return truth_of(decide_test_text(view, expr, resource_name(view->arena, request)));
     case FORMULA_OPERATION: return truth_of((expr->operations & request->operation) != 0);
     case FORMULA_ANY:

@@ -67,6 +67,7 @@ static void add_computed(struct arena *arena, struct identities *who, const stru
 
 // `sa default/x and uid U` is that account as well.
 static void add_formula(struct arena *arena, struct identities *who, const struct formula *expr) {
+    if (expr->kind == FORMULA_EXTRA) return; // narrows who is meant
     if (expr->compare == CMP_EQ && expr->operand_count && expr->operands[0]->kind == FORMULA_JOIN) {
         add_computed(arena, who, expr);
         return;

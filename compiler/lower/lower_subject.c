@@ -191,11 +191,18 @@ static struct meaning mean_both(struct lowering *lowering, struct unit *unit, co
 
 static struct meaning mean_extra(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
     struct arena *arena = lowering->arena;
-    const char *key = subject->extra_key.text, *value = subject->extra_value.text;
+    const char *key = subject->extra_key.text;
     const struct meaning left = lower_subject(lowering, unit, subject->left);
+    struct formula *join = lower_join(lowering, subject->extra_value);
     if (!*key) diag_report(lowering->diags, DIAG_BAD_NAME, subject->extra_key.span, "an empty 'extra' key");
-    return (struct meaning){formula_and(arena, left.formula, formula_is(arena, FORMULA_EXTRA, key, value)),
-                            arena_printf(arena, "%s with extra %s=%s", left.label, key, value)};
+    if (!join) return (struct meaning){0};
+    const char *plain = lower_join_text(join);
+    struct formula *extra =
+        plain ? formula_is(arena, FORMULA_EXTRA, key, plain) : lower_computed(lowering, FORMULA_EXTRA, join);
+    extra->key = key;
+    return (struct meaning){
+        formula_and(arena, left.formula, extra),
+        arena_printf(arena, "%s with extra %s=%s", left.label, key, plain ? plain : subject->extra_value.text)};
 }
 
 static struct meaning mean_any(struct lowering *lowering, struct unit *unit, const struct ast_subject *subject) {
