@@ -168,7 +168,7 @@ static const char *entry(const struct checking *checking, const struct resource 
 }
 
 // Who asks: the lock that something else may close a way for, and up to which level what closes it may let controllers
-// pass.
+// pass. Without a lock it is a webhook, which nobody passes: whatever closes the way for somebody closes it.
 struct asking {
     const struct lock *lock;
     enum exemption level;
@@ -204,7 +204,7 @@ static bool has(const struct checking *checking, const struct asking *asking, co
     if (noted && !(noted->operations & operation)) return false;
     const struct holders *holders =
         map_get(&checking->held, entry(checking, resource, operation, place, selection, condition));
-    if (!holders) return false;
+    if (!holders || !asking->lock) return holders;
     if (holders->count <= LOOKED_AT) return some_holds(holders, asking);
     const struct texts passers = check_passers(checking, asking->lock);
     bool held = some_holds(map_get(&holders->by_passer, ""), asking);
@@ -449,9 +449,13 @@ bool check_has_derived(const struct checking *checking, const struct lock *lock,
     return set_has(&checking->derived, derived_key(checking->arena, lock, origin));
 }
 
+static struct asking asking_for(const struct lock *lock) {
+    return (struct asking){lock, lock ? lock->exemption : EXEMPT_NONE};
+}
+
 bool check_holds_object(const struct checking *checking, const struct lock *lock, const struct resource *resource,
                         const char *what) {
-    const struct asking asking = {lock, lock->exemption};
+    const struct asking asking = asking_for(lock);
     return has(checking, &asking, resource, OP_DELETE, "-", "", "") ||
            (what && has(checking, &asking, resource, OP_DELETE, "-", what, ""));
 }
@@ -583,9 +587,26 @@ bool check_holds_status(const struct checking *checking, const struct lock *lock
     return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
 }
 
-bool check_holds_label(const struct checking *checking, const struct lock *lock, const char *key) {
-    const struct asking asking = {lock, lock->exemption};
+static bool holds_label(const struct checking *checking, const struct lock *lock, const char *key) {
+    const struct asking asking = asking_for(lock);
     const struct resource *namespaces = checking->around.namespaces;
-    return has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||
+    return strcmp(key, KUBE_NAME_LABEL) == 0 || has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||
            has(checking, &asking, namespaces, ACT_OF_LABELS, "-", key, "");
+}
+
+const struct formula *check_open_label(const struct checking *checking, const struct lock *lock,
+                                       const struct formula *expr) {
+    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored)
+        return holds_label(checking, lock, expr->key) ? NULL : expr;
+    const struct formula *open = NULL;
+    for (size_t i = 0; i < expr->operand_count && !open; i++)
+        open = check_open_label(checking, lock, expr->operands[i]);
+    return open;
+}
+
+const struct formula *check_open_selector(const struct checking *checking, const struct lock *lock,
+                                          const struct object_scope *scope) {
+    if (scope->where != IN_LABELED_NAMESPACES || check_holds_labeled(checking, lock, scope->namespace_selector))
+        return NULL;
+    return check_open_label(checking, lock, scope->namespace_selector);
 }

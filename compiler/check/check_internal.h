@@ -177,10 +177,16 @@ bool check_holds_scale(const struct checking *checking, const struct lock *lock,
 // Whether making requests for certificates is denied: for all, or for those by which clients of the API server say who
 // they are.
 bool check_holds_signing(const struct checking *checking, const struct lock *lock);
-// Whether writing the status of the part's own objects is denied, and changing that label of all namespaces.
+// Whether writing the status of the part's own objects is denied.
 bool check_holds_status(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource);
-bool check_holds_label(const struct checking *checking, const struct lock *lock, const char *key);
+// A label of namespaces that the formula asks and that nobody is kept from changing; NULL where there is none.
+const struct formula *check_open_label(const struct checking *checking, const struct lock *lock,
+                                       const struct formula *expr);
+// The same of those by which the scope selects namespaces. Without a lock, it is the scope of a webhook, which nobody
+// passes.
+const struct formula *check_open_selector(const struct checking *checking, const struct lock *lock,
+                                          const struct object_scope *scope);
 // Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell. And whether some
 // volumes may neither be deleted nor changed.
 bool check_holds_some_claims(const struct checking *checking, const struct lock *lock);

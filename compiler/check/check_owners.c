@@ -250,19 +250,11 @@ void check_deputies(struct checking *checking, const struct lock *lock) {
 
 // ---- labels of namespaces ----
 
-static const struct formula *open_label(const struct checking *checking, const struct lock *lock,
-                                        const struct formula *expr) {
-    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored)
-        return check_holds_label(checking, lock, expr->key) ? NULL : expr;
-    const struct formula *open = NULL;
-    for (size_t i = 0; i < expr->operand_count && !open; i++) open = open_label(checking, lock, expr->operands[i]);
-    return open;
-}
-
 static const struct formula *open_name(const struct checking *checking, const struct lock *lock,
                                        const struct subjects *subjects) {
     const struct formula *open = NULL;
-    for (size_t i = 0; i < subjects->other_count && !open; i++) open = open_label(checking, lock, subjects->others[i]);
+    for (size_t i = 0; i < subjects->other_count && !open; i++)
+        open = check_open_label(checking, lock, subjects->others[i]);
     return open;
 }
 
@@ -273,13 +265,26 @@ static const struct formula *open_actor(const struct checking *checking, const s
     return open ? open : open_name(checking, lock, &lock->break_glass);
 }
 
-// What `when` asks of the namespace, somebody may change there, and so what names actors.
+// A label by which the lock is about a namespace, where nothing keeps it on. What is not to be deleted has to be kept
+// from going with the namespace as well: that is said of it, and the same guard does both.
+static const struct formula *open_selector(const struct checking *checking, const struct lock *lock) {
+    if ((lock->denies & OP_DELETE) || check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE)) return NULL;
+    const struct formula *open = NULL;
+    for (size_t i = 0; i < check_part_count(lock) && !open; i++) {
+        const struct lock_object part = check_part(lock, i);
+        open = check_open_selector(checking, lock, &part.scope);
+    }
+    return open;
+}
+
+// What is asked of the namespace, somebody may change there, and so what names actors.
 void check_namespace_labels(struct checking *checking, const struct lock *lock) {
     const struct formula *open = check_has_derived(checking, lock, ORIGIN_GUARD_NAMESPACE_LABELS)
                                      ? NULL
-                                     : open_label(checking, lock, lock->condition);
-    const enum topic topic = open ? ABOUT_CONDITION : ABOUT_ACTORS;
-    if (!open) open = open_actor(checking, lock);
+                                     : check_open_label(checking, lock, lock->condition);
+    enum topic topic = ABOUT_CONDITION;
+    if (!open && (open = open_selector(checking, lock))) topic = ABOUT_PLACE;
+    if (!open && (open = open_actor(checking, lock))) topic = ABOUT_ACTORS;
     if (!open) return;
     diag_report(checking->diags, DIAG_CONDITION_NOT_GUARDED, check_place_of(checking, lock, open, topic),
                 "lock '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",

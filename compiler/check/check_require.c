@@ -62,9 +62,12 @@ static enum judged judge_groups(const struct author *author, const struct formul
     return result;
 }
 
-static bool always_has(const struct author *author, const char *label) {
+// Of what is known to lack the label or annotation, no comparison holds.
+static enum judged judge_key(const struct author *author, const struct formula *expr) {
     const struct kube_made *made = made_by(author);
-    return made && text_has_word(made->labels, label);
+    const char *keys = !made ? NULL : expr->kind == FORMULA_LABEL ? made->labels : made->annotations;
+    if (keys && text_has_word(keys, expr->key)) return expr->compare == CMP_EXISTS ? ALWAYS : PERHAPS;
+    return made && made->annotations && author->operation == OP_CREATE ? NEVER : PERHAPS;
 }
 
 // Of a chain, the one operand that decides it outweighs all others.
@@ -108,13 +111,13 @@ static enum judged judge(const struct author *author, const struct formula *expr
     case FORMULA_USER: return judge_text(author, expr, author->user);
     case FORMULA_GROUP: return judge_groups(author, expr);
     case FORMULA_OPERATION: return judged_of((expr->operations & author->operation) != 0);
-    case FORMULA_LABEL: return expr->compare == CMP_EXISTS && always_has(author, expr->key) ? ALWAYS : PERHAPS;
+    case FORMULA_LABEL:
+    case FORMULA_ANNOTATION: return judge_key(author, expr);
     case FORMULA_FIELD:
     case FORMULA_ANY: return nothing ? NEVER : PERHAPS;
     case FORMULA_ALL: return nothing ? ALWAYS : PERHAPS;
     case FORMULA_LABEL_KEY:
     case FORMULA_ANNOTATION_KEY:
-    case FORMULA_ANNOTATION:
     case FORMULA_NAME:
     case FORMULA_NAMESPACE:
     case FORMULA_NAMESPACE_LABEL:

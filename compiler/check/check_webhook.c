@@ -184,6 +184,19 @@ static void check_carried(const struct checking *checking, const struct webhook 
     }
 }
 
+// Where labels say which namespaces it is called in, who takes them off is past it.
+static void check_selector(const struct checking *checking, const struct webhook *webhook) {
+    const struct formula *open = check_open_selector(checking, NULL, &webhook->scope);
+    if (!open) return;
+    diag_report(
+        checking->diags, DIAG_CONDITION_NOT_GUARDED, open->span.end ? open->span : webhook->span,
+        "webhook '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",
+        webhook->name, open->key);
+    diag_help(checking->diags,
+              "keep the label by a lock: resources namespaces, labels …, deny delete, exclusive …; or write: accept %s",
+              diag_info(DIAG_CONDITION_NOT_GUARDED)->name);
+}
+
 void check_webhooks(const struct checking *checking) {
     const struct policies *policies = checking->policies;
     for (size_t i = 0; i < policies->webhook_count; i++) {
@@ -192,7 +205,10 @@ void check_webhooks(const struct checking *checking) {
         check_itself(checking, webhook);
         check_renewal(checking, webhook);
         check_stops(checking, webhook);
-        if (!checking->of_others) check_carried(checking, webhook);
+        if (!checking->of_others) {
+            check_carried(checking, webhook);
+            check_selector(checking, webhook);
+        }
         for (size_t j = 0; !webhook->fail_open && j < i; j++)
             check_each_other(checking, policies->webhooks[j], webhook);
     }

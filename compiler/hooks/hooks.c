@@ -17,7 +17,6 @@
 #include "report/source.h"
 
 #define GROUP_NAME "admissionregistration.k8s.io"
-#define NAMESPACE_NAME "kubernetes.io/metadata.name"
 #define INJECTED_FROM "cert-manager.io/inject-ca-from"
 
 enum { DEFAULT_PORT = 443 };
@@ -123,7 +122,7 @@ static void read_namespaces(struct reading *r, struct webhook *webhook, const st
     bool by_others = false;
     for (size_t i = 0; labels && labels->kind == VALUE_MAP && i < labels->count; i++) {
         const struct value *value = labels->as.entries[i].value;
-        if (strcmp(labels->as.entries[i].key, NAMESPACE_NAME) != 0 || value->kind != VALUE_STRING) {
+        if (strcmp(labels->as.entries[i].key, KUBE_NAME_LABEL) != 0 || value->kind != VALUE_STRING) {
             by_others = true;
             continue;
         }
@@ -133,7 +132,7 @@ static void read_namespaces(struct reading *r, struct webhook *webhook, const st
     for (size_t i = 0; i < count_of(needs); i++) {
         const struct value *need = needs->as.items[i], *values = value_get(need, "values");
         const char *operator= value_get_string(need, "operator");
-        const bool by_name = strcmp(value_get_string(need, "key"), NAMESPACE_NAME) == 0;
+        const bool by_name = strcmp(value_get_string(need, "key"), KUBE_NAME_LABEL) == 0;
         if (by_name && strcmp(operator, "In") == 0) {
             scope->where = IN_NAMESPACES;
             add_namespaces(r, values, &scope->namespaces, &scope->namespace_count);

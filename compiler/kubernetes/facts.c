@@ -54,8 +54,8 @@ const size_t kube_particular_count = sizeof kube_particulars / sizeof *kube_part
 
 enum { TOLD = false, RANDOM = true };
 const struct kube_made kube_made[] = {
-#define MADE(controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from)                      \
-    {controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from},
+#define MADE(controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from, annotations)         \
+    {controller, plural, names, labels, labels_of_some, workload, labels_from, rest_from, annotations},
 #include "kubernetes/made.def"
 #undef MADE
 };

@@ -111,6 +111,7 @@ struct kube_made {
     const char *labels, *labels_of_some; // that it puts on by itself; blank-separated
     const char *workload;                // whose template it goes by; NULL if none
     const char *labels_from, *rest_from; // paths in the workload, blank-separated; NULL without one
+    const char *annotations;             // blank-separated; NULL where it may have others, and other labels
 };
 extern const struct kube_made kube_made[];
 extern const size_t kube_made_count;
@@ -137,6 +138,8 @@ extern const size_t kube_shared_count;
 // Who signs certificates that the API server takes for users: k8s.io/api/certificates/v1/types.go.
 #define KUBE_CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"
 #define KUBE_KUBELET_SIGNER "kubernetes.io/kube-apiserver-client-kubelet"
+// The label of a namespace that is its name: the API server puts it on, and on again.
+#define KUBE_NAME_LABEL "kubernetes.io/metadata.name"
 #define KUBE_GARBAGE_COLLECTOR "system:serviceaccount:kube-system:generic-garbage-collector"
 
 #endif

@@ -11,7 +11,6 @@
 #include "lower/lower.h"
 #include "report/diag.h"
 
-#define NAMESPACE_NAME "kubernetes.io/metadata.name"
 #define ELEMENT "an element" // no variable of a policy is called so
 
 enum { DEFAULT_TIMEOUT = 10 };
@@ -69,8 +68,8 @@ static struct ast_expr *excludes(const struct maker *maker, const char *namespac
     struct ast_expr *not_in = both(maker, compare(maker, ELEMENT, "operator", AST_EQ, "NotIn"),
                                    compare(maker, ELEMENT, "values", AST_CONTAINS, namespace));
     struct ast_expr *named =
-        both(maker, compare(maker, ELEMENT, "key", AST_EQ, NAMESPACE_NAME), either(maker, in, not_in));
-    static const char labels[] = "namespaceSelector matchLabels " NAMESPACE_NAME;
+        both(maker, compare(maker, ELEMENT, "key", AST_EQ, KUBE_NAME_LABEL), either(maker, in, not_in));
+    static const char labels[] = "namespaceSelector matchLabels " KUBE_NAME_LABEL;
     struct ast_expr *another = both(maker, field(maker, maker->webhook, labels, make_compare_none()),
                                     compare(maker, maker->webhook, labels, AST_NE, namespace));
     return either(maker, any(maker, "namespaceSelector matchExpressions", named), another);

@@ -232,7 +232,7 @@ static struct value *make_namespace(struct lowering *lowering, const char *name,
     value_set_string(arena, namespace, "kind", "Namespace");
     value_set(arena, namespace, "metadata", metadata);
     value_set_string(arena, metadata, "name", name);
-    value_set_string(arena, labels, "kubernetes.io/metadata.name", name);
+    value_set_string(arena, labels, KUBE_NAME_LABEL, name);
     value_set(arena, metadata, "labels", labels);
     if (tenant) {
         struct value *annotations = value_map(arena);

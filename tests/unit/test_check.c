@@ -17,6 +17,12 @@ struct row {
 #define STATUS_OF "resource widgets.example.com namespaced kind Widget subresources status\n"
 #define LABELS_STAY(path)                                                                                              \
     "lock s {\nresources namespaces\nall objects\ndeny update\nchanging " path "\nexempt controllers\n}\n"
+#define SELECTED(labels, clauses)                                                                                      \
+    "lock l {\nresources limitranges\nnamespace labeled " labels "\nrequire field spec.x = 1\n" clauses "}\n"
+#define LABELED_NAMESPACES(labels, clauses) "lock n {\nresources namespaces\nlabels " labels "\n" clauses "}\n"
+#define WEBHOOK(namespace)                                                                                             \
+    "webhook w.example.com validating {\nservice h/w\nca from cert-manager h/w\non create\nresources "                 \
+    "limitranges\nnamespace " namespace "\n}\n"
 #define LOCK_CLAIMS                                                                                                    \
     "lock c {\nresources pvc\nnamespace default\nall objects\ndeny delete\nexempt controllers\nguard owners, "         \
     "volumes\n"                                                                                                        \
@@ -39,6 +45,13 @@ static const struct row rows[] = {
     {"K0214", "cel \"\"\"has(object.spec)\"\"\"",
      LOCK("resources limitranges\nname n\ndeny create\nwhen cel \"\"\"has(object.spec)\"\"\""),
      LOCK("resources limitranges\nname n\ndeny create\nwhen cel \"\"\"request.operation == 'CREATE'\"\"\"")},
+    {"K0207", "annotation x or label y", LOCK("resources cm\nrequire annotation x or label y"),
+     LOCK("resources cm\nrequire not annotation x = a or label y")},
+    {"K0207", "not annotation kubernetes.io/description",
+     LOCK("resources cm\nrequire not annotation kubernetes.io/description"),
+     LOCK("resources cm\nrequire annotation kubernetes.io/description")},
+    {"K0207", "not annotation x or label y", LOCK("resources endpointslices\nrequire not annotation x or label y"),
+     LOCK("resources sa\nrequire not annotation x or label y")},
     {"K0243", "namespace label x", LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x"),
      LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x\nguard namespace")},
     {"K0243", "namespace label x",
@@ -51,6 +64,21 @@ static const struct row rows[] = {
     {"K0243", "namespace label x",
      LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x") LABELS_STAY("metadata.labels[\"y\"]"),
      LOCK("resources limitranges\nname n\ndeny create\nwhen namespace label x") LABELS_STAY("metadata.labels")},
+    {"K0243", "a=b", SELECTED("a=b", ""), SELECTED("a=b", "guard namespace\n")},
+    {"K0243", "a", SELECTED("!a", ""), SELECTED("kubernetes.io/metadata.name notin (x)", "")},
+    {"K0243", "a", SELECTED("b, a", "") LABELS_STAY("metadata.labels.b"),
+     SELECTED("a", "") LABELS_STAY("metadata.labels.a")},
+    {"K0243", "a=b", SELECTED("a=b", "") LABELED_NAMESPACES("a=b", "deny delete\nexclusive user u\n"),
+     SELECTED("a=b", "exclusive user u\n") LABELED_NAMESPACES("a=b", "deny delete\nexclusive user u\n")},
+    {"K0243", "a=b", SELECTED("a=b", "") LABELED_NAMESPACES("a=b", "deny delete\nguard no labels\n"),
+     SELECTED("a=b", "") LABELED_NAMESPACES("a=b", "deny delete\n")},
+    {"K0243", "a=b", SELECTED("a=b", "") LABELED_NAMESPACES("a=c", "deny delete\n"),
+     "lock l {\nresources limitranges\nnamespace labeled a=b\nall objects\ndeny create, delete\n}\n"},
+    {"K0243", "a=b", WEBHOOK("labeled a=b"), WEBHOOK("b")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=c", "deny delete\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "deny delete\nexclusive user u\n")},
+    {"K0243", "a", WEBHOOK("labeled a") LABELS_STAY("metadata.labels.b"),
+     WEBHOOK("labeled a") LABELS_STAY("metadata.labels.a")},
     {"K0244", "deny", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update"),
      STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexclusive sa b/x")},
     {"K0244", "deny", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexclusive user u"),

@@ -271,6 +271,29 @@ lock guarded {
 		done: gone("configmaps NS/vault"),
 	},
 	{
+		number: 70, name: "label-that-selects",
+		policy: `
+lock guarded {
+  resources  configmaps
+  namespace  labeled way=NS
+  labels     aura=red
+  deny       update
+  guard      namespace
+  exclusive  sa NS/keeper
+  exempt     lifecycle
+}
+`,
+		unguarded: "K0243",
+		setup:     makes(vault),
+		acts: []act{
+			patches("namespaces NS", `{"metadata":{"labels":{"way":"none"}}}`),
+			patches("configmaps NS/vault", `{"data":{"gold":"0"}}`),
+		},
+		done: func(w *world) bool {
+			return fmt.Sprint(w.Admin.Get(w.at("configmaps NS/vault")).Object["data"]) == "map[gold:0]"
+		},
+	},
+	{
 		number: 71, name: "status-of-custom-resources",
 		policy: `
 resource widgets.NS.example.com/v1 namespaced kind Widget subresources status
