@@ -38,12 +38,12 @@ compare() {
 	diff "$work/before" "$work/after" | head -20 | sed 's/^/    /'
 }
 
-for file in tests/rows/*.klock examples/*.klock tests/golden/*/*.klock; do
+for file in tests/rows/*.klock examples/*.klock examples/seed/*.klock tests/golden/*/*.klock; do
 	compare compile "$file"
 	compare compile --kubernetes 1.36 --target static "$file"
 	compare test "$file"
 done
-for file in examples/*.klock; do
+for file in examples/*.klock examples/seed/*.klock; do
 	compare compile --kubernetes 1.33 "$file"
 	compare test --output json "$file"
 	compare anchors "$file"

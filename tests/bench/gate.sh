@@ -33,7 +33,7 @@ measure() {
 	tests/bench/generate.sh 3000 values >"$work/generated-3000-values.klock"
 	tests/bench/generate.sh 3000 users >"$work/generated-3000-users.klock"
 	tests/bench/generate.sh 300 or >"$work/generated-300-or.klock"
-	for file in examples/*.klock "$work"/generated-*.klock; do
+	for file in examples/*.klock examples/seed/*.klock "$work"/generated-*.klock; do
 		instructions "$file" >"$work/count-$(basename "$file" .klock)" &
 	done
 	wait

@@ -252,7 +252,7 @@ reports() { # NAME ARGUMENT...: of the same policies in every form
 	"$KLOCKC" check "$@" -o junit >"$work/$name.xml" || :
 	works "JUnit of $name" "$python/xmlschema-validate" --schema "$work/junit.xsd" "$work/$name.xml"
 }
-reports examples examples/*.klock
+reports examples examples/*.klock examples/seed/*.klock
 judge 'what is accepted is suppressed' grep -q '"justification": "autoscalers are kept from the namespace by RBAC"' "$work/examples.sarif"
 reports errors tests/golden/errors/*.klock
 judge 'errors are in it' test "$(grep -c '"level": "error"' "$work/errors.sarif")" -gt 100

@@ -28,11 +28,11 @@ promises() {
 		case $report in
 		check) "$KLOCKC" check -o json tests/golden/errors/*.klock ;;
 		verify) "$KLOCKC" verify -o json examples/blog.klock --against examples/payments.yaml ;;
-		*) "$KLOCKC" "$report" -o json examples/*.klock ;;
+		*) "$KLOCKC" "$report" -o json examples/*.klock examples/seed/*.klock ;;
 		esac 2>/dev/null | grep -o '"[a-z_A-Z]*":' | tr -d '":' | sed "s/^/key $report /"
 	done
 	# Labels and annotations of what is emitted.
-	grep -hoE '(app\.kubernetes\.io/managed-by|klock\.dev/[a-z-]+): ' examples/*.yaml | tr -d ' :' | sed 's/^/metadata /'
+	grep -hoE '(app\.kubernetes\.io/managed-by|klock\.dev/[a-z-]+): ' examples/*.yaml examples/seed/*.yaml | tr -d ' :' | sed 's/^/metadata /'
 	# Fields of a KlockPolicy.
 	sed -n '/known\[\] = {"as"/,/};/p' compiler/cli/cli_function_config.c | grep -o '"[a-zA-Z]*"' | tr -d '"' | sed 's/^/field KlockPolicy spec./'
 }

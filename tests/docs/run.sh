@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . tests/lib.sh
 
-for document in README.md HACKING.md CHANGELOG.md docs/*.md; do
+for document in README.md HACKING.md CHANGELOG.md examples/seed/README.md docs/*.md; do
 	# One file a block, named by its line.
 	rm -f "$work"/block-*
 	awk -v prefix="$work/block-" '
@@ -82,7 +82,7 @@ for title in 'Object clauses' 'Lock clauses'; do
 done
 
 # Every example passes its own tests.
-for policy in examples/*.klock $(find examples/gitops -name '*.klock'); do
+for policy in examples/*.klock examples/seed/*.klock $(find examples/gitops -name '*.klock'); do
 	if output=$("$KLOCKC" test --require-tests "$policy" 2>&1); then pass; else fail "$policy" "$output"; fi
 done
 # Every code that the documentation names exists.

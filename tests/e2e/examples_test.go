@@ -35,6 +35,15 @@ var lives = map[string]func(s *stage.Stage, manifest []byte){
 
 	"webhooks":           liveWithWebhooks,
 	"webhook-governance": liveWithWebhookGovernance,
+
+	"forbidden-namespace":    liveWithForbiddenNamespace,
+	"kept-out":               liveWithKeptOut,
+	"replicas":               liveWithReplicas,
+	"test-namespaces":        liveWithTestNamespaces,
+	"scoped-webhook":         liveWithScopedWebhook,
+	"consenting-webhooks":    liveWithConsentingWebhooks,
+	"shards":                 liveWithShards,
+	"conditional-annotation": liveWithConditionalAnnotation,
 }
 
 // sharedMinor runs its controllers as system:kube-controller-manager, the others as their own accounts.
@@ -44,13 +53,10 @@ const sharedMinor = "1.33"
 // its objects reach their goal all the same.
 func TestExampleLifecycle(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(cluster.Root(), "examples", "*.klock"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := cases.Examples(t)
+	files["workloads"] = filepath.Join(cluster.Root(), "tests", "e2e", "testdata", "workloads.klock")
 	manifests := map[string][]byte{}
-	for _, file := range append(files, filepath.Join(cluster.Root(), "tests", "e2e", "testdata", "workloads.klock")) {
-		name := strings.TrimSuffix(filepath.Base(file), ".klock")
+	for name, file := range files {
 		if lives[name] == nil {
 			t.Fatalf("nobody lives under %s", name)
 		}

@@ -118,17 +118,15 @@ var allRows = sync.OnceValues(func() ([]*row, error) {
 	if _, err := os.Stat(cases.Klockc()); errors.Is(err, os.ErrNotExist) {
 		return rows, nil
 	}
-	for _, pattern := range []string{"tests/rows/*.klock", "examples/*.klock", "tests/e2e/testdata/subresources.klock", "tests/e2e/testdata/covers.klock"} {
-		files, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
-		if err != nil {
+	files, err := cases.Files(append([]string{"tests/rows/*.klock", "tests/e2e/testdata/subresources.klock", "tests/e2e/testdata/covers.klock"}, cases.ExampleFiles...)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if file, err = filepath.Rel(cluster.Root(), file); err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			if file, err = filepath.Rel(cluster.Root(), file); err != nil {
-				return nil, err
-			}
-			rows = append(rows, compiled(file))
-		}
+		rows = append(rows, compiled(file))
 	}
 	return rows, nil
 })

@@ -54,15 +54,13 @@ func TestStaticRows(t *testing.T) {
 		t.Skipf("no servers for Kubernetes %s", cluster.StaticMinor)
 	}
 	var files []*static
-	for _, pattern := range []string{"examples/*.klock", "tests/rows/*.klock"} {
-		found, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range found {
-			if s := compileStatic(t, path); s != nil {
-				files = append(files, s)
-			}
+	found, err := cases.Files(append(slices.Clone(cases.ExampleFiles), "tests/rows/*.klock")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		if s := compileStatic(t, path); s != nil {
+			files = append(files, s)
 		}
 	}
 	// Objects are completed where no policy is in the way.

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 mkdir -p build/fuzz/seeds build/fuzz/corpus build/fuzz/found build/fuzz/cel-seeds build/fuzz/cel-corpus
-for policy in tests/rows/*.klock examples/*.klock tests/golden/*/*.klock; do
+for policy in tests/rows/*.klock examples/*.klock examples/seed/*.klock tests/golden/*/*.klock; do
 	# The first byte chooses options; a blank chooses none.
 	{ printf ' '; cat "$policy"; } >"build/fuzz/seeds/$(echo "$policy" | tr / -)"
 done

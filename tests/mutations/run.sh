@@ -35,7 +35,7 @@ build() { # TREE TARGET...
 
 # A mistake may never come to an end: what a process computes is bounded, however busy the machine is.
 judged() { # TREE
-	(cd "$1" && ulimit -t 30 && build/release/tests/differential/judge --brief tests/rows/*.klock examples/*.klock tests/e2e/testdata/*.klock) >/dev/null 2>&1
+	(cd "$1" && ulimit -t 30 && build/release/tests/differential/judge --brief tests/rows/*.klock examples/*.klock examples/seed/*.klock tests/e2e/testdata/*.klock) >/dev/null 2>&1
 }
 
 suites() { # TREE

@@ -81,7 +81,7 @@ done
 # What is emitted answers every case as the test expects and as the policy means, without what only spares evaluations as well.
 for how in "" --bare; do
 	# shellcheck disable=SC2086
-	if "$OUT/tests/differential/judge" $how tests/rows/*.klock examples/*.klock tests/e2e/testdata/*.klock >"$work/judged"; then
+	if "$OUT/tests/differential/judge" $how tests/rows/*.klock examples/*.klock examples/seed/*.klock tests/e2e/testdata/*.klock >"$work/judged"; then
 		pass
 	else
 		fail "the emitted objects, judged $how" "$(cat "$work/judged")"

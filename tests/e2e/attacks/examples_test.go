@@ -28,6 +28,10 @@ import (
 type victim struct {
 	example, lock string
 	text, free    string
+	// only are the assaults that are made on it, where the lock says nothing of the others.
+	only []string
+	// mallory is whom the lock is about, where it is not about everybody.
+	mallory func(s *stage.Stage) *stage.Actor
 }
 
 // An assault is a way that applies to objects of many kinds. Under each example it is made on a victim and on its twin: the
@@ -244,7 +248,58 @@ var victims = []victim{
 		// In the namespaces of the control plane nothing is locked.
 		free: `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME, namespace: kube-public}}`,
 	},
+	{
+		example: "kept-out", lock: "not-user1", mallory: user1,
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: ns1}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}, data: {gold: "1"}}`,
+	},
+	{
+		example: "kept-out", lock: "not-user1", mallory: user1,
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: ns1}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "kept-out", lock: "not-user1", mallory: user1,
+		text: fmt.Sprintf(unscheduled, "Deployment", "ns1", "{}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "replicas", lock: "at-most-five", only: []string{"scaled-up", "replicas"},
+		text: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+		// In the namespaces of the control plane nothing is required.
+		free: fmt.Sprintf(unscheduled, "Deployment", "kube-public", "{}"),
+	},
+	{
+		example: "test-namespaces", lock: "at-most-five", only: []string{"scaled-up", "replicas"},
+		text: fmt.Sprintf(unscheduled, "Deployment", "test", "{}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "test-namespaces", lock: "at-most-five",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {environment: test}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "scoped-webhook", lock: "stays-under-it",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {webhook-example: enabled}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "shards", lock: "of-its-shard",
+		mallory: func(s *stage.Stage) *stage.Actor {
+			return s.Bound("operators", "operator-demo", "operator-demo-0", "system:masters")
+		},
+		text: `{apiVersion: example.com/v1, kind: Demo, metadata: {name: NAME, namespace: demo, labels: {shard: "1"}}}`,
+		free: `{apiVersion: example.com/v1, kind: Demo, metadata: {name: NAME, namespace: demo, labels: {shard: "0"}}}`,
+	},
+	{
+		example: "conditional-annotation", lock: "not-managed", only: []string{"annotation"},
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging, annotations: {config.kubernetes.io/local-config: "true", configmanagement.gke.io/managed: disabled}}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging, annotations: {configmanagement.gke.io/managed: disabled}}}`,
+	},
 }
+
+func user1(s *stage.Stage) *stage.Actor { return s.User("user1", "system:masters") }
 
 const unscheduled = `
 apiVersion: apps/v1
@@ -293,10 +348,11 @@ func TestExamplesAttacked(t *testing.T) {
 			defer cancel()
 			startMachine(t).join(s, "n1")
 			s.StartNodes(ctx)
-			for _, name := range []string{"default", "orders", "shop", "staging", "team-a", "argocd"} {
+			for _, name := range []string{"default", "orders", "shop", "staging", "team-a", "argocd", "ns1", "demo"} {
 				s.Namespace(name, "")
 			}
 			s.Namespace("pay", "team: pay")
+			s.Namespace("test", "environment: test")
 			define(s)
 			for _, example := range exampleNames(t) {
 				t.Run(example, func(t *testing.T) { attack(s.In(t), example) })
@@ -305,23 +361,26 @@ func TestExamplesAttacked(t *testing.T) {
 	}
 }
 
+// unharmed are examples with nothing that an assault could be made on.
+var unharmed = map[string]string{
+	"webhooks":            "locks one annotation, which W08 and W09 are about",
+	"consenting-webhooks": "locks one annotation",
+	"forbidden-namespace": "is about what is not there yet",
+}
+
 func exampleNames(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(cluster.Root(), "examples", "*.klock"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no examples: %v", err)
-	}
 	var names []string
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".klock")
-		if name == "webhooks" {
-			continue // it locks one annotation: W08 and W09 are about that
-		}
+	for name := range cases.Examples(t) {
 		if !slices.ContainsFunc(victims, func(v victim) bool { return v.example == name }) {
-			t.Errorf("nobody attacks %s", name)
+			if unharmed[name] == "" {
+				t.Errorf("nobody attacks %s", name)
+			}
+			continue
 		}
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -334,6 +393,7 @@ func define(s *stage.Stage) {
 	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations", "status")
 	s.Define(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, "applications")
 	s.Define(schema.GroupVersionKind{Group: "external-secrets.io", Version: "v1", Kind: "ExternalSecret"}, "externalsecrets", "status")
+	s.Define(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Demo"}, "demos", "status")
 }
 
 // pair is one assault on one victim.
@@ -346,7 +406,7 @@ type pair struct {
 
 func attack(s *stage.Stage, example string) {
 	s.T.Helper()
-	file := filepath.Join(cluster.Root(), "examples", example+".klock")
+	file := cases.Examples(s.T)[example]
 	pairs := pairsOf(s, example)
 	for _, p := range pairs {
 		for _, a := range []*attacked{p.locked, p.twin} {
@@ -410,12 +470,13 @@ func pairsOf(s *stage.Stage, example string) []*pair {
 		for _, a := range assaults {
 			resource := resourceOf(s.T, v.text)
 			applies := (len(a.on) == 0 || slices.Contains(a.on, resource)) && (len(a.under) == 0 || slices.Contains(a.under, example))
+			applies = applies && (len(v.only) == 0 || slices.Contains(v.only, a.name))
 			if !applies || slices.Contains(a.but, example) || !cluster.AtLeast(s.Cluster.Minor, a.since) {
 				continue
 			}
 			p := &pair{assault: a, victim: v, name: fmt.Sprintf("%s of %s under %s", a.name, resource, v.lock)}
-			p.locked = makeAttacked(s, v.text, fmt.Sprintf("v%d-%s", i, a.name))
-			p.twin = makeAttacked(s, v.free, fmt.Sprintf("v%d-%s-free", i, a.name))
+			p.locked = makeAttacked(s, &v, v.text, fmt.Sprintf("v%d-%s", i, a.name))
+			p.twin = makeAttacked(s, &v, v.free, fmt.Sprintf("v%d-%s-free", i, a.name))
 			pairs = append(pairs, p)
 		}
 	}
@@ -444,12 +505,16 @@ func resourceOf(t *testing.T, text string) string {
 	return plural
 }
 
-func makeAttacked(s *stage.Stage, text, name string) *attacked {
+func makeAttacked(s *stage.Stage, v *victim, text, name string) *attacked {
 	s.T.Helper()
+	mallory := s.User("mallory", "system:masters")
+	if v.mallory != nil {
+		mallory = v.mallory(s)
+	}
 	text = strings.ReplaceAll(text, "NAME", name)
 	object := firstObject(s.T, text)
 	a := &attacked{
-		Stage: s, mallory: s.User("mallory", "system:masters"),
+		Stage: s, mallory: mallory,
 		resource: resourceOf(s.T, text), namespace: object.GetNamespace(), name: name,
 	}
 	a.place = stage.At(a.resource + " " + name)
@@ -591,6 +656,25 @@ var assaults = []assault{
 		done:  func(a *attacked) bool { return !a.Admin.Exists(stage.At("pods " + a.namespace + "/" + a.pod)) },
 	},
 	{
+		name: "scaled-up", on: []string{"deployments.apps"}, under: []string{"kept-out", "replicas", "test-namespaces"},
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place+"/scale", `{"spec":{"replicas":6}}`) },
+		done: func(a *attacked) bool { return a.field("spec", "replicas") == int64(6) },
+	},
+	{
+		name: "replicas", on: []string{"deployments.apps"}, under: []string{"replicas", "test-namespaces"},
+		act:  func(a *attacked) error { return a.mallory.Patch(a.place, `{"spec":{"replicas":6}}`) },
+		done: func(a *attacked) bool { return a.field("spec", "replicas") == int64(6) },
+	},
+	{
+		name: "annotation", on: []string{"configmaps"}, under: []string{"conditional-annotation"},
+		act: func(a *attacked) error {
+			return a.mallory.Patch(a.place, `{"metadata":{"annotations":{"configmanagement.gke.io/managed":null}}}`)
+		},
+		done: func(a *attacked) bool {
+			return a.field("metadata", "annotations", "configmanagement.gke.io/managed") == nil
+		},
+	},
+	{
 		name: "surplus", but: []string{"self-service"}, on: []string{"deployments.apps"}, code: "K0236",
 		setup: func(a *attacked) {
 			a.T.Helper()
@@ -610,7 +694,7 @@ var assaults = []assault{
 	{
 		// Everything by which the object may be selected is taken off.
 		name: "relabel", on: []string{"configmaps", "secrets", "pods", "deployments.apps", "namespaces", "kustomizations.kustomize.toolkit.fluxcd.io"},
-		under: []string{"flux", "argocd", "external-secrets", "teams", "self-service"},
+		under: []string{"flux", "argocd", "external-secrets", "teams", "self-service", "kept-out", "test-namespaces", "scoped-webhook"},
 		act: func(a *attacked) error {
 			object := a.Admin.Get(a.place)
 			labels, annotations := []string{`"taken":"yes"`}, []string{}
@@ -635,7 +719,7 @@ var assaults = []assault{
 	{
 		name: "collection", on: []string{
 			"configmaps", "secrets", "pods", "nodes", "deployments.apps", "statefulsets.apps", "databases.db.example.com", "databaseshards.db.example.com",
-			"kustomizations.kustomize.toolkit.fluxcd.io", "applications.argoproj.io", "externalsecrets.external-secrets.io",
+			"kustomizations.kustomize.toolkit.fluxcd.io", "applications.argoproj.io", "externalsecrets.external-secrets.io", "demos.example.com",
 		},
 		act: func(a *attacked) error {
 			client, name, _ := a.mallory.Find(a.place)

@@ -285,6 +285,43 @@ func Klockc() string {
 	return filepath.Join(cluster.Root(), "build", "klockc")
 }
 
+// ExampleFiles are the patterns of the examples' files, below the repository. Repositories of gitops are none.
+var ExampleFiles = []string{"examples/*.klock", "examples/seed/*.klock"}
+
+// Examples are the files of the examples by their names.
+func Examples(t testing.TB) map[string]string {
+	t.Helper()
+	named := map[string]string{}
+	files, err := Files(ExampleFiles...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".klock")
+		if other := named[name]; other != "" {
+			t.Fatalf("%s and %s have one name", other, file)
+		}
+		named[name] = file
+	}
+	if len(named) == 0 {
+		t.Fatal("no examples")
+	}
+	return named
+}
+
+// Files match patterns below the repository.
+func Files(patterns ...string) ([]string, error) {
+	var all []string
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(cluster.Root(), pattern))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	return all, nil
+}
+
 // NeedKlockc skips a test when there is no klockc.
 func NeedKlockc(t testing.TB) {
 	t.Helper()

@@ -126,8 +126,8 @@ func (p *place) manifest(t *testing.T) []byte {
 		}
 		return cases.MustCompile(t, file)
 	}
-	file := filepath.Join(cluster.Root(), "examples", p.name+".klock")
-	if _, err := os.Stat(file); err != nil {
+	file, is := cases.Examples(t)[p.name]
+	if !is {
 		file = filepath.Join(cluster.Root(), "tests", "e2e", "testdata", p.name+".klock")
 	}
 	return cases.MustCompile(t, file)

@@ -104,6 +104,13 @@ func (s *Stage) Account(namespace, name string, groups ...string) *Actor {
 	return s.User("system:serviceaccount:"+namespace+":"+name, append(groups, "system:serviceaccounts", "system:serviceaccounts:"+namespace)...)
 }
 
+// Bound has a token of the account that is bound to a pod.
+func (s *Stage) Bound(namespace, name, pod string, groups ...string) *Actor {
+	account := s.Account(namespace, name, groups...)
+	account.Config.Impersonate.Extra = map[string][]string{"authentication.kubernetes.io/pod-name": {pod}}
+	return s.Holder(account.name, account.Config)
+}
+
 // Node is a kubelet, with more rights than the node authorizer would give it unless there is one.
 func (s *Stage) Node(name string) *Actor {
 	groups := []string{"system:nodes"}
