@@ -22,7 +22,8 @@ enum {
     LIMIT_DNS_LABEL = 63,
     LIMIT_LABEL_NAME = 63,
     LIMIT_LABEL_PREFIX = 253,
-    LIMIT_MESSAGE_BYTES = 5120, // an evaluated message beyond 5 KiB is replaced by the static one
+    LIMIT_ANNOTATIONS = 250 * 1024, // all of an object's: 256 KiB, of which some are those of tools
+    LIMIT_MESSAGE_BYTES = 5120,     // an evaluated message beyond 5 KiB is replaced by the static one
 
     // etcd takes 1.5 MiB a request; managedFields and the last-applied annotation need room beside the object.
     LIMIT_OBJECT_BYTES = 1024 * 1024,

@@ -43,7 +43,7 @@ const struct tenant_tool tenant_tools[] = {
                     "image-reflector-controller image-automation-controller",
         .locks = "lock tenants-kustomizations {\n"
                  "  resources  kustomizations.kustomize.toolkit.fluxcd.io/v1\n"
-                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  namespace  labeled $\n"
                  "  all objects\n"
                  "  require    " FLUX_ACCOUNT NOT_ELSEWHERE(
                      "spec.sourceRef") "\n"
@@ -53,7 +53,7 @@ const struct tenant_tool tenant_tools[] = {
                                        "}\n"
                                        "lock tenants-helmreleases {\n"
                                        "  resources  helmreleases.helm.toolkit.fluxcd.io/v2\n"
-                                       "  namespace  labeled " NAMES_TENANT "\n"
+                                       "  namespace  labeled $\n"
                                        "  all objects\n"
                                        "  require    " FLUX_ACCOUNT
                                            NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE(
@@ -71,14 +71,14 @@ const struct tenant_tool tenant_tools[] = {
         .accounts = "argocd-application-controller argocd-server argocd-applicationset-controller",
         .locks = "lock tenants-applications {\n"
                  "  resources  applications.argoproj.io/v1alpha1\n"
-                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  namespace  labeled $\n"
                  "  all objects\n"
                  "  require    field spec.project = namespace label " NAMES_TENANT "\n"
                  "  message    \"an Application of a tenant is of the tenant's project, which has its name\"\n"
                  "}\n"
                  "lock tenants-applicationsets {\n"
                  "  resources  applicationsets.argoproj.io/v1alpha1\n"
-                 "  namespace  labeled " NAMES_TENANT "\n"
+                 "  namespace  labeled $\n"
                  "  all objects\n"
                  "  require    field spec.template.spec.project = namespace label " NAMES_TENANT "\n"
                  "  message    \"an ApplicationSet of a tenant makes Applications of the tenant's project, which has "
@@ -276,8 +276,59 @@ static void add_tools(struct tools *tools, const struct ast_item *tenant) {
     }
 }
 
-static void add_locks(struct text *text, const struct tools *tools, const char *policy) {
-    const char *of_policy = word(text->arena, names_of_label(text->arena, policy));
+// Appends klock text in which `$` stands for the label of the policy's own tenants, and of what is made for them.
+static void add_template(struct text *text, const char *template, const char *policy) {
+    for (const char *at = template; *at;) {
+        const size_t len = strcspn(at, "$");
+        text_add(text, at, len);
+        at += len;
+        if (*at != '$') continue;
+        text_printf(text, NAMES_TENANT ", klock.dev/policy = %s", policy);
+        at++;
+    }
+}
+
+#define MESSAGE_OF_TENANT                                                                                              \
+    "  message    \"this namespace belongs to a tenant: its label '" NAMES_TENANT "' says to whom\"\n"
+
+static const char first_locks[] =
+    "  namespace  labeled $\n"
+    "  all objects\n"
+    "  deny       all\n"
+    "  exclusive  tenant, platform\n"
+    "  guard      no namespace\n"
+    "  accept     definition-not-guarded, namespace-not-guarded, condition-not-guarded, actor-without-grant \"the "
+    "platform's\"\n" MESSAGE_OF_TENANT "}\n"
+    "lock tenants-namespaces {\n"
+    "  resources  namespaces\n"
+    "  labels     $\n"
+    "  deny       create, update, delete\n"
+    "  changing   metadata.labels, metadata.annotations[\"" NAMES_TENANT_MEMBERS "\"]\n"
+    "  exclusive  platform\n"
+    "  guard      label-in\n"
+    "  accept     actor-without-grant \"the platform's\"\n"
+    "  message    \"the platform says whose a namespace is, who that is, and how its pods are secured\"\n"
+    "}\n"
+    "lock tenants-objects {\n"
+    "  resources  resourcequotas, rolebindings, serviceaccounts\n"
+    "  namespace  labeled $\n"
+    "  labels     klock.dev/policy\n"
+    "  exclusive  platform\n"
+    "  guard      no namespace\n"
+    "  accept     actor-without-grant, namespace-not-guarded, condition-not-guarded \"the platform's\"\n"
+    "  message    \"the platform made this for the tenant\"\n"
+    "}\n"
+    "lock tenants-default-accounts {\n"
+    "  resources  rolebindings\n"
+    "  namespace  labeled $\n"
+    "  all objects\n"
+    "  require    not any subjects as s ( s.kind = ServiceAccount and s.name = default or\n"
+    "             s.kind = Group and s.name like \"system:*\" )\n"
+    "  message    \"accounts that pods have unless they name another one hold no rights, nor do all accounts "
+    "together\"\n"
+    "}\n";
+
+static void add_locks(struct text *text, const struct tools *tools, const char *of_policy) {
     text_add_string(text, "lock tenants {\n  resources  *\n");
     bool first = true;
     for (size_t i = 0; i < tenant_tool_count; i++) {
@@ -285,75 +336,35 @@ static void add_locks(struct text *text, const struct tools *tools, const char *
         text_printf(text, "%s%s", first ? "  except resources  " : ", ", tenant_tools[i].kinds);
         first = false;
     }
-    text_add_string(text, "\n"
-                          "  namespace  labeled " NAMES_TENANT "\n"
-                          "  all objects\n"
-                          "  deny       all\n"
-                          "  exclusive  tenant, platform\n"
-                          "  message    \"this namespace belongs to a tenant: its label '" NAMES_TENANT "' says to "
-                          "whom\"\n"
-                          "  accept     definition-not-guarded, actor-without-grant \"the platform's\"\n"
-                          "}\n"
-                          "lock tenants-namespaces {\n"
-                          "  resources  namespaces\n"
-                          "  labels     " NAMES_TENANT "\n"
-                          "  deny       create, update, delete\n"
-                          "  changing   metadata.labels, metadata.annotations[\"" NAMES_TENANT_MEMBERS "\"]\n"
-                          "  exclusive  platform\n"
-                          "  guard      label-in\n"
-                          "  accept     actor-without-grant \"the platform's\"\n"
-                          "  message    \"the platform says whose a namespace is, who that is, and how its pods are "
-                          "secured\"\n"
-                          "}\n");
+    text_add_char(text, '\n');
+    add_template(text, first_locks, of_policy);
+}
+
+static void add_tool(struct text *text, const struct tenant_tool *tool, const char *namespace, const char *of_policy) {
+    text_printf(text, "lock tenants-%s {\n  resources  %s\n  exclusive  tenant, platform", tool->name, tool->kinds);
+    add_accounts(text, tool, namespace);
+    add_template(text,
+                 "\n"
+                 "  namespace  labeled $\n"
+                 "  all objects\n"
+                 "  deny       all\n"
+                 "  guard      no namespace\n"
+                 "  accept     actor-without-grant, definition-not-guarded, namespace-not-guarded, "
+                 "condition-not-guarded \"the tool's\"\n" MESSAGE_OF_TENANT "}\n",
+                 of_policy);
+    add_template(text, tool->locks, of_policy);
+    if (!tool->project) return;
     text_printf(text,
-                "lock tenants-objects {\n"
-                "  resources  resourcequotas, rolebindings, serviceaccounts\n"
-                "  namespace  labeled " NAMES_TENANT "\n"
-                "  labels     klock.dev/policy = %s\n"
-                "  exclusive  platform\n"
-                "  accept     actor-without-grant \"the platform's\"\n"
-                "  message    \"the platform made this for the tenant\"\n"
+                "lock tenants-projects {\n"
+                "  resources         appprojects.argoproj.io/v1alpha1\n"
+                "  namespace         %s\n"
+                "  labels            klock.dev/policy = %s\n"
+                "  except changing   status\n"
+                "  exclusive         platform\n"
+                "  accept            actor-without-grant, definition-not-guarded \"the platform's\"\n"
+                "  message           \"the platform says what a tenant may deploy\"\n"
                 "}\n",
-                of_policy);
-    text_add_string(text, "lock tenants-default-accounts {\n"
-                          "  resources  rolebindings\n"
-                          "  namespace  labeled " NAMES_TENANT "\n"
-                          "  all objects\n"
-                          "  require    not any subjects as s ( s.kind = ServiceAccount and s.name = default or "
-                          "s.kind = Group and s.name like \"system:*\" )\n"
-                          "  message    \"accounts that pods have unless they name another one hold no rights, nor "
-                          "do all accounts together\"\n"
-                          "}\n");
-    for (size_t i = 0; i < tenant_tool_count; i++) {
-        const struct tenant_tool *tool = &tenant_tools[i];
-        const char *namespace = word(text->arena, tools->namespaces[i] ? tools->namespaces[i] : tool->namespace);
-        if (!tools->used[i]) continue;
-        text_printf(text,
-                    "lock tenants-%s {\n"
-                    "  resources  %s\n"
-                    "  namespace  labeled " NAMES_TENANT "\n"
-                    "  all objects\n"
-                    "  deny       all\n"
-                    "  exclusive  tenant, platform",
-                    tool->name, tool->kinds);
-        add_accounts(text, tool, tools->namespaces[i] ? tools->namespaces[i] : tool->namespace);
-        text_add_string(text, "\n  accept     actor-without-grant, definition-not-guarded \"the tool's\"\n"
-                              "  message    \"this namespace belongs to a tenant: its label '" NAMES_TENANT
-                              "' says to whom\"\n}\n");
-        text_add_string(text, tool->locks);
-        if (!tool->project) continue;
-        text_printf(text,
-                    "lock tenants-projects {\n"
-                    "  resources         appprojects.argoproj.io/v1alpha1\n"
-                    "  namespace         %s\n"
-                    "  labels            klock.dev/policy = %s\n"
-                    "  except changing   status\n"
-                    "  exclusive         platform\n"
-                    "  accept            actor-without-grant, definition-not-guarded \"the platform's\"\n"
-                    "  message           \"the platform says what a tenant may deploy\"\n"
-                    "}\n",
-                    namespace, of_policy);
-    }
+                word(text->arena, namespace), of_policy);
 }
 
 // Members, and what runs in their namespaces, stay out of everybody else's. Those of tenants keep them out themselves.
@@ -416,8 +427,13 @@ static void expand_policy(const struct making *making, struct unit **units, size
         }
     }
     if (names.len) add_elsewhere(making, &names, ++number, span);
+    const char *of_policy = word(making->arena, names_of_label(making->arena, making->unit->policy));
     text_init(&text, making->arena);
-    add_locks(&text, &tools, making->unit->policy);
+    add_locks(&text, &tools, of_policy);
+    for (size_t i = 0; i < tenant_tool_count; i++)
+        if (tools.used[i])
+            add_tool(&text, &tenant_tools[i], tools.namespaces[i] ? tools.namespaces[i] : tenant_tools[i].namespace,
+                     of_policy);
     (void)add_items(making, text_string(&text), span);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/suggest.h"
 #include "base/text.h"
 #include "data/quantity.h"
@@ -67,8 +68,33 @@ static void add_namespace(struct lowering *lowering, const struct ast_item *item
 
 // ---- who it is ----
 
+// Why nobody of that name is let be one of a tenant's; NULL where somebody is. Who is a member is kept out of all other
+// namespaces: of the control plane that would be its end.
+static const char *problem_of(struct arena *arena, const char *name, bool is_group, bool is_member) {
+    static const char system[] = "system:";
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < ' ') return "has a name of several lines, and each line of a Namespace names one";
+    if (strncmp(name, system, sizeof system - 1) != 0) return NULL;
+    const bool is_account = is_group ? account_is_group(name) : account_is_user(name);
+    size_t len = 0;
+    const char *namespace = is_account ? account_namespace(name, &len) : NULL;
+    if (!namespace || !len) return is_group ? "has members of everywhere" : "is of the control plane";
+    const char *copy = arena_copy(arena, namespace, len);
+    const bool is_system = text_is_among(kube_system_namespaces, kube_system_namespace_count, copy);
+    return is_system && (is_member || is_group) ? "is of the control plane" : NULL;
+}
+
+static void check_line(struct lowering *lowering, const struct ast_subject *subject, const char *name, bool is_group,
+                       bool is_member) {
+    const char *problem = problem_of(lowering->arena, name, is_group, is_member);
+    if (!problem) return;
+    diag_report(lowering->diags, DIAG_BAD_VALUE, subject->span, "%s '%s' cannot be of a tenant: it %s",
+                is_group ? "group" : "user", text_shortened(lowering->arena, name, 80), problem);
+    diag_help(lowering->diags, "name the team's own users, groups and service accounts");
+}
+
 // What is no exact name cannot be said by the Namespace.
-static void add_lines(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause,
+static void add_lines(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause, bool is_member,
                       const char ***lines, size_t *count) {
     struct arena *arena = lowering->arena;
     for (size_t i = 0; clause && i < clause->words.count; i++)
@@ -85,6 +111,10 @@ static void add_lines(struct lowering *lowering, struct unit *unit, const struct
                    "a tenant consists of users, groups and service accounts",
                    "name them as they are: user NAME, group NAME, serviceaccount NAMESPACE/NAME");
         for (size_t j = 0; j < who.user_count; j++)
+            check_line(lowering, clause->subjects.items[i], who.users[j], false, is_member);
+        for (size_t j = 0; j < who.group_count; j++)
+            check_line(lowering, clause->subjects.items[i], who.groups[j], true, is_member);
+        for (size_t j = 0; j < who.user_count; j++)
             ARENA_PUSH(arena, *lines, *count, arena_printf(arena, "user %s", who.users[j]));
         for (size_t j = 0; j < who.group_count; j++)
             ARENA_PUSH(arena, *lines, *count, arena_printf(arena, "group %s", who.groups[j]));
@@ -97,8 +127,8 @@ static const char *members_of(struct lowering *lowering, struct unit *unit, cons
     struct arena *arena = lowering->arena;
     const char **lines = NULL;
     size_t count = 0;
-    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_MEMBERS), &lines, &count);
-    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), &lines, &count);
+    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_MEMBERS), true, &lines, &count);
+    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), false, &lines, &count);
     for (size_t i = 0; i < tenant->namespace_count; i++)
         ARENA_PUSH(arena, lines, count, arena_printf(arena, "group %s", account_group(arena, tenant->namespaces[i])));
     if (count) qsort(lines, count, sizeof *lines, compare_strings);
@@ -106,6 +136,12 @@ static const char *members_of(struct lowering *lowering, struct unit *unit, cons
     text_init(&text, arena);
     for (size_t i = 0; i < count; i++)
         if (!i || strcmp(lines[i - 1], lines[i]) != 0) text_printf(&text, "%s%s", i ? "\n" : "", lines[i]);
+    if (text.len > LIMIT_ANNOTATIONS) {
+        diag_report(lowering->diags, DIAG_OBJECT_TOO_LARGE, item->name.span,
+                    "the members of tenant '%s' take %zu bytes; the API server takes about %d as annotations",
+                    item->name.text, text.len, LIMIT_ANNOTATIONS);
+        diag_help(lowering->diags, "name groups instead of their users");
+    }
     return text_string(&text);
 }
 

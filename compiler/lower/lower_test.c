@@ -199,6 +199,15 @@ static struct value *read_object(struct lowering *lowering, const struct ast_obj
                       "its kind, name and namespace may be left out: the step says them");
 }
 
+// A Namespace of a tenant of which nothing is said is as it is made.
+static void as_made(struct lowering *lowering, const struct resource *resource, const char *name,
+                    struct value *metadata) {
+    const struct tenant *tenant = map_get(&lowering->tenants, name);
+    if (!tenant || *resource->group || strcmp(resource->plural, "namespaces") != 0) return;
+    tenant_describe_namespace(lowering->arena, tenant, map_at(lowering->arena, metadata, "labels"),
+                              map_at(lowering->arena, metadata, "annotations"));
+}
+
 static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state,
                                  const struct resource *resource, const char *namespace, const char *name,
                                  bool terminating) {
@@ -213,6 +222,7 @@ static struct value *make_object(struct lowering *lowering, const struct ast_obj
     struct value *metadata = map_at(arena, object, "metadata");
     value_set_string(arena, metadata, "name", name);
     if (resource->namespaced) value_set_string(arena, metadata, "namespace", namespace);
+    if (!state->given) as_made(lowering, resource, name, metadata);
     if (state->labels.count) pairs_to_map(arena, &state->labels, map_at(arena, metadata, "labels"));
     if (state->annotations.count) pairs_to_map(arena, &state->annotations, map_at(arena, metadata, "annotations"));
     if (terminating) {

@@ -9,6 +9,8 @@ const char *const security_modes[SECURITY_MODES] = {
 
 void tenant_describe_namespace(struct arena *arena, const struct tenant *tenant, struct value *labels,
                                struct value *annotations) {
+    value_set_string(arena, labels, "app.kubernetes.io/managed-by", "klockc");
+    value_set_string(arena, labels, "klock.dev/policy", names_of_label(arena, tenant->policy));
     value_set_string(arena, labels, NAMES_TENANT, tenant->name);
     for (size_t i = 0; i < SECURITY_MODES; i++)
         if (tenant->security[i])
