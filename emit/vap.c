@@ -21,10 +21,9 @@ static struct value *string_list(struct arena *arena, const char *const *strings
 
 static struct value *operations_of(struct arena *arena, unsigned operations) {
     struct value *list = value_list(arena);
-    if (operations & OP_CREATE) value_append(arena, list, value_string(arena, "CREATE"));
-    if (operations & OP_UPDATE) value_append(arena, list, value_string(arena, "UPDATE"));
-    if (operations & OP_DELETE) value_append(arena, list, value_string(arena, "DELETE"));
-    if (operations & OP_CONNECT) value_append(arena, list, value_string(arena, "CONNECT"));
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++)
+        if (operations & kube_operations[i].operation)
+            value_append(arena, list, value_string(arena, kube_operations[i].name));
     return list;
 }
 

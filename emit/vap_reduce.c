@@ -42,11 +42,6 @@ static struct cel_node **make_subjects(struct arena *arena) {
     return subjects;
 }
 
-static const struct {
-    unsigned bit;
-    const char *name;
-} named_operations[] = {{OP_CREATE, "CREATE"}, {OP_UPDATE, "UPDATE"}, {OP_DELETE, "DELETE"}, {OP_CONNECT, "CONNECT"}};
-
 static void add_case(struct arena *arena, struct cel_known *known, const struct plan_policy *policy,
                      const struct plan_rule *rule, const char *resource, const char *operation) {
     const char *slash = strchr(resource, '/'), *subresource = slash ? slash + 1 : "";
@@ -77,10 +72,10 @@ static struct cel_known known_of(struct arena *arena, const struct plan_policy *
     struct cel_known known = {.subjects = make_subjects(arena), .subject_count = SUBJECT_COUNT};
     for (size_t i = 0; i < policy->rule_count; i++)
         for (size_t j = 0; j < policy->rules[i].resource_count; j++)
-            for (size_t k = 0; k < sizeof named_operations / sizeof *named_operations; k++)
-                if (policy->rules[i].operations & named_operations[k].bit)
+            for (size_t k = 0; k < KUBE_OPERATION_COUNT; k++)
+                if (policy->rules[i].operations & kube_operations[k].operation)
                     add_case(arena, &known, policy, &policy->rules[i], policy->rules[i].resources[j],
-                             named_operations[k].name);
+                             kube_operations[k].name);
     return known;
 }
 
@@ -262,9 +257,9 @@ static void say(struct reduction *reduction) {
 static unsigned operations_known(const struct reduction *reduction) {
     unsigned known = 0;
     for (size_t i = 0; i < reduction->known.case_count; i++)
-        for (size_t j = 0; j < sizeof named_operations / sizeof *named_operations; j++)
-            if (cel_is_quoted(reduction->known.cases[i][SUBJECT_OPERATION], named_operations[j].name))
-                known |= named_operations[j].bit;
+        for (size_t j = 0; j < KUBE_OPERATION_COUNT; j++)
+            if (cel_is_quoted(reduction->known.cases[i][SUBJECT_OPERATION], kube_operations[j].name))
+                known |= kube_operations[j].operation;
     return known;
 }
 

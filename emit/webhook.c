@@ -272,14 +272,11 @@ static struct cel_node *consent_of(struct arena *arena, const struct webhook *we
 }
 
 static struct cel_node *verbs_of(struct arena *arena, unsigned operations) {
-    static const struct {
-        enum operation operation;
-        const char *name;
-    } all[] = {{OP_CONNECT, "CONNECT"}, {OP_DELETE, "DELETE"}, {OP_UPDATE, "UPDATE"}, {OP_CREATE, "CREATE"}};
     struct cel_node *result = NULL;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!(operations & all[i].operation)) continue;
-        const char *verbs = webhook_verbs(all[i].operation), *list[2];
+    for (size_t i = KUBE_OPERATION_COUNT; i-- > 0;) {
+        const struct kube_operation *asked = &kube_operations[i];
+        if (!(operations & asked->operation)) continue;
+        const char *verbs = webhook_verbs(asked->operation), *list[2];
         size_t count = 0;
         for (const char *at = verbs; *at;) {
             const size_t len = strcspn(at, " ");
@@ -288,7 +285,7 @@ static struct cel_node *verbs_of(struct arena *arena, unsigned operations) {
         }
         struct cel_node *own = cel_strings(arena, list, count);
         if (result)
-            own = cel_if(arena, cel_eq(arena, cel_quote(arena, "request.operation"), cel_string(arena, all[i].name)),
+            own = cel_if(arena, cel_eq(arena, cel_quote(arena, "request.operation"), cel_string(arena, asked->name)),
                          own, result);
         result = own;
     }

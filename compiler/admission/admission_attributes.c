@@ -134,16 +134,6 @@ static const struct value *complete_namespace(struct arena *arena, const struct 
     return namespace;
 }
 
-static const char *operation_name(enum operation operation) {
-    switch (operation) {
-    case OP_CREATE: return "CREATE";
-    case OP_UPDATE: return "UPDATE";
-    case OP_DELETE: return "DELETE";
-    case OP_CONNECT: return "CONNECT";
-    }
-    return "";
-}
-
 // Of what is written to a Namespace itself, the new labels count, with the one that a server gives it.
 static const struct value *namespace_labels_of(struct arena *arena, const struct admission_attributes *attributes) {
     const struct request *request = attributes->request;
@@ -164,7 +154,7 @@ void admission_complete(struct arena *arena, const struct admission_question *qu
     const struct admission_form form = form_of(request);
     *attributes = (struct admission_attributes){
         .request = request,
-        .operation = operation_name(request->operation),
+        .operation = kube_operation_name(request->operation),
         .kind = admission_kind_of(request, &form),
         .namespace = admission_is_namespace(request) ? request->name : request->namespace,
         .name = request->collection ? ""

@@ -213,16 +213,6 @@ void cases_explain(struct arena *arena, const struct policies *policies, struct 
 
 // ---- JSON ----
 
-static const char *operation_name(enum operation operation) {
-    switch (operation) {
-    case OP_CREATE: return "CREATE";
-    case OP_UPDATE: return "UPDATE";
-    case OP_DELETE: return "DELETE";
-    case OP_CONNECT: return "CONNECT";
-    }
-    return "";
-}
-
 static void set_or_null(struct arena *arena, struct value *map, const char *key, const struct value *value) {
     value_set(arena, map, key, value ? value_copy(arena, value) : value_null(arena));
 }
@@ -230,7 +220,7 @@ static void set_or_null(struct arena *arena, struct value *map, const char *key,
 static struct value *request_json(struct arena *arena, const struct request *request) {
     struct value *json = value_map(arena), *user = value_map(arena), *groups = value_list(arena),
                  *grants = value_list(arena);
-    value_set_string(arena, json, "operation", operation_name(request->operation));
+    value_set_string(arena, json, "operation", kube_operation_name(request->operation));
     value_set_string(arena, json, "group", request->group);
     value_set_string(arena, json, "version", request->version);
     value_set_string(arena, json, "resource", request->resource);
@@ -375,7 +365,7 @@ static enum operation read_operation(struct reader *reader, const struct value *
     static const enum operation operations[] = {OP_CREATE, OP_UPDATE, OP_DELETE, OP_CONNECT};
     const char *name = read_string(reader, json, "operation");
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(operation_name(operations[i]), name) == 0) return operations[i];
+        if (strcmp(kube_operation_name(operations[i]), name) == 0) return operations[i];
     fail(reader, "operation", "is not CREATE, UPDATE, DELETE or CONNECT");
     return OP_CREATE;
 }

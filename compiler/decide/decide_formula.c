@@ -358,11 +358,7 @@ struct value *decide_request_value(struct arena *arena, const struct request *re
     if (*request->name && !request->collection) value_set_string(arena, result, "name", request->name);
     const char *namespace = path_namespace(request);
     if (*namespace) value_set_string(arena, result, "namespace", namespace);
-    const char *operation = request->operation == OP_CREATE   ? "CREATE"
-                            : request->operation == OP_UPDATE ? "UPDATE"
-                            : request->operation == OP_DELETE ? "DELETE"
-                                                              : "CONNECT";
-    value_set_string(arena, result, "operation", operation);
+    value_set_string(arena, result, "operation", kube_operation_name(request->operation));
     if (*request->user) value_set_string(arena, user, "username", request->user);
     if (*request->uid) value_set_string(arena, user, "uid", request->uid);
     struct value *groups = value_list(arena);

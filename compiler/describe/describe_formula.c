@@ -197,12 +197,11 @@ static void add_comparison(struct text *text, const struct formula *atom, bool n
 // ---- the rest ----
 
 static void add_operations(struct text *text, unsigned operations) {
-    static const char *const names[] = {"create", "update", "delete", "connect"};
     bool first = true;
     text_add_string(text, "operation in (");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!(operations & 1u << i)) continue;
-        text_printf(text, "%s%s", first ? "" : ", ", names[i]);
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++) {
+        if (!(operations & kube_operations[i].operation)) continue;
+        text_printf(text, "%s%s", first ? "" : ", ", kube_operations[i].word);
         first = false;
     }
     text_add_char(text, ')');

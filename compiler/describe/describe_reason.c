@@ -9,12 +9,8 @@
 static const char *operation_of(const struct request *request) {
     const struct kube_act *act = kube_act_of(request->subresource);
     if (act) return request->subresource;
-    switch (request->operation) {
-    case OP_CREATE: return "create";
-    case OP_UPDATE: return "update";
-    case OP_DELETE: return "delete";
-    case OP_CONNECT: return "connect";
-    }
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++)
+        if (kube_operations[i].operation == request->operation) return kube_operations[i].word;
     return "";
 }
 

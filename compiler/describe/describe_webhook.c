@@ -14,14 +14,10 @@ static void add_server(struct text *text, const struct webhook *webhook) {
 }
 
 static void add_operations(struct text *text, unsigned operations) {
-    static const struct {
-        unsigned operation;
-        const char *word;
-    } words[] = {{OP_CREATE, "create"}, {OP_UPDATE, "update"}, {OP_DELETE, "delete"}, {OP_CONNECT, "connect"}};
-    const char *named[sizeof words / sizeof *words];
+    const char *named[KUBE_OPERATION_COUNT];
     size_t count = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (operations & words[i].operation) named[count++] = words[i].word;
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++)
+        if (operations & kube_operations[i].operation) named[count++] = kube_operations[i].word;
     text_add_string(text, " is called on ");
     describe_list(text, named, count, "and", 0);
     text_add_string(text, " of ");

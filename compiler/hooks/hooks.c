@@ -64,17 +64,11 @@ static bool is_empty(const struct value *value) {
 // ---- for what a webhook is called ----
 
 static unsigned operations_of(const struct value *rule) {
-    static const struct {
-        const char *name;
-        unsigned operations;
-    } known[] = {{"CREATE", OP_CREATE},
-                 {"UPDATE", OP_UPDATE},
-                 {"DELETE", OP_DELETE},
-                 {"CONNECT", OP_CONNECT},
-                 {"*", OPS_WRITE | OP_CONNECT}};
+    const struct value *names = value_get(rule, "operations");
+    const bool all = has_text(names, "*");
     unsigned operations = 0;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (has_text(value_get(rule, "operations"), known[i].name)) operations |= known[i].operations;
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++)
+        if (all || has_text(names, kube_operations[i].name)) operations |= kube_operations[i].operation;
     return operations;
 }
 

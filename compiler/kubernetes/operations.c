@@ -5,6 +5,19 @@
 
 #include "base/text.h"
 
+const struct kube_operation kube_operations[KUBE_OPERATION_COUNT] = {
+    {OP_CREATE, "CREATE", "create"},
+    {OP_UPDATE, "UPDATE", "update"},
+    {OP_DELETE, "DELETE", "delete"},
+    {OP_CONNECT, "CONNECT", "connect"},
+};
+
+const char *kube_operation_name(enum operation operation) {
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++)
+        if (kube_operations[i].operation == operation) return kube_operations[i].name;
+    return "";
+}
+
 const struct kube_act kube_acts[] = {
     {ACT_EVICT, SHAPE_EVICTIONS, "eviction", OP_CREATE, OP_DELETE},
     {ACT_SCALE, SHAPE_SCALE, "scale", OP_UPDATE, OP_UPDATE},

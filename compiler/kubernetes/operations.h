@@ -7,6 +7,15 @@
 enum operation { OP_CREATE = 1, OP_UPDATE = 2, OP_DELETE = 4, OP_CONNECT = 8 };
 enum { OPS_WRITE = OP_CREATE | OP_UPDATE | OP_DELETE, OPS_STORED = OP_UPDATE | OP_DELETE };
 
+// As rules and requests name it, and as policies do, in the order in which both list them.
+struct kube_operation {
+    enum operation operation;
+    const char *name, *word; // "CREATE", "create"
+};
+enum { KUBE_OPERATION_COUNT = 4 };
+extern const struct kube_operation kube_operations[KUBE_OPERATION_COUNT];
+const char *kube_operation_name(enum operation operation);
+
 // A family of requests in which the objects mean the same. Beside the objects themselves, with the subresources that
 // carry the whole object, these are subresources whose requests carry nothing of the object but its name.
 enum shape {

@@ -263,15 +263,9 @@ static void read_authority(const struct hook_draft *draft) {
 // ---- what it is asked about ----
 
 static void read_operations(const struct hook_draft *draft) {
-    static const struct {
-        const char *word;
-        unsigned operations;
-    } operations[] = {{"create", OP_CREATE},
-                      {"update", OP_UPDATE},
-                      {"delete", OP_DELETE},
-                      {"connect", OP_CONNECT},
-                      {"all", OPS_WRITE | OP_CONNECT}};
-    static const char *const words[] = {"create", "update", "delete", "connect", "all"};
+    const char *words[KUBE_OPERATION_COUNT + 1];
+    for (size_t i = 0; i < KUBE_OPERATION_COUNT; i++) words[i] = kube_operations[i].word;
+    words[KUBE_OPERATION_COUNT] = "all";
     const struct ast_clause *on = clause_of(draft, AST_CLAUSE_ON);
     if (!on) {
         report(draft, DIAG_MISSING_CLAUSE, draft->item->name.span,
@@ -281,9 +275,10 @@ static void read_operations(const struct hook_draft *draft) {
     }
     for (size_t i = 0; i < on->words.count; i++) {
         const struct word word = on->words.items[i];
+        const bool all = strcmp(word.text, "all") == 0;
         unsigned found = 0;
-        for (size_t j = 0; j < sizeof operations / sizeof *operations; j++)
-            if (strcmp(word.text, operations[j].word) == 0) found = operations[j].operations;
+        for (size_t j = 0; j < KUBE_OPERATION_COUNT; j++)
+            if (all || strcmp(word.text, kube_operations[j].word) == 0) found |= kube_operations[j].operation;
         draft->webhook->operations |= found;
         if (found) continue;
         diag_report(draft->lowering->diags, DIAG_UNKNOWN_OPERATION, word.span, "unknown operation '%s'", word.text);
