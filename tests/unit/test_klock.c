@@ -33,6 +33,41 @@ static struct klock_compiler *compiler_of(const char *text, const struct klock_o
     return compiler;
 }
 
+// klock_add_rbac and others of its form, with what is added by them.
+typedef void adder(struct klock_compiler *compiler, const char *name, const char *bytes, size_t len);
+
+// The compiler of what was compiled with one text that was added; no policy where that is NULL.
+static struct klock_compiler *compiled_with(const char *policy, adder *add, const char *name, const char *text,
+                                            enum klock_status status) {
+    struct klock_compiler *compiler = policy ? compiler_of(policy, NULL) : klock_new(NULL);
+    if (add) add(compiler, name, text, strlen(text));
+    assert_int_equal(klock_compile(compiler), status);
+    return compiler;
+}
+
+static void assert_reported(const struct klock_compiler *compiler, size_t index, const char *code, const char *file,
+                            unsigned line) {
+    const struct klock_diagnostic diagnostic = diagnostic_of(compiler, index);
+    assert_string_equal(diagnostic.code, code);
+    assert_string_equal(diagnostic.place.file, file);
+    assert_int_equal(diagnostic.place.line, line);
+}
+
+// What cannot be read has a code of its own, and what comes after compiling is refused.
+static void check_adder(adder *add, const char *text, const char *code) {
+    struct klock_compiler *compiler = compiled_with(NULL, add, "bad.yaml", "a: &a [*a]", KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, code);
+    klock_free(compiler);
+
+    compiler = klock_new(NULL);
+    add(compiler, "empty.yaml", NULL, 0);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    add(compiler, "late.yaml", text, strlen(text));
+    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
+    klock_free(compiler);
+}
+
 static void freeing_nothing_and_using_nothing_is_fine(void **state) {
     (void)state;
     klock_free(NULL);
@@ -77,29 +112,21 @@ static const char widgets[] = "apiVersion: v1\nkind: ConfigMap\n---\napiVersion:
 static void definitions_are_added(void **state) {
     (void)state;
     static const char on_widgets[] = "policy p lock l { resources widgets namespace a name n deny delete }";
-    struct klock_compiler *compiler = compiler_of(on_widgets, NULL);
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    klock_free(compiler);
-    compiler = compiler_of(on_widgets, NULL);
-    klock_add_definitions(compiler, "crds", widgets, sizeof widgets - 1);
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    klock_free(compiled_with(on_widgets, NULL, NULL, NULL, KLOCK_ERRORS));
+    struct klock_compiler *compiler = compiled_with(on_widgets, klock_add_definitions, "crds", widgets, KLOCK_OK);
     assert_non_null(strstr(klock_output_text(compiler, "yaml"), "resources: [widgets]"));
     klock_add_definitions(compiler, "late", widgets, sizeof widgets - 1);
     assert_null(klock_output_text(compiler, "yaml"));
     klock_free(compiler);
 
-    compiler = compiler_of(lock, NULL);
-    klock_add_definitions(compiler, "none", "kind: A\n", 8);
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    compiler = compiled_with(lock, klock_add_definitions, "none", "kind: A\n", KLOCK_ERRORS);
     size_t at = 0;
     while (at + 1 < klock_diagnostic_count(compiler) && strcmp(diagnostic_of(compiler, at).code, "K0010") != 0) at++;
     assert_string_equal(diagnostic_of(compiler, at).code, "K0010");
     assert_string_equal(diagnostic_of(compiler, at).place.file, "none");
     klock_free(compiler);
 
-    compiler = compiler_of(lock, NULL);
-    klock_add_definitions(compiler, "wrong", "kind: [\n", 8);
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
+    compiler = compiled_with(lock, klock_add_definitions, "wrong", "kind: [\n", KLOCK_ERRORS);
     assert_int_equal(diagnostic_of(compiler, 0).related_count, 0);
     klock_free(compiler);
 }
@@ -251,41 +278,22 @@ static void rbac_is_looked_at_with_and_without_a_policy(void **state) {
     static const char rbac[] = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n"
                                "metadata: {name: all}\nroleRef: {kind: ClusterRole, name: cluster-admin}\n"
                                "subjects: [{kind: User, name: alice}]\n";
-    struct klock_compiler *compiler = klock_new(NULL);
-    klock_add_rbac(compiler, "rbac.yaml", rbac, strlen(rbac));
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    struct klock_compiler *compiler = compiled_with(NULL, klock_add_rbac, "rbac.yaml", rbac, KLOCK_OK);
     assert_int_equal(klock_diagnostic_count(compiler), 1);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0801");
-    assert_string_equal(diagnostic_of(compiler, 0).place.file, "rbac.yaml");
-    assert_int_equal(diagnostic_of(compiler, 0).place.line, 3);
+    assert_reported(compiler, 0, "K0801", "rbac.yaml", 3);
     klock_free(compiler);
 
-    compiler = compiler_of(lock, NULL);
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    compiler = compiled_with(lock, NULL, NULL, NULL, KLOCK_OK);
     const size_t count = klock_diagnostic_count(compiler);
     klock_free(compiler);
 
-    compiler = compiler_of(lock, NULL);
-    klock_add_rbac(compiler, "rbac.yaml", rbac, strlen(rbac));
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    compiler = compiled_with(lock, klock_add_rbac, "rbac.yaml", rbac, KLOCK_OK);
     assert_int_equal(klock_diagnostic_count(compiler), count + 1);
-    assert_string_equal(diagnostic_of(compiler, count).code, "K0801");
+    assert_reported(compiler, count, "K0801", "rbac.yaml", 3);
     assert_non_null(klock_output_text(compiler, "yaml"));
     klock_free(compiler);
 
-    compiler = klock_new(NULL);
-    klock_add_rbac(compiler, "empty.yaml", NULL, 0);
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
-    klock_add_rbac(compiler, "late.yaml", rbac, strlen(rbac));
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0007");
-    klock_free(compiler);
-
-    compiler = klock_new(NULL);
-    klock_add_rbac(compiler, "bad.yaml", "a: &a [*a]", strlen("a: &a [*a]"));
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0813");
-    klock_free(compiler);
+    check_adder(klock_add_rbac, rbac, "K0813");
 }
 
 static void kinds_that_policies_become_are_known(void **state) {
@@ -303,22 +311,12 @@ static void webhooks_are_looked_at_without_a_policy(void **state) {
     static const char hooks[] = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\n"
                                 "metadata: {name: all}\nwebhooks: [{name: a.b.c, clientConfig: {url: 'https://h/'},\n"
                                 "  rules: [{apiGroups: ['*'], operations: ['*'], resources: ['*']}]}]\n";
-    struct klock_compiler *compiler = klock_new(NULL);
-    klock_add_webhooks(compiler, "hooks.yaml", hooks, strlen(hooks));
-    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    struct klock_compiler *compiler = compiled_with(NULL, klock_add_webhooks, "hooks.yaml", hooks, KLOCK_OK);
     assert_int_equal(klock_diagnostic_count(compiler), 1);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0826");
-    assert_int_equal(diagnostic_of(compiler, 0).place.line, 5);
-    klock_add_webhooks(compiler, "late.yaml", hooks, strlen(hooks));
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_string_equal(diagnostic_of(compiler, 1).code, "K0007");
+    assert_reported(compiler, 0, "K0826", "hooks.yaml", 5);
     klock_free(compiler);
 
-    compiler = klock_new(NULL);
-    klock_add_webhooks(compiler, "bad.yaml", "a: &a [*a]", strlen("a: &a [*a]"));
-    assert_int_equal(klock_compile(compiler), KLOCK_ERRORS);
-    assert_string_equal(diagnostic_of(compiler, 0).code, "K0830");
-    klock_free(compiler);
+    check_adder(klock_add_webhooks, hooks, "K0830");
 }
 
 static void servers_that_are_too_old_and_days_that_are_none_are_refused(void **state) {
