@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "chainsaw/chainsaw.h"
 #include "data/json.h"
 #include "data/value.h"
 #include "data/yamlio.h"
@@ -30,6 +31,7 @@ struct klock_compiler {
     struct load_reader reader; // in place of the disk, if the options have one
     struct judged_case *cases; // NULL until somebody asks
     size_t case_count;
+    size_t exported, left_out; // of these, by the last export
     struct document {
         const char *yaml; // NULL until somebody asks
         size_t len;
@@ -602,6 +604,34 @@ static bool print_cases(struct klock_compiler *compiler, struct text *text, cons
 
 const char *klock_test_cases(struct klock_compiler *compiler) {
     return is_compiled(compiler) ? print(compiler, print_cases, NULL) : NULL;
+}
+
+static bool print_export(struct klock_compiler *compiler, struct text *text, const char *form) {
+    const struct judged_case *cases = judged_cases(compiler);
+    if (strcmp(form, "chainsaw") != 0) return false;
+    for (size_t i = 0; i < compiler->case_count; i++)
+        if (!cases[i].passed) return false;
+    struct manifest anchors;
+    driver_anchors(&compiler->compilation, &anchors);
+    const struct chainsaw chainsaw = {
+        .arena = &compiler->arena,
+        .sources = &compiler->compilation.sources,
+        .policies = &compiler->compilation.policies,
+        .manifest = &compiler->compilation.manifest,
+        .anchors = &anchors,
+        .cases = cases,
+        .case_count = compiler->case_count,
+    };
+    chainsaw_print(&chainsaw, text, &compiler->exported, &compiler->left_out);
+    return true;
+}
+
+const char *klock_test_export(struct klock_compiler *compiler, const char *form, size_t *ret_asked,
+                              size_t *ret_left_out) {
+    const char *text = is_compiled(compiler) ? print(compiler, print_export, form) : NULL;
+    *ret_asked = text ? compiler->exported : 0;
+    *ret_left_out = text ? compiler->left_out : 0;
+    return text;
 }
 
 // Whoever asks about locks that are not there must not hear that all is allowed. NULL when there is something to ask.

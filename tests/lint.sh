@@ -28,6 +28,7 @@ lower       base data report kubernetes cel policy front
 check       base data report kubernetes cel policy front
 decide      base data report kubernetes cel policy
 describe    base data report kubernetes cel policy
+chainsaw    base data report kubernetes policy decide emit
 admission   base data kubernetes cel policy
 emit        base data report kubernetes cel policy describe
 verify      base data report admission emit

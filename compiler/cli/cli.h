@@ -26,7 +26,7 @@ struct cli {
     size_t argument_count;
 
     const char *output; // -o; NULL if not given
-    const char *output_file, *output_dir, *depfile, *print;
+    const char *output_file, *output_dir, *depfile, *print, *print_test;
     const char *kubernetes, *target, *controllers, *at, *root, *gitops;
     const char *run, *color;
     const char *against, *kubectl, *context, *rbac, *webhooks;

@@ -252,11 +252,51 @@ static bool read_pattern(const char *text, regex_t *ret_pattern) {
     return false;
 }
 
+// What cannot be asked for together; NULL if nothing.
+static const char *conflict(const struct cli *cli) {
+    const bool narrowed = cli->run != NULL || cli->output != NULL || cli->require_tests;
+    if (cli->print_cases && (narrowed || cli->print_test != NULL))
+        return "--print-cases prints every case as JSON; it cannot be combined with --run, -o, --require-tests or "
+               "--print";
+    if (cli->print_test == NULL) return NULL;
+    if (narrowed)
+        return "--print prints every test for another program; it cannot be combined with --run, -o or "
+               "--require-tests";
+    if (cli->target != NULL && strcmp(cli->target, "static") == 0)
+        return "--print chainsaw makes the policies by the API, which takes none of --target static";
+    return NULL;
+}
+
+// The tests for another program. What it cannot ask is told, and that it can ask nothing is a failure.
+static int print_for(const struct cli *cli, struct klock_compiler *compiler) {
+    struct runs runs = collect(compiler, NULL);
+    const size_t count = runs.count, failed = runs.failed;
+    free(runs.expectations);
+    free(runs.items);
+    if (failed > 0) {
+        cli_complain("--print %s: %zu of %zu tests fail; 'klockc test' says why", cli->print_test, failed, count);
+        return CLI_FAILED;
+    }
+    size_t asked, left_out;
+    const char *text = klock_test_export(compiler, cli->print_test, &asked, &left_out);
+    if (text != NULL && asked == 0) {
+        cli_complain(count == 0 ? "--print %s: there is no test"
+                                : "--print %s: none of the tests can be asked of a cluster",
+                     cli->print_test);
+        return CLI_FAILED;
+    }
+    if (!policy_print(text)) return CLI_USAGE;
+    if (left_out > 0)
+        cli_complain("--print %s: %zu of %zu expectations are left out; comments in the output name them and say why",
+                     cli->print_test, left_out, asked + left_out);
+    return CLI_FINE;
+}
+
 int cli_test(const struct cli *cli) {
     regex_t pattern;
-    if (cli->print_cases && (cli->run != NULL || cli->output != NULL || cli->require_tests)) {
-        cli_complain(
-            "--print-cases prints every case as JSON; it cannot be combined with --run, -o or --require-tests");
+    const char *problem = conflict(cli);
+    if (problem != NULL) {
+        cli_complain("%s", problem);
         return CLI_USAGE;
     }
     if (cli->run != NULL && !read_pattern(cli->run, &pattern)) return CLI_USAGE;
@@ -266,6 +306,8 @@ int cli_test(const struct cli *cli) {
         (void)policy_show_diagnostics(cli, compiler);
         if (status == CLI_FINE && cli->print_cases) {
             status = policy_print(klock_test_cases(compiler)) ? CLI_FINE : CLI_USAGE;
+        } else if (status == CLI_FINE && cli->print_test != NULL) {
+            status = print_for(cli, compiler);
         } else if (status == CLI_FINE) {
             struct runs runs = collect(compiler, cli->run != NULL ? &pattern : NULL);
             status = report(cli, &runs);

@@ -278,6 +278,13 @@ KLOCK_API bool klock_test_at(struct klock_compiler *compiler, size_t index, stru
  * memory runs out. */
 KLOCK_API const char *klock_test_cases(struct klock_compiler *compiler);
 
+/* The same as a test of another program, which asks a cluster: "chainsaw", a document of chainsaw.kyverno.io/v1alpha1
+ * for a file chainsaw-test.yaml, which brings the policies with it. *ret_asked is how many expectations it asks about,
+ * and *ret_left_out how many it cannot; a comment on each of those says why. "" when there is nothing that it can ask.
+ * NULL before KLOCK_OK, for another form, when a test fails, and when memory runs out. */
+KLOCK_API const char *klock_test_export(struct klock_compiler *compiler, const char *form, size_t *ret_asked,
+                                        size_t *ret_left_out);
+
 /* Judges requests by the policies: `len` bytes of JSON, one request or a list of them, each with every key that the
  * requests of klock_test_cases have, so that nothing is guessed; null where there is no object. Gives the list of
  * decisions as JSON, in the same order: {"verdict": "allowed", "warned" or "denied", "locks": [...], ...}.

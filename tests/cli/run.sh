@@ -191,6 +191,13 @@ refuses 'output-file or --output-dir' compile --check good.klock
 refuses 'output-file or --output-dir' compile --depfile d good.klock
 refuses 'writes nothing' compile --check --depfile d --output-file f good.klock
 refuses 'cannot be combined' test --print-cases --run x good.klock
+refuses 'cannot be combined' test --print chainsaw --run x good.klock
+refuses 'cannot be combined' test --print chainsaw --require-tests good.klock
+refuses 'cannot be combined' test --print chainsaw -o json good.klock
+refuses 'cannot be combined' test --print chainsaw --print-cases good.klock
+refuses 'static' test --print chainsaw --target static good.klock
+refuses 'chainsaw' test --print kuttl good.klock
+refuses 'source' compile --print chainsaw good.klock
 refuses 'run' test --run '(' good.klock
 refuses 'needs an argument' compile
 refuses 'needs an argument' check
@@ -495,6 +502,20 @@ try 1 test 'a,b:c.klock' -o github && prints '^::error file=a%2Cb%3Ac.klock,'
 rm 'a,b:c.klock'
 try 0 test good.klock -o tap && prints '^1\.\.2$'
 try 0 test good.klock --print-cases && prints '"cases"'
+try 0 test good.klock --print chainsaw && prints '^kind: Test$' && quiet 'test --print chainsaw'
+if command -v python3 >/dev/null 2>&1 && python3 -c 'import yaml' 2>/dev/null; then
+	judge 'test --print chainsaw is YAML' python3 -c 'import yaml; [test] = yaml.safe_load_all(open("out")); assert test["spec"]["steps"]'
+fi
+mv out first.yaml
+try 0 test --print=chainsaw ./good.klock && judge 'the same tests give the same bytes' cmp out first.yaml
+try 1 test failing.klock --print chainsaw && silent 'test --print chainsaw' && says '--print chainsaw: 1 of 2 tests fail'
+sed '/^test/,$d' good.klock >untested.klock
+try 1 test untested.klock --print chainsaw && silent 'test --print chainsaw' && says 'there is no test'
+sed 's/as user alice/as user system:node:n1, group system:nodes/' good.klock >nodes.klock
+try 1 test nodes.klock --print chainsaw && silent 'test --print chainsaw' && says 'none of the tests can be asked of a cluster'
+sed '0,/as user alice/s//as user system:node:n1, group system:nodes/' good.klock >node.klock
+try 0 test node.klock --print chainsaw && says '1 of 2 expectations are left out' && prints '^# Left out: node.klock:13: step 1 of "nobody deletes it": nodes '
+rm -f first.yaml untested.klock nodes.klock node.klock
 
 # ---- writing fails ----
 if [ -e /dev/full ]; then

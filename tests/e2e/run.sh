@@ -26,6 +26,7 @@ fi
 # What these run is skipped where it cannot be built.
 tests/e2e/servers/tools.sh || echo "the tools of others were not built"
 tests/e2e/servers/flux/build.sh || echo "Flux was not built"
+tests/e2e/servers/chainsaw/build.sh || echo "Chainsaw was not built"
 
 # Tests on servers wait for them most of the time, so that many run at once; what computes all the time fills the gaps, with
 # less of a right to the processors. The lives do not wait, and have the rest of the machine for themselves.

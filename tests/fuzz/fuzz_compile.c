@@ -47,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             expect(text != NULL && unique_check(text, strlen(text), why, sizeof why));
         }
         expect(klock_test_cases(compiler) != NULL);
+        size_t asked, left_out;
+        (void)klock_test_export(compiler, "chainsaw", &asked, &left_out);
     } else {
         expect(klock_object_count(compiler) == 0);
     }

@@ -8,6 +8,7 @@
 # says of the result;
 # rbac/NAME.yaml is RBAC, and NAME.txt what 'klockc check --rbac' finds in it, with the policy NAME.klock if there is one; of bad-NAME.yaml
 # it can be read no further; webhooks/ has the same of webhook configurations and 'klockc check --webhooks';
+# chainsaw/NAME.klock has its tests in NAME.yaml as 'klockc test --print chainsaw' prints them;
 # drafts/NAME.klock is a policy as somebody writes it who has read the documentation once, without a guard or an acceptance: it
 # compiles, with at most one warning, which is in NAME.txt; examples/NAME.klock and examples/seed/NAME.klock have their objects in
 # NAME.yaml, and what they do in NAME.md; examples/gitops/TOOL/locks.klock has its objects in policies beside it, where that is there.
@@ -76,6 +77,14 @@ audited() { # OPTION HOW-MANY-AT-LEAST
 }
 audited rbac 10
 audited webhooks 3
+
+# What 'klockc test --print chainsaw' makes of tests.
+for policy in tests/golden/chainsaw/*.klock; do
+	status=0
+	"$KLOCKC" test --print chainsaw "$policy" >"$work/out" 2>"$work/err" || status=$?
+	if [ "$status" -ne 0 ]; then fail "$policy: status $status" "$(cat "$work/err")"; fi
+	compare "${policy%.klock}.yaml" "$work/out"
+done
 
 drafts=0
 for policy in tests/golden/drafts/*.klock; do

@@ -55,6 +55,14 @@ static const char policy[] =
     "  delete pods default/abc labels aura=red, tier=db\n"
     "  expect denied by red\n"
     "}\n";
+static const char tested[] = "policy p\n"
+                             "lock red { resources pods, configmaps namespace default labels aura=red deny update, "
+                             "delete exempt lifecycle guard none }\n"
+                             "test \"denied\" {\n"
+                             "  as user alice\n"
+                             "  delete pods default/abc labels aura=red\n"
+                             "  expect denied by red\n"
+                             "}\n";
 static const char mistakes[] = "policy p\nlock a { resources podz deny delte }\nactor b = c\n";
 
 // Everything a program asks of the library. Says whether memory lasted.
@@ -127,10 +135,32 @@ static void survives_every_failure_of_a_policy_with_mistakes(void **state) {
     exhaust(mistakes);
 }
 
+// A long text, most of it by libyaml, which allocates for every word: some of the failures.
+static void survives_failures_of_an_export(void **state) {
+    (void)state;
+    bool lasted = false;
+    size_t failures = 0;
+    for (before_failure = 0; !lasted; failures++) {
+        const size_t n = failures * 97;
+        struct klock_compiler *compiler = klock_new(NULL);
+        klock_add_buffer(compiler, "p.klock", tested, strlen(tested));
+        assert_int_equal(klock_compile(compiler), KLOCK_OK);
+        size_t asked, left_out;
+        before_failure = n;
+        counting = true;
+        lasted = klock_test_export(compiler, "chainsaw", &asked, &left_out) != NULL;
+        counting = false;
+        assert_int_equal(klock_compile(compiler), lasted ? KLOCK_OK : KLOCK_MEMORY);
+        klock_free(compiler);
+    }
+    assert_true(failures > 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(survives_every_failure_of_a_good_policy),
         cmocka_unit_test(survives_every_failure_of_a_policy_with_mistakes),
+        cmocka_unit_test(survives_failures_of_an_export),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

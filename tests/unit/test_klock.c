@@ -210,6 +210,8 @@ static void errors_have_places_and_leave_no_output(void **state) {
     assert_null(klock_output_text(compiler, "yaml"));
     assert_null(klock_anchors(compiler, "yaml"));
     assert_null(klock_test_cases(compiler));
+    size_t asked, left_out;
+    assert_null(klock_test_export(compiler, "chainsaw", &asked, &left_out));
     assert_null(klock_description(compiler, "human"));
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         assert_true(strlen(klock_diagnostics_text(compiler, formats[i], i % 2)) > 0);
@@ -357,6 +359,33 @@ static void nothing_is_decided_before_compiling(void **state) {
     klock_free(compiler);
 }
 
+static void tests_are_exported(void **state) {
+    (void)state;
+    static const char text[] =
+        "policy p\nlock keep { resources configmaps namespace default name c deny delete guard none }\n"
+        "test \"t\" {\n  as user alice\n  delete configmaps default/c\n  expect denied by keep\n"
+        "  as user system:node:n, group system:nodes\n  delete configmaps default/c\n"
+        "  expect denied by keep\n}\n";
+    struct klock_compiler *compiler = compiler_of(text, NULL);
+    size_t asked, left_out;
+    assert_null(klock_test_export(compiler, "chainsaw", &asked, &left_out));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_null(klock_test_export(compiler, "kuttl", &asked, &left_out));
+    const char *first = klock_test_export(compiler, "chainsaw", &asked, &left_out);
+    assert_non_null(strstr(first, "chainsaw.kyverno.io/v1alpha1"));
+    assert_int_equal(asked, 1);
+    assert_int_equal(left_out, 1);
+    assert_string_equal(klock_test_export(compiler, "chainsaw", &asked, &left_out), first);
+    klock_free(compiler);
+
+    compiler = compiler_of(
+        "policy p\nlock keep { resources configmaps namespace default name c deny delete guard none }\n", NULL);
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    assert_string_equal(klock_test_export(compiler, "chainsaw", &asked, &left_out), "");
+    assert_int_equal(asked + left_out, 0);
+    klock_free(compiler);
+}
+
 static void tests_are_judged_and_requests_decided(void **state) {
     (void)state;
     struct klock_compiler *compiler = compiler_of(lock, NULL);
@@ -371,6 +400,9 @@ static void tests_are_judged_and_requests_decided(void **state) {
     assert_string_equal(failed.expected, "denied");
     assert_string_equal(failed.actual, "allowed");
     assert_true(strlen(klock_test_cases(compiler)) > 100);
+    size_t asked = 1, left_out = 1;
+    assert_null(klock_test_export(compiler, "chainsaw", &asked, &left_out));
+    assert_int_equal(asked + left_out, 0);
 
     const char *error = NULL;
     assert_string_equal(klock_decide(compiler, "[]", 2, &error), "[]");
@@ -749,6 +781,7 @@ int main(void) {
         SENTENCE(webhooks_are_looked_at_without_a_policy),
         SENTENCE(servers_that_are_too_old_and_days_that_are_none_are_refused),
         SENTENCE(nothing_is_decided_before_compiling),
+        SENTENCE(tests_are_exported),
         SENTENCE(tests_are_judged_and_requests_decided),
         SENTENCE(codes_are_explained),
         SENTENCE(compilers_are_independent_and_copy_what_they_get),
