@@ -23,10 +23,22 @@ enum { MOST_NAME_BYTES = 30000 };
 // ---- Flux and Argo CD ----
 
 // Objects of the tenant's own are applied by the account that has its name, or not at all: without one, they would be
-// with the rights of the controller.
-#define FLUX_ACCOUNT                                                                                                   \
-    "field spec.serviceAccountName = namespace label " NAMES_TENANT " and not field spec.kubeConfig and "
-#define NOT_ELSEWHERE(path) "(not field " path ".namespace or field " path ".namespace = namespace)"
+// with the rights of the controller. That is asked of what is written, whatever was there before: an object that has
+// been there longer than the tenant is not to be filled with something else.
+#define ACCOUNT "new field spec.serviceAccountName = namespace label " NAMES_TENANT " and not new field spec.kubeConfig"
+#define NOT_ELSEWHERE(path) "(not new field " path ".namespace or new field " path ".namespace = namespace)"
+// A lock on what its objects are to be.
+#define ASKING(name, resource, what, message)                                                                          \
+    "lock tenants-" name " {\n"                                                                                        \
+    "  resources  " resource "\n"                                                                                      \
+    "  namespace  labeled $\n"                                                                                         \
+    "  all objects\n"                                                                                                  \
+    "  deny       create, update\n"                                                                                    \
+    "  changing   spec\n"                                                                                              \
+    "  unless     " what "\n"                                                                                          \
+    "  guard      none\n"                                                                                              \
+    "  message    \"" message "\"\n"                                                                                   \
+    "}\n"
 
 const struct tenant_tool tenant_tools[] = {
     {
@@ -41,27 +53,14 @@ const struct tenant_tool tenant_tools[] = {
                  "imagerepositories.image.toolkit.fluxcd.io, imageupdateautomations.image.toolkit.fluxcd.io",
         .accounts = "kustomize-controller helm-controller source-controller notification-controller "
                     "image-reflector-controller image-automation-controller",
-        .locks = "lock tenants-kustomizations {\n"
-                 "  resources  kustomizations.kustomize.toolkit.fluxcd.io/v1\n"
-                 "  namespace  labeled $\n"
-                 "  all objects\n"
-                 "  require    " FLUX_ACCOUNT NOT_ELSEWHERE(
-                     "spec.sourceRef") "\n"
-                                       "  message    \"a Kustomization of a tenant names the tenant's account, which "
-                                       "has its name, and a "
-                                       "source in its own namespace\"\n"
-                                       "}\n"
-                                       "lock tenants-helmreleases {\n"
-                                       "  resources  helmreleases.helm.toolkit.fluxcd.io/v2\n"
-                                       "  namespace  labeled $\n"
-                                       "  all objects\n"
-                                       "  require    " FLUX_ACCOUNT
-                                           NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE(
-                                               "spec.chartRef") "\n"
-                                                                "  message    \"a HelmRelease of a tenant names the "
-                                                                "tenant's account, which has its name, and a "
-                                                                "chart in its own namespace\"\n"
-                                                                "}\n",
+        .locks = ASKING("kustomizations", "kustomizations.kustomize.toolkit.fluxcd.io/v1",
+                        ACCOUNT " and " NOT_ELSEWHERE("spec.sourceRef"),
+                        "a Kustomization of a tenant names the tenant's account, which has its name, and a source in "
+                        "its own namespace")
+            ASKING("helmreleases", "helmreleases.helm.toolkit.fluxcd.io/v2",
+                   ACCOUNT " and " NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE("spec.chartRef"),
+                   "a HelmRelease of a tenant names the tenant's account, which has its name, and a chart in its own "
+                   "namespace"),
     },
     {
         .name = "argocd",
@@ -69,21 +68,12 @@ const struct tenant_tool tenant_tools[] = {
         .project = "AppProject",
         .kinds = "applications.argoproj.io, applicationsets.argoproj.io",
         .accounts = "argocd-application-controller argocd-server argocd-applicationset-controller",
-        .locks = "lock tenants-applications {\n"
-                 "  resources  applications.argoproj.io/v1alpha1\n"
-                 "  namespace  labeled $\n"
-                 "  all objects\n"
-                 "  require    field spec.project = namespace label " NAMES_TENANT "\n"
-                 "  message    \"an Application of a tenant is of the tenant's project, which has its name\"\n"
-                 "}\n"
-                 "lock tenants-applicationsets {\n"
-                 "  resources  applicationsets.argoproj.io/v1alpha1\n"
-                 "  namespace  labeled $\n"
-                 "  all objects\n"
-                 "  require    field spec.template.spec.project = namespace label " NAMES_TENANT "\n"
-                 "  message    \"an ApplicationSet of a tenant makes Applications of the tenant's project, which has "
-                 "its name\"\n"
-                 "}\n",
+        .locks = ASKING("applications", "applications.argoproj.io/v1alpha1",
+                        "new field spec.project = namespace label " NAMES_TENANT,
+                        "an Application of a tenant is of the tenant's project, which has its name")
+            ASKING("applicationsets", "applicationsets.argoproj.io/v1alpha1",
+                   "new field spec.template.spec.project = namespace label " NAMES_TENANT,
+                   "an ApplicationSet of a tenant makes Applications of the tenant's project, which has its name"),
     },
 };
 const size_t tenant_tool_count = sizeof tenant_tools / sizeof *tenant_tools;
