@@ -313,6 +313,7 @@ static const char first_locks[] =
     "  namespace  labeled $\n"
     "  all objects\n"
     "  require    not any subjects as s ( s.kind = ServiceAccount and s.name = default or\n"
+    "             s.kind = User and s.name like \"system:serviceaccount:*:default\" or\n"
     "             s.kind = Group and s.name like \"system:*\" )\n"
     "  message    \"accounts that pods have unless they name another one hold no rights, nor do all accounts "
     "together\"\n"
