@@ -26,7 +26,64 @@ static bool usable(const struct cli *cli) {
 
 // ---- what is verified ----
 
-// All policies of the cluster, as others than those with our label may bind ours; of the many roles and accounts, ours.
+static bool ask(const struct cli *cli, struct klock_compiler *compiler, const char *const *question) {
+    struct buffer bytes = {0};
+    const bool fine = kubectl_run(cli, question, &bytes);
+    if (fine) klock_add_rendered(compiler, "kubectl get", bytes.data, bytes.len);
+    buffer_free(&bytes);
+    return fine;
+}
+
+static bool makes(struct klock_compiler *compiler, const char *kind) {
+    struct klock_object object = {.size = sizeof object};
+    for (size_t i = 0; klock_object_at(compiler, i, &object); i++)
+        if (strcmp(object.kind, kind) == 0) return true;
+    return false;
+}
+
+// What only some policies make. Nobody needs rights, or definitions, for what a policy does not make.
+static const struct sometimes {
+    const char *kind, *resource;
+    const char *group; // of a custom resource, which may be served or not
+} sometimes[] = {
+    {"Namespace", "namespaces", NULL},
+    {"ResourceQuota", "resourcequotas", NULL},
+    {"MutatingWebhookConfiguration", "mutatingwebhookconfigurations.v1.admissionregistration.k8s.io", NULL},
+    {"ValidatingWebhookConfiguration", "validatingwebhookconfigurations.v1.admissionregistration.k8s.io", NULL},
+    {"AppProject", "appprojects.v1alpha1.argoproj.io", "argoproj.io"},
+};
+
+// kubectl fails for a resource that is not served, and so would a cluster in which an AppProject is missing as Argo CD
+// is.
+static bool find_served(const struct cli *cli, const struct sometimes *one, bool *ret_served) {
+    char *group = cli_format("--api-group=%s", one->group);
+    const char *const question[] = {"api-resources", group, "--output=name", NULL};
+    struct buffer bytes = {0};
+    const bool fine = kubectl_run(cli, question, &bytes);
+    const size_t len = strcspn(one->resource, ".");
+    *ret_served = false;
+    for (size_t i = 0; fine && i + len < bytes.len && !*ret_served; i++)
+        *ret_served = (i == 0 || bytes.data[i - 1] == '\n') && bytes.data[i + len] == '.' &&
+                      memcmp(bytes.data + i, one->resource, len) == 0;
+    buffer_free(&bytes);
+    free(group);
+    return fine;
+}
+
+static bool add_sometimes(const struct cli *cli, struct klock_compiler *compiler) {
+    const size_t count = sizeof sometimes / sizeof *sometimes;
+    bool fine = true;
+    for (size_t i = 0; i < count && fine; i++) {
+        bool served = makes(compiler, sometimes[i].kind);
+        if (served && sometimes[i].group) fine = find_served(cli, &sometimes[i], &served);
+        const char *const question[] = {
+            "get", sometimes[i].resource, "--all-namespaces", "--selector=klock.dev/policy", "--output=yaml", NULL};
+        if (fine && served) fine = ask(cli, compiler, question);
+    }
+    return fine;
+}
+
+// All policies of the cluster, as others than those with our label may bind ours; of everything else, ours.
 static bool add_cluster(const struct cli *cli, struct klock_compiler *compiler) {
     static const char *const policies[] = {
         "get",
@@ -44,15 +101,7 @@ static bool add_cluster(const struct cli *cli, struct klock_compiler *compiler) 
         "--output=yaml",
         NULL,
     };
-    const char *const *const questions[] = {policies, roles};
-    bool fine = true;
-    for (size_t i = 0; i < sizeof questions / sizeof *questions && fine; i++) {
-        struct buffer bytes = {0};
-        fine = kubectl_run(cli, questions[i], &bytes);
-        if (fine) klock_add_rendered(compiler, "kubectl get", bytes.data, bytes.len);
-        buffer_free(&bytes);
-    }
-    return fine;
+    return ask(cli, compiler, policies) && ask(cli, compiler, roles) && add_sometimes(cli, compiler);
 }
 
 // ---- the verb ----

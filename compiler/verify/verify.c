@@ -338,7 +338,13 @@ static void report_stale(struct verifying *v, const struct found *found) {
     diag_report(diags, DIAG_STALE_OBJECT, found->span,
                 "%s '%s' has the label of policy '%s', which does not make it: %s", manifest_kind_name(found->kind),
                 found->name, found->policy, effect_of(found->kind));
-    if (v->verification->of_cluster)
+    if (v->verification->of_cluster && found->kind == MANIFEST_NAMESPACE)
+        // With a namespace goes what people have in it.
+        diag_help(diags,
+                  "to keep it, and let it belong to nobody: kubectl label namespace %s klock.dev/policy- " NAMES_TENANT
+                  "-; without what is in it: kubectl delete namespace %s",
+                  found->name, found->name);
+    else if (v->verification->of_cluster)
         diag_help(diags, "kubectl delete %s %s%s%s", manifest_kind_name(found->kind), found->name,
                   in_namespace ? " -n " : "", in_namespace ? found->namespace : "");
     else

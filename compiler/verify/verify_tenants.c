@@ -16,35 +16,33 @@ static void differ(struct arena *arena, struct admission_differences *difference
     ARENA_PUSH(arena, differences->items, differences->count, difference);
 }
 
-// Lines as one.
-static const char *on_a_line(struct arena *arena, const char *text) {
-    char *line = arena_printf(arena, "%s", text);
-    for (char *c = line; *c; c++)
-        if (*c == '\n') *c = ',';
-    return line;
-}
-
-static void compare_text(struct arena *arena, const struct value *wanted, const struct value *found, const char *map,
-                         const char *key, struct admission_differences *differences) {
-    const char *a = value_get_string(value_dig(wanted, "metadata", map, NULL), key),
-               *b = value_get_string(value_dig(found, "metadata", map, NULL), key);
-    if (strcmp(a, b) == 0) return;
-    differ(arena, differences, arena_printf(arena, "metadata.%s[%s]", map, key), on_a_line(arena, a),
-           on_a_line(arena, b));
-}
-
+// What is there, labels and annotations, is compared of every object. One label more may take pods out: such as by the
+// version of the level.
 static void compare_namespaces(struct arena *arena, const struct value *wanted, const struct value *found,
                                struct admission_differences *differences) {
-    const struct value *labels = value_dig(wanted, "metadata", "labels", NULL);
-    for (size_t i = 0; i < labels->count; i++)
-        compare_text(arena, wanted, found, "labels", labels->as.entries[i].key, differences);
-    compare_text(arena, wanted, found, "annotations", NAMES_TENANT_MEMBERS, differences);
+    static const char security[] = "pod-security.kubernetes.io/";
+    const struct value *a = value_dig(wanted, "metadata", "labels", NULL),
+                       *b = value_dig(found, "metadata", "labels", NULL);
+    for (size_t i = 0; b && i < b->count; i++) {
+        const char *key = b->as.entries[i].key;
+        if (strncmp(key, security, sizeof security - 1) == 0 && !value_get(a, key))
+            differ(arena, differences, arena_printf(arena, "metadata.labels[%s]", key), "", value_get_string(b, key));
+    }
 }
 
 static const char *amount_of(struct arena *arena, const struct value *amount) {
     if (!amount) return "";
     if (amount->kind == VALUE_INT) return arena_printf(arena, "%lld", (long long)amount->as.integer);
     return amount->kind == VALUE_STRING ? amount->as.string : "no quantity";
+}
+
+// What says that only some of the pods count.
+static void compare_scopes(struct arena *arena, const struct value *found, struct admission_differences *differences) {
+    static const char *const fields[] = {"scopes", "scopeSelector"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct value *value = value_dig(found, "spec", fields[i], NULL);
+        if (value && value->count) differ(arena, differences, arena_printf(arena, "spec.%s", fields[i]), "", "set");
+    }
 }
 
 // An API server writes 0.5 as 500m.
@@ -56,6 +54,7 @@ static bool is_same_amount(const char *wanted, const char *found) {
 static void compare_quotas(struct arena *arena, const struct value *wanted, const struct value *found,
                            struct admission_differences *differences) {
     const struct value *a = value_dig(wanted, "spec", "hard", NULL), *b = value_dig(found, "spec", "hard", NULL);
+    compare_scopes(arena, found, differences);
     for (size_t i = 0; i < a->count; i++) {
         const char *key = a->as.entries[i].key, *amount = amount_of(arena, value_get(b, key));
         if (!is_same_amount(a->as.entries[i].value->as.string, amount))

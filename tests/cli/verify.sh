@@ -171,3 +171,72 @@ says 'help: klockc anchors … | kubectl apply' 'whose anchors: those of custom 
 "$KLOCKC" anchors >anchors.yaml
 try 0 verify doors.klock --cluster --kubectl ./kubectl
 try 0 verify doors.klock --against doors.yaml
+
+# what only some policies make is asked for where they make it, and Argo CD's only where it is served
+cat >teams.klock <<'POLICY'
+policy teams
+deployer group platform
+tenant webapp {
+  namespaces  webapp
+  members     group webapp-team
+  role        edit
+  deployer    argocd
+  quota       pods 5
+}
+POLICY
+"$KLOCKC" compile teams.klock >teams.yaml 2>/dev/null
+only() { # KIND…: of teams.yaml the objects of these kinds
+	awk -v kinds=" $* " 'function put() { if (index(kinds, " " kind " ")) printf "%s", text; text = "" }
+		/^---$/ { put() } { text = text $0 "\n" } /^kind: / { kind = $2 } END { put() }' teams.yaml
+}
+"$KLOCKC" anchors teams.klock >anchors.yaml 2>/dev/null
+{
+	only ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding
+	cat anchors.yaml
+} >policies.yaml
+only ClusterRole ClusterRoleBinding Role RoleBinding ServiceAccount >roles.yaml
+only Namespace >namespaces.yaml
+only ResourceQuota >resourcequotas.yaml
+only AppProject >appprojects.yaml
+cat >kubectl <<'SCRIPT'
+#!/bin/sh
+echo "$*" >>asked
+case $* in
+*validating*) cat policies.yaml ;;
+*roles*) cat roles.yaml ;;
+api-resources*) cat served ;;
+'get namespaces '* | 'get resourcequotas '*) cat "$2.yaml" ;;
+'get appprojects.v1alpha1.argoproj.io '*)
+	grep -q '^appprojects\.argoproj\.io$' served || exit 1
+	cat appprojects.yaml
+	;;
+*) exit 1 ;;
+esac
+SCRIPT
+printf 'applications.argoproj.io\nappprojects.argoproj.io\n' >served
+: >asked
+try 0 verify teams.klock --cluster --kubectl ./kubectl
+judge 'five questions, and one what is served' test "$(wc -l <asked)" -eq 6
+sed 's/klock.dev\/tenant: webapp/klock.dev\/tenant: mine/' namespaces.yaml >changed.yaml
+mv changed.yaml namespaces.yaml
+try 1 verify teams.klock --cluster --kubectl ./kubectl && says K0710 && says 'klock.dev/tenant'
+only Namespace >namespaces.yaml
+sed 's/pods: "5"/pods: "500"/' resourcequotas.yaml >changed.yaml
+mv changed.yaml resourcequotas.yaml
+try 1 verify teams.klock --cluster --kubectl ./kubectl && says K0702 && says 'spec.hard\[pods\]'
+only ResourceQuota >resourcequotas.yaml
+only Namespace | sed 's/name: webapp/name: former/' >>namespaces.yaml
+try 1 verify teams.klock --cluster --kubectl ./kubectl && says K0706 && says 'kubectl label namespace former klock.dev/policy- klock.dev/tenant-'
+only Namespace >namespaces.yaml
+for answer in '' 'applications.argoproj.io\n' 'myappprojects.argoproj.io\nappprojectsets.argoproj.io\n'; do
+	# shellcheck disable=SC2059
+	printf "$answer" >served
+	try 1 verify teams.klock --cluster --kubectl ./kubectl && says K0701 && says "AppProject 'webapp'"
+	judge "$answer: nothing else is missing" test "$(grep -c ': error:' err)" -eq 1
+done
+rm served
+refuses 'status 1' verify teams.klock --cluster --kubectl ./kubectl
+: >asked
+sed '/deployer    argocd/d; /quota/d' teams.klock >fewer.klock
+run verify fewer.klock --cluster --kubectl ./kubectl
+judge 'neither quotas nor projects are asked for' test "$(grep -c 'resourcequotas\|argoproj' asked)" -eq 0

@@ -32,6 +32,10 @@ static const char deployed[] = "policy good\ndeployer group ops\n"
                                "lock keep {\n  resources configmaps\n  namespace default\n  name settings\n"
                                "  deny delete\n  guard no owners, no namespace\n}\n";
 
+static const char teams[] = "policy good\ndeployer group ops\n"
+                            "tenant one {\n  namespaces one\n  members group one\n  role edit\n  deployer argocd\n"
+                            "  pod security baseline, warn restricted\n  quota pods 5, cpu 500m\n}\n";
+
 // The text with every occurrence replaced, of which there is one at least.
 static const char *replaced(struct arena *arena, const char *text, const char *from, const char *to) {
     struct text result;
@@ -188,6 +192,40 @@ static void every_change_of_an_object_is_found(void **state) {
         const char *changed = replaced(arena, one, changes[i].from, changes[i].to);
         print_message("%s %s: %s\n", changes[i].kind, changes[i].name, changes[i].to);
         assert_string_equal(verified(state, policy, replaced(arena, text, one, changed)), changes[i].codes);
+    }
+}
+
+static void what_makes_a_tenant_is_found(void **state) {
+    static const struct {
+        const char *kind, *from, *to, *codes;
+    } edits[] = {
+        {"Namespace", "klock.dev/tenant: one", "klock.dev/tenant: two", "K0710"},
+        {"Namespace", "enforce: baseline", "enforce: privileged", "K0710"},
+        {"Namespace", "      group one\n", "      group one\n      group system:masters\n", "K0710"},
+        {"Namespace", "    klock.dev/tenant-members: |-\n", "    other: |-\n", "K0710"},
+        {"Namespace", "  labels:\n", "  labels:\n    pod-security.kubernetes.io/enforce-version: v1.0\n", "K0702"},
+        {"Namespace", "  labels:\n", "  labels:\n    kubernetes.io/metadata.name: one\n", ""},
+        {"Namespace", "metadata:\n", "spec: {finalizers: [kubernetes]}\nmetadata:\n", ""},
+        {"ResourceQuota", "pods: \"5\"", "pods: \"6\"", "K0702"},
+        {"ResourceQuota", ", pods: \"5\"", "", "K0702"},
+        {"ResourceQuota", "cpu: \"500m\"", "cpu: \"0.5\"", ""},
+        {"ResourceQuota", "pods: \"5\"", "pods: 5", ""},
+        {"ResourceQuota", "spec:\n", "spec:\n  scopes: [BestEffort]\n", "K0702"},
+        {"ResourceQuota", "spec:\n",
+         "spec:\n  scopeSelector: {matchExpressions: [{scopeName: PriorityClass, operator: Exists}]}\n", "K0702"},
+        {"AppProject", "  sourceNamespaces: [one]\n", "  sourceNamespaces: [one, two]\n", "K0702"},
+        {"AppProject", "defaultServiceAccount: one", "defaultServiceAccount: default", "K0702"},
+        {"AppProject",
+         "  sourceRepos:", "  clusterResourceWhitelist: [{group: '*', kind: '*'}]\n  sourceRepos:", "K0702"},
+        {"AppProject", "  sourceRepos:", "  clusterResourceWhitelist: []\n  sourceRepos:", ""},
+    };
+    const char *text = rendered(state, teams);
+    struct arena *arena = arena_of(state);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        const char *one = document(arena, text, edits[i].kind, "one");
+        const char *changed = replaced(arena, one, edits[i].from, edits[i].to);
+        print_message("%s: %s\n", edits[i].kind, edits[i].to);
+        assert_string_equal(verified(state, teams, replaced(arena, text, one, changed)), edits[i].codes);
     }
 }
 
@@ -492,6 +530,7 @@ int main(void) {
         SENTENCE(what_is_compiled_is_verified),
         SENTENCE(what_others_add_is_no_finding),
         SENTENCE(every_change_of_an_object_is_found),
+        SENTENCE(what_makes_a_tenant_is_found),
         SENTENCE(every_expression_counts),
         SENTENCE(every_missing_object_is_found),
         SENTENCE(a_stream_without_objects_names_what_is_missing),
