@@ -27,6 +27,8 @@ enum { MOST_NAME_BYTES = 30000 };
 // been there longer than the tenant is not to be filled with something else.
 #define ACCOUNT "new field spec.serviceAccountName = namespace label " NAMES_TENANT " and not new field spec.kubeConfig"
 #define NOT_ELSEWHERE(path) "(not new field " path ".namespace or new field " path ".namespace = namespace)"
+// What controllers read, push to, tell of and set going for it, as with Flux's option --no-cross-namespace-refs.
+#define STAYING "what a tenant has of Flux refers to objects in its own namespace"
 // A lock on what its objects are to be.
 #define ASKING(name, resource, what, message)                                                                          \
     "lock tenants-" name " {\n"                                                                                        \
@@ -60,7 +62,19 @@ const struct tenant_tool tenant_tools[] = {
             ASKING("helmreleases", "helmreleases.helm.toolkit.fluxcd.io/v2",
                    ACCOUNT " and " NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE("spec.chartRef"),
                    "a HelmRelease of a tenant names the tenant's account, which has its name, and a chart in its own "
-                   "namespace"),
+                   "namespace")
+            ASKING("references",
+                   "imageupdateautomations.image.toolkit.fluxcd.io/v1, imagepolicies.image.toolkit.fluxcd.io/v1",
+                   NOT_ELSEWHERE("spec.sourceRef") " and " NOT_ELSEWHERE("spec.imageRepositoryRef"), STAYING)
+                "lock tenants-listeners {\n"
+                "  resources  alerts.notification.toolkit.fluxcd.io/v1beta3, "
+                "receivers.notification.toolkit.fluxcd.io/v1\n"
+                "  namespace  labeled $\n"
+                "  all objects\n"
+                "  require    all spec.eventSources as s ( not s.namespace or s.namespace = namespace ) and\n"
+                "             all spec.resources as r ( not r.namespace or r.namespace = namespace )\n"
+                "  message    \"" STAYING "\"\n"
+                "}\n",
     },
     {
         .name = "argocd",
