@@ -63,18 +63,19 @@ const struct tenant_tool tenant_tools[] = {
                    ACCOUNT " and " NOT_ELSEWHERE("spec.chart.spec.sourceRef") " and " NOT_ELSEWHERE("spec.chartRef"),
                    "a HelmRelease of a tenant names the tenant's account, which has its name, and a chart in its own "
                    "namespace")
-            ASKING("references",
-                   "imageupdateautomations.image.toolkit.fluxcd.io/v1, imagepolicies.image.toolkit.fluxcd.io/v1",
-                   NOT_ELSEWHERE("spec.sourceRef") " and " NOT_ELSEWHERE("spec.imageRepositoryRef"), STAYING)
-                "lock tenants-listeners {\n"
-                "  resources  alerts.notification.toolkit.fluxcd.io/v1beta3, "
-                "receivers.notification.toolkit.fluxcd.io/v1\n"
-                "  namespace  labeled $\n"
-                "  all objects\n"
-                "  require    all spec.eventSources as s ( not s.namespace or s.namespace = namespace ) and\n"
-                "             all spec.resources as r ( not r.namespace or r.namespace = namespace )\n"
-                "  message    \"" STAYING "\"\n"
-                "}\n",
+                ASKING("references",
+                       "imageupdateautomations.image.toolkit.fluxcd.io/v1, imagepolicies.image.toolkit.fluxcd.io/v1",
+                       NOT_ELSEWHERE("spec.sourceRef") " and " NOT_ELSEWHERE("spec.imageRepositoryRef"),
+                       STAYING) "lock tenants-listeners {\n"
+                                "  resources  alerts.notification.toolkit.fluxcd.io/v1beta3, "
+                                "receivers.notification.toolkit.fluxcd.io/v1\n"
+                                "  namespace  labeled $\n"
+                                "  all objects\n"
+                                "  require    all spec.eventSources as s ( not s.namespace or s.namespace = namespace "
+                                ") and\n"
+                                "             all spec.resources as r ( not r.namespace or r.namespace = namespace )\n"
+                                "  message    \"" STAYING "\"\n"
+                                "}\n",
     },
     {
         .name = "argocd",
