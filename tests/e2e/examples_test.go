@@ -44,6 +44,8 @@ var lives = map[string]func(s *stage.Stage, manifest []byte){
 	"consenting-webhooks":    liveWithConsentingWebhooks,
 	"shards":                 liveWithShards,
 	"conditional-annotation": liveWithConditionalAnnotation,
+	"flux-tenant":            liveWithFluxTenant,
+	"asserted":               liveWithAsserted,
 }
 
 // sharedMinor runs its controllers as system:kube-controller-manager, the others as their own accounts.

@@ -185,3 +185,45 @@ func liveWithConditionalAnnotation(s *stage.Stage, manifest []byte) {
 	s.Until("the rollout ends", s.RolledOut("shop", 3))
 	s.RemoveNamespace("shop")
 }
+
+func liveWithFluxTenant(s *stage.Stage, manifest []byte) {
+	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations")
+	s.Apply(manifest)
+	dana := s.User("dana", "guestbook-team", cluster.Testers)
+	flux := s.Account("flux-system", "kustomize-controller", cluster.Testers)
+	tenant := s.Account("guestbook", "guestbook", cluster.Testers)
+	s.Until("the namespace has its account", func() bool { return s.Admin.Exists("serviceaccounts guestbook/default") })
+	s.Refused("tenants-kustomizations", "name no account", dana.Create("{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: app, namespace: guestbook}, spec: {path: ./}}"))
+	s.Allowed("a Kustomization names the account", func() error {
+		return dana.Create("{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: app, namespace: guestbook}, spec: {path: ./, serviceAccountName: guestbook}}")
+	})
+	s.Refused("tenants-kustomizations", "take the name away", dana.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"spec":{"serviceAccountName":null}}`))
+	s.Allowed("Flux writes its finalizer", func() error {
+		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"metadata":{"finalizers":["finalizers.fluxcd.io"]}}`)
+	})
+	s.Allowed("and its status", func() error {
+		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"status":{"observedGeneration":1}}`)
+	})
+	s.Allowed("the account makes a Deployment", func() error { return tenant.Create(stage.Deployment("guestbook", "", "")) })
+	s.Until("the Deployment rolls out", s.RolledOut("guestbook", 3))
+	s.Refused("tenants", "roll out as an administrator", s.Admin.Patch(webOf+"guestbook/web", stage.NewImage))
+	s.Allowed("the account rolls out", func() error { return tenant.Patch(webOf+"guestbook/web", stage.NewImage) })
+	s.Until("the rollout ends", s.RolledOut("guestbook", 3))
+	s.Allowed("the Kustomization is deleted", func() error { return dana.Remove("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app") })
+	s.Allowed("and let go by Flux", func() error {
+		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"metadata":{"finalizers":null}}`)
+	})
+	s.RemoveNamespaceAs(s.User("pat", "platform", cluster.Testers), "guestbook")
+}
+
+func liveWithAsserted(s *stage.Stage, manifest []byte) {
+	s.Allowed("the quick start is made", func() error {
+		return s.Admin.Create("{apiVersion: v1, kind: ConfigMap, metadata: {name: quick-start, namespace: default, labels: {app: quick-start}}, data: {foo: bar}}")
+	})
+	s.Apply(manifest)
+	rita := s.User("rita", "releases", cluster.Testers)
+	s.Refused("quick-start", "change it", s.Admin.Patch("configmaps default/quick-start", `{"data":{"foo":"lorem"}}`))
+	s.Refused("quick-start", "delete it", s.Admin.Remove("configmaps default/quick-start"))
+	s.Allowed("releases change it", func() error { return rita.Patch("configmaps default/quick-start", `{"data":{"foo":"lorem"}}`) })
+	s.Allowed("releases delete it", func() error { return rita.Remove("configmaps default/quick-start") })
+}
