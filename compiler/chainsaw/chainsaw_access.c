@@ -129,7 +129,7 @@ void chainsaw_access(const struct chainsaw *chainsaw, const struct judged_case *
     for (size_t i = 0; i < count; i++) add_request(&rights, &cases[i]->test_case->request);
     qsort(rights.items, rights.count, sizeof *rights.items, compare_rights);
     qsort(rights.users, rights.user_count, sizeof *rights.users, compare_strings);
-    qsort(rights.grants, rights.grant_count, sizeof *rights.grants, compare_strings);
+    if (rights.grant_count) qsort(rights.grants, rights.grant_count, sizeof *rights.grants, compare_strings);
     struct value *rules = value_list(arena), *subjects = value_list(arena);
     for (size_t i = 0; i < rights.count; i++) add_rule(arena, rules, &rights.items[i]);
     for (size_t i = 0; i < rights.user_count; i++) add_subject(arena, subjects, "User", rights.users[i]);
