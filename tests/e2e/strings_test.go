@@ -346,10 +346,10 @@ func TestStrings(t *testing.T) {
 	t.Logf("strings: %d found again, %d of them by other readers as well, %d refused", accepted, again, refused)
 }
 
-// quote writes a string as a policy has it. In names of users and groups a brace begins what the object says, and two are one.
+// quote writes a string as a policy has it. In names of users and groups and in extras a brace begins what the object says, and two are one.
 func (p *place) quote(text string) string {
 	switch p.name {
-	case "user", "group", "uid", "break-glass", "granted user", "granted group":
+	case "user", "group", "uid", "extra value", "break-glass", "granted user", "granted group":
 		text = strings.ReplaceAll(text, "{", "{{")
 	}
 	return differential.Quote(text)

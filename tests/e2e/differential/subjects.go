@@ -8,9 +8,11 @@ import (
 
 // Who may: subjects of every form.
 
-// computed is a subject whose name the object gives, and somebody who has it where the object is as it was meant.
-func (m *maker) computed() string {
-	type reading struct{ text, value string }
+// A reading is what stands in a name, and what it reads where the object is as it was meant.
+type reading struct{ text, value string }
+
+// computedName is one that the object gives, and the first of what it reads.
+func (m *maker) computedName() (name, first reading) {
 	read := func() reading {
 		switch n := m.s.IntN(8); {
 		case n < 3:
@@ -28,16 +30,22 @@ func (m *maker) computed() string {
 		return reading{"{name}", pick(m.c, m.writable())}
 	}
 	piece := func() string { return pick(m.c, []string{"", "", "team-", "é'", "{x}:", "system:", "a:"}) }
-	first, before, behind := read(), piece(), ""
-	name, text := before+first.value, strings.ReplaceAll(before, "{", "{{")+first.text
+	before, behind := piece(), ""
+	first = read()
+	name = reading{strings.ReplaceAll(before, "{", "{{") + first.text, before + first.value}
 	if chance(m.s, 30) {
 		second := read()
-		name, text = name+second.value, text+second.text
+		name = reading{name.text + second.text, name.value + second.value}
 	}
 	if chance(m.s, 30) {
 		behind = piece()
 	}
-	name, text = name+behind, text+strings.ReplaceAll(behind, "{", "{{")
+	return reading{name.text + strings.ReplaceAll(behind, "{", "{{"), name.value + behind}, first
+}
+
+// computed is a subject whose name the object gives, and somebody who has it where the object is as it was meant.
+func (m *maker) computed() string {
+	name, first := m.computedName()
 	// Every requester has a name. What an audit annotation begins and ends with, API servers trim.
 	named := func(name string) {
 		if name != "" && name == strings.TrimSpace(name) {
@@ -46,14 +54,14 @@ func (m *maker) computed() string {
 	}
 	switch n := m.s.IntN(5); {
 	case n < 2:
-		named(name)
-		return "user " + quote(text)
+		named(name.value)
+		return "user " + quote(name.text)
 	case n < 3:
 		named("system:serviceaccount:prod:" + first.value)
 		return "sa " + quote("prod/"+first.text)
 	}
-	m.aim.users = append(m.aim.users, cases.User{Username: "member", Groups: []string{name}})
-	return "group " + quote(text)
+	m.aim.users = append(m.aim.users, cases.User{Username: "member", Groups: []string{name.value}})
+	return "group " + quote(name.text)
 }
 
 func (m *maker) subjectForm() string {
@@ -103,7 +111,12 @@ func (m *maker) subject() string {
 	}
 	if chance(m.s, 12) {
 		key, value := pick(m.s, allExtra), pick(m.c, extraValues)
-		text += " with extra " + word(key) + " = " + word(value)
+		written := word(value)
+		if !m.fixed && chance(m.s, 40) {
+			name, _ := m.computedName()
+			written, value = quote(name.text), name.value
+		}
+		text += " with extra " + word(key) + " = " + written
 		if n := len(m.aim.users); n > 0 {
 			user := m.aim.users[n-1]
 			user.Extra = map[string][]string{key: {value}}
