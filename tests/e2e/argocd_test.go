@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"klock.dev/e2e/cases"
 	"klock.dev/e2e/cluster"
 	"klock.dev/e2e/stage"
@@ -138,7 +140,7 @@ spec:
 	stopSidecar = a.start("argocd-cmp-server", "--config-dir-path", config)
 	a.start("argocd-repo-server", "--address", "127.0.0.1", "--port", fmt.Sprint(repo), "--metrics-address", "127.0.0.1", "--metrics-port", fmt.Sprint(freePort(t)), "--disable-tls", "--redis", redis)
 	a.start("argocd-application-controller", "--kubeconfig", own, "--namespace", "argocd", "--repo-server", fmt.Sprintf("127.0.0.1:%d", repo), "--repo-server-plaintext",
-		"--redis", redis, "--metrics-port", fmt.Sprint(freePort(t)), "--app-resync", "3600", "--repo-error-grace-period-seconds", "0", "--self-heal-timeout-seconds", "1", "--loglevel", "debug")
+		"--redis", redis, "--metrics-port", fmt.Sprint(freePort(t)), "--app-resync", "3600", "--repo-error-grace-period-seconds", "0", "--self-heal-timeout-seconds", "1", "--loglevel", "debug", "--application-namespaces", "team")
 	return a, stopSidecar
 }
 
@@ -282,7 +284,12 @@ func runArgo(t *testing.T, s *stage.Stage) {
 		t.Helper()
 		a.look()
 		s.Until("the application says what is wrong: "+what, func() bool {
-			return strings.Contains(a.status(".conditions[*].message"), why)
+			if strings.Contains(a.status(".conditions[*].message"), why) {
+				return true
+			}
+			// What went wrong while the plugin came or went is remembered until somebody looks again.
+			a.look()
+			return false
 		})
 		if left := locks(); left != all {
 			t.Errorf("%s: %d of %d objects are left", what, left, all)
@@ -357,6 +364,112 @@ spec:
 	if !follows(gone, "configmaps", bindings) || !follows(gone, "deployments", bindings) || !follows(gone, bindings, policies) {
 		t.Errorf("Argo CD has deleted in this order: %v", gone)
 	}
+}
+
+// TestArgoCDTenants lets Argo CD deploy for a tenant whose Application is in its own namespace.
+func TestArgoCDTenants(t *testing.T) {
+	cases.NeedKlockc(t)
+	t.Parallel()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("there is no git")
+	}
+	for _, minor := range cluster.MinorsForTest(t) {
+		kubectl(t)
+		t.Run(minor, func(t *testing.T) {
+			t.Parallel()
+			tool(t, "argocd", "argocd-application-controller")
+			s := stage.New(t, cluster.ForTest(t, cluster.Options{Minor: minor, ControllerManager: true, Audit: true}))
+			a, _ := startArgo(t, s)
+			a.tenant()
+		})
+	}
+}
+
+const argoTenant = `policy teams
+deployer group platform
+tenant team {
+  namespaces  team
+  members     group team
+  role        edit
+  deployer    argocd
+}
+`
+
+// tenant has an Application of its own in its namespace, which Argo CD syncs as the account of the tenant, or not at all.
+func (a *argo) tenant() {
+	a.t.Helper()
+	admin := a.admin
+	admin.must("git init -q -b main repository")
+	const git = `git -C repository -c user.name=ci -c user.email=ci@example.com `
+	admin.write("teams.klock", argoTenant)
+	const platform, member = "--as=pat --as-group=system:masters --as-group=platform", "--as=dana --as-group=" + cluster.Testers + " --as-group=team"
+	admin.must("klockc compile teams.klock >teams.yaml && kubectl apply --server-side --validate=strict -f teams.yaml " + platform)
+	admin.must("klockc verify teams.klock --cluster")
+	admin.write("repository/web/settings.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: team}, data: {theme: light}}\n")
+	admin.write("repository/elsewhere/settings.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: mine, namespace: default}}\n")
+	revision := strings.TrimSpace(admin.must(git + "add -A && " + git + "commit -qm tenant && " + git + "rev-parse HEAD"))
+	if err := a.s.Cluster.Allow(a.t.Context(), cluster.Testers, rbacv1.PolicyRule{APIGroups: []string{"argoproj.io"}, Resources: []string{"*"}, Verbs: []string{"*"}}); err != nil {
+		a.t.Fatal(err)
+	}
+	application := func(name, project, path string) string {
+		return fmt.Sprintf("{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: %s, namespace: team}, spec: {project: %s, destination: {server: 'https://kubernetes.default.svc', namespace: team}, "+
+			"source: {repoURL: 'file://%s', targetRevision: HEAD, path: %s}, syncPolicy: {automated: {prune: true, selfHeal: true}, syncOptions: [ServerSideApply=true]}}}\n", name, project, admin.path("repository"), path)
+	}
+	a.s.Until("an administrator is refused", func() bool {
+		out, _ := admin.run("kubectl create configmap mine -n team --dry-run=server")
+		return strings.Contains(out, "(lock tenants of policy teams")
+	})
+	admin.write("of-default.yaml", application("mine", "default", "web"))
+	admin.fails("kubectl apply -f of-default.yaml "+member, "(lock tenants-applications of policy teams")
+	admin.write("web.yaml", application("web", "team", "web"))
+	admin.fails("kubectl apply -f web.yaml", " of policy teams")
+	state := func(name, path string) string {
+		return admin.must("kubectl get application " + name + " -n team -o 'jsonpath={.status" + path + "}'")
+	}
+	because := func(name, why string) {
+		a.t.Helper()
+		last := ""
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(500 * time.Millisecond) {
+			last = state(name, "}")
+			if strings.Contains(last, why) {
+				return
+			}
+			if time.Now().After(deadline) {
+				a.t.Fatalf("the application %s does not say %q:\n%s", name, why, last)
+			}
+		}
+	}
+	admin.must("kubectl apply -f web.yaml " + member)
+	// As itself, Argo CD is no tenant.
+	because("web", "(lock tenants of policy teams")
+
+	admin.must(`kubectl patch configmap argocd-cm -n argocd --type=merge -p '{"data":{"application.sync.impersonation.enabled":"true"}}'`)
+	_, offset, err := a.s.Cluster.Audit(0)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	admin.must("kubectl delete application web -n team --wait=false " + member)
+	a.s.Until("the application is gone", func() bool { return admin.must("kubectl get applications -n team -o name") == "" })
+	admin.must("kubectl apply -f web.yaml " + member)
+	because("web", `"phase":"Succeeded"`)
+	if got := state("web", ".sync.status}/{.status.sync.revision"); got != "Synced/"+revision {
+		a.t.Errorf("the application is %s", got)
+	}
+	writes, _, err := a.s.Cluster.Audit(offset)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if !slices.ContainsFunc(writes, func(w cluster.Write) bool {
+		return w.Who() == "system:serviceaccount:team:team" && w.ObjectRef.Resource == "configmaps" && w.ObjectRef.Name == "settings" && w.ResponseStatus.Code < 300
+	}) {
+		a.t.Error("the account of the tenant has written no settings")
+	}
+	// The project lets it write nowhere else.
+	admin.write("elsewhere.yaml", application("elsewhere", "team", "elsewhere"))
+	admin.must("kubectl apply -f elsewhere.yaml " + member)
+	because("elsewhere", "is not permitted in project")
+	admin.fails(`kubectl patch appproject team -n argocd --type=merge -p '{"spec":{"destinations":[{"namespace":"*","server":"*"}]}}'`, "(lock tenants-projects of policy teams")
+	admin.fails(`kubectl patch application web -n team --type=merge -p '{"spec":{"project":"default"}}' `+member, "(lock tenants-applications of policy teams")
 }
 
 func lastOf(list []string, what string) int {

@@ -28,6 +28,7 @@ var lives = map[string]func(s *stage.Stage, manifest []byte){
 	"flux":              liveWithFlux,
 	"argocd":            liveWithArgoCD,
 	"teams":             liveWithTeams,
+	"tenants":           liveWithTenants,
 	"self-service":      liveWithSelfService,
 	"external-secrets":  liveWithExternalSecrets,
 	"delete-protection": liveWithDeleteProtection,

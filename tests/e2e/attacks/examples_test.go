@@ -223,6 +223,31 @@ var victims = []victim{
 		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
 	},
 	{
+		example: "tenants", lock: "tenants",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: payments}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: staging}, data: {gold: "1"}}`,
+	},
+	{
+		example: "tenants", lock: "tenants",
+		text: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: payments}, spec: {containers: [{name: c, image: i}]}}`,
+		free: `{apiVersion: v1, kind: Pod, metadata: {name: NAME, namespace: staging}, spec: {containers: [{name: c, image: i}]}}`,
+	},
+	{
+		example: "tenants", lock: "tenants",
+		text: fmt.Sprintf(unscheduled, "Deployment", "payments", "{}"),
+		free: fmt.Sprintf(unscheduled, "Deployment", "staging", "{}"),
+	},
+	{
+		example: "tenants", lock: "tenants-namespaces",
+		text: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME, labels: {klock.dev/tenant: payments, klock.dev/policy: tenants}}}`,
+		free: `{apiVersion: v1, kind: Namespace, metadata: {name: NAME}}`,
+	},
+	{
+		example: "tenants", lock: "tenants-argocd",
+		text: `{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: NAME, namespace: payments}, spec: {project: payments}}`,
+		free: `{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: NAME, namespace: staging}, spec: {project: payments}}`,
+	},
+	{
 		example: "self-service", lock: "team-locks",
 		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: pay, labels: {locked: NAME}}, data: {gold: "1"}}` + lockOfNAME,
 		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: pay}, data: {gold: "1"}}` + noLockOfNAME,
@@ -247,6 +272,11 @@ var victims = []victim{
 		text: `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME, namespace: staging}}`,
 		// In the namespaces of the control plane nothing is locked.
 		free: `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME, namespace: kube-public}}`,
+	},
+	{
+		example: "asserted", lock: "quick-start",
+		text: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default, labels: {app: quick-start}}, data: {gold: "1"}}`,
+		free: `{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME, namespace: default}, data: {gold: "1"}}`,
 	},
 	{
 		example: "kept-out", lock: "not-user1", mallory: user1,
@@ -353,6 +383,7 @@ func TestExamplesAttacked(t *testing.T) {
 			}
 			s.Namespace("pay", "team: pay")
 			s.Namespace("test", "environment: test")
+			s.Namespace("payments", "")
 			define(s)
 			for _, example := range exampleNames(t) {
 				t.Run(example, func(t *testing.T) { attack(s.In(t), example) })
@@ -366,6 +397,7 @@ var unharmed = map[string]string{
 	"webhooks":            "locks one annotation, which W08 and W09 are about",
 	"consenting-webhooks": "locks one annotation",
 	"forbidden-namespace": "is about what is not there yet",
+	"flux-tenant":         "has the locks of tenants",
 }
 
 func exampleNames(t *testing.T) []string {
@@ -392,6 +424,7 @@ func define(s *stage.Stage) {
 	}
 	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations", "status")
 	s.Define(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}, "applications")
+	s.Define(schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "AppProject"}, "appprojects")
 	s.Define(schema.GroupVersionKind{Group: "external-secrets.io", Version: "v1", Kind: "ExternalSecret"}, "externalsecrets", "status")
 	s.Define(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Demo"}, "demos", "status")
 }
@@ -495,10 +528,7 @@ func firstObject(t *testing.T, text string) *unstructured.Unstructured {
 func resourceOf(t *testing.T, text string) string {
 	t.Helper()
 	kind := firstObject(t, text).GroupVersionKind()
-	plural := resources.Plural(kind.GroupKind())
-	if plural == "" {
-		plural = strings.ToLower(kind.Kind) + "s"
-	}
+	plural := resources.Of(kind.GroupKind())
 	if kind.Group != "" {
 		plural += "." + kind.Group
 	}
@@ -694,7 +724,7 @@ var assaults = []assault{
 	{
 		// Everything by which the object may be selected is taken off.
 		name: "relabel", on: []string{"configmaps", "secrets", "pods", "deployments.apps", "namespaces", "kustomizations.kustomize.toolkit.fluxcd.io"},
-		under: []string{"flux", "argocd", "external-secrets", "teams", "self-service", "kept-out", "test-namespaces", "scoped-webhook"},
+		under: []string{"flux", "argocd", "external-secrets", "teams", "tenants", "self-service", "kept-out", "test-namespaces", "scoped-webhook"},
 		act: func(a *attacked) error {
 			object := a.Admin.Get(a.place)
 			labels, annotations := []string{`"taken":"yes"`}, []string{}
@@ -731,7 +761,7 @@ var assaults = []assault{
 		done: (*attacked).lost,
 	},
 	{
-		name: "rollback", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams"},
+		name: "rollback", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams", "tenants"},
 		setup: func(a *attacked) {
 			a.T.Helper()
 			a.Until("there is a ReplicaSet", func() bool { return a.Admin.Count(stage.At("replicasets.apps "+a.namespace), "run="+a.name) == 1 })
@@ -746,7 +776,7 @@ var assaults = []assault{
 		},
 	},
 	{
-		name: "autoscaler", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams"}, code: "K0222",
+		name: "autoscaler", on: []string{"deployments.apps"}, under: []string{"freeze", "flux", "argocd", "teams", "tenants"}, code: "K0222",
 		setup: func(a *attacked) { a.scaleUp() },
 		act: func(a *attacked) error {
 			return a.mallory.Create(strings.Replace(hpa(a.name, 2), "namespace: NS", "namespace: "+a.namespace, 1))

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,9 +72,12 @@ func (j *Judge) Withdraw(ctx context.Context, manifest []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, object := range slices.Backward(objects) {
+	slices.Reverse(objects)
+	// What else there is may be under the locks.
+	slices.SortStableFunc(objects, func(a, b *unstructured.Unstructured) int { return cmp.Compare(removedLast(a), removedLast(b)) })
+	for _, object := range objects {
 		kind := object.GroupVersionKind()
-		path := collection(kind.Group, kind.Version, resources.Plural(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
+		path := collection(kind.Group, kind.Version, resources.Of(kind.GroupKind()), object.GetNamespace()) + "/" + url.PathEscape(object.GetName())
 		var answer *reply
 		err := eventually(ctx, patience, func() (_ bool, err error) {
 			answer, err = j.client.do(ctx, http.MethodDelete, path, nil, nil, nil)
@@ -88,6 +92,14 @@ func (j *Judge) Withdraw(ctx context.Context, manifest []byte) error {
 		}
 	}
 	return nil
+}
+
+// removedLast is 0 for what makes policies act, and 1 for everything else.
+func removedLast(object *unstructured.Unstructured) int {
+	if object.GetKind() == "ValidatingAdmissionPolicyBinding" {
+		return 0
+	}
+	return 1
 }
 
 func (j *Judge) createAll(ctx context.Context, manifest []byte) error {
@@ -111,16 +123,17 @@ func (j *Judge) create(ctx context.Context, object *unstructured.Unstructured) e
 			return err
 		}
 	}
-	plural := resources.Plural(kind.GroupKind())
-	if plural == "" {
-		return fmt.Errorf("the manifest holds a %s, which has no known resource", kind)
-	}
+	resource := collection(kind.Group, kind.Version, resources.Of(kind.GroupKind()), object.GetNamespace())
 	if err := j.needNamespace(ctx, object.GetNamespace()); err != nil {
 		return err
 	}
 	var answer *reply
 	err := eventually(ctx, patience, func() (_ bool, err error) {
-		answer, err = j.client.do(ctx, http.MethodPost, collection(kind.Group, kind.Version, plural, object.GetNamespace()), nil, object, nil)
+		answer, err = j.client.do(ctx, http.MethodPost, resource, nil, object, nil)
+		if kind.Kind == "Namespace" && err == nil && answer.code == http.StatusConflict {
+			// Somebody has made it before it is said whose it is.
+			answer, err = j.client.do(ctx, http.MethodPatch, resource+"/"+object.GetName(), nil, object, nil)
+		}
 		// The policies of the file before may still act.
 		return err == nil && (answer.ok() || !refusedByPolicy(answer)), err
 	})

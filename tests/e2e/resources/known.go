@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -76,6 +77,11 @@ func Namespaced(kind schema.GroupKind) bool {
 // Plural is the resource name of a kind, or empty.
 func Plural(kind schema.GroupKind) string {
 	return known().plural[kind]
+}
+
+// Of is the resource name of the kind of an object in a manifest. The table does not have custom resources.
+func Of(kind schema.GroupKind) string {
+	return cmp.Or(Plural(kind), strings.ToLower(kind.Kind)+"s")
 }
 
 // Versions are those that are served of a built-in resource.

@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -84,11 +83,7 @@ func (a *Actor) clientOf(object *unstructured.Unstructured) dynamic.ResourceInte
 	kind := object.GroupVersionKind()
 	gvr, custom := a.s.defined.kinds[kind.GroupKind()]
 	if !custom {
-		plural := resources.Plural(kind.GroupKind())
-		if plural == "" {
-			plural = strings.ToLower(kind.Kind) + "s"
-		}
-		gvr = kind.GroupVersion().WithResource(plural)
+		gvr = kind.GroupVersion().WithResource(resources.Of(kind.GroupKind()))
 	}
 	if object.GetNamespace() == "" {
 		return a.Dynamic.Resource(gvr)
