@@ -375,6 +375,7 @@ static void add_tool(struct text *text, const struct tenant_tool *tool, const ch
 
 // Members, and what runs in their namespaces, stay out of everybody else's. Those of tenants keep them out themselves.
 static void add_elsewhere(const struct making *making, struct text *names, size_t number, struct span span) {
+    const char *of_policy = word(making->arena, names_of_label(making->arena, making->unit->policy));
     struct text text;
     text_init(&text, making->arena);
     const char *suffix = number > 1 ? arena_printf(making->arena, "-%zu", number) : "";
@@ -385,14 +386,15 @@ static void add_elsewhere(const struct making *making, struct text *names, size_
                 "  namespace  *, kube-system, kube-public, kube-node-lease\n"
                 "  all objects\n"
                 "  deny       all\n"
-                "  when       actor tenants%s and not namespace label " NAMES_TENANT "\n"
+                "  when       actor tenants%s and not ( namespace label " NAMES_TENANT
+                " and namespace label klock.dev/policy = %s )\n"
                 "  exclusive  platform\n"
                 "  guard      none\n"
                 "  message    \"members of a tenant, and what runs in its namespaces, write nowhere else\"\n"
                 "  accept     system-namespace, namespace-not-guarded, definition-not-guarded, controller-not-locked, "
                 "condition-not-guarded, actor-without-grant \"this keeps tenants out, and keeps nothing\"\n"
                 "}\n",
-                suffix, text_string(names), suffix, suffix);
+                suffix, text_string(names), suffix, suffix, of_policy);
     (void)add_items(making, text_string(&text), span);
 }
 
