@@ -72,11 +72,12 @@ struct steps {
     size_t live_count;
 };
 
-static void add_step(struct steps *steps, const char *name, struct value *operations) {
+static struct value *add_step(struct steps *steps, const char *name, struct value *operations) {
     struct value *step = value_map(steps->arena);
     value_set_string(steps->arena, step, "name", name);
     value_set(steps->arena, step, "try", operations);
     value_append(steps->arena, steps->list, step);
+    return step;
 }
 
 static void add(struct steps *steps, struct value *operations, struct value *operation) {
@@ -188,24 +189,15 @@ static void add_manifest(struct steps *steps, struct value *operations, enum man
             add(steps, operations, chainsaw_create(steps->arena, manifest->objects[i].value));
 }
 
-// A cluster should have them already; then they stay.
-static void add_anchors(struct steps *steps, struct value *operations) {
+// API servers go on with what they knew of objects when the last binding that looks them up goes and comes again. A
+// cluster should have anchors already, and keeps them.
+static void add_anchors(struct steps *steps) {
     const struct manifest *anchors = steps->chainsaw->anchors;
+    struct value *operations = value_list(steps->arena);
     for (size_t i = 0; i < anchors->count; i++)
         add(steps, operations, on_resource(steps->arena, "apply", anchors->objects[i].value));
-}
-
-static void lock(struct steps *steps, size_t world) {
-    struct value *operations = value_list(steps->arena);
-    if (world == 0) {
-        add_anchors(steps, operations);
-        add_manifest(steps, operations, MANIFEST_POLICY);
-        chainsaw_mark_policies(steps->chainsaw, operations);
-    }
-    add_manifest(steps, operations, MANIFEST_BINDING);
-    chainsaw_mark_bindings(steps->chainsaw, operations);
-    chainsaw_await_marks(steps->chainsaw, world, operations);
-    add_step(steps, "locks", operations);
+    if (operations->count)
+        value_set(steps->arena, add_step(steps, "anchors", operations), "skipDelete", value_bool(steps->arena, true));
 }
 
 static void delete_bindings(struct steps *steps, struct value *operations) {
@@ -215,11 +207,33 @@ static void delete_bindings(struct steps *steps, struct value *operations) {
     chainsaw_unmark(arena, operations);
 }
 
+// Of a step that may fail while locks act: they are lifted before Chainsaw removes what is there, since they refuse
+// that.
+static void guard(struct steps *steps, struct value *step) {
+    struct arena *arena = steps->arena;
+    struct value *operations = value_list(arena);
+    delete_bindings(steps, operations);
+    add(steps, operations, chainsaw_only(arena, "sleep", chainsaw_only(arena, "duration", value_string(arena, "5s"))));
+    value_set(arena, step, "catch", operations);
+}
+
+static void lock(struct steps *steps, size_t world) {
+    struct value *operations = value_list(steps->arena);
+    if (world == 0) {
+        add_manifest(steps, operations, MANIFEST_POLICY);
+        chainsaw_mark_policies(steps->chainsaw, operations);
+    }
+    add_manifest(steps, operations, MANIFEST_BINDING);
+    chainsaw_mark_bindings(steps->chainsaw, operations);
+    chainsaw_await_marks(steps->chainsaw, world, operations);
+    guard(steps, add_step(steps, "locks", operations));
+}
+
 static void lift(struct steps *steps) {
     struct value *operations = value_list(steps->arena);
     delete_bindings(steps, operations);
     value_append(steps->arena, operations, chainsaw_await_no_mark(steps->arena));
-    add_step(steps, "no locks", operations);
+    guard(steps, add_step(steps, "no locks", operations));
 }
 
 // ---- requests ----
@@ -238,11 +252,26 @@ static void ask(struct steps *steps, const struct world *world) {
         struct value *operations = value_list(steps->arena);
         for (; i < world->case_count && world->cases[i]->test == test; i++)
             add(steps, operations, chainsaw_request(steps->chainsaw, world->cases[i]));
-        add_step(steps, line_of(steps->arena, test->title), operations);
+        guard(steps, add_step(steps, line_of(steps->arena, test->title), operations));
     }
 }
 
 // ---- the test ----
+
+// Bindings are deleted by the label of their policy: not those of a cluster that is in use.
+static void refuse_used(struct steps *steps) {
+    struct arena *arena = steps->arena;
+    struct value *operations = value_list(arena);
+    for (size_t i = 0; i < steps->policy_count; i++) {
+        struct value *binding = value_map(arena), *labels = value_map(arena);
+        value_set_string(arena, binding, "apiVersion", CHAINSAW_ADMISSION);
+        value_set_string(arena, binding, "kind", CHAINSAW_BINDING);
+        value_set_string(arena, labels, "klock.dev/policy", steps->policies[i]);
+        value_set(arena, binding, "metadata", chainsaw_only(arena, "labels", labels));
+        add(steps, operations, on_resource(arena, "error", binding));
+    }
+    if (operations->count) add_step(steps, "no such policy is there yet", operations);
+}
 
 // What has to be in the cluster before.
 static void add_definitions(struct steps *steps, struct value *operations, const struct judged_case *const *cases,
@@ -274,9 +303,11 @@ static void add_all(struct steps *steps, const struct judged_case *const *cases,
     struct world *worlds;
     size_t world_count;
     find_policies(steps);
+    refuse_used(steps);
     add_definitions(steps, operations, cases, count);
     chainsaw_access(steps->chainsaw, cases, count, operations);
     add_step(steps, "requesters", operations);
+    add_anchors(steps);
     chainsaw_worlds(steps->chainsaw, cases, count, &worlds, &world_count);
     for (size_t i = 0; i < world_count; i++) {
         prepare(steps, &worlds[i], i);
@@ -289,19 +320,10 @@ static void add_all(struct steps *steps, const struct judged_case *const *cases,
 static struct value *timeouts(struct arena *arena) {
     static const char *const operations[] = {"apply", "assert", "cleanup", "delete", "exec"};
     struct value *map = value_map(arena);
+    value_set_string(arena, map, "error", "5s");
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
         value_set_string(arena, map, operations[i], "60s");
     return map;
-}
-
-// When a step fails the locks are lifted before Chainsaw removes what is there, since they refuse that.
-static struct value *when_failed(struct steps *steps) {
-    struct value *operations = value_list(steps->arena);
-    delete_bindings(steps, operations);
-    add(steps, operations,
-        chainsaw_only(steps->arena, "sleep",
-                      chainsaw_only(steps->arena, "duration", value_string(steps->arena, "5s"))));
-    return operations;
 }
 
 static struct value *document(struct steps *steps) {
@@ -315,7 +337,6 @@ static struct value *document(struct steps *steps) {
     // A text in brackets would be an expression of Chainsaw's; those of policies are CEL.
     value_set(arena, spec, "template", value_bool(arena, false));
     value_set(arena, spec, "timeouts", timeouts(arena));
-    value_set(arena, spec, "catch", when_failed(steps));
     value_set(arena, spec, "steps", steps->list);
     value_set(arena, test, "spec", spec);
     return test;

@@ -177,6 +177,20 @@ func TestChainsaw(t *testing.T) {
 			})
 			t.Run("without a binding", func(t *testing.T) { c.in(t).fails(withoutBinding, "delete pods my-pod") })
 			t.Run("a weaker lock", func(t *testing.T) { c.in(t).fails(weaker, "delete pods my-pod") })
+			t.Run("where the policy is in use", func(t *testing.T) {
+				c := c.in(t)
+				text := c.export("examples/blog.klock")
+				c.shell.write("blog.yaml", string(cases.MustCompile(t, "examples/blog.klock")))
+				c.shell.must("kubectl apply -f blog.yaml")
+				bindings := c.shell.must("kubectl get validatingadmissionpolicybindings -o name")
+				if out, passed := c.test(text); passed || !strings.Contains(out, "no such policy is there yet") {
+					t.Errorf("it passes, or does not say why it does not:\n%s", out)
+				}
+				if after := c.shell.must("kubectl get validatingadmissionpolicybindings -o name"); after != bindings {
+					t.Errorf("the locks were lifted:\n%s\n%s", bindings, after)
+				}
+				c.shell.must("kubectl delete -f blog.yaml")
+			})
 			t.Run("nothing is left", func(t *testing.T) {
 				if after := c.in(t).inventory(); after != before {
 					t.Errorf("before:\n%s\nafter:\n%s", before, after)
