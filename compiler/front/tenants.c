@@ -264,8 +264,8 @@ static void add_accounts(struct text *text, const struct tenant_tool *tool, cons
 
 // The tools that tenants of the policy are deployed by.
 struct tools {
-    bool used[8];
-    const char *namespaces[8];
+    bool used[sizeof tenant_tools / sizeof *tenant_tools];
+    const char *namespaces[sizeof tenant_tools / sizeof *tenant_tools];
 };
 
 static void add_tools(struct tools *tools, const struct ast_item *tenant) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "data/value.h"
 #include "decide/decide.h"
@@ -30,6 +31,7 @@ struct search {
     size_t actor_count;
     struct map by_subject;
     struct map verdicts; // lock and subject → &yes, &no
+    struct map tenants;  // policy → struct value *
 };
 
 // ---- who passes ----
@@ -47,6 +49,24 @@ static void groups_of(struct arena *arena, const struct subject *subject, struct
     request->group_count = count;
 }
 
+// A namespace that belongs to all tenants of the policy.
+static const struct value *namespace_of_tenants(struct search *s, const char *policy) {
+    struct value *namespace = map_get(&s->tenants, policy);
+    if (namespace) return namespace;
+    struct text members;
+    text_init(&members, s->arena);
+    for (size_t i = 0; i < s->policies->tenant_count; i++)
+        if (strcmp(s->policies->tenants[i]->policy, policy) == 0)
+            text_printf(&members, "%s\n", s->policies->tenants[i]->members);
+    struct value *metadata = value_map(s->arena), *annotations = value_map(s->arena);
+    namespace = value_map(s->arena);
+    value_set_string(s->arena, annotations, NAMES_TENANT_MEMBERS, text_string(&members));
+    value_set(s->arena, metadata, "annotations", annotations);
+    value_set(s->arena, namespace, "metadata", metadata);
+    map_set(&s->tenants, policy, namespace);
+    return namespace;
+}
+
 static bool passes(struct search *s, const struct lock *lock, const struct subject *subject, const char *verb) {
     struct request request = {
         .operation = OP_UPDATE,
@@ -61,6 +81,7 @@ static bool passes(struct search *s, const struct lock *lock, const struct subje
         .uid = "",
         .grants = &verb,
         .grant_count = verb != NULL,
+        .namespace_object = namespace_of_tenants(s, lock->policy),
     };
     groups_of(s->arena, subject, &request);
     return decide_is_actor(s->arena, lock, &request);
@@ -102,8 +123,24 @@ static void add_actor(struct search *s, const struct lock *lock, bool is_group, 
     ARENA_PUSH(s->arena, actor->locks, actor->lock_count, lock);
 }
 
+// Those who pass in some tenant's namespaces: the lines of its Namespaces name them.
+static void add_tenants(struct search *s, const struct lock *lock) {
+    static const char group[] = "group ", user[] = "user ";
+    for (size_t i = 0; i < s->policies->tenant_count; i++) {
+        const struct tenant *tenant = s->policies->tenants[i];
+        for (const char *at = tenant->members; strcmp(tenant->policy, lock->policy) == 0 && *at;) {
+            const size_t len = strcspn(at, "\n");
+            const char *line = arena_copy(s->arena, at, len);
+            const bool is_group = strncmp(line, group, sizeof group - 1) == 0;
+            add_actor(s, lock, is_group, line + (is_group ? sizeof group : sizeof user) - 1);
+            at += len + (at[len] == '\n');
+        }
+    }
+}
+
 // Whom the formula asks for by an exact name.
 static void add_actors_in(struct search *s, const struct lock *lock, const struct formula *expr) {
+    if (expr->kind == FORMULA_TENANT) add_tenants(s, lock);
     const bool named = (expr->kind == FORMULA_USER || expr->kind == FORMULA_GROUP) && expr->compare == CMP_IN;
     for (size_t i = 0; named && i < expr->value_count; i++)
         if (expr->values[i]->kind == VALUE_STRING)
@@ -327,6 +364,7 @@ void rbac_check_policies(struct reporting *reporting) {
     struct search search = {.reporting = reporting, .arena = rbac->arena, .policies = reporting->audit->policies};
     map_init(&search.by_subject, rbac->arena);
     map_init(&search.verdicts, rbac->arena);
+    map_init(&search.tenants, rbac->arena);
     for (size_t i = 0; i < search.policies->lock_count; i++) {
         const struct lock *lock = search.policies->locks[i];
         if (lock->origin || !(lock->mode & MODE_DENY)) continue;
