@@ -61,7 +61,7 @@ func parse(manifest []byte) ([]*unstructured.Unstructured, error) {
 		if errors.Is(err, io.EOF) {
 			return objects, nil
 		}
-		if err == nil {
+		if err == nil && len(document.Raw) > 0 { // comments alone are none
 			err = json.Unmarshal(document.Raw, &object.Object) // whole numbers as servers have them, not as floats
 		}
 		if err != nil {
