@@ -187,7 +187,7 @@ func liveWithConditionalAnnotation(s *stage.Stage, manifest []byte) {
 }
 
 func liveWithFluxTenant(s *stage.Stage, manifest []byte) {
-	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations")
+	s.Define(schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}, "kustomizations", "status")
 	s.Apply(manifest)
 	dana := s.User("dana", "guestbook-team", cluster.Testers)
 	flux := s.Account("flux-system", "kustomize-controller", cluster.Testers)
@@ -202,7 +202,7 @@ func liveWithFluxTenant(s *stage.Stage, manifest []byte) {
 		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"metadata":{"finalizers":["finalizers.fluxcd.io"]}}`)
 	})
 	s.Allowed("and its status", func() error {
-		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app", `{"status":{"observedGeneration":1}}`)
+		return flux.Patch("kustomizations.kustomize.toolkit.fluxcd.io guestbook/app/status", `{"status":{"observedGeneration":1}}`)
 	})
 	s.Allowed("the account makes a Deployment", func() error { return tenant.Create(stage.Deployment("guestbook", "", "")) })
 	s.Until("the Deployment rolls out", s.RolledOut("guestbook", 3))
