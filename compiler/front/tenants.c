@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "front/ast_make.h"
@@ -164,6 +165,7 @@ struct making {
     struct diags *diags;
     struct unit *unit;               // that the items go into
     const struct ast_item *deployer; // of the policy
+    const struct map *grants;        // of the policy, by name, that somebody wrote
 };
 
 // Appends the items; gives the first.
@@ -182,13 +184,14 @@ static struct ast_item *add_items(const struct making *making, const char *text,
 
 // ---- one tenant ----
 
-// The grant of the policy that the tenant's role names; NULL where that is a ClusterRole.
-static struct ast_item *find_template(struct unit **units, size_t count, const char *policy, const char *name) {
+// Those that a tenant's role may name.
+static void index_grants(struct arena *arena, struct unit **units, size_t count, const char *policy,
+                         struct map *ret_grants) {
+    map_init(ret_grants, arena);
     for (size_t i = 0; i < count; i++)
         for (struct ast_item *item = units[i]->file->first; item && strcmp(units[i]->policy, policy) == 0;
              item = item->next)
-            if (item->kind == AST_ITEM_GRANT && !item->made && strcmp(item->name.text, name) == 0) return item;
-    return NULL;
+            if (item->kind == AST_ITEM_GRANT && item->name.text) map_set(ret_grants, item->name.text, item);
 }
 
 // Where a grant that is to somebody allows it is no business of the tenant's.
@@ -223,7 +226,7 @@ static bool is_whole(struct arena *arena, const struct ast_item *tenant) {
     return tenant->name.text && namespaces_of(arena, tenant).count && subjects_of(tenant, AST_CLAUSE_MEMBERS).count;
 }
 
-static void expand(const struct making *making, struct unit **units, size_t count, const struct ast_item *tenant) {
+static void expand(const struct making *making, const struct ast_item *tenant) {
     struct arena *arena = making->arena;
     const char *name = word(arena, tenant->name.text);
     const struct words namespaces = namespaces_of(arena, tenant), role = words_of(tenant, AST_CLAUSE_ROLE);
@@ -248,7 +251,7 @@ static void expand(const struct making *making, struct unit **units, size_t coun
     text_printf(&text, "grant %s to %s%s%s {\n  role x\n  namespace x\n}\n", name, name, deployed ? ", " : "",
                 deployed ? account : "");
     struct ast_item *grant = add_items(making, text_string(&text), tenant->name.span);
-    place_grant(arena, grant, tenant, find_template(units, count, making->unit->policy, role.items[0].text));
+    place_grant(arena, grant, tenant, map_get(making->grants, role.items[0].text)); // none: it is a ClusterRole
 }
 
 // ---- the locks of all of them ----
@@ -264,20 +267,31 @@ static void add_accounts(struct text *text, const struct tenant_tool *tool, cons
 
 // The tools that tenants of the policy are deployed by.
 struct tools {
-    bool used[sizeof tenant_tools / sizeof *tenant_tools];
-    const char *namespaces[sizeof tenant_tools / sizeof *tenant_tools];
+    const struct ast_subject *named[sizeof tenant_tools / sizeof *tenant_tools]; // first; NULL for none
 };
 
-static void add_tools(struct tools *tools, const struct ast_item *tenant) {
+static const char *namespace_of(const struct tenant_tool *tool, const struct ast_subject *named) {
+    return named->kind == AST_SUBJECT_PRESET ? named->extra_value.text : tool->namespace;
+}
+
+// The locks of all tenants let one installation of a tool through.
+static void add_tools(struct diags *diags, struct tools *tools, const struct ast_item *tenant) {
     const struct ast_subjects deployers = subjects_of(tenant, AST_CLAUSE_TENANT_DEPLOYER);
     for (size_t i = 0; i < deployers.count; i++) {
         const struct ast_subject *one = deployers.items[i];
         const struct tenant_tool *tool =
             one->kind == AST_SUBJECT_ACTOR || one->kind == AST_SUBJECT_PRESET ? tenant_tool_find(one->name.text) : NULL;
         if (!tool) continue;
-        const size_t at = (size_t)(tool - tenant_tools);
-        tools->used[at] = true;
-        if (one->kind == AST_SUBJECT_PRESET) tools->namespaces[at] = one->extra_value.text;
+        const struct ast_subject **first = &tools->named[tool - tenant_tools];
+        if (!*first) *first = one;
+        if (strcmp(namespace_of(tool, *first), namespace_of(tool, one)) == 0) continue;
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, one->span, "%s runs in '%s' here, and in '%s' for another tenant",
+                    tool->name, namespace_of(tool, one), namespace_of(tool, *first));
+        diag_relate(diags, (*first)->span, "there");
+        diag_help(diags,
+                  "the tenants of a policy are deployed by one %s: put those of the other into a policy of their "
+                  "own",
+                  tool->name);
     }
 }
 
@@ -341,7 +355,7 @@ static void add_locks(struct text *text, const struct tools *tools, const char *
     text_add_string(text, "lock tenants {\n  resources  *\n");
     bool first = true;
     for (size_t i = 0; i < tenant_tool_count; i++) {
-        if (!tools->used[i]) continue;
+        if (!tools->named[i]) continue;
         text_printf(text, "%s%s", first ? "  except resources  " : ", ", tenant_tools[i].kinds);
         first = false;
     }
@@ -424,11 +438,11 @@ static void expand_policy(const struct making *making, struct unit **units, size
         for (const struct ast_item *tenant = units[i]->file->first; tenant; tenant = tenant->next) {
             if (tenant->kind != AST_ITEM_TENANT || !tenant->name.text) continue;
             if (span.file == SPAN_NOWHERE) span = tenant->name.span;
-            add_tools(&tools, tenant);
+            add_tools(making->diags, &tools, tenant);
             if (!is_whole(making->arena, tenant)) continue;
             struct making there = *making;
             there.unit = units[i];
-            expand(&there, units, count, tenant);
+            expand(&there, tenant);
             if (names.len) text_add_string(&names, ", ");
             text_printf(&names, "%s, ", word(making->arena, tenant->name.text));
             add_list(&names, "serviceaccounts ", namespaces_of(making->arena, tenant));
@@ -442,9 +456,8 @@ static void expand_policy(const struct making *making, struct unit **units, size
     text_init(&text, making->arena);
     add_locks(&text, &tools, of_policy);
     for (size_t i = 0; i < tenant_tool_count; i++)
-        if (tools.used[i])
-            add_tool(&text, &tenant_tools[i], tools.namespaces[i] ? tools.namespaces[i] : tenant_tools[i].namespace,
-                     of_policy);
+        if (tools.named[i])
+            add_tool(&text, &tenant_tools[i], namespace_of(&tenant_tools[i], tools.named[i]), of_policy);
     (void)add_items(making, text_string(&text), span);
 }
 
@@ -460,6 +473,8 @@ void tenants_expand(struct arena *arena, struct diags *diags, struct unit **unit
             diag_help(diags, "name whoever applies it: deployer SUBJECT, …; nobody else may change what tenants are");
             continue;
         }
-        expand_policy(&(struct making){arena, diags, units[i], deployer}, units, count);
+        struct map grants;
+        index_grants(arena, units, count, policy, &grants);
+        expand_policy(&(struct making){arena, diags, units[i], deployer, &grants}, units, count);
     }
 }

@@ -25,11 +25,9 @@ static void report(struct lowering *lowering, enum diag_code code, struct span s
     diag_help(lowering->diags, "%s", help);
 }
 
-// Whether the API server, or what deploys tenants, writes there by itself.
-static const char *other_owner(const struct ast_item *item, const char *namespace) {
+// What deploys the tenant from there; NULL for nothing.
+static const char *tool_in(const struct ast_item *item, const char *namespace) {
     const struct ast_clause *deployer = lower_find_clause(item, AST_CLAUSE_TENANT_DEPLOYER);
-    if (text_is_among(kube_system_namespaces, kube_system_namespace_count, namespace)) return "the control plane";
-    if (strcmp(namespace, "default") == 0) return "everybody, and the API server writes there";
     for (size_t i = 0; deployer && i < deployer->subjects.count; i++) {
         const struct ast_subject *one = deployer->subjects.items[i];
         const struct tenant_tool *tool = one->name.text ? tenant_tool_find(one->name.text) : NULL;
@@ -37,6 +35,13 @@ static const char *other_owner(const struct ast_item *item, const char *namespac
         if (tool && strcmp(own, namespace) == 0) return tool->name;
     }
     return NULL;
+}
+
+// Whether the API server, or what deploys tenants, writes there by itself.
+static const char *other_owner(const struct ast_item *item, const char *namespace) {
+    if (text_is_among(kube_system_namespaces, kube_system_namespace_count, namespace)) return "the control plane";
+    if (strcmp(namespace, "default") == 0) return "everybody, and the API server writes there";
+    return tool_in(item, namespace);
 }
 
 static void add_namespace(struct lowering *lowering, const struct ast_item *item, struct word word,
@@ -69,8 +74,9 @@ static void add_namespace(struct lowering *lowering, const struct ast_item *item
 // ---- who it is ----
 
 // Why nobody of that name is let be one of a tenant's; NULL where somebody is. Who is a member is kept out of all other
-// namespaces: of the control plane that would be its end.
-static const char *problem_of(struct arena *arena, const char *name, bool is_group, bool is_member) {
+// namespaces: of the control plane, and of what deploys, that would be the end.
+static const char *problem_of(struct arena *arena, const struct ast_item *item, const char *name, bool is_group,
+                              bool is_member) {
     static const char system[] = "system:";
     for (const char *c = name; *c; c++)
         if ((unsigned char)*c < ' ') return "has a name of several lines, and each line of a Namespace names one";
@@ -81,12 +87,13 @@ static const char *problem_of(struct arena *arena, const char *name, bool is_gro
     if (!namespace || !len) return is_group ? "has members of everywhere" : "is of the control plane";
     const char *copy = arena_copy(arena, namespace, len);
     const bool is_system = text_is_among(kube_system_namespaces, kube_system_namespace_count, copy);
-    return is_system && (is_member || is_group) ? "is of the control plane" : NULL;
+    if (is_system && (is_member || is_group)) return "is of the control plane";
+    return is_member && tool_in(item, copy) ? arena_printf(arena, "is where %s runs", tool_in(item, copy)) : NULL;
 }
 
-static void check_line(struct lowering *lowering, const struct ast_subject *subject, const char *name, bool is_group,
-                       bool is_member) {
-    const char *problem = problem_of(lowering->arena, name, is_group, is_member);
+static void check_line(struct lowering *lowering, const struct ast_item *item, const struct ast_subject *subject,
+                       const char *name, bool is_group, bool is_member) {
+    const char *problem = problem_of(lowering->arena, item, name, is_group, is_member);
     if (!problem) return;
     diag_report(lowering->diags, DIAG_BAD_VALUE, subject->span, "%s '%s' cannot be of a tenant: it %s",
                 is_group ? "group" : "user", text_shortened(lowering->arena, name, 80), problem);
@@ -94,9 +101,11 @@ static void check_line(struct lowering *lowering, const struct ast_subject *subj
 }
 
 // What is no exact name cannot be said by the Namespace.
-static void add_lines(struct lowering *lowering, struct unit *unit, const struct ast_clause *clause, bool is_member,
-                      const char ***lines, size_t *count) {
+static void add_lines(struct lowering *lowering, struct unit *unit, const struct ast_item *item,
+                      enum ast_clause_kind kind, const char ***lines, size_t *count) {
     struct arena *arena = lowering->arena;
+    const struct ast_clause *clause = lower_find_clause(item, kind);
+    const bool is_member = kind == AST_CLAUSE_MEMBERS;
     for (size_t i = 0; clause && i < clause->words.count; i++)
         report(
             lowering, DIAG_BAD_VALUE, clause->words.items[i].span,
@@ -111,9 +120,9 @@ static void add_lines(struct lowering *lowering, struct unit *unit, const struct
                    "a tenant consists of users, groups and service accounts",
                    "name them as they are: user NAME, group NAME, serviceaccount NAMESPACE/NAME");
         for (size_t j = 0; j < who.user_count; j++)
-            check_line(lowering, clause->subjects.items[i], who.users[j], false, is_member);
+            check_line(lowering, item, clause->subjects.items[i], who.users[j], false, is_member);
         for (size_t j = 0; j < who.group_count; j++)
-            check_line(lowering, clause->subjects.items[i], who.groups[j], true, is_member);
+            check_line(lowering, item, clause->subjects.items[i], who.groups[j], true, is_member);
         for (size_t j = 0; j < who.user_count; j++)
             ARENA_PUSH(arena, *lines, *count, arena_printf(arena, "user %s", who.users[j]));
         for (size_t j = 0; j < who.group_count; j++)
@@ -127,8 +136,8 @@ static const char *members_of(struct lowering *lowering, struct unit *unit, cons
     struct arena *arena = lowering->arena;
     const char **lines = NULL;
     size_t count = 0;
-    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_MEMBERS), true, &lines, &count);
-    add_lines(lowering, unit, lower_find_clause(item, AST_CLAUSE_EXEMPT), false, &lines, &count);
+    add_lines(lowering, unit, item, AST_CLAUSE_MEMBERS, &lines, &count);
+    add_lines(lowering, unit, item, AST_CLAUSE_EXEMPT, &lines, &count);
     for (size_t i = 0; i < tenant->namespace_count; i++)
         ARENA_PUSH(arena, lines, count, arena_printf(arena, "group %s", account_group(arena, tenant->namespaces[i])));
     if (count) qsort(lines, count, sizeof *lines, compare_strings);

@@ -41,33 +41,17 @@ tenant shop {
   role        edit
 }
 `
-	// A tenant more, a member more, a namespace less.
-	tenantsChanged = `policy tenants
-deployer group platform
+	byRBAC = "RBAC" // in place of a lock
+)
 
-tenant webapp {
-  namespaces    webapp
-  members       group webapp-team, user vic
-  role          edit
-  deployer      flux
-  pod security  baseline, warn restricted
-  quota         pods 4, configmaps 20
-}
-
-tenant shop {
-  namespaces  shop
-  members     group shop-team
-  role        edit
-}
-
+// tenantsChanged has a tenant more, a member more and a namespace less.
+var tenantsChanged = strings.NewReplacer("webapp, webapp-jobs", "webapp", "group webapp-team", "group webapp-team, user vic").Replace(tenantsPolicy) + `
 tenant lab {
   namespaces  lab
   members     user rae
   role        edit
 }
 `
-	byRBAC = "RBAC" // in place of a lock
-)
 
 // TestTenants has people, accounts and controllers meet tenants, each with a token of its own and the rights that it would have:
 // who makes them, who is one, who is another one, and who is none.
