@@ -145,7 +145,7 @@ func TestChainsaw(t *testing.T) {
 			c := newChainsaw(t, minor)
 			policies := []string{"tests/rows/P15.klock"}
 			if minor == minors[len(minors)-1] {
-				policies = append(policies, "examples/payments.klock", "examples/self-service.klock")
+				policies = append(policies, "examples/payments.klock", "examples/self-service.klock", "examples/tenants.klock")
 			}
 			if *chainsawPolicies != "" {
 				policies = strings.Fields(*chainsawPolicies)
