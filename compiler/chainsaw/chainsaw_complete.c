@@ -53,14 +53,6 @@ static void lay_over(struct arena *arena, struct value *under, const struct valu
     }
 }
 
-// The map at the key, made where there is none.
-static struct value *map_at(struct arena *arena, struct value *map, const char *key) {
-    struct value *child = value_get(map, key);
-    if (child && child->kind == VALUE_MAP) return child;
-    value_set(arena, map, key, child = value_map(arena));
-    return child;
-}
-
 static void set_default(struct arena *arena, struct value *map, const char *key, const char *text) {
     if (map->kind == VALUE_MAP && !value_get(map, key)) value_set_string(arena, map, key, text);
 }
@@ -91,16 +83,16 @@ static void set_default_bool(struct arena *arena, struct value *map, const char 
 // As the level `restricted` has it, where the test says nothing else.
 static void secure(struct arena *arena, struct value *spec) {
     static const char *const lists[] = {"containers", "initContainers"};
-    struct value *of_pod = map_at(arena, spec, "securityContext");
+    struct value *of_pod = value_map_at(arena, spec, "securityContext");
     set_default_bool(arena, of_pod, "runAsNonRoot", true);
-    set_default(arena, map_at(arena, of_pod, "seccompProfile"), "type", "RuntimeDefault");
+    set_default(arena, value_map_at(arena, of_pod, "seccompProfile"), "type", "RuntimeDefault");
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         struct value *list = value_get(spec, lists[i]);
         for (size_t j = 0; list && list->kind == VALUE_LIST && j < list->count; j++) {
             if (list->as.items[j]->kind != VALUE_MAP) continue;
-            struct value *context = map_at(arena, list->as.items[j], "securityContext");
+            struct value *context = value_map_at(arena, list->as.items[j], "securityContext");
             set_default_bool(arena, context, "allowPrivilegeEscalation", false);
-            struct value *capabilities = map_at(arena, context, "capabilities");
+            struct value *capabilities = value_map_at(arena, context, "capabilities");
             if (value_get(capabilities, "drop")) continue;
             struct value *drop = value_list(arena);
             value_append(arena, drop, value_string(arena, "ALL"));
@@ -124,7 +116,7 @@ static void fill_pod(struct arena *arena, const struct request *request, struct 
 }
 
 static struct value *spec_of_template(struct arena *arena, struct value *spec) {
-    return map_at(arena, map_at(arena, spec, "template"), "spec");
+    return value_map_at(arena, value_map_at(arena, spec, "template"), "spec");
 }
 
 // Pods that a controller makes would be in the way of those that tests speak of.
@@ -139,15 +131,15 @@ static void keep_still(struct arena *arena, const char *group, const char *kind,
 // What pods are made of here, and the labels by which their maker finds them.
 static void fill_workload(struct arena *arena, const struct request *request, struct value *object, bool stored) {
     const char *group = request->group, *kind = request->kind;
-    struct value *spec = map_at(arena, object, "spec");
+    struct value *spec = value_map_at(arena, object, "spec");
     if (stored) keep_still(arena, group, kind, spec);
-    if (strcmp(kind, "CronJob") == 0) spec = map_at(arena, map_at(arena, spec, "jobTemplate"), "spec");
+    if (strcmp(kind, "CronJob") == 0) spec = value_map_at(arena, value_map_at(arena, spec, "jobTemplate"), "spec");
     fill_pod(arena, request, spec_of_template(arena, spec), stored);
     struct value *selector = value_get(spec, "selector");
     if (strcmp(group, "apps") == 0) selector = value_get(selector, "matchLabels");
     if (strcmp(group, "batch") == 0 || !selector || selector->kind != VALUE_MAP) return;
-    struct value *metadata = map_at(arena, map_at(arena, spec, "template"), "metadata");
-    lay_over(arena, map_at(arena, metadata, "labels"), selector);
+    struct value *metadata = value_map_at(arena, value_map_at(arena, spec, "template"), "metadata");
+    lay_over(arena, value_map_at(arena, metadata, "labels"), selector);
 }
 
 static void fill_rules(struct arena *arena, struct value *role) {
@@ -193,7 +185,7 @@ static void fill_secret(struct arena *arena, struct value *secret) {
     const char *type = value_get_string(secret, "type");
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
         if (strcmp(asked[i].type, type) == 0)
-            set_default(arena, map_at(arena, secret, "data"), asked[i].key, asked[i].value);
+            set_default(arena, value_map_at(arena, secret, "data"), asked[i].key, asked[i].value);
 }
 
 static void fill_owners(struct arena *arena, struct value *metadata) {
@@ -213,7 +205,7 @@ static void fill_definition(struct arena *arena, const struct request *request, 
     if (!dot) return;
     const char *plural = arena_copy(arena, request->name, (size_t)(dot - request->name)),
                *kind = arena_printf(arena, "Kind%s", plural);
-    struct value *spec = map_at(arena, object, "spec"), *names = map_at(arena, spec, "names");
+    struct value *spec = value_map_at(arena, object, "spec"), *names = value_map_at(arena, spec, "names");
     set_default(arena, spec, "group", dot + 1);
     set_default(arena, names, "plural", plural);
     set_default(arena, names, "kind", kind);
@@ -221,7 +213,7 @@ static void fill_definition(struct arena *arena, const struct request *request, 
 
 static void fill_service(struct arena *arena, const struct request *request, struct value *object) {
     const char *dot = strchr(request->name, '.');
-    struct value *spec = map_at(arena, object, "spec");
+    struct value *spec = value_map_at(arena, object, "spec");
     if (!dot) return;
     set_default(arena, spec, "version", arena_copy(arena, request->name, (size_t)(dot - request->name)));
     set_default(arena, spec, "group", dot + 1);
@@ -241,9 +233,9 @@ static void fill_webhooks(struct arena *arena, const struct request *request, st
 
 static void fill(struct arena *arena, const struct request *request, struct value *object, bool stored) {
     const char *group = request->group, *kind = request->kind;
-    fill_owners(arena, map_at(arena, object, "metadata"));
+    fill_owners(arena, value_map_at(arena, object, "metadata"));
     if (strcmp(kind, "Pod") == 0 && !*group) {
-        fill_pod(arena, request, map_at(arena, object, "spec"), stored);
+        fill_pod(arena, request, value_map_at(arena, object, "spec"), stored);
     } else if (strcmp(kind, "PodTemplate") == 0 && !*group) {
         fill_pod(arena, request, spec_of_template(arena, object), stored);
     } else if ((strcmp(group, "apps") == 0 && strcmp(kind, "ControllerRevision") != 0) ||

@@ -79,6 +79,14 @@ struct value *value_get(const struct value *map, const char *key) {
     return entry ? entry->value : NULL;
 }
 
+struct value *value_map_at(struct arena *arena, struct value *map, const char *key) {
+    struct value *child = value_get(map, key);
+    if (child && child->kind == VALUE_MAP) return child;
+    child = value_map(arena);
+    value_set(arena, map, key, child);
+    return child;
+}
+
 struct value *value_dig(const struct value *map, ...) {
     struct value *at = NULL;
     va_list keys;

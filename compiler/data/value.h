@@ -43,6 +43,9 @@ void value_append(struct arena *arena, struct value *list, struct value *item);
 void value_set(struct arena *arena, struct value *map, const char *key, struct value *value);
 void value_set_string(struct arena *arena, struct value *map, const char *key, const char *string);
 
+// The map at the key, made where none is there.
+struct value *value_map_at(struct arena *arena, struct value *map, const char *key);
+
 // What the key holds, or NULL: for a missing key, a value that is no map, and a NULL value.
 struct value *value_get(const struct value *map, const char *key);
 // The same over a chain of keys that ends with NULL.

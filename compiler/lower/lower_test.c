@@ -109,15 +109,6 @@ static struct value *pairs_to_map(struct arena *arena, const struct ast_pairs *p
     return map;
 }
 
-// The map at the key, made when it is missing.
-static struct value *map_at(struct arena *arena, struct value *map, const char *key) {
-    struct value *child = value_get(map, key);
-    if (child && child->kind == VALUE_MAP) return child;
-    child = value_map(arena);
-    value_set(arena, map, key, child);
-    return child;
-}
-
 static void set_field(struct lowering *lowering, struct value *object, const struct ast_field_value *field) {
     struct value *at = object;
     for (size_t i = 0; i < field->path.count; i++) {
@@ -129,7 +120,7 @@ static void set_field(struct lowering *lowering, struct value *object, const str
             return;
         }
         if (i + 1 < field->path.count)
-            at = map_at(lowering->arena, at, key);
+            at = value_map_at(lowering->arena, at, key);
         else
             value_set(lowering->arena, at, key, value_copy(lowering->arena, lower_value(lowering, field->value)));
     }
@@ -204,8 +195,8 @@ static void as_made(struct lowering *lowering, const struct resource *resource, 
                     struct value *metadata) {
     const struct tenant *tenant = map_get(&lowering->tenants, name);
     if (!tenant || *resource->group || strcmp(resource->plural, "namespaces") != 0) return;
-    tenant_describe_namespace(lowering->arena, tenant, map_at(lowering->arena, metadata, "labels"),
-                              map_at(lowering->arena, metadata, "annotations"));
+    tenant_describe_namespace(lowering->arena, tenant, value_map_at(lowering->arena, metadata, "labels"),
+                              value_map_at(lowering->arena, metadata, "annotations"));
 }
 
 static struct value *make_object(struct lowering *lowering, const struct ast_object_state *state,
@@ -219,12 +210,13 @@ static struct value *make_object(struct lowering *lowering, const struct ast_obj
     value_set_string(arena, object, "apiVersion",
                      *resource->group ? arena_printf(arena, "%s/%s", resource->group, version) : version);
     value_set_string(arena, object, "kind", resource->kind);
-    struct value *metadata = map_at(arena, object, "metadata");
+    struct value *metadata = value_map_at(arena, object, "metadata");
     value_set_string(arena, metadata, "name", name);
     if (resource->namespaced) value_set_string(arena, metadata, "namespace", namespace);
     if (!state->given) as_made(lowering, resource, name, metadata);
-    if (state->labels.count) pairs_to_map(arena, &state->labels, map_at(arena, metadata, "labels"));
-    if (state->annotations.count) pairs_to_map(arena, &state->annotations, map_at(arena, metadata, "annotations"));
+    if (state->labels.count) pairs_to_map(arena, &state->labels, value_map_at(arena, metadata, "labels"));
+    if (state->annotations.count)
+        pairs_to_map(arena, &state->annotations, value_map_at(arena, metadata, "annotations"));
     if (terminating) {
         value_set_string(arena, metadata, "deletionTimestamp", "2026-01-01T00:00:00Z");
         value_set(arena, metadata, "deletionGracePeriodSeconds", value_int(arena, 30));
@@ -383,7 +375,7 @@ static const struct value *replicas_of(const struct value *object) {
 // server's default of one is in the stored parent as well.
 static struct value *scaled(struct arena *arena, struct value *stored, const struct ast_step *step) {
     const struct value *before = replicas_of(stored);
-    if (!before) value_set(arena, map_at(arena, stored, "spec"), "replicas", value_int(arena, 1));
+    if (!before) value_set(arena, value_map_at(arena, stored, "spec"), "replicas", value_int(arena, 1));
     int64_t replicas = (before ? before->as.integer : 1) + 1;
     for (size_t i = 0; step->has_arrow && i < step->after.field_count; i++) {
         const struct ast_path *path = &step->after.fields[i].path;
@@ -392,7 +384,7 @@ static struct value *scaled(struct arena *arena, struct value *stored, const str
         if (named) replicas = strtoll(step->after.fields[i].value.text, NULL, 10);
     }
     struct value *object = value_copy(arena, stored);
-    value_set(arena, map_at(arena, object, "spec"), "replicas", value_int(arena, replicas));
+    value_set(arena, value_map_at(arena, object, "spec"), "replicas", value_int(arena, replicas));
     return object;
 }
 
@@ -418,9 +410,9 @@ static bool check_step(struct lowering *lowering, const struct ast_step *step, c
 
 // What a binding carries goes to the pod.
 static struct value *make_binding(struct arena *arena, const struct ast_step *step) {
-    struct value *binding = value_map(arena), *metadata = map_at(arena, binding, "metadata");
-    pairs_to_map(arena, &step->after.labels, map_at(arena, metadata, "labels"));
-    pairs_to_map(arena, &step->after.annotations, map_at(arena, metadata, "annotations"));
+    struct value *binding = value_map(arena), *metadata = value_map_at(arena, binding, "metadata");
+    pairs_to_map(arena, &step->after.labels, value_map_at(arena, metadata, "labels"));
+    pairs_to_map(arena, &step->after.annotations, value_map_at(arena, metadata, "annotations"));
     return binding;
 }
 
@@ -433,7 +425,8 @@ static struct value *make_updated(struct lowering *lowering, const struct ast_st
     if (step->has_arrow)
         return make_object(lowering, &step->after, resource, request->namespace, request->name, terminating);
     struct value *touched = value_copy(arena, stored);
-    value_set_string(arena, map_at(arena, map_at(arena, touched, "metadata"), "annotations"), TOUCHED, "true");
+    value_set_string(arena, value_map_at(arena, value_map_at(arena, touched, "metadata"), "annotations"), TOUCHED,
+                     "true");
     return touched;
 }
 

@@ -64,12 +64,6 @@ __attribute__((format(printf, 2, 3))) static void differ(struct agreement *c, co
     text_printf(&c->problems, "%s%s", c->problems.len ? "; " : "", text);
 }
 
-static bool is_among(const char *const *names, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return true;
-    return false;
-}
-
 static const char *trimmed(struct arena *arena, const char *text) {
     while (*text == ' ') text++;
     size_t len = strlen(text);
@@ -148,7 +142,7 @@ static const char **broken_locks(struct agreement *c, const struct admission_ann
         const size_t len = (size_t)((comma && comma < by ? comma : by) - at);
         const char *name = arena_copy(c->arena, at, len);
         // A lock on a wildcard beside a resource may be in two policies that see the same request.
-        if (!is_among(locks, *count, name)) ARENA_PUSH(c->arena, locks, *count, name);
+        if (!text_is_among(locks, *count, name)) ARENA_PUSH(c->arena, locks, *count, name);
         at += len + 2;
     }
     return locks;
@@ -163,7 +157,7 @@ static void compare_glass(struct agreement *c) {
     if (c->answer->error_count) return;
     size_t found = 0;
     for (size_t i = 0; i < c->decision->glass_use_count; i++)
-        if (is_among(locks, count, c->decision->glass_uses[i]->id))
+        if (text_is_among(locks, count, c->decision->glass_uses[i]->id))
             found++;
         else
             differ(c, "break-glass of lock %s is not recorded", c->decision->glass_uses[i]->id);
@@ -173,7 +167,7 @@ static void compare_glass(struct agreement *c) {
 static void compare_calls(struct agreement *c) {
     const struct decision *decision = c->decision;
     for (size_t i = 0; i < decision->called_count; i++)
-        if (!is_among(c->answer->called, c->answer->called_count, decision->called[i]->name))
+        if (!text_is_among(c->answer->called, c->answer->called_count, decision->called[i]->name))
             differ(c, "webhook %s is not called", decision->called[i]->name);
     for (size_t i = 0; i < c->answer->called_count; i++) {
         bool called = false;
