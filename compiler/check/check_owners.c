@@ -86,22 +86,41 @@ static bool is_of_workloads(const struct checking *checking, const struct lock *
     return owned == lock->scope.target_count;
 }
 
+// Whether the owners are among the objects: all that there is in the namespaces. Hardly anything has an owner outside.
+static bool takes_in_owners(const struct lock *lock) {
+    bool everything = false;
+    if (lock->insiders) return false;
+    for (size_t i = 0; i < lock->scope.target_count && lock->scope.where != IN_CLUSTER; i++)
+        everything |= !lock->scope.targets[i].resource && !lock->scope.targets[i].group;
+    return everything && lock->selects->kind == FORMULA_TRUE;
+}
+
 // What anything else owns goes with it, through the garbage collector.
 static void check_any_owner(const struct checking *checking, const struct lock *lock) {
-    if (lock->guard_owners || lock->exemption == EXEMPT_NONE || is_of_workloads(checking, lock)) return;
+    if (lock_stops_collector(checking->arena, lock) || is_of_workloads(checking, lock) || takes_in_owners(lock)) return;
     const struct target *target = &lock->scope.targets[0];
     const bool one = target->resource && lock->scope.target_count == 1;
+    const char *what = one ? target->resource->plural : "its objects",
+               *code = diag_info(DIAG_CONTROLLER_NOT_LOCKED)->name;
+    // Else a condition or actor leaves the collector out, whatever is guarded.
+    const bool guard = !lock->guard_owners && lock->exemption != EXEMPT_NONE;
     diag_report(checking->diags, DIAG_CONTROLLER_NOT_LOCKED, lock->span,
-                "lock '%s' lets %s be deleted through their owners", lock->name,
-                one ? target->resource->plural : "its objects");
-    diag_help(checking->diags, "add 'guard owners', or write: accept %s", diag_info(DIAG_CONTROLLER_NOT_LOCKED)->name);
+                guard ? "lock '%s' lets %s be deleted through their owners"
+                      : "lock '%s' lets %s be deleted through their owners: it does not apply to the garbage collector",
+                lock->name, what);
+    diag_help(checking->diags,
+              guard ? "add 'guard owners', or write: accept %s" : "lock their owners as well, or write: accept %s",
+              code);
 }
 
 // Warns when an unlocked workload owns locked pods, jobs or replica sets, or when the owners of other objects are
 // unknown.
 void check_owners(struct checking *checking, const struct lock *lock) {
     // Who deletes a workload means its pods, and everything else outlives its owner.
-    if (!lock->insiders && (lock->guards & GUARD_OWNERS)) return;
+    if (!lock->insiders && (lock->guards & GUARD_OWNERS)) {
+        check_any_owner(checking, lock);
+        return;
+    }
     for (size_t i = 0; i < check_part_count(lock); i++) {
         const struct lock_object part = check_part(lock, i);
         for (size_t j = 0; j < kube_workload_count; j++) {

@@ -5,45 +5,26 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "check/check_internal.h"
-#include "data/regex.h"
 #include "data/value.h"
 #include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
+#include "policy/known.h"
 #include "report/diag.h"
 
 // ---- what is known of a request by a controller ----
 
-enum judged { NEVER, PERHAPS, ALWAYS };
-
 struct author {
     struct arena *arena;
-    const char *user, *name;   // "system:serviceaccount:kube-system:job-controller", "job-controller"
-    const char *plural;        // of what is written
-    const char *const *groups; // ends with NULL
+    struct identity identity; // "system:serviceaccount:kube-system:job-controller"
+    const char *name;         // "job-controller"
+    const char *plural;       // of what is written
     enum operation operation;
 };
 
-static enum judged judge(const struct author *author, const struct formula *expr);
-
-static enum judged judged_of(bool holds) {
-    return holds ? ALWAYS : NEVER;
-}
-
-static enum judged judge_text(const struct author *author, const struct formula *expr, const char *text) {
-    if (expr->compare == CMP_EXISTS) return ALWAYS;
-    if (expr->compare == CMP_MATCHES && expr->regex)
-        return judged_of(regex_match(expr->regex, text, strlen(text), author->arena));
-    bool found = false;
-    for (size_t i = 0; i < expr->value_count; i++) {
-        const struct value *value = expr->values[i];
-        found |= value->kind == VALUE_STRING && strcmp(value->as.string, text) == 0; // `user < 5` compares a number
-    }
-    return expr->compare == CMP_IN ? judged_of(found) : PERHAPS;
-}
-
 static bool in_group(const struct author *author, const char *group) {
     bool found = false;
-    for (size_t i = 0; author->groups[i] && !found; i++) found = strcmp(author->groups[i], group) == 0;
+    for (size_t i = 0; author->identity.groups[i] && !found; i++)
+        found = strcmp(author->identity.groups[i], group) == 0;
     return found;
 }
 
@@ -55,30 +36,12 @@ static const struct kube_made *made_by(const struct author *author) {
     return NULL;
 }
 
-// One of the groups is it, or perhaps matches.
-static enum judged judge_groups(const struct author *author, const struct formula *expr) {
-    enum judged result = NEVER;
-    for (size_t i = 0; author->groups[i] && result == NEVER; i++) result = judge_text(author, expr, author->groups[i]);
-    return result;
-}
-
 // Of what is known to lack the label or annotation, no comparison holds.
-static enum judged judge_key(const struct author *author, const struct formula *expr) {
+static enum known ask_key(const struct author *author, const struct formula *expr) {
     const struct kube_made *made = made_by(author);
     const char *keys = !made ? NULL : expr->kind == FORMULA_LABEL ? made->labels : made->annotations;
-    if (keys && text_has_word(keys, expr->key)) return expr->compare == CMP_EXISTS ? ALWAYS : PERHAPS;
-    return made && made->annotations && author->operation == OP_CREATE ? NEVER : PERHAPS;
-}
-
-// Of a chain, the one operand that decides it outweighs all others.
-static enum judged judge_chain(const struct author *author, const struct formula *expr, enum judged decisive) {
-    enum judged result = decisive == NEVER ? ALWAYS : NEVER;
-    for (size_t i = 0; i < expr->operand_count; i++) {
-        const enum judged one = judge(author, expr->operands[i]);
-        if (one == decisive) return decisive;
-        if (one == PERHAPS) result = PERHAPS;
-    }
-    return result;
+    if (keys && text_has_word(keys, expr->key)) return expr->compare == CMP_EXISTS ? KNOWN_TRUE : KNOWN_MAYBE;
+    return made && made->annotations && author->operation == OP_CREATE ? KNOWN_FALSE : KNOWN_MAYBE;
 }
 
 // Whether something is compared with what it was in a way that whoever leaves it alone satisfies.
@@ -94,45 +57,26 @@ static bool is_kept(const struct author *author, const struct formula *expr) {
     return strcmp(check_formula(author->arena, &now), check_formula(author->arena, &was)) == 0;
 }
 
-// Whether the formula holds of whatever the author writes. Of what it makes there is no old object.
-static enum judged judge(const struct author *author, const struct formula *expr) {
-    const bool nothing = expr->state == STATE_OLD && author->operation == OP_CREATE;
-    if (author->operation == OP_UPDATE && is_kept(author, expr)) return ALWAYS;
-    if (formula_compares_readings(expr)) return PERHAPS;
-    switch (expr->kind) {
-    case FORMULA_TRUE: return ALWAYS;
-    case FORMULA_FALSE: return NEVER;
-    case FORMULA_AND: return judge_chain(author, expr, NEVER);
-    case FORMULA_OR: return judge_chain(author, expr, ALWAYS);
-    case FORMULA_NOT: {
-        const enum judged one = judge(author, expr->operands[0]);
-        return one == PERHAPS ? PERHAPS : judged_of(one == NEVER);
-    }
-    case FORMULA_USER: return judge_text(author, expr, author->user);
-    case FORMULA_GROUP: return judge_groups(author, expr);
-    case FORMULA_OPERATION: return judged_of((expr->operations & author->operation) != 0);
+// Of what the author makes there is no old object.
+static enum known ask(const void *context, const struct formula *atom) {
+    const struct author *author = context;
+    const bool nothing = atom->state == STATE_OLD && author->operation == OP_CREATE;
+    if (author->operation == OP_UPDATE && is_kept(author, atom)) return KNOWN_TRUE;
+    if (formula_compares_readings(atom)) return KNOWN_MAYBE;
+    switch (atom->kind) {
+    case FORMULA_OPERATION: return known_bool((atom->operations & author->operation) != 0);
     case FORMULA_LABEL:
-    case FORMULA_ANNOTATION: return judge_key(author, expr);
+    case FORMULA_ANNOTATION: return ask_key(author, atom);
     case FORMULA_FIELD:
-    case FORMULA_ANY: return nothing ? NEVER : PERHAPS;
-    case FORMULA_ALL: return nothing ? ALWAYS : PERHAPS;
-    case FORMULA_LABEL_KEY:
-    case FORMULA_ANNOTATION_KEY:
-    case FORMULA_NAME:
-    case FORMULA_NAMESPACE:
-    case FORMULA_NAMESPACE_LABEL:
-    case FORMULA_UID:
-    case FORMULA_MAY:
-    case FORMULA_TENANT:
-    case FORMULA_EXTRA:
-    case FORMULA_RESOURCE:
-    case FORMULA_SOURCE_SELECTS:
-    case FORMULA_IS_SOURCE:
-    case FORMULA_TEXT:
-    case FORMULA_JOIN:
-    case FORMULA_CEL: return PERHAPS;
+    case FORMULA_ANY: return nothing ? KNOWN_FALSE : KNOWN_MAYBE;
+    case FORMULA_ALL: return nothing ? KNOWN_TRUE : KNOWN_MAYBE;
+    default: return known_of_identity(&author->identity, atom);
     }
-    return PERHAPS;
+}
+
+// Whether the formula holds of whatever the author writes.
+static bool always_holds(const struct author *author, const struct formula *expr) {
+    return known_of(expr, ask, author) == KNOWN_TRUE;
 }
 
 // ---- templates: what is required of them, what is made of them has ----
@@ -255,7 +199,7 @@ static const struct formula *broken_part(const struct checking *checking, const 
                                          const struct author *author) {
     for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
         const struct formula *part = formula_part(lock->requires, i);
-        if (judge(author, part) != ALWAYS && !has_template_with(checking, lock, author, part)) return part;
+        if (!always_holds(author, part) && !has_template_with(checking, lock, author, part)) return part;
     }
     return NULL;
 }
@@ -263,7 +207,7 @@ static const struct formula *broken_part(const struct checking *checking, const 
 static bool lets_pass(const struct lock *lock, const struct author *author) {
     const struct subjects *passes = &lock->passes;
     bool lets = false;
-    for (size_t i = 0; i < passes->user_count; i++) lets |= strcmp(passes->users[i], author->user) == 0;
+    for (size_t i = 0; i < passes->user_count; i++) lets |= strcmp(passes->users[i], author->identity.user) == 0;
     for (size_t i = 0; i < passes->group_count; i++) lets |= in_group(author, passes->groups[i]);
     return lets;
 }
@@ -330,12 +274,12 @@ static struct author author_of(const struct checking *checking, const struct kub
     const bool is_account = kube_exempts_account(exemption);
     return (struct author){
         .arena = checking->arena,
-        .user = exemption->group ? KUBE_NODE_PREFIX "NODE" : exemption->user,
+        .identity = {checking->arena, exemption->group ? KUBE_NODE_PREFIX "NODE" : exemption->user,
+                     exemption->group ? nodes
+                     : is_account     ? accounts
+                                      : others},
         .name = check_controller_of(exemption),
         .plural = resource->plural,
-        .groups = exemption->group ? nodes
-                  : is_account     ? accounts
-                                   : others,
         .operation = operation,
     };
 }
@@ -401,7 +345,7 @@ bool check_asks_author(const struct checking *checking, const struct lock *lock,
     if (!lock->ratchets || lets_pass(lock, &author)) return false;
     for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
         const struct formula *part = formula_part(lock->requires, i);
-        if (!formula_ratchets(part) && judge(&author, part) != ALWAYS) return true;
+        if (!formula_ratchets(part) && !always_holds(&author, part)) return true;
     }
     return false;
 }

@@ -104,7 +104,10 @@ static void collect_own_ways(struct arena *arena, const struct lock *lock, struc
     if (lock->guard_labels && lock_guards_condition(lock))
         push(arena, closed, "changing what the condition of the lock reads");
     if (lock->guard_label_in) push(arena, closed, "bringing other people's objects under the lock");
-    if (lock->guard_owners) push(arena, closed, "deleting the owners of the objects, or giving them other owners");
+    if (lock->guard_owners)
+        push(arena, closed,
+             lock_stops_collector(arena, lock) ? "deleting the owners of the objects, or giving them other owners"
+                                               : "giving the objects other owners");
     if (lock->covers[SHAPE_EVICTIONS]) push(arena, closed, "evicting the pods");
     if (lock->covers[SHAPE_SCALE]) push(arena, closed, "scaling the objects");
 }

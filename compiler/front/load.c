@@ -192,11 +192,31 @@ void load_units(struct loader *loader, struct unit ***ret_units, size_t *ret_cou
     for (size_t i = 0; i < loader->file_count; i++) (*ret_units)[i] = &loader->files[i]->unit;
 }
 
+static void index_items(const struct loader *loader, struct loaded *file) {
+    for (const struct ast_item *item = file->unit.file->first; item; item = item->next)
+        if (!item->made) ARENA_PUSH(loader->arena, file->items, file->item_count, item);
+}
+
+static const struct ast_item *item_in(const struct loaded *file, struct span span) {
+    size_t begin = 0, end = file->item_count;
+    while (begin < end) {
+        const size_t middle = begin + (end - begin) / 2;
+        const struct ast_item *item = file->items[middle];
+        if (item->span.begin <= span.begin && span.begin < item->span.end) return item;
+        if (item->span.begin <= span.begin)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    return NULL;
+}
+
 static const struct ast_item *item_at(const struct loader *loader, struct span span) {
     for (size_t i = 0; i < loader->file_count; i++) {
-        const struct ast_file *file = loader->files[i]->unit.file;
-        for (const struct ast_item *item = file->source == span.file ? file->first : NULL; item; item = item->next)
-            if (item->span.begin <= span.begin && span.begin < item->span.end) return item;
+        struct loaded *file = loader->files[i];
+        if (!file->unit.file || file->unit.file->source != span.file) continue;
+        if (!file->items) index_items(loader, file);
+        return item_in(file, span);
     }
     return NULL;
 }

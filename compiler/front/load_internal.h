@@ -14,6 +14,8 @@ struct loaded {
     struct unit unit;
     enum progress progress;
     struct loaded *included_by;
+    const struct ast_item **items; // that are written in it, as they stand there; made by load_origin
+    size_t item_count;
 };
 
 // What a file names, as a normalized path below the file's root; NULL after reporting. `form` is the item that it

@@ -38,7 +38,7 @@ static void hold_updates(struct lowering *lowering, const struct lock *from, str
 // in what is theirs, and an owner may come to be called by another version of its API.
 static void guard_adoption(struct lowering *lowering, const struct guarded *guarded, const struct lock *from,
                            const char *number) {
-    if (from->guard_owners || from->exemption == EXEMPT_NONE) return;
+    if (from->guard_owners || lock_stops_collector(lowering->arena, from)) return;
     struct lock *lock = derive_lock(lowering, from, ORIGIN_ADOPTION, number);
     hold_updates(lowering, from, lock);
     lock->scope = from->scope;

@@ -339,6 +339,11 @@ bool lock_requires_replicas(const struct lock *lock);
 // Whether the label guard looks at the condition as well: it reads what an UPDATE could change, in our own words.
 bool lock_guards_condition(const struct lock *lock);
 
+// Whether the garbage collector, which deletes what has lost its owner whoever took that away, may not delete the
+// lock's objects: owners are guarded or nothing is let through, and no condition or actor leaves it out. The arena is
+// for what is thrown away.
+bool lock_stops_collector(struct arena *arena, const struct lock *lock);
+
 // Whether the lock is about changes of spec.replicas, all that a write to scale changes.
 bool lock_sees_replicas(const struct lock *lock);
 // Whether the lock selects by, or looks at changes of, anything but metadata.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,10 +86,13 @@ func TestExampleLifecycle(t *testing.T) {
 			if err := outer.Judge.Admit(ctx, all); err != nil {
 				t.Fatal(err)
 			}
+			outer.Clear(nil)
 			log := 0
-			for name, manifest := range manifests {
+			for _, name := range slices.Sorted(maps.Keys(manifests)) {
 				t.Run(name, func(t *testing.T) {
+					manifest := manifests[name]
 					s := outer.In(t)
+					defer s.Clear(manifest)
 					lives[name](s, manifest)
 					s.Remove(manifest)
 					for _, line := range nodes.TakeRefusals() {

@@ -179,13 +179,13 @@ func (j *Judge) settle(ctx context.Context) error {
 		}
 	}
 	// Cases may do anything to other namespaces.
-	if err := j.putNamespace(ctx, probeNamespace, nil); err != nil {
+	if err := j.putNamespace(ctx, ProbeNamespace, nil); err != nil {
 		return err
 	}
 	probe := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "klock-probe"}}
 	// A server looks for policies once a second.
 	return every(ctx, 100*time.Millisecond, settleTimeout, func() (bool, error) {
-		answer, err := j.client.do(ctx, http.MethodPost, collection("", "v1", "configmaps", probeNamespace), url.Values{"dryRun": {"All"}}, probe, nil)
+		answer, err := j.client.do(ctx, http.MethodPost, collection("", "v1", "configmaps", ProbeNamespace), url.Values{"dryRun": {"All"}}, probe, nil)
 		if err != nil {
 			return false, err
 		}
@@ -217,6 +217,7 @@ func (j *Judge) needNamespace(ctx context.Context, name string) error {
 	if err != nil || answer.code != http.StatusNotFound {
 		return err
 	}
+	delete(j.namespaces, name) // it has gone by the API
 	return j.putNamespace(ctx, name, nil)
 }
 

@@ -40,7 +40,8 @@ const (
 	// grantGroup begins the names of the groups that hold a verb on locks.
 	grantGroup = "klock:grants:"
 
-	probeNamespace = "klock-sentinel"
+	// ProbeNamespace is where the judge tries whether policies act.
+	ProbeNamespace = "klock-sentinel"
 
 	settleTimeout = 30 * time.Second
 	// NotServed is the reason to skip a case about a resource that the server does not have.

@@ -267,6 +267,32 @@ func (s *Stage) RemoveNamespaceAs(who *Actor, name string) {
 	s.Until("the namespace "+name+" is gone", func() bool { return !s.Admin.Exists(At("namespaces " + name)) })
 }
 
+// Clear takes off what a life has left, however it ended: the policies of its manifest, and the namespaces that are neither the
+// server's own nor the judge's. The next life finds the stage as this one did.
+func (s *Stage) Clear(manifest []byte) {
+	s.T.Helper()
+	s.Remove(manifest)
+	left := func() (names []string) {
+		list, err := s.Admin.Typed.CoreV1().Namespaces().List(context.Background(), metav1.ListOptions{})
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		for _, namespace := range list.Items {
+			keep := namespace.Name == metav1.NamespaceDefault || namespace.Name == live.ProbeNamespace
+			if !keep && !strings.HasPrefix(namespace.Name, "kube-") {
+				names = append(names, namespace.Name)
+			}
+		}
+		return names
+	}
+	for _, name := range left() {
+		if err := s.Admin.Remove(At("namespaces " + name)); err != nil && !apierrors.IsConflict(err) {
+			s.T.Errorf("the namespace %s is deleted: %v", name, err)
+		}
+	}
+	s.Until("the namespaces are gone", func() bool { return len(left()) == 0 })
+}
+
 // ControllerRefusals are the lines, after the offset, in which a controller complains about a policy.
 func (s *Stage) ControllerRefusals(offset int) (lines []string, end int) {
 	s.T.Helper()
