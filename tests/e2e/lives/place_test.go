@@ -73,6 +73,17 @@ lock cluster {
 }
 `}
 
+// tenant is a namespace that a team has. Quotas and Pod Security are not of ours.
+var tenant = &place{name: "tenant", namespace: "tenant", keeper: member("team"), undertaker: member("platform"), policy: `
+deployer group platform
+
+tenant tenant {
+  namespaces  tenant
+  members     group team
+  role        admin
+}
+`}
+
 // kept is what nobody deletes, controllers included.
 var kept = &place{name: "kept", namespace: "kept", kept: true, policy: `
 lock stays {

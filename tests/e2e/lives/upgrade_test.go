@@ -45,7 +45,7 @@ func TestUpgrade(t *testing.T) {
 	cases.NeedKlockc(t)
 	t.Parallel()
 	phases := phases(t)
-	places := append(slices.Clone(examples), everything, kept)
+	places := append(slices.Clone(examples), everything, kept, tenant)
 	for i, p := range phases {
 		places = append(places, requirement(i, p.name))
 	}
