@@ -183,6 +183,10 @@ struct token lexer_next(struct lexer *lexer) {
         "\n"                { first_on_line = true; continue; }
         [ \t\r]+            { continue; }
         "#" [^\n]*          { continue; }
+        "://" [^ \t\r\n]*   {
+            report(lexer, span_of(lexer, start, start + 3), "a URL stands in quotes", "unexpected '://'");
+            continue;
+        }
         "//" [^\n]*         {
             report(lexer, span_of(lexer, start, start + 2), "a comment begins with '#'", "unexpected '//'");
             continue;

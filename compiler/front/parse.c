@@ -463,8 +463,8 @@ static void list_expected(struct parser *p, const struct parse_expected *expecte
     for (size_t i = 0; i < expected->count; i++) {
         const int kind = expected->kinds[i];
         if (comparison && is_comparison(kind)) continue;
-        if ((clause && keyword_begins(kind, KEYWORD_CLAUSE)) || (step && is_step_keyword(kind)) ||
-            (item && begins_item(kind)))
+        if ((clause && (keyword_begins(kind, KEYWORD_CLAUSE) || kind == TOK_ON_OPERATIONS)) ||
+            (step && is_step_keyword(kind)) || (item && begins_item(kind)))
             continue;
         if (kind == TOK_CLOSE_BRACE || kind == TOK_END || kind == TOK_RESUME) continue;
         if (kind == TOK_STRING) {
@@ -572,6 +572,19 @@ static const char *against_help(struct parser *p, const struct parse_expected *e
                : NULL;
 }
 
+// `pod security strict`.
+static const char *level_help(struct parser *p, const struct parse_expected *expected) {
+    (void)expected;
+    return p->previous[0] == TOK_SECURITY && is_name(p->last.kind) ? "pods are privileged, baseline or restricted"
+                                                                   : NULL;
+}
+
+// `urls /metrics`, and `impersonate user bob` where a clause begins.
+static const char *grant_help(struct parser *p, const struct parse_expected *expected) {
+    if (p->last.kind == TOK_SLASH && p->previous[0] == TOK_URLS) return "paths stand in quotes: urls \"/metrics\"";
+    return p->last.kind == TOK_IMPERSONATE && expects(expected, TOK_RESOURCES) ? "write: may impersonate …" : NULL;
+}
+
 // A list that ends without need, or goes on without a comma.
 static const char *list_help(struct parser *p, const struct parse_expected *expected) {
     const int kind = p->last.kind;
@@ -589,8 +602,8 @@ static const char *list_help(struct parser *p, const struct parse_expected *expe
 // What may help where no keyword was meant; NULL if nothing is known to. The first that says something is the nearest.
 static const char *syntax_help(struct parser *p, const struct parse_expected *expected) {
     static const char *(*const helps[])(struct parser * p, const struct parse_expected *expected) = {
-        comparison_help, reading_help, every_operation_help, operation_help,
-        state_help,      path_help,    against_help,         list_help,
+        comparison_help, reading_help, every_operation_help, operation_help, state_help,
+        path_help,       against_help, level_help,           grant_help,     list_help,
     };
     const char *help = NULL;
     for (size_t i = 0; i < sizeof helps / sizeof *helps && !help; i++) help = helps[i](p, expected);

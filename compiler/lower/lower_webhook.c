@@ -436,7 +436,9 @@ static void read_account(const struct hook_draft *draft) {
     struct subjects subjects = {0};
     struct webhook *webhook = draft->webhook;
     if (!clause) return;
+    const size_t errors = draft->lowering->diags->errors;
     lower_subjects(draft->lowering, draft->unit, &clause->subjects, &subjects);
+    if (draft->lowering->diags->errors > errors) return; // of what is no subject, that is all there is to say
     if (subjects.user_count == 1 && !subjects.group_count && !subjects.other_count &&
         account_parse(draft->lowering->arena, subjects.users[0], &webhook->account_namespace, &webhook->account))
         return;

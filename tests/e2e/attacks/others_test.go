@@ -134,6 +134,28 @@ lock guarded {
 		deputy: deputyRefused(guarded),
 	},
 	{
+		number: 54, name: "owner-by-whom-the-lock-means",
+		policy: `
+lock guarded {
+  resources  configmaps
+  namespace  NS
+  labels     aura=red
+  deny       delete
+  when       user = mallory
+  exempt     controllers
+  guard      owners, no namespace
+}
+`,
+		warns: "K0215",
+		setup: func(w *world) { makes(vault)(w); w.Owned("ConfigMap", w.ns, "heirloom", "aura: red") },
+		acts:  []act{removes("configmaps NS/heirloom"), patches("configmaps NS/vault", orphaned)},
+		done:  func(w *world) bool { return w.gone("configmaps NS/heirloom") && w.gone("configmaps NS/vault") },
+		after: func(w *world) {
+			w.passes("the owner is deleted", func() error { return w.mallory.Remove(w.at("configmaps NS/owner")) })
+			w.Until("it goes with that", func() bool { return w.gone("configmaps NS/heirloom") })
+		},
+	},
+	{
 		number: 55, name: "volume-under-a-claim",
 		policy: `
 lock guarded {
