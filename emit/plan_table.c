@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/names.h"
 #include "base/text.h"
@@ -521,6 +522,14 @@ static void share_lookup(struct plan_policy *policy, size_t at) {
     share_column(&table->shared->resources, &table->resources, table->row_count);
 }
 
+// Rows of lists so long that a column of them would be no expression that an API server takes.
+static bool is_wide(struct arena *arena, const struct plan_table *table) {
+    enum { WIDE = 4096 };
+    size_t bytes = 0;
+    for (size_t i = 0; i < table->row_count; i++) bytes += plan_weight(arena, table->locks[i]);
+    return bytes > LIMIT_CEL_CODE_POINTS / 2 && bytes / table->row_count > WIDE;
+}
+
 void plan_make_tables(struct arena *arena, struct plan_policy *policy, const struct lock **locks,
                       const char **structures, size_t count) {
     struct map known;
@@ -542,7 +551,7 @@ void plan_make_tables(struct arena *arena, struct plan_policy *policy, const str
     policy->tables = NULL;
     policy->table_count = 0;
     for (size_t i = 0; i < table_count; i++) {
-        const bool apart = tables[i]->row_count < FEWEST_ROWS;
+        const bool apart = tables[i]->row_count < FEWEST_ROWS || is_wide(arena, tables[i]);
         for (size_t row = 0; apart && row < tables[i]->row_count; row++)
             add_table(arena, policy, tables[i]->locks + row, 1);
         if (!apart) add_table(arena, policy, tables[i]->locks, tables[i]->row_count);

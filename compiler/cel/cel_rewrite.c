@@ -167,11 +167,14 @@ static struct cel_node *either_text(struct arena *arena, const struct cel_node *
     if (!first_count || !second_count || !cel_same(one->args[0], other->args[0])) return NULL;
     struct cel_node **texts = ARENA_ARRAY(arena, struct cel_node *, first_count + second_count);
     size_t count = 0;
-    for (size_t i = 0; i < first_count + second_count; i++) {
-        struct cel_node *text = i < first_count ? first[i] : second[i - first_count];
+    while (count < first_count) {
+        texts[count] = first[count];
+        count++;
+    }
+    for (size_t i = 0; i < second_count; i++) {
         bool known = false;
-        for (size_t k = 0; k < count && !known; k++) known = cel_same(texts[k], text);
-        if (!known) texts[count++] = text;
+        for (size_t k = 0; k < count && !known; k++) known = cel_same(texts[k], second[i]);
+        if (!known) texts[count++] = second[i];
     }
     return cel_in(arena, one->args[0], cel_list(arena, texts, count));
 }

@@ -24,26 +24,50 @@ static void warn(const struct checking *checking, const struct grant *grant, con
     diag_help(checking->diags, "remove the verb, or write: accept %s", diag_info(DIAG_DANGEROUS_GRANT)->name);
 }
 
+// Whether it says so by name, or by every verb on one of the resources that have it.
+static bool allows(const struct grant *grant, const char *verb, const char *group, const char *const *resources) {
+    bool has = text_is_among(grant->verbs, grant->verb_count, verb);
+    for (size_t i = 0; resources[i] && !has; i++) has = takes_in(&grant->scope, group, resources[i]);
+    return has && grant_allows(grant, verb);
+}
+
 static void check_verbs(const struct checking *checking, const struct grant *grant) {
-    if (grant_allows(grant, "impersonate"))
+    static const char group[] = "rbac.authorization.k8s.io";
+    static const char *const roles[] = {"roles", "clusterroles", NULL}, *const identities[] = {"users", "groups",
+                                                                                               "serviceaccounts", NULL};
+    if (allows(grant, "impersonate", "", identities))
         warn(checking, grant, "impersonate", "admission sees the impersonated identity, not who took it");
-    if (grant_allows(grant, "bind")) warn(checking, grant, "bind", "the holder can bind roles beyond its own");
-    if (grant_allows(grant, "escalate"))
+    if (allows(grant, "bind", group, roles)) warn(checking, grant, "bind", "the holder can bind roles beyond its own");
+    if (allows(grant, "escalate", group, roles))
         warn(checking, grant, "escalate", "the holder can extend roles beyond its own");
+}
+
+// The subject's name as locks know it.
+static const char *name_of(const struct checking *checking, const struct rbac_subject *subject) {
+    return subject->kind == RBAC_SERVICE_ACCOUNT ? account_user(checking->arena, subject->namespace, subject->name)
+                                                 : subject->name;
 }
 
 // Whether all to whom it is granted may become the actor anyway, or pass the lock anyway.
 static bool all_pass(const struct checking *checking, const struct grant *grant, const struct lock *lock) {
     for (size_t i = 0; i < grant->subject_count; i++) {
-        const struct rbac_subject *subject = &grant->subjects[i];
-        const bool is_group = subject->kind == RBAC_GROUP;
-        const char *name = subject->kind == RBAC_SERVICE_ACCOUNT
-                               ? account_user(checking->arena, subject->namespace, subject->name)
-                               : subject->name;
+        const bool is_group = grant->subjects[i].kind == RBAC_GROUP;
+        const char *name = name_of(checking, &grant->subjects[i]);
         const struct subjects *passes = &lock->passes;
         if (!(is_group ? text_is_among(passes->groups, passes->group_count, name)
                        : text_is_among(passes->users, passes->user_count, name)))
             return false;
+    }
+    return grant->subject_count > 0;
+}
+
+// Whether all to whom it is granted are the tenant's. Its accounts are, by their namespace.
+static bool all_are_of(const struct checking *checking, const struct grant *grant, const struct tenant *tenant) {
+    for (size_t i = 0; i < grant->subject_count; i++) {
+        const struct rbac_subject *subject = &grant->subjects[i];
+        const bool is_at_home = subject->kind == RBAC_SERVICE_ACCOUNT &&
+                                text_is_among(tenant->namespaces, tenant->namespace_count, subject->namespace);
+        if (!is_at_home && !tenant_names(tenant, subject->kind == RBAC_GROUP, name_of(checking, subject))) return false;
     }
     return grant->subject_count > 0;
 }
@@ -60,6 +84,20 @@ static const char *identity_of(const struct checking *checking, const struct imp
     case IMPERSONATED_EXTRA: break;
     }
     return NULL;
+}
+
+// The tenant that it is one of and whose namespaces the lock is about, but none that all holders of the grant are of as
+// well.
+static bool is_of_other_tenant(const struct checking *checking, const struct grant *grant, const struct lock *lock,
+                               const char *name, bool is_group) {
+    const struct policies *policies = checking->policies;
+    bool is_other = false;
+    for (size_t i = 0; i < policies->tenant_count && !is_other && lock_passes_tenants(lock); i++) {
+        const struct tenant *tenant = policies->tenants[i];
+        is_other = strcmp(tenant->policy, lock->policy) == 0 && tenant_names(tenant, is_group, name) &&
+                   !all_are_of(checking, grant, tenant);
+    }
+    return is_other;
 }
 
 static bool is_let_through(const struct lock *lock, const char *name, bool is_group) {
@@ -87,8 +125,9 @@ static void check_impersonated(const struct checking *checking, const struct gra
         if (!name || is_theirs(checking, grant, name, is_group)) continue;
         for (size_t j = 0; j < checking->policies->lock_count; j++) {
             const struct lock *lock = checking->policies->locks[j];
-            if ((lock->origin && !lock->seals_actor) || !is_let_through(lock, name, is_group)) continue;
-            if (all_pass(checking, grant, lock)) continue;
+            if (lock->origin && !lock->seals_actor) continue;
+            const bool leads = is_let_through(lock, name, is_group) && !all_pass(checking, grant, lock);
+            if (!leads && !is_of_other_tenant(checking, grant, lock, name, is_group)) continue;
             diag_report(checking->diags, DIAG_DANGEROUS_GRANT, grant->span,
                         lock->seals_actor ? "grant '%s' lets its holders impersonate '%s', and actor '%s' is sealed"
                                           : "grant '%s' lets its holders impersonate '%s', who passes lock '%s'",
@@ -112,6 +151,7 @@ static void check_bound(const struct checking *checking, const struct grant *gra
 static void check_policies(const struct checking *checking, const struct grant *grant) {
     static const char group[] = "admissionregistration.k8s.io";
     static const char *const writes[] = {"update", "patch", "delete", "deletecollection"};
+    if (grant->scope.where == IN_NAMESPACES) return; // there are none
     if (!takes_in(&grant->scope, group, "validatingadmissionpolicies") &&
         !takes_in(&grant->scope, group, "validatingadmissionpolicybindings"))
         return;
@@ -153,6 +193,7 @@ struct held {
     struct locks secrets,
         secrets_by_label;               // locks on secrets with exclusive actors: all, and those that name no namespace
     struct map accounts_in, secrets_in; // namespace → struct users *, struct locks *
+    struct map tenants;                 // namespace → struct tenant *
 };
 
 static void hold_account(struct arena *arena, struct held *held, struct map *known, const char *user) {
@@ -166,7 +207,9 @@ static void hold_account(struct arena *arena, struct held *held, struct map *kno
 }
 
 static void hold_secrets(struct arena *arena, struct held *held, const struct lock *lock) {
-    if (!lock->exclusive.label_count || !takes_in(&lock->scope, "", "secrets")) return;
+    // What keeps some people out reserves nothing.
+    const bool about_some = (formula_reads(lock->condition) & READS_REQUESTER) != 0;
+    if (about_some || !lock->exclusive.label_count || !takes_in(&lock->scope, "", "secrets")) return;
     ARENA_PUSH(arena, held->secrets.items, held->secrets.count, lock);
     if (lock->scope.where != IN_NAMESPACES)
         ARENA_PUSH(arena, held->secrets_by_label.items, held->secrets_by_label.count, lock);
@@ -183,6 +226,11 @@ static void hold(const struct checking *checking, struct held *held) {
     map_init(&known, checking->arena);
     map_init(&held->accounts_in, checking->arena);
     map_init(&held->secrets_in, checking->arena);
+    map_init(&held->tenants, checking->arena);
+    for (size_t i = 0; i < checking->policies->tenant_count; i++) {
+        struct tenant *tenant = checking->policies->tenants[i];
+        for (size_t j = 0; j < tenant->namespace_count; j++) map_set(&held->tenants, tenant->namespaces[j], tenant);
+    }
     for (size_t i = 0; i < checking->policies->lock_count; i++) {
         const struct lock *lock = checking->policies->locks[i];
         for (size_t j = 0; j < lock->exclusive.user_count; j++)
@@ -233,11 +281,26 @@ static void check_tokens(const struct checking *checking, const struct held *hel
     }
 }
 
+// Whether the lock lets the tenants of these namespaces through, and all holders of the grant are theirs, or there are
+// none.
+static bool is_at_home(const struct checking *checking, const struct held *held, const struct grant *grant,
+                       const struct lock *lock) {
+    if (!lock_passes_tenants(lock) || grant->scope.where != IN_NAMESPACES) return false;
+    bool home = true;
+    for (size_t i = 0; i < grant->scope.namespace_count && home; i++) {
+        const struct tenant *tenant = map_get(&held->tenants, grant->scope.namespaces[i]);
+        home = !tenant || strcmp(tenant->policy, lock->policy) != 0 || all_are_of(checking, grant, tenant);
+    }
+    return home;
+}
+
 // The first of them whose actors are others than those of the grant.
-static const struct lock *lock_of_others(const struct locks *locks, const char **users, size_t count) {
+static const struct lock *lock_of_others(const struct checking *checking, const struct held *held,
+                                         const struct grant *grant, const struct locks *locks, const char **users,
+                                         size_t count) {
     for (size_t i = 0; locks && i < locks->count; i++) {
         const struct subjects *exclusive = &locks->items[i]->exclusive;
-        bool shared = false;
+        bool shared = is_at_home(checking, held, grant, locks->items[i]);
         for (size_t j = 0; j < exclusive->user_count && !shared; j++)
             shared = text_is_among(users, count, exclusive->users[j]);
         if (!shared) return locks->items[i];
@@ -251,9 +314,11 @@ static void check_secret_reads(const struct checking *checking, const struct hel
     size_t count = 0;
     const char **users = users_of(checking->arena, grant, &count);
     const bool anywhere = grant->scope.where != IN_NAMESPACES;
-    const struct lock *lock = lock_of_others(anywhere ? &held->secrets : &held->secrets_by_label, users, count);
+    const struct lock *lock =
+        lock_of_others(checking, held, grant, anywhere ? &held->secrets : &held->secrets_by_label, users, count);
     for (size_t i = 0; !anywhere && i < grant->scope.namespace_count && !lock; i++)
-        lock = lock_of_others(map_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
+        lock =
+            lock_of_others(checking, held, grant, map_get(&held->secrets_in, grant->scope.namespaces[i]), users, count);
     if (!lock) return;
     diag_report(checking->diags, DIAG_READ_GRANT, grant->span,
                 "grant '%s' can read the secrets that lock '%s' reserves for others", grant->name, lock->name);

@@ -129,6 +129,8 @@ static struct ast_clauses fitting_clauses(struct parser *p, enum ast_item_kind k
                         : of_grants  ? "grants"
                                      : "locks",
                         block_name(kind));
+            if (clause->kind == AST_CLAUSE_ACCEPT)
+                diag_help(p->diags, "write it outside of the block, for the whole policy");
             if (clause->kind == AST_CLAUSE_NAMESPACE && kind == AST_ITEM_TENANT)
                 diag_help(p->diags, "write: namespaces %s …", clause->words.items[0].text);
             if (clause->kind == AST_CLAUSE_NAMESPACES)

@@ -18,8 +18,8 @@
 #include "kubernetes/kube.h"
 #include "report/diag.h"
 
-// The names of a lock that keeps tenants out; a longer list is divided, since expressions have a limit.
-enum { MOST_NAME_BYTES = 30000 };
+// Whom one lock keeps out by name; a longer list is divided, since expressions have a limit.
+enum { MOST_NAME_BYTES = 30000, MOST_NAMES = 2000 };
 
 // ---- Flux and Argo CD ----
 
@@ -222,8 +222,19 @@ static void place_grant(struct arena *arena, struct ast_item *grant, const struc
     if (template) take_rules(arena, grant, template);
 }
 
+// Whether all are what tenants consist of; lower_tenant.c tells of the others.
+static bool are_named(struct ast_subjects subjects) {
+    for (size_t i = 0; i < subjects.count; i++) {
+        const enum ast_subject_kind kind = subjects.items[i]->kind;
+        if (kind == AST_SUBJECT_UID || kind == AST_SUBJECT_MAY || kind == AST_SUBJECT_AND || kind == AST_SUBJECT_EXTRA)
+            return false;
+    }
+    return subjects.count > 0;
+}
+
 static bool is_whole(struct arena *arena, const struct ast_item *tenant) {
-    return tenant->name.text && namespaces_of(arena, tenant).count && subjects_of(tenant, AST_CLAUSE_MEMBERS).count;
+    return tenant->name.text && namespaces_of(arena, tenant).count &&
+           are_named(subjects_of(tenant, AST_CLAUSE_MEMBERS));
 }
 
 static void expand(const struct making *making, const struct ast_item *tenant) {
@@ -347,6 +358,8 @@ static const char first_locks[] =
     "  require    not any subjects as s ( s.kind = ServiceAccount and s.name = default or\n"
     "             s.kind = User and s.name like \"system:serviceaccount:*:default\" or\n"
     "             s.kind = Group and s.name like \"system:*\" )\n"
+    "  exclusive  platform\n"
+    "  accept     actor-without-grant \"the platform's\"\n"
     "  message    \"accounts that pods have unless they name another one hold no rights, nor do all accounts "
     "together\"\n"
     "}\n";
@@ -429,7 +442,7 @@ static const struct ast_item *find_item(struct unit **units, size_t count, const
 static void expand_policy(const struct making *making, struct unit **units, size_t count) {
     struct tools tools = {0};
     struct text names, text;
-    size_t number = 0;
+    size_t number = 0, bytes = 0, named = 0;
     struct span span = span_none();
     text_init(&names, making->arena);
     for (size_t i = 0; i < count; i++) {
@@ -446,9 +459,13 @@ static void expand_policy(const struct making *making, struct unit **units, size
             if (names.len) text_add_string(&names, ", ");
             text_printf(&names, "%s, ", word(making->arena, tenant->name.text));
             add_list(&names, "serviceaccounts ", namespaces_of(making->arena, tenant));
-            if (names.len < MOST_NAME_BYTES) continue;
+            const struct ast_subjects members = subjects_of(tenant, AST_CLAUSE_MEMBERS);
+            for (size_t j = 0; j < members.count; j++) bytes += strlen(members.items[j]->name.text);
+            named += members.count + namespaces_of(making->arena, tenant).count;
+            if (names.len + bytes < MOST_NAME_BYTES && named < MOST_NAMES) continue;
             add_elsewhere(making, &names, ++number, span);
             text_init(&names, making->arena);
+            bytes = named = 0;
         }
     }
     if (names.len) add_elsewhere(making, &names, ++number, span);

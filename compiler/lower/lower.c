@@ -330,9 +330,14 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     map_init(&lowering->outputs, lowering->arena);
     map_init(&lowering->granted, lowering->arena);
     map_init(&lowering->tenants, lowering->arena);
+    map_init(&lowering->tenant_tools, lowering->arena);
+    map_init(&lowering->projects, lowering->arena);
     map_init(&lowering->rules, lowering->arena);
     lower_definitions(lowering);
     lower_custom_resources(lowering, units, unit_count);
+    for (size_t i = 0; i < unit_count; i++)
+        for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
+            if (item->kind == AST_ITEM_TENANT) lower_tenant_tools(lowering, item);
     for (size_t i = 0; i < unit_count; i++)
         for (const struct ast_item *item = units[i]->file->first; item; item = item->next)
             lower_item(lowering, units[i], item);

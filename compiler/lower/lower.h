@@ -40,15 +40,17 @@ struct lowering {
     bool is_static; // no parameters: what needs them stays open, with a warning
     struct guarded **guarded;
     size_t guarded_count;
-    struct map rules;       // of lower_seal.c: formulas about rules of roles
-    size_t derived_actors;  // of the locks that guards and sealed actors added
-    struct map deployers;   // policy → struct deployer *
-    struct map roles;       // those behind `may`: POLICY/LOCK/VERB → struct grant *
-    struct map outputs;     // the policies for which RBAC is written
-    struct map tenants;     // namespace → struct tenant *
-    struct map granted;     // lower_seal.c: policy and who → struct grants *
-    size_t inactive;        // locks that are left out because of their dates
-    unsigned nested_actors; // being worked out, each for the one before
+    struct map rules;        // of lower_seal.c: formulas about rules of roles
+    size_t derived_actors;   // of the locks that guards and sealed actors added
+    struct map deployers;    // policy → struct deployer *
+    struct map roles;        // those behind `may`: POLICY/LOCK/VERB → struct grant *
+    struct map outputs;      // the policies for which RBAC is written
+    struct map tenants;      // namespace → struct tenant *
+    struct map tenant_tools; // namespace → the name of what deploys some tenant from there
+    struct map projects;     // of Argo CD, "NAMESPACE/NAME" → struct tenant *
+    struct map granted;      // lower_seal.c: policy and who → struct grants *
+    size_t inactive;         // locks that are left out because of their dates
+    unsigned nested_actors;  // being worked out, each for the one before
     // Reads the YAML of a test's object: NULL and the reason when it is not one document of plain data.
     struct value *(*read_yaml)(struct arena *arena, const char *text, size_t len, const char **ret_error);
     // Reads the documents of a file of definitions.
@@ -216,6 +218,8 @@ void lower_webhook(struct lowering *lowering, struct unit *unit, const struct as
 // What webhooks are held against when everything is known: grants, and who may give consent.
 void lower_webhooks(struct lowering *lowering);
 // lower_tenant.c
+// Notes from where the tenant is deployed, before any tenant is lowered.
+void lower_tenant_tools(struct lowering *lowering, const struct ast_item *item);
 void lower_tenant(struct lowering *lowering, struct unit *unit, const struct ast_item *item);
 void lower_test(struct lowering *lowering, struct unit *unit, const struct ast_item *item); // lower_test.c
 // Whether a syntax error lies in the item: what is missing from it may be what could not be read.

@@ -205,13 +205,14 @@ static void add_who_may(struct arena *arena, struct text *text, const struct loc
     }
 }
 
-// Whoever satisfies the requirement may, and so may who passes the lock.
+// Whoever satisfies the requirement may, and so may who passes the lock. What is required is NULL where the message
+// says it.
 static void add_required(struct arena *arena, struct text *text, const struct lock *lock, const char *requirement) {
     const struct labels passers = passers_of(arena, lock);
     text_add_string(text, "required");
     if (passers.count) text_add_string(text, " of all but ");
     add_labels(text, passers.items, passers.count);
-    text_printf(text, ": %s", requirement);
+    if (requirement) text_printf(text, ": %s", requirement);
     add_glass(text, lock);
 }
 
@@ -241,14 +242,17 @@ void lower_message(struct lowering *lowering, const struct ast_item *item, struc
     text_printf(&text, " (%s %s of policy %s%s", item && item->kind == AST_ITEM_ACTOR ? "actor" : "lock", lock->name,
                 lock->policy, lock->source ? "; ConfigMap " : "");
     add_mark(&text, lock, SOURCE_MARK_NAME, &begin);
-    text_add_string(&text, "; ");
-    if (require && !lock->denies && !lock->acts) {
-        add_required(lowering->arena, &text, lock, written(lowering, require));
-    } else {
-        add_who_may(lowering->arena, &text, lock, &begin);
-        if (require) text_printf(&text, "; required: %s", written(lowering, require));
+    const bool is_said = of_lock && item->made && (require || unless); // by the message, for all but who passes
+    if (!is_said || passers_of(lowering->arena, lock).count) {
+        text_add_string(&text, "; ");
+        if (require && !lock->denies && !lock->acts) {
+            add_required(lowering->arena, &text, lock, is_said ? NULL : written(lowering, require));
+        } else {
+            add_who_may(lowering->arena, &text, lock, &begin);
+            if (require && !is_said) text_printf(&text, "; required: %s", written(lowering, require));
+        }
     }
-    if (unless) text_printf(&text, "; unless %s", written(lowering, unless));
+    if (unless && !is_said) text_printf(&text, "; unless %s", written(lowering, unless));
     if (owner) text_printf(&text, "; owner: %s", owner);
     if (ticket) text_printf(&text, "; ticket: %s", ticket);
     text_add_char(&text, ')');

@@ -1,5 +1,6 @@
 // Tenants → whose namespaces there are, who that is, and what they may use. The grants and locks of tenants are lowered
 // as if they were written: see front/tenants.c.
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,30 +26,39 @@ static void report(struct lowering *lowering, enum diag_code code, struct span s
     diag_help(lowering->diags, "%s", help);
 }
 
-// What deploys the tenant from there; NULL for nothing.
-static const char *tool_in(const struct ast_item *item, const char *namespace) {
+static const struct tenant_tool *tool_of(const struct ast_subject *subject, const char **ret_namespace) {
+    const bool is_name = subject->kind == AST_SUBJECT_ACTOR || subject->kind == AST_SUBJECT_PRESET;
+    const struct tenant_tool *tool = is_name ? tenant_tool_find(subject->name.text) : NULL;
+    if (tool) *ret_namespace = subject->kind == AST_SUBJECT_PRESET ? subject->extra_value.text : tool->namespace;
+    return tool;
+}
+
+void lower_tenant_tools(struct lowering *lowering, const struct ast_item *item) {
     const struct ast_clause *deployer = lower_find_clause(item, AST_CLAUSE_TENANT_DEPLOYER);
     for (size_t i = 0; deployer && i < deployer->subjects.count; i++) {
-        const struct ast_subject *one = deployer->subjects.items[i];
-        const struct tenant_tool *tool = one->name.text ? tenant_tool_find(one->name.text) : NULL;
-        const char *own = one->kind == AST_SUBJECT_PRESET ? one->extra_value.text : tool ? tool->namespace : "";
-        if (tool && strcmp(own, namespace) == 0) return tool->name;
+        const char *namespace = NULL;
+        const struct tenant_tool *tool = tool_of(deployer->subjects.items[i], &namespace);
+        if (tool && namespace) map_set(&lowering->tenant_tools, namespace, (void *)(uintptr_t)tool);
     }
-    return NULL;
+}
+
+// What deploys tenants from there; NULL for nothing.
+static const char *tool_in(const struct lowering *lowering, const char *namespace) {
+    const struct tenant_tool *tool = map_get(&lowering->tenant_tools, namespace);
+    return tool ? tool->name : NULL;
 }
 
 // Whether the API server, or what deploys tenants, writes there by itself.
-static const char *other_owner(const struct ast_item *item, const char *namespace) {
+static const char *other_owner(const struct lowering *lowering, const char *namespace) {
     if (text_is_among(kube_system_namespaces, kube_system_namespace_count, namespace)) return "the control plane";
     if (strcmp(namespace, "default") == 0) return "everybody, and the API server writes there";
-    return tool_in(item, namespace);
+    return tool_in(lowering, namespace);
 }
 
-static void add_namespace(struct lowering *lowering, const struct ast_item *item, struct word word,
-                          struct tenant *tenant) {
+static void add_namespace(struct lowering *lowering, struct word word, struct tenant *tenant) {
     struct arena *arena = lowering->arena;
     if (!lower_check_namespace(lowering, word)) return;
-    const char *owner = other_owner(item, word.text);
+    const char *owner = other_owner(lowering, word.text);
     if (owner) {
         diag_report(lowering->diags, DIAG_BAD_VALUE, word.span, "'%s' cannot be a tenant's: it belongs to %s",
                     word.text, owner);
@@ -75,8 +85,8 @@ static void add_namespace(struct lowering *lowering, const struct ast_item *item
 
 // Why nobody of that name is let be one of a tenant's; NULL where somebody is. Who is a member is kept out of all other
 // namespaces: of the control plane, and of what deploys, that would be the end.
-static const char *problem_of(struct arena *arena, const struct ast_item *item, const char *name, bool is_group,
-                              bool is_member) {
+static const char *problem_of(const struct lowering *lowering, const char *name, bool is_group, bool is_member) {
+    struct arena *arena = lowering->arena;
     static const char system[] = "system:";
     for (const char *c = name; *c; c++)
         if ((unsigned char)*c < ' ') return "has a name of several lines, and each line of a Namespace names one";
@@ -88,16 +98,18 @@ static const char *problem_of(struct arena *arena, const struct ast_item *item, 
     const char *copy = arena_copy(arena, namespace, len);
     const bool is_system = text_is_among(kube_system_namespaces, kube_system_namespace_count, copy);
     if (is_system && (is_member || is_group)) return "is of the control plane";
-    return is_member && tool_in(item, copy) ? arena_printf(arena, "is where %s runs", tool_in(item, copy)) : NULL;
+    return is_member && tool_in(lowering, copy) ? arena_printf(arena, "is where %s runs", tool_in(lowering, copy))
+                                                : NULL;
 }
 
-static void check_line(struct lowering *lowering, const struct ast_item *item, const struct ast_subject *subject,
-                       const char *name, bool is_group, bool is_member) {
-    const char *problem = problem_of(lowering->arena, item, name, is_group, is_member);
+static void check_line(struct lowering *lowering, const struct ast_subject *subject, const char *name, bool is_group,
+                       bool is_member) {
+    const char *problem = problem_of(lowering, name, is_group, is_member);
     if (!problem) return;
     diag_report(lowering->diags, DIAG_BAD_VALUE, subject->span, "%s '%s' cannot be of a tenant: it %s",
                 is_group ? "group" : "user", text_shortened(lowering->arena, name, 80), problem);
-    diag_help(lowering->diags, "name the team's own users, groups and service accounts");
+    diag_help(lowering->diags, is_member ? "name the team's own users, groups and service accounts"
+                                         : "name what else writes there by its own user, group or service account");
 }
 
 // What is no exact name cannot be said by the Namespace.
@@ -120,9 +132,9 @@ static void add_lines(struct lowering *lowering, struct unit *unit, const struct
                    "a tenant consists of users, groups and service accounts",
                    "name them as they are: user NAME, group NAME, serviceaccount NAMESPACE/NAME");
         for (size_t j = 0; j < who.user_count; j++)
-            check_line(lowering, item, clause->subjects.items[i], who.users[j], false, is_member);
+            check_line(lowering, clause->subjects.items[i], who.users[j], false, is_member);
         for (size_t j = 0; j < who.group_count; j++)
-            check_line(lowering, item, clause->subjects.items[i], who.groups[j], true, is_member);
+            check_line(lowering, clause->subjects.items[i], who.groups[j], true, is_member);
         for (size_t j = 0; j < who.user_count; j++)
             ARENA_PUSH(arena, *lines, *count, arena_printf(arena, "user %s", who.users[j]));
         for (size_t j = 0; j < who.group_count; j++)
@@ -156,20 +168,40 @@ static const char *members_of(struct lowering *lowering, struct unit *unit, cons
 
 // ---- what deploys it ----
 
+// Its AppProject has its name; Argo CD keeps one for itself, and another policy may have one of that name.
+static bool note_project(struct lowering *lowering, const struct ast_item *item, const char *namespace,
+                         struct tenant *tenant) {
+    const char *place = arena_printf(lowering->arena, "%s/%s", namespace, tenant->name);
+    const struct tenant *other = map_get(&lowering->projects, place);
+    if (strcmp(tenant->name, "default") == 0) {
+        report(lowering, DIAG_BAD_NAME, item->name.span, "Argo CD has a project 'default' of its own",
+               "give the tenant another name: its AppProject is called like it");
+        return false;
+    }
+    if (other && other != tenant) {
+        diag_report(lowering->diags, DIAG_DUPLICATE, item->name.span,
+                    "a tenant of another policy has the AppProject '%s' as well", tenant->name);
+        diag_relate(lowering->diags, other->span, "that one");
+        diag_help(lowering->diags, "give one of the tenants another name: its AppProject is called like it");
+        return false;
+    }
+    map_set(&lowering->projects, place, tenant);
+    return true;
+}
+
 static void read_deployers(struct lowering *lowering, const struct ast_item *item, struct tenant *tenant) {
     const struct ast_clause *clause = lower_find_clause(item, AST_CLAUSE_TENANT_DEPLOYER);
     for (size_t i = 0; clause && i < clause->subjects.count; i++) {
         const struct ast_subject *one = clause->subjects.items[i];
-        const bool is_name = one->kind == AST_SUBJECT_ACTOR || one->kind == AST_SUBJECT_PRESET;
-        const struct tenant_tool *tool = is_name ? tenant_tool_find(one->name.text) : NULL;
+        const char *namespace = NULL;
+        const struct tenant_tool *tool = tool_of(one, &namespace);
         if (!tool) {
             report(lowering, DIAG_BAD_VALUE, one->span, "a tenant is deployed by flux or argocd",
                    "write: deployer flux; or where it does not run in its usual namespace: deployer flux in NAMESPACE");
             continue;
         }
-        const char *namespace = one->kind == AST_SUBJECT_PRESET ? one->extra_value.text : tool->namespace;
         if (one->kind == AST_SUBJECT_PRESET && !lower_check_namespace(lowering, one->extra_value)) continue;
-        if (tool->project) tenant->projects = namespace;
+        if (tool->project && note_project(lowering, item, namespace, tenant)) tenant->projects = namespace;
         tenant->account = tenant->name;
     }
 }
@@ -220,19 +252,23 @@ static const struct quota {
 #undef QUOTA
 };
 
-// Objects of a kind, resources of nodes, storage of a class: the API server takes any name with a group.
-static bool is_grouped(const char *name) {
-    return strchr(name, '/') && kube_is_label_key(name);
+// Objects of a kind, resources of nodes, storage of a class: the API server takes any name with a group. And pages of
+// any size.
+static bool is_of_many(const char *name) {
+    static const char requested[] = "requests.", pages[] = "hugepages-";
+    if (strchr(name, '/')) return kube_is_label_key(name);
+    if (strncmp(name, requested, sizeof requested - 1) == 0) name += sizeof requested - 1;
+    return strncmp(name, pages, sizeof pages - 1) == 0 && kube_is_label_key(name);
 }
 
 static const struct quota *quota_of(struct lowering *lowering, struct word what) {
-    static const struct quota grouped = {NULL, true};
+    static const struct quota grouped = {NULL, true}, pages = {NULL, false};
     const char *known[sizeof quotas / sizeof *quotas];
     for (size_t i = 0; i < sizeof quotas / sizeof *quotas; i++) {
         if (strcmp(quotas[i].name, what.text) == 0) return &quotas[i];
         known[i] = quotas[i].name;
     }
-    if (is_grouped(what.text)) return &grouped;
+    if (is_of_many(what.text)) return strchr(what.text, '/') ? &grouped : &pages;
     const char *near = suggest_nearest(what.text, known, sizeof known / sizeof *known);
     diag_report(lowering->diags, DIAG_BAD_VALUE, what.span, "a ResourceQuota does not limit '%.80s'", what.text);
     if (near) {
@@ -311,7 +347,7 @@ void lower_tenant(struct lowering *lowering, struct unit *unit, const struct ast
     check_missing(lowering, item, AST_CLAUSE_ROLE, "has no role",
                   "add the ClusterRole, or the grant of the policy, that says what its members may do: role edit");
     for (size_t i = 0; namespaces && i < namespaces->words.count; i++)
-        add_namespace(lowering, item, namespaces->words.items[i], tenant);
+        add_namespace(lowering, namespaces->words.items[i], tenant);
     if (tenant->namespace_count)
         qsort(tenant->namespaces, tenant->namespace_count, sizeof *tenant->namespaces, compare_strings);
     tenant->members = members_of(lowering, unit, item, tenant);

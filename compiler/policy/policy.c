@@ -145,6 +145,17 @@ bool lock_narrows_creates(const struct lock *lock) {
            !lock->all_but_paths;
 }
 
+static bool is_tenant(const struct formula *part) {
+    return part->kind == FORMULA_TENANT;
+}
+
+bool lock_passes_tenants(const struct lock *lock) {
+    bool passes = false;
+    for (size_t i = 0; i < lock->passes.other_count && !passes; i++)
+        passes = formula_any(lock->passes.others[i], is_tenant);
+    return passes;
+}
+
 bool lock_asks_authorizer(const struct lock *lock) {
     size_t count = formula_count_checks(lock->selects) + formula_count_checks(lock->condition) +
                    formula_count_checks(lock->requires);

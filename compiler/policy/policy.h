@@ -238,6 +238,9 @@ struct tenant {
     const char *account;  // in each of the namespaces: what deploys it; NULL for none
 };
 
+// Whether the name is one of those that its Namespaces name.
+bool tenant_names(const struct tenant *tenant, bool is_group, const char *name);
+
 // The words for the modes, as they stand in labels.
 extern const char *const security_modes[SECURITY_MODES];
 
@@ -356,6 +359,9 @@ const char *lock_part(struct arena *arena, const struct lock *lock);
 
 // Whether `changing` narrows creates as well: guards look at all that is made.
 bool lock_narrows_creates(const struct lock *lock);
+
+// Whether tenants pass it, each in its own namespaces.
+bool lock_passes_tenants(const struct lock *lock);
 
 bool lock_asks_authorizer(const struct lock *lock);
 

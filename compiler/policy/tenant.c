@@ -1,4 +1,6 @@
 // What a Namespace says of its tenant.
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/names.h"
 #include "data/value.h"
@@ -6,6 +8,19 @@
 
 const char *const security_modes[SECURITY_MODES] = {
     [SECURITY_ENFORCE] = "enforce", [SECURITY_WARN] = "warn", [SECURITY_AUDIT] = "audit"};
+
+bool tenant_names(const struct tenant *tenant, bool is_group, const char *name) {
+    static const char group[] = "group ", user[] = "user ";
+    const char *kind = is_group ? group : user;
+    const size_t before = strlen(kind), after = strlen(name);
+    for (const char *at = tenant->members; *at;) {
+        const size_t len = strcspn(at, "\n");
+        if (len == before + after && memcmp(at, kind, before) == 0 && memcmp(at + before, name, after) == 0)
+            return true;
+        at += len + (at[len] == '\n');
+    }
+    return false;
+}
 
 void tenant_describe_namespace(struct arena *arena, const struct tenant *tenant, struct value *labels,
                                struct value *annotations) {

@@ -40,3 +40,12 @@ for kind in none part identifier grant id; do
 	KLOCK_COLLIDE=$kind "$colliding" compile $policy --output-dir never >out 2>err </dev/null || :
 	judge "$kind collides: no directory is made" test ! -e never
 done
+
+# AppProjects are called like tenants, whatever the policy.
+for name in first second; do
+	printf 'policy %s\ndeployer group platform\ntenant web { namespaces %s members group team role edit deployer argocd }\n' $name $name >tenants-$name.klock
+done
+status=0
+"$KLOCKC" check tenants-first.klock tenants-second.klock >out 2>err </dev/null || status=$?
+judge "two policies have an AppProject of one name: status 1" test "$status" -eq 1
+says K0102 "two policies have an AppProject of one name"

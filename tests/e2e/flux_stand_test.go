@@ -336,10 +336,13 @@ func (f *flux) acts(lock string, place stage.At, patch string) {
 }
 
 // opens waits until nothing refuses the patch any more.
-func (f *flux) opens(place stage.At, patch string) {
+func (f *flux) opens(place stage.At, patch string, first ...func()) {
 	f.T.Helper()
 	client, name, sub := f.Admin.Find(place)
 	f.eventually("nothing keeps anybody from "+string(place), func() (bool, string) {
+		for _, do := range first {
+			do()
+		}
 		_, err := client.Patch(context.Background(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}}, sub...)
 		return err == nil, fmt.Sprint(err)
 	})
