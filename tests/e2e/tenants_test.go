@@ -360,44 +360,42 @@ func (w *tenants) namespaces() {
 	const namespaces, objects, accounts = "tenants-namespaces", "tenants-objects", "tenants-default-accounts"
 	for _, try := range []struct {
 		what string
-		lock string // refuses administrators and members alike
+		lock string // refuses administrators and members alike, and lets the platform pass
 		do   func(*stage.Actor) error
-		// platform says that the platform may.
-		platform bool
 	}{
-		{"soften how pods are secured", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`), true},
-		{"take the level away", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":null}}}`), true},
-		{"exempt an older level", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce-version":"v1.0"}}}`), true},
-		{"give the namespace away", namespaces, patch(webapp, `{"metadata":{"labels":{"klock.dev/tenant":"shop"}}}`), true},
-		{"take it from everybody", namespaces, patch(webapp, `{"metadata":{"labels":{"klock.dev/tenant":null}}}`), true},
-		{"take it through its status", namespaces, patch(webapp+"/status", `{"metadata":{"labels":{"klock.dev/tenant":null}}}`), true},
-		{"join through its status", namespaces, patch(webapp+"/status", `{"metadata":{"annotations":{"klock.dev/tenant-members":"user eve"}}}`), true},
-		{"take it through its finalizers", namespaces, finalize(func(n *corev1.Namespace) { delete(n.Labels, "klock.dev/tenant") }), true},
-		{"join through its finalizers", namespaces, finalize(func(n *corev1.Namespace) { n.Annotations["klock.dev/tenant-members"] = "group system:masters" }), true},
-		{"join", namespaces, patch(webapp, `{"metadata":{"annotations":{"klock.dev/tenant-members":"group system:masters\ngroup webapp-team"}}}`), true},
-		{"let nobody in", namespaces, patch(webapp, `{"metadata":{"annotations":{"klock.dev/tenant-members":null}}}`), true},
-		{"apply it with other labels", namespaces, create("{apiVersion: v1, kind: Namespace, metadata: {name: webapp, labels: {klock.dev/tenant: mine}}}"), true},
-		{"make one more", namespaces, create("{apiVersion: v1, kind: Namespace, metadata: {name: more, labels: {klock.dev/tenant: webapp, klock.dev/policy: tenants}}}"), true},
-		{"take in one that is there", namespaces, patch("namespaces default", `{"metadata":{"labels":{"klock.dev/tenant":"webapp","klock.dev/policy":"tenants"}}}`), true},
-		{"delete it", namespaces, remove(webapp), true},
-		{"annotate it otherwise", "", patch(webapp, `{"metadata":{"annotations":{"note":"x"}}}`), true},
-		{"own nothing of it", "", create("{apiVersion: v1, kind: Namespace, metadata: {name: webapp}}"), true},
-		{"raise the quota", objects, patch("resourcequotas webapp/webapp", `{"spec":{"hard":{"pods":"1000"}}}`), true},
-		{"delete the quota", objects, remove("resourcequotas webapp/webapp"), true},
-		{"delete the binding", objects, remove("rolebindings.rbac.authorization.k8s.io webapp/tenants_edit:webapp"), true},
-		{"bind others", objects, patch("rolebindings.rbac.authorization.k8s.io webapp/tenants_edit:webapp", `{"subjects":[]}`), true},
-		{"delete the account", objects, remove("serviceaccounts webapp/webapp"), true},
-		{"mount its token", objects, patch("serviceaccounts webapp/webapp", `{"automountServiceAccountToken":true}`), true},
-		{"take the label off", objects, patch("resourcequotas webapp/webapp", `{"metadata":{"labels":{"klock.dev/policy":null}}}`), true},
-		{"bind the default account", accounts, binding("{kind: ServiceAccount, name: default, namespace: webapp}"), false},
-		{"bind the default account of others", accounts, binding("{kind: ServiceAccount, name: default, namespace: shop}"), false},
-		{"bind all accounts", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:webapp'}"), false},
-		{"bind everybody", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:authenticated'}"), false},
-		{"bind the default account by its user", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:webapp:default'}"), false},
+		{"soften how pods are secured", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`)},
+		{"take the level away", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":null}}}`)},
+		{"exempt an older level", namespaces, patch(webapp, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce-version":"v1.0"}}}`)},
+		{"give the namespace away", namespaces, patch(webapp, `{"metadata":{"labels":{"klock.dev/tenant":"shop"}}}`)},
+		{"take it from everybody", namespaces, patch(webapp, `{"metadata":{"labels":{"klock.dev/tenant":null}}}`)},
+		{"take it through its status", namespaces, patch(webapp+"/status", `{"metadata":{"labels":{"klock.dev/tenant":null}}}`)},
+		{"join through its status", namespaces, patch(webapp+"/status", `{"metadata":{"annotations":{"klock.dev/tenant-members":"user eve"}}}`)},
+		{"take it through its finalizers", namespaces, finalize(func(n *corev1.Namespace) { delete(n.Labels, "klock.dev/tenant") })},
+		{"join through its finalizers", namespaces, finalize(func(n *corev1.Namespace) { n.Annotations["klock.dev/tenant-members"] = "group system:masters" })},
+		{"join", namespaces, patch(webapp, `{"metadata":{"annotations":{"klock.dev/tenant-members":"group system:masters\ngroup webapp-team"}}}`)},
+		{"let nobody in", namespaces, patch(webapp, `{"metadata":{"annotations":{"klock.dev/tenant-members":null}}}`)},
+		{"apply it with other labels", namespaces, create("{apiVersion: v1, kind: Namespace, metadata: {name: webapp, labels: {klock.dev/tenant: mine}}}")},
+		{"make one more", namespaces, create("{apiVersion: v1, kind: Namespace, metadata: {name: more, labels: {klock.dev/tenant: webapp, klock.dev/policy: tenants}}}")},
+		{"take in one that is there", namespaces, patch("namespaces default", `{"metadata":{"labels":{"klock.dev/tenant":"webapp","klock.dev/policy":"tenants"}}}`)},
+		{"delete it", namespaces, remove(webapp)},
+		{"annotate it otherwise", "", patch(webapp, `{"metadata":{"annotations":{"note":"x"}}}`)},
+		{"own nothing of it", "", create("{apiVersion: v1, kind: Namespace, metadata: {name: webapp}}")},
+		{"raise the quota", objects, patch("resourcequotas webapp/webapp", `{"spec":{"hard":{"pods":"1000"}}}`)},
+		{"delete the quota", objects, remove("resourcequotas webapp/webapp")},
+		{"delete the binding", objects, remove("rolebindings.rbac.authorization.k8s.io webapp/tenants_edit:webapp")},
+		{"bind others", objects, patch("rolebindings.rbac.authorization.k8s.io webapp/tenants_edit:webapp", `{"subjects":[]}`)},
+		{"delete the account", objects, remove("serviceaccounts webapp/webapp")},
+		{"mount its token", objects, patch("serviceaccounts webapp/webapp", `{"automountServiceAccountToken":true}`)},
+		{"take the label off", objects, patch("resourcequotas webapp/webapp", `{"metadata":{"labels":{"klock.dev/policy":null}}}`)},
+		{"bind the default account", accounts, binding("{kind: ServiceAccount, name: default, namespace: webapp}")},
+		{"bind the default account of others", accounts, binding("{kind: ServiceAccount, name: default, namespace: shop}")},
+		{"bind all accounts", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:webapp'}")},
+		{"bind everybody", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:authenticated'}")},
+		{"bind the default account by its user", accounts, binding("{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:webapp:default'}")},
 	} {
 		for _, name := range []string{"root", "mo", "cora", "account builder", "paul"} {
 			lock := try.lock
-			if name == "paul" && try.platform {
+			if name == "paul" {
 				lock = ""
 			}
 			who := w.people[name]
