@@ -137,8 +137,8 @@ static const char *text_of(const struct checking *checking, const struct formula
 
 // ---- the map ----
 
-enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512, ACT_OF_LABELS = 1024 }; // beside the operations
-#define SOME "?"                                                          // some place, and some of the objects
+enum { ACT_OF_SCALING = 256, ACT_OF_STATUS = 512 }; // beside the operations
+#define SOME "?"                                    // some place, and some of the objects
 
 // Locks that hold the same thing: found by who passes them, where they are many.
 struct holders {
@@ -181,12 +181,12 @@ static bool some_holds(const struct holders *holders, const struct asking *askin
     return false;
 }
 
-enum { ENTRY_OPERATIONS = 6, LEVELS = EXEMPT_CONTROLLERS + 1 };
+enum { ENTRY_OPERATIONS = 5, LEVELS = EXEMPT_CONTROLLERS + 1 };
 
 struct check_noted {
     unsigned operations; // of which anything is in the map
-    // What level_of says of the operations, by the lock's level and whether it guards owners: one more, or 0 for not
-    // asked yet.
+    // What check_level_of says of the operations, by the lock's level and whether it guards owners: one more, or 0 for
+    // not asked yet.
     unsigned char levels[ENTRY_OPERATIONS][LEVELS][2];
 };
 
@@ -273,8 +273,8 @@ static void add_holder(struct arena *arena, struct holders *holders, const struc
     for (size_t i = first; i < holders->count; i++) add_by_passer(arena, holders, &holders->items[i]);
 }
 
-// Up to which level the lock lets controllers do it: what a level adds for others is nothing here.
-static enum exemption level_of(const struct lock *lock, const struct resource *resource, unsigned operation) {
+// What a level adds for others is nothing here.
+enum exemption check_level_of(const struct lock *lock, const struct resource *resource, unsigned operation) {
     enum exemption level = EXEMPT_NONE;
     for (size_t i = 0; i < kube_exemption_count; i++) {
         const struct kube_exemption *exemption = &kube_exemptions[i];
@@ -303,15 +303,14 @@ struct indexed {
 
 static void add_entries(struct checking *checking, const struct indexed *indexed, const struct resource *resource,
                         unsigned operations, const struct texts *places, const struct texts *selections) {
-    static const unsigned single[ENTRY_OPERATIONS] = {OP_CREATE,      OP_UPDATE,     OP_DELETE,
-                                                      ACT_OF_SCALING, ACT_OF_STATUS, ACT_OF_LABELS};
+    static const unsigned single[ENTRY_OPERATIONS] = {OP_CREATE, OP_UPDATE, OP_DELETE, ACT_OF_SCALING, ACT_OF_STATUS};
     struct check_noted *noted = noted_of(checking, resource);
     if (noted) noted->operations |= operations;
     for (size_t i = 0; i < ENTRY_OPERATIONS; i++) {
         if (!(operations & single[i])) continue;
         const struct lock *lock = indexed->lock;
         unsigned char *known = noted ? &noted->levels[i][lock->exemption][lock->guard_owners] : NULL;
-        const enum exemption level = known && *known ? *known - 1U : level_of(lock, resource, single[i]);
+        const enum exemption level = known && *known ? *known - 1U : check_level_of(lock, resource, single[i]);
         if (known) *known = (unsigned char)(level + 1);
         const struct holder holder = {lock, indexed->passer, level};
         for (size_t j = 0; j < places->count; j++)
@@ -356,26 +355,6 @@ static void index_status(struct checking *checking, const struct indexed *indexe
             add_entries(checking, indexed, part->scope.targets[i].resource, ACT_OF_STATUS, &places, &selections);
 }
 
-// The labels of all namespaces that the lock keeps as they are, or all labels.
-static void index_labels(struct checking *checking, const struct indexed *indexed, const struct lock_object *part,
-                         const struct texts *places) {
-    const struct lock *lock = indexed->lock;
-    const struct resource *namespaces = checking->around.namespaces;
-    if (!(lock->denies & OP_UPDATE) || part->selects->kind != FORMULA_TRUE || lock->all_but_paths ||
-        !check_takes_in(&part->scope, namespaces))
-        return;
-    struct texts labels = {0};
-    if (!lock->path_count) texts_push(checking->arena, &labels, "");
-    for (size_t i = 0; i < lock->path_count; i++) {
-        const struct field_path *path = &lock->paths[i];
-        if (path->count < 2 || !path_is_metadata(path) || !path->segments[1].key ||
-            strcmp(path->segments[1].key, "labels") != 0)
-            continue;
-        texts_push(checking->arena, &labels, path->count == 2 || !path->segments[2].key ? "" : path->segments[2].key);
-    }
-    add_entries(checking, indexed, namespaces, ACT_OF_LABELS, places, &labels);
-}
-
 static void index_part(struct checking *checking, const struct indexed *indexed, const struct lock_object *part) {
     struct arena *arena = checking->arena;
     const struct lock *lock = indexed->lock;
@@ -388,7 +367,6 @@ static void index_part(struct checking *checking, const struct indexed *indexed,
     for (size_t i = 0; i < around->count; i++)
         if (operations && check_takes_in(&part->scope, around->resources[i]))
             add_entries(checking, indexed, around->resources[i], operations, &places, &selections);
-    index_labels(checking, indexed, part, &places);
     static const char *some = SOME;
     const struct texts somewhere = {&some, 1};
     if ((operations & OP_DELETE) && check_takes_in(&part->scope, around->claims))
@@ -441,6 +419,7 @@ void check_index_holds(struct checking *checking) {
                 index_part(checking, &indexed, &part);
         }
     }
+    check_index_labels(checking);
 }
 
 // ---- questions ----
@@ -585,28 +564,4 @@ bool check_holds_status(const struct checking *checking, const struct lock *lock
     const struct asking asking = {lock, EXEMPT_CONTROLLERS};
     const char *selection = formula_has_cel(part->selects) ? NULL : text_of(checking, part->selects);
     return holds(checking, &asking, part, resource, ACT_OF_STATUS, selection, known_condition(checking, lock));
-}
-
-static bool holds_label(const struct checking *checking, const struct lock *lock, const char *key) {
-    const struct asking asking = asking_for(lock);
-    const struct resource *namespaces = checking->around.namespaces;
-    return strcmp(key, KUBE_NAME_LABEL) == 0 || has(checking, &asking, namespaces, ACT_OF_LABELS, "-", "", "") ||
-           has(checking, &asking, namespaces, ACT_OF_LABELS, "-", key, "");
-}
-
-const struct formula *check_open_label(const struct checking *checking, const struct lock *lock,
-                                       const struct formula *expr) {
-    if (expr->kind == FORMULA_NAMESPACE_LABEL && !expr->reads_stored)
-        return holds_label(checking, lock, expr->key) ? NULL : expr;
-    const struct formula *open = NULL;
-    for (size_t i = 0; i < expr->operand_count && !open; i++)
-        open = check_open_label(checking, lock, expr->operands[i]);
-    return open;
-}
-
-const struct formula *check_open_selector(const struct checking *checking, const struct lock *lock,
-                                          const struct object_scope *scope) {
-    if (scope->where != IN_LABELED_NAMESPACES || check_holds_labeled(checking, lock, scope->namespace_selector))
-        return NULL;
-    return check_open_label(checking, lock, scope->namespace_selector);
 }

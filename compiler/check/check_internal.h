@@ -34,8 +34,9 @@ struct checking {
     bool of_others; // the webhooks are in configurations that no policy wrote
     unsigned minor; // the oldest server
     struct surroundings around;
-    struct map held;    // of check_holds.c: what is denied, of which objects, and where, and by which locks
-    struct map passers; // of check_passers.c: of how many locks
+    struct map held;           // of check_holds.c: what is denied, of which objects, and where, and by which locks
+    struct map passers;        // of check_passers.c: of how many locks
+    struct map *label_keepers; // of check_labels.c: which locks on namespaces keep which of their labels
     struct last_passers *last_passers;
     struct text *entry;                // room for one of them
     struct check_noted *noted;         // of each built-in resource
@@ -180,13 +181,6 @@ bool check_holds_signing(const struct checking *checking, const struct lock *loc
 // Whether writing the status of the part's own objects is denied.
 bool check_holds_status(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                         const struct resource *resource);
-// A label of namespaces that the formula asks and that nobody is kept from changing; NULL where there is none.
-const struct formula *check_open_label(const struct checking *checking, const struct lock *lock,
-                                       const struct formula *expr);
-// The same of those by which the scope selects namespaces. Without a lock, it is the scope of a webhook, which nobody
-// passes.
-const struct formula *check_open_selector(const struct checking *checking, const struct lock *lock,
-                                          const struct object_scope *scope);
 // Whether deleting is denied of claims somewhere: where those are that use a volume, nobody can tell. And whether some
 // volumes may neither be deleted nor changed.
 bool check_holds_some_claims(const struct checking *checking, const struct lock *lock);
@@ -194,6 +188,20 @@ bool check_holds_some_volumes(const struct checking *checking, const struct lock
 // Whether all such objects may not be written by others, there or in the cluster.
 bool check_holds_all(const struct checking *checking, const struct lock *lock, const struct lock_object *part,
                      const struct resource *resource);
+
+// Up to which level the lock lets controllers do it.
+enum exemption check_level_of(const struct lock *lock, const struct resource *resource, unsigned operation);
+
+// check_labels.c: which labels of namespaces locks keep; only what is denied to everybody whom the lock that asks does
+// not let through counts.
+void check_index_labels(struct checking *checking);
+// A label of namespaces that the formula asks and that nobody is kept from changing; NULL where there is none.
+const struct formula *check_open_label(const struct checking *checking, const struct lock *lock,
+                                       const struct formula *expr);
+// The same of those by which the scope selects namespaces. Without a lock, it is the scope of a webhook, which nobody
+// passes.
+const struct formula *check_open_selector(const struct checking *checking, const struct lock *lock,
+                                          const struct object_scope *scope);
 
 // check_webhook.c: what webhooks stop, and what they are not told.
 void check_webhooks(const struct checking *checking);

@@ -184,17 +184,36 @@ static void check_carried(const struct checking *checking, const struct webhook 
     }
 }
 
-// Where labels say which namespaces it is called in, who takes them off is past it.
+// The requirement of the selector that wants the label not to be there, or not to be so; NULL where it wants it.
+static const struct formula *find_denied(const struct formula *selector, const struct formula *label) {
+    for (size_t i = 0; i < formula_part_count(selector); i++) {
+        const struct formula *part = formula_part(selector, i);
+        if (part->kind == FORMULA_NOT && part->operands[0] == label) return part;
+    }
+    return NULL;
+}
+
+// Where labels say which namespaces it is called in, who takes them off, or puts them on, is past it.
 static void check_selector(const struct checking *checking, const struct webhook *webhook) {
     const struct formula *open = check_open_selector(checking, NULL, &webhook->scope);
     if (!open) return;
+    const struct formula *denied = find_denied(webhook->scope.namespace_selector, open);
+    const struct span span = denied && !open->span.end ? denied->span : open->span;
+    const char *accept = diag_info(DIAG_CONDITION_NOT_GUARDED)->name;
     diag_report(
-        checking->diags, DIAG_CONDITION_NOT_GUARDED, open->span.end ? open->span : webhook->span,
+        checking->diags, DIAG_CONDITION_NOT_GUARDED, span.end ? span : webhook->span,
         "webhook '%s' depends on the namespace label '%s', which anyone who can update the namespace can change",
         webhook->name, open->key);
-    diag_help(checking->diags,
-              "keep the label by a lock: resources namespaces, labels …, deny delete, exclusive …; or write: accept %s",
-              diag_info(DIAG_CONDITION_NOT_GUARDED)->name);
+    if (denied)
+        diag_help(checking->diags,
+                  "keep the label off by a lock: resources namespaces, all objects, deny update, changing "
+                  "metadata.labels[\"%s\"], exclusive …; or write: accept %s",
+                  open->key, accept);
+    else
+        diag_help(checking->diags,
+                  "keep the label by a lock: resources namespaces, labels …, deny delete, exclusive …; or write: "
+                  "accept %s",
+                  accept);
 }
 
 void check_webhooks(const struct checking *checking) {

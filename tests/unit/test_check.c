@@ -19,7 +19,10 @@ struct row {
     "lock s {\nresources namespaces\nall objects\ndeny update\nchanging " path "\nexempt controllers\n}\n"
 #define SELECTED(labels, clauses)                                                                                      \
     "lock l {\nresources limitranges\nnamespace labeled " labels "\nrequire field spec.x = 1\n" clauses "}\n"
-#define LABELED_NAMESPACES(labels, clauses) "lock n {\nresources namespaces\nlabels " labels "\n" clauses "}\n"
+#define LABELED_NAMESPACES_AS(name, labels, clauses)                                                                   \
+    "lock " name " {\nresources namespaces\nlabels " labels "\n" clauses "}\n"
+#define LABELED_NAMESPACES(labels, clauses) LABELED_NAMESPACES_AS("n", labels, clauses)
+#define TENANT "deployer group platform\ntenant a {\nnamespaces team-a\nmembers group a\nrole edit\n}\n"
 #define WEBHOOK(namespace)                                                                                             \
     "webhook w.example.com validating {\nservice h/w\nca from cert-manager h/w\non create\nresources "                 \
     "limitranges\nnamespace " namespace "\n}\n"
@@ -79,6 +82,54 @@ static const struct row rows[] = {
      WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "deny delete\nexclusive user u\n")},
     {"K0243", "a", WEBHOOK("labeled a") LABELS_STAY("metadata.labels.b"),
      WEBHOOK("labeled a") LABELS_STAY("metadata.labels.a")},
+    // Each label may have a lock of its own, and the one that is named has none.
+    {"K0243", "c=d", WEBHOOK("labeled a=b, c=d") LABELED_NAMESPACES("a=b", "deny delete\n"),
+     WEBHOOK("labeled a=b, c=d") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "c=d", "deny delete\n")},
+    {"K0243", "c=d",
+     WEBHOOK("labeled a=b, c=d") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "c=d, e=f", "deny delete\n"),
+     WEBHOOK("labeled c=d, a=b, e=f") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "e=f, c=d", "deny delete\n")},
+    {"K0243", "c=d", SELECTED("a=b, c=d", "") LABELED_NAMESPACES("a=b", "deny delete\n"),
+     SELECTED("a=b, c=d", "") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "c=d", "deny update\n")},
+    {"K0243", "c=d",
+     SELECTED("a=b, c=d", "") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "c=d", "deny delete\nexclusive user u\n"),
+     SELECTED("a=b, c=d", "exclusive user u\n") LABELED_NAMESPACES("a=b", "deny delete\n")
+         LABELED_NAMESPACES_AS("m", "c=d", "deny delete\nexclusive user u\n")},
+    // Another value is another label, unless the lock keeps all labels, or this one, where the namespace is under it.
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny delete\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\n")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nchanging spec\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nchanging metadata.labels\nguard no labels\n")},
+    {"K0243", "a=b",
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nchanging metadata.labels.a\nguard no labels\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nchanging metadata.labels.a\n")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nexcept changing metadata\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a", "deny update\nexcept changing spec\n")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b or c=d", "deny delete\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b or c=d", "deny update\n")},
+    {"K0243", "a in (x, y)", WEBHOOK("labeled a in (x, y)") LABELED_NAMESPACES("a in (x, y, z)", "deny delete\n"),
+     WEBHOOK("labeled a in (x, y)") LABELED_NAMESPACES("a in (y, x)", "deny delete\n")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "deny delete\nwhen user like \"x*\"\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "deny delete\n")},
+    {"K0243", "a=b", WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "name x\ndeny delete\n"),
+     WEBHOOK("labeled a=b") LABELED_NAMESPACES("a=b", "deny delete\n")},
+    // A label that is not to be there is kept off.
+    {"K0243", "a", WEBHOOK("labeled !a") LABELED_NAMESPACES("a", "deny create, update\n"),
+     WEBHOOK("labeled !a") LABELED_NAMESPACES("a", "deny create, update\nguard label-in\n")},
+    {"K0243", "a", WEBHOOK("labeled !a"),
+     WEBHOOK("labeled !a") LABELED_NAMESPACES("!a", "deny delete\naccept negative-selector \"known\"\n")},
+    {"K0243", "a", WEBHOOK("labeled !a") LABELS_STAY("metadata.labels.b"),
+     WEBHOOK("labeled !a") LABELS_STAY("metadata.labels.a")},
+    {"K0243", "a != x", WEBHOOK("labeled a != x") LABELED_NAMESPACES("a=y", "deny update\nguard label-in\n"),
+     WEBHOOK("labeled a != x") LABELED_NAMESPACES("a=x", "deny update\nguard label-in\n")},
+    {"K0243", "klock.dev/tenant=a", WEBHOOK("labeled klock.dev/tenant=a, klock.dev/policy=other") TENANT,
+     WEBHOOK("labeled klock.dev/tenant=a, klock.dev/policy=test") TENANT},
+    {"K0243", "klock.dev/tenant=a", WEBHOOK("labeled klock.dev/tenant=a") TENANT,
+     WEBHOOK("labeled klock.dev/policy=test, klock.dev/tenant") TENANT},
     {"K0244", "deny", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update"),
      STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexclusive sa b/x")},
     {"K0244", "deny", STATUS_OF LOCK("resources widgets\nlabels a\ndeny update\nexclusive user u"),
