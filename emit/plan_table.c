@@ -25,7 +25,7 @@ static void add_targets(struct text *text, const struct target *targets, size_t 
 const char *plan_skeleton(struct arena *arena, const struct lock *lock) {
     struct text text;
     text_init(&text, arena);
-    const unsigned marks[] = {(unsigned)(lock->origin != ORIGIN_WRITTEN) + (lock->origin == ORIGIN_CONSENT),
+    const unsigned marks[] = {(unsigned)(lock->origin != ORIGIN_WRITTEN) + lock_is_of_consent(lock),
                               lock->scope.where,
                               lock->denies != 0,
                               (lock->acts & ACT_SCALE) != 0,

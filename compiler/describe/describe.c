@@ -284,6 +284,12 @@ static int compare_places(const void *left, const void *right) {
     return files ? files : (a->line > b->line) - (a->line < b->line);
 }
 
+static bool is_of_webhook(const struct policies *policies, const struct lock *lock) {
+    for (size_t i = 0; i < policies->webhook_count; i++)
+        if (span_same(lock->span, policies->webhooks[i]->span)) return true;
+    return false;
+}
+
 static void collect_locks(const struct describing *describing, struct policy_description *policy) {
     struct lock *const *locks = describing->policies->locks;
     const size_t first = policy->lock_count;
@@ -293,7 +299,7 @@ static void collect_locks(const struct describing *describing, struct policy_des
                strcmp(locks[i + family.count]->policy, locks[i]->policy) == 0 &&
                is_of_family(locks[i], locks[i + family.count]))
             family.count++;
-        if (strcmp(locks[i]->policy, policy->name) == 0 && locks[i]->origin != ORIGIN_CONSENT) {
+        if (strcmp(locks[i]->policy, policy->name) == 0 && !is_of_webhook(describing->policies, locks[i])) {
             const struct lock_description description = describe_family(describing, &family);
             ARENA_PUSH(describing->arena, policy->locks, policy->lock_count, description);
         }
@@ -313,12 +319,13 @@ static void collect_webhook(const struct describing *describing, const struct we
     locate(describing, webhook->span, description);
     describe_webhook(&sentence, webhook);
     push(arena, &description->sentences, text_string(&sentence));
+    struct family family = {0};
     for (size_t i = 0; i < policies->lock_count; i++) {
-        const struct lock *lock = policies->locks[i];
-        if (lock->origin != ORIGIN_CONSENT || !span_same(lock->span, webhook->span)) continue;
-        const struct family family = {&policies->locks[i], 1};
-        collect_origin(arena, &family, ORIGIN_CONSENT, true, &description->outside);
+        if (!span_same(policies->locks[i]->span, webhook->span)) continue;
+        if (!family.count++) family.locks = &policies->locks[i];
     }
+    for (enum origin origin = ORIGIN_WRITTEN + 1; origin < ORIGIN_COUNT && family.count; origin++)
+        collect_origin(arena, &family, origin, true, &description->outside);
     if (webhook->account)
         push(arena, &description->open, "what its server does with a token of its own, which RBAC alone limits");
     collect_warnings(describing, webhook->block, &description->open);

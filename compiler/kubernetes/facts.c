@@ -61,6 +61,14 @@ const struct kube_made kube_made[] = {
 };
 const size_t kube_made_count = sizeof kube_made / sizeof *kube_made;
 
+enum { AN_OBJECT = false, KEPT_AS_IT_IS = true };
+const struct kube_copied kube_copied[] = {
+#define COPIED(group, plural, from_group, from, path, what) {group, plural, from_group, from, path, what},
+#include "kubernetes/copied.def"
+#undef COPIED
+};
+const size_t kube_copied_count = sizeof kube_copied / sizeof *kube_copied;
+
 bool kube_is_added_label(const char *key) {
     for (size_t i = 0; i < kube_made_count; i++)
         if (kube_made[i].workload &&

@@ -115,6 +115,15 @@ struct kube_made {
 };
 extern const struct kube_made kube_made[];
 extern const size_t kube_made_count;
+// One line of copied.def: what else gets its annotations from something that users write.
+struct kube_copied {
+    const char *group, *plural;
+    const char *from_group, *from; // what users write
+    const char *path;              // blank-separated; "" for its own metadata
+    bool unreadable;               // all that is at the path counts
+};
+extern const struct kube_copied kube_copied[];
+extern const size_t kube_copied_count;
 // Whether the label is put on what some controller makes, so that the template of its workload lacks it.
 bool kube_is_added_label(const char *key);
 

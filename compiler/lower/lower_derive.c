@@ -134,6 +134,7 @@ static enum object_relation relation_of(enum origin origin) {
     case ORIGIN_BINDINGS:
     case ORIGIN_GUARD_OWNERS:
     case ORIGIN_AUTOSCALERS:
+    case ORIGIN_CONSENT_TEMPLATES:
     case ORIGIN_SURPLUS: return OBJECT_BESIDE;
     case ORIGIN_GUARD_NAMESPACE:
     case ORIGIN_GUARD_NAMESPACE_LABELS: return ITS_NAMESPACE;

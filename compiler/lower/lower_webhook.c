@@ -676,6 +676,121 @@ static bool add_targets(struct lowering *lowering, const struct webhook *webhook
     return lock->scope.target_count > 0;
 }
 
+// A field from which a controller takes the annotation of what it makes.
+struct consent_source {
+    const char *group, *plural, *path;
+    bool unreadable;
+};
+struct consent_sources {
+    struct consent_source *items;
+    size_t count;
+};
+
+static void add_source(struct arena *arena, struct consent_source source, struct consent_sources *sources) {
+    for (size_t i = 0; i < sources->count; i++)
+        if (strcmp(sources->items[i].group, source.group) == 0 &&
+            strcmp(sources->items[i].plural, source.plural) == 0 && strcmp(sources->items[i].path, source.path) == 0)
+            return;
+    ARENA_PUSH(arena, sources->items, sources->count, source);
+}
+
+static const char *group_of(const char *plural) {
+    for (size_t i = 0; i < kube_workload_count; i++)
+        if (strcmp(kube_workloads[i].plural, plural) == 0) return kube_workloads[i].group;
+    return "";
+}
+
+// All that is made from something else, of both tables; false behind the last.
+static bool copied_at(size_t index, struct kube_copied *ret) {
+    if (index >= kube_made_count + kube_copied_count) return false;
+    if (index >= kube_made_count) {
+        *ret = kube_copied[index - kube_made_count];
+        return true;
+    }
+    const struct kube_made *made = &kube_made[index];
+    *ret = (struct kube_copied){.group = group_of(made->plural), .plural = made->plural};
+    if (!made->workload) return true;
+    ret->from = made->workload;
+    ret->from_group = group_of(made->workload);
+    ret->path = made->rest_from;
+    return true;
+}
+
+// What is made of a template may be a template itself: a cron job makes jobs, and these make pods.
+static struct consent_sources sources_of(struct arena *arena, const struct object_scope *scope, const char *path) {
+    struct consent_sources sources = {0};
+    struct kube_copied copied;
+    for (size_t i = 0; copied_at(i, &copied); i++)
+        if (copied.from && derive_takes_in(scope, copied.group, copied.plural))
+            add_source(arena, (struct consent_source){copied.group, copied.plural, path, false}, &sources);
+    for (size_t i = 0; i < sources.count; i++) {
+        const struct consent_source made = sources.items[i];
+        for (size_t j = 0; copied_at(j, &copied) && !made.unreadable; j++) {
+            if (!copied.from || strcmp(copied.group, made.group) != 0 || strcmp(copied.plural, made.plural) != 0)
+                continue;
+            const char *below = copied.unreadable || !*copied.path ? "" : " ";
+            const struct consent_source source = {
+                .group = copied.from_group,
+                .plural = copied.from,
+                .path = arena_printf(arena, "%s%s%s", copied.path, below, copied.unreadable ? "" : made.path),
+                .unreadable = copied.unreadable,
+            };
+            add_source(arena, source, &sources);
+        }
+    }
+    return sources;
+}
+
+// The lock of a source before this one that is at the same place; NULL if there is none.
+static struct lock *lock_on(const struct consent_sources *sources, size_t index, struct lock *const *locks) {
+    for (size_t i = 0; i < index; i++)
+        if (locks[i] && strcmp(sources->items[i].path, sources->items[index].path) == 0) return locks[i];
+    return NULL;
+}
+
+// Whoever may not write the annotation does not have a controller write it. Resources with the annotation at the same
+// place are one lock.
+static void guard_sources(struct lowering *lowering, const struct lock *consent, const char *path) {
+    struct arena *arena = lowering->arena;
+    const struct consent_sources sources = sources_of(arena, &consent->scope, path);
+    if (!sources.count) return;
+    struct lock **locks = ARENA_ARRAY(arena, struct lock *, sources.count);
+    size_t count = 0;
+    for (size_t i = 0; i < sources.count; i++) {
+        const struct consent_source *source = &sources.items[i];
+        struct lock *lock = lock_on(&sources, i, locks);
+        locks[i] = NULL;
+        if (strcmp(source->path, path) == 0 && derive_takes_in(&consent->scope, source->group, source->plural))
+            continue; // the annotation of the object itself, which is locked
+        if (lock) {
+            derive_target(lowering, lock, source->group, source->plural);
+            continue;
+        }
+        lock = derive_lock_in(lowering, consent, &consent->scope, source->group, source->plural,
+                              ORIGIN_CONSENT_TEMPLATES, count++ ? arena_printf(arena, "%zu", count) : NULL);
+        lock->denies = OP_CREATE | OP_UPDATE;
+        derive_changing(arena, lock, source->path);
+        locks[i] = lock;
+    }
+    for (size_t i = 0; i < sources.count; i++)
+        if (locks[i]) derive_add(lowering, NULL, locks[i]);
+}
+
+// Annotations of a binding go to the pod.
+static void guard_bindings(struct lowering *lowering, const struct lock *consent, const char *key) {
+    struct arena *arena = lowering->arena;
+    if (!derive_takes_in(&consent->scope, "", "pods")) return;
+    struct lock *lock = derive_lock_in(lowering, consent, &consent->scope, "", "pods", ORIGIN_BINDINGS, NULL);
+    struct formula *carried = formula_new(arena, FORMULA_ANNOTATION);
+    carried->state = STATE_NEW;
+    carried->compare = CMP_EXISTS;
+    carried->key = key;
+    lock->acts = ACT_BIND;
+    lock->covers[SHAPE_BINDINGS] = COVER_BY_NAME;
+    lock->condition = formula_and(arena, lock->condition, carried);
+    derive_add(lowering, NULL, lock);
+}
+
 static void guard_consent(struct lowering *lowering, const struct webhook *webhook, const struct subjects *consenting,
                           bool namespaced) {
     struct arena *arena = lowering->arena;
@@ -707,6 +822,8 @@ static void guard_consent(struct lowering *lowering, const struct webhook *webho
     *lock->paths = (struct field_path){.variable = -1, .segments = segments, .count = 3};
     lock->exclusive = lock->passes = *consenting;
     derive_add(lowering, NULL, lock);
+    guard_sources(lowering, lock, arena_printf(arena, "metadata annotations %s", webhook->consent));
+    guard_bindings(lowering, lock, webhook->consent);
 }
 
 // cert-manager writes one authority into all webhooks of a configuration.

@@ -140,9 +140,12 @@ const char *lock_part(struct arena *arena, const struct lock *lock) {
     return len > name + 3 ? arena_copy(arena, lock->id + name + 2, len - name - 3) : "";
 }
 
+bool lock_is_of_consent(const struct lock *lock) {
+    return lock->origin == ORIGIN_CONSENT || lock->origin == ORIGIN_CONSENT_TEMPLATES;
+}
+
 bool lock_narrows_creates(const struct lock *lock) {
-    return (lock->origin == ORIGIN_WRITTEN || lock->origin == ORIGIN_CONSENT) && lock->path_count &&
-           !lock->all_but_paths;
+    return (lock->origin == ORIGIN_WRITTEN || lock_is_of_consent(lock)) && lock->path_count && !lock->all_but_paths;
 }
 
 static bool is_tenant(const struct formula *part) {

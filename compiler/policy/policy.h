@@ -357,6 +357,8 @@ bool lock_sees_metadata(const struct lock *lock);
 // Which part of the lock of that name it is: "guard namespace", "subresource status"; "" for the lock itself.
 const char *lock_part(struct arena *arena, const struct lock *lock);
 
+// Whether it keeps what objects consent to.
+bool lock_is_of_consent(const struct lock *lock);
 // Whether `changing` narrows creates as well: guards look at all that is made.
 bool lock_narrows_creates(const struct lock *lock);
 
