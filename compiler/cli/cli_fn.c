@@ -16,18 +16,19 @@
 // ---- what each role does ----
 
 // What is there already would be there twice.
-static void generate(struct function *function, struct klock_compiler *compiler) {
+static void generate(struct function *function, struct klock_compiler *compiler, const struct value *objects) {
     for (size_t i = 0; i < function->items.count; i++)
-        if (function_owns(&function->items.items[i], compiler))
+        if (function_owns(function, &function->items.items[i], compiler))
             function_refuse_item(function, &function->items.items[i],
                                  "is here already; a KlockPolicy with 'as: transformer' replaces it");
+    (void)function_check_others(function, compiler, objects);
 }
 
 // Expressions name accounts and roles as the policy does, whatever kustomize calls the objects.
 static void check_names(struct function *function, struct klock_compiler *compiler, const struct value *objects) {
     for (size_t i = 0; i < function->items.count; i++) {
         const struct item *item = &function->items.items[i];
-        if (!function_owns(item, compiler) || !function_is_named(item)) continue;
+        if (!function_owns(function, item, compiler) || !function_is_named(item)) continue;
         size_t at = 0;
         while (at < objects->count && !function_is_same(item, objects->as.items[at])) at++;
         if (at == objects->count)
@@ -42,8 +43,10 @@ static void check_names(struct function *function, struct klock_compiler *compil
 // kustomize writes on whatever a function gives back, and then refuses a validator that has changed something: of
 // nothing that is given back, it takes all to be as it was. Others take what is given back as it is.
 static void validate(struct function *function, struct klock_compiler *compiler) {
+    const struct value *objects = function_objects(function, compiler);
     function_test(function, compiler);
-    check_names(function, compiler, function_objects(function, compiler));
+    check_names(function, compiler, objects);
+    (void)function_check_others(function, compiler, objects);
     bool tracked = false;
     for (size_t i = 0; i < function->items.count; i++) tracked = tracked || function->items.items[i].is_tracked;
     for (size_t i = 0; tracked && i < function->items.count; i++) function->items.items[i].removed = true;
@@ -61,8 +64,8 @@ static struct value *run(const struct cli *cli, struct function *function) {
         switch (function->config.role) {
         case AS_VALIDATOR: validate(function, compiler); break;
         case AS_GENERATOR:
-            generate(function, compiler);
             added = function_objects(function, compiler);
+            generate(function, compiler, added);
             break;
         case AS_TRANSFORMER: added = function_replace(function, compiler, function_objects(function, compiler)); break;
         }

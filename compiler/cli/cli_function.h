@@ -75,14 +75,16 @@ void function_test(struct function *function, struct klock_compiler *compiler);
 
 // cli_function_objects.c
 // Whether the item is an object of the policies that were compiled, and whether it is that object.
-bool function_owns(const struct item *item, struct klock_compiler *compiler);
+bool function_owns(struct function *function, const struct item *item, struct klock_compiler *compiler);
 bool function_is_same(const struct item *item, const struct value *object);
 // Of an object of policies: whether expressions may name it, where nobody can rewrite that.
 bool function_is_named(const struct item *item);
-// An error about an object of a policy among the items.
+// An error about one of the items.
 void function_refuse_item(struct function *function, const struct item *item, const char *why);
 // The objects that were compiled.
 struct value *function_objects(struct function *function, struct klock_compiler *compiler);
+// Whether none of the objects is there already as somebody else's, which would be there twice; what is, is an error.
+bool function_check_others(struct function *function, struct klock_compiler *compiler, const struct value *objects);
 // Replaces those of the objects that are among the items, removes what is left over there, and gives those that are
 // new.
 struct value *function_replace(struct function *function, struct klock_compiler *compiler, struct value *objects);

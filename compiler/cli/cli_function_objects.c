@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "cli/cli_files.h"
 #include "cli/cli_function.h"
@@ -14,10 +15,10 @@ enum { MOST_BYTES = 64 * 1024 * 1024 };
 
 // ---- objects of ours among the items ----
 
-bool function_owns(const struct item *item, struct klock_compiler *compiler) {
+bool function_owns(struct function *function, const struct item *item, struct klock_compiler *compiler) {
     if (item->policy[0] == '\0' || !klock_makes(item->api_version, item->kind)) return false;
     for (size_t i = 0; i < klock_policy_count(compiler); i++)
-        if (strcmp(klock_policy_at(compiler, i), item->policy) == 0) return true;
+        if (strcmp(names_of_label(function->arena, klock_policy_at(compiler, i)), item->policy) == 0) return true;
     return false;
 }
 
@@ -68,11 +69,12 @@ struct value *function_objects(struct function *function, struct klock_compiler 
     return list;
 }
 
-void function_refuse_item(struct function *function, const struct item *item, const char *why) {
-    const bool namespaced = item->namespace[0] != '\0';
+static void refuse_item(struct function *function, const struct item *item, const char *from, const char *why) {
+    const bool namespaced = item->namespace[0] != '\0', is_of_policy = item->policy[0] != '\0';
     const struct result result = {
-        .message = arena_printf(function->arena, "%s %s%s%s of policy %s %s", item->kind, item->namespace,
-                                namespaced ? "/" : "", item->name, item->policy, why),
+        .message =
+            arena_printf(function->arena, "%s %s%s%s%s%s%s %s", item->kind, item->namespace, namespaced ? "/" : "",
+                         item->name, is_of_policy ? " of policy " : "", item->policy, from, why),
         .file = item->path,
         .item = item,
     };
@@ -80,12 +82,75 @@ void function_refuse_item(struct function *function, const struct item *item, co
     function_say(function, result.message);
 }
 
+void function_refuse_item(struct function *function, const struct item *item, const char *why) {
+    refuse_item(function, item, "", why);
+}
+
+// Where it is from, as far as that is known.
+static void refuse_placed(struct function *function, const struct item *item, const char *why) {
+    struct arena *arena = function->arena;
+    const char *from = "";
+    if (item->path[0] != '\0')
+        from = arena_printf(arena, ", from %s,", item->path);
+    else if (function->items.is_stream)
+        from = arena_printf(arena, ", on line %u of standard input,", item->line);
+    refuse_item(function, item, from, why);
+}
+
+static const struct value *find_object(const struct item *item, const struct value *objects) {
+    if (!klock_makes(item->api_version, item->kind)) return NULL;
+    for (size_t i = 0; i < objects->count; i++)
+        if (function_is_same(item, objects->as.items[i])) return objects->as.items[i];
+    return NULL;
+}
+
+// What to do about an object of somebody else's that the policy makes as well.
+static const char *way_out(struct function *function, const struct item *item, bool is_listed, const char *policy) {
+    if (item->policy[0] != '\0') return "leave it out of one of the two policies";
+    if (is_listed) return "take it out of the List that it is in";
+    const bool is_generator = function->config.role == AS_GENERATOR;
+    return arena_printf(
+        function->arena,
+        "take it out; or, if it is to keep labels and annotations of its own, give it the label "
+        "klock.dev/policy: %s, and %s",
+        policy, is_generator ? "let a KlockPolicy with 'as: transformer' replace it" : "it is replaced and keeps them");
+}
+
+static void refuse_other(struct function *function, const struct item *item, bool is_listed,
+                         const struct value *object) {
+    const char *policy = value_get_string(value_dig(object, "metadata", "labels", NULL), "klock.dev/policy");
+    refuse_placed(function, item,
+                  arena_printf(function->arena, "is made by policy %s as well: %s", policy,
+                               way_out(function, item, is_listed, policy)));
+}
+
+bool function_check_others(struct function *function, struct klock_compiler *compiler, const struct value *objects) {
+    const size_t before = function->errors;
+    for (size_t i = 0; i < function->items.count; i++) {
+        const struct item *item = &function->items.items[i];
+        const struct value *object = function_owns(function, item, compiler) ? NULL : find_object(item, objects);
+        if (object != NULL) refuse_other(function, item, false, object);
+        for (size_t j = 0; j < item->listed_count; j++) {
+            const struct item *listed = &item->listed[j];
+            object = find_object(listed, objects);
+            if (function_owns(function, listed, compiler))
+                refuse_placed(function, listed,
+                              "is in a List, where it is not replaced: write it as a document of its own, or "
+                              "take it out");
+            else if (object != NULL)
+                refuse_other(function, listed, true, object);
+        }
+    }
+    return function->errors == before;
+}
+
 struct value *function_replace(struct function *function, struct klock_compiler *compiler, struct value *objects) {
     struct arena *arena = function->arena;
+    if (!function_check_others(function, compiler, objects)) return value_list(arena);
     bool *placed = ARENA_ARRAY(arena, bool, objects->count);
     for (size_t i = 0; i < function->items.count; i++) {
         struct item *item = &function->items.items[i];
-        if (!function_owns(item, compiler)) continue;
+        if (!function_owns(function, item, compiler)) continue;
         const char *error = NULL;
         struct value *before = items_value(&function->items, item, &error);
         size_t at = 0;

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "data/json.h"
+#include "data/objects.h"
 #include "data/value.h"
 #include "data/yamlio.h"
 
@@ -13,15 +14,18 @@
 #define POLICY "klock.dev/policy"
 #define PATH "internal.config.kubernetes.io/path"
 #define OLD_PATH "config.kubernetes.io/path"
+#define ORIGIN "config.kubernetes.io/origin"                // of kustomize, with 'buildMetadata: [originAnnotations]'
+#define TEMPLATE "postrenderer.helm.sh/postrender-filename" // of Helm 4
 
 // ---- reading ----
 
 static const struct yaml_keys in_labels[] = {{POLICY, NULL}, {NULL, NULL}};
-static const struct yaml_keys in_annotations[] = {{TRACKED, NULL}, {PATH, NULL}, {OLD_PATH, NULL}, {NULL, NULL}};
+static const struct yaml_keys in_annotations[] = {{TRACKED, NULL}, {PATH, NULL},     {OLD_PATH, NULL},
+                                                  {ORIGIN, NULL},  {TEMPLATE, NULL}, {NULL, NULL}};
 static const struct yaml_keys in_metadata[] = {
     {"name", NULL}, {"namespace", NULL}, {"labels", in_labels}, {"annotations", in_annotations}, {NULL, NULL}};
 static const struct yaml_keys in_item[] = {
-    {"apiVersion", NULL}, {"kind", NULL}, {"metadata", in_metadata}, {NULL, NULL}};
+    {"apiVersion", NULL}, {"kind", NULL}, {"metadata", in_metadata}, {"items", in_item}, {NULL, NULL}};
 static const struct yaml_keys nothing[] = {{NULL, NULL}};
 static const struct yaml_keys in_list[] = {{"apiVersion", NULL},     {"kind", NULL},       {"items", in_item},
                                            {"functionConfig", NULL}, {"results", nothing}, {NULL, NULL}};
@@ -58,7 +62,30 @@ static struct items_part part_of(const struct yaml_document *document, const str
     return (struct items_part){place->from, place->to, true, place->flow, scalar};
 }
 
-static void describe(struct item *item) {
+static const char *path_in(struct arena *arena, const struct value *annotations) {
+    static const char *const keys[] = {PATH, OLD_PATH, TEMPLATE}, key[] = "path: ";
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (*value_get_string(annotations, keys[i])) return value_get_string(annotations, keys[i]);
+    const char *origin = value_get_string(annotations, ORIGIN); // "path: base/a.yaml\nrepo: …\n"
+    if (strncmp(origin, key, sizeof key - 1) != 0) return "";
+    origin += sizeof key - 1;
+    return arena_copy(arena, origin, strcspn(origin, "\n"));
+}
+
+// Helm writes above what a template renders to, whose that is.
+static const char *path_above(const struct items *items, uint32_t from, uint32_t to) {
+    static const char source[] = "# Source: ";
+    const char *path = "";
+    for (uint32_t at = from; at < to; at += (uint32_t)strcspn(items->bytes + at, "\n") + 1) {
+        const char *line = items->bytes + at;
+        if (strncmp(line, source, sizeof source - 1) != 0) continue;
+        line += sizeof source - 1;
+        path = arena_copy(items->arena, line, strcspn(line, "\r\n"));
+    }
+    return path;
+}
+
+static void describe(struct arena *arena, struct item *item) {
     const struct value *metadata = value_get(item->value, "metadata");
     const struct value *annotations = value_get(metadata, "annotations");
     item->api_version = value_get_string(item->value, "apiVersion");
@@ -66,9 +93,42 @@ static void describe(struct item *item) {
     item->namespace = value_get_string(metadata, "namespace");
     item->name = value_get_string(metadata, "name");
     item->policy = value_get_string(value_get(metadata, "labels"), POLICY);
-    item->path = value_get_string(annotations, PATH);
-    if (item->path[0] == '\0') item->path = value_get_string(annotations, OLD_PATH);
+    item->path = path_in(arena, annotations);
     item->is_tracked = value_get(annotations, TRACKED) != NULL;
+}
+
+// An object of a List, which may say for all of them what they are.
+struct listing {
+    struct arena *arena;
+    struct item *list;
+};
+
+static void add_listed(void *context, const struct value *object, const char *version, const char *kind) {
+    const struct listing *listing = context;
+    struct item *list = listing->list;
+    struct item one = {.value = object};
+    if (object == list->value) return;
+    describe(listing->arena, &one);
+    one.api_version = version;
+    one.kind = kind;
+    if (one.path[0] == '\0') one.path = list->path;
+    one.line = list->line;
+    ARENA_PUSH(listing->arena, list->listed, list->listed_count, one);
+}
+
+static void describe_all(struct items *items) {
+    size_t line = 1;
+    uint32_t at = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        struct item *item = &items->items[i];
+        const uint32_t begin = item->begin;
+        for (; at < begin; at++) line += items->bytes[at] == '\n';
+        item->line = (unsigned)line;
+        describe(items->arena, item);
+        if (items->is_stream && item->path[0] == '\0') item->path = path_above(items, item->from, begin);
+        if (item->value != NULL)
+            objects_each(items->arena, item->value, add_listed, &(struct listing){items->arena, item});
+    }
 }
 
 bool items_is_definition(const struct item *item) {
@@ -162,9 +222,10 @@ bool items_read_list(struct items *items, struct arena *arena, const char *bytes
         struct item *item = &items->items[i];
         const struct items_part part = part_of(document, list->as.items[i], &near);
         *item = (struct item){.value = list->as.items[i], .from = part.from, .to = part.to, .flow = part.flow};
+        item->begin = part.from;
         if (item->value->kind != VALUE_MAP) return refuse(items, part.from, "this item is not an object", ret_error);
-        describe(item);
     }
+    describe_all(items);
     if (!items->list.flow) cut_block(items);
     items->results = part_of(document, value_get(root, "results"), &near);
     items->config = value_get(root, "functionConfig");
@@ -191,9 +252,10 @@ bool items_read_stream(struct items *items, struct arena *arena, const char *byt
         *item = (struct item){.value = is_object ? document->value : NULL,
                               .from = i > 0 ? document->from : 0,
                               .to = i + 1 < stream.count ? stream.documents[i + 1].from : (uint32_t)len,
+                              .begin = part.from,
                               .flow = part.flow};
-        describe(item);
     }
+    describe_all(items);
     return check_end(items, flow, ret_error);
 }
 

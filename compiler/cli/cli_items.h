@@ -15,11 +15,15 @@ struct item {
     const char *api_version, *kind, *namespace, *name; // "" where it does not say
     const char *policy;                                // its label klock.dev/policy; "" if none
     const char *path;                                  // the file it came from, if that is said; "" otherwise
+    unsigned line;                                     // of its first key in what was read
     bool is_tracked;                                   // kustomize knows it by an annotation
     const struct value *value;                         // NULL for a document without an object
     uint32_t from, to; // its bytes, those of its dash or "---" among them, but not those of the next
+    uint32_t begin;    // of its first key
     bool flow;         // { }
     bool removed;
+    struct item *listed; // what a List consists of, at any depth; of these, only who they are is known
+    size_t listed_count;
     const struct value *replacement; // NULL if it stays
 };
 

@@ -83,7 +83,7 @@ int cli_post_render(const struct cli *cli) {
     jmp_buf exhausted;
     if (setjmp(exhausted)) cli_out_of_memory();
     arena_init(&arena, &exhausted);
-    struct function function = {.arena = &arena, .results = value_list(&arena)};
+    struct function function = {.arena = &arena, .results = value_list(&arena), .config = {.role = AS_TRANSFORMER}};
     const int status = render(cli, &function);
     buffer_free(&function.definitions);
     arena_release(&arena);

@@ -166,6 +166,56 @@ fn in.renamed
 judge 'an account that was renamed' test "$status" -eq 1
 judge 'is a result' grep -q 'message: "ServiceAccount default/p-bot of policy granting is not made by this policy' out
 
+# ---- objects of somebody else's that the policy makes as well ----
+cat >team.klock <<'POLICY'
+policy team
+deployer group platform
+tenant web { namespaces web members group web role edit quota pods 5 deployer argocd }
+POLICY
+# As everything that a policy makes may be there: by group, kind, namespace and name.
+plain='- {apiVersion: v1, kind: Namespace, metadata: {name: web, labels: {mine: "1"}, annotations: {config.kubernetes.io/path: base/web.yaml}}}
+- {apiVersion: v1, kind: ServiceAccount, metadata: {name: web, namespace: web}}
+- {apiVersion: v1, kind: ResourceQuota, metadata: {name: web, namespace: web}}
+- {apiVersion: rbac.authorization.k8s.io/v1beta1, kind: RoleBinding, metadata: {name: "team_edit:web", namespace: web}}
+- {apiVersion: argoproj.io/v1alpha1, kind: AppProject, metadata: {name: web, namespace: argocd}}
+'
+for as in generator transformer validator; do
+	{ printf '%sitems:\n%s' "$list" "$plain"; config 'files: [team.klock]' "as: $as"; } >in
+	fn in
+	judge "$as: what is there already as somebody else's" test "$status" -eq 1
+	judge "$as: each is named" test "$(grep -c 'is made by policy team as well' err)" -eq 5
+	judge "$as: with its file" grep -q 'Namespace web, from base/web.yaml, is made by policy team as well' err
+	judge "$as: and a way out" grep -q 'take it out; or, .* give it the label klock.dev/policy: team' err
+	judge "$as: nothing is added" test "$(grep -c 'kind: Namespace, metadata' out)" -eq 1
+	keeps in "$as"
+	# What is in other namespaces, groups or without one is another object.
+	sed 's/namespace: web}/namespace: other}/; s/namespace: argocd/namespace: other/; s/name: web, labels/name: other, labels/' in >in.others
+	fn in.others
+	judge "$as: others of these names" test "$status" -eq 0
+done
+sed 's/mine: "1"/&, klock.dev\/policy: team/; /^- .*kind: [SRA]/d; s/as: validator/as: transformer/' in >in.labelled
+fn in.labelled
+judge 'one that got the label' test "$status" -eq 0
+judge 'is replaced' test "$(grep -c 'kind: Namespace' out)" -eq 1
+judge 'and keeps what it had' grep -q 'mine: "1"' out
+sed 's/mine: "1"/klock.dev\/policy: other/' in >in.other
+fn in.other
+judge 'one of another policy' grep -q 'Namespace web of policy other, from base/web.yaml, .*leave it out of one of the two policies' err
+{ printf '%sitems:\n- apiVersion: v1\n  kind: List\n  items:\n%s' "$list" "$plain" | sed '$!{/^- {/s/^/  /}; $s/^/  /'; config 'files: [team.klock]' 'as: transformer'; } >in
+fn in
+judge 'in a List' test "$(grep -c 'is made by policy team as well: take it out of the List' err)" -eq 5
+sed 's/mine: "1"/klock.dev\/policy: team/' in >in.ours
+fn in.ours
+judge 'one of the policy in a List' grep -q 'Namespace web of policy team, from base/web.yaml, is in a List, where it is not replaced' err
+# Labels are shorter than names may be.
+long=$(printf 'a%.0s' $(seq 80))
+printf 'policy %s\nlock l { resources secrets namespace default name n deny delete }\n' "$long" >long.klock
+{ printf '%sitems: []\n' "$list"; config 'files: [long.klock]' 'as: transformer'; } >in
+fn in
+cp out made
+fn made
+judge 'objects of a policy with a long name are known again' sh -c "test $status -eq 0 && cmp -s made out"
+
 # ---- what is wrong is a result, a message and a status ----
 { printf '%s%s' "$list" "$items"; config 'files: [bad.klock]'; } >in
 fn in

@@ -74,6 +74,45 @@ sed 's/^  annotations: {klock.dev/  annotations: {postrenderer.helm.sh\/postrend
 render changed good.klock
 judge "Helm's own annotations stay on them" grep -q 'postrender-filename: web/templates/locks.yaml' out
 
+# ---- objects of the chart that the policy makes as well ----
+cat >team.klock <<'POLICY'
+policy team
+deployer group platform
+tenant web { namespaces web members group web role edit }
+POLICY
+cat in - >twice <<'STREAM'
+---
+# Source: web/templates/namespace.yaml
+apiVersion: v1
+kind: Namespace
+metadata: {name: web, labels: {mine: "1"}}
+STREAM
+render twice team.klock
+fails 1 'Namespace web, from web/templates/namespace.yaml, is made by policy team as well: take it out; or, .*the label klock.dev/policy: team, and it is replaced'
+sed 's/mine: "1"/&, klock.dev\/policy: team/' twice >labelled
+render labelled team.klock
+judge 'one that got the label' test "$status" -eq 0
+judge 'is there once' test "$(grep -c '^kind: Namespace$' out)" -eq 1
+judge 'and keeps what it had' grep -q 'mine: "1"' out
+"$KLOCKC" verify team.klock --against out >verified 2>&1
+judge 'which verify takes' test $? -eq 0
+sed '/^# Source: .*namespace/d' twice >unnamed
+render unnamed team.klock
+fails 1 "Namespace web, on line $(grep -n '^kind: Namespace' unnamed | sed 's/:.*//' | awk '{print $1 - 1}') of standard input, is made"
+sed 's/labels: {mine: "1"}/annotations: {postrenderer.helm.sh\/postrender-filename: web\/templates\/ns.yaml}/' unnamed >named
+render named team.klock
+fails 1 'Namespace web, from web/templates/ns.yaml, is made'
+cat in - >listed <<'STREAM'
+---
+# Source: web/templates/all.yaml
+apiVersion: v1
+kind: NamespaceList
+items:
+- metadata: {name: web}
+STREAM
+render listed team.klock
+fails 1 'Namespace web, from web/templates/all.yaml, is made by policy team as well: take it out of the List'
+
 # ---- every kind that policies become ----
 "$KLOCKC" compile "$root/examples/payments.klock" "$root/examples/webhooks.klock" >objects.all 2>err
 judge 'all kinds are there' test "$(sed -n 's/^kind: //p' objects.all | sort -u | wc -l)" -eq 9
