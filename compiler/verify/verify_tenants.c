@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "data/quantity.h"
 #include "data/value.h"
 #include "verify/verify_internal.h"
@@ -63,18 +64,35 @@ static void compare_quotas(struct arena *arena, const struct value *wanted, cons
     }
 }
 
-// What is wanted says all that lets the tenant deploy; of what else there is, roles and windows let nobody do more.
+// Fields of an AppProject that let somebody do less, or only say something (AppProjectSpec in
+// pkg/apis/application/v1alpha1/types.go of Argo CD 3.6). All others give rights: roles, inside of Argo CD, and those
+// that it gets one day.
+static bool gives_nothing(const char *field) {
+    return text_has_word("clusterResourceBlacklist description namespaceResourceBlacklist namespaceResourceWhitelist "
+                         "orphanedResources permitOnlyProjectScopedClusters signatureKeys sourceIntegrity syncWindows",
+                         field);
+}
+
+static bool is_empty(const struct value *value) {
+    return !value || value->kind == VALUE_NULL ||
+           ((value->kind == VALUE_LIST || value->kind == VALUE_MAP) && !value->count);
+}
+
 static void compare_projects(struct arena *arena, const struct value *wanted, const struct value *found,
                              struct admission_differences *differences) {
-    static const char *const fields[] = {"destinationServiceAccounts", "destinations", "sourceNamespaces",
-                                         "sourceRepos", "clusterResourceWhitelist"};
     const struct value *a = value_get(wanted, "spec"), *b = value_get(found, "spec");
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        const struct value *of_a = value_get(a, fields[i]), *of_b = value_get(b, fields[i]);
-        const bool same = of_a && of_b ? value_equal(of_a, of_b) : !of_a && (!of_b || !of_b->count);
-        const struct admission_difference difference = {ADMISSION_OTHER, arena_printf(arena, "spec.%s", fields[i]),
-                                                        "is another"};
-        if (!same) ARENA_PUSH(arena, differences->items, differences->count, difference);
+    for (size_t i = 0; i < a->count; i++) {
+        const char *key = a->as.entries[i].key;
+        const struct value *value = value_get(b, key);
+        const struct admission_difference difference = {ADMISSION_OTHER, arena_printf(arena, "spec.%s", key),
+                                                        is_empty(value) ? "is not there" : "is another"};
+        if (!value || !value_equal(a->as.entries[i].value, value))
+            ARENA_PUSH(arena, differences->items, differences->count, difference);
+    }
+    for (size_t i = 0; b && b->kind == VALUE_MAP && i < b->count; i++) {
+        const struct value_entry *entry = &b->as.entries[i];
+        if (!value_get(a, entry->key) && !is_empty(entry->value) && !gives_nothing(entry->key))
+            differ(arena, differences, arena_printf(arena, "spec.%s", entry->key), "", "set");
     }
 }
 

@@ -218,6 +218,21 @@ static void what_makes_a_tenant_is_found(void **state) {
         {"AppProject",
          "  sourceRepos:", "  clusterResourceWhitelist: [{group: '*', kind: '*'}]\n  sourceRepos:", "K0702"},
         {"AppProject", "  sourceRepos:", "  clusterResourceWhitelist: []\n  sourceRepos:", ""},
+        {"AppProject", "  sourceRepos: [\"*\"]\n", "", "K0702"},
+        {"AppProject", "  sourceRepos:",
+         "  roles: [{name: all, groups: [two], policies: ['p, proj:one:all, applications, *, one/*, allow']}]\n"
+         "  sourceRepos:",
+         "K0702"},
+        {"AppProject", "  sourceRepos:", "  roles: []\n  sourceRepos:", ""},
+        {"AppProject", "  sourceRepos:", "  rightsOfTomorrow: true\n  sourceRepos:", "K0702"},
+        {"AppProject", "  sourceRepos:",
+         "  description: of one\n  clusterResourceBlacklist: [{group: '*', kind: '*'}]\n"
+         "  namespaceResourceBlacklist: [{group: '', kind: Secret}]\n"
+         "  namespaceResourceWhitelist: [{group: apps, kind: Deployment}]\n  orphanedResources: {warn: true}\n"
+         "  permitOnlyProjectScopedClusters: true\n  signatureKeys: [{keyID: A}]\n"
+         "  sourceIntegrity: {git: {policies: []}}\n"
+         "  syncWindows: [{kind: deny, schedule: '* * * * *', duration: 1h}]\n  sourceRepos:",
+         ""},
     };
     const char *text = rendered(state, teams);
     struct arena *arena = arena_of(state);
