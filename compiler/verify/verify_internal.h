@@ -25,6 +25,7 @@ struct findings {
     size_t count;
     struct map by_identity;
     size_t object_count; // of all kinds
+    bool is_cut;         // some of the input could not be read: what is not here may be there
 };
 
 void verify_read(const struct verification *verification, struct findings *ret_findings);

@@ -35,12 +35,15 @@ static struct span place_of(struct reading *r, const struct value *value) {
     return place ? (struct span){r->file, place->begin, place->end} : span_none();
 }
 
-static void refuse(const struct reading *r, struct span span, const char *problem) {
+static void refuse(const struct reading *r, struct span span, const char *problem, bool is_end) {
     struct diags *diags = r->verification->diags;
     const bool is_placed = span.file != SPAN_NOWHERE;
     diag_report(diags, DIAG_NOT_RENDERED, span, "%s%s%s", is_placed ? "" : r->input->name, is_placed ? "" : ": ",
                 problem);
-    diag_help(diags, "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else");
+    diag_help(diags,
+              "hand over YAML or JSON as kubectl takes it, without anchors, aliases and tags, and nothing else%s",
+              is_end ? "; what is behind this was not read, and whether objects are missing is not said" : "");
+    r->findings->is_cut = r->findings->is_cut || is_end;
 }
 
 // A status is no part of what an object means; its version and kind may stand in its list alone.
@@ -97,7 +100,7 @@ static void read_object(void *context, const struct value *object, const char *v
     struct reading *r = context;
     enum manifest_kind known;
     if (!*kind || !*version) {
-        refuse(r, place_of(r, object), "this is no object: it needs apiVersion and kind");
+        refuse(r, place_of(r, object), "this is no object: it needs apiVersion and kind", false);
         return;
     }
     r->findings->object_count++;
@@ -112,10 +115,13 @@ static void read_input(struct reading *r) {
     r->file = SPAN_NOWHERE;
     if (!v->of_cluster) {
         r->file = source_add(v->sources, v->diags, input->name, bytes, len);
-        if (!v->sources->items[r->file].usable) return;
+        if (!v->sources->items[r->file].usable) { // which is reported
+            r->findings->is_cut = true;
+            return;
+        }
         bytes = v->sources->items[r->file].text;
     } else if (utf8_valid_prefix(bytes, len) < len) {
-        refuse(r, span_none(), "this is not UTF-8");
+        refuse(r, span_none(), "this is not UTF-8", true);
         return;
     }
     struct yaml_stream stream;
@@ -127,7 +133,7 @@ static void read_input(struct reading *r) {
     }
     if (stream.error)
         refuse(r, r->file == SPAN_NOWHERE ? span_none() : (struct span){r->file, stream.error_at, stream.error_at + 1},
-               stream.error);
+               stream.error, true);
 }
 
 void verify_read(const struct verification *verification, struct findings *ret_findings) {

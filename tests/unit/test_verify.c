@@ -311,6 +311,48 @@ static void what_is_no_stream_of_objects_is_an_error(void **state) {
     assert_string_equal(verified(state, policy, arena_printf(arena_of(state), "%s---\na: b\n", text)), "K0713");
 }
 
+// What is behind a fault may be there or not.
+static void of_what_is_not_read_nothing_is_said(void **state) {
+    static const struct {
+        const char *text, *codes;
+    } faults[] = {
+        {"---\na: &x {b: c}\nd: *x\n", "K0713"},
+        {"---\na: [\n", "K0713"},
+        {"---\na: !t b\n", "K0713"},
+        {"---\na: b\na: c\n", "K0713"},
+    };
+    struct arena *arena = arena_of(state);
+    const char *text = rendered(state, policy);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        size_t cuts = 0;
+        for (const char *at = text; at; at = strstr(at + 1, "\n---"), cuts++) {
+            const size_t len = at == text ? 0 : (size_t)(at + 1 - text);
+            const char *before = arena_copy(arena, text, len);
+            const char *cut = arena_printf(arena, "%s%s%s", before, faults[i].text, text + len);
+            assert_string_equal(verified(state, policy, cut), faults[i].codes);
+        }
+        assert_true(cuts > 5);
+    }
+    // What was read before is compared.
+    const char *softened = replaced(arena, text, "[Deny]", "[Audit]");
+    assert_non_null(strstr(verified(state, policy, arena_printf(arena, "%s---\na: [\n", softened)), "K0703"));
+    // Nor does another file say what is in the one that could not be read.
+    struct compilation *compilation = compile(state, policy);
+    const char *role = document(arena, text, "Role", "good:read");
+    add(compilation, "\xff");
+    add(compilation, role);
+    driver_verify(compilation, false);
+    assert_string_equal(codes_of(compilation), "K0001");
+    compilation = compile(state, policy);
+    add(compilation, "\xff");
+    add(compilation, role);
+    driver_verify(compilation, true);
+    assert_string_equal(codes_of(compilation), "K0713");
+    // An object that is none hides nothing.
+    const char *without = replaced(arena, text, role, "---\na: b\n");
+    assert_non_null(strstr(verified(state, policy, without), "K0701"));
+}
+
 static void objects_of_others_are_ignored(void **state) {
     const char *text = rendered(state, policy);
     assert_string_equal(verified(state, policy,
@@ -550,6 +592,7 @@ int main(void) {
         SENTENCE(every_missing_object_is_found),
         SENTENCE(a_stream_without_objects_names_what_is_missing),
         SENTENCE(what_is_no_stream_of_objects_is_an_error),
+        SENTENCE(of_what_is_not_read_nothing_is_said),
         SENTENCE(objects_of_others_are_ignored),
         SENTENCE(lists_are_taken_apart),
         SENTENCE(leftovers_are_found),
