@@ -282,7 +282,11 @@ struct ast_item {
             struct ast_clauses clauses;
             struct word kind; // of webhooks: validating or mutating
             bool is_template; // of grants: it is some tenant's role, and may be to nobody else
-        } block;              // object, lock, grant, webhook, tenant, deployer
+            // Of a grant that is made for a tenant whose role it is to have what another allows: that one, and where it
+            // is named.
+            const struct ast_item *template;
+            struct span role;
+        } block; // object, lock, grant, webhook, tenant, deployer
         struct {
             struct ast_step **steps;
             size_t count;

@@ -194,28 +194,31 @@ static void index_grants(struct arena *arena, struct unit **units, size_t count,
             if (item->kind == AST_ITEM_GRANT && item->name.text) map_set(ret_grants, item->name.text, item);
 }
 
-// Where a grant that is to somebody allows it is no business of the tenant's.
+// All but where the grant allows it: of a grant that is to somebody as well, that is no business of the tenant's, and
+// in another, lower_grant.c tells.
 static void take_rules(struct arena *arena, struct ast_item *grant, struct ast_item *template) {
     struct ast_clauses clauses = grant->as.block.clauses;
     for (size_t i = 0; i < template->as.block.clauses.count; i++) {
         struct ast_clause *clause = template->as.block.clauses.items[i];
-        const bool is_place = clause->kind == AST_CLAUSE_NAMESPACE || clause->kind == AST_CLAUSE_CLUSTER;
-        if (clause->kind != AST_CLAUSE_ACCEPT && !(is_place && template->as.block.to.count))
+        if (clause->kind != AST_CLAUSE_ACCEPT && clause->kind != AST_CLAUSE_NAMESPACE &&
+            clause->kind != AST_CLAUSE_CLUSTER)
             clauses = make_clauses(arena, clauses, clause);
     }
     grant->as.block.clauses = clauses;
-    grant->as.block.objects = template->as.block.objects;
+    grant->as.block.template = template;
     template->as.block.is_template = true;
 }
 
 // In place of what the text says for it, where the tenant is and what its role is.
 static void place_grant(struct arena *arena, struct ast_item *grant, const struct ast_item *tenant,
                         struct ast_item *template) {
+    const struct words role = words_of(tenant, AST_CLAUSE_ROLE);
     struct ast_clauses clauses = {0};
+    if (role.count) grant->as.block.role = role.items[0].span;
     for (size_t i = 0; i < grant->as.block.clauses.count; i++) {
         struct ast_clause *clause = grant->as.block.clauses.items[i];
         if (clause->kind == AST_CLAUSE_NAMESPACE) clause->words = namespaces_of(arena, tenant);
-        if (clause->kind == AST_CLAUSE_ROLE) clause->words = words_of(tenant, AST_CLAUSE_ROLE);
+        if (clause->kind == AST_CLAUSE_ROLE) clause->words = role;
         if (clause->kind != AST_CLAUSE_ROLE || !template) clauses = make_clauses(arena, clauses, clause);
     }
     grant->as.block.clauses = clauses;

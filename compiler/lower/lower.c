@@ -332,6 +332,7 @@ void lower(struct lowering *lowering, struct unit **units, size_t unit_count) {
     map_init(&lowering->tenants, lowering->arena);
     map_init(&lowering->tenant_tools, lowering->arena);
     map_init(&lowering->projects, lowering->arena);
+    set_init(&lowering->wrong_grants, lowering->arena);
     map_init(&lowering->rules, lowering->arena);
     lower_definitions(lowering);
     lower_custom_resources(lowering, units, unit_count);

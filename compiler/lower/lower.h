@@ -48,6 +48,7 @@ struct lowering {
     struct map tenants;      // namespace → struct tenant *
     struct map tenant_tools; // namespace → the name of what deploys some tenant from there
     struct map projects;     // of Argo CD, "NAMESPACE/NAME" → struct tenant *
+    struct set wrong_grants; // "policy/name" of those that have errors
     struct map granted;      // lower_seal.c: policy and who → struct grants *
     size_t inactive;         // locks that are left out because of their dates
     unsigned nested_actors;  // being worked out, each for the one before

@@ -229,8 +229,14 @@ static struct giving giving_of(const struct ast_item *item, const struct object_
     };
 }
 
+// What a grant is called, and where: of one that is made for a tenant, as its role is.
+static struct word name_of(const struct ast_item *item) {
+    return item->as.block.template ? item->as.block.template->name : item->name;
+}
+
 static void report_missing(struct lowering *lowering, const struct ast_item *item, const char *what, const char *help) {
-    diag_report(lowering->diags, DIAG_MISSING_CLAUSE, item->name.span, "grant '%s' %s", item->name.text, what);
+    const struct word name = name_of(item);
+    diag_report(lowering->diags, DIAG_MISSING_CLAUSE, name.span, "grant '%s' %s", name.text, what);
     diag_help(lowering->diags, "%s", help);
 }
 
@@ -316,10 +322,10 @@ static void check_scope(struct lowering *lowering, const struct ast_item *item, 
             diag_help(lowering->diags, "name the resources, or add 'wildcard' to the verbs");
         }
     if (scope->except_count)
-        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span,
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, name_of(item).span,
                     "RBAC cannot exclude resources from a wildcard");
     if (scope->where == IN_LABELED_NAMESPACES && from_object) {
-        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, item->name.span, "RBAC cannot select namespaces by label");
+        diag_report(lowering->diags, DIAG_NOT_GRANTABLE, name_of(item).span, "RBAC cannot select namespaces by label");
         diag_help(lowering->diags, "name resources and namespaces in the grant itself, without 'on'");
     }
 }
@@ -436,9 +442,65 @@ static void give_rights(struct lowering *lowering, const struct ast_item *item, 
     check_scope(lowering, item, &grant->scope, !own->has_scope, wildcard);
 }
 
-void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+// ---- the roles of tenants ----
+
+static void report_role(struct lowering *lowering, const struct ast_item *item, struct span span, const char *message,
+                        const char *help) {
+    diag_report(lowering->diags, DIAG_CONFLICTING_CLAUSES, span, "%s", message);
+    diag_relate(lowering->diags, item->as.block.role, "the grant is this tenant's role");
+    diag_help(lowering->diags, "%s", help);
+}
+
+// What cannot be allowed in the tenant's namespaces alone, and what says that it is elsewhere. Whether there is nothing
+// of that.
+static bool check_tenant_role(struct lowering *lowering, const struct ast_item *item) {
     struct arena *arena = lowering->arena;
-    if (item->as.block.is_template && !item->as.block.to.count) return; // only what is made of it is to somebody
+    const struct ast_item *template = item->as.block.template;
+    const size_t before = lowering->diags->errors;
+    const bool is_own = !template->as.block.to.count && !lower_find_clause(template, AST_CLAUSE_AGGREGATE);
+    const char *another = arena_printf(arena, "write another grant for it: grant NAME to %s", item->name.text);
+    for (size_t i = 0; i < template->as.block.clauses.count; i++) {
+        const struct ast_clause *clause = template->as.block.clauses.items[i];
+        switch (clause->kind) {
+        case AST_CLAUSE_CLUSTER:
+            if (is_own)
+                report_role(lowering, item, clause->keyword,
+                            "a tenant's role is bound in the tenant's namespaces, and this is about the cluster",
+                            arena_printf(arena, "%s { … cluster … }", another));
+            break;
+        case AST_CLAUSE_NAMESPACE:
+            if (is_own)
+                report_role(lowering, item, clause->keyword, "a tenant's role is bound in the tenant's namespaces",
+                            "remove this: the tenant says where");
+            break;
+        case AST_CLAUSE_URLS:
+            report_role(lowering, item, clause->keyword,
+                        "a tenant's role is bound in the tenant's namespaces, and URLs are in none",
+                        arena_printf(arena, "%s { urls … allow get }", another));
+            break;
+        case AST_CLAUSE_IMPERSONATE:
+            report_role(lowering, item, clause->keyword,
+                        "a tenant's role is bound in the tenant's namespaces, and who may be impersonated is in none",
+                        arena_printf(arena, "%s { may impersonate … }", another));
+            break;
+        case AST_CLAUSE_AGGREGATE:
+            report_role(lowering, item, clause->keyword,
+                        "a tenant's role is bound in the tenant's namespaces, and what other roles take in holds "
+                        "wherever these are bound",
+                        "write a grant for the tenant that has neither this nor a namespace");
+            break;
+        default: break;
+        }
+    }
+    if (template->as.block.objects.count)
+        report_role(lowering, item, template->as.block.objects.items[0].span,
+                    "a tenant's role is bound in the tenant's namespaces, and the object after 'on' says where it is",
+                    "write a grant for the tenant that says itself what it is about: resources …");
+    return lowering->diags->errors == before;
+}
+
+static void lower_rules(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    struct arena *arena = lowering->arena;
     lower_check_repeated(lowering, item);
     check_clauses(lowering, item);
     struct object_meaning *own = ARENA_NEW(arena, struct object_meaning);
@@ -465,4 +527,14 @@ void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_
         return;
     check_aggregated(lowering, &giving, grant);
     ARENA_PUSH(arena, lowering->policies->grants, lowering->policies->grant_count, grant);
+}
+
+void lower_grant(struct lowering *lowering, struct unit *unit, const struct ast_item *item) {
+    const struct ast_item *template = item->as.block.template;
+    if (item->as.block.is_template && !item->as.block.to.count) return; // only what is made of it is to somebody
+    const char *key = arena_printf(lowering->arena, "%s/%s", unit->policy, name_of(item).text);
+    if (template && set_has(&lowering->wrong_grants, key)) return; // one report for all tenants
+    const size_t before = lowering->diags->errors;
+    if (!template || check_tenant_role(lowering, item)) lower_rules(lowering, unit, item);
+    if (lowering->diags->errors > before) set_add(&lowering->wrong_grants, key);
 }

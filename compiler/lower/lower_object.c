@@ -338,7 +338,14 @@ static bool has_both(struct lowering *lowering, const struct ast_item *item, con
 // Every resource has a scope, and the block must say the same. Whether it does; the first that does not is reported.
 static bool check_whereabouts(struct lowering *lowering, const struct ast_item *item, const struct whereabouts *at) {
     struct diags *diags = lowering->diags;
-    if (at->namespace && at->labeled) {
+    if (item->as.block.template && at->global) {
+        diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->global->span,
+                    "a tenant's role is bound in the tenant's namespaces, and '%s' is cluster-scoped",
+                    at->global->name);
+        diag_relate(diags, item->as.block.role, "the grant is this tenant's role");
+        diag_help(diags, "write another grant for it: grant NAME to %s { resources %s allow … }", item->name.text,
+                  at->global->name);
+    } else if (at->namespace && at->labeled) {
         diag_report(diags, DIAG_CONFLICTING_CLAUSES, at->labeled->keyword, "two clauses say where the objects are");
         diag_relate(diags, at->namespace->keyword, "the other is here");
         diag_help(diags, "keep one; the other can be a condition: where namespace in (…)");
