@@ -81,7 +81,7 @@ extern const size_t kube_derived_count;
 struct kube_order {
     enum exemption exemption; // that lets the controller through
     const char *group, *plural;
-    const char *told_by, *writes; // paths, blank-separated
+    const char *told_by, *writes; // paths, blank-separated; of what is written several, between commas
 };
 extern const struct kube_order kube_orders[];
 extern const size_t kube_order_count;

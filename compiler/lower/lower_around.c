@@ -237,8 +237,21 @@ static bool is_part_of(const struct lock *lock, const struct field_path *other) 
 struct known_order {
     const struct kube_order *order;
     const struct resource *resource;
-    struct field_path written, told;
+    struct field_path *written, told;
+    size_t written_count;
 };
+
+static bool is_part_of_written(const struct lock *lock, const struct known_order *known) {
+    bool any = false;
+    for (size_t i = 0; i < known->written_count && !any; i++) any = is_part_of(lock, &known->written[i]);
+    return any;
+}
+
+static bool keeps_written(const struct lock *lock, const struct known_order *known) {
+    bool all = true;
+    for (size_t i = 0; i < known->written_count && all; i++) all = keeps(lock, &known->written[i]);
+    return all;
+}
 
 static bool takes_in(const struct object_scope *scope, const struct known_order *known) {
     const struct resource *resource = known->resource;
@@ -278,7 +291,18 @@ static void add_order(struct lowering *lowering, const struct lock *lock, struct
 
 static bool reads(const struct formula *expr, const struct field_path *path) {
     bool any = expr->path.count && expr->path.variable < 0 && meets(&expr->path, path);
+    if (expr->kind == FORMULA_ANNOTATION || expr->kind == FORMULA_ANNOTATION_KEY) {
+        static const struct segment annotations[] = {{.key = "metadata"}, {.key = "annotations"}};
+        const struct field_path all = {.variable = -1, .segments = annotations, .count = 2};
+        any = meets(&all, path);
+    }
     for (size_t i = 0; i < expr->operand_count && !any; i++) any = reads(expr->operands[i], path);
+    return any;
+}
+
+static bool reads_written(const struct formula *expr, const struct known_order *known) {
+    bool any = false;
+    for (size_t i = 0; i < known->written_count && !any; i++) any = reads(expr, &known->written[i]);
     return any;
 }
 
@@ -286,7 +310,7 @@ static bool reads(const struct formula *expr, const struct field_path *path) {
 static void guard_required(struct lowering *lowering, const struct lock *lock, const struct known_order *known) {
     const struct kube_order *order = known->order;
     if (!lock->requires || order->exemption != EXEMPT_CONTROLLERS ||
-        (!reads(lock->requires, &known->written) && !is_part_of(lock, &known->written)))
+        (!reads_written(lock->requires, known) && !is_part_of_written(lock, known)))
         return;
     struct lock *beside = derive_order(lowering, lock, order, ORIGIN_REQUIRED_ORDER);
     beside->requires = formula_not(lowering->arena, derive_exists(lowering->arena, -1, order->told_by));
@@ -301,7 +325,7 @@ static void guard_order(struct lowering *lowering, struct lock *lock, const stru
     guard_required(lowering, lock, known);
     if (!lock->path_count || !(lock->denies & OP_UPDATE)) return;
     if (!lock->all_but_paths) {
-        if (!is_part_of(lock, &known->written) || keeps(lock, &known->told)) return;
+        if (!is_part_of_written(lock, known) || keeps(lock, &known->told)) return;
         // Other locks of the same clause share the list.
         struct field_path *own = NULL;
         size_t count = 0;
@@ -310,7 +334,7 @@ static void guard_order(struct lowering *lowering, struct lock *lock, const stru
         derive_changing(arena, lock, order->told_by);
         return;
     }
-    if (keeps(lock, &known->written) || !keeps(lock, &known->told)) return;
+    if (keeps_written(lock, known) || !keeps(lock, &known->told)) return;
     struct lock *beside = derive_order(lowering, lock, order, ORIGIN_ORDER);
     beside->denies = OP_UPDATE;
     add_order(lowering, lock, beside);
@@ -321,9 +345,15 @@ void derive_orders(struct lowering *lowering) {
     struct known_order *known = ARENA_ARRAY(lowering->arena, struct known_order, kube_order_count);
     for (size_t i = 0; i < kube_order_count; i++) {
         const struct kube_order *order = &kube_orders[i];
-        known[i] = (struct known_order){order, catalog_get(lowering->catalog, order->group, order->plural),
-                                        derive_path(lowering->arena, -1, order->writes),
-                                        derive_path(lowering->arena, -1, order->told_by)};
+        known[i] = (struct known_order){.order = order,
+                                        .resource = catalog_get(lowering->catalog, order->group, order->plural),
+                                        .told = derive_path(lowering->arena, -1, order->told_by)};
+        for (const char *writes = order->writes; *writes;) {
+            const size_t len = strcspn(writes, ",");
+            const struct field_path path = derive_path(lowering->arena, -1, arena_copy(lowering->arena, writes, len));
+            ARENA_PUSH(lowering->arena, known[i].written, known[i].written_count, path);
+            writes += len + strspn(writes + len, ", ");
+        }
     }
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < kube_order_count; j++) guard_order(lowering, lowering->policies->locks[i], &known[j]);
