@@ -83,11 +83,6 @@ static struct target target_of(struct reading *r, const char *group, const char 
     return target;
 }
 
-// Of a rule for what is outside of namespaces, a wildcard takes in nothing that stands in one.
-static bool takes(const struct value *rule, const struct target *target) {
-    return target->name || strcmp(value_get_string(rule, "scope"), "Cluster") != 0;
-}
-
 static void read_rule(struct reading *r, struct webhook *webhook, const struct value *rule) {
     const struct value *groups = value_get(rule, "apiGroups"), *resources = value_get(rule, "resources");
     const unsigned operations = operations_of(rule);
@@ -99,7 +94,8 @@ static void read_rule(struct reading *r, struct webhook *webhook, const struct v
             struct target target = target_of(r, text_at(groups, i), text_at(resources, j));
             target.span = span_of(r, resources->as.items[j]);
             if (target.span.file == SPAN_NOWHERE) target.span = webhook->span;
-            if (takes(rule, &target)) ARENA_PUSH(r->arena, webhook->scope.targets, webhook->scope.target_count, target);
+            target.outside = !target.name && strcmp(value_get_string(rule, "scope"), "Cluster") == 0;
+            ARENA_PUSH(r->arena, webhook->scope.targets, webhook->scope.target_count, target);
         }
 }
 

@@ -37,6 +37,7 @@ struct target {
     const char *subresource;         // NULL: the objects themselves
     const struct resource *resource; // NULL for wildcards
     bool implied;                    // a subresource that the policy does not name
+    bool outside;                    // a wildcard of what is in no namespace alone
     struct span span;
 };
 

@@ -1,6 +1,9 @@
 // Warnings: each with the case beside it that does not warn; acceptances.
 #include "compile_support.h"
 
+#include "klock/klock.h"
+#include "kubernetes/facts.h"
+
 struct row {
     const char *code, *at, *warns, *does_not;
 };
@@ -767,6 +770,61 @@ static void static_manifests_hold_no_rbac(void **state) {
     assert_no_errors(compile_static(state, lock));
 }
 
+// What the control plane writes, and nothing is said of where a webhook answers for it, each for a reason.
+static const char *const without_warning[] = {
+    "pods/eviction",                 // it starts nothing, and people have webhooks to stop it
+    "localsubjectaccessreviews",     // nodes may ask so, and ask the others
+    "leasecandidates",               // behind a gate that is off: CoordinatedLeaderElection
+    "serviceaccounts",               // of these, those in kube-system, beside their tokens
+    "persistentvolumeclaims/status", // kubelets say there how far they are
+    "csinodes/status",               // behind a gate
+    "resourceclaims",
+    "resourceclaims/status", // of pods with devices alone
+    "podgroups/status",
+    "compositepodgroups/status", // behind gates
+};
+
+static bool stops(void **state, const char *group, const char *resource) {
+    const char *yaml =
+        arena_printf(arena_of(state),
+                     "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\n"
+                     "metadata: {name: w}\nwebhooks: [{name: a.b.c, clientConfig: {url: 'https://h/'},\n"
+                     "  rules: [{apiGroups: ['%s'], operations: [CREATE, UPDATE, DELETE], resources: ['%s']}]}]\n",
+                     group, resource);
+    struct klock_compiler *compiler = klock_new(NULL);
+    klock_add_webhooks(compiler, "hooks.yaml", yaml, strlen(yaml));
+    assert_int_equal(klock_compile(compiler), KLOCK_OK);
+    const bool said = klock_diagnostic_count(compiler) > 0;
+    klock_free(compiler);
+    return said;
+}
+
+// A new minor, in which the control plane writes something else, is for check_webhook.c as well.
+static void what_nodes_and_leaders_live_by_is_not_for_webhooks(void **state) {
+    size_t asked = 0;
+    for (size_t i = 0; i < kube_exemption_count; i++) {
+        const struct kube_exemption *exemption = &kube_exemptions[i];
+        const bool starts =
+            strncmp(exemption->user, "system:node:", 12) == 0 || strcmp(exemption->user, "system:kube-scheduler") == 0;
+        if (!exemption->resource || (exemption->level != EXEMPT_ALWAYS && !starts)) continue;
+        for (const char *at = exemption->subresources;; at++) {
+            const size_t len = strcspn(at, " ");
+            // Objects that are no concern of theirs alone are what webhooks are for.
+            const bool is_asked = len || exemption->level == EXEMPT_ALWAYS;
+            const char *name = arena_printf(arena_of(state), len ? "%s/%.*s" : "%s", exemption->resource, (int)len, at);
+            bool left_out = !is_asked;
+            for (size_t j = 0; j < sizeof without_warning / sizeof *without_warning; j++)
+                left_out |= strcmp(without_warning[j], name) == 0;
+            if (is_asked && stops(state, exemption->resource_group, name) == left_out) print_message("%s\n", name);
+            if (is_asked) assert_int_equal(stops(state, exemption->resource_group, name), !left_out);
+            asked += is_asked;
+            at += len;
+            if (!*at) break;
+        }
+    }
+    assert_true(asked > 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SENTENCE(every_warning_arises_and_the_case_beside_it_is_quiet),
@@ -787,6 +845,7 @@ int main(void) {
         SENTENCE(constants_of_every_type_tell_selections_apart),
         SENTENCE(wildcards_of_different_groups_do_not_contradict),
         SENTENCE(static_manifests_hold_no_rbac),
+        SENTENCE(what_nodes_and_leaders_live_by_is_not_for_webhooks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
