@@ -7,6 +7,8 @@ cd "$(dirname "$0")/../.."
 
 mkdir -p build/fuzz/seeds build/fuzz/corpus build/fuzz/found build/fuzz/cel-seeds build/fuzz/cel-corpus
 for policy in tests/rows/*.klock examples/*.klock examples/seed/*.klock tests/golden/*/*.klock; do
+	# That one is about what takes longest: it is over when it has cost what an API server lets an expression cost.
+	[ "$policy" != tests/rows/cel-cost.klock ] || continue
 	# The first byte chooses options; a blank chooses none.
 	{ printf ' '; cat "$policy"; } >"build/fuzz/seeds/$(echo "$policy" | tr / -)"
 done
