@@ -67,7 +67,8 @@ static bool all_are_of(const struct checking *checking, const struct grant *gran
         const struct rbac_subject *subject = &grant->subjects[i];
         const bool is_at_home = subject->kind == RBAC_SERVICE_ACCOUNT &&
                                 text_is_among(tenant->namespaces, tenant->namespace_count, subject->namespace);
-        if (!is_at_home && !tenant_names(tenant, subject->kind == RBAC_GROUP, name_of(checking, subject))) return false;
+        if (!is_at_home && !tenant_names(tenant->members, subject->kind == RBAC_GROUP, name_of(checking, subject)))
+            return false;
     }
     return grant->subject_count > 0;
 }
@@ -94,7 +95,7 @@ static bool is_of_other_tenant(const struct checking *checking, const struct gra
     bool is_other = false;
     for (size_t i = 0; i < policies->tenant_count && !is_other && lock_passes_tenants(lock); i++) {
         const struct tenant *tenant = policies->tenants[i];
-        is_other = strcmp(tenant->policy, lock->policy) == 0 && tenant_names(tenant, is_group, name) &&
+        is_other = strcmp(tenant->policy, lock->policy) == 0 && tenant_names(tenant->members, is_group, name) &&
                    !all_are_of(checking, grant, tenant);
     }
     return is_other;

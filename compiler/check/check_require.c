@@ -21,13 +21,6 @@ struct author {
     enum operation operation;
 };
 
-static bool in_group(const struct author *author, const char *group) {
-    bool found = false;
-    for (size_t i = 0; author->identity.groups[i] && !found; i++)
-        found = strcmp(author->identity.groups[i], group) == 0;
-    return found;
-}
-
 // What the author makes, as made.def has it; NULL where nothing is known of it.
 static const struct kube_made *made_by(const struct author *author) {
     for (size_t i = 0; i < kube_made_count; i++)
@@ -204,14 +197,6 @@ static const struct formula *broken_part(const struct checking *checking, const 
     return NULL;
 }
 
-static bool lets_pass(const struct lock *lock, const struct author *author) {
-    const struct subjects *passes = &lock->passes;
-    bool lets = false;
-    for (size_t i = 0; i < passes->user_count; i++) lets |= strcmp(passes->users[i], author->identity.user) == 0;
-    for (size_t i = 0; i < passes->group_count; i++) lets |= in_group(author, passes->groups[i]);
-    return lets;
-}
-
 // Whether the lock selects by names, and what the author makes gets one of its own.
 static bool makes_other_names(const struct lock *lock, const struct author *author) {
     const struct kube_made *made = made_by(author);
@@ -267,17 +252,10 @@ static void add_starved(struct starved *starved, const struct author *author, co
 
 static struct author author_of(const struct checking *checking, const struct kube_exemption *exemption,
                                const struct resource *resource, enum operation operation) {
-    static const char *const nodes[] = {KUBE_NODES, KUBE_AUTHENTICATED, NULL},
-                             *const others[] = {KUBE_AUTHENTICATED, NULL},
-                             *const accounts[] = {ACCOUNT_GROUP_OF_ALL, ACCOUNT_GROUP_PREFIX "kube-system",
-                                                  KUBE_AUTHENTICATED, NULL};
-    const bool is_account = kube_exempts_account(exemption);
+    const char *user = exemption->group ? KUBE_NODE_PREFIX "NODE" : exemption->user;
     return (struct author){
         .arena = checking->arena,
-        .identity = {checking->arena, exemption->group ? KUBE_NODE_PREFIX "NODE" : exemption->user,
-                     exemption->group ? nodes
-                     : is_account     ? accounts
-                                      : others},
+        .identity = {checking->arena, user, kube_groups_of(user)},
         .name = check_controller_of(exemption),
         .plural = resource->plural,
         .operation = operation,
@@ -314,7 +292,7 @@ static void report(const struct checking *checking, const struct lock *lock, con
 
 // Whether the author makes some of what the lock is about, and does not pass it.
 static bool is_asked(const struct lock *lock, const struct author *author) {
-    return !lets_pass(lock, author) && !check_is_obsolete(author->name, author->plural) &&
+    return !subjects_have(&lock->passes, &author->identity) && !check_is_obsolete(author->name, author->plural) &&
            !makes_other_names(lock, author);
 }
 
@@ -342,7 +320,7 @@ void check_requirement(struct checking *checking, const struct lock *lock) {
 bool check_asks_author(const struct checking *checking, const struct lock *lock, const struct kube_exemption *exemption,
                        const struct resource *resource) {
     const struct author author = author_of(checking, exemption, resource, OP_UPDATE);
-    if (!lock->ratchets || lets_pass(lock, &author)) return false;
+    if (!lock->ratchets || subjects_have(&lock->passes, &author.identity)) return false;
     for (size_t i = 0; i < formula_part_count(lock->requires); i++) {
         const struct formula *part = formula_part(lock->requires, i);
         if (!formula_ratchets(part) && !always_holds(&author, part)) return true;

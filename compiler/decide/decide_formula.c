@@ -308,21 +308,12 @@ static bool may(const struct request *request, const char *verb) {
     return false;
 }
 
-// Whether one of the lines says who the requester is.
-static bool has_line(const char *lines, const char *kind, const char *name) {
-    const size_t kind_len = strlen(kind), name_len = strlen(name);
-    for (const char *line = lines; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
-        if (strcspn(line, "\n") == kind_len + name_len && strncmp(line, kind, kind_len) == 0 &&
-            strncmp(line + kind_len, name, name_len) == 0)
-            return true;
-    return false;
-}
-
 static bool is_of_tenant(const struct view *view, const char *annotation) {
     const struct request *request = view->request;
     const char *lines = text_at(value_dig(request->namespace_object, "metadata", "annotations", annotation, NULL));
-    bool is_of = request->user && has_line(lines, "user ", request->user);
-    for (size_t i = 0; i < request->group_count && !is_of; i++) is_of = has_line(lines, "group ", request->groups[i]);
+    if (!lines) return false;
+    bool is_of = request->user && tenant_names(lines, false, request->user);
+    for (size_t i = 0; i < request->group_count && !is_of; i++) is_of = tenant_names(lines, true, request->groups[i]);
     return is_of;
 }
 

@@ -130,6 +130,15 @@ const struct kube_exemption kube_exemptions[] = {
 };
 const size_t kube_exemption_count = sizeof kube_exemptions / sizeof *kube_exemptions;
 
+const char *const *kube_groups_of(const char *user) {
+    static const char *const of_node[] = {KUBE_NODES, KUBE_AUTHENTICATED, NULL},
+                             *const of_account[] = {ACCOUNT_GROUP_OF_ALL, ACCOUNT_GROUP_PREFIX "kube-system",
+                                                    KUBE_AUTHENTICATED, NULL},
+                             *const of_others[] = {KUBE_AUTHENTICATED, NULL};
+    if (account_is_user(user)) return of_account;
+    return strncmp(user, KUBE_NODE_PREFIX, sizeof KUBE_NODE_PREFIX - 1) == 0 ? of_node : of_others;
+}
+
 bool kube_exempts_account(const struct kube_exemption *exemption) {
     return account_is_user(exemption->user);
 }

@@ -143,6 +143,8 @@ extern const size_t kube_shared_count;
 
 #define KUBE_AUTHENTICATED "system:authenticated"
 #define KUBE_NODES "system:nodes"
+// The groups of a node, an account of kube-system or another user of the control plane, ending with NULL.
+const char *const *kube_groups_of(const char *user);
 #define KUBE_NODE_PREFIX "system:node:" // NODE
 // Who signs certificates that the API server takes for users: k8s.io/api/certificates/v1/types.go.
 #define KUBE_CLIENT_SIGNER "kubernetes.io/kube-apiserver-client"

@@ -5,7 +5,6 @@
 
 #include "base/arena.h"
 #include "base/text.h"
-#include "kubernetes/account.h"
 #include "policy/known.h"
 
 static const struct {
@@ -71,27 +70,24 @@ bool lock_guards_condition(const struct lock *lock) {
     return !formula_is_immutable(lock->condition) && !formula_has_cel(lock->condition);
 }
 
-static bool names_identity(const struct subjects *subjects, const struct identity *identity) {
-    bool names = text_is_among(subjects->users, subjects->user_count, identity->user);
-    for (size_t i = 0; identity->groups[i] && !names; i++)
-        names = text_is_among(subjects->groups, subjects->group_count, identity->groups[i]);
-    for (size_t i = 0; i < subjects->other_count && !names; i++)
-        names = known_of(subjects->others[i], known_of_identity, identity) == KNOWN_TRUE;
-    return names;
+bool subjects_have(const struct subjects *subjects, const struct identity *identity) {
+    bool have = text_is_among(subjects->users, subjects->user_count, identity->user);
+    for (size_t i = 0; identity->groups[i] && !have; i++)
+        have = text_is_among(subjects->groups, subjects->group_count, identity->groups[i]);
+    for (size_t i = 0; i < subjects->other_count && !have; i++)
+        have = known_of(subjects->others[i], known_of_identity, identity) == KNOWN_TRUE;
+    return have;
 }
 
 // Whether the lock never asks this requester.
 static bool leaves_out(const struct lock *lock, const struct identity *identity) {
     return known_of(lock->condition, known_of_identity, identity) == KNOWN_FALSE ||
-           names_identity(&lock->passes, identity) || names_identity(&lock->break_glass, identity);
+           subjects_have(&lock->passes, identity) || subjects_have(&lock->break_glass, identity);
 }
 
 bool lock_stops_collector(struct arena *arena, const struct lock *lock) {
-    static const char *const of_account[] = {ACCOUNT_GROUP_OF_ALL, ACCOUNT_GROUP_PREFIX "kube-system",
-                                             KUBE_AUTHENTICATED, NULL},
-                             *const of_manager[] = {KUBE_AUTHENTICATED, NULL};
-    const struct identity account = {arena, KUBE_GARBAGE_COLLECTOR, of_account},
-                          manager = {arena, KUBE_CONTROLLER_MANAGER, of_manager};
+    const struct identity account = {arena, KUBE_GARBAGE_COLLECTOR, kube_groups_of(KUBE_GARBAGE_COLLECTOR)},
+                          manager = {arena, KUBE_CONTROLLER_MANAGER, kube_groups_of(KUBE_CONTROLLER_MANAGER)};
     if (!lock->guard_owners && lock->exemption != EXEMPT_NONE) return false;
     return !(kube_has_accounts(lock->controllers) && leaves_out(lock, &account)) &&
            !(kube_has_manager(lock->controllers) && leaves_out(lock, &manager));

@@ -239,8 +239,8 @@ struct tenant {
     const char *account;  // in each of the namespaces: what deploys it; NULL for none
 };
 
-// Whether the name is one of those that its Namespaces name.
-bool tenant_names(const struct tenant *tenant, bool is_group, const char *name);
+// Whether one of the lines by which a Namespace says its members is about the user or group.
+bool tenant_names(const char *members, bool is_group, const char *name);
 
 // The words for the modes, as they stand in labels.
 extern const char *const security_modes[SECURITY_MODES];
@@ -342,6 +342,10 @@ bool lock_requires_replicas(const struct lock *lock);
 
 // Whether the label guard looks at the condition as well: it reads what an UPDATE could change, in our own words.
 bool lock_guards_condition(const struct lock *lock);
+
+// Whether it is one of them by name or group, or by what is surely so of it.
+struct identity;
+bool subjects_have(const struct subjects *subjects, const struct identity *identity);
 
 // Whether the garbage collector, which deletes what has lost its owner whoever took that away, may not delete the
 // lock's objects: owners are guarded or nothing is let through, and no condition or actor leaves it out. The arena is

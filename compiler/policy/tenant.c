@@ -9,11 +9,11 @@
 const char *const security_modes[SECURITY_MODES] = {
     [SECURITY_ENFORCE] = "enforce", [SECURITY_WARN] = "warn", [SECURITY_AUDIT] = "audit"};
 
-bool tenant_names(const struct tenant *tenant, bool is_group, const char *name) {
+bool tenant_names(const char *members, bool is_group, const char *name) {
     static const char group[] = "group ", user[] = "user ";
     const char *kind = is_group ? group : user;
     const size_t before = strlen(kind), after = strlen(name);
-    for (const char *at = tenant->members; *at;) {
+    for (const char *at = members; *at;) {
         const size_t len = strcspn(at, "\n");
         if (len == before + after && memcmp(at, kind, before) == 0 && memcmp(at + before, name, after) == 0)
             return true;
