@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "check/check_internal.h"
 #include "data/value.h"
-#include "kubernetes/account.h"
 #include "kubernetes/catalog.h"
 #include "policy/known.h"
 #include "report/diag.h"
